@@ -1,0 +1,28 @@
+.PHONY: help setup test demo lint types architecture clean
+.DEFAULT_GOAL := help
+env := scripts/run-in-env
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | awk -F': ' '{ printf "make %-14s%s\n", $$1, $$2 }'
+
+setup:  ## .venv with ROS 2 and all else, interfaces built; later runs take seconds
+	@scripts/setup.sh
+
+test: setup  ## all tests, the ROS ones on real rclpy
+	$(env) python -m pytest
+
+demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real wearer instead of a simulated one
+	$(env) python -m imu_emg_estimator.ros.demo $(if $(DATA),--data "$(DATA)")
+
+lint: setup  ## ruff
+	$(env) ruff check .
+	$(env) ruff format --check .
+
+types: setup  ## mypy
+	$(env) mypy
+
+architecture: setup  ## which part may import which
+	$(env) lint-imports
+
+clean:  ## removes .venv and everything built
+	rm -rf .venv build install log .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Makes the checkout ready to run: .venv with ROS 2 and all else, interfaces built by colcon.
+# Does only what changed since its last run. Uses the ROS 2 that is sourced, else Jazzy from PyPI.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD
+source scripts/ros.sh
+unset _ROS_WHEELS_BOOTSTRAP_COMPLETE PYTHONHOME
+
+main() {
+    local python ros
+    ros=$(sourced_ros "$root")
+    python=$(choose_python "$ros")
+    check_build_tools "$python"
+    unless_done .venv/.setup-stamp "$(environment_key "$python" "$ros")" make_environment "$python" "$ros"
+    unless_done build/.setup-stamp "$(build_key)" build_package
+}
+
+die() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+# Runs a command unless the stamp says that it was done with the same key.
+unless_done() {
+    local stamp=$1 key=$2
+    shift 2
+    if [[ -f $stamp && $(<"$stamp") == "$key" ]]; then return; fi
+    rm -f "$stamp"
+    "$@"
+    echo "$key" >"$stamp"
+}
+
+# The interpreter: the one of the sourced ROS, else any of 3.10 to 3.12.
+choose_python() {
+    local ros=$1 candidate
+    for candidate in python3 python3.12 python3.11 python3.10 /usr/bin/python3; do
+        candidate=$(command -v "$candidate") || continue
+        supported "$candidate" || continue
+        if [[ -z $ros ]] || "$candidate" -c 'import rclpy' 2>/dev/null; then
+            # The real path: a version manager's shim would answer differently in another directory.
+            "$candidate" -c 'import sys; print(sys._base_executable)'
+            return
+        fi
+    done
+    if [[ -n $ros ]]; then
+        die "no Python 3.10 to 3.12 here can import the rclpy of ROS 2 $ros in $AMENT_PREFIX_PATH; sudo apt install ros-$ros-rclpy python3"
+    fi
+    die "Python 3.10 to 3.12 is missing (python3 is $(python3 --version 2>&1 || true)); sudo apt install python3.12 python3.12-venv python3.12-dev"
+}
+
+supported() {
+    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+}
+
+check_build_tools() {
+    local python=$1 version
+    version=python$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || die "the venv module of $python is missing; sudo apt install $version-venv"
+    "$python" -c 'import os, sysconfig; open(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null ||
+        die "the headers of $python are missing; sudo apt install $version-dev"
+    command -v "${CXX:-c++}" >/dev/null && command -v "${CC:-cc}" >/dev/null || die "a C++ compiler is missing; sudo apt install build-essential"
+    command -v cmake >/dev/null || die "CMake is missing; sudo apt install cmake"
+}
+
+environment_key() {
+    local python=$1 ros=$2
+    {
+        echo "$root $python $ros ${AMENT_PREFIX_PATH:-}"
+        "$python" --version
+        cat requirements/*.txt scripts/relocate_wheels.py
+    } | cksum
+}
+
+make_environment() {
+    local python=$1 ros=$2 underlay=requirements/ros-jazzy.txt options=()
+    if [[ -n $ros ]]; then
+        underlay=requirements/ros-installed.txt
+        options=(--system-site-packages)
+    fi
+    echo "setup: .venv with $("$python" --version), ROS 2 ${ros:-jazzy from PyPI} (minutes, the first time)"
+    "$python" -m venv --clear "${options[@]}" .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/lock.txt \
+        --requirement "$underlay" --requirement requirements/build.txt \
+        --requirement requirements/runtime.txt --requirement requirements/dev.txt
+    if [[ -z $ros ]]; then
+        .venv/bin/python scripts/relocate_wheels.py
+        touch .venv/local_setup.sh # colcon warns of a prefix that has none
+    fi
+    rm -rf build install log # they point at the environment that was replaced
+}
+
+# Contents of what CMake reads, and the names alone of what it only links to.
+build_key() {
+    {
+        cat .venv/.setup-stamp package.xml CMakeLists.txt msg/* srv/*
+        find launch config resource scripts/bin imu_emg_estimator -type f -not -name '*.pyc' 2>/dev/null | sort
+    } | cksum
+}
+
+build_package() {
+    echo "setup: colcon build"
+    scripts/run-in-env colcon build --symlink-install --executor sequential \
+        --event-handlers console_cohesion- --cmake-args "-DPython3_EXECUTABLE=$root/.venv/bin/python"
+}
+
+main "$@"
