@@ -1,0 +1,239 @@
+"""HuGaDB v1: six IMUs and two EMG channels on the legs, at 58.8 Hz.
+
+Source: Chereshnev and Kertész-Farkas, "HuGaDB: Human Gait Database for Activity
+Recognition from Wearable Inertial Sensor Networks", AIST 2017, LNCS 10716.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import re
+from collections.abc import Collection, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import FloatArray, RawEmg, Recording
+from imu_emg_estimator.rig import Muscle, Rig, Sensor
+from imu_emg_estimator.signals.emg import MINIMUM_DURATION, EnvelopeSettings, emg_envelope
+
+RATE = 58.8  # Hz, from the published durations
+ACCELEROMETER_SCALE = 9.80665 / 16384  # m/s^2 per count, full scale 2 g
+GYROSCOPE_SCALE = np.pi / 180 / 16.4  # rad/s per count, full scale 2000 deg/s
+FULL_SCALE = 32767  # counts
+
+RIG = Rig(
+    name="hugadb",
+    rate=RATE,
+    sensors=tuple(
+        Sensor(f"{side}_{segment}", segment, side) for side in ("right", "left") for segment in ("foot", "shank", "thigh")
+    ),
+    muscles=tuple(
+        Muscle(f"vastus_lateralis_{side}", "vastus_lateralis", side) for side in ("right", "left")
+    ),
+    lateral_axis="y",
+)
+SENSOR_COLUMNS = ("RF", "RS", "RT", "LF", "LS", "LT")  # their names in corrupted_gyro.csv, in the rig's order
+
+CONDITIONS = {
+    1: "walking",
+    2: "running",
+    3: "stairs_up",
+    4: "stairs_down",
+    5: "sitting",
+    6: "sitting_down",
+    7: "standing_up",
+    8: "standing",
+    9: "bicycling",
+    10: "lift_up",
+    11: "lift_down",
+    12: "sitting_in_car",
+}
+MOVING = (1, 2, 3, 4)  # activities in which a corrupted gyroscope clips
+
+# (subject, muscle) whose electrodes carry hardly any muscle signal: never trained on, never scored.
+WEAK_EMG = {("3", 1), ("6", 0), ("7", 0), ("8", 0), ("8", 1)}
+
+FILE_NAME = re.compile(r"HuGaDB_v1_(?P<activity>[a-z_]+)_(?P<subject>\d+)_(?P<count>\d+)\.txt(\.gz)?$")
+NO_SENSOR = (False,) * len(RIG.sensors)
+
+
+@dataclass(frozen=True)
+class _File:
+    """One parsed text file: counts as recorded."""
+
+    path: Path
+    subject: str
+    start: float
+    counts: NDArray[np.float64]  # [samples, 39]
+
+    @property
+    def name(self) -> str:
+        return self.path.name.removesuffix(".gz").removesuffix(".txt")
+
+    @property
+    def gyroscope(self) -> NDArray[np.float64]:
+        """Angular rate [samples, sensors, 3] in counts."""
+        return self.counts[:, :36].reshape(-1, len(RIG.sensors), 6)[:, :, 3:]
+
+
+def subjects(folder: Path) -> list[str]:
+    """Wearers that the folder has recordings of, in numerical order."""
+    return sorted({subject for _, subject in _data_files(folder)}, key=int)
+
+
+def load(
+    folder: Path,
+    only: Collection[str] | None = None,
+    settings: EnvelopeSettings | None = None,
+    workers: int = 1,
+) -> list[Recording]:
+    """Load the recordings of HuGaDB, in order of wearer and time.
+
+    Duplicates (the data set holds two) are dropped. Corrupted gyroscopes and
+    impossible values become NaN. Weak EMG channels get weight 0.
+
+    Args:
+        folder: directory with ``HuGaDB_v1_*.txt`` or ``.txt.gz`` and, if there, ``corrupted_gyro.csv``.
+        only: wearers to load; None = all.
+        settings: how the envelope is made.
+        workers: processes that parse files side by side.
+
+    Raises:
+        InputError: the folder, a wearer or a file is not as it should be.
+    """
+    paths = _data_files(folder)
+    if only is not None:
+        present = {subject for _, subject in paths}
+        if unknown := sorted(set(only) - present):
+            raise InputError(
+                f"{folder} has no HuGaDB subject {unknown[0]}; it has {', '.join(sorted(present, key=int))}"
+            )
+        paths = [(path, subject) for path, subject in paths if subject in only]
+    if workers > 1:
+        with ProcessPoolExecutor(workers) as pool:
+            files = list(pool.map(_parse, *zip(*paths, strict=True), chunksize=8))
+    else:
+        files = [_parse(path, subject) for path, subject in paths]
+    files.sort(key=lambda file: (int(file.subject), file.start, file.name))
+    files = list(_without_duplicates(files))
+    corrupted = _corrupted_gyroscopes(files, _listed_corruption(folder))
+    convert = partial(_recording, settings=settings or EnvelopeSettings())
+    return [
+        convert(file, corrupted[file.name]) for file in files if len(file.counts) >= MINIMUM_DURATION * RATE
+    ]
+
+
+def _data_files(folder: Path) -> list[tuple[Path, str]]:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"data folder {folder} does not exist; give the folder that holds HuGaDB_v1_*.txt")
+    matches = [(path, FILE_NAME.match(path.name)) for path in sorted(folder.iterdir())]
+    found = [(path, str(int(match["subject"]))) for path, match in matches if match]
+    if not found:
+        raise InputError(f"data folder {folder} holds no HuGaDB_v1_*.txt or .txt.gz file; is it the HuGaDB v1 folder?")
+    plain = {path.name for path, _ in found}
+    return [(path, subject) for path, subject in found if path.suffix != ".gz" or path.stem not in plain]
+
+
+def _parse(path: Path, subject: str) -> _File:
+    opener = gzip.open if path.suffix == ".gz" else open
+    try:
+        with opener(path, "rt", encoding="ascii") as file:
+            header = [next(file) for _ in range(4)]
+            counts = np.loadtxt(file, dtype=np.float64, ndmin=2)
+    except (OSError, EOFError, StopIteration, ValueError, UnicodeDecodeError):
+        raise InputError(f"{path} is not a readable HuGaDB v1 text file; unpack or fetch it again") from None
+    if counts.shape[1:] != (39,):
+        raise InputError(f"{path} has {counts.shape[-1]} columns, HuGaDB v1 has 39; fetch it again")
+    return _File(path, subject, _start(header[2], path), counts)
+
+
+def _start(line: str, path: Path) -> float:
+    """Seconds since the start of the recording year, from '#Date MM-DD-hh-mm'."""
+    match = re.match(r"#Date\s+(\d+)-(\d+)-(\d+)-(\d+)", line)
+    if not match:
+        raise InputError(f"{path}: line 3 is not '#Date MM-DD-hh-mm'; fetch the file again")
+    month, day, hour, minute = (int(part) for part in match.groups())
+    return float((((month - 1) * 31 + day - 1) * 24 + hour) * 60 + minute) * 60
+
+
+def _without_duplicates(files: list[_File]) -> Iterator[_File]:
+    seen = set()
+    for file in files:
+        digest = hashlib.sha256(file.counts.tobytes()).digest()
+        if digest not in seen:
+            yield file
+        seen.add(digest)
+
+
+def _listed_corruption(folder: Path) -> dict[str, tuple[bool, ...]]:
+    path = Path(folder) / "corrupted_gyro.csv"
+    if not path.is_file():
+        return {}
+    with path.open(encoding="ascii", newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return {row["file"].removesuffix(".txt"): tuple(row[key] == "1" for key in SENSOR_COLUMNS) for row in rows}
+    except KeyError as error:
+        raise InputError(f"{path} has no column {error}; it needs file, {', '.join(SENSOR_COLUMNS)}") from None
+
+
+def _corrupted_gyroscopes(
+    files: list[_File], listed: dict[str, tuple[bool, ...]]
+) -> dict[str, tuple[bool, ...]]:
+    """Which gyroscopes of which recording are corrupted: listed, seen, or neighbours in time.
+
+    The published list leaves out most walking and standing recordings, although
+    a gyroscope that was corrupted in one recording of a session is so in the next.
+    A gyroscope scaled by about ten clips in locomotion, so moving recordings tell
+    by themselves; a still one takes over what its wearer's nearest one told.
+    """
+    evidence = {file.name: listed.get(file.name) or _clipping_gyroscopes(file) for file in files}
+    result = {}
+    for file in files:
+        known = evidence[file.name]
+        if known is None:
+            told = [other for other in files if other.subject == file.subject and evidence[other.name] is not None]
+            nearest = min(told, key=lambda other: abs(other.start - file.start), default=None)
+            known = evidence[nearest.name] if nearest else None
+        result[file.name] = known or NO_SENSOR
+    return result
+
+
+def _clipping_gyroscopes(file: _File) -> tuple[bool, ...] | None:
+    moving = np.isin(file.counts[:, 38], MOVING)
+    if moving.sum() < 5 * RATE:
+        return None
+    clipped = (np.abs(file.gyroscope[moving]) >= FULL_SCALE).any(axis=2).mean(axis=0)
+    return tuple(bool(share > 5e-4) for share in clipped)
+
+
+def _recording(file: _File, corrupted: tuple[bool, ...], settings: EnvelopeSettings) -> Recording:
+    imu = file.counts[:, :36].copy()
+    imu[np.abs(imu) > FULL_SCALE + 1] = np.nan
+    imu = imu.reshape(-1, len(RIG.sensors), 6)
+    imu[:, :, :3] *= ACCELEROMETER_SCALE
+    imu[:, :, 3:] *= GYROSCOPE_SCALE
+    imu[:, np.array(corrupted), 3:] = np.nan
+    raw = file.counts[:, 36:38]
+    raw = np.where((raw < 0) | (raw > 255), np.nan, raw)
+    return Recording(
+        name=file.name,
+        subject=file.subject,
+        rig=RIG,
+        start=file.start,
+        imu=imu.astype(np.float32),
+        envelope=emg_envelope(raw, RATE, settings).astype(np.float32),
+        envelope_unit="count",
+        muscle_weight=np.array([0.0 if (file.subject, m) in WEAK_EMG else 1.0 for m in range(2)]),
+        condition=np.array([CONDITIONS.get(int(code), "unlabelled") for code in file.counts[:, 38]]),
+        emg=RawEmg(raw, RATE, "count"),
+    )

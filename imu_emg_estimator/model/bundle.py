@@ -1,0 +1,271 @@
+"""Bundle: everything that an estimate needs, in one file that is complete and safe to load.
+
+The file is a safetensors file: weights and normalisation as tensors, the rest
+as one JSON text in its metadata. Nothing in it is executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.emg import EnvelopeSettings
+from imu_emg_estimator.signals.imu import CHANNELS, Normalisation
+
+FORMAT_VERSION = 1
+LARGEST_FILE = 256 * 1024 * 1024  # bytes
+MEAN, STD = "normalisation.mean", "normalisation.std"
+DOCUMENT_KEYS = {"format_version", "content_hash", "name", "config", "rig", "envelope", "reference", "training", "scores",
+                 "parent_id", "calibration"}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What an activation of 1 stands for.
+
+    Attributes:
+        amplitude: [muscles] EMG envelope in ``unit``.
+        unit: unit of the envelope, e.g. ``count`` or ``mV``.
+        definition: how the amplitude was found, in words.
+    """
+
+    amplitude: tuple[float, ...]
+    unit: str
+    definition: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Where a wearer's own bundle comes from.
+
+    Attributes:
+        id: identity of the calibration.
+        subject: the wearer.
+        method: adaptation method.
+        bag: name of the bag it was made from.
+        seconds: data that the weights were adapted on [s].
+        created: date and time (ISO 8601).
+    """
+
+    id: str
+    subject: str
+    method: str
+    bag: str
+    seconds: float
+    created: str
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained network with all that surrounds it; see the module for its file.
+
+    Attributes:
+        weights: tensors by name, float32, exactly those of ``config``.
+        training: data set, wearers and recipe, for people and for honest evaluation.
+        scores: figures on wearers that the recipe never saw.
+        parent_id: identity of the bundle that this one was adapted from; empty = none.
+    """
+
+    name: str
+    config: ModelConfig
+    rig: Rig
+    envelope: EnvelopeSettings
+    normalisation: Normalisation
+    reference: Reference
+    weights: Mapping[str, NDArray[np.float32]]
+    training: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    parent_id: str = ""
+    calibration: Calibration | None = None
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @property
+    def model_id(self) -> str:
+        """Identity of the content: name and the start of its hash."""
+        return f"{self.name}-{self.content_hash[:12]}"
+
+    @property
+    def calibration_id(self) -> str:
+        """Identity of the wearer's calibration; empty = uncalibrated."""
+        return self.calibration.id if self.calibration else ""
+
+    @property
+    def content_hash(self) -> str:
+        return _content_hash(self._document(), self._tensors())
+
+    def save(self, path: Path) -> None:
+        """Write atomically: a reader sees the old file or the whole new one."""
+        document = self._document() | {"content_hash": self.content_hash}
+        payload = save_tensors(self._tensors(), metadata={"bundle": json.dumps(document)})
+        write_atomically(Path(path), payload)
+
+    @classmethod
+    def load(cls, path: Path) -> Bundle:
+        """Read and check a bundle; raises InputError that names the file and the fault."""
+        path = Path(path)
+        payload = _read(path)
+        document, tensors = _decode(path, payload)
+        try:
+            bundle = cls(
+                name=str(document["name"]),
+                config=ModelConfig.from_dict(document["config"]),
+                rig=Rig.from_dict(document["rig"]),
+                envelope=EnvelopeSettings(**document["envelope"]),
+                normalisation=Normalisation(tensors.pop(MEAN), tensors.pop(STD)),
+                reference=Reference(**document["reference"] | {"amplitude": tuple(document["reference"]["amplitude"])}),
+                weights=tensors,
+                training=document["training"],
+                scores=document["scores"],
+                parent_id=str(document["parent_id"]),
+                calibration=Calibration(**document["calibration"]) if document["calibration"] else None,
+            )
+        except InputError as error:
+            raise InputError(f"bundle {path}: {error}") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"bundle {path} has a malformed document ({error}); train or fetch it again") from None
+        if bundle.content_hash != document["content_hash"]:
+            raise InputError(f"bundle {path} was changed after it was written (its hash does not fit); fetch it again")
+        return bundle
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "name": self.name,
+            "config": self.config.to_dict(),
+            "rig": self.rig.to_dict(),
+            "envelope": asdict(self.envelope),
+            "reference": asdict(self.reference) | {"amplitude": list(self.reference.amplitude)},
+            "training": dict(self.training),
+            "scores": dict(self.scores),
+            "parent_id": self.parent_id,
+            "calibration": asdict(self.calibration) if self.calibration else None,
+        }
+
+    def _tensors(self) -> dict[str, NDArray[Any]]:
+        normalisation = {
+            MEAN: np.asarray(self.normalisation.mean, np.float64),
+            STD: np.asarray(self.normalisation.std, np.float64),
+        }
+        return {name: np.ascontiguousarray(value) for name, value in {**self.weights, **normalisation}.items()}
+
+
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of all weights of a network of this configuration."""
+    width, muscles = config.width, config.muscles
+    shapes: dict[str, tuple[int, ...]] = {
+        "front_end.convolution.weight": (width, config.inputs, config.kernel),
+        "front_end.convolution.bias": (width,),
+    }
+    for layer in range(config.layers):
+        prefix = f"layers.{layer}."
+        for norm in ("attention_norm", "feedforward_norm"):
+            shapes[f"{prefix}{norm}.weight"] = shapes[f"{prefix}{norm}.bias"] = (width,)
+        linear = {
+            "attention.query_key_value": (3 * width, width),
+            "attention.output": (width, width),
+            "feedforward.gate_and_value": (2 * config.feedforward, width),
+            "feedforward.output": (width, config.feedforward),
+        }
+        for name, shape in linear.items():
+            shapes[f"{prefix}{name}.weight"], shapes[f"{prefix}{name}.bias"] = shape, shape[:1]
+    shapes["norm.weight"] = shapes["norm.bias"] = (width,)
+    for head in ("head", "deviation_head"):
+        shapes[f"{head}.weight"], shapes[f"{head}.bias"] = (muscles, width), (muscles,)
+    return shapes
+
+
+def write_atomically(path: Path, payload: bytes) -> None:
+    """Write next to the target, flush to disk, then rename over it; raises InputError where it cannot."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(payload)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); free space or give a writable place") from None
+
+
+def _check(bundle: Bundle) -> None:
+    expected = weight_shapes(bundle.config)
+    if missing := sorted(set(expected) - set(bundle.weights)):
+        raise InputError(f"weight '{missing[0]}' is missing; train or fetch the bundle again")
+    if extra := sorted(set(bundle.weights) - set(expected)):
+        raise InputError(f"weight '{extra[0]}' does not belong to this network; train or fetch the bundle again")
+    for name, shape in expected.items():
+        value = bundle.weights[name]
+        if value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
+            raise InputError(f"weight '{name}' is not a finite float32 array of shape {shape}")
+    sensors, muscles = len(bundle.rig.sensors), len(bundle.rig.muscles)
+    if bundle.config.inputs != sensors * (CHANNELS + 2) or bundle.config.muscles != muscles:
+        raise InputError(f"network of {bundle.config.inputs} inputs and {bundle.config.muscles} muscles does not fit its rig")
+    for label, array in (("mean", bundle.normalisation.mean), ("std", bundle.normalisation.std)):
+        if np.shape(array) != (sensors, CHANNELS) or not np.isfinite(array).all():
+            raise InputError(f"normalisation {label} is not a finite array of shape {(sensors, CHANNELS)}")
+    if (np.asarray(bundle.normalisation.std) <= 0).any():
+        raise InputError("normalisation std holds a value that is not positive")
+    amplitude = bundle.reference.amplitude
+    if len(amplitude) != muscles or not all(math.isfinite(value) and value > 0 for value in amplitude):
+        raise InputError(f"reference amplitude is not {muscles} positive numbers")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(f"bundle {path} is larger than {LARGEST_FILE >> 20} MB; this is not a bundle")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"bundle {path} does not exist; give the path of a .safetensors bundle") from None
+    except OSError as error:
+        raise InputError(f"bundle {path} cannot be read ({error.strerror}); give the path of a bundle file") from None
+
+
+def _decode(path: Path, payload: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    try:
+        tensors = load_tensors(payload)
+        length = int.from_bytes(payload[:8], "little")
+        document = json.loads(json.loads(payload[8 : 8 + length])["__metadata__"]["bundle"])
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+        raise InputError(f"bundle {path} is truncated or not a bundle; train or fetch it again") from None
+    version = document.get("format_version") if isinstance(document, dict) else None
+    if version != FORMAT_VERSION:
+        raise InputError(
+            f"bundle {path} has format version {version}, this software reads version {FORMAT_VERSION}; "
+            "use the matching release or train it again"
+        )
+    if set(document) != DOCUMENT_KEYS or not {MEAN, STD} <= set(tensors):
+        raise InputError(f"bundle {path} lacks or adds a part of its document; train or fetch it again")
+    return document, tensors
+
+
+def _content_hash(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].tobytes())
+    return digest.hexdigest()
+
+

@@ -1,0 +1,71 @@
+"""Shape of the network; torch-free, so that any engine can read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from imu_emg_estimator.errors import InputError
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Hyperparameters of the causal GEGLU-Transformer.
+
+    Attributes:
+        inputs: channels of a sample, see ``signals.imu.features``.
+        muscles: estimated muscles.
+        width: size of a token.
+        layers: encoder layers.
+        heads: attention heads; width / heads must be even (rotary positions).
+        band: samples that a token attends to, itself included.
+        kernel: samples that the convolutional front end sees, the newest included.
+        feedforward: hidden size of the GEGLU feed-forward.
+        look_ahead: samples by which an estimate lags its newest input.
+        dropout: share of activations dropped while training.
+    """
+
+    inputs: int
+    muscles: int
+    width: int = 64
+    layers: int = 3
+    heads: int = 4
+    band: int = 64
+    kernel: int = 9
+    feedforward: int = 128
+    look_ahead: int = 3
+    dropout: float = 0.1
+
+    @property
+    def head_width(self) -> int:
+        return self.width // self.heads
+
+    @property
+    def receptive_field(self) -> int:
+        """Samples of input that an estimate can depend on."""
+        return self.layers * (self.band - 1) + self.kernel
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
+        """Strict: every field, of its type, within bounds; else InputError naming the field."""
+        expected = {field.name: float if field.name == "dropout" else int for field in fields(cls)}
+        if set(values) != set(expected):
+            raise InputError(f"model configuration: fields differ: {sorted(set(values) ^ set(expected))}")
+        for name, kind in expected.items():
+            if not isinstance(values[name], kind) or isinstance(values[name], bool):
+                raise InputError(f"model configuration: {name} is {values[name]!r}, not a {kind.__name__}")
+        config = cls(**values)
+        bounds = {"inputs": 4096, "muscles": 256, "width": 1024, "layers": 64, "heads": 64, "band": 8192, "kernel": 512,
+                  "feedforward": 8192}
+        for name, largest in bounds.items():
+            if not 1 <= values[name] <= largest:
+                raise InputError(f"model configuration: {name} is {values[name]}, not within 1 to {largest}")
+        if not 0 <= config.look_ahead <= 1000 or not 0.0 <= config.dropout < 1.0:
+            raise InputError("model configuration: look_ahead or dropout is out of bounds")
+        if config.width % config.heads or config.head_width % 2:
+            raise InputError(f"model configuration: width {config.width} does not split into {config.heads} even heads")
+        return config

@@ -1,0 +1,100 @@
+"""Recording: time-aligned IMU and, where known, EMG data of one wearer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.rig import Rig
+
+FloatArray = NDArray[np.floating]
+
+UNLABELLED = "unlabelled"
+LOCOMOTION = ("walking", "running", "stairs_up", "stairs_down")
+
+
+@dataclass(frozen=True)
+class RawEmg:
+    """Raw surface EMG before any processing.
+
+    Attributes:
+        data: samples [samples, muscles] in ``unit``; NaN = not available.
+        rate: sampling rate [Hz].
+        unit: e.g. ``mV`` or ``count``.
+    """
+
+    data: FloatArray
+    rate: float
+    unit: str
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One uninterrupted recording of one wearer on the rig's grid.
+
+    Attributes:
+        name: where it comes from, unique within a data set.
+        subject: the wearer.
+        rig: sensors, muscles and rate; defines the order of every array.
+        start: start of the recording, seconds since any fixed origin; orders a wearer's recordings in time.
+        imu: [samples, sensors, 6], acceleration x y z [m/s^2] then angular rate x y z [rad/s]
+            in the sensor's frame, +g at rest (REP 145); NaN = not available.
+        envelope: [samples, muscles] EMG envelope in ``envelope_unit``; NaN = not known.
+        envelope_unit: unit of ``envelope``.
+        muscle_weight: [muscles] 0 = never train on or score this channel, 1 = full trust.
+        condition: [samples] name of the activity, ``unlabelled`` where not known.
+        emg: the raw EMG that the envelope was made from, where it is known.
+    """
+
+    name: str
+    subject: str
+    rig: Rig
+    start: float
+    imu: FloatArray
+    envelope: FloatArray
+    envelope_unit: str
+    muscle_weight: FloatArray
+    condition: NDArray[np.str_]
+    emg: RawEmg | None = None
+
+    def __post_init__(self) -> None:
+        samples, sensors, muscles = len(self.imu), len(self.rig.sensors), len(self.rig.muscles)
+        expected = {
+            "imu": (samples, sensors, 6),
+            "envelope": (samples, muscles),
+            "muscle_weight": (muscles,),
+            "condition": (samples,),
+        }
+        for field, shape in expected.items():
+            if getattr(self, field).shape != shape:
+                raise ValueError(f"recording {self.name}: {field} has shape {getattr(self, field).shape}, not {shape}")
+
+    def __len__(self) -> int:
+        return len(self.imu)
+
+    @property
+    def duration(self) -> float:
+        """Length of the recording [s]."""
+        return len(self) / self.rig.rate
+
+    @property
+    def time(self) -> FloatArray:
+        """Instants of the samples [samples], s from the start of the recording."""
+        return np.arange(len(self)) / self.rig.rate
+
+    def is_locomotion(self) -> NDArray[np.bool_]:
+        """Samples [samples] during walking, running or stairs."""
+        return np.isin(self.condition, LOCOMOTION)
+
+    def slice(self, start: int, stop: int) -> Recording:
+        """The samples from start to stop, as a recording without its raw EMG."""
+        return replace(
+            self,
+            start=self.start + start / self.rig.rate,
+            imu=self.imu[start:stop],
+            envelope=self.envelope[start:stop],
+            condition=self.condition[start:stop],
+            emg=None,
+        )

@@ -1,0 +1,63 @@
+"""EMG envelope: the rectified and smoothed muscle signal that the model estimates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
+
+from imu_emg_estimator.errors import InputError
+
+FloatArray = NDArray[np.floating]
+
+MINIMUM_DURATION = 2.0  # s; below, the filters' edges would be all of the envelope
+
+
+@dataclass(frozen=True)
+class EnvelopeSettings:
+    """How raw EMG becomes an envelope.
+
+    Attributes:
+        high_pass: corner [Hz] below which movement artefacts are removed before rectifying.
+        low_pass: corner [Hz] of the smoothing after rectifying.
+        order: order of each Butterworth filter; applied forwards and backwards, so without delay.
+    """
+
+    high_pass: float = 8.0
+    low_pass: float = 4.0
+    order: int = 2
+
+
+def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> FloatArray:
+    """Linear envelope of raw EMG: high-pass, full-wave rectification, low-pass, without delay.
+
+    Args:
+        raw: [samples, channels] in any unit; NaN gaps are bridged by the channel's median and stay NaN in the result.
+        rate: sampling rate [Hz], more than twice the high-pass corner.
+
+    Returns:
+        [samples, channels], same unit as ``raw``, never negative.
+
+    Source: the usual linear envelope of the field (SENIAM; Hermens et al. 2000,
+    doi 10.1016/S1050-6411(00)00027-4), corners for coarsely sampled EMG.
+    """
+    if rate <= 2 * settings.high_pass:
+        raise InputError(f"raw EMG at {rate:g} Hz is too slow: more than {2 * settings.high_pass:g} Hz is needed")
+    if len(raw) < MINIMUM_DURATION * rate:
+        raise InputError(f"raw EMG of {len(raw) / rate:.1f} s is too short: at least {MINIMUM_DURATION:g} s is needed")
+    missing = ~np.isfinite(raw)
+    bridged = np.where(missing, _channel_median(raw), raw)
+    high = butter(settings.order, settings.high_pass, "highpass", fs=rate, output="sos")
+    low = butter(settings.order, settings.low_pass, "lowpass", fs=rate, output="sos")
+    rectified = np.abs(sosfiltfilt(high, bridged, axis=0))
+    envelope = np.maximum(sosfiltfilt(low, rectified, axis=0), 0.0)
+    return np.where(missing, np.nan, envelope)
+
+
+def _channel_median(raw: FloatArray) -> FloatArray:
+    known = np.isfinite(raw).any(axis=0)
+    median = np.zeros(raw.shape[1])
+    median[known] = np.nanmedian(raw[:, known], axis=0)
+    return median

@@ -1,0 +1,80 @@
+"""Variations of a training batch that a new wearer could bring: mirrored legs, rotated mounts, missing sensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from imu_emg_estimator.recording import FloatArray
+from imu_emg_estimator.rig import Rig
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """How far a training sequence is varied; zero switches a variation off.
+
+    Attributes:
+        mirror: probability that left and right are exchanged (rigs with a twin for every part only).
+        mount_rotation: standard deviation [deg] of each sensor's mounting rotation about each axis.
+        gain: standard deviation of each sensor's gain.
+        sensor_dropout: probability that a sensor is missing.
+        gyroscope_dropout: probability that all gyroscopes are missing, and that each one is.
+    """
+
+    mirror: float = 0.5
+    mount_rotation: float = 8.0
+    gain: float = 0.03
+    sensor_dropout: float = 0.05
+    gyroscope_dropout: float = 0.15
+
+
+def augment(
+    imu: FloatArray,
+    target: FloatArray,
+    weight: FloatArray,
+    rig: Rig,
+    settings: AugmentationSettings,
+    generator: np.random.Generator,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Vary sequences independently of each other.
+
+    Args:
+        imu: [sequences, samples, sensors, 6].
+        target, weight: [sequences, samples, muscles].
+
+    Returns:
+        Varied copies of the three arrays, same shapes.
+    """
+    imu, target, weight = imu.copy(), target.copy(), weight.copy()
+    if rig.is_mirrorable:
+        _mirror(imu, target, weight, rig, generator.random(len(imu)) < settings.mirror)
+    _turn_mounts(imu, settings.mount_rotation, generator)
+    imu *= 1.0 + settings.gain * generator.standard_normal((len(imu), 1, imu.shape[2], 1)).astype(imu.dtype)
+    _drop_sensors(imu, settings, generator)
+    return imu, target, weight
+
+
+def _mirror(imu: FloatArray, target: FloatArray, weight: FloatArray, rig: Rig, chosen: NDArray[np.bool_]) -> None:
+    imu[chosen] = imu[chosen][:, :, rig.mirror_sensors()] * rig.mirror_signs().astype(imu.dtype)
+    target[chosen] = target[chosen][:, :, rig.mirror_muscles()]
+    weight[chosen] = weight[chosen][:, :, rig.mirror_muscles()]
+
+
+def _turn_mounts(imu: FloatArray, degrees: float, generator: np.random.Generator) -> None:
+    sequences, _, sensors, _ = imu.shape
+    vectors = np.deg2rad(degrees) * generator.standard_normal((sequences * sensors, 3))
+    matrices = Rotation.from_rotvec(vectors).as_matrix().reshape(sequences, 1, sensors, 3, 3).astype(imu.dtype)
+    for part in (slice(0, 3), slice(3, 6)):
+        imu[..., part] = (matrices @ imu[..., part, None])[..., 0]
+
+
+def _drop_sensors(imu: FloatArray, settings: AugmentationSettings, generator: np.random.Generator) -> None:
+    sequences, _, sensors, _ = imu.shape
+    gone = generator.random((sequences, sensors)) < settings.sensor_dropout
+    no_gyroscope = generator.random((sequences, sensors)) < settings.gyroscope_dropout
+    no_gyroscope |= generator.random((sequences, 1)) < settings.gyroscope_dropout
+    imu[np.broadcast_to(gone[:, None, :, None], imu.shape)] = np.nan
+    imu[..., 3:][np.broadcast_to(no_gyroscope[:, None, :, None], (*imu.shape[:3], 3))] = np.nan

@@ -1,0 +1,215 @@
+"""Pre-training: many wearers' recordings into one bundle's network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import smooth_l1_loss
+
+from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.model.transformer import GegluTransformer
+from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.signals.imu import Normalisation, feature_count, features, fit_normalisation
+from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
+
+REFERENCE_PERCENTILE = 95.0  # of a wearer's envelope in locomotion: an activation of 1
+TARGET_LIMIT = 3.0  # references; beyond, an envelope is an artefact and would rule the loss
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The recipe of a pre-training run.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: sequences a step.
+        sequence: samples a sequence.
+        learning_rate: peak of the one-cycle schedule.
+        weight_decay: of AdamW.
+        locomotion_share: share of sequences drawn from locomotion; the rest is drawn from everything.
+        huber: error [references] where the loss turns from square to linear.
+        averaging: decay of the running mean of the weights, which is what is kept.
+        seed: of every random choice.
+    """
+
+    steps: int = 800
+    batch: int = 32
+    sequence: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    locomotion_share: float = 0.7
+    huber: float = 0.5
+    averaging: float = 0.995
+    seed: int = 0
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Wearer:
+    """All recordings of one wearer, joined, with activation as the target.
+
+    Attributes:
+        imu: [samples, sensors, 6].
+        target, weight: [samples, muscles], target in references.
+        starts: index of the first sample of each recording, and the total at the end.
+        locomotion: [samples].
+        reference: [muscles] envelope [its own unit] that stands for an activation of 1; NaN where never trusted.
+    """
+
+    imu: FloatArray
+    target: FloatArray
+    weight: FloatArray
+    starts: np.ndarray
+    locomotion: np.ndarray
+    reference: FloatArray
+
+
+Progress = Callable[[int, int, float], None]
+
+
+def reference_amplitude(recordings: Sequence[Recording]) -> FloatArray:
+    """Envelope [muscles] that stands for an activation of 1 in these recordings of one wearer.
+
+    It is the 95th percentile of the envelope in locomotion, or over everything where no
+    locomotion is labelled. NaN for muscles that are not trusted or never measured.
+    """
+    envelope = np.concatenate([recording.envelope for recording in recordings])
+    locomotion = np.concatenate([recording.is_locomotion() for recording in recordings])
+    trusted = np.max([recording.muscle_weight for recording in recordings], axis=0) > 0
+    reference = np.full(envelope.shape[1], np.nan)
+    for muscle in np.flatnonzero(trusted):
+        known = envelope[np.isfinite(envelope[:, muscle]), muscle]
+        moving = envelope[np.isfinite(envelope[:, muscle]) & locomotion, muscle]
+        chosen = moving if len(moving) else known
+        if len(chosen) and (amplitude := float(np.percentile(chosen, REFERENCE_PERCENTILE))) > 0:
+            reference[muscle] = amplitude
+    return reference
+
+
+def prepare(recordings: Sequence[Recording], reference: FloatArray | None = None) -> Wearer:
+    """Join one wearer's recordings for training; reference as by ``reference_amplitude`` unless given."""
+    reference = reference_amplitude(recordings) if reference is None else reference
+    envelope = np.concatenate([recording.envelope for recording in recordings])
+    weight = np.concatenate([np.tile(recording.muscle_weight, (len(recording), 1)) for recording in recordings])
+    target = np.minimum(envelope / reference, TARGET_LIMIT)
+    known = np.isfinite(target)
+    return Wearer(
+        imu=np.concatenate([recording.imu for recording in recordings]).astype(np.float32),
+        target=np.where(known, target, 0.0).astype(np.float32),
+        weight=(weight * known).astype(np.float32),
+        starts=np.cumsum([0, *map(len, recordings)]),
+        locomotion=np.concatenate([recording.is_locomotion() for recording in recordings]),
+        reference=reference,
+    )
+
+
+def by_subject(recordings: Sequence[Recording]) -> dict[str, list[Recording]]:
+    """Recordings of each wearer, in their given order."""
+    grouped: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        grouped.setdefault(recording.subject, []).append(recording)
+    return grouped
+
+
+def pretrain(
+    wearers: Sequence[Wearer],
+    rig_source: Recording,
+    config: ModelConfig,
+    settings: TrainingSettings,
+    progress: Progress | None = None,
+) -> tuple[GegluTransformer, Normalisation]:
+    """Train a network on many wearers, each with equal say."""
+    torch.manual_seed(settings.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    normalisation = fit_normalisation([wearer.imu[wearer.locomotion] for wearer in wearers])
+    model = GegluTransformer(config).to(device).train()
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.averaging)
+    )
+    optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
+    batches = _batches(wearers, rig_source, settings, config.look_ahead)
+    for step, (imu, target, weight) in zip(range(settings.steps), batches, strict=False):
+        inputs = np.stack([features(sequence, normalisation) for sequence in imu])
+        loss = activation_loss(
+            model, *(torch.from_numpy(array).to(device) for array in (inputs, target, weight)), settings.huber
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(model)
+        if progress:
+            progress(step + 1, settings.steps, float(loss.detach()))
+    model.load_state_dict(average.module.state_dict())
+    return model.cpu().eval(), normalisation
+
+
+def activation_loss(model: GegluTransformer, inputs: Tensor, target: Tensor, weight: Tensor, huber: float) -> Tensor:
+    """Huber error of the mean plus the Gaussian likelihood that teaches the standard deviation.
+
+    ``target`` and ``weight`` are [batch, samples, muscles], already aligned with the outputs.
+    """
+    mean, log_deviation = model(inputs)
+    total = weight.sum().clamp_min(1.0)
+    error = smooth_l1_loss(mean, target, reduction="none", beta=huber)
+    log_deviation = log_deviation.clamp(-5.0, 2.0)
+    likelihood = 0.5 * ((target - mean.detach()) / log_deviation.exp()) ** 2 + log_deviation
+    return torch.as_tensor(((error / huber + 0.1 * likelihood) * weight).sum() / total)
+
+
+def delayed(values: FloatArray, samples: int) -> FloatArray:
+    """Shift [samples, ...] later by so many samples, zeros in front: outputs lag their inputs by the look-ahead."""
+    if samples == 0:
+        return values
+    return np.concatenate([np.zeros_like(values[:samples]), values[:-samples]])
+
+
+def _batches(
+    wearers: Sequence[Wearer], rig_source: Recording, settings: TrainingSettings, look_ahead: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    generator = np.random.default_rng(settings.seed)
+    choices = [_possible_starts(wearer, settings.sequence) for wearer in wearers]
+    while True:
+        sequences = []
+        for _ in range(settings.batch):
+            index = int(generator.integers(len(wearers)))
+            anywhere, in_locomotion = choices[index]
+            pool = in_locomotion if generator.random() < settings.locomotion_share and len(in_locomotion) else anywhere
+            sequences.append(_sequence(wearers[index], int(generator.choice(pool)), settings.sequence, look_ahead))
+        imu, target, weight = (np.stack(part) for part in zip(*sequences, strict=True))
+        yield augment(imu, target, weight, rig_source.rig, settings.augmentation, generator)
+
+
+def _possible_starts(wearer: Wearer, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Starts of sequences anywhere, and of those whose middle is in locomotion."""
+    spans = [np.arange(a, max(a + 1, b - length)) for a, b in zip(wearer.starts[:-1], wearer.starts[1:], strict=True)]
+    anywhere = np.concatenate(spans)
+    middle = np.minimum(anywhere + length // 2, len(wearer.locomotion) - 1)
+    return anywhere, anywhere[wearer.locomotion[middle]]
+
+
+def _sequence(wearer: Wearer, start: int, length: int, look_ahead: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One sequence, padded with missing samples where the recording is shorter."""
+    end = int(wearer.starts[np.searchsorted(wearer.starts, start, side="right")])
+    stop = min(start + length, end)
+    padding = [(0, length - (stop - start)), (0, 0)]
+    imu = np.pad(wearer.imu[start:stop], [*padding, (0, 0)], constant_values=np.nan)
+    target = np.pad(wearer.target[start:stop], padding)
+    weight = np.pad(wearer.weight[start:stop], padding)
+    return imu, delayed(target, look_ahead), delayed(weight, look_ahead)
+
+
+def model_config(rig_source: Recording, **overrides: Any) -> ModelConfig:
+    """Network shape for the rig of these recordings."""
+    rig = rig_source.rig
+    return ModelConfig(inputs=feature_count(len(rig.sensors)), muscles=len(rig.muscles), **overrides)
