@@ -1,0 +1,98 @@
+"""The dependency rule: imports go downwards only, ROS stays in ros/, robots run without torch.
+
+The layers are contracts in pyproject.toml. What a contract cannot say is tested here: imports of ROS
+and of generated messages, which may not be installed, and imports that happen only when a function
+runs, which are allowed to need torch.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+NAME = "imu_emg_estimator"
+PACKAGE = ROOT / NAME
+FILES = sorted(PACKAGE.rglob("*.py"))
+OUTSIDE_ROS = [file for file in FILES if not file.is_relative_to(PACKAGE / "ros")]
+
+ROS = re.compile(
+    rf"(rclpy|rclcpp|rosidl_\w+|ament_\w+|launch\w*|ros2\w+|rosbag2_py|\w+_msgs|std_srvs|\w+_interfaces"
+    rf"|{NAME}\.(msg|srv|action))(\.|$)"
+)
+TORCH_FREE = ("errors", "resources", "rig", "recording", "signals", "streaming", "cli")
+
+
+def test_layers() -> None:
+    pytest.importorskip("importlinter", reason="import-linter is not installed; pip install import-linter")
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command as main; main()",
+            "--no-cache",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("file", OUTSIDE_ROS, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_only_ros_imports_ros(file: Path) -> None:
+    assert [name for name in imported_names(file) if ROS.match(name)] == []
+
+
+def imported_names(file: Path) -> Iterator[str]:
+    """Dotted names of all that a file imports, `from a import b` as a.b."""
+    package = [NAME, *file.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def test_robot_side_imports_without_torch() -> None:
+    """Whatever is imported on the way counts, so this runs Python with torch made impossible."""
+    code = "\n".join(
+        [
+            "import importlib, sys",
+            "sys.modules['torch'] = None",
+            *(f"importlib.import_module({module!r})" for module in torch_free_modules()),
+        ]
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def torch_free_modules() -> list[str]:
+    parts = [file.relative_to(PACKAGE).with_suffix("").parts for file in FILES]
+    names = [
+        ".".join(part for part in (NAME, *path) if part != "__init__")
+        for path in parts
+        if path[0] in TORCH_FREE
+    ]
+    return sorted(names)
+
+
+def test_generator_owns_its_names() -> None:
+    taken = {"msg", "srv", "action"} & {path.stem for path in PACKAGE.iterdir()}
+    assert not taken, f"rosidl generates {NAME}.{taken.pop()} and would overwrite it"
+
+
+def test_one_version() -> None:
+    sources = {
+        "package.xml": r"<version>(.+)</version>",
+        f"{NAME}/__init__.py": r'__version__ = "(.+)"',
+        "CITATION.cff": r"(?m)^version: (.+)$",
+    }
+    versions = {file: re.search(pattern, (ROOT / file).read_text())[1] for file, pattern in sources.items()}
+    assert len(set(versions.values())) == 1, versions
