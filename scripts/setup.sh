@@ -10,6 +10,8 @@ unset _ROS_WHEELS_BOOTSTRAP_COMPLETE PYTHONHOME
 main() {
     local python ros
     ros=$(sourced_ros "$root")
+    [[ -n $ros || $(uname -sm) == "Linux x86_64" ]] ||
+        die "ROS 2 wheels exist for Linux x86_64 only; install ROS 2 Jazzy (https://docs.ros.org/en/jazzy/Installation.html) and source it"
     python=$(choose_python "$ros")
     check_build_tools "$python"
     unless_done .venv/.setup-stamp "$(environment_key "$python" "$ros")" make_environment "$python" "$ros"
@@ -46,7 +48,7 @@ choose_python() {
     if [[ -n $ros ]]; then
         die "no Python 3.10 to 3.12 here can import the rclpy of ROS 2 $ros in $AMENT_PREFIX_PATH; sudo apt install ros-$ros-rclpy python3"
     fi
-    die "Python 3.10 to 3.12 is missing (python3 is $(python3 --version 2>&1 || true)); sudo apt install python3.12 python3.12-venv python3.12-dev"
+    die "Python 3.10 to 3.12 is missing; sudo apt install python3.12 python3.12-venv python3.12-dev (or 3.11, or 3.10)"
 }
 
 supported() {
@@ -85,7 +87,7 @@ make_environment() {
         --requirement requirements/runtime.txt --requirement requirements/dev.txt
     if [[ -z $ros ]]; then
         .venv/bin/python scripts/relocate_wheels.py
-        touch .venv/local_setup.sh # colcon warns of a prefix that has none
+        touch .venv/local_setup.{sh,bash,zsh} # colcon complains of a prefix without
     fi
     rm -rf build install log # they point at the environment that was replaced
 }
@@ -100,6 +102,8 @@ build_key() {
 
 build_package() {
     echo "setup: colcon build"
+    # ament cannot replace the copy that a build without --symlink-install left here by a link.
+    rm -rf build/imu_emg_estimator/ament_cmake_python/imu_emg_estimator/imu_emg_estimator
     scripts/run-in-env colcon build --symlink-install --executor sequential \
         --event-handlers console_cohesion- --cmake-args "-DPython3_EXECUTABLE=$root/.venv/bin/python"
 }
