@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -286,10 +286,34 @@ def open_bag(path: Path) -> Iterator[Reader]:
         reader.close()
 
 
-def bag_messages(reader: Reader, topics: Sequence[str]) -> Iterator[tuple[Connection, int, bytes]]:
-    """Raw messages of some topics in the order of receipt: connection, time of receipt [ns], CDR bytes."""
-    with _readable(Path(str(reader.path))):
-        yield from reader.messages([c for c in reader.connections if c.topic in topics])
+def bag_topics(reader: Reader) -> dict[str, str]:
+    """Type of every Imu and Emg topic that holds at least one message, by name, in alphabetical order."""
+    known = [c for c in reader.connections if c.msgtype in (IMU_TYPE, EMG_TYPE) and c.msgcount]
+    return {c.topic: c.msgtype for c in sorted(known, key=lambda c: c.topic)}
+
+
+def bag_messages(
+    reader: Reader, topics: Collection[str], start: int | None = None, stop: int | None = None
+) -> Iterator[tuple[Connection, int, bytes]]:
+    """Raw Imu and Emg messages of some topics in the order of receipt.
+
+    Args:
+        start: first time of receipt [ns]; None = from the beginning.
+        stop: time of receipt [ns] to stop before; None = to the end.
+
+    Yields:
+        Connection, time of receipt [ns] and CDR bytes.
+
+    Raises:
+        BagUnreadable: the bag is corrupt, or its messages follow another definition than ours.
+    """
+    path = Path(str(reader.path))
+    connections = [c for c in reader.connections if c.topic in topics and c.msgtype in (IMU_TYPE, EMG_TYPE)]
+    for connection in connections:
+        if connection.digest not in ("", _typestore().hash_rihs01(connection.msgtype)):
+            raise _foreign(path, connection)
+    with _readable(path):
+        yield from reader.messages(connections, start, stop)
 
 
 @contextmanager
@@ -321,8 +345,7 @@ def _check_files(path: Path) -> None:
 
 
 def _topics(reader: Reader, msgtype: str) -> list[str]:
-    """Topics of a type that hold at least one message."""
-    return sorted({c.topic for c in reader.connections if c.msgtype == msgtype and c.msgcount})
+    return [topic for topic, kind in bag_topics(reader).items() if kind == msgtype]
 
 
 def _imu_topics(path: Path, reader: Reader, rig: Rig, wanted: Sequence[str] | None) -> list[str]:
@@ -400,10 +423,7 @@ def _longest_piece(path: Path, reader: Reader, rig: Rig, sensors: Sequence[str],
 
 def _decoded(path: Path, reader: Reader, topics: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Messages of some topics, decoded by our own definitions, in the order of receipt."""
-    hashes = {msgtype: _typestore().hash_rihs01(msgtype) for msgtype in (IMU_TYPE, EMG_TYPE)}
     for connection, _, raw in bag_messages(reader, topics):
-        if connection.digest not in ("", hashes[connection.msgtype]):
-            raise _foreign(path, connection)
         try:
             message = _typestore().deserialize_cdr(raw, connection.msgtype)
         except Exception:  # as above: a body of another layout can break the decoder in any way
