@@ -69,7 +69,9 @@ class Recording:
         }
         for field, shape in expected.items():
             if getattr(self, field).shape != shape:
-                raise ValueError(f"recording {self.name}: {field} has shape {getattr(self, field).shape}, not {shape}")
+                raise ValueError(
+                    f"recording {self.name}: {field} has shape {getattr(self, field).shape}, not {shape}"
+                )
 
     def __len__(self) -> int:
         return len(self.imu)

@@ -55,7 +55,9 @@ class Rig:
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.rate <= 2000.0:
-            raise InputError(f"rig '{self.name}': rate {self.rate} Hz is not between 1 and 2000 Hz; correct 'rate'")
+            raise InputError(
+                f"rig '{self.name}': rate {self.rate} Hz is not between 1 and 2000 Hz; correct 'rate'"
+            )
         if self.lateral_axis not in AXES:
             raise InputError(f"rig '{self.name}': lateral_axis '{self.lateral_axis}' is not one of x, y, z")
         for kind, parts in (("sensor", self.sensors), ("muscle", self.muscles)):
@@ -64,10 +66,14 @@ class Rig:
             names = [part.name for part in parts]
             for name in names:
                 if names.count(name) > 1:
-                    raise InputError(f"rig '{self.name}': {kind} '{name}' is listed twice; names must be unique")
+                    raise InputError(
+                        f"rig '{self.name}': {kind} '{name}' is listed twice; names must be unique"
+                    )
             for part in parts:
                 if part.side not in SIDES:
-                    raise InputError(f"rig '{self.name}': {kind} '{part.name}' has side '{part.side}', not {SIDES}")
+                    raise InputError(
+                        f"rig '{self.name}': {kind} '{part.name}' has side '{part.side}', not {SIDES}"
+                    )
 
     @property
     def sensor_names(self) -> tuple[str, ...]:
@@ -103,7 +109,9 @@ class Rig:
     def _require_twins(self) -> tuple[np.ndarray, np.ndarray]:
         twins = self._twins()
         if twins is None:
-            raise InputError(f"rig '{self.name}': a sensor or muscle has no twin on the other side, it cannot be mirrored")
+            raise InputError(
+                f"rig '{self.name}': a sensor or muscle has no twin on the other side, it cannot be mirrored"
+            )
         return twins
 
     def _twins(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -132,8 +140,12 @@ class Rig:
         return cls(
             name=str(values["name"]),
             rate=rate,
-            sensors=tuple(Sensor(**_strings(v, "segment", f"{where}: sensors")) for v in _list(values, "sensors", where)),
-            muscles=tuple(Muscle(**_strings(v, "muscle", f"{where}: muscles")) for v in _list(values, "muscles", where)),
+            sensors=tuple(
+                Sensor(**_strings(v, "segment", f"{where}: sensors")) for v in _list(values, "sensors", where)
+            ),
+            muscles=tuple(
+                Muscle(**_strings(v, "muscle", f"{where}: muscles")) for v in _list(values, "muscles", where)
+            ),
             lateral_axis=str(values.get("lateral_axis", "y")),
         )
 
@@ -143,9 +155,13 @@ class Rig:
         try:
             values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
-            raise InputError(f"rig file {path} cannot be read ({error.strerror}); give the path of a rig YAML file") from None
+            raise InputError(
+                f"rig file {path} cannot be read ({error.strerror}); give the path of a rig YAML file"
+            ) from None
         except (yaml.YAMLError, UnicodeDecodeError):
-            raise InputError(f"rig file {path} is not valid YAML; compare it with config/rigs/hugadb.yaml") from None
+            raise InputError(
+                f"rig file {path} is not valid YAML; compare it with config/rigs/hugadb.yaml"
+            ) from None
         if not isinstance(values, dict):
             raise InputError(f"rig file {path} holds no mapping; compare it with config/rigs/hugadb.yaml")
         return cls.from_dict(values, where=f"rig file {path}")

@@ -33,11 +33,11 @@ RIG = Rig(
     name="hugadb",
     rate=RATE,
     sensors=tuple(
-        Sensor(f"{side}_{segment}", segment, side) for side in ("right", "left") for segment in ("foot", "shank", "thigh")
+        Sensor(f"{side}_{segment}", segment, side)
+        for side in ("right", "left")
+        for segment in ("foot", "shank", "thigh")
     ),
-    muscles=tuple(
-        Muscle(f"vastus_lateralis_{side}", "vastus_lateralis", side) for side in ("right", "left")
-    ),
+    muscles=tuple(Muscle(f"vastus_lateralis_{side}", "vastus_lateralis", side) for side in ("right", "left")),
     lateral_axis="y",
 )
 SENSOR_COLUMNS = ("RF", "RS", "RT", "LF", "LS", "LT")  # their names in corrupted_gyro.csv, in the rig's order
@@ -138,7 +138,9 @@ def _data_files(folder: Path) -> list[tuple[Path, str]]:
     matches = [(path, FILE_NAME.match(path.name)) for path in sorted(folder.iterdir())]
     found = [(path, str(int(match["subject"]))) for path, match in matches if match]
     if not found:
-        raise InputError(f"data folder {folder} holds no HuGaDB_v1_*.txt or .txt.gz file; is it the HuGaDB v1 folder?")
+        raise InputError(
+            f"data folder {folder} holds no HuGaDB_v1_*.txt or .txt.gz file; is it the HuGaDB v1 folder?"
+        )
     plain = {path.name for path, _ in found}
     return [(path, subject) for path, subject in found if path.suffix != ".gz" or path.stem not in plain]
 
@@ -181,9 +183,13 @@ def _listed_corruption(folder: Path) -> dict[str, tuple[bool, ...]]:
     with path.open(encoding="ascii", newline="") as file:
         rows = list(csv.DictReader(file))
     try:
-        return {row["file"].removesuffix(".txt"): tuple(row[key] == "1" for key in SENSOR_COLUMNS) for row in rows}
+        return {
+            row["file"].removesuffix(".txt"): tuple(row[key] == "1" for key in SENSOR_COLUMNS) for row in rows
+        }
     except KeyError as error:
-        raise InputError(f"{path} has no column {error}; it needs file, {', '.join(SENSOR_COLUMNS)}") from None
+        raise InputError(
+            f"{path} has no column {error}; it needs file, {', '.join(SENSOR_COLUMNS)}"
+        ) from None
 
 
 def _corrupted_gyroscopes(
@@ -201,7 +207,9 @@ def _corrupted_gyroscopes(
     for file in files:
         known = evidence[file.name]
         if known is None:
-            told = [other for other in files if other.subject == file.subject and evidence[other.name] is not None]
+            told = [
+                other for other in files if other.subject == file.subject and evidence[other.name] is not None
+            ]
             nearest = min(told, key=lambda other: abs(other.start - file.start), default=None)
             known = evidence[nearest.name] if nearest else None
         result[file.name] = known or NO_SENSOR

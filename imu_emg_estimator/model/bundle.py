@@ -31,8 +31,19 @@ from imu_emg_estimator.signals.imu import CHANNELS, Normalisation
 FORMAT_VERSION = 1
 LARGEST_FILE = 256 * 1024 * 1024  # bytes
 MEAN, STD = "normalisation.mean", "normalisation.std"
-DOCUMENT_KEYS = {"format_version", "content_hash", "name", "config", "rig", "envelope", "reference", "training", "scores",
-                 "parent_id", "calibration"}
+DOCUMENT_KEYS = {
+    "format_version",
+    "content_hash",
+    "name",
+    "config",
+    "rig",
+    "envelope",
+    "reference",
+    "training",
+    "scores",
+    "parent_id",
+    "calibration",
+}
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,24 @@ class Bundle:
     def content_hash(self) -> str:
         return _content_hash(self._document(), self._tensors())
 
+    def describe(self) -> dict[str, Any]:
+        """What is in it, in plain values for people and programs."""
+        return {
+            "model_id": self.model_id,
+            "parent_id": self.parent_id,
+            "calibration": asdict(self.calibration) if self.calibration else None,
+            "rig": self.rig.name,
+            "rate_hz": self.rig.rate,
+            "sensors": list(self.rig.sensor_names),
+            "muscles": list(self.rig.muscle_names),
+            "look_ahead_s": self.config.look_ahead / self.rig.rate,
+            "band_s": self.config.band / self.rig.rate,
+            "weights": int(sum(value.size for value in self.weights.values())),
+            "reference": asdict(self.reference),
+            "training": dict(self.training),
+            "scores": dict(self.scores),
+        }
+
     def save(self, path: Path) -> None:
         """Write atomically: a reader sees the old file or the whole new one."""
         document = self._document() | {"content_hash": self.content_hash}
@@ -130,7 +159,9 @@ class Bundle:
                 rig=Rig.from_dict(document["rig"]),
                 envelope=EnvelopeSettings(**document["envelope"]),
                 normalisation=Normalisation(tensors.pop(MEAN), tensors.pop(STD)),
-                reference=Reference(**document["reference"] | {"amplitude": tuple(document["reference"]["amplitude"])}),
+                reference=Reference(
+                    **document["reference"] | {"amplitude": tuple(document["reference"]["amplitude"])}
+                ),
                 weights=tensors,
                 training=document["training"],
                 scores=document["scores"],
@@ -140,9 +171,13 @@ class Bundle:
         except InputError as error:
             raise InputError(f"bundle {path}: {error}") from None
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"bundle {path} has a malformed document ({error}); train or fetch it again") from None
+            raise InputError(
+                f"bundle {path} has a malformed document ({error}); train or fetch it again"
+            ) from None
         if bundle.content_hash != document["content_hash"]:
-            raise InputError(f"bundle {path} was changed after it was written (its hash does not fit); fetch it again")
+            raise InputError(
+                f"bundle {path} was changed after it was written (its hash does not fit); fetch it again"
+            )
         return bundle
 
     def _document(self) -> dict[str, Any]:
@@ -164,7 +199,9 @@ class Bundle:
             MEAN: np.asarray(self.normalisation.mean, np.float64),
             STD: np.asarray(self.normalisation.std, np.float64),
         }
-        return {name: np.ascontiguousarray(value) for name, value in {**self.weights, **normalisation}.items()}
+        return {
+            name: np.ascontiguousarray(value) for name, value in {**self.weights, **normalisation}.items()
+        }
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -207,7 +244,9 @@ def write_atomically(path: Path, payload: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); free space or give a writable place") from None
+        raise InputError(
+            f"{path} cannot be written ({error.strerror}); free space or give a writable place"
+        ) from None
 
 
 def _check(bundle: Bundle) -> None:
@@ -215,14 +254,18 @@ def _check(bundle: Bundle) -> None:
     if missing := sorted(set(expected) - set(bundle.weights)):
         raise InputError(f"weight '{missing[0]}' is missing; train or fetch the bundle again")
     if extra := sorted(set(bundle.weights) - set(expected)):
-        raise InputError(f"weight '{extra[0]}' does not belong to this network; train or fetch the bundle again")
+        raise InputError(
+            f"weight '{extra[0]}' does not belong to this network; train or fetch the bundle again"
+        )
     for name, shape in expected.items():
         value = bundle.weights[name]
         if value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
             raise InputError(f"weight '{name}' is not a finite float32 array of shape {shape}")
     sensors, muscles = len(bundle.rig.sensors), len(bundle.rig.muscles)
     if bundle.config.inputs != sensors * (CHANNELS + 2) or bundle.config.muscles != muscles:
-        raise InputError(f"network of {bundle.config.inputs} inputs and {bundle.config.muscles} muscles does not fit its rig")
+        raise InputError(
+            f"network of {bundle.config.inputs} inputs and {bundle.config.muscles} muscles does not fit its rig"
+        )
     for label, array in (("mean", bundle.normalisation.mean), ("std", bundle.normalisation.std)):
         if np.shape(array) != (sensors, CHANNELS) or not np.isfinite(array).all():
             raise InputError(f"normalisation {label} is not a finite array of shape {(sensors, CHANNELS)}")
@@ -241,7 +284,9 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError(f"bundle {path} does not exist; give the path of a .safetensors bundle") from None
     except OSError as error:
-        raise InputError(f"bundle {path} cannot be read ({error.strerror}); give the path of a bundle file") from None
+        raise InputError(
+            f"bundle {path} cannot be read ({error.strerror}); give the path of a bundle file"
+        ) from None
 
 
 def _decode(path: Path, payload: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -267,5 +312,3 @@ def _content_hash(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any
     for name in sorted(tensors):
         digest.update(name.encode() + tensors[name].tobytes())
     return digest.hexdigest()
-
-

@@ -8,6 +8,8 @@ from typing import Any
 
 from imu_emg_estimator.errors import InputError
 
+ROTARY_BASE = 1000.0  # of the rotary angles' geometric series
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -59,13 +61,23 @@ class ModelConfig:
             if not isinstance(values[name], kind) or isinstance(values[name], bool):
                 raise InputError(f"model configuration: {name} is {values[name]!r}, not a {kind.__name__}")
         config = cls(**values)
-        bounds = {"inputs": 4096, "muscles": 256, "width": 1024, "layers": 64, "heads": 64, "band": 8192, "kernel": 512,
-                  "feedforward": 8192}
+        bounds = {
+            "inputs": 4096,
+            "muscles": 256,
+            "width": 1024,
+            "layers": 64,
+            "heads": 64,
+            "band": 8192,
+            "kernel": 512,
+            "feedforward": 8192,
+        }
         for name, largest in bounds.items():
             if not 1 <= values[name] <= largest:
                 raise InputError(f"model configuration: {name} is {values[name]}, not within 1 to {largest}")
         if not 0 <= config.look_ahead <= 1000 or not 0.0 <= config.dropout < 1.0:
             raise InputError("model configuration: look_ahead or dropout is out of bounds")
         if config.width % config.heads or config.head_width % 2:
-            raise InputError(f"model configuration: width {config.width} does not split into {config.heads} even heads")
+            raise InputError(
+                f"model configuration: width {config.width} does not split into {config.heads} even heads"
+            )
         return config

@@ -9,14 +9,15 @@ valid as the band moves.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad, scaled_dot_product_attention
 
-from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.configuration import ROTARY_BASE, ModelConfig
 from imu_emg_estimator.model.geglu import GEGLU
-
-ROTARY_BASE = 1000.0
 
 
 class CausalConvolution(nn.Module):
@@ -50,12 +51,16 @@ class BandedAttention(nn.Module):
         blocks = -(-samples // self.band)
         x = pad(x, (0, 0, 0, blocks * self.band - samples))
         query, key, value = (
-            part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in self.query_key_value(x).chunk(3, dim=2)
+            part.unflatten(2, (self.heads, -1)).transpose(1, 2)
+            for part in self.query_key_value(x).chunk(3, dim=2)
         )
         cosine, sine = rotary_phases(blocks * self.band, width // self.heads, x.device)
         query, key = rotate(query, cosine, sine), rotate(key, cosine, sine)
         attended = scaled_dot_product_attention(
-            self._blocks(query), self._with_previous(key), self._with_previous(value), attn_mask=self._mask(blocks, x.device)
+            self._blocks(query),
+            self._with_previous(key),
+            self._with_previous(value),
+            attn_mask=self._mask(blocks, x.device),
         )
         joined = attended.transpose(1, 2).flatten(2, 3).transpose(1, 2).flatten(2)
         result: Tensor = self.output(joined[:, :samples])
@@ -138,3 +143,17 @@ def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """Rotate the pairs (first half, second half) of the last axis by their angles."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
+
+
+def network_of(bundle: Bundle) -> GegluTransformer:
+    """The network of a bundle, ready to estimate."""
+    model = GegluTransformer(bundle.config)
+    model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in bundle.weights.items()})
+    return model.eval()
+
+
+def weights_of(model: GegluTransformer) -> dict[str, NDArray[np.float32]]:
+    """Weights by name, as a Bundle holds them."""
+    return {
+        name: value.detach().cpu().numpy().astype(np.float32) for name, value in model.state_dict().items()
+    }

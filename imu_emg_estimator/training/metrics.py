@@ -8,6 +8,8 @@ import numpy as np
 
 from imu_emg_estimator.recording import FloatArray
 
+FIGURES = ("r", "r2", "nrmse")
+
 
 @dataclass(frozen=True)
 class Scores:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,9 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle, Reference
 from imu_emg_estimator.model.configuration import ModelConfig
-from imu_emg_estimator.model.transformer import GegluTransformer
+from imu_emg_estimator.model.transformer import GegluTransformer, weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.emg import EnvelopeSettings
 from imu_emg_estimator.signals.imu import Normalisation, feature_count, features, fit_normalisation
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 
@@ -98,7 +102,9 @@ def prepare(recordings: Sequence[Recording], reference: FloatArray | None = None
     """Join one wearer's recordings for training; reference as by ``reference_amplitude`` unless given."""
     reference = reference_amplitude(recordings) if reference is None else reference
     envelope = np.concatenate([recording.envelope for recording in recordings])
-    weight = np.concatenate([np.tile(recording.muscle_weight, (len(recording), 1)) for recording in recordings])
+    weight = np.concatenate(
+        [np.tile(recording.muscle_weight, (len(recording), 1)) for recording in recordings]
+    )
     target = np.minimum(envelope / reference, TARGET_LIMIT)
     known = np.isfinite(target)
     return Wearer(
@@ -119,9 +125,55 @@ def by_subject(recordings: Sequence[Recording]) -> dict[str, list[Recording]]:
     return grouped
 
 
+def train_bundle(
+    recordings: Sequence[Recording],
+    name: str,
+    dataset: str,
+    settings: TrainingSettings | None = None,
+    envelope: EnvelopeSettings | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Bundle:
+    """Pre-train on all wearers of these recordings that have trusted EMG, and bundle the result.
+
+    Args:
+        envelope: how the recordings' envelopes were made; travels with the bundle.
+        overrides: hyperparameters of the network that differ from the default.
+
+    Raises:
+        InputError: no wearer has trusted EMG.
+    """
+    settings = settings or TrainingSettings()
+    wearers = {subject: prepare(group) for subject, group in by_subject(recordings).items()}
+    wearers = {subject: wearer for subject, wearer in wearers.items() if np.isfinite(wearer.reference).any()}
+    if not wearers:
+        raise InputError(
+            f"none of the {len(recordings)} recordings has trusted EMG to train on; add such wearers"
+        )
+    rig = recordings[0].rig
+    config = model_config(rig, **(overrides or {}))
+    model, normalisation = pretrain(list(wearers.values()), rig, config, settings, progress)
+    amplitude = np.nanmedian([wearer.reference for wearer in wearers.values()], axis=0)
+    return Bundle(
+        name=name,
+        config=config,
+        rig=rig,
+        envelope=envelope or EnvelopeSettings(),
+        normalisation=normalisation,
+        reference=Reference(
+            amplitude=tuple(float(value) for value in amplitude),
+            unit=recordings[0].envelope_unit,
+            definition=f"median over the training wearers of each one's {REFERENCE_PERCENTILE:g}th percentile of the "
+            "EMG envelope in locomotion",
+        ),
+        weights=weights_of(model),
+        training={"dataset": dataset, "subjects": sorted(wearers), "settings": settings.to_dict()},
+    )
+
+
 def pretrain(
     wearers: Sequence[Wearer],
-    rig_source: Recording,
+    rig: Rig,
     config: ModelConfig,
     settings: TrainingSettings,
     progress: Progress | None = None,
@@ -134,9 +186,13 @@ def pretrain(
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.averaging)
     )
-    optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
-    batches = _batches(wearers, rig_source, settings, config.look_ahead)
+    optimiser = torch.optim.AdamW(
+        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, settings.steps, pct_start=0.15
+    )
+    batches = _batches(wearers, rig, settings, config.look_ahead)
     for step, (imu, target, weight) in zip(range(settings.steps), batches, strict=False):
         inputs = np.stack([features(sequence, normalisation) for sequence in imu])
         loss = activation_loss(
@@ -154,7 +210,9 @@ def pretrain(
     return model.cpu().eval(), normalisation
 
 
-def activation_loss(model: GegluTransformer, inputs: Tensor, target: Tensor, weight: Tensor, huber: float) -> Tensor:
+def activation_loss(
+    model: GegluTransformer, inputs: Tensor, target: Tensor, weight: Tensor, huber: float
+) -> Tensor:
     """Huber error of the mean plus the Gaussian likelihood that teaches the standard deviation.
 
     ``target`` and ``weight`` are [batch, samples, muscles], already aligned with the outputs.
@@ -175,7 +233,7 @@ def delayed(values: FloatArray, samples: int) -> FloatArray:
 
 
 def _batches(
-    wearers: Sequence[Wearer], rig_source: Recording, settings: TrainingSettings, look_ahead: int
+    wearers: Sequence[Wearer], rig: Rig, settings: TrainingSettings, look_ahead: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     generator = np.random.default_rng(settings.seed)
     choices = [_possible_starts(wearer, settings.sequence) for wearer in wearers]
@@ -184,21 +242,32 @@ def _batches(
         for _ in range(settings.batch):
             index = int(generator.integers(len(wearers)))
             anywhere, in_locomotion = choices[index]
-            pool = in_locomotion if generator.random() < settings.locomotion_share and len(in_locomotion) else anywhere
-            sequences.append(_sequence(wearers[index], int(generator.choice(pool)), settings.sequence, look_ahead))
+            pool = (
+                in_locomotion
+                if generator.random() < settings.locomotion_share and len(in_locomotion)
+                else anywhere
+            )
+            sequences.append(
+                _sequence(wearers[index], int(generator.choice(pool)), settings.sequence, look_ahead)
+            )
         imu, target, weight = (np.stack(part) for part in zip(*sequences, strict=True))
-        yield augment(imu, target, weight, rig_source.rig, settings.augmentation, generator)
+        yield augment(imu, target, weight, rig, settings.augmentation, generator)
 
 
 def _possible_starts(wearer: Wearer, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Starts of sequences anywhere, and of those whose middle is in locomotion."""
-    spans = [np.arange(a, max(a + 1, b - length)) for a, b in zip(wearer.starts[:-1], wearer.starts[1:], strict=True)]
+    spans = [
+        np.arange(a, max(a + 1, b - length))
+        for a, b in zip(wearer.starts[:-1], wearer.starts[1:], strict=True)
+    ]
     anywhere = np.concatenate(spans)
     middle = np.minimum(anywhere + length // 2, len(wearer.locomotion) - 1)
     return anywhere, anywhere[wearer.locomotion[middle]]
 
 
-def _sequence(wearer: Wearer, start: int, length: int, look_ahead: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sequence(
+    wearer: Wearer, start: int, length: int, look_ahead: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """One sequence, padded with missing samples where the recording is shorter."""
     end = int(wearer.starts[np.searchsorted(wearer.starts, start, side="right")])
     stop = min(start + length, end)
@@ -209,7 +278,6 @@ def _sequence(wearer: Wearer, start: int, length: int, look_ahead: int) -> tuple
     return imu, delayed(target, look_ahead), delayed(weight, look_ahead)
 
 
-def model_config(rig_source: Recording, **overrides: Any) -> ModelConfig:
-    """Network shape for the rig of these recordings."""
-    rig = rig_source.rig
+def model_config(rig: Rig, **overrides: Any) -> ModelConfig:
+    """Network shape for a rig; keywords override the default hyperparameters."""
     return ModelConfig(inputs=feature_count(len(rig.sensors)), muscles=len(rig.muscles), **overrides)

@@ -1,0 +1,443 @@
+"""``imu-emg``: training, scoring, calibration and bags from the command line.
+
+Heavy libraries are imported by the command that needs them, so that ``--help`` answers at once.
+Exit status 2 and one line on standard error mean bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator import __version__
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.progress import ProgressBar
+from imu_emg_estimator.resources import shipped_bundle
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.recording import Recording
+
+DATASETS = ("hugadb",)
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    arguments, rest = _parser().parse_known_args(argv)
+    if rest and arguments.command != "replay":
+        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.rest = argv[1:]
+    try:
+        status: int = arguments.run(arguments)
+        return status
+    except InputError as error:
+        print(f"imu-emg {arguments.command}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="imu-emg", description="Muscle activation from body-worn IMUs: train, score, calibrate, bags."
+    )
+    parser.add_argument("--version", action="version", version=f"imu-emg {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (
+        _add_train,
+        _add_evaluate,
+        _add_calibrate,
+        _add_bag,
+        _add_simulate,
+        _add_replay,
+        _add_inspect,
+    ):
+        add(commands)
+    return parser
+
+
+def _add_train(commands: Any) -> None:
+    parser = commands.add_parser("train", help="pre-train a bundle on many wearers")
+    _data_options(parser)
+    parser.add_argument("--out", type=Path, required=True, help="bundle to write (.safetensors)")
+    parser.add_argument("--name", help="name of the model (default: the data set's)")
+    parser.add_argument("--leave-out", type=_names, default=[], metavar="A,B", help="wearers not to train on")
+    parser.add_argument("--steps", type=_positive, help="optimiser steps (default: the recipe's)")
+    parser.add_argument("--seed", type=int, default=0, help="of every random choice")
+    parser.add_argument(
+        "--scores", type=Path, help="JSON of `evaluate --folds`, whose means the bundle will carry"
+    )
+    parser.set_defaults(run=_train)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from imu_emg_estimator.training.pretrain import TrainingSettings, train_bundle
+
+    settings = TrainingSettings(seed=arguments.seed)
+    if arguments.steps:
+        settings = replace(settings, steps=arguments.steps)
+    scores = _read_scores(arguments.scores) if arguments.scores else {}
+    recordings = _load(arguments, arguments.subjects)
+    recordings = [recording for recording in recordings if recording.subject not in arguments.leave_out]
+    bundle = train_bundle(
+        recordings,
+        arguments.name or arguments.dataset,
+        arguments.dataset,
+        settings,
+        progress=ProgressBar("training"),
+    )
+    bundle = replace(bundle, scores=scores)
+    bundle.save(arguments.out)
+    print(f"wrote {arguments.out}: {bundle.model_id}, trained on {len(bundle.training['subjects'])} wearers")
+    return 0
+
+
+def _read_scores(path: Path) -> dict[str, Any]:
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        return {"mean": report["mean"], "protocol": report["protocol"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(
+            f"scores {path} is not a JSON of `imu-emg evaluate --folds`; make it first"
+        ) from None
+
+
+def _add_evaluate(commands: Any) -> None:
+    parser = commands.add_parser(
+        "evaluate", help="score wearers that the model never saw, with and without calibration"
+    )
+    _bundle_option(parser)
+    _data_options(parser)
+    parser.add_argument(
+        "--calibration-seconds", type=_seconds_list, default=[0.0], metavar="0,30,60",
+        help="amounts of calibration data to compare [s of locomotion] (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folds", type=_positive, help="retrain the recipe on leave-subjects-out folds and score those"
+    )
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="with --folds: keep the bundle of every fold here"
+    )
+    parser.add_argument(
+        "--workers", type=_positive, default=os.cpu_count() or 1, help="processes side by side"
+    )
+    parser.add_argument(
+        "--picture", type=Path, metavar="PNG", help="estimate beside measured envelope, of the median wearer"
+    )
+    _json_option(parser)
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.training import evaluate, report
+
+    progress = ProgressBar("folds" if arguments.folds else "wearers")
+    seconds = arguments.calibration_seconds
+    if arguments.folds:
+        recordings = _load(arguments, arguments.subjects)
+        scores, bundles = evaluate.evaluate_folds(
+            recordings,
+            arguments.folds,
+            arguments.dataset,
+            seconds,
+            workers=arguments.workers,
+            progress=progress,
+        )
+        if arguments.keep:
+            for bundle in bundles:
+                bundle.save(arguments.keep / f"{bundle.name}.safetensors")
+        protocol = (
+            f"{arguments.folds} leave-subjects-out folds of {arguments.dataset}, recipe retrained for each"
+        )
+    else:
+        bundle = Bundle.load(arguments.bundle or shipped_bundle())
+        recordings = _load_unseen(arguments, bundle)
+        bundles = [bundle]
+        scores = evaluate.evaluate_bundle(
+            bundle, recordings, seconds, workers=arguments.workers, progress=progress
+        )
+        protocol = f"bundle {bundle.model_id} on unseen wearers of {arguments.dataset}"
+    if not scores:
+        raise InputError(
+            "no wearer has trusted EMG and enough locomotion to score; name others or calibrate on less"
+        )
+    summary = {"protocol": protocol, "look_ahead_s": bundles[0].config.look_ahead / bundles[0].rig.rate}
+    summary |= evaluate.summarise(scores)
+    print(report.scores_table(summary))
+    if arguments.picture:
+        report.picture_of_median_wearer(arguments.picture, bundles, recordings, scores)
+        print(f"wrote {arguments.picture}")
+    _write_json(arguments.json, summary)
+    return 0
+
+
+def _load_unseen(arguments: argparse.Namespace, bundle: Bundle) -> list[Recording]:
+    from imu_emg_estimator.datasets import hugadb
+    from imu_emg_estimator.training.evaluate import check_unseen
+
+    trained = bundle.training.get("subjects", [])
+    names = arguments.subjects or [name for name in hugadb.subjects(arguments.data) if name not in trained]
+    if not names:
+        raise InputError(
+            f"bundle {bundle.model_id} was trained on every wearer in {arguments.data}; "
+            "give other data, or use --folds to retrain without some of them"
+        )
+    check_unseen(bundle, arguments.dataset, names)
+    return _load(arguments, names)
+
+
+def _add_calibrate(commands: Any) -> None:
+    parser = commands.add_parser(
+        "calibrate", help="adapt a bundle to one wearer from a bag, as the service does"
+    )
+    _bundle_option(parser)
+    parser.add_argument(
+        "--bag", type=Path, required=True, help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="bundle to write if it is better (.safetensors)"
+    )
+    parser.add_argument("--subject", default="wearer", help="name of the wearer (default: wearer)")
+    parser.add_argument(
+        "--running", type=Path, help="bundle in use that must be bettered (default: --bundle)"
+    )
+    parser.add_argument("--method", default="", help="adaptation method (default: the package's)")
+    parser.add_argument("--imu-topics", type=_names, metavar="A,B", help="Imu topics in the order of the rig")
+    parser.add_argument("--emg-topic", help="topic of the Emg messages (default: /emg, or the only one)")
+    parser.add_argument(
+        "--threads", type=_positive, help="threads of the adaptation (default: as many as cores)"
+    )
+    parser.add_argument("--background", action="store_true", help="yield the processor to everything else")
+    _json_option(parser)
+    parser.set_defaults(run=_calibrate)
+
+
+def _calibrate(arguments: argparse.Namespace) -> int:
+    if arguments.background:
+        os.nice(10)
+    try:
+        return _calibrate_bag(arguments)
+    except InputError as error:
+        failure = {"success": False, "error": type(error).__name__, "message": str(error)}
+        _write_json(arguments.json, failure)
+        raise
+
+
+def _calibrate_bag(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from imu_emg_estimator.datasets.bag import read_bag
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.model.store import check_subject
+    from imu_emg_estimator.training.adapt import DEFAULT_METHOD, AdaptationSettings
+    from imu_emg_estimator.training.calibrate import calibrate
+    from imu_emg_estimator.training.report import calibration_table
+
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    check_subject(arguments.subject)
+    settings = AdaptationSettings(method=arguments.method or DEFAULT_METHOD)
+    base = Bundle.load(arguments.bundle or shipped_bundle())
+    running = Bundle.load(arguments.running) if arguments.running else base
+    recording = read_bag(
+        arguments.bag, base.rig, arguments.imu_topics, arguments.emg_topic, base.envelope, arguments.subject
+    )
+    result = calibrate(base, recording, arguments.subject, running, settings, ProgressBar("adapting"))
+    if result.bundle:
+        result.bundle.save(arguments.out)
+    report = result.to_dict()
+    print(calibration_table(report))
+    print(result.message)
+    _write_json(arguments.json, report)
+    return 0 if result.bundle else 1
+
+
+def _add_bag(commands: Any) -> None:
+    parser = commands.add_parser("bag", help="write real recordings as rosbag2 with Imu and Emg topics")
+    _data_options(parser)
+    parser.add_argument(
+        "--recording", help="name of the recording (default: the wearer's longest in locomotion)"
+    )
+    parser.add_argument("--list", action="store_true", help="list the recordings of the wearers instead")
+    parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="storage format")
+    parser.add_argument("--out", type=Path, help="folder to make")
+    parser.set_defaults(run=_bag)
+
+
+def _bag(arguments: argparse.Namespace) -> int:
+    from imu_emg_estimator.datasets.bag import write_bag
+
+    if not arguments.list and arguments.out is None:
+        raise InputError("no --out was given; name the folder to make, or use --list")
+    recordings = _load(arguments, arguments.subjects)
+    if arguments.list:
+        for recording in recordings:
+            locomotion = recording.is_locomotion().mean()
+            print(f"{recording.name}  {recording.duration:7.1f} s, {locomotion:4.0%} locomotion")
+        return 0
+    if arguments.recording:
+        chosen = [recording for recording in recordings if recording.name == arguments.recording]
+        if not chosen:
+            raise InputError(
+                f"{arguments.data} has no recording '{arguments.recording}'; see imu-emg bag --list"
+            )
+        recording = chosen[0]
+    else:
+        recording = max(recordings, key=lambda recording: recording.is_locomotion().sum())
+    write_bag(recording, arguments.out, arguments.storage)
+    print(f"wrote {arguments.out}: {recording.name}, {recording.duration:.1f} s, {arguments.storage}")
+    return 0
+
+
+def _add_simulate(commands: Any) -> None:
+    parser = commands.add_parser("simulate", help="write a bag of a simulated wearer")
+    parser.add_argument("--out", type=Path, help="folder to make")
+    parser.add_argument("--seconds", type=_positive_number, default=120.0, help="length [s]")
+    parser.add_argument("--seed", type=int, default=0, help="which simulated wearer")
+    parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="storage format")
+    parser.add_argument(
+        "--derive", type=Path, metavar="DIR",
+        help="instead: measure stride averages and variations on the HuGaDB in DIR and write them to --out (JSON)",
+    )  # fmt: skip
+    parser.set_defaults(run=_simulate)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from imu_emg_estimator.datasets import hugadb, simulator
+    from imu_emg_estimator.datasets.bag import write_bag
+
+    if arguments.out is None:
+        raise InputError("no --out was given; name what to write")
+    if arguments.derive:
+        recordings = hugadb.load(arguments.derive, workers=os.cpu_count() or 1)
+        statistics = simulator.derive_stride_statistics(recordings)
+        arguments.out.write_text(json.dumps(statistics, separators=(",", ":")) + "\n", encoding="utf-8")
+        print(
+            f"wrote {arguments.out}: stride averages and variations of {len(statistics['subjects'])} wearers"
+        )
+        return 0
+    recording = simulator.simulate(simulator.shipped_statistics(), arguments.seconds, arguments.seed)
+    write_bag(recording, arguments.out, arguments.storage)
+    print(f"wrote {arguments.out}: SIMULATED wearer {arguments.seed}, {recording.duration:.1f} s")
+    return 0
+
+
+def _add_replay(commands: Any) -> None:
+    # Its arguments are declared beside it, where ROS is: here they are only handed on.
+    parser = commands.add_parser(
+        "replay", help="publish a bag's Imu and Emg topics (where `ros2 bag play` is missing)", add_help=False
+    )
+    parser.set_defaults(run=_replay)
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    try:
+        from imu_emg_estimator.ros import replay
+    except ImportError:
+        raise InputError("replay needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
+    return replay.main(arguments.rest)
+
+
+def _add_inspect(commands: Any) -> None:
+    parser = commands.add_parser("inspect", help="say what is in a bundle")
+    parser.add_argument(
+        "bundle", type=Path, nargs="?", default=None, help="bundle (default: the shipped one)"
+    )
+    _json_option(parser)
+    parser.set_defaults(run=_inspect)
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    from imu_emg_estimator.model.bundle import Bundle
+
+    bundle = Bundle.load(arguments.bundle or shipped_bundle())
+    description = bundle.describe()
+    for key, value in description.items():
+        print(f"{key}: {value}")
+    _write_json(arguments.json, description)
+    return 0
+
+
+def _load(arguments: argparse.Namespace, subjects: Sequence[str] | None) -> list[Recording]:
+    from imu_emg_estimator.datasets import hugadb
+
+    print(f"reading {arguments.dataset} from {arguments.data} ...", file=sys.stderr)
+    return hugadb.load(arguments.data, subjects or None, workers=os.cpu_count() or 1)
+
+
+def _data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset", choices=DATASETS, default="hugadb", help="form of the data (default: hugadb)"
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds the data set")
+    parser.add_argument("--subjects", type=_names, metavar="A,B", help="only these wearers")
+
+
+def _bundle_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bundle", type=Path, default=None, help="bundle (default: the shipped one)")
+
+
+def _json_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON, too")
+
+
+def _write_json(path: Path | None, content: dict[str, Any]) -> None:
+    if path is None:
+        return
+    from imu_emg_estimator.model.bundle import write_atomically
+
+    write_atomically(path, (json.dumps(_without_nan(content), indent=2) + "\n").encode())
+
+
+def _without_nan(content: Any) -> Any:
+    """JSON has no NaN: figures that are not defined become null."""
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("no name was given")
+    return names
+
+
+def _seconds_list(text: str) -> list[float]:
+    try:
+        seconds = [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of seconds such as 0,30,60") from None
+    if not all(0 <= value <= 3600 for value in seconds):
+        raise argparse.ArgumentTypeError(f"'{text}' has an amount outside 0 to 3600 s")
+    return sorted(set(seconds))
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive whole number")
+    return int(text)
+
+
+def _positive_number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a positive number")
+    return value

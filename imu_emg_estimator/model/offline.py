@@ -1,0 +1,35 @@
+"""The network over a whole recording at once: the reference for the streaming engines."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from imu_emg_estimator.model.transformer import GegluTransformer
+from imu_emg_estimator.recording import FloatArray
+from imu_emg_estimator.signals.imu import Normalisation, features
+
+
+@torch.no_grad()
+def estimate_recording(
+    model: GegluTransformer, normalisation: Normalisation, imu: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Activation and its standard deviation for every sample of a recording.
+
+    Args:
+        imu: [samples, sensors, 6]; NaN = not available.
+
+    Returns:
+        Two arrays [samples, muscles], in references: at row i the estimate *for* the instant i.
+        The last ``look_ahead`` rows are NaN: their input has not come yet.
+    """
+    inputs = torch.from_numpy(features(imu, normalisation))[None]
+    mean, log_deviation = (output[0].numpy() for output in model(inputs))
+    return in_place(np.maximum(mean, 0.0), model), in_place(np.exp(np.clip(log_deviation, -5.0, 2.0)), model)
+
+
+def in_place(outputs: FloatArray, model: GegluTransformer) -> FloatArray:
+    """Move outputs [samples, ...] from the sample that gave them to the instant that they are for."""
+    look_ahead = model.config.look_ahead
+    tail = np.full((min(look_ahead, len(outputs)), *outputs.shape[1:]), np.nan, outputs.dtype)
+    return np.concatenate([outputs[look_ahead:], tail])

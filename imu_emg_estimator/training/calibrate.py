@@ -1,0 +1,148 @@
+"""Calibration: adapt on the first part of a bag, judge on the rest, keep only what is better."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.datasets.bag import BagTooShort
+from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.adapt import SHORTEST, AdaptationSettings, adapt
+from imu_emg_estimator.training.evaluate import estimate_envelopes
+from imu_emg_estimator.training.metrics import FIGURES, Scores, score
+
+JUDGED_SHARE = 0.3  # of the recording, at its end
+SHORTEST_JUDGED = 3.0  # s
+GAP = 1.0  # s between the two parts: the envelope's filter reaches that far
+TOLERATED_LOSS = 0.01  # of r
+
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """What came of a calibration.
+
+    Attributes:
+        bundle: the adapted bundle, or None if it was worse on the judged part.
+        before, after: scores by muscle on the judged part, of the running and of the adapted bundle.
+        adapted_seconds, judged_seconds: lengths of the two parts [s].
+    """
+
+    bundle: Bundle | None
+    before: dict[str, Scores]
+    after: dict[str, Scores]
+    adapted_seconds: float
+    judged_seconds: float
+
+    @property
+    def message(self) -> str:
+        """The outcome in one sentence."""
+        r = f"r {mean(self.before, 'r'):.2f} before, {mean(self.after, 'r'):.2f} after"
+        judged = f"on {self.judged_seconds:.0f} s that were not used to adapt"
+        if self.bundle is None:
+            return f"not better {judged} ({r}): the old model was kept; check the electrodes and record again"
+        return f"adapted on {self.adapted_seconds:.0f} s, {r} {judged}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain figures: muscle names, and every figure before and after as lists in their order."""
+        lists = {
+            f"{figure}_{when}": [getattr(entry, figure) for entry in scores.values()]
+            for when, scores in (("before", self.before), ("after", self.after))
+            for figure in FIGURES
+        }
+        calibration = self.bundle.calibration if self.bundle else None
+        return {
+            "success": self.bundle is not None,
+            "message": self.message,
+            "calibration": asdict(calibration) if calibration else None,
+            "muscle_names": list(self.before),
+            **lists,
+        }
+
+
+def calibrate(
+    base: Bundle,
+    recording: Recording,
+    subject: str,
+    running: Bundle | None = None,
+    settings: AdaptationSettings | None = None,
+    progress: Progress | None = None,
+) -> CalibrationResult:
+    """Adapt a bundle to the wearer of a recording and judge the result on a part not used to adapt.
+
+    Args:
+        base: the bundle to adapt; a calibration starts from the wearer-independent one.
+        running: the bundle in use, that the result must not be worse than; None = ``base``.
+
+    Raises:
+        InputError: too short, another rig, an unknown method.
+    """
+    settings = settings or AdaptationSettings()
+    running = running or base
+    adapting, judging = _split(recording)
+    adapted = adapt(base, [adapting], settings, progress)
+    calibration = Calibration(
+        id=f"{subject}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+        subject=subject,
+        method=settings.method,
+        bag=recording.name,
+        seconds=adapting.duration,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+    before, after = _judge(running, judging), _judge(adapted, judging)
+    better = _is_better(before, after)
+    return CalibrationResult(
+        bundle=replace(adapted, calibration=calibration) if better else None,
+        before=before,
+        after=after,
+        adapted_seconds=adapting.duration,
+        judged_seconds=judging.duration,
+    )
+
+
+def mean(scores: dict[str, Scores], figure: str) -> float:
+    """Mean of a figure over muscles, those left out where it is not defined; NaN if there is none."""
+    values = [getattr(entry, figure) for entry in scores.values()]
+    known = [value for value in values if np.isfinite(value)]
+    return float(np.mean(known)) if known else float("nan")
+
+
+def _split(recording: Recording) -> tuple[Recording, Recording]:
+    rate = recording.rig.rate
+    end = round(len(recording) * (1 - JUDGED_SHARE))
+    adapting = recording.slice(0, end)
+    judging = recording.slice(min(end + round(GAP * rate), len(recording)), len(recording))
+    needed = max(SHORTEST / (1 - JUDGED_SHARE), (SHORTEST_JUDGED + GAP) / JUDGED_SHARE)
+    if recording.duration < needed:
+        raise BagTooShort(
+            f"bag {recording.name} has {recording.duration:.1f} s of synchronised IMU and EMG, "
+            f"at least {needed:.0f} s are needed to adapt and to judge; record 30 to 60 s of walking"
+        )
+    return adapting, judging
+
+
+def _judge(bundle: Bundle, recording: Recording) -> dict[str, Scores]:
+    """Scores of every measured muscle; R² and nRMSE are NaN where the units cannot be compared."""
+    estimated = estimate_envelopes(bundle, [recording])
+    comparable = bundle.reference.unit == recording.envelope_unit
+    result = {}
+    for index, muscle in enumerate(bundle.rig.muscle_names):
+        if recording.muscle_weight[index] > 0:
+            entry = score(recording.envelope[:, index], estimated[:, index])
+            result[muscle] = entry if comparable else replace(entry, r2=float("nan"), nrmse=float("nan"))
+    return result
+
+
+def _is_better(before: dict[str, Scores], after: dict[str, Scores]) -> bool:
+    """Whether the mean r did not fall, and the mean R² rose where it can be compared."""
+    if not mean(after, "r") >= mean(before, "r") - TOLERATED_LOSS:
+        return False
+    old = mean(before, "r2")
+    return bool(np.isnan(old) or mean(after, "r2") >= old)

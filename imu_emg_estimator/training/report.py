@@ -1,0 +1,150 @@
+"""Figures as tables and pictures for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
+from imu_emg_estimator.training.evaluate import WearerScores, bouts, estimate_envelopes
+from imu_emg_estimator.training.metrics import FIGURES
+
+SHOWN_SECONDS = 8.0
+MEASURED_COLOUR, BEFORE_COLOUR, AFTER_COLOUR = "0.35", "tab:orange", "tab:blue"
+
+
+def scores_table(summary: Mapping[str, Any]) -> str:
+    """Markdown table of the mean figures by amount of calibration and condition."""
+    lines = [
+        f"{summary['protocol']}; mean over wearers, look-ahead {1000 * summary['look_ahead_s']:.0f} ms",
+        "",
+        "| calibration [s] | condition | wearers | r | R² | nRMSE |",
+        "| ---: | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for seconds, by_condition in summary["mean"].items():
+        for condition, figures in by_condition.items():
+            values = " | ".join(f"{figures[figure]:.3f}" for figure in FIGURES)
+            lines.append(f"| {seconds} | {condition} | {figures['wearers']} | {values} |")
+    return "\n".join(lines)
+
+
+def calibration_table(report: Mapping[str, Any]) -> str:
+    """Markdown table of the figures before and after a calibration, by muscle."""
+    lines = ["| muscle | r | R² | nRMSE |", "| --- | --- | --- | --- |"]
+    for index, muscle in enumerate(report["muscle_names"]):
+        cells = (
+            f"{_number(report[f'{figure}_before'][index])} → {_number(report[f'{figure}_after'][index])}"
+            for figure in FIGURES
+        )
+        lines.append(f"| {muscle} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if np.isfinite(value) else "n/a"
+
+
+def picture_of_median_wearer(
+    path: Path, bundles: Sequence[Bundle], recordings: Sequence[Recording], scores: Mapping[str, WearerScores]
+) -> None:
+    """Draw estimate beside measured envelope for the wearer whose r in locomotion is the median.
+
+    The estimate comes from the bundle that was not trained on that wearer.
+    """
+    r = {subject: _locomotion_r(by_seconds) for subject, by_seconds in scores.items()}
+    subject = sorted(r, key=lambda name: r[name])[len(r) // 2]
+    bundle = next(bundle for bundle in bundles if subject not in bundle.training.get("subjects", []))
+    own = [recording for recording in recordings if recording.subject == subject]
+    draw_conditions(
+        path,
+        bundle,
+        own,
+        f"Unseen wearer {subject}, no calibration (median of {len(r)} wearers, r {r[subject]:.2f})",
+    )
+
+
+def _locomotion_r(scores: WearerScores) -> float:
+    by_muscle = next(iter(scores.values())).get("locomotion", {})
+    return float(np.mean([entry.r for entry in by_muscle.values()])) if by_muscle else float("nan")
+
+
+def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording], title: str) -> None:
+    """A row for every muscle, a column for every kind of locomotion that the wearer has."""
+    stretches = {condition: _stretch(recordings, condition) for condition in LOCOMOTION}
+    present = {condition: stretch for condition, stretch in stretches.items() if stretch}
+    muscles = [index for index in range(len(bundle.rig.muscles)) if recordings[0].muscle_weight[index] > 0]
+    figure, axes = _subplots(len(muscles), len(present))
+    for column, (condition, stretch) in enumerate(present.items()):
+        estimated = estimate_envelopes(bundle, [stretch])
+        for row, muscle in enumerate(muscles):
+            axis = axes[row][column]
+            axis.plot(stretch.time, stretch.envelope[:, muscle], color=MEASURED_COLOUR, label="measured")
+            axis.plot(stretch.time, estimated[:, muscle], color=AFTER_COLOUR, label="estimated from IMUs")
+            axis.set_xlim(stretch.duration - SHOWN_SECONDS, stretch.duration)
+            if row == 0:
+                axis.set_title(condition.replace("_", " "))
+            if column == 0:
+                axis.set_ylabel(
+                    f"{bundle.rig.muscle_names[muscle].replace('_', ' ')}\n[{stretch.envelope_unit}]"
+                )
+            if row == len(muscles) - 1:
+                axis.set_xlabel("time [s]")
+    axes[0][0].legend(loc="upper left", fontsize="small")
+    save_figure(figure, path, title)
+
+
+def _stretch(recordings: Sequence[Recording], condition: str) -> Recording | None:
+    """The wearer's longest bout of a condition, cut to what is shown and the context before it."""
+    longest: tuple[int, Recording, int, int] | None = None
+    for recording in recordings:
+        for start, stop in bouts(recording.condition == condition, round(SHOWN_SECONDS * recording.rig.rate)):
+            if longest is None or stop - start > longest[0]:
+                longest = (stop - start, recording, start, stop)
+    if longest is None:
+        return None
+    _, recording, start, stop = longest
+    stop = min(stop, start + round(3 * SHOWN_SECONDS * recording.rig.rate))
+    return recording.slice(start, stop)
+
+
+def draw_before_and_after(
+    path: Path, title: str, time: FloatArray, measured: FloatArray, before: FloatArray, after: FloatArray,
+    muscles: Sequence[str], unit: str,
+) -> None:  # fmt: skip
+    """Measured envelope with the estimates before and after calibration, a row for every muscle.
+
+    Args:
+        time: [samples] s; measured, before, after: [samples, muscles] in ``unit``.
+    """
+    figure, axes = _subplots(len(muscles), 1, width=11.0)
+    for index, muscle in enumerate(muscles):
+        axis = axes[index][0]
+        axis.plot(time, measured[:, index], color=MEASURED_COLOUR, label="measured")
+        axis.plot(
+            time, before[:, index], color=BEFORE_COLOUR, linewidth=1.0, label="estimated, before calibration"
+        )
+        axis.plot(time, after[:, index], color=AFTER_COLOUR, label="estimated, after calibration")
+        axis.set_ylabel(f"{muscle.replace('_', ' ')}\n[{unit}]")
+    axes[-1][0].set_xlabel("time [s]")
+    axes[0][0].legend(loc="upper left", fontsize="small", ncols=3)
+    save_figure(figure, path, title)
+
+
+def _subplots(rows: int, columns: int, width: float = 3.6) -> tuple[Any, Any]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(max(width * columns, 6.0), 2.2 * rows + 0.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def save_figure(figure: Any, path: Path, title: str) -> None:
+    """Write a PNG, its folder made where it is missing."""
+    figure.suptitle(title, fontsize="medium")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
