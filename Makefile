@@ -1,4 +1,4 @@
-.PHONY: help setup test demo lint types architecture clean
+.PHONY: help setup test demo lint format types architecture clean
 .DEFAULT_GOAL := help
 env := scripts/run-in-env
 
@@ -17,6 +17,10 @@ demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real wearer instead of a
 lint: setup  ## ruff
 	$(env) ruff check .
 	$(env) ruff format --check .
+
+format: setup  ## ruff, repairing what it can
+	$(env) ruff check --fix .
+	$(env) ruff format .
 
 types: setup  ## mypy
 	$(env) mypy
