@@ -33,7 +33,7 @@ def stride_starts(
     hardest, which agrees with the former within 0.03 s (standard deviation over 14,000 strides of HuGaDB).
 
     Args:
-        shank: [samples, 6] acceleration [m/s^2] and angular rate [rad/s] of the shank sensor; NaN = not known.
+        shank: [samples, 6] acceleration [m/s^2] and angular rate [rad/s] of the shank; NaN = not known.
         rate: sampling rate [Hz].
         lateral_axis: the sensor axis that points sideways: x, y or z.
         lateral_sign: 1 where that axis points to the wearer's left (REP 103), -1 to the right.
