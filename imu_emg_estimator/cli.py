@@ -217,6 +217,10 @@ def _add_calibrate(commands: Any) -> None:
     parser.add_argument("--imu-topics", type=_names, metavar="A,B", help="Imu topics in the order of the rig")
     parser.add_argument("--emg-topic", help="topic of the Emg messages (default: /emg, or the only one)")
     parser.add_argument(
+        "--sensor-rotations", type=_numbers, default=[0.0, 0.0, 0.0, 1.0], metavar="X,Y,Z,W",
+        help="quaternions from each IMU's axes to the rig's: one for every sensor, or one for all",
+    )  # fmt: skip
+    parser.add_argument(
         "--threads", type=_positive, help="threads of the adaptation (default: as many as cores)"
     )
     parser.add_argument("--background", action="store_true", help="yield the processor to everything else")
@@ -236,11 +240,14 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
 
 def _calibrate_bag(arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
     import torch
 
     from imu_emg_estimator.datasets.bag import read_bag
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.model.store import check_subject
+    from imu_emg_estimator.signals.imu import mount_rotations, turn_mounts
     from imu_emg_estimator.training.adapt import DEFAULT_METHOD, AdaptationSettings
     from imu_emg_estimator.training.calibrate import calibrate
     from imu_emg_estimator.training.report import calibration_table
@@ -254,6 +261,8 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
     recording = read_bag(
         arguments.bag, base.rig, arguments.imu_topics, arguments.emg_topic, base.envelope, arguments.subject
     )
+    rotations = mount_rotations(arguments.sensor_rotations, len(base.rig.sensors))
+    recording = replace(recording, imu=turn_mounts(recording.imu, rotations))
     result = calibrate(base, recording, arguments.subject, running, settings, ProgressBar("adapting"))
     if result.bundle:
         result.bundle.save(arguments.out)
@@ -415,6 +424,13 @@ def _names(text: str) -> list[str]:
     if not names:
         raise argparse.ArgumentTypeError("no name was given")
     return names
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of numbers such as 0,0,0,1") from None
 
 
 def _seconds_list(text: str) -> list[float]:

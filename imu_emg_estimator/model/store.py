@@ -21,11 +21,16 @@ def check_subject(subject: str) -> str:
     return subject
 
 
-def store_calibration(directory: Path, bundle: Bundle) -> Path:
-    """Write a calibrated bundle to ``<directory>/<subject>/<id>.safetensors``, whole or not at all."""
+def calibration_path(directory: Path, bundle: Bundle) -> Path:
+    """Where a calibrated bundle is kept: ``<directory>/<subject>/<id>.safetensors``."""
     if bundle.calibration is None:
         raise ValueError("only calibrated bundles are stored")
-    path = Path(directory) / check_subject(bundle.calibration.subject) / f"{bundle.calibration.id}{SUFFIX}"
+    return Path(directory) / check_subject(bundle.calibration.subject) / f"{bundle.calibration.id}{SUFFIX}"
+
+
+def store_calibration(directory: Path, bundle: Bundle) -> Path:
+    """Write a calibrated bundle to its place, whole or not at all; returns the place."""
+    path = calibration_path(directory, bundle)
     bundle.save(path)
     return path
 

@@ -157,9 +157,10 @@ class _Replay:
         bag_start = self._reader.start_time
         start = bag_start + round(self._settings.start * SECOND)
         stop = None if self._settings.end is None else bag_start + round(self._settings.end * SECOND)
-        began, first = time.monotonic(), None
+        first: int | None = None
         for connection, receipt, raw in bag_messages(self._reader, self._publishers, start, stop):
-            first = receipt if first is None else first
+            if first is None:  # reading up to here took its own time
+                began, first = time.monotonic(), receipt
             due = began + (receipt - first) / SECOND / self._settings.rate
             self._stop.wait(max(0.0, due - time.monotonic()))
             if self._ended():

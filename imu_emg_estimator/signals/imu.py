@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imu_emg_estimator.errors import InputError
 
 FloatArray = NDArray[np.floating]
 
@@ -61,3 +64,42 @@ def fit_normalisation(imu: list[FloatArray]) -> Normalisation:
     variance = np.where(finite, (stacked - mean) ** 2, 0.0).sum(axis=0) / count
     known = finite.any(axis=0) & (variance > 1e-12)
     return Normalisation(np.where(known, mean, 0.0), np.where(known, np.sqrt(variance), 1.0))
+
+
+def turn_mounts(imu: FloatArray, rotations: FloatArray) -> FloatArray:
+    """Turn samples [..., sensors, 6] from each IMU's own axes into the axes that the rig expects.
+
+    Args:
+        rotations: [sensors, 3, 3] matrices, rig axes from IMU axes.
+    """
+    parts = imu.reshape(*imu.shape[:-1], PARTS, 3)
+    turned: FloatArray = np.einsum("sij,...spj->...spi", rotations, parts).reshape(imu.shape)
+    return turned
+
+
+def mount_rotations(quaternions: Sequence[float], sensors: int) -> FloatArray:
+    """Matrices [sensors, 3, 3] from quaternions x y z w in a row: one for every sensor, or one for all.
+
+    Raises:
+        InputError: another number of values, or a quaternion without a direction.
+    """
+    values = np.asarray(quaternions, dtype=np.float64)
+    if values.size not in (4, 4 * sensors):
+        raise InputError(
+            f"sensor rotations hold {values.size} numbers; give 4 (x y z w) for all sensors, or {4 * sensors}"
+        )
+    rows = np.broadcast_to(values.reshape(-1, 4), (sensors, 4))
+    norms = np.linalg.norm(rows, axis=1)
+    if not np.all(np.abs(norms - 1.0) < 0.01):
+        raise InputError("sensor rotations hold a quaternion whose length is not 1; give x y z w of a rotation")
+    return np.stack([_matrix(*row) for row in rows / norms[:, None]])
+
+
+def _matrix(x: float, y: float, z: float, w: float) -> FloatArray:
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )

@@ -1,0 +1,178 @@
+"""Parameters of the node: one schema, from which declarations, checks and documentation are made."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.node import Node
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.signals.alignment import AlignmentSettings
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One entry of the schema; numbers have bounds."""
+
+    name: str
+    default: Any
+    description: str
+    lowest: float | None = None
+    highest: float | None = None
+
+
+ALIGNMENT = AlignmentSettings()
+
+SCHEMA = (
+    Parameter("bundle", "", "Path of the bundle (.safetensors); empty = the one that the package ships."),
+    Parameter(
+        "subject_id",
+        "",
+        "The wearer: the newest calibration of this name is loaded at the start; empty = no calibration.",
+    ),
+    Parameter(
+        "calibration_directory",
+        "",
+        "Where calibrations are stored; empty = $ROS_HOME/imu_emg_estimator/calibrations, ROS_HOME being ~/.ros.",
+    ),
+    Parameter(
+        "imu_topics",
+        [""],
+        "sensor_msgs/Imu topics in the order of the rig's sensors; one empty text = imu/<sensor name> for each.",
+    ),
+    Parameter(
+        "sensor_rotations",
+        [0.0, 0.0, 0.0, 1.0],
+        "Rotation from each IMU's axes to the rig's, quaternions x y z w in a row: one for every sensor, or one for all.",
+    ),
+    Parameter("frame_id", "", "frame_id of the published messages; empty = the subject, or the rig's name."),
+    Parameter("queue_depth", 200, "Messages kept for each topic while the node is busy.", 1, 100000),
+    Parameter(
+        "largest_gap",
+        ALIGNMENT.largest_gap,
+        "s; two samples of a sensor further apart are not interpolated between: it is masked there.",
+        0.001,
+        10.0,
+    ),
+    Parameter(
+        "deadline",
+        ALIGNMENT.deadline,
+        "s; an estimate waits at most so long for a late sensor, in stamp time, then it is masked.",
+        0.0,
+        10.0,
+    ),
+    Parameter(
+        "sensor_timeout",
+        ALIGNMENT.timeout,
+        "s; a sensor that has been silent for longer is not waited for until it speaks again.",
+        0.01,
+        60.0,
+    ),
+    Parameter(
+        "clock_jump",
+        ALIGNMENT.jump,
+        "s; stamps further from the newest one are a jump of the clock, which starts the buffers anew.",
+        0.1,
+        3600.0,
+    ),
+    Parameter(
+        "stale_after",
+        0.5,
+        "s; input that is older than this, or missing for so long, gives STALE with NaN instead of an estimate.",
+        0.02,
+        1.0e9,
+    ),
+    Parameter(
+        "calibration_max_duration",
+        120.0,
+        "s; time budget of a call of calibrate that asks for none.",
+        1.0,
+        3600.0,
+    ),
+    Parameter("calibration_threads", 1, "Threads of the calibration process.", 1, 64),
+)
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """Values of the parameters, checked; see SCHEMA for their meaning."""
+
+    bundle: Path | None
+    subject_id: str
+    calibration_directory: Path
+    imu_topics: tuple[str, ...] | None
+    sensor_rotations: tuple[float, ...]
+    frame_id: str
+    queue_depth: int
+    alignment: AlignmentSettings
+    stale_after: float
+    calibration_max_duration: float
+    calibration_threads: int
+
+
+def declare(node: Node) -> NodeSettings:
+    """Declare all parameters on a node and read them; raises InputError that names the faulty one."""
+    values = {entry.name: _declare_one(node, entry) for entry in SCHEMA}
+    topics = tuple(topic for topic in values["imu_topics"] if topic)
+    return NodeSettings(
+        bundle=Path(values["bundle"]).expanduser() if values["bundle"] else None,
+        subject_id=values["subject_id"],
+        calibration_directory=Path(values["calibration_directory"] or _default_directory()).expanduser(),
+        imu_topics=topics or None,
+        sensor_rotations=tuple(values["sensor_rotations"]),
+        frame_id=values["frame_id"],
+        queue_depth=values["queue_depth"],
+        alignment=AlignmentSettings(
+            largest_gap=values["largest_gap"],
+            deadline=values["deadline"],
+            timeout=values["sensor_timeout"],
+            jump=values["clock_jump"],
+        ),
+        stale_after=values["stale_after"],
+        calibration_max_duration=values["calibration_max_duration"],
+        calibration_threads=values["calibration_threads"],
+    )
+
+
+def markdown_table() -> str:
+    """The table of parameters in the documentation."""
+    lines = ["| parameter | default | bounds | meaning |", "| --- | --- | --- | --- |"]
+    for entry in SCHEMA:
+        bounds = "" if entry.lowest is None else f"{entry.lowest:g} to {entry.highest:g}"
+        lines.append(f"| `{entry.name}` | `{entry.default!r}` | {bounds} | {entry.description} |")
+    return "\n".join(lines)
+
+
+def _declare_one(node: Node, entry: Parameter) -> Any:
+    descriptor = ParameterDescriptor(description=entry.description, read_only=True)
+    if entry.lowest is not None and isinstance(entry.default, int):
+        descriptor.integer_range = [IntegerRange(from_value=int(entry.lowest), to_value=int(entry.highest or 0))]
+    elif entry.lowest is not None:
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=entry.lowest, to_value=entry.highest or 0.0)
+        ]
+    try:
+        return node.declare_parameter(entry.name, entry.default, descriptor).value
+    except InvalidParameterTypeException:
+        kind = type(entry.default[0] if isinstance(entry.default, list) else entry.default).__name__
+        many = "a list of " if isinstance(entry.default, list) else ""
+        raise InputError(
+            f"parameter '{entry.name}' has a value of the wrong type; it takes {many}{kind}, such as {entry.default!r}"
+        ) from None
+    except InvalidParameterValueException:
+        raise InputError(
+            f"parameter '{entry.name}' is out of bounds; it takes {entry.lowest:g} to {entry.highest:g}"
+        ) from None
+
+
+def _default_directory() -> Path:
+    return Path(os.environ.get("ROS_HOME") or "~/.ros") / "imu_emg_estimator" / "calibrations"
+
+
+if __name__ == "__main__":
+    print(markdown_table())

@@ -1,0 +1,54 @@
+"""Launch the estimator: ros2 launch imu_emg_estimator estimator.launch.py [bundle:=...] [subject_id:=...]."""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+PACKAGE = "imu_emg_estimator"
+
+
+def generate_launch_description() -> LaunchDescription:
+    params_file = Path(get_package_share_directory(PACKAGE)) / "config" / "estimator.yaml"
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                "bundle", default_value="", description="Bundle (.safetensors); empty = as params_file says."
+            ),
+            DeclareLaunchArgument(
+                "params_file", default_value=str(params_file), description="Parameter file of the node."
+            ),
+            DeclareLaunchArgument(
+                "subject_id", default_value="", description="The wearer, whose newest calibration is loaded."
+            ),
+            DeclareLaunchArgument("namespace", default_value="", description="Namespace of node and topics."),
+            DeclareLaunchArgument(
+                "use_sim_time", default_value="false", description="Take the time from /clock (replayed bags)."
+            ),
+            OpaqueFunction(function=_estimator),
+        ]
+    )
+
+
+def _estimator(context: LaunchContext) -> list[Node]:
+    values = {
+        name: LaunchConfiguration(name).perform(context)
+        for name in ("bundle", "params_file", "subject_id", "namespace", "use_sim_time")
+    }
+    # An argument that was not given must not overrule the parameter file.
+    given = {name: values[name] for name in ("bundle", "subject_id") if values[name]}
+    simulated = values["use_sim_time"].lower() in ("true", "1", "yes")
+    return [
+        Node(
+            package=PACKAGE,
+            executable="estimator_node",
+            name=PACKAGE,
+            namespace=values["namespace"],
+            output="screen",
+            emulate_tty=True,
+            parameters=[values["params_file"], given | {"use_sim_time": simulated}],
+        )
+    ]
