@@ -73,9 +73,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--leave-out", type=_names, default=[], metavar="A,B", help="wearers not to train on")
     parser.add_argument("--steps", type=_positive, help="optimiser steps (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0, help="of every random choice")
-    parser.add_argument(
-        "--scores", type=Path, help="JSON of `evaluate --folds`, whose means the bundle will carry"
-    )
+    parser.add_argument("--scores", type=Path, help="JSON of `evaluate --folds`, whose means the bundle will carry")
     parser.set_defaults(run=_train)
 
 
@@ -108,9 +106,7 @@ def _read_scores(path: Path) -> dict[str, Any]:
         report = json.loads(path.read_text(encoding="utf-8"))
         return {"mean": report["mean"], "protocol": report["protocol"]}
     except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(
-            f"scores {path} is not a JSON of `imu-emg evaluate --folds`; make it first"
-        ) from None
+        raise InputError(f"scores {path} is not a JSON of `imu-emg evaluate --folds`; make it first") from None
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -126,12 +122,8 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--folds", type=_positive, help="retrain the recipe on leave-subjects-out folds and score those"
     )
-    parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="with --folds: keep the bundle of every fold here"
-    )
-    parser.add_argument(
-        "--workers", type=_positive, default=os.cpu_count() or 1, help="processes side by side"
-    )
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="with --folds: keep the bundle of every fold here")
+    parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes side by side")
     parser.add_argument(
         "--picture", type=Path, metavar="PNG", help="estimate beside measured envelope, of the median wearer"
     )
@@ -158,21 +150,15 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         if arguments.keep:
             for bundle in bundles:
                 bundle.save(arguments.keep / f"{bundle.name}.safetensors")
-        protocol = (
-            f"{arguments.folds} leave-subjects-out folds of {arguments.dataset}, recipe retrained for each"
-        )
+        protocol = f"{arguments.folds} leave-subjects-out folds of {arguments.dataset}, recipe retrained for each"
     else:
         bundle = Bundle.load(arguments.bundle or shipped_bundle())
         recordings = _load_unseen(arguments, bundle)
         bundles = [bundle]
-        scores = evaluate.evaluate_bundle(
-            bundle, recordings, seconds, workers=arguments.workers, progress=progress
-        )
+        scores = evaluate.evaluate_bundle(bundle, recordings, seconds, workers=arguments.workers, progress=progress)
         protocol = f"bundle {bundle.model_id} on unseen wearers of {arguments.dataset}"
     if not scores:
-        raise InputError(
-            "no wearer has trusted EMG and enough locomotion to score; name others or calibrate on less"
-        )
+        raise InputError("no wearer has trusted EMG and enough locomotion to score; name others or calibrate on less")
     summary = {"protocol": protocol, "look_ahead_s": bundles[0].config.look_ahead / bundles[0].rig.rate}
     summary |= evaluate.summarise(scores)
     print(report.scores_table(summary))
@@ -199,20 +185,12 @@ def _load_unseen(arguments: argparse.Namespace, bundle: Bundle) -> list[Recordin
 
 
 def _add_calibrate(commands: Any) -> None:
-    parser = commands.add_parser(
-        "calibrate", help="adapt a bundle to one wearer from a bag, as the service does"
-    )
+    parser = commands.add_parser("calibrate", help="adapt a bundle to one wearer from a bag, as the service does")
     _bundle_option(parser)
-    parser.add_argument(
-        "--bag", type=Path, required=True, help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="bundle to write if it is better (.safetensors)"
-    )
+    parser.add_argument("--bag", type=Path, required=True, help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG")
+    parser.add_argument("--out", type=Path, required=True, help="bundle to write if it is better (.safetensors)")
     parser.add_argument("--subject", default="wearer", help="name of the wearer (default: wearer)")
-    parser.add_argument(
-        "--running", type=Path, help="bundle in use that must be bettered (default: --bundle)"
-    )
+    parser.add_argument("--running", type=Path, help="bundle in use that must be bettered (default: --bundle)")
     parser.add_argument("--method", default="", help="adaptation method (default: the package's)")
     parser.add_argument("--imu-topics", type=_names, metavar="A,B", help="Imu topics in the order of the rig")
     parser.add_argument("--emg-topic", help="topic of the Emg messages (default: /emg, or the only one)")
@@ -220,9 +198,7 @@ def _add_calibrate(commands: Any) -> None:
         "--sensor-rotations", type=_numbers, default=[0.0, 0.0, 0.0, 1.0], metavar="X,Y,Z,W",
         help="quaternions from each IMU's axes to the rig's: one for every sensor, or one for all",
     )  # fmt: skip
-    parser.add_argument(
-        "--threads", type=_positive, help="threads of the adaptation (default: as many as cores)"
-    )
+    parser.add_argument("--threads", type=_positive, help="threads of the adaptation (default: as many as cores)")
     parser.add_argument("--background", action="store_true", help="yield the processor to everything else")
     _json_option(parser)
     parser.set_defaults(run=_calibrate)
@@ -276,9 +252,7 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
 def _add_bag(commands: Any) -> None:
     parser = commands.add_parser("bag", help="write real recordings as rosbag2 with Imu and Emg topics")
     _data_options(parser)
-    parser.add_argument(
-        "--recording", help="name of the recording (default: the wearer's longest in locomotion)"
-    )
+    parser.add_argument("--recording", help="name of the recording (default: the wearer's longest in locomotion)")
     parser.add_argument("--list", action="store_true", help="list the recordings of the wearers instead")
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="storage format")
     parser.add_argument("--out", type=Path, help="folder to make")
@@ -299,9 +273,7 @@ def _bag(arguments: argparse.Namespace) -> int:
     if arguments.recording:
         chosen = [recording for recording in recordings if recording.name == arguments.recording]
         if not chosen:
-            raise InputError(
-                f"{arguments.data} has no recording '{arguments.recording}'; see imu-emg bag --list"
-            )
+            raise InputError(f"{arguments.data} has no recording '{arguments.recording}'; see imu-emg bag --list")
         recording = chosen[0]
     else:
         recording = max(recordings, key=lambda recording: recording.is_locomotion().sum())
@@ -333,9 +305,7 @@ def _simulate(arguments: argparse.Namespace) -> int:
         recordings = hugadb.load(arguments.derive, workers=os.cpu_count() or 1)
         statistics = simulator.derive_stride_statistics(recordings)
         arguments.out.write_text(json.dumps(statistics, separators=(",", ":")) + "\n", encoding="utf-8")
-        print(
-            f"wrote {arguments.out}: stride averages and variations of {len(statistics['subjects'])} wearers"
-        )
+        print(f"wrote {arguments.out}: stride averages and variations of {len(statistics['subjects'])} wearers")
         return 0
     recording = simulator.simulate(simulator.shipped_statistics(), arguments.seconds, arguments.seed)
     write_bag(recording, arguments.out, arguments.storage)
@@ -361,9 +331,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 
 def _add_inspect(commands: Any) -> None:
     parser = commands.add_parser("inspect", help="say what is in a bundle")
-    parser.add_argument(
-        "bundle", type=Path, nargs="?", default=None, help="bundle (default: the shipped one)"
-    )
+    parser.add_argument("bundle", type=Path, nargs="?", default=None, help="bundle (default: the shipped one)")
     _json_option(parser)
     parser.set_defaults(run=_inspect)
 
@@ -387,9 +355,7 @@ def _load(arguments: argparse.Namespace, subjects: Sequence[str] | None) -> list
 
 
 def _data_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dataset", choices=DATASETS, default="hugadb", help="form of the data (default: hugadb)"
-    )
+    parser.add_argument("--dataset", choices=DATASETS, default="hugadb", help="form of the data (default: hugadb)")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data set")
     parser.add_argument("--subjects", type=_names, metavar="A,B", help="only these wearers")
 

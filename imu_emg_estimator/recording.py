@@ -69,9 +69,7 @@ class Recording:
         }
         for field, shape in expected.items():
             if getattr(self, field).shape != shape:
-                raise ValueError(
-                    f"recording {self.name}: {field} has shape {getattr(self, field).shape}, not {shape}"
-                )
+                raise ValueError(f"recording {self.name}: {field} has shape {getattr(self, field).shape}, not {shape}")
 
     def __len__(self) -> int:
         return len(self.imu)
@@ -91,12 +89,16 @@ class Recording:
         return np.isin(self.condition, LOCOMOTION)
 
     def slice(self, start: int, stop: int) -> Recording:
-        """The samples from start to stop, as a recording without its raw EMG."""
+        """The samples from start to stop, with the raw EMG of the same time."""
+        emg = self.emg
+        if emg is not None:
+            first, last = (round(index / self.rig.rate * emg.rate) for index in (start, stop))
+            emg = replace(emg, data=emg.data[first:last])
         return replace(
             self,
             start=self.start + start / self.rig.rate,
             imu=self.imu[start:stop],
             envelope=self.envelope[start:stop],
             condition=self.condition[start:stop],
-            emg=None,
+            emg=emg,
         )

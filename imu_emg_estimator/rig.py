@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 
@@ -55,9 +56,7 @@ class Rig:
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.rate <= 2000.0:
-            raise InputError(
-                f"rig '{self.name}': rate {self.rate} Hz is not between 1 and 2000 Hz; correct 'rate'"
-            )
+            raise InputError(f"rig '{self.name}': rate {self.rate} Hz is not between 1 and 2000 Hz; correct 'rate'")
         if self.lateral_axis not in AXES:
             raise InputError(f"rig '{self.name}': lateral_axis '{self.lateral_axis}' is not one of x, y, z")
         for kind, parts in (("sensor", self.sensors), ("muscle", self.muscles)):
@@ -66,14 +65,10 @@ class Rig:
             names = [part.name for part in parts]
             for name in names:
                 if names.count(name) > 1:
-                    raise InputError(
-                        f"rig '{self.name}': {kind} '{name}' is listed twice; names must be unique"
-                    )
+                    raise InputError(f"rig '{self.name}': {kind} '{name}' is listed twice; names must be unique")
             for part in parts:
                 if part.side not in SIDES:
-                    raise InputError(
-                        f"rig '{self.name}': {kind} '{part.name}' has side '{part.side}', not {SIDES}"
-                    )
+                    raise InputError(f"rig '{self.name}': {kind} '{part.name}' has side '{part.side}', not {SIDES}")
 
     @property
     def sensor_names(self) -> tuple[str, ...]:
@@ -88,15 +83,15 @@ class Rig:
         """Whether every lateral sensor and muscle has a twin on the other side."""
         return self._twins() is not None
 
-    def mirror_sensors(self) -> np.ndarray:
+    def mirror_sensors(self) -> NDArray[Any]:
         """Order of sensors [sensors] that exchanges left and right."""
         return self._require_twins()[0]
 
-    def mirror_muscles(self) -> np.ndarray:
+    def mirror_muscles(self) -> NDArray[Any]:
         """Order of muscles [muscles] that exchanges left and right."""
         return self._require_twins()[1]
 
-    def mirror_signs(self) -> np.ndarray:
+    def mirror_signs(self) -> NDArray[Any]:
         """Signs of the six IMU channels under reflection of the lateral axis, shape (6,).
 
         Acceleration is a vector: its lateral component flips. Angular rate is a
@@ -106,7 +101,7 @@ class Rig:
         acceleration[AXES.index(self.lateral_axis)] = -1.0
         return np.concatenate([acceleration, -acceleration])
 
-    def _require_twins(self) -> tuple[np.ndarray, np.ndarray]:
+    def _require_twins(self) -> tuple[NDArray[Any], NDArray[Any]]:
         twins = self._twins()
         if twins is None:
             raise InputError(
@@ -114,7 +109,7 @@ class Rig:
             )
         return twins
 
-    def _twins(self) -> tuple[np.ndarray, np.ndarray] | None:
+    def _twins(self) -> tuple[NDArray[Any], NDArray[Any]] | None:
         sensors = _twin_order([(sensor.segment, sensor.side) for sensor in self.sensors])
         muscles = _twin_order([(muscle.muscle, muscle.side) for muscle in self.muscles])
         return None if sensors is None or muscles is None else (sensors, muscles)
@@ -159,15 +154,13 @@ class Rig:
                 f"rig file {path} cannot be read ({error.strerror}); give the path of a rig YAML file"
             ) from None
         except (yaml.YAMLError, UnicodeDecodeError):
-            raise InputError(
-                f"rig file {path} is not valid YAML; compare it with config/rigs/hugadb.yaml"
-            ) from None
+            raise InputError(f"rig file {path} is not valid YAML; compare it with config/rigs/hugadb.yaml") from None
         if not isinstance(values, dict):
             raise InputError(f"rig file {path} holds no mapping; compare it with config/rigs/hugadb.yaml")
         return cls.from_dict(values, where=f"rig file {path}")
 
 
-def _twin_order(parts: Sequence[tuple[str, str]]) -> np.ndarray | None:
+def _twin_order(parts: Sequence[tuple[str, str]]) -> NDArray[Any] | None:
     opposite = {"left": "right", "right": "left", "centre": "centre"}
     try:
         return np.array([parts.index((segment, opposite[side])) for segment, side in parts])

@@ -108,8 +108,7 @@ def _write_messages(writer: Writer, recording: Recording) -> None:
     if emg is not None:
         types[EMG_TOPIC] = EMG_TYPE
     connections = {
-        topic: writer.add_connection(topic, msgtype, typestore=_typestore())
-        for topic, msgtype in types.items()
+        topic: writer.add_connection(topic, msgtype, typestore=_typestore()) for topic, msgtype in types.items()
     }
     origin = round(recording.start * SECOND)
     streams = [_imu_messages(recording, origin)]
@@ -322,9 +321,7 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (
-        Exception
-    ) as error:  # corrupt bytes make the yaml, sqlite, mcap and zstd decoders raise nearly anything
+    except Exception as error:  # corrupt bytes make the yaml, sqlite, mcap and zstd decoders raise nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BagUnreadable(
             f"bag {path} cannot be read ({reason}); check that it is a whole rosbag2, or record it again"
@@ -457,9 +454,7 @@ def _sample(message: Any) -> NDArray[np.float64]:
 def _packet(path: Path, topic: str, message: Any) -> _Packet:
     channels, rate = len(message.channel_names), float(message.sample_rate)
     if not 0 < rate <= HIGHEST_RATE:
-        raise BagUnreadable(
-            f"bag {path}: sample_rate {rate:g} on {topic} is not between 0 and {HIGHEST_RATE:g} Hz"
-        )
+        raise BagUnreadable(f"bag {path}: sample_rate {rate:g} on {topic} is not between 0 and {HIGHEST_RATE:g} Hz")
     if not channels or len(message.data) % channels:
         raise BagUnreadable(
             f"bag {path}: {len(message.data)} values on {topic} do not divide into {channels} channels; "

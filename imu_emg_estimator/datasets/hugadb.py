@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.recording import FloatArray, RawEmg, Recording
+from imu_emg_estimator.recording import RawEmg, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.signals.emg import MINIMUM_DURATION, EnvelopeSettings, emg_envelope
 
@@ -126,9 +126,7 @@ def load(
     files = list(_without_duplicates(files))
     corrupted = _corrupted_gyroscopes(files, _listed_corruption(folder))
     convert = partial(_recording, settings=settings or EnvelopeSettings())
-    return [
-        convert(file, corrupted[file.name]) for file in files if len(file.counts) >= MINIMUM_DURATION * RATE
-    ]
+    return [convert(file, corrupted[file.name]) for file in files if len(file.counts) >= MINIMUM_DURATION * RATE]
 
 
 def _data_files(folder: Path) -> list[tuple[Path, str]]:
@@ -138,9 +136,7 @@ def _data_files(folder: Path) -> list[tuple[Path, str]]:
     matches = [(path, FILE_NAME.match(path.name)) for path in sorted(folder.iterdir())]
     found = [(path, str(int(match["subject"]))) for path, match in matches if match]
     if not found:
-        raise InputError(
-            f"data folder {folder} holds no HuGaDB_v1_*.txt or .txt.gz file; is it the HuGaDB v1 folder?"
-        )
+        raise InputError(f"data folder {folder} holds no HuGaDB_v1_*.txt or .txt.gz file; is it the HuGaDB v1 folder?")
     plain = {path.name for path, _ in found}
     return [(path, subject) for path, subject in found if path.suffix != ".gz" or path.stem not in plain]
 
@@ -183,18 +179,12 @@ def _listed_corruption(folder: Path) -> dict[str, tuple[bool, ...]]:
     with path.open(encoding="ascii", newline="") as file:
         rows = list(csv.DictReader(file))
     try:
-        return {
-            row["file"].removesuffix(".txt"): tuple(row[key] == "1" for key in SENSOR_COLUMNS) for row in rows
-        }
+        return {row["file"].removesuffix(".txt"): tuple(row[key] == "1" for key in SENSOR_COLUMNS) for row in rows}
     except KeyError as error:
-        raise InputError(
-            f"{path} has no column {error}; it needs file, {', '.join(SENSOR_COLUMNS)}"
-        ) from None
+        raise InputError(f"{path} has no column {error}; it needs file, {', '.join(SENSOR_COLUMNS)}") from None
 
 
-def _corrupted_gyroscopes(
-    files: list[_File], listed: dict[str, tuple[bool, ...]]
-) -> dict[str, tuple[bool, ...]]:
+def _corrupted_gyroscopes(files: list[_File], listed: dict[str, tuple[bool, ...]]) -> dict[str, tuple[bool, ...]]:
     """Which gyroscopes of which recording are corrupted: listed, seen, or neighbours in time.
 
     The published list leaves out most walking and standing recordings, although
@@ -207,9 +197,7 @@ def _corrupted_gyroscopes(
     for file in files:
         known = evidence[file.name]
         if known is None:
-            told = [
-                other for other in files if other.subject == file.subject and evidence[other.name] is not None
-            ]
+            told = [other for other in files if other.subject == file.subject and evidence[other.name] is not None]
             nearest = min(told, key=lambda other: abs(other.start - file.start), default=None)
             known = evidence[nearest.name] if nearest else None
         result[file.name] = known or NO_SENSOR

@@ -159,9 +159,7 @@ class Bundle:
                 rig=Rig.from_dict(document["rig"]),
                 envelope=EnvelopeSettings(**document["envelope"]),
                 normalisation=Normalisation(tensors.pop(MEAN), tensors.pop(STD)),
-                reference=Reference(
-                    **document["reference"] | {"amplitude": tuple(document["reference"]["amplitude"])}
-                ),
+                reference=Reference(**document["reference"] | {"amplitude": tuple(document["reference"]["amplitude"])}),
                 weights=tensors,
                 training=document["training"],
                 scores=document["scores"],
@@ -171,13 +169,9 @@ class Bundle:
         except InputError as error:
             raise InputError(f"bundle {path}: {error}") from None
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"bundle {path} has a malformed document ({error}); train or fetch it again"
-            ) from None
+            raise InputError(f"bundle {path} has a malformed document ({error}); train or fetch it again") from None
         if bundle.content_hash != document["content_hash"]:
-            raise InputError(
-                f"bundle {path} was changed after it was written (its hash does not fit); fetch it again"
-            )
+            raise InputError(f"bundle {path} was changed after it was written (its hash does not fit); fetch it again")
         return bundle
 
     def _document(self) -> dict[str, Any]:
@@ -199,9 +193,7 @@ class Bundle:
             MEAN: np.asarray(self.normalisation.mean, np.float64),
             STD: np.asarray(self.normalisation.std, np.float64),
         }
-        return {
-            name: np.ascontiguousarray(value) for name, value in {**self.weights, **normalisation}.items()
-        }
+        return {name: np.ascontiguousarray(value) for name, value in {**self.weights, **normalisation}.items()}
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -244,9 +236,7 @@ def write_atomically(path: Path, payload: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror}); free space or give a writable place"
-        ) from None
+        raise InputError(f"{path} cannot be written ({error.strerror}); free space or give a writable place") from None
 
 
 def _check(bundle: Bundle) -> None:
@@ -254,9 +244,7 @@ def _check(bundle: Bundle) -> None:
     if missing := sorted(set(expected) - set(bundle.weights)):
         raise InputError(f"weight '{missing[0]}' is missing; train or fetch the bundle again")
     if extra := sorted(set(bundle.weights) - set(expected)):
-        raise InputError(
-            f"weight '{extra[0]}' does not belong to this network; train or fetch the bundle again"
-        )
+        raise InputError(f"weight '{extra[0]}' does not belong to this network; train or fetch the bundle again")
     for name, shape in expected.items():
         value = bundle.weights[name]
         if value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
@@ -284,9 +272,7 @@ def _read(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputError(f"bundle {path} does not exist; give the path of a .safetensors bundle") from None
     except OSError as error:
-        raise InputError(
-            f"bundle {path} cannot be read ({error.strerror}); give the path of a bundle file"
-        ) from None
+        raise InputError(f"bundle {path} cannot be read ({error.strerror}); give the path of a bundle file") from None
 
 
 def _decode(path: Path, payload: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

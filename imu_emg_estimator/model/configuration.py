@@ -77,7 +77,5 @@ class ModelConfig:
         if not 0 <= config.look_ahead <= 1000 or not 0.0 <= config.dropout < 1.0:
             raise InputError("model configuration: look_ahead or dropout is out of bounds")
         if config.width % config.heads or config.head_width % 2:
-            raise InputError(
-                f"model configuration: width {config.width} does not split into {config.heads} even heads"
-            )
+            raise InputError(f"model configuration: width {config.width} does not split into {config.heads} even heads")
         return config

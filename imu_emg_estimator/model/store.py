@@ -15,9 +15,7 @@ SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 def check_subject(subject: str) -> str:
     """The subject's name if it can be part of a file name; else InputError."""
     if not SUBJECT.fullmatch(subject):
-        raise InputError(
-            f"subject '{subject[:80]}' is not a valid name; use 1 to 64 letters, digits, '-' and '_'"
-        )
+        raise InputError(f"subject '{subject[:80]}' is not a valid name; use 1 to 64 letters, digits, '-' and '_'")
     return subject
 
 

@@ -30,7 +30,8 @@ class CausalConvolution(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         channels_first = pad(x.transpose(1, 2), (self.kernel - 1, 0))
-        return gelu(self.convolution(channels_first), approximate="tanh").transpose(1, 2)
+        result: Tensor = gelu(self.convolution(channels_first), approximate="tanh").transpose(1, 2)
+        return result
 
 
 class BandedAttention(nn.Module):
@@ -47,12 +48,11 @@ class BandedAttention(nn.Module):
         self.output = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, samples, width = x.shape
+        _, samples, width = x.shape
         blocks = -(-samples // self.band)
         x = pad(x, (0, 0, 0, blocks * self.band - samples))
         query, key, value = (
-            part.unflatten(2, (self.heads, -1)).transpose(1, 2)
-            for part in self.query_key_value(x).chunk(3, dim=2)
+            part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in self.query_key_value(x).chunk(3, dim=2)
         )
         cosine, sine = rotary_phases(blocks * self.band, width // self.heads, x.device)
         query, key = rotate(query, cosine, sine), rotate(key, cosine, sine)
@@ -154,6 +154,4 @@ def network_of(bundle: Bundle) -> GegluTransformer:
 
 def weights_of(model: GegluTransformer) -> dict[str, NDArray[np.float32]]:
     """Weights by name, as a Bundle holds them."""
-    return {
-        name: value.detach().cpu().numpy().astype(np.float32) for name, value in model.state_dict().items()
-    }
+    return {name: value.detach().cpu().numpy().astype(np.float32) for name, value in model.state_dict().items()}

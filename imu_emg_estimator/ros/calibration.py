@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -98,10 +99,8 @@ class CalibrationServer:
         self._node.destroy_node()
 
     def _spin(self) -> None:
-        try:
+        with suppress(ExternalShutdownException):
             self._executor.spin()
-        except ExternalShutdownException:
-            pass
 
     def _serve(self, request: Calibrate.Request, response: Calibrate.Response) -> Calibrate.Response:
         start = time.monotonic()

@@ -8,14 +8,17 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rclpy
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.errors import InputError
@@ -37,7 +40,7 @@ WARNING_PERIOD = 5.0  # s between repeated warnings of one kind
 BAD_START = 2  # exit status
 
 
-class EstimatorNode(Node):  # type: ignore[misc]
+class EstimatorNode(Node):
     """Subscribes to the rig's IMUs, publishes an estimate for every step of its grid.
 
     Everything but ``swap`` and the read-only attributes belongs to the thread that spins it.
@@ -46,7 +49,7 @@ class EstimatorNode(Node):  # type: ignore[misc]
         InputError: a parameter, the bundle or the topics are wrong.
     """
 
-    def __init__(self, **node_options: object) -> None:
+    def __init__(self, **node_options: Any) -> None:
         super().__init__(NAME, **node_options)
         self.settings = parameters.declare(self)
         self.base_path = self.settings.bundle or shipped_bundle()
@@ -154,9 +157,7 @@ class EstimatorNode(Node):  # type: ignore[misc]
         if abs(age) > self.settings.stale_after or not np.isfinite(row.imu).any():
             self._publish_stale(stamp, age)
             return
-        missing = tuple(
-            name for name, gone in zip(self.bundle.rig.sensor_names, estimate.missing, strict=True) if gone
-        )
+        missing = tuple(name for name, gone in zip(self.bundle.rig.sensor_names, estimate.missing, strict=True) if gone)
         message = self._message(stamp, _status(estimate, missing), age)
         message.activation = estimate.activation.tolist()
         message.activation_std = estimate.deviation.tolist()
@@ -250,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         pass
     finally:
         executor.shutdown()
-        rclpy.try_shutdown()
+        try_shutdown()
     return 0
 
 

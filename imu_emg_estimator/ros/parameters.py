@@ -48,7 +48,7 @@ SCHEMA = (
     Parameter(
         "sensor_rotations",
         [0.0, 0.0, 0.0, 1.0],
-        "Rotation from each IMU's axes to the rig's, quaternions x y z w in a row: one for every sensor, or one for all.",
+        "From each IMU's axes to the rig's, quaternions x y z w in a row: one for every sensor, or one for all.",
     ),
     Parameter("frame_id", "", "frame_id of the published messages; empty = the subject, or the rig's name."),
     Parameter("queue_depth", 200, "Messages kept for each topic while the node is busy.", 1, 100000),
@@ -153,9 +153,7 @@ def _declare_one(node: Node, entry: Parameter) -> Any:
     if entry.lowest is not None and isinstance(entry.default, int):
         descriptor.integer_range = [IntegerRange(from_value=int(entry.lowest), to_value=int(entry.highest or 0))]
     elif entry.lowest is not None:
-        descriptor.floating_point_range = [
-            FloatingPointRange(from_value=entry.lowest, to_value=entry.highest or 0.0)
-        ]
+        descriptor.floating_point_range = [FloatingPointRange(from_value=entry.lowest, to_value=entry.highest or 0.0)]
     try:
         return node.declare_parameter(entry.name, entry.default, descriptor).value
     except InvalidParameterTypeException:

@@ -192,9 +192,7 @@ def _stamp(path: object, raw: bytes) -> int:
 def _shifted(path: object, raw: bytes, shift: int) -> bytes:
     seconds, nanoseconds = divmod(_stamp(path, raw) + shift, SECOND)
     if not -(2**31) <= seconds < 2**31:
-        raise BagUnreadable(
-            f"bag {path} holds a stamp that cannot be shifted to now; replay it without restamp"
-        )
+        raise BagUnreadable(f"bag {path} holds a stamp that cannot be shifted to now; replay it without restamp")
     return raw[:4] + struct.pack(_byte_order(path, raw) + "iI", seconds, nanoseconds) + raw[12:]
 
 
@@ -206,20 +204,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=float, default=0.0, help="skip so many seconds")
     parser.add_argument("--end", type=float, help="stop so many seconds after the bag's beginning")
     parser.add_argument("--prefix", default="", help="put before every topic, e.g. /wearer1")
-    parser.add_argument(
-        "--restamp", action="store_true", help="shift the stamps so that the first one is now"
-    )
+    parser.add_argument("--restamp", action="store_true", help="shift the stamps so that the first one is now")
     parser.add_argument("--clock", action="store_true", help="publish /clock, for nodes with use_sim_time")
-    parser.add_argument(
-        "--wait", type=float, default=0.0, help="wait at most so many seconds for subscribers"
-    )
+    parser.add_argument("--wait", type=float, default=0.0, help="wait at most so many seconds for subscribers")
 
 
 def run(arguments: argparse.Namespace, ros_arguments: list[str] | None = None) -> int:
     """Run the command with rclpy of its own; Ctrl-C and SIGTERM end it cleanly. Returns the exit status."""
-    options = {
-        key: value for key, value in vars(arguments).items() if key in ReplaySettings.__dataclass_fields__
-    }
+    options = {key: value for key, value in vars(arguments).items() if key in ReplaySettings.__dataclass_fields__}
     # rclpy's own handlers invalidate the context under a publisher; a shell's `&` leaves SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

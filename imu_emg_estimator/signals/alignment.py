@@ -79,6 +79,8 @@ class GridAligner:
         self._timeout = round(settings.timeout * SECOND)
         self._jump = round(settings.jump * SECOND)
         self._tracks = [_Track() for _ in range(sensors)]
+        self._origin: int | None = None
+        self._newest: int | None = None
         self._restart(None)
 
     def push(self, sensor: int, stamp: int, sample: NDArray[np.float64]) -> Iterator[GridRow]:
@@ -147,7 +149,8 @@ class GridAligner:
         return (track.last is not None and track.last >= stamp) or not self._is_awaited(track)
 
     def _is_awaited(self, track: _Track) -> bool:
-        assert self._origin is not None and self._newest is not None
+        assert self._origin is not None
+        assert self._newest is not None
         last = self._origin if track.last is None else track.last
         return self._newest - last <= self._timeout
 

@@ -44,13 +44,9 @@ def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> Fl
     doi 10.1016/S1050-6411(00)00027-4), corners for coarsely sampled EMG.
     """
     if rate <= 2 * settings.high_pass:
-        raise InputError(
-            f"raw EMG at {rate:g} Hz is too slow: more than {2 * settings.high_pass:g} Hz is needed"
-        )
+        raise InputError(f"raw EMG at {rate:g} Hz is too slow: more than {2 * settings.high_pass:g} Hz is needed")
     if len(raw) < MINIMUM_DURATION * rate:
-        raise InputError(
-            f"raw EMG of {len(raw) / rate:.1f} s is too short: at least {MINIMUM_DURATION:g} s is needed"
-        )
+        raise InputError(f"raw EMG of {len(raw) / rate:.1f} s is too short: at least {MINIMUM_DURATION:g} s is needed")
     missing = ~np.isfinite(raw)
     bridged = np.where(missing, _channel_median(raw), raw)
     high = butter(settings.order, settings.high_pass, "highpass", fs=rate, output="sos")

@@ -23,9 +23,7 @@ POINTS = 101  # of a normalised stride, 0 to 100 %
 DEGREE = {"linear": 1, "cubic": 3}
 
 
-def stride_starts(
-    shank: FloatArray, rate: float, lateral_axis: str = "y", lateral_sign: int = 1
-) -> IndexArray:
+def stride_starts(shank: FloatArray, rate: float, lateral_axis: str = "y", lateral_sign: int = 1) -> IndexArray:
     """Samples at which the foot of this leg lands, one per stride.
 
     The forward swing of the shank is the largest rotation of the leg; the landing is where it ends, the first
@@ -87,9 +85,7 @@ def _known_share(values: FloatArray) -> float:
 def _ends_of_swing(swing_rate: FloatArray, rate: float) -> IndexArray:
     """First samples at rest or turning back after each peak of the forward swing [rad/s]."""
     smooth = _low_pass(_bridged(swing_rate), SWING_CORNER, rate)
-    peaks, _ = find_peaks(
-        smooth, height=SWING_RATE, prominence=SWING_PROMINENCE, distance=max(1.0, SHORTEST * rate)
-    )
+    peaks, _ = find_peaks(smooth, height=SWING_RATE, prominence=SWING_PROMINENCE, distance=max(1.0, SHORTEST * rate))
     turns = np.flatnonzero((smooth[:-1] > 0) & (smooth[1:] <= 0)) + 1
     following = np.searchsorted(turns, peaks)
     reached = following < len(turns)

@@ -44,7 +44,7 @@ def features(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.float3
     samples, sensors, _ = imu.shape
     normalised = (imu - normalisation.mean) / normalisation.std
     parts = normalised.reshape(samples, sensors, PARTS, 3)
-    present = np.isfinite(parts).all(axis=3)
+    present = np.asarray(np.isfinite(parts).all(axis=3))
     result = np.empty((samples, feature_count(sensors)), dtype=np.float32)
     channels = np.where(present[..., None], parts, 0.0).reshape(samples, -1)
     np.clip(channels, -LIMIT, LIMIT, out=result[:, : sensors * CHANNELS], casting="unsafe")

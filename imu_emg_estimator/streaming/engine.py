@@ -38,9 +38,7 @@ class NumpyEngine:
         self._norm = (weights["norm.weight"], weights["norm.bias"])
         self._heads = np.concatenate([weights["head.weight"], weights["deviation_head.weight"]])
         self._heads_bias = np.concatenate([weights["head.bias"], weights["deviation_head.bias"]])
-        self._frequency = ROTARY_BASE ** (
-            -np.arange(0, config.head_width, 2, dtype=np.float64) / config.head_width
-        )
+        self._frequency = ROTARY_BASE ** (-np.arange(0, config.head_width, 2, dtype=np.float64) / config.head_width)
         self.reset()
 
     def reset(self) -> None:

@@ -77,9 +77,7 @@ class StreamingEstimator:
     def prepare(self, bundle: Bundle) -> tuple[Bundle, NumpyEngine]:
         """An engine for another bundle of the same rig, warmed with the recent rows."""
         if bundle.rig != self.bundle.rig or bundle.config.look_ahead != self.bundle.config.look_ahead:
-            raise InputError(
-                f"bundle {bundle.model_id} is for another rig than the running one; use one of its rig"
-            )
+            raise InputError(f"bundle {bundle.model_id} is for another rig than the running one; use one of its rig")
         engine = NumpyEngine(bundle.config, bundle.weights)
         recent = tuple(self._recent)
         engine.steps = recent[0][0] if recent else 0

@@ -50,9 +50,7 @@ class AdaptationSettings:
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
-            raise InputError(
-                f"adaptation method '{self.method}' is not known; use one of {', '.join(METHODS)}"
-            )
+            raise InputError(f"adaptation method '{self.method}' is not known; use one of {', '.join(METHODS)}")
 
 
 def adapt(
@@ -86,9 +84,7 @@ def adapt(
     wearer = prepare(recordings, _fitted_reference(bundle, model, recordings))
     seconds = float(wearer.weight.max(axis=1).sum()) / bundle.rig.rate
     if seconds < SHORTEST:
-        raise InputError(
-            f"only {seconds:.1f} s of usable EMG to adapt on; record at least {SHORTEST:g} s of movement"
-        )
+        raise InputError(f"only {seconds:.1f} s of usable EMG to adapt on; record at least {SHORTEST:g} s of movement")
     _train(model, bundle, wearer, settings, progress)
     return replace(
         bundle,
@@ -130,9 +126,7 @@ def _train(
     trained = _trained_parameters(model, settings.method)
     anchors = [parameter.detach().clone() for parameter in trained]
     optimiser = torch.optim.Adam(trained, settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, settings.steps, pct_start=0.2
-    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.2)
     inputs, target, weight = _dense(bundle, wearer, settings.sequence)
     model.train()
     for step in range(settings.steps):

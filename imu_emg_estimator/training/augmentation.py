@@ -57,9 +57,7 @@ def augment(
     return imu, target, weight
 
 
-def _mirror(
-    imu: FloatArray, target: FloatArray, weight: FloatArray, rig: Rig, chosen: NDArray[np.bool_]
-) -> None:
+def _mirror(imu: FloatArray, target: FloatArray, weight: FloatArray, rig: Rig, chosen: NDArray[np.bool_]) -> None:
     imu[chosen] = imu[chosen][:, :, rig.mirror_sensors()] * rig.mirror_signs().astype(imu.dtype)
     target[chosen] = target[chosen][:, :, rig.mirror_muscles()]
     weight[chosen] = weight[chosen][:, :, rig.mirror_muscles()]
@@ -68,9 +66,7 @@ def _mirror(
 def _turn_mounts(imu: FloatArray, degrees: float, generator: np.random.Generator) -> None:
     sequences, _, sensors, _ = imu.shape
     vectors = np.deg2rad(degrees) * generator.standard_normal((sequences * sensors, 3))
-    matrices = (
-        Rotation.from_rotvec(vectors).as_matrix().reshape(sequences, 1, sensors, 3, 3).astype(imu.dtype)
-    )
+    matrices = Rotation.from_rotvec(vectors).as_matrix().reshape(sequences, 1, sensors, 3, 3).astype(imu.dtype)
     for part in (slice(0, 3), slice(3, 6)):
         imu[..., part] = (matrices @ imu[..., part, None])[..., 0]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
+from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
@@ -64,7 +65,7 @@ def split_for_calibration(recordings: Sequence[Recording], seconds: float) -> Ca
     return CalibrationSplit(calibration, scored) if missing <= 0 else None
 
 
-def bouts(chosen: np.ndarray, shortest: int) -> list[tuple[int, int]]:
+def bouts(chosen: NDArray[np.bool_], shortest: int) -> list[tuple[int, int]]:
     """Start and end of every run of True that is at least so many samples long."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]
@@ -73,10 +74,9 @@ def bouts(chosen: np.ndarray, shortest: int) -> list[tuple[int, int]]:
 def estimate_envelopes(bundle: Bundle, recordings: Sequence[Recording]) -> FloatArray:
     """Estimated envelopes [samples, muscles] of all recordings in a row, in the unit of the bundle's reference."""
     model = network_of(bundle)
-    activation = [
-        estimate_recording(model, bundle.normalisation, recording.imu)[0] for recording in recordings
-    ]
-    return np.concatenate(activation) * np.array(bundle.reference.amplitude)
+    activation = [estimate_recording(model, bundle.normalisation, recording.imu)[0] for recording in recordings]
+    envelopes: FloatArray = np.concatenate(activation) * np.array(bundle.reference.amplitude)
+    return envelopes
 
 
 def score_recordings(bundle: Bundle, recordings: Sequence[Recording]) -> dict[str, dict[str, Scores]]:
@@ -157,9 +157,7 @@ def evaluate_bundle(
 def folds_of(subjects: Sequence[str], folds: int) -> list[list[str]]:
     """Subject-disjoint folds: every folds-th wearer in the given order."""
     if not 2 <= folds <= len(subjects):
-        raise InputError(
-            f"{folds} folds cannot be made of {len(subjects)} wearers; give 2 to {len(subjects)}"
-        )
+        raise InputError(f"{folds} folds cannot be made of {len(subjects)} wearers; give 2 to {len(subjects)}")
     return [list(subjects[index::folds]) for index in range(folds)]
 
 
@@ -255,10 +253,7 @@ def summarise(scores: Mapping[str, WearerScores]) -> dict[str, Any]:
                 subjects.setdefault(subject, {}).setdefault(seconds, {})[condition] = entry
                 gathered.setdefault(seconds, {}).setdefault(condition, []).append(mean)
     mean_over_wearers = {
-        seconds: {
-            condition: _mean(entries) | {"wearers": len(entries)}
-            for condition, entries in by_condition.items()
-        }
+        seconds: {condition: _mean(entries) | {"wearers": len(entries)} for condition, entries in by_condition.items()}
         for seconds, by_condition in gathered.items()
     }
     return {"mean": mean_over_wearers, "subjects": subjects}

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
@@ -41,7 +42,7 @@ class TrainingSettings:
         seed: of every random choice.
     """
 
-    steps: int = 800
+    steps: int = 500
     batch: int = 32
     sequence: int = 256
     learning_rate: float = 2e-3
@@ -71,8 +72,8 @@ class Wearer:
     imu: FloatArray
     target: FloatArray
     weight: FloatArray
-    starts: np.ndarray
-    locomotion: np.ndarray
+    starts: NDArray[Any]
+    locomotion: NDArray[Any]
     reference: FloatArray
 
 
@@ -102,9 +103,7 @@ def prepare(recordings: Sequence[Recording], reference: FloatArray | None = None
     """Join one wearer's recordings for training; reference as by ``reference_amplitude`` unless given."""
     reference = reference_amplitude(recordings) if reference is None else reference
     envelope = np.concatenate([recording.envelope for recording in recordings])
-    weight = np.concatenate(
-        [np.tile(recording.muscle_weight, (len(recording), 1)) for recording in recordings]
-    )
+    weight = np.concatenate([np.tile(recording.muscle_weight, (len(recording), 1)) for recording in recordings])
     target = np.minimum(envelope / reference, TARGET_LIMIT)
     known = np.isfinite(target)
     return Wearer(
@@ -147,9 +146,7 @@ def train_bundle(
     wearers = {subject: prepare(group) for subject, group in by_subject(recordings).items()}
     wearers = {subject: wearer for subject, wearer in wearers.items() if np.isfinite(wearer.reference).any()}
     if not wearers:
-        raise InputError(
-            f"none of the {len(recordings)} recordings has trusted EMG to train on; add such wearers"
-        )
+        raise InputError(f"none of the {len(recordings)} recordings has trusted EMG to train on; add such wearers")
     rig = recordings[0].rig
     config = model_config(rig, **(overrides or {}))
     model, normalisation = pretrain(list(wearers.values()), rig, config, settings, progress)
@@ -186,18 +183,13 @@ def pretrain(
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.averaging)
     )
-    optimiser = torch.optim.AdamW(
-        model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, settings.steps, pct_start=0.15
-    )
+    optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
     batches = _batches(wearers, rig, settings, config.look_ahead)
     for step, (imu, target, weight) in zip(range(settings.steps), batches, strict=False):
         inputs = np.stack([features(sequence, normalisation) for sequence in imu])
-        loss = activation_loss(
-            model, *(torch.from_numpy(array).to(device) for array in (inputs, target, weight)), settings.huber
-        )
+        x, y, w = (torch.from_numpy(array).to(device) for array in (inputs, target, weight))
+        loss = activation_loss(model, x, y, w, settings.huber)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -210,9 +202,7 @@ def pretrain(
     return model.cpu().eval(), normalisation
 
 
-def activation_loss(
-    model: GegluTransformer, inputs: Tensor, target: Tensor, weight: Tensor, huber: float
-) -> Tensor:
+def activation_loss(model: GegluTransformer, inputs: Tensor, target: Tensor, weight: Tensor, huber: float) -> Tensor:
     """Huber error of the mean plus the Gaussian likelihood that teaches the standard deviation.
 
     ``target`` and ``weight`` are [batch, samples, muscles], already aligned with the outputs.
@@ -234,7 +224,7 @@ def delayed(values: FloatArray, samples: int) -> FloatArray:
 
 def _batches(
     wearers: Sequence[Wearer], rig: Rig, settings: TrainingSettings, look_ahead: int
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
     generator = np.random.default_rng(settings.seed)
     choices = [_possible_starts(wearer, settings.sequence) for wearer in wearers]
     while True:
@@ -242,24 +232,15 @@ def _batches(
         for _ in range(settings.batch):
             index = int(generator.integers(len(wearers)))
             anywhere, in_locomotion = choices[index]
-            pool = (
-                in_locomotion
-                if generator.random() < settings.locomotion_share and len(in_locomotion)
-                else anywhere
-            )
-            sequences.append(
-                _sequence(wearers[index], int(generator.choice(pool)), settings.sequence, look_ahead)
-            )
+            pool = in_locomotion if generator.random() < settings.locomotion_share and len(in_locomotion) else anywhere
+            sequences.append(_sequence(wearers[index], int(generator.choice(pool)), settings.sequence, look_ahead))
         imu, target, weight = (np.stack(part) for part in zip(*sequences, strict=True))
         yield augment(imu, target, weight, rig, settings.augmentation, generator)
 
 
-def _possible_starts(wearer: Wearer, length: int) -> tuple[np.ndarray, np.ndarray]:
+def _possible_starts(wearer: Wearer, length: int) -> tuple[NDArray[Any], NDArray[Any]]:
     """Starts of sequences anywhere, and of those whose middle is in locomotion."""
-    spans = [
-        np.arange(a, max(a + 1, b - length))
-        for a, b in zip(wearer.starts[:-1], wearer.starts[1:], strict=True)
-    ]
+    spans = [np.arange(a, max(a + 1, b - length)) for a, b in zip(wearer.starts[:-1], wearer.starts[1:], strict=True)]
     anywhere = np.concatenate(spans)
     middle = np.minimum(anywhere + length // 2, len(wearer.locomotion) - 1)
     return anywhere, anywhere[wearer.locomotion[middle]]
@@ -267,7 +248,7 @@ def _possible_starts(wearer: Wearer, length: int) -> tuple[np.ndarray, np.ndarra
 
 def _sequence(
     wearer: Wearer, start: int, length: int, look_ahead: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """One sequence, padded with missing samples where the recording is shorter."""
     end = int(wearer.starts[np.searchsorted(wearer.starts, start, side="right")])
     stop = min(start + length, end)

@@ -88,9 +88,7 @@ def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording],
             if row == 0:
                 axis.set_title(condition.replace("_", " "))
             if column == 0:
-                axis.set_ylabel(
-                    f"{bundle.rig.muscle_names[muscle].replace('_', ' ')}\n[{stretch.envelope_unit}]"
-                )
+                axis.set_ylabel(f"{bundle.rig.muscle_names[muscle].replace('_', ' ')}\n[{stretch.envelope_unit}]")
             if row == len(muscles) - 1:
                 axis.set_xlabel("time [s]")
     axes[0][0].legend(loc="upper left", fontsize="small")
@@ -124,9 +122,7 @@ def draw_before_and_after(
     for index, muscle in enumerate(muscles):
         axis = axes[index][0]
         axis.plot(time, measured[:, index], color=MEASURED_COLOUR, label="measured")
-        axis.plot(
-            time, before[:, index], color=BEFORE_COLOUR, linewidth=1.0, label="estimated, before calibration"
-        )
+        axis.plot(time, before[:, index], color=BEFORE_COLOUR, linewidth=1.0, label="estimated, before calibration")
         axis.plot(time, after[:, index], color=AFTER_COLOUR, label="estimated, after calibration")
         axis.set_ylabel(f"{muscle.replace('_', ' ')}\n[{unit}]")
     axes[-1][0].set_xlabel("time [s]")

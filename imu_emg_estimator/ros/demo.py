@@ -1,0 +1,363 @@
+"""The demo: a wearer's recording is played into the node, before and after a calibration.
+
+Everything runs as it would in a lab: the node and the player are processes of their own, and this one
+only listens to topics and calls the calibrate service.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from numpy.typing import NDArray
+from rclpy.node import Node
+from rclpy.utilities import try_shutdown
+
+from imu_emg_estimator.datasets import hugadb, simulator
+from imu_emg_estimator.datasets.bag import EMG_TOPIC, write_bag
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle, write_atomically
+from imu_emg_estimator.msg import Emg, MuscleActivation
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.resources import resource_file, shipped_bundle
+from imu_emg_estimator.ros.conversions import nanoseconds
+from imu_emg_estimator.signals.alignment import SECOND
+from imu_emg_estimator.srv import Calibrate
+from imu_emg_estimator.training.metrics import score
+from imu_emg_estimator.training.report import draw_before_and_after
+
+DEMO_BUNDLE = "hugadb_without_5_13.safetensors"  # not trained on the wearers of its name
+CALIBRATION_SECONDS = 60.0
+PLAYED_SECONDS = 40.0
+STARTUP = 30.0  # s until the node must answer
+CALIBRATION_LIMIT = 120.0  # s
+FLUSH = 1.0  # s in which the last messages arrive
+REFRESH = 0.1  # s between two frames on a terminal, twenty times that elsewhere
+BAR = 24  # characters of an activation of 1
+
+
+@dataclass
+class Listener:
+    """What arrived while a part was played: estimates with their arrival, and where the part began."""
+
+    arrivals: list[float] = field(default_factory=list)
+    messages: list[MuscleActivation] = field(default_factory=list)
+    first_emg: int | None = None
+
+    def on_activation(self, message: MuscleActivation) -> None:
+        if message.status != MuscleActivation.STALE:
+            self.arrivals.append(time.monotonic())
+            self.messages.append(message)
+
+    def on_emg(self, message: Emg) -> None:
+        if self.first_emg is None:
+            self.first_emg = nanoseconds(message.header.stamp)
+
+    def rows(self, rate: float) -> NDArray[np.int64]:
+        """Sample of the played recording that each estimate is for."""
+        stamps = np.array([nanoseconds(message.header.stamp) for message in self.messages], dtype=np.int64)
+        return np.round((stamps - (self.first_emg or 0)) * rate / SECOND).astype(np.int64)
+
+    def estimates(self, samples: int, muscles: int, rate: float) -> NDArray[np.float64]:
+        """Activation [samples, muscles] of the played recording; NaN where no estimate came."""
+        result = np.full((samples, muscles), np.nan)
+        for row, message in zip(self.rows(rate), self.messages, strict=True):
+            if 0 <= row < samples:
+                result[row] = message.activation
+        return result
+
+
+class Demo:
+    """Plays a recording's parts into a running node and compares what comes out."""
+
+    def __init__(self, node: Node, recording: Recording, bundle: Bundle, folder: Path, out: Path) -> None:
+        self._node = node
+        self._recording = recording
+        self._bundle = bundle
+        self._folder = folder
+        self._out = out
+        self._listener = Listener()
+        node.create_subscription(
+            MuscleActivation, "muscle_activation", lambda message: self._listener.on_activation(message), 1000
+        )
+        node.create_subscription(Emg, EMG_TOPIC, lambda message: self._listener.on_emg(message), 1000)
+        self._calibrate = node.create_client(Calibrate, "calibrate")
+        rate = recording.rig.rate
+        cut = round(CALIBRATION_SECONDS * rate)
+        gap = round(1.0 * rate)
+        self.first_part = recording.slice(0, cut)
+        self.rest = recording.slice(cut + gap, min(len(recording), cut + gap + round(PLAYED_SECONDS * rate)))
+
+    def run(self) -> dict[str, Any]:
+        """All three acts; returns the report."""
+        first_bag, rest_bag = self._folder / "first_part", self._folder / "rest"
+        write_bag(self.first_part, first_bag)
+        write_bag(self.rest, rest_bag)
+        if not self._calibrate.wait_for_service(timeout_sec=STARTUP):
+            raise InputError(f"the node did not start within {STARTUP:.0f} s; see its messages above")
+        say(f"1/3  {self.rest.duration:.0f} s of {self._recording.name}, model without calibration")
+        before = self._play(rest_bag, self.rest)
+        say(f"2/3  /calibrate on the first {self.first_part.duration:.0f} s, while estimates go on")
+        during, response = self._play_and_calibrate(first_bag)
+        say("3/3  the same part as in 1/3 again, with the calibrated model")
+        after = self._play(rest_bag, self.rest)
+        return self._report(before, during, after, response)
+
+    def _play(self, bag: Path, part: Recording) -> Listener:
+        listener = self._listener = Listener()
+        screen = Screen(part)
+        with player(bag) as process:
+            while process.poll() is None:
+                rclpy.spin_once(self._node, timeout_sec=0.02)
+                screen.show(listener)
+        self._flush()
+        screen.close()
+        return listener
+
+    def _play_and_calibrate(self, bag: Path) -> tuple[Listener, Calibrate.Response]:
+        listener = self._listener = Listener()
+        screen = Screen(self.first_part)
+        with player(bag) as process:
+            while not listener.messages and process.poll() is None:
+                rclpy.spin_once(self._node, timeout_sec=0.02)
+            answer = self._calibrate.call_async(Calibrate.Request(bag_uri=str(bag), subject_id="demo"))
+            deadline = time.monotonic() + CALIBRATION_LIMIT
+            while not answer.done() and time.monotonic() < deadline:
+                rclpy.spin_once(self._node, timeout_sec=0.02)
+                screen.show(listener)
+            process.terminate()
+        screen.close()
+        if not answer.done():
+            raise InputError(
+                f"/calibrate gave no answer within {CALIBRATION_LIMIT:.0f} s; see the node's messages above"
+            )
+        self._flush()
+        response = answer.result()
+        say(response.message)
+        return listener, response
+
+    def _flush(self) -> None:
+        deadline = time.monotonic() + FLUSH
+        while time.monotonic() < deadline:
+            rclpy.spin_once(self._node, timeout_sec=0.05)
+
+    def _report(
+        self, before: Listener, during: Listener, after: Listener, response: Calibrate.Response
+    ) -> dict[str, Any]:
+        rate, muscles = self._recording.rig.rate, self._recording.rig.muscle_names
+        shape = (len(self.rest), len(muscles), rate)
+        measured, old, new = self.rest.envelope, before.estimates(*shape), after.estimates(*shape)
+        trusted = [index for index in range(len(muscles)) if self._recording.muscle_weight[index] > 0]
+        r = {
+            when: {muscles[m]: score(measured[:, m], values[:, m]).r for m in trusted}
+            for when, values in (("before", old), ("after", new))
+        }
+        ages = np.array([message.age for listener in (before, after) for message in listener.messages])
+        expected = 2 * (len(self.rest) - self._bundle.config.look_ahead)
+        simulated = self._recording.subject.startswith("simulated")
+        title = f"{'SIMULATED wearer' if simulated else 'Recorded wearer'} {self._recording.name}, live through ROS 2"
+        draw_before_and_after(
+            self._out / "before_and_after.png",
+            title,
+            self.rest.time,
+            normalised(measured),
+            normalised(old),
+            normalised(new),
+            muscles,
+            "normalised",
+        )
+        return {
+            "source": "simulated" if simulated else "recorded",
+            "recording": self._recording.name,
+            "model_id": self._bundle.model_id,
+            "calibration_id": response.calibration_id,
+            "calibration_message": response.message,
+            "publish_rate_hz": float(np.mean([arrival_rate(listener) for listener in (before, after)])),
+            "age_s": {"p50": float(np.percentile(ages, 50)), "p99": float(np.percentile(ages, 99))},
+            "messages_lost": expected - len(set(before.rows(rate))) - len(set(after.rows(rate))),
+            "r_before": float(np.mean(list(r["before"].values()))),
+            "r_after": float(np.mean(list(r["after"].values()))),
+            "r_by_muscle": r,
+            "calibration_wall_s": float(response.calibration_wall_s),
+            "largest_gap_s": {
+                "playing": float(max(np.diff(listener.arrivals).max() for listener in (before, after))),
+                "calibrating": float(np.diff(during.arrivals).max()),
+            },
+        }
+
+
+class Screen:
+    """Estimated and measured activation as bars that move; a line now and then where there is no terminal."""
+
+    def __init__(self, part: Recording) -> None:
+        self._part = part
+        self._terminal = sys.stdout.isatty()
+        self._interval = REFRESH if self._terminal else 20 * REFRESH
+        self._due = 0.0
+        self._lines = 0
+        # Estimates are fractions of a reference; the measured envelope is drawn on its own scale beside them.
+        self._scale = np.nanpercentile(part.envelope, 99, axis=0)
+
+    def show(self, listener: Listener) -> None:
+        now = time.monotonic()
+        if now < self._due or not listener.messages or listener.first_emg is None:
+            return
+        self._due = now + self._interval
+        message = listener.messages[-1]
+        row = int(listener.rows(self._part.rig.rate)[-1])
+        measured = (
+            self._part.envelope[row] / self._scale if 0 <= row < len(self._part) else np.full(len(self._scale), np.nan)
+        )
+        lines = [
+            f"{row / self._part.rig.rate:6.1f} s  {name:<24} estimated {_bar(estimate)}  measured {_bar(truth)}"
+            for name, estimate, truth in zip(message.muscle_names, message.activation, measured, strict=True)
+        ]
+        if self._terminal:
+            if self._lines:
+                print(f"\033[{self._lines}A", end="")
+            self._lines = len(lines)
+        print("\n".join(lines), flush=True)
+
+    def close(self) -> None:
+        self._lines = 0
+
+
+def _bar(value: float) -> str:
+    filled = 0 if not np.isfinite(value) else int(np.clip(round(BAR * value / 1.5), 0, BAR))
+    return f"{value:5.2f} {'█' * filled}{'·' * (BAR - filled)}"
+
+
+def say(text: str) -> None:
+    """A line of the demo itself."""
+    print(f"\n── {text}", flush=True)
+
+
+def arrival_rate(listener: Listener) -> float:
+    """Estimates a second [Hz]."""
+    return (len(listener.arrivals) - 1) / (listener.arrivals[-1] - listener.arrivals[0])
+
+
+def normalised(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Each muscle divided by its 99th percentile, so that one scale serves estimate and measurement."""
+    result: NDArray[np.floating] = values / np.nanpercentile(values, 99, axis=0)
+    return result
+
+
+@contextmanager
+def player(bag: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that plays a bag as if it happened now."""
+    command = [sys.executable, "-m", "imu_emg_estimator", "replay", str(bag), "--restamp", "--wait", "10"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def estimator_node(bundle: Path, calibrations: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The node as a process of its own."""
+    command = [sys.executable, "-m", "imu_emg_estimator.ros.node", "--ros-args"]
+    command += ["-p", f"bundle:={bundle}", "-p", f"calibration_directory:={calibrations}"]
+    process = subprocess.Popen(command)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def recorded_wearer(data: Path) -> tuple[Recording, Path]:
+    """A recording of a wearer that the demo's bundle was not trained on: the first with enough locomotion."""
+    path = resource_file(DEMO_BUNDLE)
+    trained = Bundle.load(path).training["subjects"]
+    unseen = [subject for subject in hugadb.subjects(data) if subject not in trained]
+    if not unseen:
+        raise InputError(f"{data} has no wearer that {path.name} was not trained on; it needs subject 5 or 13")
+    needed = CALIBRATION_SECONDS + PLAYED_SECONDS
+    for recording in hugadb.load(data, unseen):
+        if recording.is_locomotion().sum() >= needed * recording.rig.rate and recording.muscle_weight.all():
+            return recording, path
+    raise InputError(f"no wearer of {', '.join(unseen)} in {data} has {needed:.0f} s of locomotion in one recording")
+
+
+def simulated_wearer(seed: int) -> tuple[Recording, Path]:
+    """A simulated wearer, for the shipped bundle."""
+    seconds = CALIBRATION_SECONDS + PLAYED_SECONDS + 2.0
+    return simulator.simulate(simulator.shipped_statistics(), seconds, seed), shipped_bundle()
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report for people."""
+    rows = [
+        ("source", report["source"].upper() if report["source"] == "simulated" else report["source"]),
+        ("recording", report["recording"]),
+        ("publish rate", f"{report['publish_rate_hz']:.1f} Hz"),
+        ("age p50, p99", f"{1000 * report['age_s']['p50']:.1f} ms, {1000 * report['age_s']['p99']:.1f} ms"),
+        ("messages lost", str(report["messages_lost"])),
+        ("largest gap, playing", f"{1000 * report['largest_gap_s']['playing']:.0f} ms"),
+        ("largest gap, calibrating", f"{1000 * report['largest_gap_s']['calibrating']:.0f} ms"),
+        ("calibration", f"{report['calibration_wall_s']:.1f} s from call to calibrated estimates"),
+        ("r before", f"{report['r_before']:.3f}"),
+        ("r after", f"{report['r_after']:.3f}"),
+    ]
+    return "\n".join(f"  {name:<26}{value}" for name, value in rows)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the demo; exit status 2 and one line on bad input."""
+    parser = argparse.ArgumentParser(prog="demo", description=__doc__)
+    parser.add_argument("--data", type=Path, help="HuGaDB folder: play a real wearer; else a simulated one")
+    parser.add_argument("--seed", type=int, default=0, help="which simulated wearer")
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the report and the picture")
+    arguments = parser.parse_args(argv)
+    # Apart from any other ROS traffic on this machine or network, unless told otherwise.
+    os.environ.setdefault("ROS_DOMAIN_ID", "87")
+    try:
+        recording, bundle_path = recorded_wearer(arguments.data) if arguments.data else simulated_wearer(arguments.seed)
+        report = _run(recording, bundle_path, arguments.out)
+    except InputError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    print(f"\n{table(report)}\n\nwrote {arguments.out / 'report.json'} and {arguments.out / 'before_and_after.png'}")
+    return 0
+
+
+def _run(recording: Recording, bundle_path: Path, out: Path) -> dict[str, Any]:
+    kind = "SIMULATED wearer" if recording.subject.startswith("simulated") else "recorded wearer, unseen in training"
+    say(f"{kind}: {recording.name}; model {bundle_path.name}")
+    folder = Path(tempfile.mkdtemp(prefix="imu_emg_demo_"))
+    rclpy.init()
+    node = Node("imu_emg_demo")
+    try:
+        with estimator_node(bundle_path, folder / "calibrations"):
+            report = Demo(node, recording, Bundle.load(bundle_path), folder, out).run()
+    finally:
+        node.destroy_node()
+        try_shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+    write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())
