@@ -19,7 +19,7 @@ _imu_emg_environment() {
         _imu_emg_prepend CMAKE_PREFIX_PATH "$checkout/.venv"
         _imu_emg_prepend LD_LIBRARY_PATH "$checkout/.venv/lib"
         export ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3
-    elif [ -z "$(sourced_ros "$checkout")" ]; then
+    elif [ -z "$(sourced_ros)" ]; then
         echo "env.sh: .venv was made for an installed ROS 2; source /opt/ros/<distro>/setup.$shell first" >&2
         return 1
     fi

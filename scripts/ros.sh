@@ -1,13 +1,12 @@
 # Shared by setup.sh and env.sh, in bash and zsh.
 
-# Prints the distribution of the ROS 2 that is sourced, or nothing. What scripts/env.sh itself
-# put on AMENT_PREFIX_PATH (this checkout's .venv and install) is no ROS installation.
+# Prints the prefix of the ROS 2 that is sourced, or nothing. A virtual environment is none: it is
+# what a checkout's scripts/env.sh put on AMENT_PREFIX_PATH.
 sourced_ros() {
-    local checkout=$1 prefix
+    local prefix
     echo "${AMENT_PREFIX_PATH:-}" | tr ':' '\n' | while IFS= read -r prefix; do
-        case $prefix in "$checkout"/*) continue ;; esac
-        if [ -f "$prefix/share/rclpy/package.xml" ]; then
-            echo "${ROS_DISTRO:-}"
+        if [ -f "$prefix/share/rclpy/package.xml" ] && [ ! -f "$prefix/pyvenv.cfg" ]; then
+            echo "$prefix"
             break
         fi
     done

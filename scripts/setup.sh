@@ -9,7 +9,7 @@ unset _ROS_WHEELS_BOOTSTRAP_COMPLETE PYTHONHOME
 
 main() {
     local python ros
-    ros=$(sourced_ros "$root")
+    ros=$(sourced_ros)
     [[ -n $ros || $(uname -sm) == "Linux x86_64" ]] ||
         die "ROS 2 wheels exist for Linux x86_64 only; install ROS 2 Jazzy (https://docs.ros.org/en/jazzy/Installation.html) and source it"
     python=$(choose_python "$ros")
@@ -33,20 +33,21 @@ unless_done() {
     echo "$key" >"$stamp"
 }
 
-# The interpreter: the one of the sourced ROS, else any of 3.10 to 3.12.
+# The interpreter: the one that .venv has, if it still fits; that of the sourced ROS; any of 3.10 to 3.12.
 choose_python() {
     local ros=$1 candidate
-    for candidate in python3 python3.12 python3.11 python3.10 /usr/bin/python3; do
+    for candidate in .venv/bin/python python3 python3.12 python3.11 python3.10 /usr/bin/python3; do
         candidate=$(command -v "$candidate") || continue
         supported "$candidate" || continue
+        # What is behind a version manager's shim, or an active virtual environment.
+        candidate=$("$candidate" -c 'import os, sys; print(os.path.realpath(sys._base_executable))')
         if [[ -z $ros ]] || "$candidate" -c 'import rclpy' 2>/dev/null; then
-            # The real path: a version manager's shim would answer differently in another directory.
-            "$candidate" -c 'import sys; print(sys._base_executable)'
+            echo "$candidate"
             return
         fi
     done
     if [[ -n $ros ]]; then
-        die "no Python 3.10 to 3.12 here can import the rclpy of ROS 2 $ros in $AMENT_PREFIX_PATH; sudo apt install ros-$ros-rclpy python3"
+        die "no Python 3.10 to 3.12 here can import rclpy of $ros; source its setup.bash with the Python it was built for first on PATH"
     fi
     die "Python 3.10 to 3.12 is missing; sudo apt install python3.12 python3.12-venv python3.12-dev (or 3.11, or 3.10)"
 }
@@ -61,14 +62,14 @@ check_build_tools() {
     "$python" -c 'import ensurepip, venv' 2>/dev/null || die "the venv module of $python is missing; sudo apt install $version-venv"
     "$python" -c 'import os, sysconfig; open(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null ||
         die "the headers of $python are missing; sudo apt install $version-dev"
-    command -v "${CXX:-c++}" >/dev/null && command -v "${CC:-cc}" >/dev/null || die "a C++ compiler is missing; sudo apt install build-essential"
+    command -v ${CXX:-c++} >/dev/null && command -v ${CC:-cc} >/dev/null || die "a C++ compiler is missing; sudo apt install build-essential"
     command -v cmake >/dev/null || die "CMake is missing; sudo apt install cmake"
 }
 
 environment_key() {
     local python=$1 ros=$2
     {
-        echo "$root $python $ros ${AMENT_PREFIX_PATH:-}"
+        echo "$root $python $ros"
         "$python" --version
         cat requirements/*.txt scripts/relocate_wheels.py
     } | cksum
@@ -80,7 +81,7 @@ make_environment() {
         underlay=requirements/ros-installed.txt
         options=(--system-site-packages)
     fi
-    echo "setup: .venv with $("$python" --version), ROS 2 ${ros:-jazzy from PyPI} (minutes, the first time)"
+    echo "setup: .venv with $("$python" --version), ROS 2 ${ros:-Jazzy from PyPI} (minutes, the first time)"
     "$python" -m venv --clear "${options[@]}" .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/lock.txt \
         --requirement "$underlay" --requirement requirements/build.txt \
