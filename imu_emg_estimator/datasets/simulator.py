@@ -21,14 +21,18 @@ from imu_emg_estimator.datasets.stride_statistics import (
     LEFT,
     RIGHT,
     STANDING,
+    derive_stride_statistics,
     fourier_basis,
     leg_muscle,
     leg_sensors,
+    shipped_statistics,
 )
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import LOCOMOTION, RawEmg, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings, emg_envelope
+
+__all__ = ["SCHEDULE", "derive_stride_statistics", "shipped_statistics", "simulate"]
 
 Array = NDArray[np.float64]
 Schedule = Sequence[tuple[str, float]]
@@ -79,9 +83,7 @@ class _LegTraits:
     mounting: Sequence[Rotation]
 
 
-def simulate(
-    statistics: Mapping[str, Any], seconds: float, seed: int, schedule: Schedule = SCHEDULE
-) -> Recording:
+def simulate(statistics: Mapping[str, Any], seconds: float, seed: int, schedule: Schedule = SCHEDULE) -> Recording:
     """A simulated wearer's recording on the statistics' rig, with raw EMG and labelled activities.
 
     The seed decides on the wearer: how it moves, where its sensors sit, what its muscles do.
@@ -161,7 +163,7 @@ def _draw_deviations(components: Mapping[str, Any], rng: np.random.Generator) ->
 
 
 def _deviates(rng: np.random.Generator, count: int) -> Array:
-    return np.clip(rng.standard_normal(count), -LARGEST_DEVIATION, LARGEST_DEVIATION)
+    return np.asarray(np.clip(rng.standard_normal(count), -LARGEST_DEVIATION, LARGEST_DEVIATION))
 
 
 # what it does when
@@ -248,11 +250,9 @@ def _stride_deviation(phase: Array, rng: np.random.Generator) -> Array:
     return np.asarray(np.interp(phase, np.arange(first, last + 1), deviates))
 
 
-def _measured(
-    channels: Array, leg: _LegTraits, statistics: Mapping[str, Any], rng: np.random.Generator
-) -> Array:
+def _measured(channels: Array, leg: _LegTraits, statistics: Mapping[str, Any], rng: np.random.Generator) -> Array:
     """Sensor samples [samples, sensors, 6] of the movement: turned on the segment, noisy, clipped."""
-    noisy = channels + rng.standard_normal(channels.shape) * np.array(statistics["sensor_noise"])
+    noisy: Array = channels + rng.standard_normal(channels.shape) * np.array(statistics["sensor_noise"])
     imu = noisy.reshape(len(channels), -1, 6)
     for sensor, rotation in enumerate(leg.mounting):
         imu[:, sensor, :3] = np.clip(rotation.apply(imu[:, sensor, :3]), -FULL_SCALE, FULL_SCALE)
@@ -264,7 +264,7 @@ def _emg(envelope: Array, rate: float, rng: np.random.Generator) -> Array:
     """Raw EMG [samples] in counts: noise whose mean magnitude, after the high-pass, is the envelope."""
     kept = 1 - 2 * EnvelopeSettings().high_pass / rate  # share of white noise that passes
     noise = rng.standard_normal(len(envelope)) * np.sqrt(np.pi / 2 / kept)
-    return np.clip(np.round(RESTING_LEVEL + envelope * noise), 0, LARGEST_COUNT)
+    return np.asarray(np.clip(np.round(RESTING_LEVEL + envelope * noise), 0, LARGEST_COUNT))
 
 
 def _slow_noise(samples: int, corner: float, rate: float, rng: np.random.Generator) -> Array:

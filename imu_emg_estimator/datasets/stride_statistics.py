@@ -1,8 +1,8 @@
 """Stride statistics: how people walk, run and climb stairs, in averages and variations.
 
-They are derived from real recordings by ``python -m imu_emg_estimator.datasets.stride_statistics
-<HuGaDB folder> <file.json>`` and feed the simulated wearer. They hold no recording and no single wearer's
-profile: only means over legs of many wearers, and the first few components of how legs and strides differ.
+They are derived from real recordings by ``imu-emg simulate --derive`` and feed the simulated wearer. They
+hold no recording and no single wearer's profile: only means over the legs of many wearers, and the
+first few components of how legs and strides differ.
 
 A profile is the course of a channel over a stride, as Fourier coefficients, so that it is periodic. The
 channels of a leg are its sensors' acceleration x y z [m/s^2] and angular rate x y z [rad/s] in the order of
@@ -12,17 +12,14 @@ the rig, then its muscle's envelope as a fraction of full amplitude. The left le
 from __future__ import annotations
 
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import LOCOMOTION, Recording
 from imu_emg_estimator.resources import resource_file
@@ -100,7 +97,7 @@ def derive_stride_statistics(recordings: Sequence[Recording]) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "description": "averages and variations of strides of real wearers; no recording, no single wearer",
-        "wearers": len({subject for subject, _ in legs}),
+        "subjects": sorted({subject for subject, _ in legs}),
         "rig": rig.to_dict(),
         "channels": _channel_names(rig),
         "conditions": {c: _condition_statistics(c, legs, means[c]) for c in LOCOMOTION},
@@ -111,23 +108,13 @@ def derive_stride_statistics(recordings: Sequence[Recording]) -> dict[str, Any]:
     }
 
 
-def write_statistics(statistics: dict[str, Any], path: Path) -> None:
-    """Write the document as compact JSON; raises InputError where it cannot."""
-    try:
-        Path(path).write_text(json.dumps(statistics, separators=(",", ":")) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); give a writable place") from None
-
-
-def load_statistics(path: Path | None = None) -> dict[str, Any]:
-    """Read a document, by default the one that the package ships; raises InputError that names the file."""
-    path = resource_file(FILE_NAME) if path is None else Path(path)
+def shipped_statistics() -> dict[str, Any]:
+    """The document that the package ships; raises InputError that names the file."""
+    path = resource_file(FILE_NAME)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); give a file of stride statistics") from None
-    except ValueError:
-        raise InputError(f"{path} is not JSON; derive the stride statistics again") from None
+    except (OSError, ValueError):
+        raise InputError(f"{path} is not readable JSON; install the package again") from None
     if not isinstance(document, dict) or document.get("format_version") != FORMAT_VERSION:
         raise InputError(f"{path} holds no stride statistics of version {FORMAT_VERSION}; derive them again")
     return document
@@ -227,7 +214,7 @@ def _steady_strides(recording: Recording, starts: IndexArray, condition: str) ->
     """Strides [strides, 2] that are wholly of one activity."""
     pairs = strides(starts, recording.rig.rate)
     steady = [bool((recording.condition[first : last + 1] == condition).all()) for first, last in pairs]
-    return pairs[np.array(steady, dtype=bool)]
+    return np.asarray(pairs[np.array(steady, dtype=bool)])
 
 
 # figures
@@ -365,20 +352,3 @@ def _rounded(values: Any) -> Any:
     """Plain numbers with a few significant digits."""
     array = np.asarray(values, dtype=np.float64)
     return float(f"{array:.{DIGITS}g}") if array.ndim == 0 else [_rounded(value) for value in array]
-
-
-def main(argv: Sequence[str]) -> int:
-    """``stride_statistics <HuGaDB folder> <file.json>``; exit status 2 on bad input."""
-    if len(argv) != 2:
-        print("usage: stride_statistics <HuGaDB folder> <file.json>", file=sys.stderr)
-        return 2
-    try:
-        write_statistics(derive_stride_statistics(hugadb.load(Path(argv[0]))), Path(argv[1]))
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
