@@ -104,7 +104,7 @@ def _train(arguments: argparse.Namespace) -> int:
 def _read_scores(path: Path) -> dict[str, Any]:
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
-        return {"mean": report["mean"], "protocol": report["protocol"]}
+        return {key: report[key] for key in ("protocol", "look_ahead_s", "mean")}
     except (OSError, ValueError, KeyError, TypeError):
         raise InputError(f"scores {path} is not a JSON of `imu-emg evaluate --folds`; make it first") from None
 
@@ -332,6 +332,7 @@ def _replay(arguments: argparse.Namespace) -> int:
 def _add_inspect(commands: Any) -> None:
     parser = commands.add_parser("inspect", help="say what is in a bundle")
     parser.add_argument("bundle", type=Path, nargs="?", default=None, help="bundle (default: the shipped one)")
+    parser.add_argument("--card", type=Path, metavar="FILE", help="write its model card (Markdown), too")
     _json_option(parser)
     parser.set_defaults(run=_inspect)
 
@@ -343,6 +344,11 @@ def _inspect(arguments: argparse.Namespace) -> int:
     description = bundle.describe()
     for key, value in description.items():
         print(f"{key}: {value}")
+    if arguments.card:
+        from imu_emg_estimator.model.bundle import write_atomically
+        from imu_emg_estimator.training.report import model_card
+
+        write_atomically(arguments.card, model_card(bundle).encode())
     _write_json(arguments.json, description)
     return 0
 

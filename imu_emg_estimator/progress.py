@@ -24,7 +24,8 @@ class ProgressBar:
         self._last_print = now
         filled = WIDTH * done // max(total, 1)
         left = (now - self._start) * (total - done) / max(done, 1)
-        text = f"{self._title} [{'#' * filled}{'.' * (WIDTH - filled)}] {done}/{total}, {left:.0f} s left"
+        text = f"{self._title} [{'#' * filled}{'.' * (WIDTH - filled)}] {done}/{total}"
+        text += f", {left:.0f} s left" if done else ""
         text += "" if loss is None else f", loss {loss:.3f}"
         if sys.stderr.isatty():
             print(f"\r{text:<100}", end="\n" if done >= total else "", file=sys.stderr, flush=True)

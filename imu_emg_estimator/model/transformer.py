@@ -68,7 +68,8 @@ class BandedAttention(nn.Module):
 
     def _blocks(self, x: Tensor) -> Tensor:
         """[batch, heads, samples, head] -> [batch, blocks, heads, band, head]."""
-        return x.unflatten(2, (-1, self.band)).transpose(1, 2)
+        blocks: Tensor = x.unflatten(2, (-1, self.band)).transpose(1, 2)
+        return blocks
 
     def _with_previous(self, x: Tensor) -> Tensor:
         """Each block together with the one before it: [batch, blocks, heads, 2 band, head]."""

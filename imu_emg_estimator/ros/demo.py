@@ -208,14 +208,15 @@ class Screen:
         self._interval = REFRESH if self._terminal else 20 * REFRESH
         self._due = 0.0
         self._lines = 0
+        self._shown = 0
         # Estimates are fractions of a reference; the measured envelope is drawn on its own scale beside them.
         self._scale = np.nanpercentile(part.envelope, 99, axis=0)
 
     def show(self, listener: Listener) -> None:
         now = time.monotonic()
-        if now < self._due or not listener.messages or listener.first_emg is None:
+        if now < self._due or len(listener.messages) == self._shown or listener.first_emg is None:
             return
-        self._due = now + self._interval
+        self._due, self._shown = now + self._interval, len(listener.messages)
         message = listener.messages[-1]
         row = int(listener.rows(self._part.rig.rate)[-1])
         measured = (

@@ -146,6 +146,8 @@ def evaluate_bundle(
         for group in groups.values()
     )
     result = {}
+    if progress:
+        progress(0, len(groups))
     for count, (subject, scores) in enumerate(zip(groups, jobs, strict=True), start=1):
         if scores:
             result[subject] = scores
@@ -204,6 +206,8 @@ def evaluate_folds(
     )
     scores: dict[str, WearerScores] = {}
     bundles = []
+    if progress:
+        progress(0, folds)
     for count, (fold_scores, bundle) in enumerate(jobs, start=1):
         scores.update(fold_scores)
         bundles.append(bundle)
