@@ -97,7 +97,7 @@ def derive_stride_statistics(recordings: Sequence[Recording]) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
         "description": "averages and variations of strides of real wearers; no recording, no single wearer",
-        "subjects": sorted({subject for subject, _ in legs}),
+        "subjects": list(dict.fromkeys(subject for subject, _ in legs)),
         "rig": rig.to_dict(),
         "channels": _channel_names(rig),
         "conditions": {c: _condition_statistics(c, legs, means[c]) for c in LOCOMOTION},
