@@ -227,7 +227,7 @@ def _leg_channels(
 ) -> Array:
     """Channels [samples, channels] of a leg as it moves, before sensors and electrodes."""
     basis = fourier_basis(phase)
-    channels: Array = np.outer(weights[STANDING], leg.posture)
+    channels = weights[STANDING][:, None] * leg.posture
     for condition in LOCOMOTION:
         figures = statistics["conditions"][condition]
         movement = basis @ leg.profiles[condition]
