@@ -80,7 +80,7 @@ class Rig:
 
     @property
     def is_mirrorable(self) -> bool:
-        """Whether every lateral sensor and muscle has a twin on the other side."""
+        """Whether every lateral sensor and muscle has one twin on the other side."""
         return self._twins() is not None
 
     def mirror_sensors(self) -> NDArray[Any]:
@@ -105,7 +105,7 @@ class Rig:
         twins = self._twins()
         if twins is None:
             raise InputError(
-                f"rig '{self.name}': a sensor or muscle has no twin on the other side, it cannot be mirrored"
+                f"rig '{self.name}': a sensor or muscle has not one twin on the other side, it cannot be mirrored"
             )
         return twins
 
@@ -130,7 +130,7 @@ class Rig:
         _check_keys(values, required=known - {"lateral_axis"}, known=known, where=where)
         try:
             rate = float(values["rate"])
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputError(f"{where}: rate '{values['rate']}' is not a number in Hz") from None
         return cls(
             name=str(values["name"]),
@@ -162,6 +162,8 @@ class Rig:
 
 def _twin_order(parts: Sequence[tuple[str, str]]) -> NDArray[Any] | None:
     opposite = {"left": "right", "right": "left", "centre": "centre"}
+    if len(set(parts)) < len(parts):  # two on the same place: whose twin is whose?
+        return None
     try:
         return np.array([parts.index((segment, opposite[side])) for segment, side in parts])
     except ValueError:

@@ -4,7 +4,7 @@ Factories are fixtures, so that any test module can use them without an import.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from helpers import BundleFactory, RecordingFactory
 from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets.hugadb import RIG
@@ -26,10 +27,8 @@ from imu_emg_estimator.signals.imu import Normalisation, feature_count
 DATA_VARIABLE = "IMU_EMG_HUGADB"
 STRIDE_RATE = {"walking": 0.95, "running": 1.4, "stairs_up": 0.8, "stairs_down": 0.9}  # Hz; 0 in all else
 HARMONICS = 3
+TINY = {"width": 16, "layers": 2, "heads": 2, "band": 12, "kernel": 3, "feedforward": 16, "look_ahead": 2}
 REST = np.array([0.0, 0.0, 9.81, 0.0, 0.0, 0.0])
-
-BundleFactory = Callable[..., Bundle]
-RecordingFactory = Callable[..., Recording]
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +50,17 @@ def bundle() -> Bundle:
 
 
 @pytest.fixture(scope="session")
+def trained_bundle() -> Bundle:
+    """A tiny network that learned from the synthetic wearers 1, 2 and 3."""
+    from imu_emg_estimator.training.pretrain import TrainingSettings, train_bundle
+
+    schedule = (("standing", 5.0), ("walking", 30.0), ("running", 10.0))
+    wearers = [synthetic_recording(schedule, subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+    settings = TrainingSettings(steps=120, batch=8, sequence=64, learning_rate=1e-2, averaging=0.97)
+    return train_bundle(wearers, "trained", "synthetic", settings, overrides=TINY)
+
+
+@pytest.fixture(scope="session")
 def make_recording() -> RecordingFactory:
     """Function that makes a recording of a synthetic wearer; see ``synthetic_recording``."""
     return synthetic_recording
@@ -68,8 +78,7 @@ def hugadb_folder() -> Path:
 
 def random_bundle(seed: int = 0, rig: Rig = RIG, name: str = "tiny", **shape: Any) -> Bundle:
     """A bundle of random weights, large enough that no part of the network is idle."""
-    small = {"width": 16, "layers": 2, "heads": 2, "band": 12, "kernel": 3, "feedforward": 16, "look_ahead": 2}
-    config = ModelConfig(feature_count(len(rig.sensors)), len(rig.muscles), **(small | shape))
+    config = ModelConfig(feature_count(len(rig.sensors)), len(rig.muscles), **(TINY | shape))
     generator = np.random.default_rng(seed)
 
     def weight(name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
