@@ -161,7 +161,11 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         raise InputError("no wearer has trusted EMG and enough locomotion to score; name others or calibrate on less")
     summary = {"protocol": protocol, "look_ahead_s": bundles[0].config.look_ahead / bundles[0].rig.rate}
     summary |= evaluate.summarise(scores)
+    # Too little locomotion for the longest calibration, or no trusted EMG.
+    summary["not_scored"] = sorted({recording.subject for recording in recordings} - set(scores))
     print(report.scores_table(summary))
+    if summary["not_scored"]:
+        print(f"\nnot scored (too little locomotion, or no trusted EMG): {', '.join(summary['not_scored'])}")
     if arguments.picture:
         report.picture_of_median_wearer(arguments.picture, bundles, recordings, scores)
         print(f"wrote {arguments.picture}")
@@ -296,18 +300,19 @@ def _add_simulate(commands: Any) -> None:
 
 
 def _simulate(arguments: argparse.Namespace) -> int:
-    from imu_emg_estimator.datasets import hugadb, simulator
+    from imu_emg_estimator.datasets import hugadb, simulator, stride_statistics
     from imu_emg_estimator.datasets.bag import write_bag
+    from imu_emg_estimator.model.bundle import write_atomically
 
     if arguments.out is None:
         raise InputError("no --out was given; name what to write")
     if arguments.derive:
         recordings = hugadb.load(arguments.derive, workers=os.cpu_count() or 1)
-        statistics = simulator.derive_stride_statistics(recordings)
-        arguments.out.write_text(json.dumps(statistics, separators=(",", ":")) + "\n", encoding="utf-8")
+        statistics = stride_statistics.derive_stride_statistics(recordings)
+        write_atomically(arguments.out, (json.dumps(statistics, separators=(",", ":")) + "\n").encode())
         print(f"wrote {arguments.out}: stride averages and variations of {len(statistics['subjects'])} wearers")
         return 0
-    recording = simulator.simulate(simulator.shipped_statistics(), arguments.seconds, arguments.seed)
+    recording = simulator.simulate(stride_statistics.shipped_statistics(), arguments.seconds, arguments.seed)
     write_bag(recording, arguments.out, arguments.storage)
     print(f"wrote {arguments.out}: SIMULATED wearer {arguments.seed}, {recording.duration:.1f} s")
     return 0

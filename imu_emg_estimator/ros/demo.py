@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 
-from imu_emg_estimator.datasets import hugadb, simulator
+from imu_emg_estimator.datasets import hugadb, simulator, stride_statistics
 from imu_emg_estimator.datasets.bag import EMG_TOPIC, write_bag
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, write_atomically
@@ -302,7 +302,7 @@ def recorded_wearer(data: Path) -> tuple[Recording, Path]:
 def simulated_wearer(seed: int) -> tuple[Recording, Path]:
     """A simulated wearer, for the shipped bundle."""
     seconds = CALIBRATION_SECONDS + PLAYED_SECONDS + 2.0
-    return simulator.simulate(simulator.shipped_statistics(), seconds, seed), shipped_bundle()
+    return simulator.simulate(stride_statistics.shipped_statistics(), seconds, seed), shipped_bundle()
 
 
 def table(report: dict[str, Any]) -> str:
