@@ -159,7 +159,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         protocol = f"bundle {bundle.model_id} on unseen wearers of {arguments.dataset}"
     if not scores:
         raise InputError("no wearer has trusted EMG and enough locomotion to score; name others or calibrate on less")
-    summary = {"protocol": protocol, "look_ahead_s": bundles[0].config.look_ahead / bundles[0].rig.rate}
+    summary: dict[str, Any] = {"protocol": protocol, "look_ahead_s": bundles[0].config.look_ahead / bundles[0].rig.rate}
     summary |= evaluate.summarise(scores)
     # Too little locomotion for the longest calibration, or no trusted EMG.
     summary["not_scored"] = sorted({recording.subject for recording in recordings} - set(scores))

@@ -99,6 +99,20 @@ def reference_amplitude(recordings: Sequence[Recording]) -> FloatArray:
     return reference
 
 
+def population_reference(references: FloatArray) -> FloatArray:
+    """The one amplitude [muscles] for a wearer of whom nothing is known.
+
+    It minimises the mean over wearers of (amplitude - reference)² / reference²: the error is felt
+    relative to each wearer's own range, so that strong wearers must not rule.
+
+    Args:
+        references: [wearers, muscles]; NaN where not known.
+    """
+    inverse = 1.0 / references
+    result: FloatArray = np.nansum(inverse, axis=0) / np.nansum(inverse**2, axis=0)
+    return result
+
+
 def prepare(recordings: Sequence[Recording], reference: FloatArray | None = None) -> Wearer:
     """Join one wearer's recordings for training; reference as by ``reference_amplitude`` unless given."""
     reference = reference_amplitude(recordings) if reference is None else reference
@@ -148,9 +162,13 @@ def train_bundle(
     if not wearers:
         raise InputError(f"none of the {len(recordings)} recordings has trusted EMG to train on; add such wearers")
     rig = recordings[0].rig
+    references = np.array([wearer.reference for wearer in wearers.values()])
+    for muscle, known in zip(rig.muscle_names, np.isfinite(references).any(axis=0), strict=True):
+        if not known:
+            raise InputError(f"no wearer has trusted EMG of {muscle}; add one, or leave the muscle out of the rig")
     config = model_config(rig, **(overrides or {}))
     model, normalisation = pretrain(list(wearers.values()), rig, config, settings, progress)
-    amplitude = np.nanmedian([wearer.reference for wearer in wearers.values()], axis=0)
+    amplitude = population_reference(references)
     return Bundle(
         name=name,
         config=config,
@@ -160,8 +178,8 @@ def train_bundle(
         reference=Reference(
             amplitude=tuple(float(value) for value in amplitude),
             unit=recordings[0].envelope_unit,
-            definition=f"median over the training wearers of each one's {REFERENCE_PERCENTILE:g}th percentile of the "
-            "EMG envelope in locomotion",
+            definition=f"the amplitude closest, relatively, to the training wearers' {REFERENCE_PERCENTILE:g}th percentiles "
+            "of the EMG envelope in locomotion",
         ),
         weights=weights_of(model),
         training={"dataset": dataset, "subjects": sorted(wearers), "settings": settings.to_dict()},
