@@ -178,8 +178,8 @@ def train_bundle(
         reference=Reference(
             amplitude=tuple(float(value) for value in amplitude),
             unit=recordings[0].envelope_unit,
-            definition=f"the amplitude closest, relatively, to the training wearers' {REFERENCE_PERCENTILE:g}th percentiles "
-            "of the EMG envelope in locomotion",
+            definition="the amplitude closest, relatively, to the training wearers' own "
+            f"{REFERENCE_PERCENTILE:g}th percentiles of the EMG envelope in locomotion",
         ),
         weights=weights_of(model),
         training={"dataset": dataset, "subjects": sorted(wearers), "settings": settings.to_dict()},
