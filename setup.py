@@ -19,14 +19,11 @@ def version() -> str:
 
 def shared_files() -> list[tuple[str, list[str]]]:
     """What colcon installs to share/ goes to the same place below the environment's prefix."""
-    files = [
-        file for top in ("config", "launch", "msg", "resource", "srv") for file in (ROOT / top).rglob("*")
-    ]
+    files = [file for top in ("config", "launch", "msg", "resource", "srv") for file in (ROOT / top).rglob("*")]
     files = sorted(file.relative_to(ROOT) for file in files if file.is_file() and file.suffix != ".pyc")
     folders = {file.parent for file in files}
     return [
-        (f"share/{NAME}/{folder}", [str(file) for file in files if file.parent == folder])
-        for folder in sorted(folders)
+        (f"share/{NAME}/{folder}", [str(file) for file in files if file.parent == folder]) for folder in sorted(folders)
     ]
 
 

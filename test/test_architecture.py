@@ -75,11 +75,7 @@ def test_robot_side_imports_without_torch() -> None:
 
 def torch_free_modules() -> list[str]:
     parts = [file.relative_to(PACKAGE).with_suffix("").parts for file in FILES]
-    names = [
-        ".".join(part for part in (NAME, *path) if part != "__init__")
-        for path in parts
-        if path[0] in TORCH_FREE
-    ]
+    names = [".".join(part for part in (NAME, *path) if part != "__init__") for path in parts if path[0] in TORCH_FREE]
     return sorted(names)
 
 
