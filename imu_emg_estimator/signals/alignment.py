@@ -22,7 +22,7 @@ class AlignmentSettings:
 
     Attributes:
         largest_gap: two samples of a sensor further apart are not interpolated between.
-        deadline: how far a grid step may fall behind the newest stamp while it waits for a sensor.
+        deadline: how far a grid step may fall behind what half of the live sensors have reached.
         timeout: a sensor silent for longer is not waited for until it speaks again.
         jump: a stamp further from the newest one is a jump of the clock, not a delay.
     """
@@ -52,18 +52,25 @@ class GridRow:
 
 @dataclass
 class _Track:
-    """Recent samples of one sensor in order of stamp."""
+    """Recent samples of one sensor in order of stamp.
+
+    Attributes:
+        last: its newest stamp [ns]; None before its first sample.
+        heard: elapsed time [ns] when its latest sample came.
+    """
 
     samples: deque[tuple[int, NDArray[np.float64]]] = field(default_factory=deque)
     last: int | None = None
+    heard: int = 0
 
 
 class GridAligner:
     """Interpolates IMU samples linearly to a regular grid, a row as soon as every sensor covers it.
 
     A sensor that is late by more than the deadline, or silent, is NaN in the row: masked, not faked.
-    When half of the live sensors agree that time has jumped, the grid restarts there; a single sensor
-    with a wrong clock is left out. The grid starts at the first stamp.
+    When most of the live sensors agree that time has jumped, or only the disagreeing ones still
+    speak, the grid restarts there; a single sensor with a wrong clock is left out, and one whose
+    clock is slightly ahead does not make the others late. The grid starts at the first stamp.
 
     Args:
         sensors: number of IMUs.
@@ -88,14 +95,16 @@ class GridAligner:
         if self._origin is None or self._newest is None:
             self._restart(stamp)
         elif abs(stamp - self._newest) > self._jump:
-            self._claims[sensor] = stamp
-            if not self._jump_is_agreed(stamp):
+            if not self._jump_is_agreed(sensor, stamp):
                 self.late_samples += 1
                 return
             self._restart(stamp)
         self._claims.pop(sensor, None)
-        if self._insert(self._tracks[sensor], stamp, sample):
-            self._newest = max(self._newest or stamp, stamp)
+        self._first_claims.clear()
+        self._newest = max(self._newest or stamp, stamp)
+        track = self._tracks[sensor]
+        self._note_arrival(track, stamp)
+        if self._insert(track, stamp, sample):
             yield from self._complete_rows()
 
     def reset(self) -> None:
@@ -105,16 +114,30 @@ class GridAligner:
     def _restart(self, origin: int | None) -> None:
         self._origin = origin
         self._newest = origin
+        self._elapsed = 0  # stamp time since the restart [ns], without leaps of single clocks
         self._index = 0
-        self._claims: dict[int, int] = {}
+        self._claims: dict[int, int] = {}  # newest stamp of every sensor that says time has jumped
+        self._first_claims: dict[int, int] = {}  # the first such stamp since any other sample was taken
         for track in self._tracks:
             track.samples.clear()
             track.last = None
+            track.heard = 0
 
-    def _jump_is_agreed(self, stamp: int) -> bool:
+    def _jump_is_agreed(self, sensor: int, stamp: int) -> bool:
+        self._claims[sensor] = stamp
+        first = self._first_claims.setdefault(sensor, stamp)
+        if not 0 <= stamp - first <= self._jump:
+            self._first_claims[sensor] = first = stamp
         agreeing = sum(abs(claim - stamp) <= self._jump for claim in self._claims.values())
-        live = sum(self._is_awaited(track) for track in self._tracks)
-        return 2 * agreeing >= live
+        live = sum(self._is_awaited(t) or s in self._claims for s, t in enumerate(self._tracks))
+        return 2 * agreeing > live or stamp - first > self._timeout
+
+    def _note_arrival(self, track: _Track, stamp: int) -> None:
+        """Let time elapse by what this sensor's clock went on, unless others told so already."""
+        if track.last is not None:
+            step = min(max(stamp - track.last, 0), self._largest_gap)
+            self._elapsed = max(self._elapsed, track.heard + step)
+        track.heard = self._elapsed
 
     def _insert(self, track: _Track, stamp: int, sample: NDArray[np.float64]) -> bool:
         if track.last is None or stamp > track.last:
@@ -136,8 +159,9 @@ class GridAligner:
 
     def _complete_rows(self) -> Iterator[GridRow]:
         assert self._newest is not None
+        reached = self._reached_by_half()
         while (stamp := self._stamp_of(self._index)) <= self._newest:
-            in_time = self._newest - stamp <= self._deadline
+            in_time = reached - stamp <= self._deadline
             if in_time and not all(self._covers(track, stamp) for track in self._tracks):
                 return
             row = np.stack([self._interpolate(track, stamp) for track in self._tracks])
@@ -149,10 +173,14 @@ class GridAligner:
         return (track.last is not None and track.last >= stamp) or not self._is_awaited(track)
 
     def _is_awaited(self, track: _Track) -> bool:
+        """Whether the sensor spoke lately; how far its stamps are behind does not matter."""
+        return self._elapsed - track.heard <= self._timeout
+
+    def _reached_by_half(self) -> int:
+        """The instant that half of the live sensors have reached [ns]; one clock ahead does not move it."""
         assert self._origin is not None
-        assert self._newest is not None
-        last = self._origin if track.last is None else track.last
-        return self._newest - last <= self._timeout
+        live = [track for track in self._tracks if self._is_awaited(track)]
+        return sorted(self._origin if track.last is None else track.last for track in live)[len(live) // 2]
 
     def _interpolate(self, track: _Track, stamp: int) -> NDArray[np.float64]:
         """The track at an instant; forgets what no later step can need."""
