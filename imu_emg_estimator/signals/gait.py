@@ -28,7 +28,8 @@ def stride_starts(shank: FloatArray, rate: float, lateral_axis: str = "y", later
 
     The forward swing of the shank is the largest rotation of the leg; the landing is where it ends, the first
     change of sign after its peak. Without a gyroscope it is the moment when the swinging shank is slowed down
-    hardest, which agrees with the former within 0.03 s (standard deviation over 14,000 strides of HuGaDB).
+    hardest. Both find the same strides in 14,000 of HuGaDB, the latter 97 % of walking and 91 % of going
+    downstairs, with instants that differ by 0.03 s (standard deviation).
 
     Args:
         shank: [samples, 6] acceleration [m/s^2] and angular rate [rad/s] of the shank; NaN = not known.

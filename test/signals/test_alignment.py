@@ -160,6 +160,17 @@ def test_one_clock_behind_is_masked_and_holds_nobody_up(aligner: GridAligner, be
     assert all(row.newest - row.stamp <= 0.3 * SECOND for row in rows)
 
 
+@pytest.mark.parametrize("shift", [-5 * SECOND, 5 * SECOND])
+def test_of_two_sensors_the_one_that_jumps_is_left_out(shift: int) -> None:
+    samples = arrivals(range(100), sensors=(0, 1))
+    for k in range(100, 200):
+        samples += arrivals(range(k, k + 1), sensors=(0,), shift=shift) + arrivals(range(k, k + 1), sensors=(1,))
+    rows = push_all(GridAligner(2, RATE), samples)
+    assert_regular(rows)
+    assert len(rows) == 200
+    assert all(np.isfinite(row.imu[1]).all() for row in rows)
+
+
 @pytest.mark.parametrize("jump", [-60.0, -1.5, 1.5, 3600.0, 4e8])
 def test_a_jump_of_all_clocks_restarts_the_grid_once(aligner: GridAligner, jump: float) -> None:
     shift = round(jump * SECOND)

@@ -1,0 +1,166 @@
+"""Strides: one start per stride and leg, by gyroscope or accelerometer, and a common time base."""
+
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imu_emg_estimator.datasets import hugadb
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.gait import stride_starts, strides, time_normalise
+
+RATE = 100.0  # Hz
+STRIDE = 1.1  # s
+SHANKS = {"right": 1, "left": 4}  # sensors of the HuGaDB rig
+
+
+def walking_shank(seconds: float = 30.0, delay: float = 0.0) -> NDArray[np.float64]:
+    """A shank [samples, 6] with x down, y left, z forward: half of a stride it swings, then the foot lands.
+
+    The swing ends, and the forward speed with it, at whole strides after ``delay`` [s].
+    """
+    time = np.arange(round(seconds * RATE)) / RATE - delay
+    phase = (time / STRIDE) % 1.0
+    shank = np.zeros((len(time), 6))
+    shank[:, 0] = -9.81
+    shank[:, 4] = np.where(phase > 0.6, -6.0 * np.sin(np.pi * (phase - 0.6) / 0.4), 1.5 * np.sin(np.pi * phase / 0.6))
+    to_landing = np.minimum(phase, 1 - phase) * STRIDE
+    shank[:, 2] = -15.0 * np.exp(-(((to_landing + 0.04) / 0.08) ** 2))
+    return shank
+
+
+def landings(seconds: float = 30.0, delay: float = 0.0) -> NDArray[np.float64]:
+    instants = np.arange(-2, seconds / STRIDE + 2) * STRIDE + delay
+    return instants[(instants > 0.3) & (instants < seconds - 0.5)]
+
+
+def worst_distance(starts: NDArray[np.intp], instants: NDArray[np.float64]) -> float:
+    return float(np.abs(starts[None] / RATE - instants[:, None]).min(axis=1).max())
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.37])
+def test_every_stride_starts_once_where_the_swing_ends(delay: float) -> None:
+    starts = stride_starts(walking_shank(delay=delay), RATE)
+    assert worst_distance(starts, landings(delay=delay)) <= 0.03
+    np.testing.assert_allclose(np.diff(starts) / RATE, STRIDE, atol=0.021)
+
+
+def test_a_masked_gyroscope_is_replaced_by_the_accelerometer() -> None:
+    shank = walking_shank()
+    shank[:, 3:] = np.nan
+    starts = stride_starts(shank, RATE)
+    assert worst_distance(starts, landings()) <= 0.06
+    np.testing.assert_allclose(np.diff(starts) / RATE, STRIDE, atol=0.021)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_other_mountings_are_read_by_their_lateral_axis(masked: bool) -> None:
+    shank = walking_shank()
+    if masked:
+        shank[:, 3:] = np.nan
+    original = stride_starts(shank, RATE)
+    parts = shank.reshape(-1, 2, 3)
+    turned = np.stack([parts[..., 2], -parts[..., 0], -parts[..., 1]], axis=-1).reshape(-1, 6)  # z points right
+    found = stride_starts(turned, RATE, lateral_axis="z", lateral_sign=-1)
+    np.testing.assert_array_equal(found, original)
+
+
+def test_single_lost_samples_do_not_matter() -> None:
+    shank = walking_shank()
+    shank[::37] = np.nan
+    assert worst_distance(stride_starts(shank, RATE), landings()) <= 0.03
+
+
+def test_standing_and_missing_sensors_have_no_strides() -> None:
+    noise = 0.05 * np.random.default_rng(0).standard_normal((3000, 6))
+    still = noise + np.array([-9.81, 0, 0, 0, 0, 0])
+    assert len(stride_starts(still, RATE)) == 0
+    still[:, 3:] = np.nan
+    assert len(stride_starts(still, RATE)) == 0
+    assert len(stride_starts(np.full((3000, 6), np.nan), RATE)) == 0
+
+
+def test_only_plausible_durations_are_strides() -> None:
+    starts = np.array([0, 100, 130, 240, 900])
+    np.testing.assert_array_equal(strides(starts, RATE), [[0, 100], [130, 240]])
+    assert strides(np.array([], dtype=np.intp), RATE).shape == (0, 2)
+    assert strides(np.array([7]), RATE).shape == (0, 2)
+
+
+@pytest.mark.parametrize("kind", ["linear", "cubic"])
+def test_time_normalised_strides_keep_their_ends_and_their_shape(kind: str) -> None:
+    time = np.arange(400) / RATE
+    values = np.stack([time, np.sin(2 * np.pi * time)], axis=1)
+    pairs = np.array([[0, 100], [100, 250]])
+    result = time_normalise(values, pairs, points=51, kind=kind)  # type: ignore[arg-type]
+    assert result.shape == (2, 51, 2)
+    np.testing.assert_allclose(result[:, 0], values[pairs[:, 0]], atol=1e-12)
+    np.testing.assert_allclose(result[:, -1], values[pairs[:, 1]], atol=1e-12)
+    np.testing.assert_allclose(result[1, :, 0], np.linspace(1.0, 2.5, 51), atol=1e-9)
+    tolerance = {"linear": 2e-3, "cubic": 1e-5}[kind]
+    np.testing.assert_allclose(result[0, :, 1], np.sin(2 * np.pi * np.linspace(0, 1, 51)), atol=tolerance)
+
+
+def test_unknown_samples_are_not_invented_and_101_points_are_usual() -> None:
+    values = np.arange(300.0)
+    values[150] = np.nan
+    result = time_normalise(values, np.array([[0, 100], [100, 200]]))
+    assert result.shape == (2, 101)
+    assert np.isfinite(result[0]).all()
+    assert np.isnan(result[1, 50])
+    assert np.isfinite(result[1, [0, 40, 60, 100]]).all()
+
+
+@pytest.fixture(scope="module")
+def wearers(hugadb_folder: Path) -> dict[str, list[Recording]]:
+    """A wearer whose gyroscopes are good, and one whose shank gyroscopes are corrupted."""
+    groups: dict[str, list[Recording]] = defaultdict(list)
+    for recording in hugadb.load(hugadb_folder, ["2", "15"]):
+        groups[recording.subject].append(recording)
+    return groups
+
+
+@pytest.mark.parametrize(("subject", "strides_listed"), [("2", (108, 100)), ("15", (557, 556))])
+def test_strides_of_real_walking(
+    wearers: dict[str, list[Recording]], subject: str, strides_listed: tuple[int, int]
+) -> None:
+    for side, listed in zip(("right", "left"), strides_listed, strict=True):
+        durations: list[float] = []
+        for recording in wearers[subject]:
+            starts = stride_starts(recording.imu[:, SHANKS[side]], recording.rig.rate)
+            for first, last in strides(starts, recording.rig.rate):
+                if (recording.condition[first : last + 1] == "walking").all():
+                    durations.append((last - first) / recording.rig.rate)
+        assert 0.9 <= np.median(durations) <= 1.4
+        assert np.std(durations) < 0.15
+        assert 1.0 <= len(durations) / listed <= 1.4  # the list leaves out strides that vary
+
+
+def test_legs_alternate_and_standing_has_no_strides(wearers: dict[str, list[Recording]]) -> None:
+    leads: list[float] = []
+    for recording in [recording for group in wearers.values() for recording in group]:
+        right, left = (stride_starts(recording.imu[:, SHANKS[side]], recording.rig.rate) for side in SHANKS)
+        assert (recording.condition[right] == "standing").sum() <= 3
+        for first, last in strides(right, recording.rig.rate):
+            between = left[(left > first) & (left < last)]
+            if len(between) == 1 and recording.condition[first] == "walking":
+                leads.append(float(between[0] - first) / float(last - first))
+    assert len(leads) > 500
+    assert np.median(leads) == pytest.approx(0.5, abs=0.03)
+
+
+def test_accelerometer_and_gyroscope_agree_on_a_real_wearer(wearers: dict[str, list[Recording]]) -> None:
+    distances: list[float] = []
+    for recording in wearers["2"]:
+        shank = recording.imu[:, SHANKS["right"]].copy()
+        by_gyroscope = stride_starts(shank, recording.rig.rate)
+        shank[:, 3:] = np.nan
+        by_accelerometer = stride_starts(shank, recording.rig.rate)
+        for start in by_gyroscope[recording.condition[by_gyroscope] == "walking"]:
+            nearest = np.abs(by_accelerometer - start).min() if len(by_accelerometer) else 1000
+            distances.append(nearest / recording.rig.rate)
+    assert len(distances) > 100
+    assert np.median(distances) < 0.08
+    assert np.mean(np.array(distances) < 0.2) > 0.9
