@@ -12,9 +12,9 @@ import math
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,13 @@ from imu_emg_estimator.signals.imu import CHANNELS, Normalisation
 FORMAT_VERSION = 1
 LARGEST_FILE = 256 * 1024 * 1024  # bytes
 MEAN, STD = "normalisation.mean", "normalisation.std"
+JSON_KINDS: dict[str, type | tuple[type, ...]] = {  # by the annotation of a dataclass's field
+    "str": str,
+    "int": int,
+    "float": (int, float),
+    "tuple[float, ...]": list,
+}
+Plain = TypeVar("Plain", EnvelopeSettings, "Reference", "Calibration")
 DOCUMENT_KEYS = {
     "format_version",
     "content_hash",
@@ -154,21 +161,21 @@ class Bundle:
         document, tensors = _decode(path, payload)
         try:
             bundle = cls(
-                name=str(document["name"]),
+                name=document["name"],
                 config=ModelConfig.from_dict(document["config"]),
                 rig=Rig.from_dict(document["rig"]),
-                envelope=EnvelopeSettings(**document["envelope"]),
+                envelope=_plain(EnvelopeSettings, document, "envelope"),
                 normalisation=Normalisation(tensors.pop(MEAN), tensors.pop(STD)),
-                reference=Reference(**document["reference"] | {"amplitude": tuple(document["reference"]["amplitude"])}),
+                reference=_plain(Reference, document, "reference"),
                 weights=tensors,
                 training=document["training"],
                 scores=document["scores"],
-                parent_id=str(document["parent_id"]),
-                calibration=Calibration(**document["calibration"]) if document["calibration"] else None,
+                parent_id=document["parent_id"],
+                calibration=None if document["calibration"] is None else _plain(Calibration, document, "calibration"),
             )
         except InputError as error:
             raise InputError(f"bundle {path}: {error}") from None
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"bundle {path} has a malformed document ({error}); train or fetch it again") from None
         if bundle.content_hash != document["content_hash"]:
             raise InputError(f"bundle {path} was changed after it was written (its hash does not fit); fetch it again")
@@ -260,8 +267,12 @@ def _check(bundle: Bundle) -> None:
     if (np.asarray(bundle.normalisation.std) <= 0).any():
         raise InputError("normalisation std holds a value that is not positive")
     amplitude = bundle.reference.amplitude
-    if len(amplitude) != muscles or not all(math.isfinite(value) and value > 0 for value in amplitude):
+    if len(amplitude) != muscles or not all(_is_positive(value) for value in amplitude):
         raise InputError(f"reference amplitude is not {muscles} positive numbers")
+
+
+def _is_positive(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value) and value > 0
 
 
 def _read(path: Path) -> bytes:
@@ -290,7 +301,27 @@ def _decode(path: Path, payload: bytes) -> tuple[dict[str, Any], dict[str, NDArr
         )
     if set(document) != DOCUMENT_KEYS or not {MEAN, STD} <= set(tensors):
         raise InputError(f"bundle {path} lacks or adds a part of its document; train or fetch it again")
+    for kind, keys in ((str, ("name", "parent_id")), (dict, ("config", "rig", "training", "scores"))):
+        for key in keys:
+            if not isinstance(document[key], kind):
+                raise InputError(f"bundle {path} has a {key} of the wrong kind; train or fetch it again")
     return document, tensors
+
+
+def _plain(kind: type[Plain], document: Mapping[str, Any], part: str) -> Plain:
+    """A dataclass of plain values from a part of the document: every field, each of its kind."""
+    values = document[part]
+    expected = {field.name: str(field.type) for field in fields(kind)}
+    if not isinstance(values, dict) or set(values) != set(expected):
+        differing = sorted(set(values) ^ set(expected)) if isinstance(values, dict) else values
+        raise InputError(f"{part} does not hold the fields that it should ({differing!r}); train or fetch it again")
+    for name, type_name in expected.items():
+        if not isinstance(values[name], JSON_KINDS[type_name]) or isinstance(values[name], bool):
+            raise InputError(f"{name} of its {part} is {values[name]!r}, not a {type_name}; train or fetch it again")
+    arguments: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+    return kind(**arguments)
 
 
 def _content_hash(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -10,12 +10,13 @@ from imu_emg_estimator.model.bundle import Bundle
 
 SUFFIX = ".safetensors"
 SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+CALIBRATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
 def check_subject(subject: str) -> str:
     """The subject's name if it can be part of a file name; else InputError."""
     if not SUBJECT.fullmatch(subject):
-        raise InputError(f"subject '{subject[:80]}' is not a valid name; use 1 to 64 letters, digits, '-' and '_'")
+        raise InputError(f"subject {subject[:80]!r} is not a valid name; use 1 to 64 letters, digits, '-' and '_'")
     return subject
 
 
@@ -23,7 +24,10 @@ def calibration_path(directory: Path, bundle: Bundle) -> Path:
     """Where a calibrated bundle is kept: ``<directory>/<subject>/<id>.safetensors``."""
     if bundle.calibration is None:
         raise ValueError("only calibrated bundles are stored")
-    return Path(directory) / check_subject(bundle.calibration.subject) / f"{bundle.calibration.id}{SUFFIX}"
+    folder = Path(directory) / check_subject(bundle.calibration.subject)
+    if not CALIBRATION_ID.fullmatch(bundle.calibration.id):
+        raise InputError(f"calibration {bundle.calibration.id[:80]!r} has an id that is no file name; calibrate again")
+    return folder / f"{bundle.calibration.id}{SUFFIX}"
 
 
 def store_calibration(directory: Path, bundle: Bundle) -> Path:
@@ -47,7 +51,9 @@ def latest_calibration(directory: Path, subject: str, base: Bundle) -> tuple[Bun
         except InputError as error:
             remarks.append(str(error))
             continue
-        if bundle.parent_id != base.model_id or bundle.rig != base.rig:
+        if bundle.calibration is None:
+            remarks.append(f"bundle {path} is no calibration; remove it")
+        elif bundle.parent_id != base.model_id or bundle.rig != base.rig:
             remarks.append(
                 f"calibration {path} was made for model {bundle.parent_id}, not {base.model_id}; calibrate again"
             )

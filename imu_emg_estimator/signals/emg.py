@@ -29,13 +29,17 @@ class EnvelopeSettings:
     low_pass: float = 4.0
     order: int = 2
 
+    def __post_init__(self) -> None:
+        if not (0 < self.high_pass < np.inf and 0 < self.low_pass < np.inf and 1 <= self.order <= 8):
+            raise InputError(f"envelope of {self} cannot be made; corners must be positive, the order 1 to 8")
+
 
 def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> FloatArray:
     """Linear envelope of raw EMG: high-pass, full-wave rectification, low-pass, without delay.
 
     Args:
         raw: [samples, channels] in any unit; NaN gaps are bridged by the channel's median and stay NaN in the result.
-        rate: sampling rate [Hz], more than twice the high-pass corner.
+        rate: sampling rate [Hz], more than twice the higher corner.
 
     Returns:
         [samples, channels], same unit as ``raw``, never negative.
@@ -43,8 +47,9 @@ def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> Fl
     Source: the usual linear envelope of the field (SENIAM; Hermens et al. 2000,
     doi 10.1016/S1050-6411(00)00027-4), corners for coarsely sampled EMG.
     """
-    if rate <= 2 * settings.high_pass:
-        raise InputError(f"raw EMG at {rate:g} Hz is too slow: more than {2 * settings.high_pass:g} Hz is needed")
+    slowest = 2 * max(settings.high_pass, settings.low_pass)
+    if rate <= slowest:
+        raise InputError(f"raw EMG at {rate:g} Hz is too slow: more than {slowest:g} Hz is needed")
     if len(raw) < MINIMUM_DURATION * rate:
         raise InputError(f"raw EMG of {len(raw) / rate:.1f} s is too short: at least {MINIMUM_DURATION:g} s is needed")
     missing = ~np.isfinite(raw)
