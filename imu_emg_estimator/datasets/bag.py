@@ -28,7 +28,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, FloatArray, RawEmg, Recording
 from imu_emg_estimator.resources import message_definition
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.alignment import SECOND, GridAligner, GridRow
+from imu_emg_estimator.signals.alignment import SECOND, AlignmentSettings, GridAligner, GridRow
 from imu_emg_estimator.signals.emg import MINIMUM_DURATION, EnvelopeSettings, emg_envelope
 
 IMU_TYPE = "sensor_msgs/msg/Imu"
@@ -44,7 +44,8 @@ LARGEST_BAG = 16 << 30  # bytes
 LONGEST = 4 * 3600.0  # s
 HIGHEST_RATE = 100_000.0  # Hz
 MARGIN = 5 * SECOND  # ns of EMG around the IMU data that are kept for the filter's edges
-BRIDGED = 0.025  # s; stamps of packets jitter, and an envelope does not change in less
+JUMP = round(AlignmentSettings().jump * SECOND)  # ns
+BRIDGED = 0.025  # s; an envelope does not change in less, so that it may be interpolated over
 SPARSEST, DENSEST = 0.05, 1.1  # samples received per sample that sample_rate and stamps promise
 
 logger = logging.getLogger(__name__)
@@ -473,7 +474,8 @@ def _envelope(
 ) -> tuple[FloatArray, str]:
     """Envelope [samples, muscles] at the stamps of the grid, and its unit."""
     earliest, latest = stamps[0] - MARGIN, stamps[-1] + MARGIN
-    packets = [packet for packet in packets if earliest <= packet.stamp <= latest and packet.data.size]
+    packets = [p for p in _since_jump_back(packets) if earliest <= p.stamp <= latest and p.data.size]
+    packets.sort(key=lambda packet: packet.stamp)
     if not packets:
         raise _no_overlap(path, 0.0)
     if len({packet.format for packet in packets}) > 1:
@@ -483,7 +485,7 @@ def _envelope(
         )
     rate, names, unit, is_envelope = packets[0].format
     muscles, columns = _matching_channels(path, rig, names)
-    times, data = _joined(path, packets, columns)
+    times, data = _joined(path, packets, columns, int(stamps[0]))
     channels = data if is_envelope else _filtered(path, data, rate, settings)
     envelope = np.full((len(stamps), len(rig.muscles)), np.nan)
     for muscle, channel in zip(muscles, channels.T, strict=True):
@@ -492,6 +494,14 @@ def _envelope(
     if covered < MINIMUM_DURATION:
         raise _no_overlap(path, covered)
     return envelope, unit
+
+
+def _since_jump_back(packets: Sequence[_Packet]) -> Sequence[_Packet]:
+    """Packets received since the clock last jumped back; EMG follows a jump of the IMUs a little later."""
+    for index in range(len(packets) - 1, 0, -1):
+        if packets[index].stamp < packets[index - 1].stamp - JUMP:
+            return packets[index:]
+    return packets
 
 
 def _no_overlap(path: Path, seconds: float) -> BagTooShort:
@@ -513,13 +523,17 @@ def _matching_channels(path: Path, rig: Rig, names: Sequence[str]) -> tuple[list
 
 
 def _joined(
-    path: Path, packets: Sequence[_Packet], columns: list[int]
+    path: Path, packets: Sequence[_Packet], columns: list[int], begin: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Packets laid on one regular time base [samples], values [samples, columns]; NaN where none came."""
+    """Packets laid on one regular time base [samples], values [samples, columns]; NaN where none came.
+
+    The time base is that of the first packet from ``begin`` [ns] on, where the EMG is needed.
+    """
     rate = packets[0].rate
-    first = min(packet.stamp for packet in packets)
-    starts = [round((packet.stamp - first) * rate / SECOND) for packet in packets]
-    length = max(start + len(packet.data) for start, packet in zip(starts, packets, strict=True))
+    anchor = next((packet.stamp for packet in packets if packet.stamp >= begin), packets[0].stamp)
+    starts = _starts(packets, anchor)
+    ends = [start + len(packet.data) for start, packet in zip(starts, packets, strict=True)]
+    first, length = min(starts), max(ends) - min(starts)
     received = sum(len(packet.data) for packet in packets)
     if not SPARSEST <= received / length <= DENSEST:
         raise BagUnreadable(
@@ -527,10 +541,25 @@ def _joined(
             "correct sample_rate or the stamps"
         )
     data = np.full((length, len(columns)), np.nan)
-    for start, packet in zip(starts, packets, strict=True):
-        data[start : start + len(packet.data)] = packet.data[:, columns]
+    for start, end, packet in zip(starts, ends, packets, strict=True):
+        data[start - first : end - first] = packet.data[:, columns]
     data[~np.isfinite(data)] = np.nan
-    return first + np.round(np.arange(length) * SECOND / rate).astype(np.int64), data
+    return anchor + np.round(np.arange(first, first + length) * SECOND / rate).astype(np.int64), data
+
+
+def _starts(packets: Sequence[_Packet], anchor: int) -> list[int]:
+    """Index of the first sample of every packet; 0 = at the anchor [ns].
+
+    Stamps of packets jitter with their transport. One that is off by less than half a packet continues
+    the packet before: no sample is lost, for that would be a whole packet.
+    """
+    starts: list[int] = []
+    end, tolerance = 0, 0.0
+    for packet in packets:
+        start = round((packet.stamp - anchor) * packet.rate / SECOND)
+        starts.append(end if abs(start - end) < tolerance else start)
+        end, tolerance = starts[-1] + len(packet.data), len(packet.data) / 2
+    return starts
 
 
 def _filtered(path: Path, data: NDArray[np.float64], rate: float, settings: EnvelopeSettings) -> FloatArray:
