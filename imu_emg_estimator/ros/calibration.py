@@ -74,6 +74,8 @@ class CalibrationServer:
         )
         self._busy = threading.Lock()
         self._worker: subprocess.Popen[bytes] | None = None
+        self._worker_lock = threading.Lock()
+        self._closed = False
         self._node.create_service(
             Calibrate,
             live.resolve_service_name("calibrate"),
@@ -92,8 +94,10 @@ class CalibrationServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._worker is not None:
-            self._worker.kill()
+        with self._worker_lock:
+            self._closed = True
+            if self._worker is not None:
+                self._worker.kill()
         self._executor.shutdown(timeout_sec=2.0)
         self._thread.join(timeout=2.0)
         self._node.destroy_node()
@@ -112,7 +116,7 @@ class CalibrationServer:
             self._calibrate(request, response, start)
         except CalibrationFailed as failure:
             response.error_code, response.message = failure.code, str(failure)
-        except InputError as error:
+        except (InputError, OSError) as error:
             response.error_code, response.message = Calibrate.Response.FAILED, str(error)
         finally:
             self._busy.release()
@@ -165,7 +169,7 @@ class CalibrationServer:
         command += [
             f"--bundle={self._live.base_path}",
             f"--running={self._live.running_path}",
-            f"--bag={Path(request.bag_uri).expanduser()}",
+            f"--bag={os.path.expanduser(request.bag_uri)}",
             f"--out={adapted}",
             f"--json={figures}",
             f"--subject={request.subject_id}",
@@ -175,15 +179,18 @@ class CalibrationServer:
             f"--threads={settings.calibration_threads}",
         ]
         environment = os.environ | {"OMP_NUM_THREADS": str(settings.calibration_threads)}
-        # A session of its own: Ctrl-C at the terminal is for the node, which then ends the worker.
-        self._worker = subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-        )
+        with self._worker_lock:
+            if self._closed:
+                raise CalibrationFailed(Calibrate.Response.FAILED, "the node is shutting down; the old model was kept")
+            # A session of its own: Ctrl-C at the terminal is for the node, which then ends the worker.
+            worker = self._worker = subprocess.Popen(
+                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+            )
         try:
-            _, errors = self._worker.communicate(timeout=max(budget, 0.0))
+            _, errors = worker.communicate(timeout=max(budget, 0.0))
         except subprocess.TimeoutExpired:
-            self._worker.kill()
-            self._worker.communicate()
+            worker.kill()
+            worker.communicate()
             raise CalibrationFailed(
                 Calibrate.Response.TIMEOUT, "max_duration was over before the adaptation; the old model was kept"
             ) from None
