@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,11 @@ class Parameter:
 
 
 ALIGNMENT = AlignmentSettings()
+KINDS = {
+    str: "text (quote what looks like a number: '5')",
+    int: "a whole number",
+    float: "a number with a decimal point",
+}
 
 SCHEMA = (
     Parameter("bundle", "", "Path of the bundle (.safetensors); empty = the one that the package ships."),
@@ -120,9 +126,9 @@ def declare(node: Node) -> NodeSettings:
     values = {entry.name: _declare_one(node, entry) for entry in SCHEMA}
     topics = tuple(topic for topic in values["imu_topics"] if topic)
     return NodeSettings(
-        bundle=Path(values["bundle"]).expanduser() if values["bundle"] else None,
+        bundle=_path(values["bundle"]) if values["bundle"] else None,
         subject_id=values["subject_id"],
-        calibration_directory=Path(values["calibration_directory"] or _default_directory()).expanduser(),
+        calibration_directory=_path(values["calibration_directory"] or _default_directory()),
         imu_topics=topics or None,
         sensor_rotations=tuple(values["sensor_rotations"]),
         frame_id=values["frame_id"],
@@ -139,12 +145,20 @@ def declare(node: Node) -> NodeSettings:
     )
 
 
-def markdown_table() -> str:
-    """The table of parameters in the documentation."""
-    lines = ["| parameter | default | bounds | meaning |", "| --- | --- | --- | --- |"]
+def markdown_page() -> str:
+    """The page of parameters in the documentation."""
+    lines = [
+        "# Parameters of the estimator node",
+        "",
+        "Made by `python -m imu_emg_estimator.ros.parameters`. Every parameter is read once, at the start of the node.",
+        "The QoS of a topic is changed by ROS 2's own `qos_overrides.<topic>.<publisher or subscription>.<policy>`.",
+        "",
+        "| parameter | default | bounds | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
     for entry in SCHEMA:
         bounds = "" if entry.lowest is None else f"{entry.lowest:g} to {entry.highest:g}"
-        lines.append(f"| `{entry.name}` | `{entry.default!r}` | {bounds} | {entry.description} |")
+        lines.append(f"| `{entry.name}` | `{json.dumps(entry.default)}` | {bounds} | {entry.description} |")
     return "\n".join(lines)
 
 
@@ -155,22 +169,25 @@ def _declare_one(node: Node, entry: Parameter) -> Any:
     elif entry.lowest is not None:
         descriptor.floating_point_range = [FloatingPointRange(from_value=entry.lowest, to_value=entry.highest or 0.0)]
     try:
-        return node.declare_parameter(entry.name, entry.default, descriptor).value
+        value = node.declare_parameter(entry.name, entry.default, descriptor).value
     except InvalidParameterTypeException:
-        kind = type(entry.default[0] if isinstance(entry.default, list) else entry.default).__name__
-        many = "a list of " if isinstance(entry.default, list) else ""
-        raise InputError(
-            f"parameter '{entry.name}' has a value of the wrong type; it takes {many}{kind}, such as {entry.default!r}"
-        ) from None
+        is_list = isinstance(entry.default, list)
+        kind = ("a list, each " if is_list else "") + KINDS[type(entry.default[0] if is_list else entry.default)]
+        raise InputError(f"parameter '{entry.name}' has a value of the wrong type; it takes {kind}") from None
     except InvalidParameterValueException:
         raise InputError(
             f"parameter '{entry.name}' is out of bounds; it takes {entry.lowest:g} to {entry.highest:g}"
         ) from None
+    return entry.default if value is None else value  # None: an empty list
 
 
-def _default_directory() -> Path:
-    return Path(os.environ.get("ROS_HOME") or "~/.ros") / "imu_emg_estimator" / "calibrations"
+def _default_directory() -> str:
+    return os.path.join(os.environ.get("ROS_HOME") or "~/.ros", "imu_emg_estimator", "calibrations")
+
+
+def _path(text: str) -> Path:
+    return Path(os.path.expanduser(text))
 
 
 if __name__ == "__main__":
-    print(markdown_table())
+    print(markdown_page())
