@@ -6,6 +6,7 @@ from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription
 
@@ -27,7 +28,10 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of node and topics."),
             DeclareLaunchArgument(
-                "use_sim_time", default_value="false", description="Take the time from /clock (replayed bags)."
+                "use_sim_time",
+                default_value="",
+                choices=["", "true", "false", "True", "False"],
+                description="true = take the time from /clock (replayed bags); empty = as params_file says.",
             ),
             OpaqueFunction(function=_estimator),
         ]
@@ -39,9 +43,10 @@ def _estimator(context: LaunchContext) -> list[Node]:
         name: LaunchConfiguration(name).perform(context)
         for name in ("bundle", "params_file", "subject_id", "namespace", "use_sim_time")
     }
-    # An argument that was not given must not overrule the parameter file.
-    given = {name: values[name] for name in ("bundle", "subject_id") if values[name]}
-    simulated = values["use_sim_time"].lower() in ("true", "1", "yes")
+    # An argument that was not given must not overrule the parameter file, and a subject '5' is not a number.
+    given = {name: ParameterValue(values[name], value_type=str) for name in ("bundle", "subject_id") if values[name]}
+    if values["use_sim_time"]:
+        given["use_sim_time"] = ParameterValue(values["use_sim_time"], value_type=bool)
     return [
         Node(
             package=PACKAGE,
@@ -50,6 +55,6 @@ def _estimator(context: LaunchContext) -> list[Node]:
             namespace=values["namespace"],
             output="screen",
             emulate_tty=True,
-            parameters=[values["params_file"], given | {"use_sim_time": simulated}],
+            parameters=[values["params_file"], given],
         )
     ]
