@@ -31,8 +31,7 @@ from imu_emg_estimator.ros.calibration import CalibrationServer
 from imu_emg_estimator.ros.conversions import imu_sample, nanoseconds, to_stamp
 from imu_emg_estimator.signals.alignment import SECOND, GridAligner, GridRow
 from imu_emg_estimator.signals.imu import mount_rotations, turn_mounts
-from imu_emg_estimator.streaming.engine import NumpyEngine
-from imu_emg_estimator.streaming.estimator import Estimate, StreamingEstimator
+from imu_emg_estimator.streaming.estimator import Estimate, Prepared, StreamingEstimator
 
 NAME = "imu_emg_estimator"
 WATCH_PERIOD = 0.1  # s between looks at whether input still comes
@@ -59,7 +58,7 @@ class EstimatorNode(Node):
         rig = self.base.rig
         self._rotations = mount_rotations(self.settings.sensor_rotations, len(rig.sensors))
         self._aligner = GridAligner(len(rig.sensors), rig.rate, self.settings.alignment)
-        self._pending: tuple[Bundle, NumpyEngine] | None = None
+        self._pending: Prepared | None = None
         self._adopted = threading.Event()
         self._reported: tuple[int, tuple[str, ...]] | None = None
         self._last_arrival = time.monotonic()

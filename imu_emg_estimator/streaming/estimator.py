@@ -31,6 +31,19 @@ class Estimate:
     warming_up: bool
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A bundle with a warm engine, to be adopted between two steps.
+
+    Attributes:
+        run: which run between resets the engine was warmed in.
+    """
+
+    bundle: Bundle
+    engine: NumpyEngine
+    run: int
+
+
 class StreamingEstimator:
     """Holds a Bundle and its state; knows nothing of ROS.
 
@@ -43,6 +56,7 @@ class StreamingEstimator:
         self._engine = NumpyEngine(bundle.config, bundle.weights)
         # Each row with its index, so that another thread can take a consistent copy.
         self._recent: deque[tuple[int, NDArray[np.floating]]] = deque(maxlen=bundle.config.receptive_field)
+        self._run = 0
 
     @property
     def steps(self) -> int:
@@ -53,6 +67,7 @@ class StreamingEstimator:
         """Forget everything seen so far, as after a jump of the clock."""
         self._engine.reset()
         self._recent.clear()
+        self._run += 1
 
     def step(self, imu: NDArray[np.floating]) -> Estimate | None:
         """Take one grid row.
@@ -63,7 +78,7 @@ class StreamingEstimator:
         Returns:
             The estimate for the row ``look_ahead`` rows ago; None while there is no such row.
         """
-        self._recent.append((self.steps, imu))
+        self._recent.append((self.steps, imu.copy()))
         mean, log_deviation = self._engine.step(self._features(imu, self.bundle))
         if self._engine.steps <= self.bundle.config.look_ahead:
             return None
@@ -74,27 +89,32 @@ class StreamingEstimator:
             warming_up=self._engine.steps < self.bundle.config.band,
         )
 
-    def prepare(self, bundle: Bundle) -> tuple[Bundle, NumpyEngine]:
-        """An engine for another bundle of the same rig, warmed with the recent rows."""
-        if bundle.rig != self.bundle.rig or bundle.config.look_ahead != self.bundle.config.look_ahead:
+    def prepare(self, bundle: Bundle) -> Prepared:
+        """An engine for another bundle of the same rig and look-ahead, warmed with the recent rows."""
+        if bundle.rig != self.bundle.rig:
             raise InputError(f"bundle {bundle.model_id} is for another rig than the running one; use one of its rig")
-        engine = NumpyEngine(bundle.config, bundle.weights)
+        if bundle.config.look_ahead != self.bundle.config.look_ahead:
+            raise InputError(
+                f"bundle {bundle.model_id} has a look-ahead of {bundle.config.look_ahead} samples, the running one of "
+                f"{self.bundle.config.look_ahead}; use one with the same"
+            )
+        run = self._run  # before the rows: a reset in between makes it old, and adopt begins anew
         recent = tuple(self._recent)
+        engine = NumpyEngine(bundle.config, bundle.weights)
         engine.steps = recent[0][0] if recent else 0
         for _, imu in recent:
             engine.step(self._features(imu, bundle))
-        return bundle, engine
+        return Prepared(bundle, engine, run)
 
-    def adopt(self, prepared: tuple[Bundle, NumpyEngine]) -> None:
+    def adopt(self, prepared: Prepared) -> None:
         """Go on with a prepared bundle; catches up on the rows since it was prepared."""
-        bundle, engine = prepared
-        missed = [imu for index, imu in self._recent if index >= engine.steps]
-        if engine.steps + len(missed) != self.steps:  # reset in between, or too long ago
-            bundle, engine = self.prepare(bundle)
-            missed = []
+        missed = [imu for index, imu in self._recent if index >= prepared.engine.steps]
+        if prepared.run != self._run or prepared.engine.steps + len(missed) != self.steps:  # or too long ago
+            prepared, missed = self.prepare(prepared.bundle), []
         for imu in missed:
-            engine.step(self._features(imu, bundle))
-        self.bundle, self._engine = bundle, engine
+            prepared.engine.step(self._features(imu, prepared.bundle))
+        self.bundle, self._engine = prepared.bundle, prepared.engine
+        self._recent = deque(self._recent, maxlen=self.bundle.config.receptive_field)
 
     @staticmethod
     def _features(imu: NDArray[np.floating], bundle: Bundle) -> NDArray[np.float32]:
