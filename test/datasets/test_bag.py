@@ -282,6 +282,22 @@ def test_a_bag_without_emg_says_so(whole_bag: Path, tmp_path: Path) -> None:
         read_bag(path, RIG)
 
 
+def test_other_topics_are_left_alone(recording: Recording, whole_bag: Path, tmp_path: Path) -> None:
+    """Neither a type that nobody knows nor an Imu topic that the rig does not name is decoded."""
+    with Writer(tmp_path / "bag", version=9) as writer:
+        connections: dict[str, Any] = {}
+        others = [("/camera", "some_msgs/msg/Secret", b"\x00"), ("/imu/pelvis", IMU_TYPE, b"\x00")]
+        for topic, msgtype, _ in others:
+            connections[topic] = writer.add_connection(topic, msgtype, msgdef="int8 x", rihs01="RIHS01_0")
+        for receipt, topic, msgtype, message in entries(whole_bag):
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, msgtype, typestore=TYPES)
+            writer.write(connections[topic], receipt, TYPES.serialize_cdr(message, msgtype))
+            for other, _, raw in others:
+                writer.write(connections[other], receipt, raw)
+    np.testing.assert_array_equal(read_bag(tmp_path / "bag", RIG).imu, recording.imu)
+
+
 # unreadable bags
 
 
