@@ -147,6 +147,8 @@ def _parse(path: Path, subject: str) -> _File:
         with opener(path, "rt", encoding="ascii") as file:
             header = [next(file) for _ in range(4)]
             counts = np.loadtxt(file, dtype=np.float64, ndmin=2)
+        if not np.isfinite(counts).all():
+            raise ValueError("a count that is no number")
     except (OSError, EOFError, StopIteration, ValueError, UnicodeDecodeError):
         raise InputError(f"{path} is not a readable HuGaDB v1 text file; unpack or fetch it again") from None
     if counts.shape[1:] != (39,):
@@ -176,12 +178,14 @@ def _listed_corruption(folder: Path) -> dict[str, tuple[bool, ...]]:
     path = Path(folder) / "corrupted_gyro.csv"
     if not path.is_file():
         return {}
-    with path.open(encoding="ascii", newline="") as file:
-        rows = list(csv.DictReader(file))
     try:
+        with path.open(encoding="ascii", newline="") as file:
+            rows = list(csv.DictReader(file))
         return {row["file"].removesuffix(".txt"): tuple(row[key] == "1" for key in SENSOR_COLUMNS) for row in rows}
     except KeyError as error:
         raise InputError(f"{path} has no column {error}; it needs file, {', '.join(SENSOR_COLUMNS)}") from None
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise InputError(f"{path} is not a readable CSV file; fetch it again") from None
 
 
 def _corrupted_gyroscopes(files: list[_File], listed: dict[str, tuple[bool, ...]]) -> dict[str, tuple[bool, ...]]:
