@@ -89,6 +89,15 @@ def test_activation_is_never_negative_and_deviation_always_positive(bundle: Bund
     assert (estimates[:, 2:] > 0).all()
 
 
+@pytest.mark.parametrize(("log_deviation", "bound"), [(-50.0, -5.0), (50.0, 2.0)])
+def test_deviation_is_bounded_alike(bundle: Bundle, imu: Array, log_deviation: float, bound: float) -> None:
+    extreme = {"deviation_head.bias": np.full(2, log_deviation, np.float32)}
+    bundle = replace(bundle, weights={**bundle.weights, **extreme})
+    estimates = live(StreamingEstimator(bundle), imu)
+    assert_live_is_offline(estimates, offline(bundle, imu), bundle.config.look_ahead)
+    np.testing.assert_allclose(estimates[bundle.config.look_ahead :, 2:], np.exp(bound), rtol=1e-5)
+
+
 def test_masked_sensors_are_named(bundle: Bundle, imu: Array) -> None:
     estimator = StreamingEstimator(bundle)
     estimates = [estimator.step(row) for row in imu]
