@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,12 @@ import numpy as np
 import rclpy
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import Imu
 
@@ -62,13 +66,12 @@ class EstimatorNode(Node):
         self._adopted = threading.Event()
         self._reported: tuple[int, tuple[str, ...]] | None = None
         self._last_arrival = time.monotonic()
-        self._publisher = self.create_publisher(
-            MuscleActivation,
-            "muscle_activation",
-            QoSProfile(depth=100, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-        )
-        self.topics = [self._subscribe(index, topic) for index, topic in enumerate(self._topics())]
+        names = self._topics()
+        self.topics = self._resolved(names)
+        with _sound_qos_overrides():
+            self._publisher = self._advertise()
+            for index, topic in enumerate(names):
+                self._subscribe(index, topic)
         # Steady time: with use_sim_time the ROS clock stands still together with the data.
         self.create_timer(WATCH_PERIOD, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(
@@ -115,25 +118,40 @@ class EstimatorNode(Node):
                 f"parameter 'imu_topics' names {len(topics)} topics, the bundle's rig has {len(sensors)} sensors; "
                 f"give one for each of {', '.join(sensors)}, in this order"
             )
-        if len(set(topics)) < len(topics):
-            raise InputError("parameter 'imu_topics' names a topic twice; every sensor needs its own")
         return topics
 
-    def _subscribe(self, index: int, topic: str) -> str:
+    def _resolved(self, topics: Sequence[str]) -> list[str]:
+        """Full names, after remapping."""
+        try:
+            resolved = [str(self.resolve_topic_name(topic)) for topic in topics]
+        except RuntimeError as error:
+            raise InputError(f"parameter 'imu_topics' holds a name that is not valid: {_reason(error)}") from None
+        if len(set(resolved)) < len(resolved):
+            raise InputError(f"two sensors share a topic ({', '.join(resolved)}); every sensor needs its own")
+        return resolved
+
+    def _advertise(self) -> Any:
+        return self.create_publisher(
+            MuscleActivation,
+            "muscle_activation",
+            QoSProfile(depth=100, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def _subscribe(self, index: int, topic: str) -> None:
         # Best effort matches every publisher; the depth bridges a busy moment without loss.
         quality = QoSProfile(
             depth=self.settings.queue_depth,
             history=HistoryPolicy.KEEP_LAST,
             reliability=ReliabilityPolicy.BEST_EFFORT,
         )
-        subscription = self.create_subscription(
+        self.create_subscription(
             Imu,
             topic,
             partial(self._on_imu, index),
             quality,
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
-        return str(subscription.topic_name)
 
     def _on_imu(self, index: int, message: Imu) -> None:
         self._last_arrival = time.monotonic()
@@ -186,7 +204,7 @@ class EstimatorNode(Node):
             model_id=self.base.model_id,
             calibration_id=bundle.calibration_id,
         )
-        message.header.stamp = to_stamp(max(stamp, 0))
+        message.header.stamp = to_stamp(stamp)
         message.header.frame_id = self.settings.frame_id or self.settings.subject_id or bundle.rig.name
         return message
 
@@ -234,24 +252,67 @@ def _status(estimate: Estimate, missing: tuple[str, ...]) -> int:
     return int(MuscleActivation.DEGRADED if missing else MuscleActivation.OK)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the node until Ctrl-C; the exit status is 2 if it cannot start."""
-    rclpy.init(args=None if arguments is None else list(arguments))
-    executor = SingleThreadedExecutor()
+@contextmanager
+def _sound_qos_overrides() -> Iterator[None]:
     try:
-        node = EstimatorNode()
+        yield
+    except (ParameterException, RuntimeError, ValueError) as error:
+        raise InputError(f"a parameter qos_overrides cannot be used: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    """What rcl complains of, without its own places in source code."""
+    return str(error).splitlines()[0].split(", at /")[0]
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collects Ctrl-C and SIGTERM; unlike KeyboardInterrupt they cannot get lost, or break in anywhere."""
+    received: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in handlers:
+        signal.signal(number, lambda number, _: received.append(number))
+    try:
+        yield received
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _initialise(arguments: Sequence[str] | None) -> None:
+    try:
+        rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        raise InputError(f"the ROS arguments cannot be used: {_reason(error)}") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the node until Ctrl-C or SIGTERM; the exit status is 2 if it cannot start."""
+    with _stop_signals() as stop:
+        try:
+            _initialise(arguments)
+            _spin(EstimatorNode(), stop)
+        except InputError as error:
+            print(f"{NAME}: {error}", file=sys.stderr)
+            return BAD_START
+        except ExternalShutdownException:
+            pass
+        finally:
+            try_shutdown()
+    return 0
+
+
+def _spin(node: EstimatorNode, stop: Sequence[int]) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
         with CalibrationServer(node):
-            executor.add_node(node)
-            executor.spin()
-    except InputError as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return BAD_START
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+            # The node's own timer ends every wait, so a signal is noticed at once.
+            while not stop:
+                executor.spin_once()
     finally:
         executor.shutdown()
-        try_shutdown()
-    return 0
+        node.destroy_node()
 
 
 if __name__ == "__main__":
