@@ -196,7 +196,9 @@ def pretrain(
     """Train a network on many wearers, each with equal say."""
     torch.manual_seed(settings.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    normalisation = fit_normalisation([wearer.imu[wearer.locomotion] for wearer in wearers])
+    normalisation = fit_normalisation(
+        [wearer.imu[wearer.locomotion] if wearer.locomotion.any() else wearer.imu for wearer in wearers]
+    )
     model = GegluTransformer(config).to(device).train()
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.averaging)
