@@ -234,6 +234,7 @@ def write_atomically(path: Path, payload: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
+            os.fchmod(handle, 0o644)  # temporary files are made for their owner alone
             with os.fdopen(handle, "wb") as file:
                 file.write(payload)
                 file.flush()
