@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import rclpy
+from rclpy.context import Context
 from rclpy.duration import Duration
 from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
@@ -78,11 +79,17 @@ class ReplaySettings:
             )
 
 
-def replay(path: Path, settings: ReplaySettings, stop: threading.Event | None = None) -> int:
+def replay(
+    path: Path,
+    settings: ReplaySettings,
+    stop: threading.Event | None = None,
+    context: Context | None = None,
+) -> int:
     """Publish a bag; rclpy must be initialised. Returns the number of messages published.
 
     Args:
         stop: set it from another thread to end early.
+        context: of rclpy; None = the default one.
 
     Raises:
         InputError: the bag cannot be read, or has no Imu or Emg messages.
@@ -92,7 +99,7 @@ def replay(path: Path, settings: ReplaySettings, stop: threading.Event | None = 
         topics = bag_topics(reader)
         if not topics:
             raise TopicMissing(f"bag {path} has no Imu or Emg messages to replay; give a bag that has")
-        node = rclpy.create_node("replay", start_parameter_services=False)
+        node = rclpy.create_node("replay", context=context, start_parameter_services=False)
         try:
             return _Replay(node, reader, topics, settings, stop).run()
         finally:
