@@ -40,7 +40,8 @@ class GridRow:
     Attributes:
         stamp: instant of the step [ns].
         imu: [sensors, 6]; NaN where a sensor does not cover the instant.
-        newest: newest stamp received from any sensor so far [ns].
+        newest: how far the data reach [ns]: the stamp that half of the live sensors have come to,
+            so that one clock ahead does not make them look newer.
         restarted: this is the first row after the start or after a jump of the clock.
     """
 
@@ -165,7 +166,7 @@ class GridAligner:
             if in_time and not all(self._covers(track, stamp) for track in self._tracks):
                 return
             row = np.stack([self._interpolate(track, stamp) for track in self._tracks])
-            yield GridRow(stamp, row, self._newest, restarted=self._index == 0)
+            yield GridRow(stamp, row, max(reached, stamp), restarted=self._index == 0)
             self._index += 1
 
     def _covers(self, track: _Track, stamp: int) -> bool:
