@@ -15,6 +15,7 @@ from imu_emg_estimator.training.evaluate import score_recordings
 from imu_emg_estimator.training.pretrain import (
     TARGET_LIMIT,
     TrainingSettings,
+    _sequence,
     activation_loss,
     by_subject,
     delayed,
@@ -183,6 +184,16 @@ def test_delay_puts_zeros_in_front() -> None:
     assert delayed(values, 3).ravel().tolist() == [0, 0, 0, 1]
 
 
+def test_sequence_ends_with_its_recording(wearers: list[Recording]) -> None:
+    """Beyond, samples are missing and nothing is asked; targets lag by the look-ahead."""
+    wearer = prepare([wearers[0].slice(0, 100), wearers[0].slice(100, 300)])
+    imu, target, weight = _sequence(wearer, 90, length=32, look_ahead=3)
+    np.testing.assert_array_equal(imu[:10], wearer.imu[90:100])
+    assert np.isnan(imu[10:]).all()
+    np.testing.assert_array_equal(target[3:13], wearer.target[90:100])
+    assert weight[:, 0].tolist() == [0.0] * 3 + [1.0] * 10 + [0.0] * 19
+
+
 # the loss
 
 
@@ -199,3 +210,17 @@ def test_loss_is_its_formula_and_weighs_every_sample(bundle: Bundle) -> None:
     torch.testing.assert_close(loss, (expected * weight).sum() / weight.sum())
     poisoned = torch.where(weight > 0, target, torch.tensor(1e6))
     torch.testing.assert_close(loss, activation_loss(model, inputs, poisoned, weight, 0.5))
+
+
+def test_uncertainty_does_not_bend_the_estimate(bundle: Bundle) -> None:
+    torch.manual_seed(0)
+    inputs, target, weight = torch.randn(2, 30, bundle.config.inputs), torch.rand(2, 30, 2), torch.ones(2, 30, 2)
+    model, alone = network_of(bundle), network_of(bundle)
+    activation_loss(model, inputs, target, weight, 0.5).backward()
+    (torch.nn.functional.smooth_l1_loss(alone(inputs)[0], target, beta=0.5) / 0.5).backward()
+    for gradient, expected in zip(
+        (model.head.weight.grad, model.front_end.convolution.weight.grad),
+        (alone.head.weight.grad, alone.front_end.convolution.weight.grad),
+        strict=True,
+    ):
+        torch.testing.assert_close(gradient, expected)
