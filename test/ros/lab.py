@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import rclpy
+from imu_emg_estimator.msg import MuscleActivation
+from imu_emg_estimator.srv import Calibrate
 from numpy.typing import NDArray
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
@@ -19,12 +21,10 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.ros.calibration import CalibrationServer
 from imu_emg_estimator.ros.conversions import nanoseconds, to_stamp
 from imu_emg_estimator.ros.node import EstimatorNode
 from imu_emg_estimator.signals.alignment import SECOND
-from imu_emg_estimator.srv import Calibrate
 
 PATIENCE = 30.0  # s; only a test that fails waits so long
 AHEAD = 100  # rows that a hurried player is ahead of the estimates: less than the node's queue holds

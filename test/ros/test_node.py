@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 import rclpy
+from imu_emg_estimator.msg import MuscleActivation
 from lab import HOUR, UNHURRIED, Lab, activations_of, imu_message, stamps_of
 from numpy.typing import NDArray
 from rosgraph_msgs.msg import Clock
@@ -13,7 +14,6 @@ from rosgraph_msgs.msg import Clock
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline import estimate_recording
 from imu_emg_estimator.model.transformer import network_of
-from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.ros.conversions import to_stamp
 from imu_emg_estimator.signals.alignment import SECOND
