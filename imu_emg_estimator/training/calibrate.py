@@ -21,6 +21,7 @@ JUDGED_SHARE = 0.3  # of the recording, at its end
 SHORTEST_JUDGED = 3.0  # s
 GAP = 1.0  # s between the two parts: the envelope's filter reaches that far
 TOLERATED_LOSS = 0.01  # of r
+LEAST_R = 0.2  # below, the EMG does not go with the movement: anything "betters" an estimate of noise
 
 Progress = Callable[[int, int, float], None]
 
@@ -30,7 +31,7 @@ class CalibrationResult:
     """What came of a calibration.
 
     Attributes:
-        bundle: the adapted bundle, or None if it was worse on the judged part.
+        bundle: the adapted bundle, or None if it was not better on the judged part.
         before, after: scores by muscle on the judged part, of the running and of the adapted bundle.
         adapted_seconds, judged_seconds: lengths of the two parts [s].
     """
@@ -47,7 +48,8 @@ class CalibrationResult:
         r = f"r {mean(self.before, 'r'):.2f} before, {mean(self.after, 'r'):.2f} after"
         judged = f"on {self.judged_seconds:.0f} s that were not used to adapt"
         if self.bundle is None:
-            return f"not better {judged} ({r}): the old model was kept; check the electrodes and record again"
+            reason = "not better" if mean(self.after, "r") >= LEAST_R else "the EMG hardly follows the movement"
+            return f"{reason} {judged} ({r}): the old model was kept; check the electrodes and record again"
         return f"adapted on {self.adapted_seconds:.0f} s, {r} {judged}"
 
     def to_dict(self) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def _split(recording: Recording) -> tuple[Recording, Recording]:
     if recording.duration < needed:
         raise BagTooShort(
             f"bag {recording.name} has {recording.duration:.1f} s of synchronised IMU and EMG, "
-            f"at least {needed:.0f} s are needed to adapt and to judge; record 30 to 60 s of walking"
+            f"at least {np.ceil(needed):.0f} s are needed to adapt and to judge; record 30 to 60 s of walking"
         )
     return adapting, judging
 
@@ -141,8 +143,8 @@ def _judge(bundle: Bundle, recording: Recording) -> dict[str, Scores]:
 
 
 def _is_better(before: dict[str, Scores], after: dict[str, Scores]) -> bool:
-    """Whether the mean r did not fall, and the mean R² rose where it can be compared."""
-    if not mean(after, "r") >= mean(before, "r") - TOLERATED_LOSS:
+    """Whether the mean r is one of a movement and did not fall, and the mean R² rose where it can be compared."""
+    if not mean(after, "r") >= max(mean(before, "r") - TOLERATED_LOSS, LEAST_R):
         return False
     old = mean(before, "r2")
     return bool(np.isnan(old) or mean(after, "r2") >= old)

@@ -1,0 +1,181 @@
+"""Adaptation teaches a bundle the wearer's own muscles, from trusted EMG alone, and leaves the given bundle alone."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers import RecordingFactory, refusal
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.recording import UNLABELLED, Recording
+from imu_emg_estimator.training.adapt import METHODS, AdaptationSettings, adapt
+from imu_emg_estimator.training.evaluate import score_recordings
+from imu_emg_estimator.training.metrics import FIGURES
+
+HEADS = {"head.weight", "head.bias", "deviation_head.weight", "deviation_head.bias"}
+
+
+def settings(**values: Any) -> AdaptationSettings:
+    return AdaptationSettings(**({"steps": 40, "sequence": 64, "learning_rate": 5e-3} | values))
+
+
+BRIEF = settings(steps=3, batch=2)
+
+
+@pytest.fixture(scope="module")
+def wearer(make_recording: RecordingFactory) -> Recording:
+    """Muscles that fire later than those of the wearers that the bundle knows, and twice as strong."""
+    return make_recording([("walking", 40.0)], seed=20, emg_delay=0.15, amplitude=100.0)
+
+
+@pytest.fixture(scope="module")
+def first(wearer: Recording) -> Recording:
+    return wearer.slice(0, 1300)
+
+
+@pytest.fixture(scope="module")
+def rest(wearer: Recording) -> Recording:
+    return wearer.slice(1360, len(wearer))
+
+
+def figures(bundle: Bundle, recording: Recording) -> dict[str, float]:
+    by_muscle = score_recordings(bundle, [recording])["all"]
+    return {name: float(np.mean([getattr(entry, name) for entry in by_muscle.values()])) for name in FIGURES}
+
+
+def with_envelope(recording: Recording, muscle: int, values: Any, weight: float = 1.0) -> Recording:
+    envelope, weights = recording.envelope.copy(), np.ones(2)
+    envelope[:, muscle], weights[muscle] = values, weight
+    return replace(recording, envelope=envelope, muscle_weight=weights)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_wearers_own_muscles_are_learned(
+    trained_bundle: Bundle, first: Recording, rest: Recording, method: str
+) -> None:
+    before = figures(trained_bundle, rest)
+    after = figures(adapt(trained_bundle, [first], settings(method=method)), rest)
+    assert before["r"] < 0.6
+    assert after["r"] > 0.85
+    assert after["r2"] > 0.7
+    assert after["nrmse"] < before["nrmse"]
+
+
+def test_recordings_in_pieces_teach_as_well(trained_bundle: Bundle, first: Recording, rest: Recording) -> None:
+    pieces = [first.slice(start, start + 130) for start in range(0, len(first), 130)]
+    assert figures(adapt(trained_bundle, pieces, settings()), rest)["r"] > 0.85
+
+
+def test_a_wearer_as_known_is_kept(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
+    recording = make_recording([("walking", 40.0)], seed=21)
+    adapted = adapt(trained_bundle, [recording.slice(0, 1300)], settings())
+    rest = recording.slice(1360, len(recording))
+    assert figures(adapted, rest)["r"] > figures(trained_bundle, rest)["r"] - 0.01
+
+
+def test_given_bundle_is_unchanged(trained_bundle: Bundle, first: Recording) -> None:
+    before = trained_bundle.content_hash
+    adapted = adapt(trained_bundle, [first], BRIEF)
+    assert trained_bundle.content_hash == before
+    assert adapted.content_hash != before
+    assert adapted.parent_id == trained_bundle.model_id
+    assert adapted.scores == {}
+    assert (adapted.rig, adapted.config, adapted.training) == (
+        trained_bundle.rig,
+        trained_bundle.config,
+        trained_bundle.training,
+    )
+
+
+@pytest.mark.parametrize(("method", "learns"), [("head", HEADS), ("all_weights", None)])
+def test_method_says_which_weights_move(
+    trained_bundle: Bundle, first: Recording, method: str, learns: set[str] | None
+) -> None:
+    adapted = adapt(trained_bundle, [first], settings(steps=3, method=method))
+    moved = {n for n, w in trained_bundle.weights.items() if not np.array_equal(w, adapted.weights[n])}
+    # A bias of the keys shifts all scores of a query alike: it has no gradient of its own, yet moves with the others.
+    assert moved == (learns or set(trained_bundle.weights))
+
+
+def test_same_seed_same_bundle(trained_bundle: Bundle, first: Recording) -> None:
+    one, same = (adapt(trained_bundle, [first], BRIEF) for _ in range(2))
+    other = adapt(trained_bundle, [first], replace(BRIEF, seed=1))
+    assert one.content_hash == same.content_hash != other.content_hash
+
+
+def test_channel_that_is_not_trusted_teaches_nothing(trained_bundle: Bundle, first: Recording) -> None:
+    bundles = [
+        adapt(trained_bundle, [with_envelope(first, 1, values, weight=0.0)], BRIEF) for values in (0.0, 1e6, np.nan)
+    ]
+    assert len({bundle.content_hash for bundle in bundles}) == 1
+    assert bundles[0].reference.amplitude[1] == trained_bundle.reference.amplitude[1]
+
+
+def test_unknown_samples_teach_nothing(trained_bundle: Bundle, first: Recording) -> None:
+    gap = np.arange(len(first)) < 400
+    adapted = adapt(trained_bundle, [with_envelope(first, 0, np.where(gap, np.nan, first.envelope[:, 0]))], BRIEF)
+    assert all(np.isfinite(weight).all() for weight in adapted.weights.values())
+
+
+def test_reference_takes_over_the_wearers_scale_and_unit(
+    trained_bundle: Bundle, make_recording: RecordingFactory
+) -> None:
+    usual = make_recording([("walking", 20.0)], seed=21)
+    loud = replace(usual, envelope=0.003 * usual.envelope, envelope_unit="mV")
+    counts, millivolts = (adapt(trained_bundle, [recording], BRIEF).reference for recording in (usual, loud))
+    assert (counts.unit, millivolts.unit) == ("count", "mV")
+    np.testing.assert_allclose(millivolts.amplitude, 0.003 * np.array(counts.amplitude), rtol=1e-6)
+    np.testing.assert_allclose(counts.amplitude, trained_bundle.reference.amplitude, rtol=0.1)
+
+
+def test_reference_does_not_depend_on_what_the_wearer_did(
+    trained_bundle: Bundle, make_recording: RecordingFactory
+) -> None:
+    """Mostly standing, and nobody says so: a percentile would fall to nothing, the muscle's scale does not."""
+    amplitudes = [
+        adapt(
+            trained_bundle, [replace(recording, condition=np.full(len(recording), UNLABELLED))], BRIEF
+        ).reference.amplitude
+        for recording in (
+            make_recording([("walking", 20.0)], seed=21),
+            make_recording([("standing", 40.0), ("walking", 5.0)], seed=21),
+        )
+    ]
+    np.testing.assert_allclose(amplitudes[1], amplitudes[0], rtol=0.2)
+
+
+def test_progress_is_told_at_every_step(trained_bundle: Bundle, first: Recording) -> None:
+    told: list[tuple[int, int]] = []
+    adapt(trained_bundle, [first], BRIEF, lambda done, total, loss: told.append((done, total)))
+    assert told[-3:] == [(1, 3), (2, 3), (3, 3)]
+
+
+# what cannot be adapted on
+
+
+def test_another_rig_is_refused(trained_bundle: Bundle, first: Recording) -> None:
+    other = replace(first, rig=replace(first.rig, name="other"))
+    with refusal(first.name, "'other'", "'hugadb'"):
+        adapt(trained_bundle, [other], BRIEF)
+
+
+def test_too_little_emg_is_refused_with_what_there_was(trained_bundle: Bundle, first: Recording) -> None:
+    with refusal("4.0 s", "5 s"):
+        adapt(trained_bundle, [first.slice(0, round(4.0 * first.rig.rate))], BRIEF)
+    mostly_unknown = with_envelope(first, 0, np.nan)
+    mostly_unknown.envelope[200:, 1] = np.nan
+    with refusal("3.4 s"):
+        adapt(trained_bundle, [mostly_unknown], BRIEF)
+    with refusal("0.0 s"):
+        adapt(trained_bundle, [replace(first, muscle_weight=np.zeros(2))], BRIEF)
+
+
+def test_five_seconds_are_enough(trained_bundle: Bundle, first: Recording) -> None:
+    adapted = adapt(trained_bundle, [first.slice(0, round(5.0 * first.rig.rate))], settings(steps=2, sequence=512))
+    assert all(np.isfinite(weight).all() for weight in adapted.weights.values())
+
+
+def test_unknown_method_is_named_with_the_known_ones() -> None:
+    with refusal("'magic'", *METHODS):
+        AdaptationSettings(method="magic")
