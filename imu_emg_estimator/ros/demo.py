@@ -39,9 +39,10 @@ from imu_emg_estimator.srv import Calibrate
 from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.report import draw_before_and_after
 
-DEMO_BUNDLE = "hugadb_without_5_13.safetensors"  # not trained on the wearers of its name
+DEMO_BUNDLE = "hugadb_without_2_8_17.safetensors"  # not trained on the wearers of its name
 CALIBRATION_SECONDS = 60.0
 PLAYED_SECONDS = 40.0
+LOCOMOTION_SHARE = 0.75  # of a recording that is worth playing
 STARTUP = 30.0  # s until the node must answer
 CALIBRATION_LIMIT = 120.0  # s
 FLUSH = 1.0  # s in which the last messages arrive
@@ -291,10 +292,11 @@ def recorded_wearer(data: Path) -> tuple[Recording, Path]:
     trained = Bundle.load(path).training["subjects"]
     unseen = [subject for subject in hugadb.subjects(data) if subject not in trained]
     if not unseen:
-        raise InputError(f"{data} has no wearer that {path.name} was not trained on; it needs subject 5 or 13")
+        raise InputError(f"{data} has no wearer that {path.name} was not trained on; it needs subject 2 or 17")
     needed = CALIBRATION_SECONDS + PLAYED_SECONDS
     for recording in hugadb.load(data, unseen):
-        if recording.is_locomotion().sum() >= needed * recording.rig.rate and recording.muscle_weight.all():
+        mostly_moving = recording.is_locomotion().mean() > LOCOMOTION_SHARE
+        if recording.duration > needed and mostly_moving and recording.muscle_weight.all():
             return recording, path
     raise InputError(f"no wearer of {', '.join(unseen)} in {data} has {needed:.0f} s of locomotion in one recording")
 
