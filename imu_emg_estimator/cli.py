@@ -205,7 +205,7 @@ def _add_calibrate(commands: Any) -> None:
         "--sensor-rotations", type=_numbers, default=[0.0, 0.0, 0.0, 1.0], metavar="X,Y,Z,W",
         help="quaternions from each IMU's axes to the rig's: one for every sensor, or one for all",
     )  # fmt: skip
-    parser.add_argument("--threads", type=_positive, help="threads of the adaptation (default: as many as cores)")
+    parser.add_argument("--threads", type=_positive, default=1, help="threads of the adaptation (default: 1; more help only on idle cores)")
     parser.add_argument("--background", action="store_true", help="yield the processor to everything else")
     _json_option(parser)
     parser.set_defaults(run=_calibrate)
@@ -235,8 +235,7 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.calibrate import calibrate
     from imu_emg_estimator.training.report import calibration_table
 
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
+    torch.set_num_threads(arguments.threads)
     check_subject(arguments.subject)
     settings = AdaptationSettings(method=arguments.method or DEFAULT_METHOD)
     base = Bundle.load(arguments.bundle or shipped_bundle())
