@@ -76,6 +76,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--leave-out", type=_names, default=[], metavar="A,B", help="wearers not to train on")
     parser.add_argument("--steps", type=_positive, help="optimiser steps (default: the recipe's)")
     parser.add_argument("--seed", type=int, default=0, help="of every random choice")
+    _threads_option(parser)
     parser.add_argument("--scores", type=Path, help="JSON of `evaluate --folds`, whose means the bundle will carry")
     parser.set_defaults(run=_train)
 
@@ -83,8 +84,11 @@ def _add_train(commands: Any) -> None:
 def _train(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    import torch
+
     from imu_emg_estimator.training.pretrain import TrainingSettings, train_bundle
 
+    torch.set_num_threads(arguments.threads)
     settings = TrainingSettings(seed=arguments.seed)
     if arguments.steps:
         settings = replace(settings, steps=arguments.steps)
@@ -205,7 +209,7 @@ def _add_calibrate(commands: Any) -> None:
         "--sensor-rotations", type=_numbers, default=[0.0, 0.0, 0.0, 1.0], metavar="X,Y,Z,W",
         help="quaternions from each IMU's axes to the rig's: one for every sensor, or one for all",
     )  # fmt: skip
-    parser.add_argument("--threads", type=_positive, default=1, help="threads of the adaptation (default: 1; more help only on idle cores)")
+    _threads_option(parser)
     parser.add_argument("--background", action="store_true", help="yield the processor to everything else")
     _json_option(parser)
     parser.set_defaults(run=_calibrate)
@@ -375,6 +379,11 @@ def _data_options(parser: argparse.ArgumentParser) -> None:
 
 def _bundle_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, default=None, help="bundle (default: the shipped one)")
+
+
+def _threads_option(parser: argparse.ArgumentParser) -> None:
+    # Networks of this size gain little from a second thread, and lose much where its core is busy.
+    parser.add_argument("--threads", type=_positive, default=1, help="threads of the training (default: 1)")
 
 
 def _json_option(parser: argparse.ArgumentParser) -> None:
