@@ -1,0 +1,203 @@
+"""Parameters: one schema for declarations, documentation and config; and every wrong start told in one sentence."""
+
+import dataclasses
+import json
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+import yaml
+from lab import Lab, overrides
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.ros import node as estimator_node
+from imu_emg_estimator.ros import parameters
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = {entry.name: entry for entry in parameters.SCHEMA}
+NUMBERS = [entry for entry in parameters.SCHEMA if entry.lowest is not None]
+
+
+@pytest.fixture
+def declared(context: rclpy.Context) -> Any:
+    """Function that declares the parameters on a bare node."""
+    nodes = []
+
+    def declare(*values: Parameter) -> parameters.NodeSettings:
+        nodes.append(Node("bare", context=context, parameter_overrides=list(values)))
+        return parameters.declare(nodes[-1])
+
+    yield declare
+    for node in nodes:
+        node.destroy_node()
+
+
+# schema, documentation, configuration
+
+
+def test_documentation_is_the_schema() -> None:
+    page = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
+    assert page == parameters.markdown_page() + "\n", "python -m imu_emg_estimator.ros.parameters > docs/parameters.md"
+
+
+def test_shipped_configuration_is_of_the_schema(declared: Callable[..., parameters.NodeSettings]) -> None:
+    content = yaml.safe_load((ROOT / "config" / "estimator.yaml").read_text(encoding="utf-8"))
+    values = content["/**"]["ros__parameters"]
+    assert set(values) <= set(SCHEMA)
+    settings = declared(*overrides(**values))  # types and bounds are checked here
+    rig = Rig.from_yaml(ROOT / "config" / "rigs" / "hugadb.yaml")
+    assert settings.imu_topics == tuple(f"imu/{name}" for name in rig.sensor_names)
+
+
+def test_shipped_configuration_shows_defaults(declared: Callable[..., parameters.NodeSettings]) -> None:
+    content = yaml.safe_load((ROOT / "config" / "estimator.yaml").read_text(encoding="utf-8"))
+    shown = declared(*overrides(**content["/**"]["ros__parameters"]))
+    assert dataclasses.replace(shown, imu_topics=None) == declared()
+
+
+def test_each_parameter_tells_what_it_is(start_lab: Callable[..., Lab]) -> None:
+    node = start_lab().estimator
+    for entry in parameters.SCHEMA:
+        descriptor = node.describe_parameter(entry.name)
+        assert descriptor.description == entry.description
+        assert descriptor.read_only
+        bounds = [*descriptor.integer_range, *descriptor.floating_point_range]
+        assert [(b.from_value, b.to_value) for b in bounds] == (
+            [] if entry.lowest is None else [(entry.lowest, entry.highest)]
+        )
+
+
+def test_numbers_have_bounds() -> None:
+    for entry in parameters.SCHEMA:
+        if isinstance(entry.default, (int, float)):
+            assert entry.lowest <= entry.default <= entry.highest
+
+
+def test_empty_lists_are_the_defaults(declared: Callable[..., parameters.NodeSettings]) -> None:
+    empty = [Parameter(name, Parameter.Type.NOT_SET) for name in ("imu_topics", "sensor_rotations")]
+    assert declared(*empty) == declared()
+
+
+def test_home_of_the_user(
+    declared: Callable[..., parameters.NodeSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("ROS_HOME")
+    assert declared().calibration_directory == tmp_path / ".ros" / "imu_emg_estimator" / "calibrations"
+    assert declared(*overrides(bundle="~/b.safetensors")).bundle == tmp_path / "b.safetensors"
+    assert declared(*overrides(bundle="~nobody-here/b")).bundle == Path("~nobody-here/b")
+
+
+@pytest.mark.parametrize("entry", NUMBERS, ids=lambda entry: entry.name)
+def test_bounds_hold(entry: parameters.Parameter, declared: Callable[..., parameters.NodeSettings]) -> None:
+    kind = type(entry.default)
+    declared(*overrides(**{entry.name: kind(entry.lowest)}))
+    declared(*overrides(**{entry.name: kind(entry.highest)}))
+    for value in [kind(entry.lowest - 1), kind(2 * entry.highest)] + [float("nan")] * (kind is float):
+        with pytest.raises(InputError, match=f"'{entry.name}' is out of bounds; it takes"):
+            declared(*overrides(**{entry.name: value}))
+
+
+# wrong starts
+
+
+@pytest.fixture
+def start(bundle_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Function that runs the node's main program, which must refuse to start; returns its one sentence."""
+
+    def refused(*arguments: str) -> str:
+        status = estimator_node.main(["--ros-args", "-p", f"bundle:={bundle_path}", *arguments])
+        said = capfd.readouterr()
+        assert "Traceback" not in said.out + said.err
+        ours = [line for line in said.err.splitlines() if line.startswith("imu_emg_estimator: ")]
+        assert (status, len(ours)) == (2, 1), said.err
+        return ours[0]
+
+    return refused
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        ("deadline:='soon'", "parameter 'deadline' has a value of the wrong type; it takes a number with a decimal"),
+        ("queue_depth:=1.5", "parameter 'queue_depth' has a value of the wrong type; it takes a whole number"),
+        ("subject_id:=5", "parameter 'subject_id' has a value of the wrong type; it takes text (quote"),
+        ("sensor_rotations:=[0,0,0,1]", "parameter 'sensor_rotations' has a value of the wrong type; it takes a list"),
+        ("imu_topics:=imu/foot", "parameter 'imu_topics' has a value of the wrong type; it takes a list, each text"),
+        ("deadline:=-0.1", "parameter 'deadline' is out of bounds; it takes 0 to 10"),
+        ("sensor_rotations:=[0.0,1.0]", "sensor rotations hold 2 numbers; give 4 (x y z w) for all sensors, or 24"),
+        ("sensor_rotations:=[0.0,0.0,0.0,0.0]", "sensor rotations hold a quaternion whose length is not 1"),
+        ("subject_id:=../x", "subject '../x' is not a valid name"),
+        ("imu_topics:=[a, b]", "parameter 'imu_topics' names 2 topics, the bundle's rig has 6 sensors; give one for"),
+        ("imu_topics:=[a, b, c, d, e, e]", "two sensors share a topic (/a, /b, /c, /d, /e, /e)"),
+        ("imu_topics:=[a, b, c, d, e, /e]", "two sensors share a topic"),
+        ("imu_topics:=[a, b, c, d, e, 'no name']", "parameter 'imu_topics' holds a name that is not valid"),
+        ("qos_overrides./imu/left_foot.subscription.depth:=x", "qos_overrides cannot be used"),
+        ("qos_overrides./imu/left_foot.subscription.reliability:=x", "qos_overrides cannot be used: Unexpected"),
+    ],
+)
+def test_wrong_parameter(parameter: str, said: str, start: Callable[..., str]) -> None:
+    assert said in start("-p", parameter)
+
+
+def test_two_sensors_remapped_to_one_topic(start: Callable[..., str]) -> None:
+    assert "two sensors share a topic" in start("-r", "imu/left_foot:=imu/right_foot")
+
+
+def test_wrong_ros_arguments(start: Callable[..., str], tmp_path: Path) -> None:
+    assert "params-file /no/such.yaml" in start("--params-file", "/no/such.yaml")
+    broken = tmp_path / "broken.yaml"
+    broken.write_text("/**:\n  ros__parameters: [1, 2")
+    assert "the ROS arguments cannot be used" in start("--params-file", str(broken))
+    assert "--no-such" in start("--no-such")
+
+
+def test_wrong_bundle(start: Callable[..., str], bundle_path: Path, make_bundle: Any, tmp_path: Path) -> None:
+    content = bundle_path.read_bytes()
+    path = tmp_path / "other.safetensors"
+
+    def said() -> str:
+        return start("-p", f"bundle:={path}")
+
+    assert f"bundle {path} does not exist" in said()
+    for wrong in (content[:-10], content[:40], b"", b"not a bundle at all"):
+        path.write_bytes(wrong)
+        assert f"bundle {path} is truncated or not a bundle" in said()
+    path.write_bytes(of_version(content, 99))
+    assert f"bundle {path} has format version 99, this software reads version 1" in said()
+    five = _without_a_sensor(make_bundle)
+    five.save(path)
+    message = start("-p", f"bundle:={path}", "--params-file", str(ROOT / "config" / "estimator.yaml"))
+    assert "names 6 topics, the bundle's rig has 5 sensors" in message
+    path.unlink()
+    path.mkdir()
+    assert f"bundle {path} cannot be read" in said()
+
+
+def of_version(bundle_file: bytes, version: int) -> bytes:
+    """A bundle's file that says it is of another format version."""
+    (length,) = struct.unpack("<Q", bundle_file[:8])
+    header = json.loads(bundle_file[8 : 8 + length])
+    document = json.loads(header["__metadata__"]["bundle"])
+    header["__metadata__"]["bundle"] = json.dumps(document | {"format_version": version})
+    changed = json.dumps(header).encode()
+    return struct.pack("<Q", len(changed)) + changed + bundle_file[8 + length :]
+
+
+def _without_a_sensor(make_bundle: Callable[..., Bundle]) -> Bundle:
+    rig = Rig.from_yaml(ROOT / "config" / "rigs" / "hugadb.yaml")
+    return make_bundle(rig=dataclasses.replace(rig, sensors=rig.sensors[:5]))
+
+
+def test_nothing_can_be_changed_while_it_runs(start_lab: Callable[..., Lab]) -> None:
+    lab = start_lab()
+    result = lab.estimator.set_parameters([Parameter("deadline", value=0.2)])[0]
+    assert not result.successful
+    assert lab.estimator.get_parameter("deadline").value == SCHEMA["deadline"].default
