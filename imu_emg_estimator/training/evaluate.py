@@ -264,4 +264,6 @@ def summarise(scores: Mapping[str, WearerScores]) -> dict[str, Any]:
 
 
 def _mean(entries: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {figure: float(np.nanmean([entry[figure] for entry in entries])) for figure in FIGURES}
+    """Mean of every figure over the entries in which it is defined; NaN where there is none."""
+    known = {figure: [entry[figure] for entry in entries if np.isfinite(entry[figure])] for figure in FIGURES}
+    return {figure: float(np.mean(values)) if values else float("nan") for figure, values in known.items()}
