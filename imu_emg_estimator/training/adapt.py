@@ -40,10 +40,10 @@ class AdaptationSettings:
     """
 
     method: str = DEFAULT_METHOD
-    steps: int = 100
-    batch: int = 8
+    steps: int = 60
+    batch: int = 5
     sequence: int = 256
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     anchor: float = 0.03
     huber: float = 0.5
     seed: int = 0
