@@ -84,7 +84,9 @@ class Listener:
 class Demo:
     """Plays a recording's parts into a running node and compares what comes out."""
 
-    def __init__(self, node: Node, recording: Recording, bundle: Bundle, folder: Path, out: Path) -> None:
+    def __init__(
+        self, node: Node, recording: Recording, bundle: Bundle, folder: Path, out: Path, played: float
+    ) -> None:
         self._node = node
         self._recording = recording
         self._bundle = bundle
@@ -100,7 +102,7 @@ class Demo:
         cut = round(CALIBRATION_SECONDS * rate)
         gap = round(1.0 * rate)
         self.first_part = recording.slice(0, cut)
-        self.rest = recording.slice(cut + gap, min(len(recording), cut + gap + round(PLAYED_SECONDS * rate)))
+        self.rest = recording.slice(cut + gap, min(len(recording), cut + gap + round(played * rate)))
 
     def run(self) -> dict[str, Any]:
         """All three acts; returns the report."""
@@ -286,14 +288,14 @@ def estimator_node(bundle: Path, calibrations: Path) -> Iterator[subprocess.Pope
             process.kill()
 
 
-def recorded_wearer(data: Path) -> tuple[Recording, Path]:
+def recorded_wearer(data: Path, played: float) -> tuple[Recording, Path]:
     """A recording of a wearer that the demo's bundle was not trained on: the first with enough locomotion."""
     path = resource_file(DEMO_BUNDLE)
     trained = Bundle.load(path).training["subjects"]
     unseen = [subject for subject in hugadb.subjects(data) if subject not in trained]
     if not unseen:
         raise InputError(f"{data} has no wearer that {path.name} was not trained on; it needs subject 2 or 17")
-    needed = CALIBRATION_SECONDS + PLAYED_SECONDS
+    needed = CALIBRATION_SECONDS + played
     for recording in hugadb.load(data, unseen):
         mostly_moving = recording.is_locomotion().mean() > LOCOMOTION_SHARE
         if recording.duration > needed and mostly_moving and recording.muscle_weight.all():
@@ -301,9 +303,9 @@ def recorded_wearer(data: Path) -> tuple[Recording, Path]:
     raise InputError(f"no wearer of {', '.join(unseen)} in {data} has {needed:.0f} s of locomotion in one recording")
 
 
-def simulated_wearer(seed: int) -> tuple[Recording, Path]:
+def simulated_wearer(seed: int, played: float) -> tuple[Recording, Path]:
     """A simulated wearer, for the shipped bundle."""
-    seconds = CALIBRATION_SECONDS + PLAYED_SECONDS + 2.0
+    seconds = CALIBRATION_SECONDS + played + 2.0
     return simulator.simulate(stride_statistics.shipped_statistics(), seconds, seed), shipped_bundle()
 
 
@@ -329,13 +331,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
     parser.add_argument("--data", type=Path, help="HuGaDB folder: play a real wearer; else a simulated one")
     parser.add_argument("--seed", type=int, default=0, help="which simulated wearer")
+    parser.add_argument("--seconds", type=float, default=PLAYED_SECONDS, help="length of the part that is judged [s]")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the report and the picture")
     arguments = parser.parse_args(argv)
     # Apart from any other ROS traffic on this machine or network, unless told otherwise.
     os.environ.setdefault("ROS_DOMAIN_ID", "87")
     try:
-        recording, bundle_path = recorded_wearer(arguments.data) if arguments.data else simulated_wearer(arguments.seed)
-        report = _run(recording, bundle_path, arguments.out)
+        recording, bundle_path = (
+            recorded_wearer(arguments.data, arguments.seconds)
+            if arguments.data
+            else simulated_wearer(arguments.seed, arguments.seconds)
+        )
+        report = _run(recording, bundle_path, arguments.out, arguments.seconds)
     except InputError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
@@ -345,7 +352,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(recording: Recording, bundle_path: Path, out: Path) -> dict[str, Any]:
+def _run(recording: Recording, bundle_path: Path, out: Path, played: float) -> dict[str, Any]:
     kind = "SIMULATED wearer" if recording.subject.startswith("simulated") else "recorded wearer, unseen in training"
     say(f"{kind}: {recording.name}; model {bundle_path.name}")
     folder = Path(tempfile.mkdtemp(prefix="imu_emg_demo_"))
@@ -353,7 +360,7 @@ def _run(recording: Recording, bundle_path: Path, out: Path) -> dict[str, Any]:
     node = Node("imu_emg_demo")
     try:
         with estimator_node(bundle_path, folder / "calibrations"):
-            report = Demo(node, recording, Bundle.load(bundle_path), folder, out).run()
+            report = Demo(node, recording, Bundle.load(bundle_path), folder, out, played).run()
     finally:
         node.destroy_node()
         try_shutdown()
