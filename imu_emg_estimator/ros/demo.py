@@ -334,6 +334,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=PLAYED_SECONDS, help="length of the part that is judged [s]")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the report and the picture")
     arguments = parser.parse_args(argv)
+    if not 10.0 <= arguments.seconds <= 600.0 or arguments.seed < 0:
+        parser.error("--seconds takes 10 to 600, --seed a number that is not negative")
     # Apart from any other ROS traffic on this machine or network, unless told otherwise.
     os.environ.setdefault("ROS_DOMAIN_ID", "87")
     try:
