@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.rest = argv[1:]
     try:
+        _check_places(arguments)
         status: int = arguments.run(arguments)
         return status
     except InputError as error:
@@ -75,7 +76,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--name", help="name of the model (default: the data set's)")
     parser.add_argument("--leave-out", type=_names, default=[], metavar="A,B", help="wearers not to train on")
     parser.add_argument("--steps", type=_positive, help="optimiser steps (default: the recipe's)")
-    parser.add_argument("--seed", type=int, default=0, help="of every random choice")
+    parser.add_argument("--seed", type=_whole, default=0, help="of every random choice")
     _threads_option(parser)
     parser.add_argument("--scores", type=Path, help="JSON of `evaluate --folds`, whose means the bundle will carry")
     parser.set_defaults(run=_train)
@@ -94,6 +95,8 @@ def _train(arguments: argparse.Namespace) -> int:
         settings = replace(settings, steps=arguments.steps)
     scores = _read_scores(arguments.scores) if arguments.scores else {}
     recordings = _load(arguments, arguments.subjects)
+    if unknown := sorted(set(arguments.leave_out) - {recording.subject for recording in recordings}):
+        raise InputError(f"{arguments.data} has no subject {unknown[0]} to leave out; correct --leave-out")
     recordings = [recording for recording in recordings if recording.subject not in arguments.leave_out]
     bundle = train_bundle(
         recordings,
@@ -173,18 +176,18 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     print(report.scores_table(summary))
     if summary["not_scored"]:
         print(f"\nnot scored (too little locomotion, or no trusted EMG): {', '.join(summary['not_scored'])}")
+    _write_json(arguments.json, summary)
     if arguments.picture:
         report.picture_of_median_wearer(arguments.picture, bundles, recordings, scores)
         print(f"wrote {arguments.picture}")
-    _write_json(arguments.json, summary)
     return 0
 
 
 def _load_unseen(arguments: argparse.Namespace, bundle: Bundle) -> list[Recording]:
     from imu_emg_estimator.datasets import hugadb
-    from imu_emg_estimator.training.evaluate import check_unseen
+    from imu_emg_estimator.training.evaluate import check_unseen, trained_subjects
 
-    trained = bundle.training.get("subjects", [])
+    trained = trained_subjects(bundle, arguments.dataset)
     names = arguments.subjects or [name for name in hugadb.subjects(arguments.data) if name not in trained]
     if not names:
         raise InputError(
@@ -296,7 +299,7 @@ def _add_simulate(commands: Any) -> None:
     parser = commands.add_parser("simulate", help="write a bag of a simulated wearer")
     parser.add_argument("--out", type=Path, help="folder to make")
     parser.add_argument("--seconds", type=_positive_number, default=120.0, help="length [s]")
-    parser.add_argument("--seed", type=int, default=0, help="which simulated wearer")
+    parser.add_argument("--seed", type=_whole, default=0, help="which simulated wearer")
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="storage format")
     parser.add_argument(
         "--derive", type=Path, metavar="DIR",
@@ -390,6 +393,19 @@ def _json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON, too")
 
 
+def _check_places(arguments: argparse.Namespace) -> None:
+    """Refuse a file that cannot be written before hours of work, not after."""
+    for name in ("out", "json", "picture", "card"):
+        path: Path | None = getattr(arguments, name, None)
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"{path} is a folder that exists already; give another name")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise InputError(f"{path} cannot be written: {folder} is no folder to write in; give another place")
+
+
 def _write_json(path: Path | None, content: dict[str, Any]) -> None:
     if path is None:
         return
@@ -429,6 +445,12 @@ def _seconds_list(text: str) -> list[float]:
     if not all(0 <= value <= 3600 for value in seconds):
         raise argparse.ArgumentTypeError(f"'{text}' has an amount outside 0 to 3600 s")
     return sorted(set(seconds))
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 1 << 32:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0 to 2^32 - 1")
+    return int(text)
 
 
 def _positive(text: str) -> int:

@@ -121,10 +121,14 @@ def evaluate_wearer(
     return result
 
 
+def trained_subjects(bundle: Bundle, dataset: str) -> list[str]:
+    """Wearers of this data set that the bundle was trained on."""
+    return list(bundle.training.get("subjects", [])) if bundle.training.get("dataset") == dataset else []
+
+
 def check_unseen(bundle: Bundle, dataset: str, subjects: Collection[str]) -> None:
     """Raise InputError if the bundle was trained on one of these wearers of the data set."""
-    trained = bundle.training.get("subjects", []) if bundle.training.get("dataset") == dataset else []
-    if seen := sorted(set(subjects) & set(trained)):
+    if seen := sorted(set(subjects) & set(trained_subjects(bundle, dataset))):
         raise InputError(
             f"bundle {bundle.model_id} was trained on {dataset} subject {seen[0]}, a score on it would mean nothing; "
             "name other subjects, or use --folds to retrain without them"

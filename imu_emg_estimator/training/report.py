@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle, write_atomically
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.training.evaluate import WearerScores, bouts, estimate_envelopes
 from imu_emg_estimator.training.metrics import FIGURES
@@ -103,11 +105,18 @@ def picture_of_median_wearer(
 ) -> None:
     """Draw estimate beside measured envelope for the wearer whose r in locomotion is the median.
 
-    The estimate comes from the bundle that was not trained on that wearer.
+    The estimate comes from the bundle that was not trained on that wearer, where there are several.
+
+    Raises:
+        InputError: there is no locomotion to draw, or the picture cannot be written.
     """
-    r = {subject: _locomotion_r(by_seconds) for subject, by_seconds in scores.items()}
+    known = {subject: _locomotion_r(by_seconds) for subject, by_seconds in scores.items()}
+    r = {subject: value for subject, value in known.items() if np.isfinite(value)}
+    if not r:
+        raise InputError("no wearer was scored in locomotion: there is nothing to draw; leave the picture out")
     subject = sorted(r, key=lambda name: r[name])[len(r) // 2]
-    bundle = next(bundle for bundle in bundles if subject not in bundle.training.get("subjects", []))
+    unseen = [bundle for bundle in bundles if subject not in bundle.training.get("subjects", [])]
+    bundle = (unseen or bundles)[0]
     own = [recording for recording in recordings if recording.subject == subject]
     draw_conditions(
         path,
@@ -126,6 +135,8 @@ def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording],
     """A row for every muscle, a column for every kind of locomotion that the wearer has."""
     stretches = {condition: _stretch(recordings, condition) for condition in LOCOMOTION}
     present = {condition: stretch for condition, stretch in stretches.items() if stretch}
+    if not present:
+        raise InputError(f"no bout of locomotion is {SHOWN_SECONDS:g} s long: there is nothing to draw: {title}")
     muscles = [index for index in range(len(bundle.rig.muscles)) if recordings[0].muscle_weight[index] > 0]
     figure, axes = _subplots(len(muscles), len(present))
     for column, (condition, stretch) in enumerate(present.items()):
@@ -192,5 +203,6 @@ def _subplots(rows: int, columns: int, width: float = 3.6) -> tuple[Any, Any]:
 def save_figure(figure: Any, path: Path, title: str) -> None:
     """Write a PNG, its folder made where it is missing."""
     figure.suptitle(title, fontsize="medium")
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=110, format="png")
+    write_atomically(Path(path), picture.getvalue())
