@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -118,11 +119,17 @@ class CalibrationServer:
             response.error_code, response.message = failure.code, str(failure)
         except (InputError, OSError) as error:
             response.error_code, response.message = Calibrate.Response.FAILED, str(error)
+        except Exception as error:  # not foreseen; the service must live on
+            self._node.get_logger().error(traceback.format_exc())
+            response.error_code, response.message = Calibrate.Response.FAILED, f"{type(error).__name__}: {error}"
         finally:
             self._busy.release()
         response.calibration_wall_s = time.monotonic() - start
-        log = self._node.get_logger()
-        (log.info if response.success else log.warning)(f"calibration: {response.message}")
+        # Two calls: rclpy refuses another severity from the same place.
+        if response.success:
+            self._node.get_logger().info(f"calibration: {response.message}")
+        else:
+            self._node.get_logger().warning(f"calibration: {response.message}")
         return response
 
     def _calibrate(self, request: Calibrate.Request, response: Calibrate.Response, start: float) -> None:
