@@ -1,7 +1,7 @@
 """What the ROS tests share: a ROS domain of their own, and the node in a laboratory."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,16 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not sourced; source scripts/env.sh, or make test")
 
 import rclpy
-from lab import UNHURRIED, Lab, overrides, running
+from lab import Lab, start
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.ros.node import EstimatorNode
 
 
 @pytest.fixture(scope="session", autouse=True)
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A ROS domain and a home of their own: tests meet no other ROS, and leave nothing behind."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+        patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 50))
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         patch.setenv("ROS_HOME", str(tmp_path_factory.mktemp("ros_home")))
         patch.delenv("ROS_LOG_DIR", raising=False)
@@ -49,35 +48,12 @@ def context() -> Iterator[rclpy.Context]:
 def start_lab(context: rclpy.Context, bundle_path: Path, tmp_path: Path) -> Iterator[Callable[..., Lab]]:
     """Function that starts a node in a laboratory, on this process's threads; both end with the test.
 
-    Keywords other than those of ``_start_lab`` are parameters of the node.
+    Keywords are those of ``lab.start``; the tiny bundle and a directory of the test are the defaults.
     """
     with ExitStack() as stack:
 
-        def start(**options: Any) -> Lab:
+        def start_one(**options: Any) -> Lab:
             values = {"bundle": str(bundle_path), "calibration_directory": str(tmp_path / "calibrations")}
-            return _start_lab(stack, context, **(values | options))
+            return start(stack, context, **(values | options))
 
-        yield start
-
-
-def _start_lab(
-    stack: ExitStack,
-    context: rclpy.Context,
-    namespace: str = "",
-    topics: Sequence[str] = (),
-    arguments: Sequence[str] = (),
-    stale_after: float = UNHURRIED,
-    **parameters: Any,
-) -> Lab:
-    """Start a node in a namespace with command line arguments, and a lab whose drivers publish on topics."""
-    node = EstimatorNode(
-        context=context,
-        namespace=namespace,
-        cli_args=["--ros-args", *arguments],
-        parameter_overrides=overrides(stale_after=stale_after, **parameters),
-    )
-    stack.enter_context(running(node))
-    lab = stack.enter_context(Lab(node.base, context, namespace, topics))
-    lab.estimator = node
-    lab.connect()
-    return lab
+        yield start_one

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,13 +20,12 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
-from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros.calibration import CalibrationServer
 from imu_emg_estimator.ros.conversions import nanoseconds, to_stamp
 from imu_emg_estimator.ros.node import EstimatorNode
 from imu_emg_estimator.signals.alignment import SECOND
 
-PATIENCE = 30.0  # s; only a test that fails waits so long
+PATIENCE = 200.0  # s; only a test that fails waits so long, or one on a machine that has no time for it
 AHEAD = 100  # rows that a hurried player is ahead of the estimates: less than the node's queue holds
 UNHURRIED, HOUR = 3.0, 3600.0  # s; stale_after on a machine that may be busy, and where stamps are made up
 
@@ -60,20 +59,21 @@ def grid(start: int, rows: int, rate: float) -> list[int]:
 class Lab:
     """Imu drivers of a rig, a listener to the estimates and a client of calibrate, on a thread of their own."""
 
-    def __init__(self, bundle: Bundle, context: rclpy.Context, namespace: str = "", topics: Sequence[str] = ()) -> None:
-        self.rig = bundle.rig
+    def __init__(self, estimator: EstimatorNode, namespace: str = "", topics: Sequence[str] = ()) -> None:
+        bundle = estimator.base
+        self.estimator = estimator
         self.rate = bundle.rig.rate
         self.look_ahead = bundle.config.look_ahead
-        self.estimator: EstimatorNode
         self.messages: list[MuscleActivation] = []
         self.arrivals: list[float] = []
-        self.node = Node("lab", context=context, namespace=namespace)
+        self.node = Node("lab", context=estimator.context, namespace=namespace)
         best_effort = QoSProfile(depth=100, reliability=ReliabilityPolicy.BEST_EFFORT)
         names = topics or [f"imu/{sensor}" for sensor in bundle.rig.sensor_names]
         self.drivers = [self.node.create_publisher(Imu, name, best_effort) for name in names]
         self.node.create_subscription(MuscleActivation, "muscle_activation", self._listen, QoSProfile(depth=10000))
         self.client = self.node.create_client(Calibrate, "calibrate")
-        self._executor = SingleThreadedExecutor(context=context)
+        self._free = 0  # stamp after the last one played [ns]
+        self._executor = SingleThreadedExecutor(context=estimator.context)
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, daemon=True)
 
@@ -150,14 +150,14 @@ class Lab:
         """Publish rows [samples, sensors, 6] on the rig's grid; returns their stamps [ns].
 
         Args:
-            start: stamp of the first row [ns]; None = now.
+            start: stamp of the first row [ns]; None = now, or after what was played last.
             sensors: only these.
             hurry: as fast as the node can follow; else at the rig's rate.
             absent: see ``imu_message``.
             stop: end early when it is set.
         """
-        start = self.now() if start is None else start
-        stamps = grid(start, len(imu), self.rate)
+        stamps = grid(max(self.now(), self._free) if start is None else start, len(imu), self.rate)
+        self._free = stamps[-1] + round(SECOND / self.rate)
         began, before = time.monotonic(), len(self.messages)
         for index, (stamp, row) in enumerate(zip(stamps, imu, strict=True)):
             if stop is not None and stop.is_set():
@@ -187,6 +187,31 @@ class Lab:
         answer = self.calibrate(bag, subject, **fields)
         self.wait(answer.done, "answer of calibrate")
         return answer.result()
+
+
+def start(
+    stack: ExitStack,
+    context: rclpy.Context,
+    namespace: str = "",
+    topics: Sequence[str] = (),
+    arguments: Sequence[str] = (),
+    stale_after: float = UNHURRIED,
+    **parameters: Any,
+) -> Lab:
+    """Start a node in a namespace with command line arguments, and a lab whose drivers publish on topics.
+
+    Other keywords are parameters of the node. Both end with the stack.
+    """
+    node = EstimatorNode(
+        context=context,
+        namespace=namespace,
+        cli_args=["--ros-args", *arguments],
+        parameter_overrides=overrides(stale_after=stale_after, **parameters),
+    )
+    stack.enter_context(running(node))
+    lab = stack.enter_context(Lab(node, namespace, topics))
+    lab.connect()
+    return lab
 
 
 @contextmanager
