@@ -24,23 +24,24 @@ class Assistance(Node):
     def __init__(self) -> None:
         super().__init__("assistance")
         self._latest: MuscleActivation | None = None
+        self._status = MuscleActivation.STALE
         self._gain = 0.0
         self._publisher = self.create_publisher(Float64MultiArray, "assistance", 10)
         self.create_subscription(MuscleActivation, "muscle_activation", self._on_activation, 10)
         self.create_timer(PERIOD, self._control)
 
     def _on_activation(self, message: MuscleActivation) -> None:
-        # STALE comes with NaN: what is kept is the last estimate, and only until the gain has faded.
-        if not any(math.isnan(value) for value in message.activation):
+        self._status = message.status
+        # Only a trusted estimate is kept: it is what fades out when the next one is not.
+        if message.status in TRUST and not any(math.isnan(value) for value in message.activation):
             self._latest = message
-        elif self._latest is not None:
-            self._latest.status = message.status
 
     def _control(self) -> None:
         latest = self._latest
         if latest is None:
             return
-        wanted = TRUST.get(latest.status, 0.0) if self._age(latest) < LARGEST_AGE else 0.0
+        # A stamp in the future is no better than an old one: one of the clocks is wrong.
+        wanted = TRUST.get(self._status, 0.0) if abs(self._age(latest)) < LARGEST_AGE else 0.0
         step = PERIOD / FADE_TIME
         self._gain += min(max(wanted - self._gain, -step), step)
         values = [self._gain * min(max(value, 0.0), 1.0) for value in latest.activation]
