@@ -3,15 +3,18 @@
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers import BundleFactory, RecordingFactory, refusal
 from numpy.typing import NDArray
 
+from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline import estimate_recording
 from imu_emg_estimator.model.transformer import network_of
+from imu_emg_estimator.resources import shipped_bundle
 from imu_emg_estimator.streaming.estimator import Estimate, StreamingEstimator
 
 Array = NDArray[np.float64]
@@ -72,6 +75,15 @@ def test_trained_network_live_equals_offline_on_a_wearer(
     estimates = live(StreamingEstimator(trained_bundle), imu)
     assert_live_is_offline(estimates, offline(trained_bundle, imu), trained_bundle.config.look_ahead)
     assert np.nanmax(estimates[:, :2]) > 0.5
+
+
+def test_shipped_network_live_equals_offline_on_a_real_wearer(hugadb_folder: Path) -> None:
+    """A wearer with a corrupted gyroscope, by the network that robots run."""
+    recordings = hugadb.load(hugadb_folder, ["5"])
+    recording = next(each for each in recordings if np.isnan(each.imu).any() and each.is_locomotion().all())
+    bundle = Bundle.load(shipped_bundle())
+    imu = recording.imu[:1500]
+    assert_live_is_offline(live(StreamingEstimator(bundle), imu), offline(bundle, imu), bundle.config.look_ahead)
 
 
 def test_after_a_reset_live_equals_offline(bundle: Bundle, imu: Array) -> None:
