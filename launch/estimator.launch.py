@@ -46,7 +46,7 @@ def _estimator(context: LaunchContext) -> list[Node]:
     # An argument that was not given must not overrule the parameter file, and a subject '5' is not a number.
     given = {name: ParameterValue(values[name], value_type=str) for name in ("bundle", "subject_id") if values[name]}
     if values["use_sim_time"]:
-        given["use_sim_time"] = ParameterValue(values["use_sim_time"], value_type=bool)
+        given["use_sim_time"] = values["use_sim_time"].lower() == "true"
     return [
         Node(
             package=PACKAGE,
