@@ -251,3 +251,16 @@ def stamps_of(messages: Sequence[MuscleActivation]) -> list[int]:
 def activations_of(messages: Sequence[MuscleActivation]) -> NDArray[np.float64]:
     """Activations [messages, muscles]."""
     return np.array([message.activation for message in messages])
+
+
+def workers(subject: str) -> list[int]:
+    """Process ids of running calibrations of a subject."""
+    commands = {entry.name: _command(entry) for entry in Path("/proc").glob("[0-9]*")}
+    return [int(pid) for pid, command in commands.items() if f"--subject={subject}" in command]
+
+
+def _command(entry: Path) -> list[str]:
+    try:
+        return (entry / "cmdline").read_text().split("\0")
+    except OSError:  # it has ended meanwhile
+        return []
