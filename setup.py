@@ -39,7 +39,7 @@ setup(
     package_data={NAME: ["py.typed"]},
     data_files=[*shared_files(), (f"share/{NAME}", ["package.xml"])],
     install_requires=[
-        "joblib>=1.2",
+        "joblib>=1.3",
         "matplotlib>=3.5",
         "numpy>=1.23",
         "pyyaml>=5.4",
