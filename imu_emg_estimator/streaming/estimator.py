@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.imu import features
 from imu_emg_estimator.streaming.engine import NumpyEngine
+
+BREATH = 1e-4  # s between two rows of preparation, in which the stepping thread gets the interpreter
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class StreamingEstimator:
         engine.steps = recent[0][0] if recent else 0
         for _, imu in recent:
             engine.step(self._features(imu, bundle))
+            time.sleep(BREATH)
         return Prepared(bundle, engine, run)
 
     def adopt(self, prepared: Prepared) -> None:
