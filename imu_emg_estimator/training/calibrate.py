@@ -45,12 +45,14 @@ class CalibrationResult:
     @property
     def message(self) -> str:
         """The outcome in one sentence."""
-        r = f"r {mean(self.before, 'r'):.2f} before, {mean(self.after, 'r'):.2f} after"
+        figures = f"r {mean(self.before, 'r'):.2f} before, {mean(self.after, 'r'):.2f} after"
+        if np.isfinite(mean(self.before, "r2")):
+            figures += f", R² {mean(self.before, 'r2'):.2f} before, {mean(self.after, 'r2'):.2f} after"
         judged = f"on {self.judged_seconds:.0f} s that were not used to adapt"
         if self.bundle is None:
             reason = "not better" if mean(self.after, "r") >= LEAST_R else "the EMG hardly follows the movement"
-            return f"{reason} {judged} ({r}): the old model was kept; check the electrodes and record again"
-        return f"adapted on {self.adapted_seconds:.0f} s, {r} {judged}"
+            return f"{reason} {judged} ({figures}): the old model was kept; check the electrodes and record again"
+        return f"adapted on {self.adapted_seconds:.0f} s, {figures} {judged}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain figures: muscle names, and every figure before and after as lists in their order."""
