@@ -30,6 +30,7 @@ from imu_emg_estimator.resources import message_definition
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.alignment import SECOND, AlignmentSettings, GridAligner, GridRow
 from imu_emg_estimator.signals.emg import MINIMUM_DURATION, EnvelopeSettings, emg_envelope
+from imu_emg_estimator.signals.messages import imu_sample, nanoseconds
 
 IMU_TYPE = "sensor_msgs/msg/Imu"
 EMG_TYPE = "imu_emg_estimator/msg/Emg"
@@ -400,7 +401,7 @@ def _longest_piece(path: Path, reader: Reader, rig: Rig, sensors: Sequence[str],
         if topic == emg:
             pieces[-1].packets.append(_packet(path, topic, message))
             continue
-        for row in aligner.push(sensors.index(topic), _stamp(message), _sample(message)):
+        for row in aligner.push(sensors.index(topic), nanoseconds(message.header.stamp), imu_sample(message)):
             if row.restarted and pieces[-1].rows:
                 pieces.append(_Piece())
             pieces[-1].rows.append(row)
@@ -436,22 +437,6 @@ def _foreign(path: Path, connection: Connection) -> BagUnreadable:
     )
 
 
-def _stamp(message: Any) -> int:
-    return int(message.header.stamp.sec) * SECOND + int(message.header.stamp.nanosec)
-
-
-def _sample(message: Any) -> NDArray[np.float64]:
-    """Acceleration and angular rate [6] of an Imu message; NaN where absent or not finite."""
-    acceleration, rate = message.linear_acceleration, message.angular_velocity
-    sample = np.array([acceleration.x, acceleration.y, acceleration.z, rate.x, rate.y, rate.z])
-    if message.linear_acceleration_covariance[0] == -1:
-        sample[:3] = np.nan
-    if message.angular_velocity_covariance[0] == -1:
-        sample[3:] = np.nan
-    sample[~np.isfinite(sample)] = np.nan
-    return sample
-
-
 def _packet(path: Path, topic: str, message: Any) -> _Packet:
     channels, rate = len(message.channel_names), float(message.sample_rate)
     if not 0 < rate <= HIGHEST_RATE:
@@ -463,7 +448,7 @@ def _packet(path: Path, topic: str, message: Any) -> _Packet:
         )
     data = np.asarray(message.data, dtype=np.float32).reshape(-1, channels)
     names = tuple(message.channel_names)
-    return _Packet(_stamp(message), rate, names, data, message.unit, bool(message.is_envelope))
+    return _Packet(nanoseconds(message.header.stamp), rate, names, data, message.unit, bool(message.is_envelope))
 
 
 # EMG packets to an envelope on the grid

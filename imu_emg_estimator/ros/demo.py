@@ -33,8 +33,8 @@ from imu_emg_estimator.model.bundle import Bundle, write_atomically
 from imu_emg_estimator.msg import Emg, MuscleActivation
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.resources import resource_file, shipped_bundle
-from imu_emg_estimator.ros.conversions import nanoseconds
 from imu_emg_estimator.signals.alignment import SECOND
+from imu_emg_estimator.signals.messages import nanoseconds
 from imu_emg_estimator.srv import Calibrate
 from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.report import draw_before_and_after

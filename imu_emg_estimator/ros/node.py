@@ -32,9 +32,10 @@ from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.resources import shipped_bundle
 from imu_emg_estimator.ros import parameters
 from imu_emg_estimator.ros.calibration import CalibrationServer
-from imu_emg_estimator.ros.conversions import imu_sample, nanoseconds, to_stamp
+from imu_emg_estimator.ros.conversions import to_stamp
 from imu_emg_estimator.signals.alignment import SECOND, GridAligner, GridRow
 from imu_emg_estimator.signals.imu import mount_rotations, turn_mounts
+from imu_emg_estimator.signals.messages import imu_sample, nanoseconds
 from imu_emg_estimator.streaming.estimator import Estimate, Prepared, StreamingEstimator
 
 NAME = "imu_emg_estimator"

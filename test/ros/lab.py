@@ -21,9 +21,10 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.ros.calibration import CalibrationServer
-from imu_emg_estimator.ros.conversions import nanoseconds, to_stamp
+from imu_emg_estimator.ros.conversions import to_stamp
 from imu_emg_estimator.ros.node import EstimatorNode
 from imu_emg_estimator.signals.alignment import SECOND
+from imu_emg_estimator.signals.messages import nanoseconds
 
 PATIENCE = 200.0  # s; only a test that fails waits so long, or one on a machine that has no time for it
 AHEAD = 100  # rows that a hurried player is ahead of the estimates: less than the node's queue holds

@@ -5,8 +5,9 @@ import pytest
 from builtin_interfaces.msg import Time
 from lab import imu_message
 
-from imu_emg_estimator.ros.conversions import LATEST, imu_sample, nanoseconds, to_stamp
+from imu_emg_estimator.ros.conversions import LATEST, to_stamp
 from imu_emg_estimator.signals.alignment import SECOND
+from imu_emg_estimator.signals.messages import imu_sample, nanoseconds
 
 SAMPLE = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
 
