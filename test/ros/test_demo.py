@@ -1,0 +1,66 @@
+"""The demo, shortened: node, player and calibration as processes, and a report of what came."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from imu_emg_estimator.msg import Emg, MuscleActivation
+from std_msgs.msg import Header
+
+from imu_emg_estimator.ros import demo
+from imu_emg_estimator.ros.conversions import to_stamp
+from imu_emg_estimator.signals.alignment import SECOND
+
+START = 1_700_000_000 * SECOND
+RATE = 58.8
+
+
+def test_simulated_wearer_from_end_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(demo, "CALIBRATION_SECONDS", 20.0)
+    assert demo.main(["--seconds", "10", "--out", str(tmp_path)]) == 0
+    said = capfd.readouterr().out
+    assert "SIMULATED wearer" in said
+    assert "vastus_lateralis_right" in said  # the bars
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["source"] == "simulated"
+    assert report["publish_rate_hz"] == pytest.approx(RATE, rel=0.05)
+    assert 0 <= report["messages_lost"] < 0.05 * 2 * 10 * RATE  # none, unless the machine stalls
+    assert 0 < report["age_s"]["p50"] <= report["age_s"]["p99"] < 0.5
+    assert all(math.isfinite(report[figure]) for figure in ("r_before", "r_after"))
+    assert report["calibration_wall_s"] > 0
+    assert report["calibration_message"] in said
+    assert (tmp_path / "before_and_after.png").read_bytes().startswith(b"\x89PNG")
+
+
+def _header(stamp: int) -> Header:
+    return Header(stamp=to_stamp(stamp))
+
+
+def test_estimates_lie_at_the_instants_that_they_are_for() -> None:
+    listener = demo.Listener()
+    listener.on_emg(Emg(header=_header(START)))
+    listener.on_emg(Emg(header=_header(START + SECOND)))
+    for row, status in ((1, MuscleActivation.OK), (2, MuscleActivation.STALE), (3, MuscleActivation.DEGRADED)):
+        stamp = START + round(row * SECOND / RATE)
+        listener.on_activation(MuscleActivation(header=_header(stamp), status=status, activation=[row, 2.0 * row]))
+    nan = [math.nan, math.nan]
+    np.testing.assert_array_equal(listener.estimates(5, 2, RATE), [nan, [1.0, 2.0], nan, [3.0, 6.0], nan])
+
+
+def test_data_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo.main(["--data", str(tmp_path / "missing"), "--out", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("demo: ")
+    assert str(tmp_path / "missing") in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--seconds", "5"], ["--seconds", "1e9"], ["--seed", "-1"]])
+def test_arguments_out_of_bounds(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        demo.main(arguments)
+    assert end.value.code == 2
