@@ -172,7 +172,8 @@ def test_launch_with_all_arguments_and_end_it(
         assert message.model_id == bundle.model_id
         assert message.header.frame_id == "5"  # a name, not a number
         assert message.header.stamp.sec == 0  # of /clock, which nobody publishes
-        assert ("imu_emg_estimator", "/left/lab") in onlooker.node.get_node_names_and_namespaces()
+        name = ("imu_emg_estimator", "/left/lab")
+        onlooker.wait(lambda: name in onlooker.node.get_node_names_and_namespaces(), launched)
         os.killpg(launched.pid, signal.SIGINT)  # Ctrl-C in a terminal goes to all of its processes
         said = output(launched)
     assert "process has finished cleanly" in said

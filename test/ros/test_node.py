@@ -287,8 +287,8 @@ def test_namespaces_keep_wearers_apart(start_lab: StartLab, imu: NDArray[np.floa
     labs[0].play(imu[:30], hurry=True)
     labs[0].wait_for(20)
     assert not labs[1].messages
-    names = dict(labs[0].node.get_topic_names_and_types())
-    assert {"/alice/imu/left_foot", "/alice/muscle_activation", "/bob/muscle_activation"} <= set(names)
+    topics = {"/alice/imu/left_foot", "/alice/muscle_activation", "/bob/muscle_activation"}
+    labs[0].wait(lambda: topics <= set(dict(labs[0].node.get_topic_names_and_types())), f"topics {topics}")
 
 
 def test_remapping(start_lab: StartLab, context: rclpy.Context, imu: NDArray[np.floating]) -> None:
@@ -298,4 +298,4 @@ def test_remapping(start_lab: StartLab, context: rclpy.Context, imu: NDArray[np.
     lab = start_lab(arguments=arguments, topics=topics, stale_after=HOUR)
     lab.play(imu[:30], hurry=True)
     assert lab.wait_for(20)[-1].status == OK
-    assert "/adapt" in dict(lab.node.get_service_names_and_types())
+    lab.wait(lambda: "/adapt" in dict(lab.node.get_service_names_and_types()), "service /adapt")
