@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.recording import RawEmg, Recording
+from imu_emg_estimator.recording import UNLABELLED, RawEmg, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.signals.emg import MINIMUM_DURATION, EnvelopeSettings, emg_envelope
 
@@ -234,6 +234,6 @@ def _recording(file: _File, corrupted: tuple[bool, ...], settings: EnvelopeSetti
         envelope=emg_envelope(raw, RATE, settings).astype(np.float32),
         envelope_unit="count",
         muscle_weight=np.array([0.0 if (file.subject, m) in WEAK_EMG else 1.0 for m in range(2)]),
-        condition=np.array([CONDITIONS.get(int(code), "unlabelled") for code in file.counts[:, 38]]),
+        condition=np.array([CONDITIONS.get(int(code), UNLABELLED) for code in file.counts[:, 38]]),
         emg=RawEmg(raw, RATE, "count"),
     )

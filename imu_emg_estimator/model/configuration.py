@@ -9,6 +9,7 @@ from typing import Any
 from imu_emg_estimator.errors import InputError
 
 ROTARY_BASE = 1000.0  # of the rotary angles' geometric series
+LOG_DEVIATION_RANGE = (-5.0, 2.0)  # what the network may say of its uncertainty; beyond, a likelihood explodes
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.transformer import GegluTransformer
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.imu import Normalisation, features
@@ -25,7 +26,7 @@ def estimate_recording(
     """
     inputs = torch.from_numpy(features(imu, normalisation))[None]
     mean, log_deviation = (output[0].numpy() for output in model(inputs))
-    return in_place(np.maximum(mean, 0.0), model), in_place(np.exp(np.clip(log_deviation, -5.0, 2.0)), model)
+    return in_place(np.maximum(mean, 0.0), model), in_place(np.exp(np.clip(log_deviation, *LOG_DEVIATION_RANGE)), model)
 
 
 def in_place(outputs: FloatArray, model: GegluTransformer) -> FloatArray:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
 from imu_emg_estimator.signals.imu import features
 from imu_emg_estimator.streaming.engine import NumpyEngine
 
@@ -128,5 +129,5 @@ class StreamingEstimator:
 
 def deviation(log_deviation: NDArray[np.floating]) -> NDArray[np.float32]:
     """Standard deviation from the network's bounded log output."""
-    result: NDArray[np.float32] = np.exp(np.clip(log_deviation, -5.0, 2.0)).astype(np.float32)
+    result: NDArray[np.float32] = np.exp(np.clip(log_deviation, *LOG_DEVIATION_RANGE)).astype(np.float32)
     return result

@@ -14,7 +14,7 @@ from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
-from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE, ModelConfig
 from imu_emg_estimator.model.transformer import GegluTransformer, weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
@@ -230,7 +230,7 @@ def activation_loss(model: GegluTransformer, inputs: Tensor, target: Tensor, wei
     mean, log_deviation = model(inputs)
     total = weight.sum().clamp_min(1.0)
     error = smooth_l1_loss(mean, target, reduction="none", beta=huber)
-    log_deviation = log_deviation.clamp(-5.0, 2.0)
+    log_deviation = log_deviation.clamp(*LOG_DEVIATION_RANGE)
     likelihood = 0.5 * ((target - mean.detach()) / log_deviation.exp()) ** 2 + log_deviation
     return torch.as_tensor(((error / huber + 0.1 * likelihood) * weight).sum() / total)
 
