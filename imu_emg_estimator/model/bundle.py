@@ -28,7 +28,7 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings
 from imu_emg_estimator.signals.imu import CHANNELS, Normalisation
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 LARGEST_FILE = 256 * 1024 * 1024  # bytes
 MEAN, STD = "normalisation.mean", "normalisation.std"
 JSON_KINDS: dict[str, type | tuple[type, ...]] = {  # by the annotation of a dataclass's field
@@ -140,7 +140,7 @@ class Bundle:
             "sensors": list(self.rig.sensor_names),
             "muscles": list(self.rig.muscle_names),
             "look_ahead_s": self.config.look_ahead / self.rig.rate,
-            "band_s": self.config.band / self.rig.rate,
+            "context_s": self.config.context / self.rig.rate,
             "weights": int(sum(value.size for value in self.weights.values())),
             "reference": asdict(self.reference),
             "training": dict(self.training),

@@ -22,7 +22,8 @@ class ModelConfig:
         width: size of a token.
         layers: encoder layers.
         heads: attention heads; width / heads must be even (rotary positions).
-        band: samples that a token attends to, itself included.
+        band: tokens that a token attends to, itself included.
+        dilation: samples between those tokens: 4 lets it attend to itself, the fourth sample before, the eighth ...
         kernel: samples that the convolutional front end sees, the newest included.
         feedforward: hidden size of the GEGLU feed-forward.
         look_ahead: samples by which an estimate lags its newest input.
@@ -35,6 +36,7 @@ class ModelConfig:
     layers: int = 3
     heads: int = 4
     band: int = 64
+    dilation: int = 1
     kernel: int = 9
     feedforward: int = 128
     look_ahead: int = 3
@@ -45,9 +47,14 @@ class ModelConfig:
         return self.width // self.heads
 
     @property
+    def context(self) -> int:
+        """Samples that the attention of one layer spans."""
+        return self.dilation * self.band
+
+    @property
     def receptive_field(self) -> int:
         """Samples of input that an estimate can depend on."""
-        return self.layers * (self.band - 1) + self.kernel
+        return self.dilation * self.layers * (self.band - 1) + self.kernel
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -69,6 +76,7 @@ class ModelConfig:
             "layers": 64,
             "heads": 64,
             "band": 8192,
+            "dilation": 64,
             "kernel": 512,
             "feedforward": 8192,
         }

@@ -6,14 +6,14 @@ import numpy as np
 import torch
 
 from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
-from imu_emg_estimator.model.transformer import GegluTransformer
+from imu_emg_estimator.model.network import Network
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.imu import Normalisation, features
 
 
 @torch.no_grad()
 def estimate_recording(
-    model: GegluTransformer, normalisation: Normalisation, imu: FloatArray
+    model: Network, normalisation: Normalisation, imu: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Activation and its standard deviation for every sample of a recording.
 
@@ -29,7 +29,7 @@ def estimate_recording(
     return in_place(np.maximum(mean, 0.0), model), in_place(np.exp(np.clip(log_deviation, *LOG_DEVIATION_RANGE)), model)
 
 
-def in_place(outputs: FloatArray, model: GegluTransformer) -> FloatArray:
+def in_place(outputs: FloatArray, model: Network) -> FloatArray:
     """Move outputs [samples, ...] from the sample that gave them to the instant that they are for."""
     look_ahead = model.config.look_ahead
     tail = np.full((min(look_ahead, len(outputs)), *outputs.shape[1:]), np.nan, outputs.dtype)

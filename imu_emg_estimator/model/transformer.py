@@ -2,7 +2,7 @@
 
 The network of arXiv:2604.25670 (convolution, positions, self-attention with
 GEGLU feed-forward, linear head), made to stream: every part looks only back,
-attention is banded over the last ``band`` samples, and positions are rotary
+attention is banded over the last ``band`` tokens, and positions are rotary
 (Su et al., arXiv:2104.09864), so only distances matter and a cached key stays
 valid as the band moves.
 """
@@ -13,29 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import gelu, pad, scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.configuration import ROTARY_BASE, ModelConfig
 from imu_emg_estimator.model.geglu import GEGLU
-
-
-class CausalConvolution(nn.Module):
-    """1-D convolution over the last ``kernel`` samples: [batch, samples, inputs] -> [batch, samples, width]."""
-
-    def __init__(self, inputs: int, width: int, kernel: int) -> None:
-        super().__init__()
-        self.kernel = kernel
-        self.convolution = nn.Conv1d(inputs, width, kernel)
-
-    def forward(self, x: Tensor) -> Tensor:
-        channels_first = pad(x.transpose(1, 2), (self.kernel - 1, 0))
-        result: Tensor = gelu(self.convolution(channels_first), approximate="tanh").transpose(1, 2)
-        return result
+from imu_emg_estimator.model.network import Network
 
 
 class BandedAttention(nn.Module):
-    """Self-attention in which a sample attends to the last ``band`` samples, itself included.
+    """Self-attention in which a token attends to the last ``band`` tokens, itself included.
 
     The sequence is cut into blocks of ``band``; a query needs only its own block and the one before.
     """
@@ -104,33 +91,17 @@ class EncoderLayer(nn.Module):
         return x
 
 
-class GegluTransformer(nn.Module):
-    """Features [batch, samples, inputs] -> mean and log standard deviation, each [batch, samples, muscles].
-
-    The estimate at a sample is for the instant ``look_ahead`` samples before it.
-    """
+class GegluTransformer(Network):
+    """The network of this package: see ``Network`` for its shapes."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.front_end = CausalConvolution(config.inputs, config.width, config.kernel)
+        super().__init__(config)
         self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.layers))
-        self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, config.muscles)
-        self.deviation_head = nn.Linear(config.width, config.muscles)
 
-    def tokens(self, features: Tensor) -> Tensor:
-        """What the heads see: [batch, samples, width]."""
-        x = self.front_end(features)
+    def body(self, x: Tensor) -> Tensor:
         for layer in self.layers:
             x = layer(x)
-        result: Tensor = self.norm(x)
-        return result
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        tokens = self.tokens(features)
-        # The uncertainty must not bend the features that the estimate needs.
-        return self.head(tokens), self.deviation_head(tokens.detach())
+        return x
 
 
 def rotary_phases(samples: int, head_width: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
@@ -153,6 +124,6 @@ def network_of(bundle: Bundle) -> GegluTransformer:
     return model.eval()
 
 
-def weights_of(model: GegluTransformer) -> dict[str, NDArray[np.float32]]:
+def weights_of(model: Network) -> dict[str, NDArray[np.float32]]:
     """Weights by name, as a Bundle holds them."""
     return {name: value.detach().cpu().numpy().astype(np.float32) for name, value in model.state_dict().items()}

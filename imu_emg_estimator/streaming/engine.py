@@ -1,7 +1,7 @@
 """The network one sample at a time, in NumPy alone: no torch on the robot.
 
 A step equals the banded forward pass over the whole sequence, at the cost of
-one token: keys and values of the last ``band`` samples are kept in ring buffers.
+one token: the keys and values that it attends to are kept in ring buffers.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class NumpyEngine:
         self._history[-1] = features
         x = _gelu(self._convolution @ self._history.ravel() + self._convolution_bias)
         # Phases in float64: after an hour their float32 rounding would be larger than the rotation itself.
-        angle = self.steps * self._frequency
+        angle = self.steps // self.config.dilation * self._frequency
         cosine, sine = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
         for layer in self._layers:
             x = layer.step(x, self.steps, cosine, sine)
@@ -68,6 +68,7 @@ class _Layer:
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, Float32], prefix: str) -> None:
         self._band = config.band
+        self._dilation = config.dilation
         self._shape = (config.heads, config.head_width)
         self._scale = np.float32(config.head_width**-0.5)
 
@@ -84,8 +85,9 @@ class _Layer:
 
     def reset(self) -> None:
         heads, head_width = self._shape
-        self._keys = np.zeros((heads, self._band, head_width), dtype=np.float32)
-        self._values = np.zeros((heads, self._band, head_width), dtype=np.float32)
+        # One ring for each of the interleaved sequences: a token attends to its own alone.
+        self._keys = np.zeros((self._dilation, heads, self._band, head_width), dtype=np.float32)
+        self._values = np.zeros_like(self._keys)
 
     def step(self, x: Float32, position: int, cosine: Float32, sine: Float32) -> Float32:
         x = x + self._attend(_layer_norm(x, *self._attention_norm), position, cosine, sine)
@@ -95,14 +97,16 @@ class _Layer:
 
     def _attend(self, x: Float32, position: int, cosine: Float32, sine: Float32) -> Float32:
         query, key, value = _linear(x, self._query_key_value).reshape(3, *self._shape)
-        slot, filled = position % self._band, min(position + 1, self._band)
-        self._keys[:, slot] = _rotate(key, cosine, sine)
-        self._values[:, slot] = value
+        token, sequence = divmod(position, self._dilation)
+        keys, values = self._keys[sequence], self._values[sequence]
+        slot, filled = token % self._band, min(token + 1, self._band)
+        keys[:, slot] = _rotate(key, cosine, sine)
+        values[:, slot] = value
         # The order of the ring does not matter: rotary keys carry their own position.
-        scores = (self._keys[:, :filled] @ _rotate(query, cosine, sine)[..., None])[..., 0] * self._scale
+        scores = (keys[:, :filled] @ _rotate(query, cosine, sine)[..., None])[..., 0] * self._scale
         share = np.exp(scores - scores.max(axis=1, keepdims=True))
         share /= share.sum(axis=1, keepdims=True)
-        attended = (share[:, None] @ self._values[:, :filled])[:, 0]
+        attended = (share[:, None] @ values[:, :filled])[:, 0]
         return _linear(attended.ravel(), self._attention_output)
 
 

@@ -90,7 +90,7 @@ class StreamingEstimator:
             activation=np.maximum(mean, 0.0),
             deviation=deviation(log_deviation),
             missing=~np.isfinite(imu).all(axis=1),
-            warming_up=self._engine.steps < self.bundle.config.band,
+            warming_up=self._engine.steps < self.bundle.config.context,
         )
 
     def prepare(self, bundle: Bundle) -> Prepared:

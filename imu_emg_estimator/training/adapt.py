@@ -135,7 +135,8 @@ def _train(
             torch.from_numpy(np.stack([array[start : start + settings.sequence] for start in chosen]))
             for array in (inputs, target, weight)
         ]
-        loss = activation_loss(model, batch[0], batch[1], batch[2], settings.huber)
+        phase = int(generator.integers(bundle.config.dilation))
+        loss = activation_loss(model, batch[0], batch[1], batch[2], settings.huber, phase)
         loss = loss + settings.anchor * _distance(trained, anchors)
         optimiser.zero_grad()
         loss.backward()
@@ -158,7 +159,7 @@ def _dense(bundle: Bundle, wearer: Wearer, sequence: int) -> tuple[FloatArray, F
         inputs = features(wearer.imu[start:stop], bundle.normalisation)
         target = delayed(wearer.target[start:stop], look_ahead)
         weight = delayed(wearer.weight[start:stop], look_ahead)
-        weight[: min(bundle.config.band, len(weight) // 2)] = 0.0
+        weight[: min(bundle.config.context, len(weight) // 2)] = 0.0
         parts.append((inputs, target, weight))
     inputs, target, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
     padding = ((max(0, sequence - len(inputs)), 0), (0, 0))

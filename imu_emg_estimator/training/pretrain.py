@@ -15,6 +15,7 @@ from torch.nn.functional import smooth_l1_loss
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
 from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE, ModelConfig
+from imu_emg_estimator.model.network import Network
 from imu_emg_estimator.model.transformer import GegluTransformer, weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
@@ -192,24 +193,29 @@ def pretrain(
     config: ModelConfig,
     settings: TrainingSettings,
     progress: Progress | None = None,
-) -> tuple[GegluTransformer, Normalisation]:
-    """Train a network on many wearers, each with equal say."""
+    architecture: Callable[[ModelConfig], Network] = GegluTransformer,
+) -> tuple[Network, Normalisation]:
+    """Train a network on many wearers, each with equal say.
+
+    Each step trains one of the network's interleaved sequences, picked at random.
+    """
     torch.manual_seed(settings.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     normalisation = fit_normalisation(
         [wearer.imu[wearer.locomotion] if wearer.locomotion.any() else wearer.imu for wearer in wearers]
     )
-    model = GegluTransformer(config).to(device).train()
+    model = architecture(config).to(device).train()
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.averaging)
     )
     optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
     batches = _batches(wearers, rig, settings, config.look_ahead)
+    phases = np.random.default_rng(settings.seed)
     for step, (imu, target, weight) in zip(range(settings.steps), batches, strict=False):
         inputs = np.stack([features(sequence, normalisation) for sequence in imu])
         x, y, w = (torch.from_numpy(array).to(device) for array in (inputs, target, weight))
-        loss = activation_loss(model, x, y, w, settings.huber)
+        loss = activation_loss(model, x, y, w, settings.huber, phase=int(phases.integers(config.dilation)))
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -222,12 +228,17 @@ def pretrain(
     return model.cpu().eval(), normalisation
 
 
-def activation_loss(model: GegluTransformer, inputs: Tensor, target: Tensor, weight: Tensor, huber: float) -> Tensor:
+def activation_loss(
+    model: Network, inputs: Tensor, target: Tensor, weight: Tensor, huber: float, phase: int | None = None
+) -> Tensor:
     """Huber error of the mean plus the Gaussian likelihood that teaches the standard deviation.
 
-    ``target`` and ``weight`` are [batch, samples, muscles], already aligned with the outputs.
+    ``target`` and ``weight`` are [batch, samples, muscles], already aligned with the outputs;
+    of them only the samples of ``phase`` count, where one is given, as in ``Network.tokens``.
     """
-    mean, log_deviation = model(inputs)
+    if phase is not None:
+        target, weight = (part[:, phase :: model.config.dilation] for part in (target, weight))
+    mean, log_deviation = model(inputs, phase)
     total = weight.sum().clamp_min(1.0)
     error = smooth_l1_loss(mean, target, reduction="none", beta=huber)
     log_deviation = log_deviation.clamp(*LOG_DEVIATION_RANGE)

@@ -57,7 +57,7 @@ Causal GEGLU-Transformer that estimates EMG envelopes from body-worn IMUs (after
 | activation of 1 | {bundle.reference.definition}: {amplitude} |
 | envelope | high-pass {envelope.high_pass:g} Hz, rectified, low-pass {envelope.low_pass:g} Hz, zero phase |
 | look-ahead | {1000 * config.look_ahead / rate:.0f} ms: an estimate is for so long before its newest input |
-| context | attention over {config.band / rate:.1f} s in each of {config.layers} layers, width {config.width} |
+| context | attention over {config.context / rate:.1f} s in each of {config.layers} layers, width {config.width} |
 | weights | {sum(value.size for value in bundle.weights.values())} |
 | trained on | {training.get("dataset")}, subjects {subjects} |
 

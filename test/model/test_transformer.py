@@ -9,10 +9,10 @@ from torch import Tensor
 from imu_emg_estimator.model.bundle import Bundle, weight_shapes
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.geglu import GEGLU
+from imu_emg_estimator.model.network import CausalConvolution
 from imu_emg_estimator.model.offline import estimate_recording
 from imu_emg_estimator.model.transformer import (
     BandedAttention,
-    CausalConvolution,
     network_of,
     rotary_phases,
     rotate,
@@ -53,6 +53,25 @@ def test_length_of_the_sequence_does_not_matter(bundle: Bundle, inputs: Tensor, 
     model = network_of(bundle)
     for part, whole in zip(model(inputs[:, :samples]), model(inputs), strict=True):
         torch.testing.assert_close(part, whole[:, :samples], rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("phase", [0, 1, 2])
+def test_one_interleaved_sequence_gives_what_all_of_them_give(make_bundle: BundleFactory, phase: int) -> None:
+    bundle = make_bundle(dilation=3)
+    model = network_of(bundle)
+    inputs = torch.randn(2, SAMPLES, bundle.config.inputs)
+    for part, whole in zip(model(inputs, phase), model(inputs), strict=True):
+        torch.testing.assert_close(part, whole[:, phase::3], rtol=0, atol=1e-5)
+
+
+@torch.no_grad()
+def test_a_dilated_network_looks_back_dilation_times_as_far_and_never_ahead(make_bundle: BundleFactory) -> None:
+    bundle = make_bundle(dilation=3)
+    inputs = torch.randn(1, SAMPLES, bundle.config.inputs)
+    reached = changed_outputs(bundle, inputs, 10)
+    assert reached[0] == 10
+    assert reached[-1] == 10 + bundle.config.receptive_field - 1
 
 
 @torch.no_grad()

@@ -37,6 +37,8 @@ def stepped(engine: NumpyEngine, rows: Float32) -> Float32:
         {"kernel": 1},
         {"layers": 1, "heads": 1},
         {"band": 200, "layers": 3},
+        {"band": 6, "dilation": 4},
+        {"band": 1, "dilation": 7, "layers": 1},
         {"width": 24, "heads": 4, "feedforward": 7},
     ],
     ids=str,

@@ -1,0 +1,98 @@
+"""Network: what every causal estimator of this package has in common, whatever its body."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.nn.functional import gelu, pad
+
+from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.recording import FloatArray
+from imu_emg_estimator.signals.imu import Normalisation
+
+
+class CausalConvolution(nn.Module):
+    """1-D convolution over the last ``kernel`` samples: [batch, samples, inputs] -> [batch, samples, width]."""
+
+    def __init__(self, inputs: int, width: int, kernel: int) -> None:
+        super().__init__()
+        self.kernel = kernel
+        self.convolution = nn.Conv1d(inputs, width, kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels_first = pad(x.transpose(1, 2), (self.kernel - 1, 0))
+        result: Tensor = gelu(self.convolution(channels_first), approximate="tanh").transpose(1, 2)
+        return result
+
+
+class Network(nn.Module):
+    """Features [batch, samples, inputs] -> mean and log standard deviation, each [batch, samples, muscles].
+
+    The estimate at a sample is for the instant ``look_ahead`` samples before it.
+
+    A convolutional front end turns every sample into a token, the ``body`` relates tokens that
+    are ``dilation`` samples apart, and two linear heads read the result. An envelope of a few
+    hertz needs no token at every sample to look back to, but an estimate is wanted at every one:
+    the samples fall into ``dilation`` interleaved sequences that never meet. So training may
+    pick one of them, at a fraction of the cost.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.front_end: nn.Module = CausalConvolution(config.inputs, config.width, config.kernel)
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, config.muscles)
+        self.deviation_head = nn.Linear(config.width, config.muscles)
+
+    def body(self, x: Tensor) -> Tensor:
+        """Tokens of one interleaved sequence, related causally: [batch, tokens, width], same shape out."""
+        raise NotImplementedError
+
+    def tokens(self, features: Tensor, phase: int | None = None) -> Tensor:
+        """What the heads see.
+
+        Args:
+            features: [batch, samples, inputs].
+            phase: only the samples phase, phase + dilation, ...; None = every sample.
+
+        Returns:
+            [batch, chosen samples, width].
+        """
+        tokens = self.front_end(features)
+        if phase is not None:
+            chosen: Tensor = self.norm(self.body(tokens[:, phase :: self.config.dilation]))
+            return chosen
+        interleaved = self._interleaved(tokens)
+        every: Tensor = self.norm(self.body(interleaved))
+        return self._in_order(every, len(tokens), tokens.shape[1])
+
+    def forward(self, features: Tensor, phase: int | None = None) -> tuple[Tensor, Tensor]:
+        tokens = self.tokens(features, phase)
+        # The uncertainty must not bend the features that the estimate needs.
+        return self.head(tokens), self.deviation_head(tokens.detach())
+
+    def _interleaved(self, x: Tensor) -> Tensor:
+        """[batch, samples, width] -> [batch * dilation, tokens, width]."""
+        padded = pad(x, (0, 0, 0, -x.shape[1] % self.config.dilation))
+        result: Tensor = padded.unflatten(1, (-1, self.config.dilation)).transpose(1, 2).flatten(0, 1)
+        return result
+
+    def _in_order(self, x: Tensor, batch: int, samples: int) -> Tensor:
+        """The way back from ``_interleaved``."""
+        result: Tensor = x.unflatten(0, (batch, self.config.dilation)).transpose(1, 2).flatten(1, 2)[:, :samples]
+        return result
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """A trained network in memory, with what it takes to use it; a Bundle is its file.
+
+    Attributes:
+        amplitude: [muscles] EMG envelope that an activation of 1 stands for.
+    """
+
+    network: Network
+    normalisation: Normalisation
+    amplitude: FloatArray
