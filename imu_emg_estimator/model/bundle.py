@@ -23,6 +23,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.confidence import Uncertainty
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings
@@ -31,6 +32,7 @@ from imu_emg_estimator.signals.imu import CHANNELS, Normalisation
 FORMAT_VERSION = 2
 LARGEST_FILE = 256 * 1024 * 1024  # bytes
 MEAN, STD = "normalisation.mean", "normalisation.std"
+HEAD_PRIOR = "head_prior"
 JSON_KINDS: dict[str, type | tuple[type, ...]] = {  # by the annotation of a dataclass's field
     "str": str,
     "int": int,
@@ -51,6 +53,7 @@ DOCUMENT_KEYS = {
     "parent_id",
     "calibration",
 }
+OPTIONAL_KEYS = {"uncertainty"}  # written where there is one: a bundle without it is as it always was
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,9 @@ class Bundle:
         training: data set, wearers and recipe, for people and for honest evaluation.
         scores: figures on wearers that the recipe never saw.
         parent_id: identity of the bundle that this one was adapted from; empty = none.
+        uncertainty: what the network's standard deviation is scaled with; None = taken as it is.
+        head_prior: [width + 1, width + 1] float64, how much the closed-form adaptation holds on to each
+            direction of the head (weights, then bias); None = to all alike.
     """
 
     name: str
@@ -111,6 +117,8 @@ class Bundle:
     scores: Mapping[str, Any] = field(default_factory=dict)
     parent_id: str = ""
     calibration: Calibration | None = None
+    uncertainty: Uncertainty | None = None
+    head_prior: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -124,6 +132,13 @@ class Bundle:
     def calibration_id(self) -> str:
         """Identity of the wearer's calibration; empty = uncalibrated."""
         return self.calibration.id if self.calibration else ""
+
+    @property
+    def deviation_scale(self) -> NDArray[np.float32]:
+        """Published standard deviation / the network's own [muscles]."""
+        if self.uncertainty is None:
+            return np.ones(self.config.muscles, np.float32)
+        return np.array(self.uncertainty.scale(calibrated=bool(self.parent_id)).std, np.float32)
 
     @property
     def content_hash(self) -> str:
@@ -143,6 +158,7 @@ class Bundle:
             "context_s": self.config.context / self.rig.rate,
             "weights": int(sum(value.size for value in self.weights.values())),
             "reference": asdict(self.reference),
+            "uncertainty": self.uncertainty.to_dict() if self.uncertainty else None,
             "training": dict(self.training),
             "scores": dict(self.scores),
         }
@@ -160,18 +176,22 @@ class Bundle:
         payload = _read(path)
         document, tensors = _decode(path, payload)
         try:
+            normalisation = Normalisation(tensors.pop(MEAN), tensors.pop(STD))
+            head_prior = tensors.pop(HEAD_PRIOR, None)
             bundle = cls(
                 name=document["name"],
                 config=ModelConfig.from_dict(document["config"]),
                 rig=Rig.from_dict(document["rig"]),
                 envelope=_plain(EnvelopeSettings, document, "envelope"),
-                normalisation=Normalisation(tensors.pop(MEAN), tensors.pop(STD)),
+                normalisation=normalisation,
                 reference=_plain(Reference, document, "reference"),
                 weights=tensors,
                 training=document["training"],
                 scores=document["scores"],
                 parent_id=document["parent_id"],
                 calibration=None if document["calibration"] is None else _plain(Calibration, document, "calibration"),
+                uncertainty=Uncertainty.from_dict(document["uncertainty"]) if "uncertainty" in document else None,
+                head_prior=head_prior,
             )
         except InputError as error:
             raise InputError(f"bundle {path}: {error}") from None
@@ -182,6 +202,7 @@ class Bundle:
         return bundle
 
     def _document(self) -> dict[str, Any]:
+        optional = {"uncertainty": self.uncertainty.to_dict()} if self.uncertainty else {}
         return {
             "format_version": FORMAT_VERSION,
             "name": self.name,
@@ -193,14 +214,18 @@ class Bundle:
             "scores": dict(self.scores),
             "parent_id": self.parent_id,
             "calibration": asdict(self.calibration) if self.calibration else None,
+            **optional,
         }
 
     def _tensors(self) -> dict[str, NDArray[Any]]:
-        normalisation = {
+        tensors: dict[str, NDArray[Any]] = {
+            **self.weights,
             MEAN: np.asarray(self.normalisation.mean, np.float64),
             STD: np.asarray(self.normalisation.std, np.float64),
         }
-        return {name: np.ascontiguousarray(value) for name, value in {**self.weights, **normalisation}.items()}
+        if self.head_prior is not None:
+            tensors[HEAD_PRIOR] = self.head_prior
+        return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -270,6 +295,11 @@ def _check(bundle: Bundle) -> None:
     amplitude = bundle.reference.amplitude
     if len(amplitude) != muscles or not all(_is_positive(value) for value in amplitude):
         raise InputError(f"reference amplitude is not {muscles} positive numbers")
+    if bundle.uncertainty is not None:
+        bundle.uncertainty.check(muscles)
+    prior, size = bundle.head_prior, bundle.config.width + 1
+    if prior is not None and (prior.shape != (size, size) or prior.dtype != np.float64 or not np.isfinite(prior).all()):
+        raise InputError(f"{HEAD_PRIOR} is not a finite float64 array of shape {(size, size)}")
 
 
 def _is_positive(value: object) -> bool:
@@ -300,7 +330,7 @@ def _decode(path: Path, payload: bytes) -> tuple[dict[str, Any], dict[str, NDArr
             f"bundle {path} has format version {version}, this software reads version {FORMAT_VERSION}; "
             "use the matching release or train it again"
         )
-    if set(document) != DOCUMENT_KEYS or not {MEAN, STD} <= set(tensors):
+    if set(document) - OPTIONAL_KEYS != DOCUMENT_KEYS or not {MEAN, STD} <= set(tensors):
         raise InputError(f"bundle {path} lacks or adds a part of its document; train or fetch it again")
     for kind, keys in ((str, ("name", "parent_id")), (dict, ("config", "rig", "training", "scores"))):
         for key in keys:

@@ -18,11 +18,19 @@ from safetensors.numpy import save as save_tensors
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model import bundle as bundle_module
 from imu_emg_estimator.model.bundle import DOCUMENT_KEYS, MEAN, STD, Bundle, Calibration, write_atomically
+from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
 from imu_emg_estimator.model.configuration import ModelConfig
 
 Document = dict[str, Any]
 Tensors = dict[str, NDArray[Any]]
 CALIBRATION = Calibration("9-1", "9", "head", "walk.mcap", 42.5, "2025-01-31T12:00:00+00:00")
+UNCERTAINTY = Uncertainty(
+    definition="made up",
+    levels=(0.5, 0.8, 0.95),
+    uncalibrated=DeviationScale((1.5, 2.0), ((0.6, 0.7), (1.2, 1.3), (2.0, 2.5))),
+    calibrated=DeviationScale((1.1, 1.2), ((0.6, 0.7), (1.2, 1.3), (2.0, 2.5))),
+)
+HEAD_PRIOR = np.random.default_rng(3).standard_normal((17, 17))
 
 
 @pytest.fixture
@@ -55,12 +63,17 @@ def test_comes_back_as_it_was_written(bundle: Bundle, tmp_path: Path) -> None:
         scores={"mean": {"0": {"all": {"r": 0.5, "r2": None}}}},
         parent_id="parent-123",
         calibration=CALIBRATION,
+        uncertainty=UNCERTAINTY,
+        head_prior=HEAD_PRIOR,
     )
     own.save(tmp_path / "new" / "folder" / "a.safetensors")
     loaded = Bundle.load(tmp_path / "new" / "folder" / "a.safetensors")
     assert (loaded.name, loaded.config, loaded.rig, loaded.envelope) == (own.name, own.config, own.rig, own.envelope)
     assert (loaded.reference, loaded.training, loaded.scores) == (own.reference, own.training, own.scores)
     assert (loaded.parent_id, loaded.calibration) == ("parent-123", CALIBRATION)
+    assert loaded.uncertainty == UNCERTAINTY
+    assert loaded.head_prior is not None
+    np.testing.assert_array_equal(loaded.head_prior, HEAD_PRIOR)
     np.testing.assert_array_equal(loaded.normalisation.mean, own.normalisation.mean)
     np.testing.assert_array_equal(loaded.normalisation.std, own.normalisation.std)
     for name, weight in own.weights.items():
@@ -78,8 +91,21 @@ def test_identity_follows_the_content(bundle: Bundle, make_bundle: BundleFactory
         replace(bundle, normalisation=replace(bundle.normalisation, std=2 * bundle.normalisation.std)),
         replace(bundle, reference=replace(bundle.reference, unit="mV")),
         replace(bundle, calibration=CALIBRATION),
+        replace(bundle, uncertainty=UNCERTAINTY),
+        replace(bundle, uncertainty=replace(UNCERTAINTY, calibrated=None)),
+        replace(bundle, head_prior=HEAD_PRIOR),
     ]
-    assert len({bundle.content_hash, *(other.content_hash for other in others)}) == 6
+    assert len({bundle.content_hash, *(other.content_hash for other in others)}) == 9
+
+
+def test_deviation_is_scaled_as_the_bundle_says(bundle: Bundle) -> None:
+    np.testing.assert_array_equal(bundle.deviation_scale, [1.0, 1.0])
+    scaled = replace(bundle, uncertainty=UNCERTAINTY)
+    np.testing.assert_allclose(scaled.deviation_scale, [1.5, 2.0])
+    own = replace(scaled, parent_id=scaled.model_id, calibration=CALIBRATION)
+    np.testing.assert_allclose(own.deviation_scale, [1.1, 1.2])
+    never_found = replace(UNCERTAINTY, calibrated=None)
+    np.testing.assert_allclose(replace(own, uncertainty=never_found).deviation_scale, [1.5, 2.0])
 
 
 def test_saving_twice_gives_the_same_file(bundle: Bundle, path: Path, tmp_path: Path) -> None:
@@ -231,6 +257,41 @@ def test_bad_calibration_is_named(bundle: Bundle, path: Path, change: Document, 
         Bundle.load(path)
 
 
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"levels": [0.8, 0.5, 0.95]}, "levels"),
+        ({"levels": [0.5, 0.8, 1.0]}, "levels"),
+        ({"levels": [0.5, 0.8, float("nan")]}, "levels"),
+        ({"levels": []}, "levels"),
+        ({"levels": [0.5, 0.8]}, "2 levels"),
+        ({"levels": 0.5}, "levels"),
+        ({"definition": None}, "definition"),
+        ({"colour": 1}, "uncertainty"),
+        ({"uncalibrated": None}, "scale"),
+        ({"calibrated": 5}, "scale"),
+        ({"calibrated": {"std": [1, 1], "multiples": [1, 2, 3]}}, "multiples"),
+        ({"calibrated": {"std": [1, True], "multiples": [[1, 1], [2, 2], [3, 3]]}}, "std"),
+        ({"calibrated": {"std": [1], "multiples": [[1], [2], [3]]}}, "2 muscles"),
+        ({"calibrated": {"std": [1, 0.0], "multiples": [[1, 1], [2, 2], [3, 3]]}}, "positive"),
+        ({"calibrated": {"std": [1, 1e400], "multiples": [[1, 1], [2, 2], [3, 3]]}}, "positive"),
+        ({"calibrated": {"std": [1, 1], "multiples": [[1, 3], [2, 2], [3, 3]]}}, "widen"),
+    ],
+)
+def test_bad_uncertainty_is_named(bundle: Bundle, path: Path, change: Document, part: str) -> None:
+    replace(bundle, uncertainty=UNCERTAINTY).save(path)
+    rewrite(path, lambda document, _: document["uncertainty"].update(change))
+    with refusal(path, part):
+        Bundle.load(path)
+
+
+@pytest.mark.parametrize("value", [None, 5, [], "yes", {}])
+def test_uncertainty_of_another_kind_is_refused(path: Path, value: object) -> None:
+    rewrite(path, lambda document, _: document.update(uncertainty=value))
+    with refusal(path, "uncertainty"):
+        Bundle.load(path)
+
+
 def test_rig_of_another_size_does_not_fit(path: Path) -> None:
     rewrite(path, lambda document, _: document["rig"]["sensors"].pop())
     with refusal(path, "does not fit its rig"):
@@ -260,7 +321,7 @@ def test_extra_weight_is_named(path: Path) -> None:
         Bundle.load(path)
 
 
-@pytest.mark.parametrize("name", [WEIGHT, MEAN, STD])
+@pytest.mark.parametrize("name", [WEIGHT, MEAN, STD, "head_prior"])
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -272,7 +333,10 @@ def test_extra_weight_is_named(path: Path) -> None:
     ],
     ids=["short", "narrow", "one NaN", "infinite", "another kind"],
 )
-def test_spoilt_tensor_is_named(path: Path, name: str, spoil: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+def test_spoilt_tensor_is_named(
+    bundle: Bundle, path: Path, name: str, spoil: Callable[[NDArray[Any]], NDArray[Any]]
+) -> None:
+    replace(bundle, head_prior=HEAD_PRIOR).save(path)
     rewrite(path, lambda _, tensors: tensors.update({name: np.ascontiguousarray(spoil(tensors[name]))}))
     with refusal(path, name.removeprefix("normalisation.")):
         Bundle.load(path)
