@@ -1,0 +1,312 @@
+"""Models without a network: what a reviewer would try first, closed-form and quick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.imu import Normalisation, features, fit_normalisation
+from imu_emg_estimator.training.adapt import AdaptationSettings
+from imu_emg_estimator.training.pretrain import (
+    TARGET_LIMIT,
+    Progress,
+    TrainingSettings,
+    Wearer,
+    by_subject,
+    delayed,
+    population_reference,
+)
+
+LAGS, SPACING = 16, 4  # averages over so many samples that the ridge sees: the window of the MLP
+ROW_STEP = 8  # samples between rows of the regression; an envelope of 4 Hz has little new in between
+STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-8, 3))  # of inputs of unit variance
+INNER_FOLDS = 4
+MINIMAL = 1e-6  # strength on the intercept, which is not to be shrunk
+
+Statistics = tuple[FloatArray, FloatArray, float]  # X'WX, X'Wy, y'Wy
+
+
+# mean profile
+
+
+@dataclass(frozen=True)
+class MeanProfile:
+    """The mean envelope of the activity. An oracle: it is told the activity, which no IMU model is.
+
+    Attributes:
+        conditions: activities that it knows.
+        level: [conditions + 1, muscles] in the EMG's unit, the last row for any other activity.
+    """
+
+    conditions: tuple[str, ...]
+    level: FloatArray
+
+    def estimate(self, recordings: Sequence[Recording]) -> FloatArray:
+        return np.asarray(self.level[self._rows(recordings)])
+
+    def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> MeanProfile:
+        measured, trusted = _measured(calibration)
+        slope, offset = affine_fit(measured, self.estimate(calibration), trusted)
+        return replace(self, level=np.maximum(slope * self.level + offset, 0.0))
+
+    def _rows(self, recordings: Sequence[Recording]) -> NDArray[np.intp]:
+        condition = np.concatenate([recording.condition for recording in recordings])
+        rows = np.full(len(condition), len(self.conditions))
+        for row, known in enumerate(self.conditions):
+            rows[condition == known] = row
+        return rows
+
+
+def fit_mean_profile(recordings: Sequence[Recording], wearers: Mapping[str, Wearer]) -> MeanProfile:
+    """Mean activation by activity over wearers, each with equal say, at the population's amplitude."""
+    groups = by_subject(recordings)
+    condition = {subject: np.concatenate([r.condition for r in groups[subject]]) for subject in wearers}
+    known = tuple(sorted({str(name) for names in condition.values() for name in np.unique(names)}))
+    levels = [
+        [_mean_activation(wearer, condition[subject] == name) for name in known]
+        + [_mean_activation(wearer, np.full(len(wearer.target), True))]
+        for subject, wearer in wearers.items()
+    ]
+    mean = _nanmean(np.array(levels))  # [conditions + 1, muscles]
+    amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]))
+    return MeanProfile(known, np.where(np.isfinite(mean), mean, mean[-1]) * amplitude)
+
+
+def _mean_activation(wearer: Wearer, chosen: NDArray[np.bool_]) -> FloatArray:
+    total = wearer.weight[chosen].sum(axis=0, dtype=np.float64)
+    weighed = (wearer.target[chosen] * wearer.weight[chosen]).sum(axis=0, dtype=np.float64)
+    return np.where(total > 0, weighed / np.maximum(total, 1.0), np.nan)
+
+
+def affine_fit(measured: FloatArray, estimated: FloatArray, muscles: Sequence[int]) -> tuple[FloatArray, FloatArray]:
+    """Slope and offset, each [muscles], that bring estimates [samples, muscles] closest to what was measured.
+
+    1 and 0 for muscles that are not named. A constant estimate is scaled, an opposed one is not turned round.
+    """
+    slope, offset = np.ones(measured.shape[1]), np.zeros(measured.shape[1])
+    for muscle in muscles:
+        known = np.isfinite(measured[:, muscle]) & np.isfinite(estimated[:, muscle])
+        truth, guess = measured[known, muscle].astype(np.float64), estimated[known, muscle].astype(np.float64)
+        if not len(truth) or guess.mean() <= 0:
+            continue
+        if np.std(guess) > 1e-6 * guess.mean():
+            slope[muscle] = max(float(np.cov(truth, guess)[0, 1] / np.var(guess, ddof=1)), 0.0)
+            offset[muscle] = truth.mean() - slope[muscle] * guess.mean()
+        else:
+            slope[muscle] = truth.mean() / guess.mean()
+    return slope, offset
+
+
+# ridge
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Linear regression on the samples of the last second, shrunk.
+
+    Attributes:
+        coefficients: [muscles, lagged inputs + 1], the intercept last; activation in references.
+        amplitude: [muscles] envelope that an activation of 1 stands for.
+        look_ahead: samples by which an estimate lags its newest input.
+    """
+
+    coefficients: FloatArray
+    normalisation: Normalisation
+    amplitude: FloatArray
+    look_ahead: int
+
+    def estimate(self, recordings: Sequence[Recording]) -> FloatArray:
+        return np.concatenate([self._activation(recording.imu) for recording in recordings]) * self.amplitude
+
+    def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> Ridge:
+        """Shrunk towards these coefficients instead of zero, as far as blocks of the calibration advise."""
+        measured, trusted = _measured(calibration)
+        estimated = self.estimate(calibration)
+        rows = np.concatenate([self._rows(recording.imu) for recording in calibration])
+        coefficients, amplitude = self.coefficients.copy(), np.array(self.amplitude, dtype=np.float64)
+        for muscle in trusted:
+            known = np.isfinite(measured[:, muscle]) & np.isfinite(estimated[:, muscle])
+            truth, guess = measured[known, muscle].astype(np.float64), estimated[known, muscle]
+            if (scale := float(truth @ guess)) <= 0:
+                continue
+            amplitude[muscle] *= scale / float(guess @ guess)
+            target = np.minimum(truth / amplitude[muscle], TARGET_LIMIT)
+            coefficients[muscle] = _shrunk(rows[known], target, self.coefficients[muscle])
+        return replace(self, coefficients=coefficients, amplitude=amplitude)
+
+    def _activation(self, imu: FloatArray) -> FloatArray:
+        """[samples, muscles] in references, at row i for the instant i; the last ``look_ahead`` rows are NaN."""
+        return np.maximum(self._rows(imu) @ self.coefficients.T, 0.0)
+
+    def _rows(self, imu: FloatArray) -> FloatArray:
+        return advanced(lagged(features(imu, self.normalisation)), self.look_ahead)
+
+
+def lagged(values: FloatArray) -> FloatArray:
+    """Causal averages over 4 samples, the newest and 15 before: [samples, channels] -> [samples, 16 channels + 1]."""
+    samples = len(values)
+    reach = LAGS * SPACING
+    padded = np.pad(values, ((reach, 0), (0, 0)))
+    mean = np.asarray(sum(padded[SPACING - i : len(padded) - i] for i in range(SPACING)) / SPACING)
+    newest = reach - SPACING  # row of ``mean`` that ends at the first sample
+    parts = [mean[newest - lag : newest - lag + samples] for lag in range(0, reach, SPACING)]
+    ones = np.ones((samples, 1), values.dtype)
+    return np.concatenate([*parts, ones], axis=1)
+
+
+def advanced(rows: FloatArray, look_ahead: int) -> FloatArray:
+    """Rows [samples, ...] moved to the instant that they are for, so many samples earlier; NaN at the end."""
+    missing = np.full((min(look_ahead, len(rows)), *rows.shape[1:]), np.nan, rows.dtype)
+    return np.concatenate([rows[look_ahead:], missing])
+
+
+def fit_ridge(wearers: Mapping[str, Wearer], rig: Rig, config: ModelConfig, progress: Progress | None = None) -> Ridge:
+    """Regress activation on lagged inputs, every wearer with equal say, its strength from left-out wearers.
+
+    Locomotion has the same share as in the networks' training, and where the rig allows it every wearer
+    counts mirrored, too.
+    """
+    normalisation = fit_normalisation(
+        [wearer.imu[wearer.locomotion] if wearer.locomotion.any() else wearer.imu for wearer in wearers.values()]
+    )
+    statistics = []
+    for count, wearer in enumerate(wearers.values(), start=1):
+        statistics.append(_wearer_statistics(wearer, rig, normalisation, config.look_ahead))
+        if progress:
+            progress(count, len(wearers), float("nan"))
+    muscles = range(len(rig.muscles))
+    coefficients = np.stack([_ridge_by_wearers([each[muscle] for each in statistics]) for muscle in muscles])
+    amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]))
+    return Ridge(coefficients, normalisation, amplitude, config.look_ahead)
+
+
+def _wearer_statistics(wearer: Wearer, rig: Rig, normalisation: Normalisation, look_ahead: int) -> list[Statistics]:
+    """Of each muscle; the weights of a wearer's rows sum to 1 where its EMG is trusted."""
+    importance = _importance(wearer.locomotion)
+    versions = [(wearer.imu, wearer.target, wearer.weight * importance[:, None])]
+    if rig.is_mirrorable:
+        imu, target, weight = versions[0]
+        muscles = rig.mirror_muscles()
+        mirrored = imu[:, rig.mirror_sensors()] * rig.mirror_signs().astype(imu.dtype)
+        versions.append((mirrored, target[:, muscles], weight[:, muscles]))
+    size = LAGS * wearer.imu.shape[1] * 8 + 1
+    totals: list[Statistics] = [(np.zeros((size, size)), np.zeros(size), 0.0) for _ in rig.muscles]
+    for imu, target, weight in versions:
+        for start, stop in zip(wearer.starts[:-1], wearer.starts[1:], strict=True):
+            rows = lagged(features(imu[start:stop], normalisation))[::ROW_STEP]
+            y, w = (delayed(values[start:stop], look_ahead)[::ROW_STEP] for values in (target, weight))
+            for muscle, total in enumerate(totals):
+                totals[muscle] = _add(total, _statistics(rows, y[:, muscle], w[:, muscle]))
+    return totals
+
+
+def _importance(locomotion: NDArray[np.bool_]) -> FloatArray:
+    """Weight [samples] of every sample, 1 in all: locomotion drawn more often, as for the networks."""
+    share = TrainingSettings().locomotion_share if locomotion.any() else 0.0
+    return share * locomotion / max(int(locomotion.sum()), 1) + (1.0 - share) / len(locomotion)
+
+
+def _statistics(rows: FloatArray, target: FloatArray, weight: FloatArray) -> Statistics:
+    used = weight > 0
+    rows, target, weight = rows[used], target[used], weight[used].astype(rows.dtype)
+    weighed = rows * weight[:, None]
+    return weighed.T @ rows, weighed.T @ target.astype(rows.dtype), float(weight @ target**2)
+
+
+def _add(first: Statistics, second: Statistics) -> Statistics:
+    return first[0] + second[0], first[1] + second[1], first[2] + second[2]
+
+
+def _ridge_by_wearers(statistics: Sequence[Statistics]) -> FloatArray:
+    """Coefficients [inputs] of one muscle, their strength chosen on subject-disjoint folds."""
+    whole = _sum(statistics)
+    zero = np.zeros(len(whole[1]))
+    folds = [statistics[index::INNER_FOLDS] for index in range(min(INNER_FOLDS, len(statistics)))]
+    errors = np.zeros(len(STRENGTHS))
+    if len(folds) > 1:
+        for fold in folds:
+            held_out = _sum(fold)
+            rest = (whole[0] - held_out[0], whole[1] - held_out[1], whole[2] - held_out[2])
+            errors += [_error(_solve(rest, strength, zero), held_out) for strength in STRENGTHS]
+    return _solve(whole, STRENGTHS[int(errors.argmin())], zero)
+
+
+def _shrunk(rows: FloatArray, target: FloatArray, prior: FloatArray) -> FloatArray:
+    """Coefficients shrunk towards ``prior``, their strength chosen on blocks of time."""
+    blocks = np.array_split(np.arange(len(rows)), INNER_FOLDS)
+    statistics = [_statistics(rows[block], target[block], np.ones(len(block))) for block in blocks if len(block)]
+    whole = _sum(statistics)
+    errors = np.zeros(len(STRENGTHS))
+    for held_out in statistics:
+        rest = (whole[0] - held_out[0], whole[1] - held_out[1], whole[2] - held_out[2])
+        errors += [_error(_solve(rest, strength, prior), held_out) for strength in STRENGTHS]
+    return _solve(whole, STRENGTHS[int(errors.argmin())], prior)
+
+
+def _sum(statistics: Sequence[Statistics]) -> Statistics:
+    total = statistics[0]
+    for one in statistics[1:]:
+        total = _add(total, one)
+    return np.asarray(total[0], np.float64), np.asarray(total[1], np.float64), total[2]
+
+
+def _solve(statistics: Statistics, strength: float, prior: FloatArray) -> FloatArray:
+    """Minimiser of the mean squared error + strength * |coefficients - prior|²."""
+    gram, cross, _ = statistics
+    mass = max(float(gram[-1, -1]), 1e-12)  # the weights' sum: the intercept's input is 1
+    penalty = np.full(len(cross), strength * mass)
+    penalty[-1] = MINIMAL * mass
+    return np.asarray(np.linalg.solve(gram + np.diag(penalty), cross + penalty * prior))
+
+
+def _error(coefficients: FloatArray, statistics: Statistics) -> float:
+    gram, cross, power = statistics
+    return float(coefficients @ gram @ coefficients - 2 * coefficients @ cross + power)
+
+
+def _measured(recordings: Sequence[Recording]) -> tuple[FloatArray, list[int]]:
+    """Envelopes of all recordings in a row, and the muscles that can be trusted."""
+    trusted = np.flatnonzero(recordings[0].muscle_weight > 0)
+    return np.concatenate([recording.envelope for recording in recordings]), [int(muscle) for muscle in trusted]
+
+
+def _nanmean(values: FloatArray) -> FloatArray:
+    """Mean over the first axis of what is known; NaN where nothing is."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
+
+
+# keeping
+
+KINDS = (MeanProfile, Ridge)
+
+
+def parts(fitted: MeanProfile | Ridge) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """What JSON holds of a model, and its tensors."""
+    if isinstance(fitted, MeanProfile):
+        return {"kind": "mean_profile", "conditions": list(fitted.conditions)}, {"level": fitted.level}
+    tensors = {
+        "coefficients": fitted.coefficients,
+        "amplitude": fitted.amplitude,
+        "mean": fitted.normalisation.mean,
+        "std": fitted.normalisation.std,
+    }
+    return {"kind": "ridge", "look_ahead": fitted.look_ahead}, tensors
+
+
+def from_parts(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> MeanProfile | Ridge:
+    """The model of ``parts``; KeyError or ValueError where they are none."""
+    if document["kind"] == "mean_profile":
+        return MeanProfile(tuple(document["conditions"]), tensors["level"])
+    if document["kind"] == "ridge":
+        normalisation = Normalisation(tensors["mean"], tensors["std"])
+        return Ridge(tensors["coefficients"], normalisation, tensors["amplitude"], int(document["look_ahead"]))
+    raise ValueError(f"a model of kind {document['kind']!r} is not known")
