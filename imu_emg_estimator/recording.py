@@ -12,7 +12,8 @@ from imu_emg_estimator.rig import Rig
 FloatArray = NDArray[np.floating]
 
 UNLABELLED = "unlabelled"
-LOCOMOTION = ("walking", "running", "stairs_up", "stairs_down")
+# ramp and stairs: not known whether up or down
+LOCOMOTION = ("walking", "running", "stairs_up", "stairs_down", "ramp_up", "ramp_down", "ramp", "stairs")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Recording:
         return np.arange(len(self)) / self.rig.rate
 
     def is_locomotion(self) -> NDArray[np.bool_]:
-        """Samples [samples] during walking, running or stairs."""
+        """Samples [samples] during walking, running, stairs or ramps."""
         return np.isin(self.condition, LOCOMOTION)
 
     def slice(self, start: int, stop: int) -> Recording:

@@ -57,6 +57,7 @@ CONDITIONS = {
     12: "sitting_in_car",
 }
 MOVING = (1, 2, 3, 4)  # activities in which a corrupted gyroscope clips
+LOCOMOTION = tuple(CONDITIONS[code] for code in MOVING)  # what of a Recording's LOCOMOTION is in here
 
 # (subject, muscle) whose electrodes carry hardly any muscle signal: never trained on, never scored.
 WEAK_EMG = {("3", 1), ("6", 0), ("7", 0), ("8", 0), ("8", 1)}

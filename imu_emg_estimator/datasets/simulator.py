@@ -17,6 +17,7 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import butter, sosfiltfilt
 from scipy.spatial.transform import Rotation
 
+from imu_emg_estimator.datasets.hugadb import LOCOMOTION
 from imu_emg_estimator.datasets.stride_statistics import (
     LEFT,
     RIGHT,
@@ -28,7 +29,7 @@ from imu_emg_estimator.datasets.stride_statistics import (
     shipped_statistics,
 )
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.recording import LOCOMOTION, RawEmg, Recording
+from imu_emg_estimator.recording import RawEmg, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings, emg_envelope
 

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.datasets.hugadb import LOCOMOTION
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.recording import LOCOMOTION, Recording
+from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.resources import resource_file
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.gait import IndexArray, stride_starts, strides, time_normalise

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator import resources
 from imu_emg_estimator.datasets import hugadb
-from imu_emg_estimator.datasets.hugadb import RIG
+from imu_emg_estimator.datasets.hugadb import LOCOMOTION, RIG
 from imu_emg_estimator.datasets.simulator import SCHEDULE, derive_stride_statistics, shipped_statistics, simulate
 from imu_emg_estimator.datasets.stride_statistics import HARMONICS, fourier_basis
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.recording import LOCOMOTION, Recording
+from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings, emg_envelope
 from imu_emg_estimator.signals.gait import stride_starts, strides, time_normalise
