@@ -1,41 +1,61 @@
-"""Few-shot adaptation: a bundle and a short recording of one wearer into a better bundle for that wearer."""
+"""Few-shot adaptation: a network and a short recording of one wearer into a better network for that wearer."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.adapters import WearerPrior, add_film, add_low_rank, biases, fold, norm_parameters
 from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.offline import estimate_recording
-from imu_emg_estimator.model.transformer import GegluTransformer, network_of, weights_of
+from imu_emg_estimator.model.transformer import network_of, weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.imu import features
+from imu_emg_estimator.training.closed_form import blocks_of, fit_head
 from imu_emg_estimator.training.pretrain import Wearer, activation_loss, delayed, prepare, reference_amplitude
 
-METHODS = ("all_weights", "head")
+METHODS: dict[str, str] = {
+    "none": "nothing is changed",
+    "affine": "gain and offset of every muscle",
+    "head": "the linear heads, by gradient descent",
+    "norms_and_biases": "normalisation layers and all biases",
+    "film": "a wearer embedding that modulates the normalisation layers",
+    "lora": "low-rank changes of all linear layers",
+    "all_weights": "every weight",
+    "ridge_zero": "the head, in closed form, shrunk towards zero",
+    "ridge_head": "the head, in closed form, shrunk towards the pre-trained one",
+    "ridge_prior": "the same, in the metric in which the heads of wearers differ from each other",
+    "scratch": "every weight, from random ones",
+}
 DEFAULT_METHOD = "all_weights"
 SHORTEST = 5.0  # s of EMG; less does not show a handful of strides
+LEAST_GAIN = 0.05  # of an affine fit: an estimate may be turned down, never over
 
 Progress = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
 class AdaptationSettings:
-    """How a network is adapted.
+    """How a network is adapted; ``recommended`` gives what was found best for a method.
 
     Attributes:
-        method: ``all_weights`` trains every weight, ``head`` only the two linear heads.
-        steps: optimiser steps.
+        method: one of ``METHODS``.
+        steps: optimiser steps, of the methods that need them.
         batch: sequences a step.
         sequence: samples a sequence.
         learning_rate: peak of the one-cycle schedule.
         anchor: strength of the pull towards the pre-trained weights.
         huber: error [references] where the loss turns from square to linear.
+        rank: of LoRA's changes.
+        strength: of the closed forms' shrinkage before the data speak [independent samples].
         seed: of every random choice.
     """
 
@@ -46,6 +66,8 @@ class AdaptationSettings:
     learning_rate: float = 1.5e-3
     anchor: float = 0.03
     huber: float = 0.5
+    rank: int = 4
+    strength: float = 10.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,20 +75,34 @@ class AdaptationSettings:
             raise InputError(f"adaptation method '{self.method}' is not known; use one of {', '.join(METHODS)}")
 
 
+RECOMMENDED: dict[str, dict[str, Any]] = {
+    "head": {"learning_rate": 5e-3},
+    "norms_and_biases": {"learning_rate": 5e-3},
+    "film": {"learning_rate": 5e-2, "anchor": 0.0},
+    "lora": {"learning_rate": 5e-3, "anchor": 0.0},
+    "scratch": {"steps": 150, "anchor": 0.0, "learning_rate": 2e-3},
+    "ridge_zero": {"strength": 1.0},
+}
+
+
+def recommended(method: str = DEFAULT_METHOD) -> AdaptationSettings:
+    """The settings that were found best for a method, on wearers that it is not reported on."""
+    return AdaptationSettings(method=method, **RECOMMENDED.get(method, {}))
+
+
 def adapt(
     bundle: Bundle,
     recordings: Sequence[Recording],
     settings: AdaptationSettings | None = None,
     progress: Progress | None = None,
+    prior: WearerPrior | None = None,
 ) -> Bundle:
     """Adapt a bundle to one wearer.
-
-    The wearer's reference amplitude is taken from the same recordings; muscles without
-    trusted EMG there keep the bundle's reference and take no part.
 
     Args:
         bundle: pre-trained, or adapted before.
         recordings: of one wearer, of the bundle's rig, with EMG envelopes.
+        prior: see ``adapt_estimator``.
 
     Returns:
         A new bundle; the given one is unchanged. Its ``calibration`` is left for the caller to fill in.
@@ -74,36 +110,112 @@ def adapt(
     Raises:
         InputError: another rig, or less than 5 s of trusted EMG.
     """
-    settings = settings or AdaptationSettings()
     for recording in recordings:
         if recording.rig != bundle.rig:
             raise InputError(
                 f"recording {recording.name} is of rig '{recording.rig.name}', the bundle of '{bundle.rig.name}'"
             )
-    model = network_of(bundle)
-    wearer = prepare(recordings, _fitted_reference(bundle, model, recordings))
-    seconds = float(wearer.weight.max(axis=1).sum()) / bundle.rig.rate
-    if seconds < SHORTEST:
-        raise InputError(f"only {seconds:.1f} s of usable EMG to adapt on; record at least {SHORTEST:g} s of movement")
-    _train(model, bundle, wearer, settings, progress)
+    given = Estimator(network_of(bundle), bundle.normalisation, np.array(bundle.reference.amplitude))
+    adapted = adapt_estimator(given, recordings, settings, progress, prior)
     return replace(
         bundle,
-        weights=weights_of(model),
-        reference=_reference(bundle, wearer, recordings[0].envelope_unit),
+        weights=weights_of(adapted.network),
+        reference=Reference(
+            amplitude=tuple(float(value) for value in adapted.amplitude),
+            unit=recordings[0].envelope_unit,
+            definition="amplitude at which the uncalibrated estimate fits the wearer's EMG envelope best",
+        ),
         parent_id=bundle.model_id,
         scores={},
     )
 
 
-def _fitted_reference(bundle: Bundle, model: GegluTransformer, recordings: Sequence[Recording]) -> FloatArray:
-    """Amplitude [muscles] that scales the bundle's estimate onto the measured envelope, by least squares.
+def adapt_estimator(
+    estimator: Estimator,
+    recordings: Sequence[Recording],
+    settings: AdaptationSettings | None = None,
+    progress: Progress | None = None,
+    prior: WearerPrior | None = None,
+) -> Estimator:
+    """Adapt any network to one wearer.
+
+    The wearer's reference amplitude is taken from the same recordings; muscles without
+    trusted EMG there keep the estimator's and take no part.
+
+    Args:
+        recordings: of one wearer, with EMG envelopes.
+        prior: how training wearers differ; ``ridge_prior`` and ``film`` need it.
+
+    Returns:
+        A new estimator of the same architecture; the given one is unchanged.
+
+    Raises:
+        InputError: less than 5 s of trusted EMG, or a method that needs a prior without one.
+    """
+    settings = settings or recommended()
+    if settings.method == "none":
+        return estimator
+    reference = _fitted_reference(estimator, recordings)
+    wearer = prepare(recordings, reference)
+    seconds = float(wearer.weight.max(axis=1).sum()) / recordings[0].rig.rate
+    if seconds < SHORTEST:
+        raise InputError(f"only {seconds:.1f} s of usable EMG to adapt on; record at least {SHORTEST:g} s of movement")
+    amplitude = np.where(np.isfinite(reference), reference, estimator.amplitude)
+    adapted = replace(estimator, network=copy.deepcopy(estimator.network), amplitude=amplitude)
+    data = _Calibration.of(adapted, wearer, settings.sequence)
+    if settings.method == "affine":
+        _fit_affine(adapted.network, data)
+    elif settings.method in ("ridge_zero", "ridge_head", "ridge_prior"):
+        _fit_heads(adapted.network, data, settings, prior)
+    else:
+        torch.manual_seed(settings.seed)
+        _descend(adapted.network, _trained_parameters(adapted.network, settings, prior), data, settings, progress)
+        fold(adapted.network)
+    return adapted
+
+
+@dataclass(frozen=True)
+class _Calibration:
+    """All recordings in a row, aligned with the network's outputs.
+
+    Each recording starts with cold context, as live; there the targets have weight 0.
+
+    Attributes:
+        inputs: [samples, inputs].
+        target, weight: [samples, muscles].
+    """
+
+    inputs: FloatArray
+    target: FloatArray
+    weight: FloatArray
+
+    @classmethod
+    def of(cls, estimator: Estimator, wearer: Wearer, sequence: int) -> _Calibration:
+        config = estimator.network.config
+        parts = []
+        for start, stop in zip(wearer.starts[:-1], wearer.starts[1:], strict=True):
+            inputs = features(wearer.imu[start:stop], estimator.normalisation)
+            target = delayed(wearer.target[start:stop], config.look_ahead)
+            weight = delayed(wearer.weight[start:stop], config.look_ahead)
+            weight[: min(config.context, len(weight) // 2)] = 0.0
+            parts.append((inputs, target, weight))
+        inputs, target, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
+        padding = ((max(0, sequence - len(inputs)), 0), (0, 0))
+        return cls(np.pad(inputs, padding), np.pad(target, padding), np.pad(weight, padding))
+
+    def known_muscles(self) -> list[int]:
+        return [int(muscle) for muscle in np.flatnonzero(self.weight.sum(axis=0) > 0)]
+
+
+def _fitted_reference(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:
+    """Amplitude [muscles] that scales the estimate onto the measured envelope, by least squares; NaN = not measured.
 
     Unlike a percentile of the calibration it does not depend on which movements the bag happens
     to hold: walking alone must not make walking the wearer's full activation.
     """
     envelope = np.concatenate([recording.envelope for recording in recordings])
     estimate = np.concatenate(
-        [estimate_recording(model, bundle.normalisation, recording.imu)[0] for recording in recordings]
+        [estimate_recording(estimator.network, estimator.normalisation, recording.imu)[0] for recording in recordings]
     )
     reference = reference_amplitude(recordings)
     for muscle in np.flatnonzero(np.isfinite(reference)):
@@ -114,29 +226,116 @@ def _fitted_reference(bundle: Bundle, model: GegluTransformer, recordings: Seque
     return reference
 
 
-def _train(
-    model: GegluTransformer,
-    bundle: Bundle,
-    wearer: Wearer,
+# closed forms
+
+
+@torch.no_grad()
+def _tokens(network: Network, data: _Calibration) -> FloatArray:
+    """What the heads see, with a 1 for the bias: [samples, width + 1]."""
+    tokens = network.tokens(torch.from_numpy(data.inputs)[None])[0].numpy()
+    return np.concatenate([tokens, np.ones_like(tokens[:, :1])], axis=1)
+
+
+def _fit_heads(network: Network, data: _Calibration, settings: AdaptationSettings, prior: WearerPrior | None) -> None:
+    tokens = _tokens(network, data)
+    heads = _with_bias(network.head)
+    for muscle in data.known_muscles():
+        target, weight = data.target[:, muscle], data.weight[:, muscle]
+        centre = np.zeros_like(heads[muscle]) if settings.method == "ridge_zero" else heads[muscle]
+        precision = np.append(np.ones(network.config.width), 1e-3)
+        if settings.method == "ridge_prior":
+            precision = _needed(prior, settings.method).head_precision(muscle)
+        fit = fit_head(blocks_of(tokens, target, weight), centre, precision, settings.strength)
+        heads[muscle] = fit.head
+        _rescale_deviation(network, tokens, weight, muscle, fit.error)
+    _write_head(network.head, heads)
+
+
+def _fit_affine(network: Network, data: _Calibration) -> None:
+    tokens = _tokens(network, data)
+    heads = _with_bias(network.head)
+    for muscle in data.known_muscles():
+        known = data.weight[:, muscle] > 0
+        estimate, target = tokens[known] @ heads[muscle], data.target[known, muscle]
+        spread = float(np.var(estimate))
+        gain = float(np.cov(estimate, target, bias=True)[0, 1]) / spread if spread > 0 else 1.0
+        gain = max(gain, LEAST_GAIN)
+        offset = float(target.mean() - gain * estimate.mean())
+        heads[muscle] = gain * heads[muscle] + np.append(np.zeros(network.config.width), offset)
+        error = float(np.mean((tokens[known] @ heads[muscle] - target) ** 2))
+        _rescale_deviation(network, tokens, data.weight[:, muscle], muscle, error)
+    _write_head(network.head, heads)
+
+
+def _with_bias(head: nn.Linear) -> FloatArray:
+    """Weights and bias of a head in one array [muscles, width + 1]."""
+    return np.concatenate([head.weight.detach().numpy(), head.bias.detach().numpy()[:, None]], axis=1)
+
+
+@torch.no_grad()
+def _write_head(head: nn.Linear, values: FloatArray) -> None:
+    head.weight.copy_(torch.from_numpy(values[:, :-1]))
+    head.bias.copy_(torch.from_numpy(values[:, -1]))
+
+
+@torch.no_grad()
+def _rescale_deviation(network: Network, tokens: FloatArray, weight: FloatArray, muscle: int, error: float) -> None:
+    """Let a muscle's stated standard deviation agree, on the whole, with the mean squared error that was found."""
+    log_deviation = (tokens @ _with_bias(network.deviation_head)[muscle])[weight > 0]
+    stated = float(np.mean(np.exp(2 * log_deviation)))
+    network.deviation_head.bias[muscle] += 0.5 * float(np.log(error / stated))
+
+
+# gradient descent
+
+
+def _trained_parameters(
+    network: Network, settings: AdaptationSettings, prior: WearerPrior | None
+) -> list[nn.Parameter]:
+    """What a method trains, after it has made the network ready for that."""
+    heads = [*network.head.parameters(), *network.deviation_head.parameters()]
+    if settings.method == "head":
+        return heads
+    if settings.method == "norms_and_biases":
+        return list({**norm_parameters(network), **biases(network)}.values())
+    if settings.method == "lora":
+        return add_low_rank(network, settings.rank)
+    if settings.method == "film":
+        return [add_film(network, _needed(prior, settings.method).film_directions()).value]
+    if settings.method == "scratch":
+        for module in network.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if callable(reset):
+                reset()
+    return list(network.parameters())
+
+
+def _needed(prior: WearerPrior | None, method: str) -> WearerPrior:
+    if prior is None:
+        raise InputError(f"method '{method}' needs to know how wearers differ; the model does not, use another method")
+    return prior
+
+
+def _descend(
+    network: Network,
+    trained: Sequence[nn.Parameter],
+    data: _Calibration,
     settings: AdaptationSettings,
     progress: Progress | None,
 ) -> None:
-    torch.manual_seed(settings.seed)
     generator = np.random.default_rng(settings.seed)
-    trained = _trained_parameters(model, settings.method)
     anchors = [parameter.detach().clone() for parameter in trained]
     optimiser = torch.optim.Adam(trained, settings.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.2)
-    inputs, target, weight = _dense(bundle, wearer, settings.sequence)
-    model.train()
+    network.train()
     for step in range(settings.steps):
-        chosen = generator.integers(len(inputs) - settings.sequence + 1, size=settings.batch)
+        chosen = generator.integers(len(data.inputs) - settings.sequence + 1, size=settings.batch)
         batch = [
             torch.from_numpy(np.stack([array[start : start + settings.sequence] for start in chosen]))
-            for array in (inputs, target, weight)
+            for array in (data.inputs, data.target, data.weight)
         ]
-        phase = int(generator.integers(bundle.config.dilation))
-        loss = activation_loss(model, batch[0], batch[1], batch[2], settings.huber, phase)
+        phase = int(generator.integers(network.config.dilation))
+        loss = activation_loss(network, batch[0], batch[1], batch[2], settings.huber, phase)
         loss = loss + settings.anchor * _distance(trained, anchors)
         optimiser.zero_grad()
         loss.backward()
@@ -145,43 +344,10 @@ def _train(
         schedule.step()
         if progress:
             progress(step + 1, settings.steps, float(loss.detach()))
-    model.eval()
-
-
-def _dense(bundle: Bundle, wearer: Wearer, sequence: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Inputs, targets and weights of all recordings in a row; each starts with cold context, as live.
-
-    Targets near the start of a recording would see the end of the one before: they get weight 0.
-    """
-    look_ahead = bundle.config.look_ahead
-    parts = []
-    for start, stop in zip(wearer.starts[:-1], wearer.starts[1:], strict=True):
-        inputs = features(wearer.imu[start:stop], bundle.normalisation)
-        target = delayed(wearer.target[start:stop], look_ahead)
-        weight = delayed(wearer.weight[start:stop], look_ahead)
-        weight[: min(bundle.config.context, len(weight) // 2)] = 0.0
-        parts.append((inputs, target, weight))
-    inputs, target, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
-    padding = ((max(0, sequence - len(inputs)), 0), (0, 0))
-    return np.pad(inputs, padding), np.pad(target, padding), np.pad(weight, padding)
-
-
-def _trained_parameters(model: GegluTransformer, method: str) -> list[torch.nn.Parameter]:
-    heads = [*model.head.parameters(), *model.deviation_head.parameters()]
-    return heads if method == "head" else list(model.parameters())
+    network.eval()
 
 
 def _distance(parameters: Sequence[Tensor], anchors: Sequence[Tensor]) -> Tensor:
     return torch.stack(
         [((parameter - anchor) ** 2).sum() for parameter, anchor in zip(parameters, anchors, strict=True)]
     ).sum()
-
-
-def _reference(bundle: Bundle, wearer: Wearer, unit: str) -> Reference:
-    known = np.isfinite(wearer.reference)
-    amplitude = np.where(known, wearer.reference, bundle.reference.amplitude)
-    return Reference(
-        amplitude=tuple(float(value) for value in amplitude),
-        unit=unit,
-        definition="amplitude at which the uncalibrated estimate fits the wearer's EMG envelope best",
-    )

@@ -1,19 +1,30 @@
 """Adaptation teaches a bundle the wearer's own muscles, from trusted EMG alone, and leaves the given bundle alone."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from helpers import BundleFactory, RecordingFactory, refusal
 
+from imu_emg_estimator.model.adapters import WearerPrior
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.recording import UNLABELLED, Recording
-from imu_emg_estimator.training.adapt import METHODS, AdaptationSettings, adapt
-from imu_emg_estimator.training.evaluate import score_recordings
+from imu_emg_estimator.training.adapt import METHODS, AdaptationSettings, adapt, adapt_estimator
+from imu_emg_estimator.training.evaluate import estimate_envelopes, score_recordings
 from imu_emg_estimator.training.metrics import FIGURES
 
 HEADS = {"head.weight", "head.bias", "deviation_head.weight", "deviation_head.bias"}
+CLOSED_FORM = HEADS - {"deviation_head.weight"}
+FILM = {f"{norm}.{part}" for norm in ("layers.0.attention_norm", "norm") for part in ("weight", "bias")}
+WIDTH = 16  # of the tiny network
+PRIOR = WearerPrior(
+    head_deviation=np.full((2, WIDTH + 1), 0.3),
+    film={name: np.random.default_rng(0).standard_normal((WIDTH, 3)) for name in sorted(FILM)},
+)
 
 
 def settings(**values: Any) -> AdaptationSettings:
@@ -50,12 +61,12 @@ def with_envelope(recording: Recording, muscle: int, values: Any, weight: float 
     return replace(recording, envelope=envelope, muscle_weight=weights)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["head", "lora", "all_weights", "ridge_zero", "ridge_head", "ridge_prior"])
 def test_the_wearers_own_muscles_are_learned(
     trained_bundle: Bundle, first: Recording, rest: Recording, method: str
 ) -> None:
     before = figures(trained_bundle, rest)
-    after = figures(adapt(trained_bundle, [first], settings(method=method)), rest)
+    after = figures(adapt(trained_bundle, [first], settings(method=method), prior=PRIOR), rest)
     assert before["r"] < 0.6
     assert after["r"] > 0.85
     assert after["r2"] > 0.7
@@ -84,14 +95,72 @@ def test_given_bundle_is_unchanged(make_bundle: BundleFactory, first: Recording)
     assert (adapted.rig, adapted.config, adapted.training) == (given.rig, given.config, given.training)
 
 
-@pytest.mark.parametrize(("method", "learns"), [("head", HEADS), ("all_weights", None)])
-def test_method_says_which_weights_move(
-    trained_bundle: Bundle, first: Recording, method: str, learns: set[str] | None
-) -> None:
-    adapted = adapt(trained_bundle, [first], settings(steps=3, method=method))
-    moved = {n for n, w in trained_bundle.weights.items() if not np.array_equal(w, adapted.weights[n])}
+def kept_of(method: str, names: Iterable[str]) -> set[str]:
+    """Weights that a method must leave alone."""
+    own: dict[str, Callable[[str], bool]] = {
+        "none": lambda name: False,
+        "affine": lambda name: name in CLOSED_FORM,
+        "head": lambda name: name in HEADS,
+        "norms_and_biases": lambda name: "norm." in name or name.endswith("bias"),
+        "film": lambda name: name in FILM,
+        "lora": lambda name: name in HEADS or (name.endswith("weight") and "norm" not in name),
+        "all_weights": lambda name: True,
+        "scratch": lambda name: True,
+    }
+    return {name for name in names if not own.get(method, lambda name: name in CLOSED_FORM)(name)}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_method_says_which_weights_move(trained_bundle: Bundle, first: Recording, method: str) -> None:
+    adapted = adapt(trained_bundle, [first], settings(steps=3, method=method), prior=PRIOR)
+    kept = {name for name, weight in trained_bundle.weights.items() if np.array_equal(weight, adapted.weights[name])}
     # A bias of the keys shifts all scores of a query alike: it has no gradient of its own, yet moves with the others.
-    assert moved == (learns or set(trained_bundle.weights))
+    assert kept == kept_of(method, trained_bundle.weights)
+
+
+def test_affine_scales_and_shifts_the_estimate_and_never_turns_it_over(
+    trained_bundle: Bundle, first: Recording
+) -> None:
+    estimate = estimate_envelopes(trained_bundle, [first])
+    told = replace(first, envelope=np.nan_to_num(3.0 * estimate + 5.0))
+    affine = estimate_envelopes(adapt(trained_bundle, [told], settings(method="affine")), [first])
+    np.testing.assert_allclose(np.nanmean(affine, axis=0), np.nanmean(told.envelope, axis=0), rtol=0.05)
+    assert (
+        score_recordings(adapt(trained_bundle, [told], settings(method="affine")), [told])["all"][
+            "vastus_lateralis_right"
+        ].r2
+        > 0.95
+    )
+    opposite = replace(first, envelope=np.nan_to_num(100.0 - estimate))
+    turned = estimate_envelopes(adapt(trained_bundle, [opposite], settings(method="affine")), [first])
+    known = np.isfinite(estimate).all(axis=1)
+    for muscle in range(2):
+        assert np.corrcoef(turned[known, muscle], estimate[known, muscle])[0, 1] > 0.9
+
+
+def test_what_wearers_differ_in_is_needed_where_a_method_rests_on_it(trained_bundle: Bundle, first: Recording) -> None:
+    for method in ("film", "ridge_prior"):
+        with refusal(f"'{method}'"):
+            adapt(trained_bundle, [first], settings(method=method))
+
+
+def test_networks_of_other_kinds_are_adapted(trained_bundle: Bundle, first: Recording) -> None:
+    """Any network whose tokens and heads are those of ``Network``."""
+
+    class Shallow(Network):
+        def body(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+    torch.manual_seed(0)
+    given = Estimator(Shallow(trained_bundle.config).eval(), trained_bundle.normalisation, np.array([40.0, 40.0]))
+    before = {name: value.clone() for name, value in given.network.state_dict().items()}
+    for method in METHODS:
+        film = {name: direction for name, direction in PRIOR.film.items() if name.startswith("norm.")}
+        adapted = adapt_estimator(given, [first], settings(steps=2, method=method), prior=replace(PRIOR, film=film))
+        assert isinstance(adapted.network, Shallow)
+        assert set(adapted.network.state_dict()) == set(before)
+        assert all(torch.isfinite(value).all() for value in adapted.network.state_dict().values())
+        assert all(torch.equal(value, before[name]) for name, value in given.network.state_dict().items())
 
 
 def test_same_seed_same_bundle(trained_bundle: Bundle, first: Recording) -> None:
