@@ -1,0 +1,303 @@
+"""Camargo 2021: four IMUs and eleven EMG channels on the right side, exported from MATLAB to CSV or Parquet.
+
+Source: Camargo, Ramanathan, Flanagan and Young, "A comprehensive, open-source dataset of lower limb biomechanics
+in multiple conditions of stairs, ramps, and level-ground ambulation and transitions", Journal of Biomechanics 119
+(2021) 110320, doi 10.1016/j.jbiomech.2021.110320. How to export it: docs/datasets.md.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.datasets import tables
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import UNLABELLED, FloatArray, Recording
+from imu_emg_estimator.rig import Muscle, Rig, Sensor
+from imu_emg_estimator.signals.emg import EnvelopeSettings
+
+RATE = 200.0  # Hz, IMUs
+EMG_RATE = 1000.0  # Hz
+RATE_TOLERANCE = 0.01  # share
+TIME = "Header"  # column of instants [s] in every table
+
+SENSORS = {"foot": "right_foot", "shank": "right_shank", "thigh": "right_thigh", "trunk": "trunk"}
+MUSCLES = {
+    "gastrocmed": "gastrocnemius_medialis",
+    "tibialisanterior": "tibialis_anterior",
+    "soleus": "soleus",
+    "vastusmedialis": "vastus_medialis",
+    "vastuslateralis": "vastus_lateralis",
+    "rectusfemoris": "rectus_femoris",
+    "bicepsfemoris": "biceps_femoris",
+    "semitendinosus": "semitendinosus",
+    "gracilis": "gracilis",
+    "gluteusmedius": "gluteus_medius",
+    "rightexternaloblique": "external_oblique",
+}
+RIG = Rig(
+    name="camargo",
+    rate=RATE,
+    sensors=tuple(
+        Sensor(name, segment, "centre" if segment == "trunk" else "right") for segment, name in SENSORS.items()
+    ),
+    muscles=tuple(Muscle(f"{name}_right", name, "right") for name in MUSCLES.values()),
+)
+IMU_COLUMNS = [f"{segment}_{kind}_{axis}" for segment in SENSORS for kind in ("Accel", "Gyro") for axis in "XYZ"]
+
+# What a trial is where no label says more.
+MODES = {"treadmill": "walking", "levelground": "walking", "ramp": "ramp", "stair": "stairs"}
+# A transition counts as the terrain that it enters or leaves, and starting, turning and stopping as walking.
+LABELS = {
+    "idle": UNLABELLED,
+    "stand": "standing",
+    "walk": "walking",
+    "turn1": "walking",
+    "turn2": "walking",
+    "stand-walk": "walking",
+    "walk-stand": "walking",
+    "jog": "running",
+    **{
+        label: condition
+        for terrain, condition in {
+            "rampascent": "ramp_up",
+            "rampdescent": "ramp_down",
+            "stairascent": "stairs_up",
+            "stairdescent": "stairs_down",
+        }.items()
+        for label in (terrain, f"walk-{terrain}", f"{terrain}-walk")
+    },
+}
+SLOWEST = 0.1  # m/s; below, the treadmill stands
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Where one trial lies: SUBJECT/DATE/MODE/imu/NAME.csv, and other sensors beside imu."""
+
+    folder: Path  # SUBJECT/DATE/MODE
+    file: str
+
+    @property
+    def subject(self) -> str:
+        return self.folder.parts[-3]
+
+    @property
+    def mode(self) -> str:
+        return self.folder.name
+
+    @property
+    def name(self) -> str:
+        return "/".join([*self.folder.parts[-3:], Path(self.file).stem])
+
+    @property
+    def session(self) -> float:
+        return _session_start(self.folder.parent.name)
+
+    def table(self, sensor: str) -> Path:
+        """The table of this sensor in either format; raises InputError where there is none."""
+        if path := self.optional(sensor):
+            return path
+        raise InputError(
+            f"{self.folder / sensor / self.file} is missing, of which there is another sensor's table; "
+            "export it, or remove the trial"
+        )
+
+    def optional(self, sensor: str) -> Path | None:
+        stem = self.folder / sensor / Path(self.file).stem
+        return next(
+            (path for suffix in tables.SUFFIXES if (path := stem.with_name(stem.name + suffix)).is_file()), None
+        )
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """One trial on the grid; ``imu`` still in the file's units.
+
+    Attributes:
+        unknown: labels that are not in ``LABELS``.
+    """
+
+    trial: _Trial
+    start: float
+    imu: FloatArray
+    envelope: FloatArray
+    condition: NDArray[np.str_]
+    unknown: frozenset[str]
+
+
+def subjects(folder: Path) -> list[str]:
+    """Wearers that the folder has trials of, in order."""
+    return sorted({trial.subject for trial in _trials(folder)})
+
+
+def load(
+    folder: Path,
+    only: Collection[str] | None = None,
+    settings: EnvelopeSettings | None = None,
+    workers: int = 1,
+) -> list[Recording]:
+    """Load the trials, in order of wearer, date, mode and name.
+
+    Acceleration and angular rate become m/s^2 and rad/s by what gravity and the fastest movements of the wearer
+    are in the file's units; a logged warning says which were found. The raw EMG is not kept: it would take
+    gigabytes. It is band-passed at 20 to 400 Hz as published, so the high-pass of the default settings takes
+    nothing more away.
+
+    Args:
+        folder: holds SUBJECT/DATE/MODE/SENSOR/TRIAL.csv or .parquet.
+        only: wearers to load; None = all.
+        settings: how the envelope is made.
+        workers: processes that parse trials side by side.
+
+    Raises:
+        InputError: what is missing or wrong: a folder, a file, a column, a rate or a unit.
+    """
+    trials = _trials(folder)
+    chosen = tables.only_wearers(folder, [trial.subject for trial in trials], only)
+    trials = [trial for trial in trials if trial.subject in chosen]
+    parse = partial(_parse, settings=settings or EnvelopeSettings())
+    parsed = tables.in_parallel(parse, trials, workers)
+    if unknown := sorted(frozenset().union(*(part.unknown for part in parsed))):
+        logger.warning("Camargo labels that are not known were read as unlabelled: %s", ", ".join(unknown))
+    return tables.weighed([recording for recordings in _by_wearer(parsed) for recording in recordings])
+
+
+def heel_strikes(folder: Path, recording: Recording) -> NDArray[np.intp] | None:
+    """Samples of a recording [strikes] at which the right heel strikes; None where gcRight was not exported.
+
+    gcRight counts each gait cycle up from 0 to 100 %, and falls back when the heel strikes.
+    """
+    subject, date, mode, name = recording.name.split("/")
+    path = _Trial(Path(folder) / subject / date / mode, f"{name}.csv").optional("gcRight")
+    if path is None:
+        return None
+    times, phase = tables.numbers(path, [TIME, "HeelStrike"]).T
+    struck = times[1:][np.diff(phase) < -50.0] - (recording.start - _session_start(date))
+    samples = np.round(struck * RATE).astype(np.intp)
+    inside: NDArray[np.intp] = samples[(samples >= 0) & (samples < len(recording))]
+    return inside
+
+
+def _trials(folder: Path) -> list[_Trial]:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"data folder {folder} does not exist; give the folder that holds AB06, AB07, ...")
+    found = {
+        _Trial(place.parent, f"{path.stem}.csv")
+        for mode in MODES
+        for sensor in ("imu", "emg")
+        for place in folder.glob(f"*/*/{mode}/{sensor}")
+        for path in tables.table_files(place)
+    }
+    if found:
+        return sorted(found, key=lambda trial: (trial.subject, trial.session, trial.name))
+    if any(folder.glob("*/*/*/imu/*.mat")):
+        raise InputError(
+            f"data folder {folder} holds MATLAB tables, which only MATLAB reads; export them as docs/datasets.md says"
+        )
+    raise InputError(
+        f"data folder {folder} holds no SUBJECT/DATE/MODE/imu/TRIAL.csv or .parquet, where MODE is one of "
+        f"{', '.join(MODES)}; see docs/datasets.md"
+    )
+
+
+def _session_start(date: str) -> float:
+    """Seconds since 1970 of a folder such as 10_09_18 or 03_09_2019 (month, day, year); 0 for other names."""
+    for form in ("%m_%d_%y", "%m_%d_%Y"):
+        try:
+            return datetime.strptime(date, form).replace(tzinfo=timezone.utc).timestamp()
+        except ValueError:
+            continue
+    return 0.0
+
+
+def _parse(trial: _Trial, settings: EnvelopeSettings) -> _Parsed:
+    path = trial.table("imu")
+    times, imu = _table(path, IMU_COLUMNS, RATE)
+    grid = tables.grid_of(path, times, RATE)
+    path = trial.table("emg")
+    emg_times, emg = _table(path, list(MUSCLES), EMG_RATE)
+    raw, rate = tables.on_own_grid(path, emg_times, emg, grid, TIME)
+    envelope = tables.envelope_on_grid(path, raw, rate, grid, settings)
+    tables.check_overlap(path, envelope, RATE)
+    condition, unknown = _condition(trial, grid)
+    on_grid = tables.on_grid(times, imu, grid, tables.LARGEST_GAP).reshape(len(grid), len(SENSORS), 6)
+    start = trial.session + float(grid[0])
+    return _Parsed(trial, start, on_grid.astype(np.float32), envelope.astype(np.float32), condition, unknown)
+
+
+def _table(path: Path, names: list[str], rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Instants [rows] and columns [rows, names] of a table that must have this rate [Hz]."""
+    rows = tables.numbers(path, [TIME, *names])
+    found = tables.sample_rate(path, rows[:, 0], TIME)
+    if abs(found / rate - 1) > RATE_TOLERANCE:
+        raise InputError(f"{path} has {found:g} rows a second, the data set has {rate:g}; export the table as it is")
+    return rows[:, 0], rows[:, 1:]
+
+
+def _condition(trial: _Trial, grid: NDArray[np.float64]) -> tuple[NDArray[np.str_], frozenset[str]]:
+    """Activity of every sample of the grid, and labels that are not known."""
+    path = trial.optional("conditions")
+    if path is None:
+        return np.full(len(grid), MODES[trial.mode]), frozenset()
+    if trial.mode == "treadmill":
+        times, speed = tables.numbers(path, [TIME, "Speed"]).T
+        moving = tables.latest(times, np.abs(speed) >= SLOWEST, grid, True)
+        return np.where(moving, "walking", "standing"), frozenset()
+    times = tables.numbers(path, [TIME])[:, 0]
+    labels = np.char.lower(tables.words(path, "Label"))
+    present, index = np.unique(labels, return_inverse=True)
+    names = np.array([LABELS.get(str(label), UNLABELLED) for label in present])
+    unknown = frozenset(str(label) for label in present if label and str(label) not in LABELS)
+    return tables.latest(times, names[index], grid, UNLABELLED), unknown
+
+
+def _by_wearer(parsed: list[_Parsed]) -> Iterator[list[Recording]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for subject in dict.fromkeys(part.trial.subject for part in parsed):
+        own = [part for part in parsed if part.trial.subject == subject]
+        acceleration, rate, scale = _units(subject, np.concatenate([part.imu for part in own]))
+        found.setdefault((acceleration, rate), []).append(subject)
+        yield [_recording(part, scale) for part in own]
+    for (acceleration, rate), names in found.items():
+        logger.warning(
+            "Camargo %s: acceleration is in %s, angular rate in %s, by gravity and the fastest movements",
+            ", ".join(names), acceleration, rate,
+        )  # fmt: skip
+
+
+def _units(subject: str, imu: FloatArray) -> tuple[str, str, FloatArray]:
+    """Units of acceleration and angular rate, and what they are [6] in m/s^2 and rad/s."""
+    acceleration = tables.acceleration_unit(imu)
+    if acceleration is None:
+        median = np.nanmedian(np.linalg.norm(imu[..., :3], axis=-1))
+        raise InputError(
+            f"the accelerations of {subject} have a median magnitude of {median:.3g}, which is gravity neither in "
+            "g nor in m/s²; export the imu tables as they are"
+        )
+    rate = tables.rate_unit(imu)
+    return acceleration[0], rate[0], np.repeat([acceleration[1], rate[1]], 3)
+
+
+def _recording(part: _Parsed, scale: FloatArray) -> Recording:
+    return Recording(
+        name=part.trial.name,
+        subject=part.trial.subject,
+        rig=RIG,
+        start=part.start,
+        imu=(part.imu * scale).astype(np.float32),
+        envelope=part.envelope,
+        envelope_unit="mV",
+        muscle_weight=np.ones(len(MUSCLES)),
+        condition=part.condition,
+    )
