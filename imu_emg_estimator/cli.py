@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator import __version__
+from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, list_subjects, load_dataset
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.progress import ProgressBar
 from imu_emg_estimator.resources import shipped_bundle
@@ -23,8 +24,8 @@ from imu_emg_estimator.resources import shipped_bundle
 if TYPE_CHECKING:
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.recording import Recording
+    from imu_emg_estimator.rig import Rig
 
-DATASETS = ("hugadb",)
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -184,18 +185,32 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _load_unseen(arguments: argparse.Namespace, bundle: Bundle) -> list[Recording]:
-    from imu_emg_estimator.datasets import hugadb
     from imu_emg_estimator.training.evaluate import check_unseen, trained_subjects
 
     trained = trained_subjects(bundle, arguments.dataset)
-    names = arguments.subjects or [name for name in hugadb.subjects(arguments.data) if name not in trained]
+    present = list_subjects(arguments.dataset, arguments.data, arguments.rig)
+    names = arguments.subjects or [name for name in present if name not in trained]
     if not names:
         raise InputError(
             f"bundle {bundle.model_id} was trained on every wearer in {arguments.data}; "
             "give other data, or use --folds to retrain without some of them"
         )
     check_unseen(bundle, arguments.dataset, names)
-    return _load(arguments, names)
+    recordings = _load(arguments, names)
+    if recordings:
+        _check_rig(bundle, recordings[0].rig)
+    return recordings
+
+
+def _check_rig(bundle: Bundle, rig: Rig) -> None:
+    """A bundle reads the sensors and gives the muscles that it was trained with, in their order and at their rate."""
+    for what in ("sensor_names", "muscle_names", "rate"):
+        ours, theirs = getattr(bundle.rig, what), getattr(rig, what)
+        if ours != theirs:
+            raise InputError(
+                f"bundle {bundle.model_id} is for rig '{bundle.rig.name}' with {what} {ours}, "
+                f"the data for rig '{rig.name}' with {theirs}; give a bundle of that rig, or --folds to train some"
+            )
 
 
 def _add_calibrate(commands: Any) -> None:
@@ -368,15 +383,15 @@ def _inspect(arguments: argparse.Namespace) -> int:
 
 
 def _load(arguments: argparse.Namespace, subjects: Sequence[str] | None) -> list[Recording]:
-    from imu_emg_estimator.datasets import hugadb
-
     print(f"reading {arguments.dataset} from {arguments.data} ...", file=sys.stderr)
-    return hugadb.load(arguments.data, subjects or None, workers=os.cpu_count() or 1)
+    workers = os.cpu_count() or 1
+    return load_dataset(arguments.dataset, arguments.data, subjects or None, arguments.rig, workers)
 
 
 def _data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", choices=DATASETS, default="hugadb", help="form of the data (default: hugadb)")
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the data set")
+    parser.add_argument("--rig", type=Path, metavar="FILE", help=f"rig YAML, for {' and '.join(WITHOUT_RIG)}")
     parser.add_argument("--subjects", type=_names, metavar="A,B", help="only these wearers")
 
 

@@ -1,0 +1,90 @@
+"""A lab's own bags: SUBJECT/BAG, where BAG is a rosbag2 folder, an .mcap or a .db3 file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from imu_emg_estimator.datasets import tables
+from imu_emg_estimator.datasets.bag import read_bag
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.emg import EnvelopeSettings
+
+SUFFIXES = (".mcap", ".db3")
+
+
+@dataclass(frozen=True)
+class _Bag:
+    path: Path
+    subject: str
+
+
+def subjects(folder: Path) -> list[str]:
+    """Wearers that the folder has bags of, in order."""
+    return sorted({bag.subject for bag in _bags(folder)})
+
+
+def load(
+    folder: Path,
+    rig: Rig,
+    only: Collection[str] | None = None,
+    settings: EnvelopeSettings | None = None,
+    workers: int = 1,
+) -> list[Recording]:
+    """Load the bags of a folder, in order of wearer and time.
+
+    Topics are found as ``read_bag`` finds them by itself: ``/imu/<sensor>``, or the one Imu topic whose last part
+    is the sensor's name, and ``/emg`` or the only Emg topic. A bag named after an activity, such as
+    ``stairs_up_02``, is labelled with it. The first bag that cannot be read ends it: a wearer with half of the
+    data would be a silent fault.
+
+    Args:
+        folder: holds SUBJECT/BAG.
+        rig: names the sensors and muscles; the recordings are on its grid.
+        only: wearers to load; None = all.
+        settings: how the envelope of raw EMG is made.
+        workers: processes that read bags side by side.
+
+    Raises:
+        InputError: a folder or a wearer is not there, or a bag cannot be read, which it names.
+    """
+    bags = _bags(folder)
+    chosen = tables.only_wearers(folder, [bag.subject for bag in bags], only)
+    bags = [bag for bag in bags if bag.subject in chosen]
+    recordings = tables.in_parallel(partial(_read, rig=rig, settings=settings), bags, workers)
+    recordings.sort(key=lambda recording: (recording.subject, recording.start, recording.name))
+    tables.check_one_unit(recordings)
+    return tables.weighed(recordings)
+
+
+def _bags(folder: Path) -> list[_Bag]:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"data folder {folder} does not exist; give the folder that holds SUBJECT/BAG")
+    if (folder / "metadata.yaml").is_file():
+        raise InputError(f"{folder} is itself a bag; give the folder that holds SUBJECT/BAG")
+    wearers = sorted(path for path in folder.iterdir() if path.is_dir())
+    for wearer in wearers:
+        if (wearer / "metadata.yaml").is_file():
+            raise InputError(f"bag {wearer} lies in no wearer's folder; move it to {folder / 'SUBJECT' / wearer.name}")
+    bags = [
+        _Bag(path, wearer.name)
+        for wearer in wearers
+        for path in sorted(wearer.iterdir())
+        if path.is_dir() or path.suffix in SUFFIXES
+    ]
+    if not bags:
+        raise InputError(f"data folder {folder} holds no SUBJECT/BAG; see docs/datasets.md")
+    return bags
+
+
+def _read(bag: _Bag, rig: Rig, settings: EnvelopeSettings | None) -> Recording:
+    recording = read_bag(bag.path, rig, settings=settings, subject=bag.subject)
+    condition = np.full(len(recording), tables.condition_of(recording.name))
+    return replace(recording, name=f"{bag.subject}/{recording.name}", condition=condition)

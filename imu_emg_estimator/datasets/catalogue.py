@@ -1,0 +1,67 @@
+"""The data sets that commands know by name. Nothing is imported before it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.errors import InputError
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.recording import Recording
+    from imu_emg_estimator.rig import Rig
+
+DATASETS = ("hugadb", "camargo", "csv", "bags")
+WITHOUT_RIG = ("csv", "bags")  # a lab's own data, whose rig only the lab knows
+
+
+def load_dataset(
+    name: str,
+    directory: Path,
+    subjects: Collection[str] | None = None,
+    rig_file: Path | None = None,
+    workers: int = 1,
+) -> list[Recording]:
+    """Recordings of a data set, in order of wearer and time.
+
+    Args:
+        name: one of ``DATASETS``.
+        directory: folder that holds the data set.
+        subjects: wearers to load; None = all.
+        rig_file: rig YAML; needed for data sets in ``WITHOUT_RIG``, refused for the others.
+        workers: processes that read files side by side.
+
+    Raises:
+        InputError: one sentence that names the fault.
+    """
+    own_rig = _rig(name, rig_file)
+    recordings: list[Recording] = _module(name).load(directory, *own_rig, only=subjects, workers=workers)
+    return recordings
+
+
+def list_subjects(name: str, directory: Path, rig_file: Path | None = None) -> list[str]:
+    """Wearers that a data set has recordings of, without reading the recordings; raises InputError as loading does."""
+    _rig(name, rig_file)
+    found: list[str] = _module(name).subjects(directory)
+    return found
+
+
+def _module(name: str) -> Any:
+    return import_module(f"imu_emg_estimator.datasets.{name}")
+
+
+def _rig(name: str, rig_file: Path | None) -> list[Rig]:
+    """The rig that the loader of this data set wants to be told, if any."""
+    if name not in DATASETS:
+        raise InputError(f"data set '{name}' is not known; choose one of {', '.join(DATASETS)}")
+    if name not in WITHOUT_RIG:
+        if rig_file is not None:
+            raise InputError(f"data set {name} has a rig of its own; leave --rig {rig_file} out")
+        return []
+    if rig_file is None:
+        raise InputError(f"data set {name} needs a rig that names its sensors and muscles; give --rig FILE (YAML)")
+    from imu_emg_estimator.rig import Rig
+
+    return [Rig.from_yaml(rig_file)]
