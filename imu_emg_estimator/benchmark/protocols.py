@@ -1,0 +1,219 @@
+"""Which jobs a protocol consists of, and in which order: tuning, training, scoring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.benchmark import ceiling, streaming, sweep
+from imu_emg_estimator.benchmark.jobs import Job, RunFolder
+from imu_emg_estimator.benchmark.models import MODELS, Budget, Settings, save, tuning_scores
+from imu_emg_estimator.benchmark.runner import Task
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.training.adapt import METHODS, AdaptationSettings, recommended
+from imu_emg_estimator.training.evaluate import folds_of
+from imu_emg_estimator.training.pretrain import TrainingSettings, by_subject
+
+OWN = "geglu_transformer"  # the model that the others are compared with
+TUNING_FOLDS = 5
+INNER_FOLDS = 2
+ALL_SUBJECTS = "subjects"  # as many folds as wearers
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be compared, under equal conditions.
+
+    Attributes:
+        rig: of all recordings.
+        subjects: all wearers.
+        folds: wearers left out of each fold.
+        models: names in ``MODELS``.
+        seeds: of the trainings.
+        budget: of every training.
+        seconds: amounts of calibration [s].
+        adaptation: how the models are calibrated in the streaming protocol.
+        long: how the ceiling is trained on the wearer's own recordings.
+        methods: adaptation methods of the sweep.
+        tuned: candidate of each model's grid by tuning fold; a model that is missing takes its usual one.
+    """
+
+    rig: Rig
+    subjects: tuple[str, ...]
+    folds: tuple[tuple[str, ...], ...]
+    models: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    budget: Budget = field(default_factory=Budget)
+    seconds: tuple[float, ...] = (0.0, 30.0, 60.0)
+    adaptation: AdaptationSettings = field(default_factory=recommended)
+    long: AdaptationSettings = ceiling.LONG
+    methods: tuple[AdaptationSettings, ...] = ()
+    tuned: Mapping[str, Sequence[Settings]] = field(default_factory=dict)
+
+    @property
+    def tuning_folds(self) -> tuple[tuple[str, ...], ...]:
+        """Wearers left out of each choice of hyperparameters: five folds, or the folds where those cut across."""
+        if len(self.subjects) > TUNING_FOLDS:
+            coarse = tuple(map(tuple, folds_of(self.subjects, TUNING_FOLDS)))
+            if all(any(set(fold) <= set(part) for part in coarse) for fold in self.folds):
+                return coarse
+        return self.folds
+
+    def chosen_for(self, model: str, left_out: Sequence[str]) -> Settings | None:
+        """Hyperparameters that were chosen without the wearers left out; None = the usual ones."""
+        if model not in self.tuned:
+            return None
+        place = next(index for index, part in enumerate(self.tuning_folds) if set(left_out) <= set(part))
+        return self.tuned[model][place]
+
+
+def plan_folds(recordings: Sequence[Recording], folds: str) -> tuple[tuple[str, ...], ...]:
+    """Wearers left out of each fold: so many subject-disjoint folds, or ``subjects`` for one wearer each."""
+    subjects = list(by_subject(recordings))
+    count = len(subjects) if folds == ALL_SUBJECTS else int(folds)
+    return tuple(map(tuple, folds_of(subjects, count)))
+
+
+# jobs
+
+
+def tuning_jobs(plan: Plan) -> list[Job]:
+    """One for every model with a grid, candidate and tuning fold."""
+    return [
+        Job(
+            "tune", model, left_out, fold, 0,
+            {"candidate": candidate, "inner_folds": INNER_FOLDS, **_recipe(plan)},
+        )
+        for model in plan.models
+        for candidate in MODELS[model].grid
+        for fold, left_out in enumerate(plan.tuning_folds)
+    ]  # fmt: skip
+
+
+def tuned_plan(plan: Plan, folder: RunFolder) -> Plan:
+    """The plan with the candidates that did best in the tuning jobs, which are done."""
+    tuned = {}
+    for model in plan.models:
+        if not MODELS[model].grid:
+            continue
+        jobs = [job for job in tuning_jobs(plan) if job.model == model]
+        tuned[model] = [
+            max((job for job in jobs if job.fold == fold), key=lambda job: _tuning_r(folder, job)).settings["candidate"]
+            for fold in range(len(plan.tuning_folds))
+        ]
+    return replace(plan, tuned=tuned)
+
+
+def _tuning_r(folder: RunFolder, job: Job) -> float:
+    record = folder.read(job)
+    r = record["outcome"]["r"] if record else None
+    return -np.inf if r is None else float(r)
+
+
+def training_job(plan: Plan, model: str, fold: int, seed: int) -> Job:
+    """Trains a model on everyone but the wearers of a fold."""
+    left_out = plan.folds[fold]
+    settings = {"chosen": plan.chosen_for(model, left_out), **_recipe(plan)}
+    return Job("train", model, left_out, fold, seed, settings)
+
+
+def streaming_jobs(plan: Plan) -> list[Job]:
+    """Every model, and the ceiling where this package's model is among them."""
+    jobs = [
+        Job(
+            "streaming", model, left_out, fold, seed,
+            {"seconds": plan.seconds, "adaptation": plan.adaptation},
+            source=training_job(plan, model, fold, seed),
+        )
+        for model in plan.models
+        for fold, left_out in enumerate(plan.folds)
+        for seed in plan.seeds
+    ]  # fmt: skip
+    settings = {"seconds": plan.seconds, "adaptation": plan.long}
+    own = [job for job in jobs if job.model == OWN]
+    return jobs + [replace(job, task="ceiling", model=ceiling.CEILING, settings=settings) for job in own]
+
+
+def adaptation_jobs(plan: Plan) -> list[Job]:
+    """Every method on every model, which must be networks."""
+    return [
+        Job(
+            "adaptation", settings.method, left_out, fold, seed,
+            {"seconds": plan.seconds, "adaptation": settings},
+            source=training_job(plan, model, fold, seed),
+        )
+        for model in plan.models
+        for settings in plan.methods
+        for fold, left_out in enumerate(plan.folds)
+        for seed in plan.seeds
+    ]  # fmt: skip
+
+
+JOBS: dict[str, Callable[[Plan], list[Job]]] = {
+    "streaming": streaming_jobs,
+    "adaptation": adaptation_jobs,
+}
+
+
+def _recipe(plan: Plan) -> dict[str, Any]:
+    """All that a training depends on beside model, wearers and seed."""
+    budget = plan.budget
+    return {
+        "budget": budget,
+        "shape": budget.config(plan.rig),
+        "recipe": TrainingSettings(steps=budget.steps, batch=budget.batch, sequence=budget.sequence),
+    }
+
+
+# what the jobs do
+
+
+def _tune(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    model = replace(MODELS[job.model], grid=(job.settings["candidate"],))
+    kept = without(recordings, job.left_out)
+    (r,) = tuning_scores(model, kept, job.settings["budget"], job.settings["inner_folds"], job.seed)
+    return {"r": r}
+
+
+def _train(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    fit, settings = MODELS[job.model].fit, job.settings
+    fitted = fit(without(recordings, job.left_out), settings["budget"], job.seed, None, settings["chosen"])
+    save(fitted, folder.network(job))
+    network = getattr(getattr(fitted, "estimator", None), "network", None)
+    return {"weights": sum(p.numel() for p in network.parameters()) if network is not None else None}
+
+
+def without(recordings: Sequence[Recording], left_out: Sequence[str]) -> list[Recording]:
+    """The recordings of all other wearers."""
+    return [recording for recording in recordings if recording.subject not in left_out]
+
+
+TASKS: dict[str, Task] = {
+    "tune": _tune,
+    "train": _train,
+    "streaming": streaming.run_fold,
+    "ceiling": ceiling.run_fold,
+    "adaptation": sweep.run_fold,
+}
+
+
+# checks
+
+
+def check_models(names: Sequence[str]) -> tuple[str, ...]:
+    """The names if all are models of the benchmark; else InputError."""
+    if unknown := [name for name in names if name not in MODELS]:
+        raise InputError(f"model '{unknown[0]}' is not known; use any of {', '.join(MODELS)}")
+    return tuple(dict.fromkeys(names))
+
+
+def check_methods(names: Sequence[str]) -> tuple[AdaptationSettings, ...]:
+    """Settings of the methods with these names; InputError where one is not known."""
+    if unknown := [name for name in names if name not in METHODS]:
+        raise InputError(f"adaptation method '{unknown[0]}' is not known; use any of {', '.join(METHODS)}")
+    return tuple(recommended(name) for name in dict.fromkeys(names))
