@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
+from imu_emg_estimator.benchmark.regression import Sums, ridge
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
@@ -26,11 +29,7 @@ from imu_emg_estimator.training.pretrain import (
 
 LAGS, SPACING = 16, 4  # averages over so many samples that the ridge sees: the window of the MLP
 ROW_STEP = 8  # samples between rows of the regression; an envelope of 4 Hz has little new in between
-STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-8, 3))  # of inputs of unit variance
-INNER_FOLDS = 4
-MINIMAL = 1e-6  # strength on the intercept, which is not to be shrunk
-
-Statistics = tuple[FloatArray, FloatArray, float]  # X'WX, X'Wy, y'Wy
+BLOCKS = 4  # of a calibration, each left out once to choose the strength
 
 
 # mean profile
@@ -52,9 +51,12 @@ class MeanProfile:
         return np.asarray(self.level[self._rows(recordings)])
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> MeanProfile:
+        """Gain and offset of every muscle, whatever the method."""
+        if settings.method == "none":
+            return self
         measured, trusted = _measured(calibration)
-        slope, offset = affine_fit(measured, self.estimate(calibration), trusted)
-        return replace(self, level=np.maximum(slope * self.level + offset, 0.0))
+        gain, offset = affine_fit(measured, self.estimate(calibration), trusted)
+        return replace(self, level=gain * self.level + offset)
 
     def _rows(self, recordings: Sequence[Recording]) -> NDArray[np.intp]:
         condition = np.concatenate([recording.condition for recording in recordings])
@@ -86,22 +88,20 @@ def _mean_activation(wearer: Wearer, chosen: NDArray[np.bool_]) -> FloatArray:
 
 
 def affine_fit(measured: FloatArray, estimated: FloatArray, muscles: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-    """Slope and offset, each [muscles], that bring estimates [samples, muscles] closest to what was measured.
+    """Gain and offset, each [muscles], that bring estimates [samples, muscles] closest to what was measured.
 
-    1 and 0 for muscles that are not named. A constant estimate is scaled, an opposed one is not turned round.
+    Neither is negative: a muscle is not turned round, and a resting level is not below zero; without that,
+    two activities that were estimated nearly alike would be driven apart without limit.
+    1 and 0 for muscles that are not named.
     """
-    slope, offset = np.ones(measured.shape[1]), np.zeros(measured.shape[1])
+    gain, offset = np.ones(measured.shape[1]), np.zeros(measured.shape[1])
     for muscle in muscles:
         known = np.isfinite(measured[:, muscle]) & np.isfinite(estimated[:, muscle])
-        truth, guess = measured[known, muscle].astype(np.float64), estimated[known, muscle].astype(np.float64)
-        if not len(truth) or guess.mean() <= 0:
-            continue
-        if np.std(guess) > 1e-6 * guess.mean():
-            slope[muscle] = max(float(np.cov(truth, guess)[0, 1] / np.var(guess, ddof=1)), 0.0)
-            offset[muscle] = truth.mean() - slope[muscle] * guess.mean()
-        else:
-            slope[muscle] = truth.mean() / guess.mean()
-    return slope, offset
+        if known.any() and (estimated[known, muscle] > 0).any():
+            guess = estimated[known, muscle].astype(np.float64)
+            inputs = np.stack([guess, np.ones(len(guess))], axis=1)
+            gain[muscle], offset[muscle] = nnls(inputs, measured[known, muscle].astype(np.float64))[0]
+    return gain, offset
 
 
 # ridge
@@ -127,6 +127,8 @@ class Ridge:
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> Ridge:
         """Shrunk towards these coefficients instead of zero, as far as blocks of the calibration advise."""
+        if settings.method == "none":
+            return self
         measured, trusted = _measured(calibration)
         estimated = self.estimate(calibration)
         rows = np.concatenate([self._rows(recording.imu) for recording in calibration])
@@ -138,7 +140,9 @@ class Ridge:
                 continue
             amplitude[muscle] *= scale / float(guess @ guess)
             target = np.minimum(truth / amplitude[muscle], TARGET_LIMIT)
-            coefficients[muscle] = _shrunk(rows[known], target, self.coefficients[muscle])
+            blocks = np.array_split(np.arange(len(target)), BLOCKS)
+            sums = [Sums.of(rows[known][block], target[block, None], np.ones(len(block))) for block in blocks]
+            coefficients[muscle] = ridge(sums, self.coefficients[muscle][:, None])[:, 0]
         return replace(self, coefficients=coefficients, amplitude=amplitude)
 
     def _activation(self, imu: FloatArray) -> FloatArray:
@@ -176,19 +180,19 @@ def fit_ridge(wearers: Mapping[str, Wearer], rig: Rig, config: ModelConfig, prog
     normalisation = fit_normalisation(
         [wearer.imu[wearer.locomotion] if wearer.locomotion.any() else wearer.imu for wearer in wearers.values()]
     )
-    statistics = []
+    sums = []
     for count, wearer in enumerate(wearers.values(), start=1):
-        statistics.append(_wearer_statistics(wearer, rig, normalisation, config.look_ahead))
+        sums.append(_wearer_sums(wearer, rig, normalisation, config.look_ahead))
         if progress:
             progress(count, len(wearers), float("nan"))
     muscles = range(len(rig.muscles))
-    coefficients = np.stack([_ridge_by_wearers([each[muscle] for each in statistics]) for muscle in muscles])
+    coefficients = np.stack([ridge([each[muscle] for each in sums])[:, 0] for muscle in muscles])
     amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]))
     return Ridge(coefficients, normalisation, amplitude, config.look_ahead)
 
 
-def _wearer_statistics(wearer: Wearer, rig: Rig, normalisation: Normalisation, look_ahead: int) -> list[Statistics]:
-    """Of each muscle; the weights of a wearer's rows sum to 1 where its EMG is trusted."""
+def _wearer_sums(wearer: Wearer, rig: Rig, normalisation: Normalisation, look_ahead: int) -> list[Sums]:
+    """Of each muscle; the weights of a wearer's rows are alike for all wearers."""
     importance = _importance(wearer.locomotion)
     versions = [(wearer.imu, wearer.target, wearer.weight * importance[:, None])]
     if rig.is_mirrorable:
@@ -196,79 +200,20 @@ def _wearer_statistics(wearer: Wearer, rig: Rig, normalisation: Normalisation, l
         muscles = rig.mirror_muscles()
         mirrored = imu[:, rig.mirror_sensors()] * rig.mirror_signs().astype(imu.dtype)
         versions.append((mirrored, target[:, muscles], weight[:, muscles]))
-    size = LAGS * wearer.imu.shape[1] * 8 + 1
-    totals: list[Statistics] = [(np.zeros((size, size)), np.zeros(size), 0.0) for _ in rig.muscles]
+    found: list[list[Sums]] = [[] for _ in rig.muscles]
     for imu, target, weight in versions:
         for start, stop in zip(wearer.starts[:-1], wearer.starts[1:], strict=True):
             rows = lagged(features(imu[start:stop], normalisation))[::ROW_STEP]
             y, w = (delayed(values[start:stop], look_ahead)[::ROW_STEP] for values in (target, weight))
-            for muscle, total in enumerate(totals):
-                totals[muscle] = _add(total, _statistics(rows, y[:, muscle], w[:, muscle]))
-    return totals
+            for muscle, parts in enumerate(found):
+                parts.append(Sums.of(rows, y[:, [muscle]], w[:, muscle]))
+    return [reduce(Sums.__add__, parts) for parts in found]
 
 
 def _importance(locomotion: NDArray[np.bool_]) -> FloatArray:
-    """Weight [samples] of every sample, 1 in all: locomotion drawn more often, as for the networks."""
+    """Weight [samples] of every sample, 1 in all: locomotion counts as often as the networks draw it."""
     share = TrainingSettings().locomotion_share if locomotion.any() else 0.0
     return share * locomotion / max(int(locomotion.sum()), 1) + (1.0 - share) / len(locomotion)
-
-
-def _statistics(rows: FloatArray, target: FloatArray, weight: FloatArray) -> Statistics:
-    used = weight > 0
-    rows, target, weight = rows[used], target[used], weight[used].astype(rows.dtype)
-    weighed = rows * weight[:, None]
-    return weighed.T @ rows, weighed.T @ target.astype(rows.dtype), float(weight @ target**2)
-
-
-def _add(first: Statistics, second: Statistics) -> Statistics:
-    return first[0] + second[0], first[1] + second[1], first[2] + second[2]
-
-
-def _ridge_by_wearers(statistics: Sequence[Statistics]) -> FloatArray:
-    """Coefficients [inputs] of one muscle, their strength chosen on subject-disjoint folds."""
-    whole = _sum(statistics)
-    zero = np.zeros(len(whole[1]))
-    folds = [statistics[index::INNER_FOLDS] for index in range(min(INNER_FOLDS, len(statistics)))]
-    errors = np.zeros(len(STRENGTHS))
-    if len(folds) > 1:
-        for fold in folds:
-            held_out = _sum(fold)
-            rest = (whole[0] - held_out[0], whole[1] - held_out[1], whole[2] - held_out[2])
-            errors += [_error(_solve(rest, strength, zero), held_out) for strength in STRENGTHS]
-    return _solve(whole, STRENGTHS[int(errors.argmin())], zero)
-
-
-def _shrunk(rows: FloatArray, target: FloatArray, prior: FloatArray) -> FloatArray:
-    """Coefficients shrunk towards ``prior``, their strength chosen on blocks of time."""
-    blocks = np.array_split(np.arange(len(rows)), INNER_FOLDS)
-    statistics = [_statistics(rows[block], target[block], np.ones(len(block))) for block in blocks if len(block)]
-    whole = _sum(statistics)
-    errors = np.zeros(len(STRENGTHS))
-    for held_out in statistics:
-        rest = (whole[0] - held_out[0], whole[1] - held_out[1], whole[2] - held_out[2])
-        errors += [_error(_solve(rest, strength, prior), held_out) for strength in STRENGTHS]
-    return _solve(whole, STRENGTHS[int(errors.argmin())], prior)
-
-
-def _sum(statistics: Sequence[Statistics]) -> Statistics:
-    total = statistics[0]
-    for one in statistics[1:]:
-        total = _add(total, one)
-    return np.asarray(total[0], np.float64), np.asarray(total[1], np.float64), total[2]
-
-
-def _solve(statistics: Statistics, strength: float, prior: FloatArray) -> FloatArray:
-    """Minimiser of the mean squared error + strength * |coefficients - prior|²."""
-    gram, cross, _ = statistics
-    mass = max(float(gram[-1, -1]), 1e-12)  # the weights' sum: the intercept's input is 1
-    penalty = np.full(len(cross), strength * mass)
-    penalty[-1] = MINIMAL * mass
-    return np.asarray(np.linalg.solve(gram + np.diag(penalty), cross + penalty * prior))
-
-
-def _error(coefficients: FloatArray, statistics: Statistics) -> float:
-    gram, cross, power = statistics
-    return float(coefficients @ gram @ coefficients - 2 * coefficients @ cross + power)
 
 
 def _measured(recordings: Sequence[Recording]) -> tuple[FloatArray, list[int]]:
