@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +50,8 @@ def table_files(folder: Path) -> list[Path]:
 def columns(path: Path) -> list[str]:
     """Names of a table's columns."""
     if path.suffix.lower() == ".parquet":
-        return [str(name) for name in _parquet(path).schema_arrow.names]
-    with io.StringIO(_text(path)) as lines:
+        return [str(name) for name in _parquet(path, []).schema.names]
+    with _opened(path) as lines:
         return _header(lines)
 
 
@@ -60,25 +62,19 @@ def numbers(path: Path, names: Sequence[str]) -> Array:
         InputError: the file cannot be read, or lacks a column, or a cell is no number.
     """
     require(path, columns(path), names)
-    if path.suffix.lower() == ".parquet":
-        return _parquet_numbers(path, names)
-    with io.StringIO(_filled(_text(path))) as lines:
-        header = _header(lines)
-        usecols = [header.index(name) for name in names]
-        try:
-            rows = np.loadtxt(lines, delimiter=",", usecols=usecols, quotechar='"', comments=None, ndmin=2)
-        except ValueError:
-            raise _bad_cell(path, names) from None
-    return _at_least_two(path, rows)
+    rows = _parquet_numbers(path, names) if path.suffix.lower() == ".parquet" else _csv_numbers(path, names)
+    if len(rows) < 2:
+        raise InputError(f"{path} holds {len(rows)} rows of data; record more, or remove it")
+    return rows
 
 
 def words(path: Path, name: str) -> NDArray[np.str_]:
     """One column of a table as text [rows], without the blanks around it; an empty cell is ''."""
     require(path, columns(path), [name])
     if path.suffix.lower() == ".parquet":
-        values = _parquet(path).read(columns=[name]).column(name).to_pylist()
+        values = _parquet(path, [name]).column(name).to_pylist()
         return np.array(["" if value is None else str(value).strip() for value in values], dtype=np.str_)
-    with io.StringIO(_text(path)) as lines:
+    with _opened(path) as lines:
         index = _header(lines).index(name)
         return np.array([row[index].strip() if index < len(row) else "" for row in csv.reader(lines) if row])
 
@@ -91,39 +87,64 @@ def require(path: Path, present: Sequence[str], wanted: Iterable[str]) -> None:
             raise InputError(f"{path} has no column '{name}'; its columns are {shown}: add it or correct its name")
 
 
-def _text(path: Path) -> str:
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
     try:
-        return path.read_text(encoding="utf-8-sig").rstrip() + "\n"
+        with path.open(encoding="utf-8-sig") as lines:
+            yield lines
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); check the file") from None
     except UnicodeDecodeError:
         raise InputError(f"{path} is not a CSV file in UTF-8; save it as one") from None
 
 
-def _header(lines: io.StringIO) -> list[str]:
+def _header(lines: TextIO) -> list[str]:
     return [name.strip() for name in next(csv.reader([lines.readline()]), [])]
 
 
-def _filled(text: str) -> str:
-    """The text with 'nan' in every empty cell, which numpy's fast reader insists on."""
+def _csv_numbers(path: Path, names: Sequence[str]) -> Array:
+    try:
+        with _opened(path) as lines:
+            return _parsed(lines, names)
+    except InputError:
+        raise
+    except ValueError:
+        return _with_empty_cells(path, names)
+
+
+def _parsed(lines: TextIO, names: Sequence[str]) -> Array:
+    header = _header(lines)
+    usecols = [header.index(name) for name in names]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of no data, which is refused
+        return np.loadtxt(lines, delimiter=",", usecols=usecols, quotechar='"', comments=None, ndmin=2)
+
+
+def _with_empty_cells(path: Path, names: Sequence[str]) -> Array:
+    """The columns, once 'nan' stands in every empty cell, which numpy's fast reader insists on."""
+    with _opened(path) as lines:
+        text = lines.read().rstrip() + "\n"
     for _ in range(2):  # twice, for the cells of ',,,' overlap
         text = text.replace(",,", ",nan,")
-    return text.replace(",\n", ",nan\n").replace("\n,", "\nnan,")
+    try:
+        return _parsed(io.StringIO(text.replace(",\n", ",nan\n").replace("\n,", "\nnan,")), names)
+    except ValueError:
+        raise _bad_cell(path, names) from None
 
 
 def _bad_cell(path: Path, names: Sequence[str]) -> InputError:
     """Which cell is at fault; slow, but only ever run once."""
-    rows = csv.reader(_text(path).splitlines())
-    header = [name.strip() for name in next(rows)]
-    for line, row in enumerate(rows, start=2):
-        if row and len(row) != len(header):
-            return InputError(f"{path}: line {line} has {len(row)} cells, the header has {len(header)}; correct it")
-        for name, cell in zip(header, row, strict=False):
-            if name in names and not _is_number(cell):
-                return InputError(
-                    f"{path}: line {line} holds '{cell}' in column '{name}', which is not a number; "
-                    "correct it, or leave the cell empty"
-                )
+    with _opened(path) as lines:
+        header = _header(lines)
+        for line, row in enumerate(csv.reader(lines), start=2):
+            if row and len(row) != len(header):
+                return InputError(f"{path}: line {line} has {len(row)} cells, the header has {len(header)}; correct it")
+            for name, cell in zip(header, row, strict=False):
+                if name in names and not _is_number(cell):
+                    return InputError(
+                        f"{path}: line {line} holds '{cell}' in column '{name}', which is not a number; "
+                        "correct it, or leave the cell empty"
+                    )
     return InputError(f"{path} is not a CSV table of numbers; save it as one, separated by commas")
 
 
@@ -135,32 +156,28 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _at_least_two(path: Path, rows: Array) -> Array:
-    if len(rows) < 2:
-        raise InputError(f"{path} holds {len(rows)} rows of data; record more, or remove it")
-    return rows
-
-
-def _parquet(path: Path) -> Any:
+def _parquet(path: Path, names: Sequence[str]) -> Any:
+    """Some columns of a Parquet file as a pyarrow table; with no names, a table without rows that has all columns."""
     try:
         pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
         raise InputError(f"{path} is Parquet, which needs pyarrow; pip install pyarrow, or save it as CSV") from None
     try:
-        return parquet.ParquetFile(path)
+        with parquet.ParquetFile(path) as file:
+            return file.read(columns=list(names)) if names else file.schema_arrow.empty_table()
     except (OSError, pyarrow.ArrowException):
         raise InputError(f"{path} is not a readable Parquet file; write it again") from None
 
 
 def _parquet_numbers(path: Path, names: Sequence[str]) -> Array:
-    table = _parquet(path).read(columns=list(names))
+    table = _parquet(path, names)
     result = np.empty((table.num_rows, len(names)))
     for index, name in enumerate(names):
         try:
             result[:, index] = table.column(name).to_numpy()
         except (TypeError, ValueError):
             raise InputError(f"{path}: column '{name}' does not hold numbers; write it as numbers") from None
-    return _at_least_two(path, result)
+    return result
 
 
 # the grid

@@ -333,3 +333,17 @@ def test_a_broken_parquet_file(trial: Path) -> None:
     path.write_bytes(b"no parquet")
     with refusal(path, "not a readable Parquet file"):
         camargo.load(trial)
+
+
+def test_a_damaged_parquet_file(trial: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow; pip install pyarrow")
+    from pyarrow import csv
+
+    source = trial / f"{TRIAL.format('imu')}.csv"
+    path = source.with_suffix(".parquet")
+    parquet.write_table(csv.read_csv(source), path)
+    source.unlink()
+    content = path.read_bytes()
+    path.write_bytes(b"PAR1" + b"\xff" * 60_000 + content[60_004:])  # pages lost, the table of contents whole
+    with refusal(path, "not a readable Parquet file"):
+        camargo.load(trial)
