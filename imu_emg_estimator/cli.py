@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator import __version__
-from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, list_subjects, load_dataset
+from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, dataset_rig, list_subjects, load_dataset
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.progress import ProgressBar
 from imu_emg_estimator.resources import shipped_bundle
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
 
+PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty")
+RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         _add_train,
         _add_evaluate,
+        _add_benchmark,
         _add_calibrate,
         _add_bag,
         _add_simulate,
@@ -196,10 +199,8 @@ def _load_unseen(arguments: argparse.Namespace, bundle: Bundle) -> list[Recordin
             "give other data, or use --folds to retrain without some of them"
         )
     check_unseen(bundle, arguments.dataset, names)
-    recordings = _load(arguments, names)
-    if recordings:
-        _check_rig(bundle, recordings[0].rig)
-    return recordings
+    _check_rig(bundle, dataset_rig(arguments.dataset, arguments.rig))
+    return _load(arguments, names)
 
 
 def _check_rig(bundle: Bundle, rig: Rig) -> None:
@@ -211,6 +212,75 @@ def _check_rig(bundle: Bundle, rig: Rig) -> None:
                 f"bundle {bundle.model_id} is for rig '{bundle.rig.name}' with {what} {ours}, "
                 f"the data for rig '{rig.name}' with {theirs}; give a bundle of that rig, or --folds to train some"
             )
+
+
+def _add_benchmark(commands: Any) -> None:
+    parser = commands.add_parser(
+        "benchmark", help="compare models on wearers that they were not trained on; goes on where it was stopped"
+    )
+    _data_options(parser, required=False)
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0], help="what is run (default: streaming)")
+    parser.add_argument("--models", type=_names, metavar="A,B", help="models to compare (default: the protocol's)")
+    parser.add_argument("--methods", type=_names, metavar="A,B", help="of the adaptation protocol (default: all)")
+    parser.add_argument(
+        "--folds", type=_folds, default="5", help="subject-disjoint folds, or 'subjects' to leave out one at a time"
+    )
+    parser.add_argument("--seeds", type=_positive, default=1, help="trainings of every model and fold (default: 1)")
+    parser.add_argument("--steps", type=_positive, help="optimiser steps of every training (default: the recipe's)")
+    parser.add_argument("--tune", action="store_true", help="choose hyperparameters on other wearers first")
+    parser.add_argument(
+        "--calibration-seconds", type=_seconds_list, metavar="0,30,60", help="amounts of calibration [s of locomotion]"
+    )
+    parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="jobs side by side")
+    parser.add_argument("--backend", choices=("loky", "ray", "dask"), default="loky", help="of joblib (default: loky)")
+    parser.add_argument("--cluster", metavar="ADDRESS", help="of a Ray or Dask cluster (default: start a local one)")
+    parser.add_argument("--run", type=Path, dest="run_folder", default=RUN_FOLDER, metavar="DIR", help="holds all jobs")
+    parser.add_argument("--out", type=Path, dest="report_folder", default=REPORT_FOLDER, metavar="DIR", help="report")
+    parser.add_argument("--report", action="store_true", help="run nothing: write the report of what is done")
+    _json_option(parser)
+    parser.set_defaults(run=_benchmark)
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    from imu_emg_estimator.benchmark.report import markdown, write_report
+
+    if not arguments.report:
+        _run_benchmark(arguments)
+    results = write_report(arguments.run_folder, arguments.report_folder)
+    print(markdown(results))
+    print(f"wrote {arguments.report_folder}")
+    _write_json(arguments.json, results)
+    return 0
+
+
+def _run_benchmark(arguments: argparse.Namespace) -> None:
+    from imu_emg_estimator.benchmark.campaign import Means, run_protocol
+    from imu_emg_estimator.benchmark.jobs import RunFolder, fingerprint
+    from imu_emg_estimator.benchmark.protocols import make_plan
+
+    if arguments.data is None:
+        raise InputError("no --data was given; name the folder of the data set, or --report what is done")
+    recordings = _load(arguments, arguments.subjects)
+    plan = make_plan(
+        arguments.protocol,
+        recordings,
+        folds=arguments.folds,
+        models=arguments.models,
+        methods=arguments.methods,
+        seeds=arguments.seeds,
+        steps=arguments.steps,
+        seconds=arguments.calibration_seconds,
+    )
+    run_protocol(
+        arguments.protocol,
+        plan,
+        recordings,
+        RunFolder(arguments.run_folder, fingerprint(recordings)),
+        arguments.dataset,
+        Means(arguments.workers, arguments.backend, arguments.cluster),
+        tuned=arguments.tune,
+        progress=ProgressBar,
+    )
 
 
 def _add_calibrate(commands: Any) -> None:
@@ -388,9 +458,9 @@ def _load(arguments: argparse.Namespace, subjects: Sequence[str] | None) -> list
     return load_dataset(arguments.dataset, arguments.data, subjects or None, arguments.rig, workers)
 
 
-def _data_options(parser: argparse.ArgumentParser) -> None:
+def _data_options(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument("--dataset", choices=DATASETS, default="hugadb", help="form of the data (default: hugadb)")
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds the data set")
+    parser.add_argument("--data", type=Path, required=required, help="folder that holds the data set")
     parser.add_argument("--rig", type=Path, metavar="FILE", help=f"rig YAML, for {' and '.join(WITHOUT_RIG)}")
     parser.add_argument("--subjects", type=_names, metavar="A,B", help="only these wearers")
 
@@ -425,17 +495,9 @@ def _write_json(path: Path | None, content: dict[str, Any]) -> None:
     if path is None:
         return
     from imu_emg_estimator.model.bundle import write_atomically
+    from imu_emg_estimator.plain import to_json
 
-    write_atomically(path, (json.dumps(_without_nan(content), indent=2) + "\n").encode())
-
-
-def _without_nan(content: Any) -> Any:
-    """JSON has no NaN: figures that are not defined become null."""
-    if isinstance(content, dict):
-        return {key: _without_nan(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple)):
-        return [_without_nan(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content
+    write_atomically(path, to_json(content))
 
 
 def _names(text: str) -> list[str]:
@@ -460,6 +522,12 @@ def _seconds_list(text: str) -> list[float]:
     if not all(0 <= value <= 3600 for value in seconds):
         raise argparse.ArgumentTypeError(f"'{text}' has an amount outside 0 to 3600 s")
     return sorted(set(seconds))
+
+
+def _folds(text: str) -> str:
+    if text != "subjects" and not (text.isdecimal() and 2 <= int(text) <= 1000):
+        raise argparse.ArgumentTypeError(f"'{text}' is neither a number of folds from 2 on nor 'subjects'")
+    return text
 
 
 def _whole(text: str) -> int:

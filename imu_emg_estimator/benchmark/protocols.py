@@ -23,6 +23,7 @@ OWN = "geglu_transformer"  # the model that the others are compared with
 TUNING_FOLDS = 5
 INNER_FOLDS = 2
 ALL_SUBJECTS = "subjects"  # as many folds as wearers
+ALL_MODELS = ("streaming", "gait-cycle")  # protocols that compare models
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,43 @@ class Plan:
         return self.tuned[model][place]
 
 
-def plan_folds(recordings: Sequence[Recording], folds: str) -> tuple[tuple[str, ...], ...]:
-    """Wearers left out of each fold: so many subject-disjoint folds, or ``subjects`` for one wearer each."""
+def make_plan(
+    protocol: str,
+    recordings: Sequence[Recording],
+    folds: str = "5",
+    models: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    seeds: int = 1,
+    steps: int | None = None,
+    seconds: Sequence[float] | None = None,
+) -> Plan:
+    """A protocol's plan; what is not given takes the protocol's default.
+
+    Args:
+        folds: so many subject-disjoint folds, or ``subjects`` for one wearer each.
+        seeds: number of trainings of every model and fold.
+        steps: optimiser steps of every training.
+
+    Raises:
+        InputError: too few wearers, or a name that is not known.
+    """
+    if not recordings:
+        raise InputError("the data set holds no recording; name other data or other wearers")
     subjects = list(by_subject(recordings))
-    count = len(subjects) if folds == ALL_SUBJECTS else int(folds)
-    return tuple(map(tuple, folds_of(subjects, count)))
+    parts = folds_of(subjects, len(subjects) if folds == ALL_SUBJECTS else int(folds))
+    chosen = check_models(models or (tuple(MODELS) if protocol in ALL_MODELS else (OWN,)))
+    if protocol == "adaptation" and len(chosen) > 1:
+        raise InputError(f"methods of adaptation are compared on one model, not on {', '.join(chosen)}; name one")
+    return Plan(
+        rig=recordings[0].rig,
+        subjects=tuple(subjects),
+        folds=tuple(map(tuple, parts)),
+        models=chosen,
+        seeds=tuple(range(seeds)),
+        budget=Budget() if steps is None else Budget(steps=steps),
+        seconds=tuple(seconds or (sweep.SECONDS if protocol == "adaptation" else streaming.SECONDS)),
+        methods=check_methods(methods or tuple(METHODS)),
+    )
 
 
 # jobs

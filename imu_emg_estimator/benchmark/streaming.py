@@ -23,6 +23,7 @@ from imu_emg_estimator.training.evaluate import (
 from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.pretrain import by_subject
 
+SECONDS = (0.0, 30.0, 60.0)
 SHOWN = 8.0  # s of each kind of locomotion that are kept for pictures
 
 Figures = dict[str, dict[str, dict[str, float]]]  # condition -> muscle -> figure

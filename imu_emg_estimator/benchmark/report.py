@@ -1,0 +1,190 @@
+"""The report: JSON of all figures, a Markdown table for people, and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from imu_emg_estimator.benchmark import pictures
+from imu_emg_estimator.benchmark.ceiling import CEILING
+from imu_emg_estimator.benchmark.summary import gather
+from imu_emg_estimator.model.bundle import write_atomically
+from imu_emg_estimator.plain import to_json
+from imu_emg_estimator.training.evaluate import CONDITIONS
+
+# What issue 3 set out to reach on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
+AIMS = {"0": (0.56, 0.64, 0.78, 0.38), "30": (0.64, 0.70, 0.81, 0.48), "60": (0.68, 0.73, 0.83, 0.52)}
+AIMED_SHARES = {"0": 0.80, "30": 0.92, "60": 0.95}
+AIMED_AT = (("walking", "r"), ("locomotion", "r"), ("all", "r"), ("locomotion", "r2"))
+TESTED_CONDITION = "locomotion"
+SYMBOLS = {"r": "r", "r2": "R²", "r2_scaled": "R² scaled", "nrmse": "nRMSE"}
+
+
+def write_report(run: Path, out: Path) -> dict[str, Any]:
+    """Write ``results.json``, ``table.md`` and the pictures of a run folder into a folder; returns the figures.
+
+    Raises:
+        InputError: there is no run, or the folder cannot be written.
+    """
+    results = gather(run)
+    write_atomically(out / "results.json", to_json(results))
+    write_atomically(out / "table.md", markdown(results).encode())
+    pictures.draw(results, run, out)
+    return results
+
+
+def markdown(results: Mapping[str, Any]) -> str:
+    """All tables."""
+    writers = {"streaming": _streaming, "adaptation": _adaptation}
+    parts = [line for name, write in writers.items() if name in results for line in write(results[name])]
+    return "\n".join([*parts, *_cost(results["cost"])]) + "\n"
+
+
+def _streaming(summary: Mapping[str, Any]) -> Iterator[str]:
+    rows, ceiling, setup = summary["rows"], summary["ceiling"], summary["setup"]
+    yield "## Streaming: causal, every sample scored\n"
+    yield _setup(summary)
+    yield (
+        "Mean ± standard deviation over wearers. Calibration is the wearer's first seconds of locomotion; all is "
+        "scored on what was recorded after the longest one. R² is in the EMG's own unit; *R² scaled* is an oracle's: "
+        "R² if the wearer's amplitude and offset were known.\n"
+    )
+    conditions = [
+        name for name in CONDITIONS if any(name in by for row in rows.values() for by in row["mean"].values())
+    ]
+    columns = [(name, "r") for name in conditions] + [("locomotion", "r2"), ("locomotion", "r2_scaled")]
+    for seconds in _amounts(rows):
+        yield f"### {_calibration(seconds)}\n"
+        head = [f"{SYMBOLS[figure]} {name.replace('_', ' ')}" for name, figure in columns]
+        shares = ["share of the ceiling, r locomotion"] if ceiling["mean"] else []
+        yield from _head(["model", *head, *shares, "weights", "training [s]"])
+        for name, row in rows.items():
+            means = row["mean"].get(seconds, {})
+            cells = [_spread(means.get(condition, {}).get(figure)) for condition, figure in columns]
+            share = [_percent(means.get("locomotion", {}).get("r", {}).get("share"))] if shares else []
+            yield _row([name, *cells, *share, row["weights"] or "", f"{row['training_s']:.0f}"])
+        if ceiling["mean"]:
+            cells = [_spread(ceiling["mean"].get(condition, {}).get(figure)) for condition, figure in columns]
+            yield _row([f"*{CEILING}*", *cells, "100 %", "", ""])
+        if setup["dataset"] == "hugadb" and seconds in AIMS:
+            aims = dict(zip(AIMED_AT, AIMS[seconds], strict=True))
+            cells = [f"{aims[column]:.2f}" if column in aims else "" for column in columns]
+            yield _row(["*aim*", *cells, *([_percent(AIMED_SHARES[seconds])] if shares else []), "", ""])
+        yield ""
+    yield from _tests(summary["tests"], "model")
+    yield from _made_worse(rows)
+    yield from _tuning(rows)
+
+
+def _adaptation(summary: Mapping[str, Any]) -> Iterator[str]:
+    rows = summary["rows"]
+    amounts = _amounts(rows)
+    yield "## Few-shot adaptation\n"
+    yield _setup(summary)
+    yield "r in locomotion, mean ± standard deviation over wearers, by seconds of calibration.\n"
+    yield from _head(["method", *(f"{seconds} s" for seconds in amounts), f"time for {amounts[-1]} s [s]"])
+    for name, row in rows.items():
+        cells = [_spread(row["mean"].get(seconds, {}).get("locomotion", {}).get("r")) for seconds in amounts]
+        mark = " (default)" if name == summary["default"] else ""
+        yield _row([name + mark, *cells, f"{row['adapting_s'].get(amounts[-1], 0):.1f}"])
+    yield ""
+    yield from _tests(summary["tests"], "method")
+    yield from _made_worse(rows)
+
+
+def _setup(summary: Mapping[str, Any]) -> str:
+    setup, made = summary["setup"], summary["made"]
+    budget = setup["budget"]
+    subjects = sum(len(fold) for fold in setup["folds"])
+    folds = len(setup["folds"])
+    kind = "leave-one-subject-out" if folds == subjects else f"{folds} subject-disjoint folds"
+    missing = f" **{summary['missing_jobs']} jobs are missing.**" if summary["missing_jobs"] else ""
+    return (
+        f"{setup['dataset']}, {subjects} wearers, {kind}, {len(setup['seeds'])} seed(s), estimates "
+        f"{1000 * setup['look_ahead_s']:.0f} ms behind their newest input. Every network: {budget['steps']} steps of "
+        f"{budget['batch']} sequences of {budget['sequence']} samples"
+        f"{', hyperparameters tuned on other wearers' if setup['tuned'] else ', hyperparameters not tuned'}. "
+        f"Made on {made['date']}.{missing}\n"
+    )
+
+
+def _tests(tests: Sequence[Mapping[str, Any]], kind: str) -> Iterator[str]:
+    chosen = [test for test in tests if test["condition"] == TESTED_CONDITION]
+    if not chosen:
+        return
+    yield f"### {chosen[0]['first']} against every other {kind}\n"
+    yield "Difference of r in locomotion, paired over wearers; 95 % bootstrap interval; p of Wilcoxon's rank test.\n"
+    yield from _head([kind, "calibration", "difference", "95 % interval", "p", "wearers better"])
+    for test in chosen:
+        low, high = test["interval"]
+        yield _row(
+            [
+                test["second"],
+                _calibration(test["seconds"]).lower(),
+                f"{test['difference']:+.3f}",
+                f"{low:+.3f} to {high:+.3f}",
+                f"{test['p']:.3f}",
+                f"{test['better']} of {test['wearers']}",
+            ]
+        )
+    yield ""
+
+
+def _made_worse(rows: Mapping[str, Any]) -> Iterator[str]:
+    yield "### Wearers made worse by more than 0.01 r in locomotion by a calibration\n"
+    yield from _head(["", "calibration", "wearers (change of r)"])
+    for name, row in rows.items():
+        for seconds, by_condition in row["made_worse"].items():
+            losses = by_condition.get(TESTED_CONDITION, {})
+            text = ", ".join(f"{subject} ({change:+.3f})" for subject, change in losses.items()) or "none"
+            yield _row([name, f"{seconds} s", text])
+    yield ""
+
+
+def _tuning(rows: Mapping[str, Any]) -> Iterator[str]:
+    tuned = {name: row["tuning"] for name, row in rows.items() if row["tuning"]["trials"]}
+    if not tuned:
+        return
+    yield "### Tuning\n"
+    yield from _head(["model", "trials", "time [s]", "chosen"])
+    for name, tuning in tuned.items():
+        chosen = [", ".join(f"{key} {value:g}" for key, value in choice.items()) for choice in tuning["chosen"] or []]
+        counted = "; ".join(f"{chosen.count(choice)} × {choice}" for choice in dict.fromkeys(chosen))
+        yield _row([name, tuning["trials"], f"{tuning['seconds']:.0f}", counted])
+    yield ""
+
+
+def _cost(cost: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Cost\n"
+    parts = (
+        f"{name}: {int(task['jobs'])} jobs, {task['seconds'] / 60:.0f} min" for name, task in cost["tasks"].items()
+    )
+    yield f"{cost['worker_hours']:.2f} hours of one worker with one thread ({'; '.join(parts)})."
+
+
+def _amounts(rows: Mapping[str, Any]) -> list[str]:
+    return sorted({seconds for row in rows.values() for seconds in row["mean"]}, key=float)
+
+
+def _calibration(seconds: str) -> str:
+    return "No calibration" if float(seconds) == 0 else f"{seconds} s of calibration"
+
+
+def _head(names: Sequence[str]) -> Iterator[str]:
+    yield _row(names)
+    yield _row(["---", *["---:"] * (len(names) - 1)])
+
+
+def _row(cells: Sequence[object]) -> str:
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _spread(entry: Mapping[str, float] | None) -> str:
+    if not entry or entry["mean"] != entry["mean"]:
+        return ""
+    return f"{entry['mean']:.2f} ± {entry['spread']:.2f}" if entry["wearers"] > 1 else f"{entry['mean']:.2f}"
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.0f} %"

@@ -1,0 +1,246 @@
+"""Outcomes of a run's jobs as figures: means and spread over wearers, shares of the ceiling, paired tests, cost."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.benchmark.campaign import manifest_path
+from imu_emg_estimator.benchmark.ceiling import CEILING
+from imu_emg_estimator.benchmark.jobs import read_json
+from imu_emg_estimator.benchmark.paired import compare
+from imu_emg_estimator.benchmark.protocols import OWN
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.training.adapt import DEFAULT_METHOD
+
+FIGURES = ("r", "r2", "r2_scaled", "nrmse")
+HIGHER_IS_BETTER = ("r", "r2", "r2_scaled")
+TOLERATED_LOSS = 0.01  # of r, by a calibration
+COMPARED_CONDITIONS = ("walking", "locomotion", "all")
+
+Record = Mapping[str, Any]
+Figures = dict[str, float]
+Key = tuple[str, str]  # seconds of calibration, condition
+WearerFigures = dict[str, dict[Key, Figures]]  # by subject
+
+
+def gather(run: Path) -> dict[str, Any]:
+    """Everything that a run folder holds, as figures by protocol, and what it cost.
+
+    Raises:
+        InputError: there is no run.
+    """
+    protocols = ("streaming", "adaptation", "gait-cycle", "ablation", "uncertainty")
+    manifests = {name: read_json(manifest_path(run, name)) for name in protocols}
+    known = {name: manifest for name, manifest in manifests.items() if manifest}
+    if not known:
+        raise InputError(f"{run} holds no benchmark; run one first, or name its folder with --run")
+    summaries = {"streaming": _streaming, "adaptation": _adaptation}
+    result: dict[str, Any] = {}
+    for name, manifest in known.items():
+        rows, missing = _records(run, manifest)
+        common = {"setup": manifest["setup"], "made": manifest["made"], "missing_jobs": missing}
+        result[name] = common | summaries.get(name, _other)(rows, manifest, run)
+    return result | {"cost": _cost(run, known)}
+
+
+def _records(run: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, list[Record]], int]:
+    """Records of every row that are done, and how many are not."""
+    rows = {row: [record(run, key) for key in keys] for row, keys in manifest["rows"].items()}
+    missing = sum(entry is None for entries in rows.values() for entry in entries)
+    done: dict[str, list[Record]] = {row: [entry for entry in entries if entry] for row, entries in rows.items()}
+    return {row: entries for row, entries in done.items() if entries}, missing
+
+
+def record(run: Path, key: str) -> dict[str, Any] | None:
+    """What is kept of a job."""
+    return read_json(run / "jobs" / f"{key}.json")
+
+
+# the streaming protocol
+
+
+def _streaming(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    wearers = {row: wearer_figures(records) for row, records in rows.items()}
+    ceiling = wearers.pop(CEILING, {})
+    return {
+        "rows": {
+            row: {
+                "mean": _nested(mean_over_wearers(figures, ceiling)),
+                "made_worse": made_worse(figures),
+                "wearers": {subject: _nested(by_key) for subject, by_key in figures.items()},
+            }
+            | _effort(run, manifest["choices"].get(row, {}))
+            for row, figures in wearers.items()
+        },
+        "ceiling": {
+            "mean": _nested(mean_over_wearers(ceiling)).get(CEILING, {}),
+            "wearers": {subject: _nested(by_key)[CEILING] for subject, by_key in ceiling.items()},
+        },
+        "tests": _tests(wearers, OWN),
+    }
+
+
+def _adaptation(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    wearers = {row: wearer_figures(records) for row, records in rows.items()}
+    times = {row: _adapting_times(records) for row, records in rows.items()}
+    return {
+        "default": DEFAULT_METHOD,
+        "rows": {
+            row: {
+                "mean": _nested(mean_over_wearers(figures)),
+                "made_worse": made_worse(figures),
+                "adapting_s": times[row],
+                "wearers": {subject: _nested(by_key) for subject, by_key in figures.items()},
+            }
+            for row, figures in wearers.items()
+        },
+        "tests": _tests(wearers, DEFAULT_METHOD),
+    }
+
+
+def _other(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """A protocol that makes its own figures: its folds' outcomes as they are."""
+    return {
+        "rows": {row: [{"job": r["job"], "outcome": r["outcome"]} for r in records] for row, records in rows.items()}
+    }
+
+
+def wearer_figures(records: Sequence[Record]) -> WearerFigures:
+    """Figures by wearer, seconds and condition: mean over muscles, then over seeds."""
+    gathered: dict[str, dict[Key, list[Figures]]] = defaultdict(lambda: defaultdict(list))
+    for entry in records:
+        for subject, outcome in entry["outcome"]["wearers"].items():
+            for seconds, by_condition in outcome["scores"].items():
+                for condition, by_muscle in by_condition.items():
+                    gathered[subject][seconds, condition].append(_mean(list(by_muscle.values())))
+    subjects = sorted(gathered, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))
+    return {subject: {key: _mean(seeds) for key, seeds in gathered[subject].items()} for subject in subjects}
+
+
+def _mean(entries: Sequence[Mapping[str, float | None]]) -> Figures:
+    """Mean of every figure over the entries that have it; NaN where none has."""
+    result = {}
+    for figure in FIGURES:
+        values = [value for entry in entries if (value := entry.get(figure)) is not None and np.isfinite(value)]
+        result[figure] = float(np.mean(values)) if values else float("nan")
+    return result
+
+
+def mean_over_wearers(figures: WearerFigures, ceiling: WearerFigures | None = None) -> dict[Key, dict[str, Any]]:
+    """By seconds and condition: of every figure mean, standard deviation over wearers (``spread``), their number.
+
+    Where there is a ceiling, also the ratio of the mean to the mean ceiling of the same wearers (``share``).
+    """  # fmt: skip
+    keys = dict.fromkeys(key for by_key in figures.values() for key in by_key)
+    result: dict[Key, dict[str, Any]] = {}
+    for key in keys:
+        result[key] = {}
+        for figure in FIGURES:
+            values = values_of(figures, key, figure)
+            entry = {
+                "mean": _or_nan(np.mean, values.values()),
+                "spread": float(np.std(list(values.values()), ddof=1)) if len(values) > 1 else float("nan"),
+                "wearers": len(values),
+            }
+            highest = values_of(ceiling or {}, (CEILING, key[1]), figure)
+            common = [subject for subject in values if subject in highest]
+            if common and figure in HIGHER_IS_BETTER and sum(highest[name] for name in common) > 0:
+                entry["share"] = sum(values[name] for name in common) / sum(highest[name] for name in common)
+            result[key][figure] = entry
+    return result
+
+
+def values_of(figures: WearerFigures, key: Key, figure: str) -> dict[str, float]:
+    """One figure by wearer, where it is defined."""
+    found = {subject: by_key[key][figure] for subject, by_key in figures.items() if key in by_key}
+    return {subject: value for subject, value in found.items() if np.isfinite(value)}
+
+
+def made_worse(figures: WearerFigures) -> dict[str, dict[str, dict[str, float]]]:
+    """By seconds and condition: wearers whose r a calibration lowered by more than 0.01, and by how much."""
+    result: dict[str, dict[str, dict[str, float]]] = {}
+    for seconds, condition in dict.fromkeys(key for by_key in figures.values() for key in by_key):
+        if float(seconds) == 0 or condition not in COMPARED_CONDITIONS:
+            continue
+        before, after = values_of(figures, ("0", condition), "r"), values_of(figures, (seconds, condition), "r")
+        changes = {subject: after[subject] - before[subject] for subject in after if subject in before}
+        losses = {subject: change for subject, change in changes.items() if change < -TOLERATED_LOSS}
+        result.setdefault(seconds, {})[condition] = losses
+    return result
+
+
+def _tests(wearers: Mapping[str, WearerFigures], own: str) -> list[dict[str, Any]]:
+    """One row against every other, in r, paired over wearers."""
+    if own not in wearers:
+        return []
+    keys = dict.fromkeys(key for by_key in wearers[own].values() for key in by_key if key[1] in COMPARED_CONDITIONS)
+    found = []
+    for other in wearers:
+        for seconds, condition in keys:
+            first, second = (values_of(wearers[row], (seconds, condition), "r") for row in (own, other))
+            if other != own and (test := compare(first, second)):
+                found.append({"first": own, "second": other, "seconds": seconds, "condition": condition} | test)
+    return found
+
+
+def _adapting_times(records: Sequence[Record]) -> dict[str, float]:
+    """Mean time [s] that an adaptation took, by seconds of calibration."""
+    times: dict[str, list[float]] = defaultdict(list)
+    for entry in records:
+        for outcome in entry["outcome"]["wearers"].values():
+            for seconds, duration in outcome["adapting"].items():
+                times[seconds].append(duration)
+    return {seconds: float(np.mean(durations)) for seconds, durations in times.items()}
+
+
+def _nested(figures: Mapping[Key, Any]) -> dict[str, dict[str, Any]]:
+    nested: dict[str, dict[str, Any]] = {}
+    for (seconds, condition), value in figures.items():
+        nested.setdefault(seconds, {})[condition] = value
+    return nested
+
+
+def _or_nan(function: Any, values: Any) -> float:
+    values = list(values)
+    return float(function(values)) if values else float("nan")
+
+
+# what it cost
+
+
+def _effort(run: Path, choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Description of a model, its size, and what its training and tuning took."""
+    training = [entry for key in choice.get("training", []) if (entry := record(run, key))]
+    tuning = [entry for key in choice.get("tuning", []) if (entry := record(run, key))]
+    weights = [entry["outcome"].get("weights") for entry in training]
+    return {
+        "description": choice.get("description", ""),
+        "weights": weights[0] if weights else None,
+        "training_s": _or_nan(np.mean, [entry["seconds"] for entry in training]),
+        "tuning": {
+            "trials": len(tuning),
+            "seconds": sum(entry["seconds"] for entry in tuning),
+            "chosen": choice.get("chosen"),
+        },
+    }
+
+
+def _cost(run: Path, manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Number and time [s] of the jobs by task, each counted once, and all of it in hours of one worker."""
+    keys: set[str] = set()
+    for manifest in manifests.values():
+        keys.update(key for row in manifest["rows"].values() for key in row)
+        for choice in manifest["choices"].values():
+            keys.update([*choice["training"], *choice["tuning"]])
+    tasks: dict[str, dict[str, float]] = defaultdict(lambda: {"jobs": 0, "seconds": 0.0})
+    for key in sorted(keys):
+        if entry := record(run, key):
+            task = tasks[entry["job"]["task"]]
+            task["jobs"] += 1
+            task["seconds"] += entry["seconds"]
+    return {"tasks": dict(tasks), "worker_hours": sum(task["seconds"] for task in tasks.values()) / 3600}
