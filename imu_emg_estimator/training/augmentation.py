@@ -1,4 +1,4 @@
-"""Variations of a training batch that a new wearer could bring: mirrored legs, rotated mounts, missing sensors."""
+"""Variations of a training batch that a new wearer could bring: other legs, mounts, tempo, missing sensors."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class AugmentationSettings:
         mirror: probability that left and right are exchanged (rigs with a twin for every part only).
         mount_rotation: standard deviation [deg] of each sensor's mounting rotation about each axis.
         gain: standard deviation of each sensor's gain.
+        noise: standard deviation of white noise [m/s^2 and rad/s].
+        tempo: standard deviation of the logarithm of the tempo at which a sequence is replayed.
         sensor_dropout: probability that a sensor is missing.
         gyroscope_dropout: probability that all gyroscopes are missing, and that each one is.
     """
@@ -27,6 +29,8 @@ class AugmentationSettings:
     mirror: float = 0.5
     mount_rotation: float = 8.0
     gain: float = 0.03
+    noise: float = 0.0
+    tempo: float = 0.0
     sensor_dropout: float = 0.05
     gyroscope_dropout: float = 0.15
 
@@ -51,7 +55,11 @@ def augment(
     imu, target, weight = imu.copy(), target.copy(), weight.copy()
     if rig.is_mirrorable:
         _mirror(imu, target, weight, rig, generator.random(len(imu)) < settings.mirror)
+    if settings.tempo:
+        _replay(imu, target, weight, np.exp(settings.tempo * generator.standard_normal(len(imu))))
     _turn_mounts(imu, settings.mount_rotation, generator)
+    if settings.noise:
+        imu += settings.noise * generator.standard_normal(imu.shape, dtype=np.float32)
     imu *= 1.0 + settings.gain * generator.standard_normal((len(imu), 1, imu.shape[2], 1)).astype(imu.dtype)
     _drop_sensors(imu, settings, generator)
     return imu, target, weight
@@ -61,6 +69,24 @@ def _mirror(imu: FloatArray, target: FloatArray, weight: FloatArray, rig: Rig, c
     imu[chosen] = imu[chosen][:, :, rig.mirror_sensors()] * rig.mirror_signs().astype(imu.dtype)
     target[chosen] = target[chosen][:, :, rig.mirror_muscles()]
     weight[chosen] = weight[chosen][:, :, rig.mirror_muscles()]
+
+
+def _replay(imu: FloatArray, target: FloatArray, weight: FloatArray, tempo: FloatArray) -> None:
+    """Replay each sequence faster or slower about its middle; what it does not hold is missing.
+
+    Angular rates go with the tempo; accelerations are left, since most of them is gravity.
+    """
+    samples = imu.shape[1]
+    middle = (samples - 1) / 2
+    for sequence, factor in enumerate(tempo):
+        at = middle + (np.arange(samples) - middle) * factor
+        nearest = np.clip(np.rint(at), 0, samples - 1).astype(np.intp)
+        outside = (at < 0) | (at > samples - 1)
+        imu[sequence] = imu[sequence, nearest]
+        imu[sequence, :, :, 3:] *= factor
+        imu[sequence, outside] = np.nan
+        target[sequence], weight[sequence] = target[sequence, nearest], weight[sequence, nearest]
+        weight[sequence, outside] = 0.0
 
 
 def _turn_mounts(imu: FloatArray, degrees: float, generator: np.random.Generator) -> None:

@@ -23,7 +23,10 @@ from imu_emg_estimator.signals.emg import EnvelopeSettings
 from imu_emg_estimator.signals.imu import Normalisation, feature_count, features, fit_normalisation
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 
+LOSSES = ("huber", "correlation", "gaussian")
 REFERENCE_PERCENTILE = 95.0  # of a wearer's envelope in locomotion: an activation of 1
+CORRELATION_SHARE = 0.2  # of a loss that has one
+LEAST_VARIANCE = 0.0025  # references squared; a flatter sequence has no correlation worth training on
 TARGET_LIMIT = 3.0  # references; beyond, an envelope is an artefact and would rule the loss
 
 
@@ -38,7 +41,9 @@ class TrainingSettings:
         learning_rate: peak of the one-cycle schedule.
         weight_decay: of AdamW.
         locomotion_share: share of sequences drawn from locomotion; the rest is drawn from everything.
-        huber: error [references] where the loss turns from square to linear.
+        loss: ``huber``, ``correlation`` (Huber and one minus the correlation within each sequence) or
+            ``gaussian`` (likelihood of mean and deviation together).
+        huber: error [references] where the loss turns from square to linear; a large one makes it the square.
         averaging: decay of the running mean of the weights, which is what is kept.
         seed: of every random choice.
     """
@@ -49,10 +54,15 @@ class TrainingSettings:
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     locomotion_share: float = 0.7
+    loss: str = "huber"
     huber: float = 0.5
     averaging: float = 0.995
     seed: int = 0
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise InputError(f"loss '{self.loss}' is not known; use one of {', '.join(LOSSES)}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -215,7 +225,7 @@ def pretrain(
     for step, (imu, target, weight) in zip(range(settings.steps), batches, strict=False):
         inputs = np.stack([features(sequence, normalisation) for sequence in imu])
         x, y, w = (torch.from_numpy(array).to(device) for array in (inputs, target, weight))
-        loss = activation_loss(model, x, y, w, settings.huber, phase=int(phases.integers(config.dilation)))
+        loss = activation_loss(model, x, y, w, settings.huber, int(phases.integers(config.dilation)), settings.loss)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -229,21 +239,48 @@ def pretrain(
 
 
 def activation_loss(
-    model: Network, inputs: Tensor, target: Tensor, weight: Tensor, huber: float, phase: int | None = None
+    model: Network,
+    inputs: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    huber: float,
+    phase: int | None = None,
+    kind: str = "huber",
 ) -> Tensor:
-    """Huber error of the mean plus the Gaussian likelihood that teaches the standard deviation.
+    """Error of the mean plus the Gaussian likelihood that teaches the standard deviation.
 
     ``target`` and ``weight`` are [batch, samples, muscles], already aligned with the outputs;
     of them only the samples of ``phase`` count, where one is given, as in ``Network.tokens``.
+    The kinds of error are those of ``TrainingSettings.loss``.
     """
     if phase is not None:
         target, weight = (part[:, phase :: model.config.dilation] for part in (target, weight))
     mean, log_deviation = model(inputs, phase)
     total = weight.sum().clamp_min(1.0)
-    error = smooth_l1_loss(mean, target, reduction="none", beta=huber)
     log_deviation = log_deviation.clamp(*LOG_DEVIATION_RANGE)
-    likelihood = 0.5 * ((target - mean.detach()) / log_deviation.exp()) ** 2 + log_deviation
-    return torch.as_tensor(((error / huber + 0.1 * likelihood) * weight).sum() / total)
+    if kind == "gaussian":
+        return (_likelihood(mean, log_deviation, target) * weight).sum() / total
+    error = smooth_l1_loss(mean, target, reduction="none", beta=huber) / huber
+    error = error + 0.1 * _likelihood(mean.detach(), log_deviation, target)
+    loss = (error * weight).sum() / total
+    if kind == "correlation":
+        loss = loss + CORRELATION_SHARE * (1.0 - _correlation(mean, target, weight))
+    return torch.as_tensor(loss)
+
+
+def _likelihood(mean: Tensor, log_deviation: Tensor, target: Tensor) -> Tensor:
+    """Negative Gaussian log likelihood, without its constant."""
+    return 0.5 * ((target - mean) / log_deviation.exp()) ** 2 + log_deviation
+
+
+def _correlation(mean: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Correlation over the samples of each sequence and muscle, averaged over those that have some."""
+    count = weight.sum(dim=1, keepdim=True).clamp_min(1.0)
+    guess, truth = (part - (part * weight).sum(dim=1, keepdim=True) / count for part in (mean, target))
+    power = (weight * guess**2).sum(dim=1) * (weight * truth**2).sum(dim=1)
+    r = (weight * guess * truth).sum(dim=1) / (power + LEAST_VARIANCE**2 * count[:, 0] ** 2).sqrt()
+    known = weight.sum(dim=1) > 0
+    return (r * known).sum() / known.sum().clamp_min(1)
 
 
 def delayed(values: FloatArray, samples: int) -> FloatArray:

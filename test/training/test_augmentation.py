@@ -144,3 +144,25 @@ def test_same_seed_same_variation(batch: Batch, rig: Rig) -> None:
     one, same, other = (augment(*batch, rig, AugmentationSettings(), np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert_same(one, same)
     assert not np.array_equal(one[0], other[0], equal_nan=True)
+
+
+def test_another_tempo_moves_imu_and_emg_together(rig: Rig) -> None:
+    """A ramp in every channel: replayed at another tempo it stays a ramp of another slope about the same middle."""
+    ramp = np.arange(SAMPLES, dtype=np.float32)[None, :, None, None]
+    imu = np.broadcast_to(ramp, (SEQUENCES, SAMPLES, SENSORS, 6))
+    target = np.broadcast_to(ramp[:, :, 0], (SEQUENCES, SAMPLES, MUSCLES))
+    after, moved, weight = varied((imu, target, np.ones_like(target)), rig, tempo=0.2)
+    known = weight > 0
+    np.testing.assert_array_equal(after[..., 0, 0][known[..., 0]], moved[..., 0][known[..., 0]])
+    parts = zip(moved[..., 0], known[..., 0], strict=True)
+    slopes = np.array([np.polyfit(np.flatnonzero(chosen), values[chosen], 1)[0] for values, chosen in parts])
+    assert 0.1 < np.std(np.log(slopes)) < 0.3
+    rates = np.nanmax(after[..., 0, 3], axis=1) / np.nanmax(after[..., 0, 0], axis=1)
+    np.testing.assert_allclose(rates, slopes, rtol=0.1)  # turning faster, at the tempo
+    assert not np.isfinite(after[~known[..., 0]]).any()
+
+
+def test_noise_is_of_the_size_that_was_asked_for(batch: Batch, rig: Rig) -> None:
+    noisy = varied(batch, rig, noise=0.5)
+    assert np.std(noisy[0] - batch[0]) == pytest.approx(0.5, rel=0.05)
+    assert_same(noisy[1:], batch[1:])

@@ -13,6 +13,7 @@ from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.recording import UNLABELLED, Recording
 from imu_emg_estimator.training.evaluate import score_recordings
 from imu_emg_estimator.training.pretrain import (
+    LOSSES,
     TARGET_LIMIT,
     TrainingSettings,
     _sequence,
@@ -224,3 +225,29 @@ def test_uncertainty_does_not_bend_the_estimate(bundle: Bundle) -> None:
         strict=True,
     ):
         torch.testing.assert_close(gradient, expected)
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_every_loss_prefers_the_truth(bundle: Bundle, kind: str) -> None:
+    model = network_of(bundle)
+    inputs = torch.randn(2, 40, bundle.config.inputs)
+    with torch.no_grad():
+        truth = model(inputs)[0]
+        weight = torch.ones_like(truth)
+        right, wrong = (activation_loss(model, inputs, y, weight, 0.5, kind=kind) for y in (truth, truth.flip(1)))
+    assert float(right) < float(wrong)
+
+
+def test_correlation_loss_does_not_ask_for_scale_beyond_huber(bundle: Bundle) -> None:
+    model = network_of(bundle)
+    inputs = torch.randn(2, 40, bundle.config.inputs)
+    with torch.no_grad():
+        mean = model(inputs)[0]
+        scaled, weight = 2 * mean + 1, torch.ones_like(mean)
+        losses = [activation_loss(model, inputs, scaled, weight, 0.5, kind=kind) for kind in ("huber", "correlation")]
+    assert float(losses[1] - losses[0]) == pytest.approx(0.0, abs=0.01)
+
+
+def test_unknown_loss_is_refused_with_the_known_ones() -> None:
+    with refusal("'hinge'", "huber, correlation, gaussian"):
+        TrainingSettings(loss="hinge")
