@@ -36,32 +36,34 @@ def load_dataset(
     Raises:
         InputError: one sentence that names the fault.
     """
-    own_rig = _rig(name, rig_file)
-    recordings: list[Recording] = _module(name).load(directory, *own_rig, only=subjects, workers=workers)
+    rig = dataset_rig(name, rig_file)
+    wanted = [rig] if name in WITHOUT_RIG else []
+    recordings: list[Recording] = _module(name).load(directory, *wanted, only=subjects, workers=workers)
     return recordings
 
 
 def list_subjects(name: str, directory: Path, rig_file: Path | None = None) -> list[str]:
     """Wearers that a data set has recordings of, without reading the recordings; raises InputError as loading does."""
-    _rig(name, rig_file)
+    dataset_rig(name, rig_file)
     found: list[str] = _module(name).subjects(directory)
     return found
 
 
-def _module(name: str) -> Any:
-    return import_module(f"imu_emg_estimator.datasets.{name}")
-
-
-def _rig(name: str, rig_file: Path | None) -> list[Rig]:
-    """The rig that the loader of this data set wants to be told, if any."""
+def dataset_rig(name: str, rig_file: Path | None = None) -> Rig:
+    """The rig of a data set's recordings; raises InputError where the file is missing, wrong or too much."""
     if name not in DATASETS:
         raise InputError(f"data set '{name}' is not known; choose one of {', '.join(DATASETS)}")
     if name not in WITHOUT_RIG:
         if rig_file is not None:
             raise InputError(f"data set {name} has a rig of its own; leave --rig {rig_file} out")
-        return []
+        own: Rig = _module(name).RIG
+        return own
     if rig_file is None:
         raise InputError(f"data set {name} needs a rig that names its sensors and muscles; give --rig FILE (YAML)")
     from imu_emg_estimator.rig import Rig
 
-    return [Rig.from_yaml(rig_file)]
+    return Rig.from_yaml(rig_file)
+
+
+def _module(name: str) -> Any:
+    return import_module(f"imu_emg_estimator.datasets.{name}")
