@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
 
-DATASETS = ("hugadb", "camargo", "csv", "bags")
+DATASETS = ("hugadb", "hugadb_as_published", "camargo", "csv", "bags")
 WITHOUT_RIG = ("csv", "bags")  # a lab's own data, whose rig only the lab knows
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imu_emg_estimator.datasets import hugadb
+from imu_emg_estimator.datasets import hugadb, hugadb_as_published
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.emg import EnvelopeSettings, emg_envelope
@@ -173,7 +173,19 @@ def test_weak_emg_channels_have_no_weight(write: Writer, tmp_path: Path) -> None
     for seed, subject in enumerate(("01", "03", "06", "07", "08")):
         write(f"HuGaDB_v1_walking_{subject}_00", counts(seed=seed))
     weights = {recording.subject: recording.muscle_weight.tolist() for recording in hugadb.load(tmp_path)}
-    assert weights == {"1": [1, 1], "3": [1, 0], "6": [0, 1], "7": [0, 1], "8": [0, 0]}
+    assert weights == {"1": [1, 1], "3": [1, 0], "6": [1, 0], "7": [0, 1], "8": [0, 0]}
+
+
+def test_exchanged_emg_columns_are_put_right(write: Writer, tmp_path: Path) -> None:
+    rows = counts()
+    write("HuGaDB_v1_walking_05_00", rows)
+    write("HuGaDB_v1_walking_06_00", np.roll(rows, 1, axis=0))
+    as_recorded, put_right = hugadb.load(tmp_path)
+    np.testing.assert_array_equal(as_recorded.emg.data, rows[:, 36:38])
+    np.testing.assert_array_equal(put_right.emg.data, np.roll(rows, 1, axis=0)[:, [37, 36]])
+    published = hugadb_as_published.load(tmp_path)[1]
+    np.testing.assert_array_equal(published.envelope, put_right.envelope[:, ::-1])
+    assert published.muscle_weight.tolist() == [0, 1]
 
 
 # bad input
