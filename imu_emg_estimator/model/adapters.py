@@ -7,10 +7,11 @@ writes the changed weights into their places, and nothing that runs the network 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -23,23 +24,14 @@ class WearerPrior:
     """How wearers differ from each other, learned from those of the training.
 
     Attributes:
-        head_deviation: [muscles, width + 1] standard deviation over wearers of the head that fits each one's EMG
-            best on the network's tokens, weights and then bias, in references.
+        head_precision: [width + 1, width + 1] how firmly adaptation holds each direction of a head (weights, then
+            bias); None = not learned.
         film: by name of a normalisation layer's gain or offset [width]: how it changes with the wearer's
-            embedding, [width, size]; empty = not learned.
+            embedding, [width, size]; None = not learned.
     """
 
-    head_deviation: FloatArray
-    film: Mapping[str, FloatArray] = field(default_factory=dict)
-
-    def head_precision(self, muscle: int) -> FloatArray:
-        """How firmly each weight of a muscle's head is held, [width + 1], relative to their mean."""
-        variance = np.asarray(self.head_deviation[muscle], dtype=np.float64) ** 2
-        return np.asarray(variance.mean() / variance)
-
-    def film_directions(self) -> dict[str, Tensor]:
-        """``film`` as tensors."""
-        return {name: torch.as_tensor(np.array(value), dtype=torch.float32) for name, value in self.film.items()}
+    head_precision: NDArray[np.float64] | None = None
+    film: Mapping[str, FloatArray] | None = None
 
 
 class LowRank(nn.Module):
@@ -90,7 +82,7 @@ def add_low_rank(network: Network, rank: int) -> list[nn.Parameter]:
     return [*added, *biases]
 
 
-def add_film(network: Network, directions: Mapping[str, Tensor]) -> Embedding:
+def add_film(network: Network, directions: Mapping[str, FloatArray]) -> Embedding:
     """FiLM: gains and offsets of the normalisation layers depend linearly on the wearer's embedding.
 
     The modulation acts on what a normalisation layer gives, so it folds into that layer's weight and bias exactly.
@@ -104,7 +96,7 @@ def add_film(network: Network, directions: Mapping[str, Tensor]) -> Embedding:
     for name, direction in directions.items():
         path, _, attribute = name.rpartition(".")
         parametrize.register_parametrization(
-            network.get_submodule(path), attribute, Modulation(embedding, direction.clone())
+            network.get_submodule(path), attribute, Modulation(embedding, torch.tensor(direction, dtype=torch.float32))
         )
     return embedding
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.imu import features
 from imu_emg_estimator.training.closed_form import blocks_of, fit_head
 from imu_emg_estimator.training.pretrain import Wearer, activation_loss, delayed, prepare, reference_amplitude
+from imu_emg_estimator.training.screening import follows_movement, sources_of_channels
 
 METHODS: dict[str, str] = {
     "none": "nothing is changed",
@@ -40,6 +41,7 @@ SHORTEST = 5.0  # s of EMG; less does not show a handful of strides
 LEAST_GAIN = 0.05  # of an affine fit: an estimate may be turned down, never over
 
 Progress = Callable[[int, int, float], None]
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class AdaptationSettings:
         huber: error [references] where the loss turns from square to linear.
         rank: of LoRA's changes.
         strength: of the closed forms' shrinkage before the data speak [independent samples].
+        screening: first look for channels that carry another muscle or nothing, see ``screening``.
         seed: of every random choice.
     """
 
@@ -67,7 +70,8 @@ class AdaptationSettings:
     anchor: float = 0.03
     huber: float = 0.5
     rank: int = 4
-    strength: float = 10.0
+    strength: float = 50.0
+    screening: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -81,7 +85,8 @@ RECOMMENDED: dict[str, dict[str, Any]] = {
     "film": {"learning_rate": 5e-2, "anchor": 0.0},
     "lora": {"learning_rate": 5e-3, "anchor": 0.0},
     "scratch": {"steps": 150, "anchor": 0.0, "learning_rate": 2e-3},
-    "ridge_zero": {"strength": 1.0},
+    "ridge_zero": {"strength": 5.0},
+    "all_weights": {"screening": True},
 }
 
 
@@ -155,6 +160,8 @@ def adapt_estimator(
     settings = settings or recommended()
     if settings.method == "none":
         return estimator
+    if settings.screening:
+        estimator = _with_channels_told_apart(estimator, recordings)
     reference = _fitted_reference(estimator, recordings)
     wearer = prepare(recordings, reference)
     seconds = float(wearer.weight.max(axis=1).sum()) / recordings[0].rig.rate
@@ -163,6 +170,10 @@ def adapt_estimator(
     amplitude = np.where(np.isfinite(reference), reference, estimator.amplitude)
     adapted = replace(estimator, network=copy.deepcopy(estimator.network), amplitude=amplitude)
     data = _Calibration.of(adapted, wearer, settings.sequence)
+    if settings.screening:
+        for muscle in _unrelated_channels(adapted.network, data):
+            data.weight[:, muscle] = 0.0
+            amplitude[muscle] = estimator.amplitude[muscle]
     if settings.method == "affine":
         _fit_affine(adapted.network, data)
     elif settings.method in ("ridge_zero", "ridge_head", "ridge_prior"):
@@ -214,9 +225,7 @@ def _fitted_reference(estimator: Estimator, recordings: Sequence[Recording]) -> 
     to hold: walking alone must not make walking the wearer's full activation.
     """
     envelope = np.concatenate([recording.envelope for recording in recordings])
-    estimate = np.concatenate(
-        [estimate_recording(estimator.network, estimator.normalisation, recording.imu)[0] for recording in recordings]
-    )
+    estimate = _estimates(estimator, recordings)
     reference = reference_amplitude(recordings)
     for muscle in np.flatnonzero(np.isfinite(reference)):
         known = np.isfinite(envelope[:, muscle]) & np.isfinite(estimate[:, muscle])
@@ -224,6 +233,41 @@ def _fitted_reference(estimator: Estimator, recordings: Sequence[Recording]) -> 
         if (power := float(guess @ guess)) > 0 and (scale := float(truth @ guess) / power) > 0:
             reference[muscle] = scale
     return reference
+
+
+def _estimates(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:
+    """Activations [samples, muscles] of all recordings in a row."""
+    return np.concatenate(
+        [estimate_recording(estimator.network, estimator.normalisation, recording.imu)[0] for recording in recordings]
+    )
+
+
+# screening
+
+
+def _with_channels_told_apart(estimator: Estimator, recordings: Sequence[Recording]) -> Estimator:
+    """The estimator with the heads of those muscles that the channels carry."""
+    rig = recordings[0].rig
+    if not rig.is_mirrorable:
+        return estimator
+    envelope = np.concatenate(
+        [np.where(recording.muscle_weight > 0, recording.envelope, np.nan) for recording in recordings]
+    )
+    sources = sources_of_channels(envelope, _estimates(estimator, recordings), rig.mirror_muscles().tolist())
+    network = copy.deepcopy(estimator.network)
+    for head in (network.head, network.deviation_head):
+        _write_head(head, _with_bias(head)[sources])
+    return replace(estimator, network=network)
+
+
+def _unrelated_channels(network: Network, data: _Calibration) -> list[int]:
+    """Muscles whose EMG does not follow the movement."""
+    tokens, heads = _tokens(network, data), _with_bias(network.head)
+    return [
+        muscle
+        for muscle in data.known_muscles()
+        if not follows_movement(blocks_of(tokens, data.target[:, muscle], data.weight[:, muscle]), heads[muscle])
+    ]
 
 
 # closed forms
@@ -237,23 +281,21 @@ def _tokens(network: Network, data: _Calibration) -> FloatArray:
 
 
 def _fit_heads(network: Network, data: _Calibration, settings: AdaptationSettings, prior: WearerPrior | None) -> None:
-    tokens = _tokens(network, data)
-    heads = _with_bias(network.head)
+    tokens, heads = _tokens(network, data), _with_bias(network.head)
+    precision = np.eye(network.config.width + 1)
+    if settings.method == "ridge_prior":
+        precision = _known(None if prior is None else prior.head_precision, settings.method)
     for muscle in data.known_muscles():
         target, weight = data.target[:, muscle], data.weight[:, muscle]
         centre = np.zeros_like(heads[muscle]) if settings.method == "ridge_zero" else heads[muscle]
-        precision = np.append(np.ones(network.config.width), 1e-3)
-        if settings.method == "ridge_prior":
-            precision = _needed(prior, settings.method).head_precision(muscle)
         fit = fit_head(blocks_of(tokens, target, weight), centre, precision, settings.strength)
         heads[muscle] = fit.head
-        _rescale_deviation(network, tokens, weight, muscle, fit.error)
+        _rescale_deviation(network, tokens, weight, muscle, fit.left_out.error)
     _write_head(network.head, heads)
 
 
 def _fit_affine(network: Network, data: _Calibration) -> None:
-    tokens = _tokens(network, data)
-    heads = _with_bias(network.head)
+    tokens, heads = _tokens(network, data), _with_bias(network.head)
     for muscle in data.known_muscles():
         known = data.weight[:, muscle] > 0
         estimate, target = tokens[known] @ heads[muscle], data.target[known, muscle]
@@ -301,7 +343,7 @@ def _trained_parameters(
     if settings.method == "lora":
         return add_low_rank(network, settings.rank)
     if settings.method == "film":
-        return [add_film(network, _needed(prior, settings.method).film_directions()).value]
+        return [add_film(network, _known(None if prior is None else prior.film, settings.method)).value]
     if settings.method == "scratch":
         for module in network.modules():
             reset = getattr(module, "reset_parameters", None)
@@ -310,10 +352,11 @@ def _trained_parameters(
     return list(network.parameters())
 
 
-def _needed(prior: WearerPrior | None, method: str) -> WearerPrior:
-    if prior is None:
+def _known(part: Part | None, method: str) -> Part:
+    """A part of the prior that a method rests on."""
+    if part is None:
         raise InputError(f"method '{method}' needs to know how wearers differ; the model does not, use another method")
-    return prior
+    return part
 
 
 def _descend(

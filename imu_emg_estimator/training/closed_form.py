@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from imu_emg_estimator.recording import FloatArray
 
 CORRELATED = 7.0  # samples in a row that tell as much as one: the envelope holds 4 Hz, the rate is 58.8 Hz
-STRENGTHS = 10.0 ** np.arange(-1.0, 3.75, 0.5)  # independent samples that the centre of the shrinkage is worth
-STRENGTH_DEVIATION = 1.0  # of the natural logarithm of the strength about its default, before any data
+STEPS = 10.0 ** np.arange(-1.5, 1.75, 0.25)  # strengths that are tried, relative to the default
+STRENGTH_DEVIATION = 0.25  # of the natural logarithm of the strength about its default, before any data
 BLOCKS = 5
-MEASURED_LEAST = 1e-6  # of the squared error [references²]; a perfect fit must not become infinitely likely
+LEAST_ERROR = 1e-6  # references²; a perfect fit must not become infinitely likely
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Moments:
     """What a ridge regression needs to know of its data: sums over samples.
 
     Attributes:
-        gram: [inputs, inputs] of the inputs with themselves.
+        gram: [inputs, inputs] of the inputs with themselves; the last input is always 1.
         cross: [inputs] of the inputs with the target.
         power: of the target with itself.
         count: samples.
@@ -50,30 +50,36 @@ class Moments:
             self.gram + other.gram, self.cross + other.cross, self.power + other.power, self.count + other.count
         )
 
-    def error(self, head: FloatArray) -> float:
-        """Mean squared error of a linear head [inputs] on these data."""
-        total = self.power - 2 * head @ self.cross + head @ self.gram @ head
-        return max(float(total) / self.count, MEASURED_LEAST)
-
     def ridge(self, centre: FloatArray, precision: FloatArray, strength: float) -> NDArray[np.float64]:
-        """Head [inputs] that fits best, shrunk to a centre [inputs] as if so many independent samples spoke for it."""
-        pull = strength * CORRELATED * np.diag(precision)
+        """Head [inputs] that fits best, shrunk to a centre [inputs] as if so many independent samples spoke for it.
+
+        Args:
+            precision: [inputs, inputs] how firmly each direction is held, relative to the others.
+        """
+        pull = strength * CORRELATED * precision
         return np.asarray(np.linalg.solve(self.gram + pull, self.cross + pull @ centre))
 
 
 @dataclass(frozen=True)
-class RidgeFit:
-    """A fitted head.
+class LeftOut:
+    """How heads do on blocks of time that they were not fitted on.
 
     Attributes:
-        head: [inputs].
-        strength: that cross-validation chose.
-        error: mean squared error on data that the head was not fitted on, from cross-validation.
+        error: mean squared error [references²].
+        r: Pearson correlation; 0 where the estimate or the target is constant.
     """
+
+    error: float
+    r: float
+
+
+@dataclass(frozen=True)
+class RidgeFit:
+    """A fitted head [inputs], the strength of its shrinkage, and how well such heads do on left-out blocks."""
 
     head: NDArray[np.float64]
     strength: float
-    error: float
+    left_out: LeftOut
 
 
 def fit_head(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArray, strength: float) -> RidgeFit:
@@ -81,16 +87,40 @@ def fit_head(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArra
 
     Args:
         centre: [inputs] head to shrink to.
-        precision: [inputs] how firmly each of its weights is held, relative to the others.
+        precision: [inputs, inputs] how firmly each direction of the head is held, relative to the others.
         strength: the default [independent samples]; a log-normal belief about it, against which the left-out
             errors speak as the Gaussian likelihood of as many samples as are independent.
     """
     whole = reduce(Moments.__add__, blocks)
-    errors = np.array([_left_out_error(blocks, centre, precision, value) for value in STRENGTHS])
-    unlikely = 0.5 * whole.count / CORRELATED * np.log(errors)
-    unlikely += 0.5 * (np.log(STRENGTHS / strength) / STRENGTH_DEVIATION) ** 2
+    candidates = strength * STEPS
+    trials = [leave_out(blocks, centre, precision, candidate) for candidate in candidates]
+    unlikely = 0.5 * whole.count / CORRELATED * np.log([trial.error for trial in trials])
+    unlikely += 0.5 * (np.log(STEPS) / STRENGTH_DEVIATION) ** 2
     best = int(np.argmin(unlikely))
-    return RidgeFit(whole.ridge(centre, precision, STRENGTHS[best]), float(STRENGTHS[best]), float(errors[best]))
+    return RidgeFit(whole.ridge(centre, precision, candidates[best]), float(candidates[best]), trials[best])
+
+
+def leave_out(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArray, strength: float) -> LeftOut:
+    """Fit to all blocks but one, look how it does on that one, for each of them."""
+    whole = reduce(Moments.__add__, blocks)
+    totals = np.zeros(6)
+    for block in blocks:
+        rest = Moments(whole.gram - block.gram, whole.cross - block.cross, 0.0, whole.count - block.count)
+        head = rest.ridge(centre, precision, strength)
+        # Count, and sums of estimate, target, estimate², target² and estimate times target: the last input is 1.
+        totals += [
+            block.count,
+            head @ block.gram[:, -1],
+            block.cross[-1],
+            head @ block.gram @ head,
+            block.power,
+            head @ block.cross,
+        ]
+    count, estimate, target, estimate_power, target_power, product = totals
+    error = (target_power - 2 * product + estimate_power) / count
+    variances = (estimate_power - estimate**2 / count) * (target_power - target**2 / count)
+    covariance = product - estimate * target / count
+    return LeftOut(max(float(error), LEAST_ERROR), float(covariance / variances**0.5) if variances > 0 else 0.0)
 
 
 def blocks_of(inputs: FloatArray, target: FloatArray, weight: FloatArray) -> list[Moments]:
@@ -99,13 +129,3 @@ def blocks_of(inputs: FloatArray, target: FloatArray, weight: FloatArray) -> lis
     block = np.minimum((share * BLOCKS).astype(int), BLOCKS - 1)
     chosen = [(block == index) & (weight > 0) for index in range(BLOCKS)]
     return [Moments.of(inputs[part], target[part], weight[part]) for part in chosen if part.any()]
-
-
-def _left_out_error(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArray, strength: float) -> float:
-    if len(blocks) < 2:
-        return blocks[0].error(centre)
-    total = 0.0
-    for index, block in enumerate(blocks):
-        rest = reduce(Moments.__add__, [*blocks[:index], *blocks[index + 1 :]])
-        total += block.error(rest.ridge(centre, precision, strength)) * block.count
-    return total / sum(block.count for block in blocks)

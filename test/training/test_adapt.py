@@ -22,7 +22,7 @@ CLOSED_FORM = HEADS - {"deviation_head.weight"}
 FILM = {f"{norm}.{part}" for norm in ("layers.0.attention_norm", "norm") for part in ("weight", "bias")}
 WIDTH = 16  # of the tiny network
 PRIOR = WearerPrior(
-    head_deviation=np.full((2, WIDTH + 1), 0.3),
+    head_precision=np.eye(WIDTH + 1),
     film={name: np.random.default_rng(0).standard_normal((WIDTH, 3)) for name in sorted(FILM)},
 )
 
