@@ -25,6 +25,7 @@ from safetensors.numpy import save as save_tensors
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.confidence import Uncertainty
 from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distribution
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings
 from imu_emg_estimator.signals.imu import CHANNELS, Normalisation
@@ -53,7 +54,7 @@ DOCUMENT_KEYS = {
     "parent_id",
     "calibration",
 }
-OPTIONAL_KEYS = {"uncertainty"}  # written where there is one: a bundle without it is as it always was
+OPTIONAL_KEYS = {"uncertainty", "distribution"}  # written where there is one: a bundle without it is as it always was
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Bundle:
         scores: figures on wearers that the recipe never saw.
         parent_id: identity of the bundle that this one was adapted from; empty = none.
         uncertainty: what the network's standard deviation is scaled with; None = taken as it is.
+        distribution: what the training wearers' motion looked like; None = nothing is called unlike it.
         head_prior: [width + 1, width + 1] float64, how much the closed-form adaptation holds on to each
             direction of the head (weights, then bias); None = to all alike.
     """
@@ -118,6 +120,7 @@ class Bundle:
     parent_id: str = ""
     calibration: Calibration | None = None
     uncertainty: Uncertainty | None = None
+    distribution: Distribution | None = None
     head_prior: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
@@ -159,6 +162,7 @@ class Bundle:
             "weights": int(sum(value.size for value in self.weights.values())),
             "reference": asdict(self.reference),
             "uncertainty": self.uncertainty.to_dict() if self.uncertainty else None,
+            "distribution": self.distribution.to_dict() if self.distribution else None,
             "training": dict(self.training),
             "scores": dict(self.scores),
         }
@@ -178,6 +182,11 @@ class Bundle:
         try:
             normalisation = Normalisation(tensors.pop(MEAN), tensors.pop(STD))
             head_prior = tensors.pop(HEAD_PRIOR, None)
+            distribution = None
+            if "distribution" in document:
+                distribution = Distribution.from_dict(
+                    document["distribution"], tensors.pop(CENTRES), tensors.pop(COVARIANCE)
+                )
             bundle = cls(
                 name=document["name"],
                 config=ModelConfig.from_dict(document["config"]),
@@ -191,6 +200,7 @@ class Bundle:
                 parent_id=document["parent_id"],
                 calibration=None if document["calibration"] is None else _plain(Calibration, document, "calibration"),
                 uncertainty=Uncertainty.from_dict(document["uncertainty"]) if "uncertainty" in document else None,
+                distribution=distribution,
                 head_prior=head_prior,
             )
         except InputError as error:
@@ -202,7 +212,8 @@ class Bundle:
         return bundle
 
     def _document(self) -> dict[str, Any]:
-        optional = {"uncertainty": self.uncertainty.to_dict()} if self.uncertainty else {}
+        parts = {"uncertainty": self.uncertainty, "distribution": self.distribution}
+        optional = {name: part.to_dict() for name, part in parts.items() if part is not None}
         return {
             "format_version": FORMAT_VERSION,
             "name": self.name,
@@ -223,6 +234,8 @@ class Bundle:
             MEAN: np.asarray(self.normalisation.mean, np.float64),
             STD: np.asarray(self.normalisation.std, np.float64),
         }
+        if self.distribution is not None:
+            tensors |= {CENTRES: self.distribution.centres, COVARIANCE: self.distribution.covariance}
         if self.head_prior is not None:
             tensors[HEAD_PRIOR] = self.head_prior
         return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
@@ -297,6 +310,8 @@ def _check(bundle: Bundle) -> None:
         raise InputError(f"reference amplitude is not {muscles} positive numbers")
     if bundle.uncertainty is not None:
         bundle.uncertainty.check(muscles)
+    if bundle.distribution is not None:
+        bundle.distribution.check(sensors)
     prior, size = bundle.head_prior, bundle.config.width + 1
     if prior is not None and (prior.shape != (size, size) or prior.dtype != np.float64 or not np.isfinite(prior).all()):
         raise InputError(f"{HEAD_PRIOR} is not a finite float64 array of shape {(size, size)}")

@@ -14,6 +14,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
 from imu_emg_estimator.signals.imu import features
 from imu_emg_estimator.streaming.engine import NumpyEngine
+from imu_emg_estimator.streaming.monitor import MotionMonitor
 
 BREATH = 1e-4  # s between two rows of preparation, in which the stepping thread gets the interpreter
 
@@ -24,15 +25,19 @@ class Estimate:
 
     Attributes:
         activation: [muscles] fraction of the bundle's reference amplitude, never negative.
-        deviation: [muscles] standard deviation of activation, same unit.
+        deviation: [muscles] standard deviation of activation, same unit, scaled as the bundle says.
         missing: [sensors] True where a sensor was masked, wholly or in part, in the newest row.
         warming_up: the attention band is not filled yet.
+        score: distance of the last seconds' motion from the training data; NaN where it is not known.
+        out_of_distribution: the score is above the bundle's threshold: do not rely on the activation.
     """
 
     activation: NDArray[np.float32]
     deviation: NDArray[np.float32]
     missing: NDArray[np.bool_]
     warming_up: bool
+    score: float
+    out_of_distribution: bool
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class StreamingEstimator:
         self._engine = NumpyEngine(bundle.config, bundle.weights)
         # Each row with its index, so that another thread can take a consistent copy.
         self._recent: deque[tuple[int, NDArray[np.floating]]] = deque(maxlen=bundle.config.receptive_field)
+        self._monitor = MotionMonitor(len(bundle.rig.sensors), bundle.rig.rate)
         self._run = 0
 
     @property
@@ -70,6 +76,7 @@ class StreamingEstimator:
     def reset(self) -> None:
         """Forget everything seen so far, as after a jump of the clock."""
         self._engine.reset()
+        self._monitor.reset()
         self._recent.clear()
         self._run += 1
 
@@ -84,13 +91,17 @@ class StreamingEstimator:
         """
         self._recent.append((self.steps, imu.copy()))
         mean, log_deviation = self._engine.step(self._features(imu, self.bundle))
+        distribution = self.bundle.distribution
+        score = self._monitor.step(imu, distribution)
         if self._engine.steps <= self.bundle.config.look_ahead:
             return None
         return Estimate(
             activation=np.maximum(mean, 0.0),
-            deviation=deviation(log_deviation),
+            deviation=deviation(log_deviation) * self.bundle.deviation_scale,
             missing=~np.isfinite(imu).all(axis=1),
             warming_up=self._engine.steps < self.bundle.config.context,
+            score=score,
+            out_of_distribution=distribution is not None and score > distribution.threshold,
         )
 
     def prepare(self, bundle: Bundle) -> Prepared:
