@@ -165,7 +165,7 @@ def _emg_columns(path: Path, rig: Rig, present: list[str]) -> dict[int, str]:
     muscles = [rig.muscle_names.index(match["muscle"]) for match in ours.values()]
     if len(set(muscles)) < len(muscles):
         raise InputError(f"{path}: a muscle is in two of the columns {', '.join(ours)}; keep one")
-    return dict(sorted(zip(muscles, ours, strict=True)))
+    return dict(zip(muscles, ours, strict=True))
 
 
 def _emg(
