@@ -75,3 +75,26 @@ def ridge(parts: Sequence[Sums], prior: FloatArray | None = None) -> FloatArray:
     # Ties, as without anything to leave out, go to the strongest: to the prior.
     best = len(STRENGTHS) - 1 - int(np.argmin(errors[::-1]))
     return whole.solve(STRENGTHS[best], prior)
+
+
+def ridge_of_few(rows: FloatArray, target: FloatArray, prior: FloatArray) -> FloatArray:
+    """The same from fewer rows [rows, inputs] than inputs, each fold a stretch of them: solved over the rows."""
+    errors = np.zeros(len(STRENGTHS))
+    folds = [fold for fold in np.array_split(np.arange(len(rows)), FOLDS) if len(fold)]
+    if len(folds) > 1:
+        for fold in folds:
+            rest = np.setdiff1d(np.arange(len(rows)), fold)
+            for index, strength in enumerate(STRENGTHS):
+                residual = target[fold] - rows[fold] @ _solved_over_rows(rows[rest], target[rest], prior, strength)
+                errors[index] += float((residual**2).sum())
+    best = len(STRENGTHS) - 1 - int(np.argmin(errors[::-1]))
+    return _solved_over_rows(rows, target, prior, STRENGTHS[best])
+
+
+def _solved_over_rows(rows: FloatArray, target: FloatArray, prior: FloatArray, strength: float) -> FloatArray:
+    rows = rows.astype(np.float64)
+    inverse = np.full(rows.shape[1], 1.0 / (strength * len(rows)))
+    inverse[-1] = 1.0 / (INTERCEPT_STRENGTH * len(rows))
+    spread = rows * inverse
+    change = spread.T @ np.linalg.solve(spread @ rows.T + np.eye(len(rows)), target - rows @ prior)
+    return np.asarray(prior + change)
