@@ -239,6 +239,11 @@ class EstimatorNode(Node):
             topics = dict(zip(self.bundle.rig.sensor_names, self.topics, strict=True))
             named = ", ".join(f"{name} ({topics[name]})" for name in missing)
             self.get_logger().warning(f"DEGRADED: masked, wholly or in part: {named}")
+        elif status == MuscleActivation.OUT_OF_DISTRIBUTION:
+            self.get_logger().warning(
+                "OUT_OF_DISTRIBUTION: the motion is unlike the training data; check that every sensor is on its "
+                "place and the right way round"
+            )
         elif status == MuscleActivation.OK:
             self.get_logger().info("OK: every sensor contributes")
 
@@ -248,6 +253,9 @@ class EstimatorNode(Node):
 
 
 def _status(estimate: Estimate, missing: tuple[str, ...]) -> int:
+    """The most serious that holds: what must not be relied on, then what may be with care."""
+    if estimate.out_of_distribution:
+        return int(MuscleActivation.OUT_OF_DISTRIBUTION)
     if estimate.warming_up:
         return int(MuscleActivation.WARMING_UP)
     return int(MuscleActivation.DEGRADED if missing else MuscleActivation.OK)
