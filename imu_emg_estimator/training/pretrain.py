@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
@@ -89,6 +89,7 @@ class Wearer:
 
 
 Progress = Callable[[int, int, float], None]
+Loss = Callable[..., Tensor]  # of a batch's tensors, and of the phase as the last argument
 
 
 def reference_amplitude(recordings: Sequence[Recording]) -> FloatArray:
@@ -204,38 +205,76 @@ def pretrain(
     settings: TrainingSettings,
     progress: Progress | None = None,
     architecture: Callable[[ModelConfig], Network] = GegluTransformer,
+    initial: Network | None = None,
 ) -> tuple[Network, Normalisation]:
     """Train a network on many wearers, each with equal say.
 
     Each step trains one of the network's interleaved sequences, picked at random.
+
+    Args:
+        initial: network of the same architecture and shape whose weights are started from; None = random ones.
     """
     torch.manual_seed(settings.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    normalisation = fit_normalisation(
+    normalisation = input_normalisation(wearers)
+    model = architecture(config)
+    if initial is not None:
+        model.load_state_dict(initial.state_dict())
+
+    def loss(inputs: Tensor, target: Tensor, weight: Tensor, phase: int) -> Tensor:
+        return activation_loss(model, inputs, target, weight, settings.huber, phase, settings.loss)
+
+    batches = training_batches(wearers, rig, settings, config.look_ahead, normalisation)
+    optimise(model, config.dilation, batches, loss, settings, progress)
+    return model, normalisation
+
+
+def input_normalisation(wearers: Sequence[Wearer]) -> Normalisation:
+    """Statistics of the training wearers' IMUs in locomotion; of all samples of those who have none."""
+    return fit_normalisation(
         [wearer.imu[wearer.locomotion] if wearer.locomotion.any() else wearer.imu for wearer in wearers]
     )
-    model = architecture(config).to(device).train()
+
+
+def optimise(
+    model: nn.Module,
+    dilation: int,
+    batches: Iterable[Sequence[NDArray[Any]]],
+    loss: Loss,
+    settings: TrainingSettings,
+    progress: Progress | None = None,
+) -> None:
+    """Train a model in place by the recipe; what it ends with is the running mean of its weights, ready to estimate.
+
+    Args:
+        dilation: of the network; each step picks one of so many phases.
+        batches: one for every step at least.
+        loss: of the model.
+    """
+    device = training_device()
+    model.to(device).train()
     average = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.averaging)
     )
     optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
-    batches = _batches(wearers, rig, settings, config.look_ahead)
     phases = np.random.default_rng(settings.seed)
-    for step, (imu, target, weight) in zip(range(settings.steps), batches, strict=False):
-        inputs = np.stack([features(sequence, normalisation) for sequence in imu])
-        x, y, w = (torch.from_numpy(array).to(device) for array in (inputs, target, weight))
-        loss = activation_loss(model, x, y, w, settings.huber, int(phases.integers(config.dilation)), settings.loss)
+    for step, batch in zip(range(settings.steps), batches, strict=False):
+        value = loss(*(torch.from_numpy(array).to(device) for array in batch), int(phases.integers(dilation)))
         optimiser.zero_grad()
-        loss.backward()
+        value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         average.update_parameters(model)
         if progress:
-            progress(step + 1, settings.steps, float(loss.detach()))
+            progress(step + 1, settings.steps, float(value.detach()))
     model.load_state_dict(average.module.state_dict())
-    return model.cpu().eval(), normalisation
+    model.cpu().eval()
+
+
+def training_device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def activation_loss(
@@ -256,6 +295,13 @@ def activation_loss(
     if phase is not None:
         target, weight = (part[:, phase :: model.config.dilation] for part in (target, weight))
     mean, log_deviation = model(inputs, phase)
+    return estimate_loss(mean, log_deviation, target, weight, huber, kind)
+
+
+def estimate_loss(
+    mean: Tensor, log_deviation: Tensor, target: Tensor, weight: Tensor, huber: float, kind: str = "huber"
+) -> Tensor:
+    """``activation_loss`` of what a network gave; all [batch, samples, muscles]."""
     total = weight.sum().clamp_min(1.0)
     log_deviation = log_deviation.clamp(*LOG_DEVIATION_RANGE)
     if kind == "gaussian":
@@ -288,6 +334,18 @@ def delayed(values: FloatArray, samples: int) -> FloatArray:
     if samples == 0:
         return values
     return np.concatenate([np.zeros_like(values[:samples]), values[:-samples]])
+
+
+def training_batches(
+    wearers: Sequence[Wearer], rig: Rig, settings: TrainingSettings, look_ahead: int, normalisation: Normalisation
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """Without end: varied sequences, each wearer's as likely as any other's.
+
+    Yields:
+        Inputs [batch, samples, inputs], and target and weight [batch, samples, muscles], aligned with the outputs.
+    """
+    for imu, target, weight in _batches(wearers, rig, settings, look_ahead):
+        yield np.stack([features(sequence, normalisation) for sequence in imu]), target, weight
 
 
 def _batches(

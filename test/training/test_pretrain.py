@@ -22,6 +22,7 @@ from imu_emg_estimator.training.pretrain import (
     delayed,
     population_reference,
     prepare,
+    pretrain,
     reference_amplitude,
     train_bundle,
 )
@@ -88,6 +89,18 @@ def test_recordings_without_labels_are_learned_from(wearers: list[Recording]) ->
 def test_same_seed_same_bundle(wearers: list[Recording]) -> None:
     assert train(wearers).content_hash == train(wearers).content_hash
     assert train(wearers).content_hash != train(wearers, replace(SHORT, seed=1)).content_hash
+
+
+def test_training_starts_from_the_weights_that_are_given(wearers: list[Recording], bundle: Bundle) -> None:
+    prepared = [prepare([recording]) for recording in wearers]
+    hardly = replace(SHORT, learning_rate=1e-9, steps=2)
+    initial = network_of(bundle)
+    network, _ = pretrain(prepared, wearers[0].rig, bundle.config, hardly, initial=initial)
+    for name, value in initial.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], value, atol=1e-6, rtol=0)
+    learned, _ = pretrain(prepared, wearers[0].rig, bundle.config, SHORT, initial=initial)
+    assert not torch.equal(learned.head.weight, initial.head.weight)
+    np.testing.assert_array_equal(initial.head.weight.detach(), bundle.weights["head.weight"])
 
 
 def test_channel_that_is_not_trusted_teaches_nothing(wearers: list[Recording]) -> None:
