@@ -123,3 +123,15 @@ def norm_parameters(network: Network) -> dict[str, nn.Parameter]:
 def biases(network: Network) -> dict[str, nn.Parameter]:
     """All biases by name."""
     return {name: parameter for name, parameter in network.named_parameters() if name.rpartition(".")[2] == "bias"}
+
+
+def with_bias(head: nn.Linear) -> FloatArray:
+    """Weights and bias of a head in one array [muscles, width + 1]."""
+    return np.concatenate([head.weight.detach().numpy(), head.bias.detach().numpy()[:, None]], axis=1)
+
+
+@torch.no_grad()
+def write_head(head: nn.Linear, values: FloatArray) -> None:
+    """The other way about."""
+    head.weight.copy_(torch.from_numpy(values[:, :-1]))
+    head.bias.copy_(torch.from_numpy(values[:, -1]))

@@ -12,7 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.adapters import WearerPrior, add_film, add_low_rank, biases, fold, norm_parameters
+from imu_emg_estimator.model.adapters import (
+    WearerPrior,
+    add_film,
+    add_low_rank,
+    biases,
+    fold,
+    norm_parameters,
+    with_bias,
+    write_head,
+)
 from imu_emg_estimator.model.bundle import Bundle, Reference
 from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.offline import estimate_recording
@@ -256,13 +265,13 @@ def _with_channels_told_apart(estimator: Estimator, recordings: Sequence[Recordi
     sources = sources_of_channels(envelope, _estimates(estimator, recordings), rig.mirror_muscles().tolist())
     network = copy.deepcopy(estimator.network)
     for head in (network.head, network.deviation_head):
-        _write_head(head, _with_bias(head)[sources])
+        write_head(head, with_bias(head)[sources])
     return replace(estimator, network=network)
 
 
 def _unrelated_channels(network: Network, data: _Calibration) -> list[int]:
     """Muscles whose EMG does not follow the movement."""
-    tokens, heads = _tokens(network, data), _with_bias(network.head)
+    tokens, heads = _tokens(network, data), with_bias(network.head)
     return [
         muscle
         for muscle in data.known_muscles()
@@ -281,7 +290,7 @@ def _tokens(network: Network, data: _Calibration) -> FloatArray:
 
 
 def _fit_heads(network: Network, data: _Calibration, settings: AdaptationSettings, prior: WearerPrior | None) -> None:
-    tokens, heads = _tokens(network, data), _with_bias(network.head)
+    tokens, heads = _tokens(network, data), with_bias(network.head)
     precision = np.eye(network.config.width + 1)
     if settings.method == "ridge_prior":
         precision = _known(None if prior is None else prior.head_precision, settings.method)
@@ -291,11 +300,11 @@ def _fit_heads(network: Network, data: _Calibration, settings: AdaptationSetting
         fit = fit_head(blocks_of(tokens, target, weight), centre, precision, settings.strength)
         heads[muscle] = fit.head
         _rescale_deviation(network, tokens, weight, muscle, fit.left_out.error)
-    _write_head(network.head, heads)
+    write_head(network.head, heads)
 
 
 def _fit_affine(network: Network, data: _Calibration) -> None:
-    tokens, heads = _tokens(network, data), _with_bias(network.head)
+    tokens, heads = _tokens(network, data), with_bias(network.head)
     for muscle in data.known_muscles():
         known = data.weight[:, muscle] > 0
         estimate, target = tokens[known] @ heads[muscle], data.target[known, muscle]
@@ -306,24 +315,13 @@ def _fit_affine(network: Network, data: _Calibration) -> None:
         heads[muscle] = gain * heads[muscle] + np.append(np.zeros(network.config.width), offset)
         error = float(np.mean((tokens[known] @ heads[muscle] - target) ** 2))
         _rescale_deviation(network, tokens, data.weight[:, muscle], muscle, error)
-    _write_head(network.head, heads)
-
-
-def _with_bias(head: nn.Linear) -> FloatArray:
-    """Weights and bias of a head in one array [muscles, width + 1]."""
-    return np.concatenate([head.weight.detach().numpy(), head.bias.detach().numpy()[:, None]], axis=1)
-
-
-@torch.no_grad()
-def _write_head(head: nn.Linear, values: FloatArray) -> None:
-    head.weight.copy_(torch.from_numpy(values[:, :-1]))
-    head.bias.copy_(torch.from_numpy(values[:, -1]))
+    write_head(network.head, heads)
 
 
 @torch.no_grad()
 def _rescale_deviation(network: Network, tokens: FloatArray, weight: FloatArray, muscle: int, error: float) -> None:
     """Let a muscle's stated standard deviation agree, on the whole, with the mean squared error that was found."""
-    log_deviation = (tokens @ _with_bias(network.deviation_head)[muscle])[weight > 0]
+    log_deviation = (tokens @ with_bias(network.deviation_head)[muscle])[weight > 0]
     stated = float(np.mean(np.exp(2 * log_deviation)))
     network.deviation_head.bias[muscle] += 0.5 * float(np.log(error / stated))
 

@@ -1,0 +1,153 @@
+"""The meta-learning stage makes a network that a few seconds adapt better, and keeps it good without them."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers import RecordingFactory, refusal
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.offline import estimate_recording
+from imu_emg_estimator.model.transformer import network_of
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.training.adapt import AdaptationSettings, adapt_estimator
+from imu_emg_estimator.training.augmentation import AugmentationSettings
+from imu_emg_estimator.training.closed_form import CORRELATED, Moments
+from imu_emg_estimator.training.meta import KINDS, MetaSettings, _shifted, _Tasks, meta_train, ridge_heads
+from imu_emg_estimator.training.pretrain import Wearer, prepare
+
+SETTINGS = MetaSettings(steps=3, tasks=1, support=2, query=2, sequence=64, inner_steps=2)
+
+
+@pytest.fixture(scope="module")
+def wearers(make_recording: RecordingFactory) -> list[Wearer]:
+    schedule = [("standing", 3.0), ("walking", 20.0), ("running", 5.0)]
+    return [prepare([make_recording(schedule, subject=str(seed), seed=seed)]) for seed in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def estimator(trained_bundle: Bundle) -> Estimator:
+    return Estimator(network_of(trained_bundle), trained_bundle.normalisation, np.array([40.0, 40.0]))
+
+
+def error(estimator: Estimator, wearer: Wearer) -> float:
+    """Mean squared error of the estimate on a wearer of the training."""
+    estimate = estimate_recording(estimator.network, estimator.normalisation, wearer.imu)[0]
+    return float(np.nanmean((estimate - wearer.target) ** 2))
+
+
+def test_ridge_stage_makes_the_closed_form_do_better(
+    estimator: Estimator, wearers: list[Wearer], rig: Rig, make_recording: RecordingFactory
+) -> None:
+    settings = replace(SETTINGS, steps=40, tasks=2, support=4, query=4, lag=4.0, learning_rate=5e-3)
+    taught = meta_train(estimator, wearers, rig, settings)
+    late = [
+        make_recording([("walking", 30.0)], seed=20 + seed, emg_delay=delay) for seed, delay in enumerate((0.1, -0.1))
+    ]
+    ridge = AdaptationSettings(method="ridge_head")
+    before, after = (
+        [
+            error(adapt_estimator(network, [recording.slice(0, 600)], ridge), prepare([recording.slice(660, 1700)]))
+            for recording in late
+        ]
+        for network in (estimator, taught)
+    )
+    assert np.mean(after) < 0.9 * np.mean(before)
+    assert error(taught, wearers[0]) < error(estimator, wearers[0]) + 0.005
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_given_network_is_unchanged_and_a_seed_decides(
+    estimator: Estimator, wearers: list[Wearer], rig: Rig, kind: str
+) -> None:
+    before = {name: value.clone() for name, value in estimator.network.state_dict().items()}
+    settings = replace(SETTINGS, kind=kind)
+    one, same = (meta_train(estimator, wearers, rig, settings).network.state_dict() for _ in range(2))
+    other = meta_train(estimator, wearers, rig, replace(settings, seed=1)).network.state_dict()
+    assert all(torch.equal(value, before[name]) for name, value in estimator.network.state_dict().items())
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["front_end.convolution.weight"], other["front_end.convolution.weight"])
+    assert not torch.equal(one["front_end.convolution.weight"], before["front_end.convolution.weight"])
+
+
+def test_reptile_goes_a_share_of_the_way(estimator: Estimator, wearers: list[Wearer], rig: Rig) -> None:
+    base = estimator.network.state_dict()
+
+    def moved(share: float) -> float:
+        settings = replace(SETTINGS, kind="reptile", steps=1, learning_rate=share)
+        state = meta_train(estimator, wearers, rig, settings).network.state_dict()
+        return float((state["head.weight"] - base["head.weight"]).norm())
+
+    assert moved(0.0) == 0.0
+    assert moved(0.5) == pytest.approx(0.5 * moved(1.0), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_progress_is_told_at_every_step(estimator: Estimator, wearers: list[Wearer], rig: Rig, kind: str) -> None:
+    told: list[tuple[int, int]] = []
+    meta_train(estimator, wearers, rig, replace(SETTINGS, kind=kind), lambda a, b, loss: told.append((a, b)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_wearers_without_locomotion_cannot_teach_it(estimator: Estimator, wearers: list[Wearer], rig: Rig) -> None:
+    still = [replace(wearer, locomotion=np.zeros_like(wearer.locomotion)) for wearer in wearers]
+    with refusal("locomotion"):
+        meta_train(estimator, still, rig, SETTINGS)
+
+
+def test_unknown_kind_is_named_with_the_known_ones() -> None:
+    with refusal("'magic'", *KINDS):
+        MetaSettings(kind="magic")
+
+
+# the parts
+
+
+def tasks_of(estimator: Estimator, wearers: list[Wearer], rig: Rig, **values: Any) -> _Tasks:
+    return _Tasks(wearers, rig, estimator, replace(SETTINGS, **values))
+
+
+def test_a_task_has_one_side_and_one_mount_throughout(estimator: Estimator, wearers: list[Wearer], rig: Rig) -> None:
+    """A wearer does not change legs between the support and the query."""
+    dropping = AugmentationSettings(sensor_dropout=0.5, mount_rotation=0.0, gain=0.0)
+    tasks = tasks_of(estimator, wearers, rig, augmentation=dropping, support=3, query=3)
+    some_are_missing = False
+    for _ in range(5):
+        present = tasks.draw().inputs[..., rig_channels(rig) :]
+        gone = (present == 0).all(dim=1)  # [sequences, parts]
+        assert (gone == gone[0]).all()
+        some_are_missing |= bool(gone.any())
+    assert some_are_missing
+
+
+def rig_channels(rig: Rig) -> int:
+    return 6 * len(rig.sensors)
+
+
+def test_task_varies_the_emg_but_keeps_what_was_measured(estimator: Estimator, wearers: list[Wearer], rig: Rig) -> None:
+    task = tasks_of(estimator, wearers, rig, lag=5.0, gain=0.5).draw()
+    assert not torch.equal(task.target, task.varied)
+    plain = tasks_of(estimator, wearers, rig, lag=0.0, gain=0.0).draw()
+    assert torch.equal(plain.target, plain.varied)
+    assert torch.equal(plain.weight, plain.varied_weight)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"), [(0, [1, 2, 3, 4]), (1, [0, 1, 2, 3]), (-2, [3, 4, 0, 0]), (9, [0] * 4)]
+)
+def test_shift_in_time(samples: int, expected: list[int]) -> None:
+    values = np.arange(1.0, 5.0)[None, :, None]
+    assert _shifted(values, samples).ravel().tolist() == expected
+
+
+def test_heads_are_those_of_the_closed_form() -> None:
+    generator = np.random.default_rng(0)
+    tokens = np.append(generator.standard_normal((60, 4)), np.ones((60, 1)), axis=1)
+    target, weight, centre = generator.random((60, 2)), generator.random((60, 2)), generator.random((2, 5))
+    heads = ridge_heads(*(torch.from_numpy(part) for part in (tokens, target, weight, centre)), 3.0 * CORRELATED)
+    for muscle in range(2):
+        expected = Moments.of(tokens, target[:, muscle], weight[:, muscle]).ridge(centre[muscle], np.eye(5), 3.0)
+        np.testing.assert_allclose(heads[muscle].numpy(), expected, rtol=1e-9)
