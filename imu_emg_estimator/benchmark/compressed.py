@@ -1,0 +1,123 @@
+"""Smaller or cheaper forms of this package's model: an ensemble distilled into one network, and int8 weights.
+
+All are plain GEGLU-Transformers once they are trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from imu_emg_estimator.benchmark.models import (
+    GRID,
+    BenchmarkModel,
+    Budget,
+    Fitted,
+    FittedNetwork,
+    Settings,
+    fit_network,
+    trusted_wearers,
+)
+from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.quantise import quantised
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.adapt import AdaptationSettings
+from imu_emg_estimator.training.distil import distil
+from imu_emg_estimator.training.pretrain import Progress, TrainingSettings
+
+TEACHER = "geglu_transformer"
+TEACHERS = 3
+SMALL: Mapping[str, Any] = {"width": 32, "layers": 2, "feedforward": 64}
+
+
+@dataclass(frozen=True)
+class FittedInt8(FittedNetwork):
+    """A network with int8 weights, which stay int8 when it is adapted: that happens in float32, then it is rounded."""
+
+    def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> FittedInt8:
+        return in_int8(super().adapted(calibration, settings))
+
+
+def in_int8(fitted: FittedNetwork) -> FittedInt8:
+    """The same with its weights on the int8 grid."""
+    return FittedInt8(replace(fitted.estimator, network=quantised(fitted.estimator.network)))
+
+
+def fit_teachers(
+    recordings: Sequence[Recording],
+    budget: Budget,
+    seed: int,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> list[Estimator]:
+    """Three networks that differ in their seed; no two ensembles share one."""
+    return [
+        fit_network(TEACHER, recordings, budget, TEACHERS * seed + number, _part(progress, number), settings).estimator
+        for number in range(TEACHERS)
+    ]
+
+
+def fit_distilled(
+    recordings: Sequence[Recording],
+    budget: Budget,
+    seed: int,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+    shape: Mapping[str, Any] | None = None,
+) -> FittedNetwork:
+    """An ensemble distilled into one network; the whole takes four budgets and a little.
+
+    Args:
+        settings: of teachers and student alike: ``learning_rate`` and any of ``ModelConfig``.
+        shape: of the student, where it differs from the teachers'.
+    """
+    teachers = fit_teachers(recordings, budget, seed, progress, settings)
+    wearers, rig = trusted_wearers(recordings), recordings[0].rig
+    chosen: dict[str, Any] = dict(settings or {})
+    recipe = TrainingSettings(steps=budget.steps, batch=budget.batch, sequence=budget.sequence, seed=seed)
+    recipe = replace(recipe, learning_rate=chosen.pop("learning_rate", recipe.learning_rate))
+    config = budget.config(rig, **{**chosen, **(shape or {})})
+    student, normalisation = distil(teachers, list(wearers.values()), rig, config, recipe, _part(progress, TEACHERS))
+    return FittedNetwork(Estimator(student, normalisation, teachers[0].amplitude))
+
+
+def _part(progress: Progress | None, number: int) -> Progress | None:
+    """Progress of one of the trainings, all of the same length, as progress of all together."""
+    if progress is None:
+        return None
+
+    def tell(done: int, total: int, loss: float) -> None:
+        progress(number * total + done, (TEACHERS + 1) * total, loss)
+
+    return tell
+
+
+def _fit_student(
+    recordings: Sequence[Recording],
+    budget: Budget,
+    seed: int,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> Fitted:
+    return fit_distilled(recordings, budget, seed, progress, settings, SMALL)
+
+
+def _fit_int8(
+    recordings: Sequence[Recording],
+    budget: Budget,
+    seed: int,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> Fitted:
+    return in_int8(fit_network(TEACHER, recordings, budget, seed, progress, settings))
+
+
+COMPRESSED: dict[str, BenchmarkModel] = {
+    model.name: model
+    for model in (
+        BenchmarkModel("distilled", "three GEGLU-Transformers distilled into one (4 times the budget)", fit_distilled),
+        BenchmarkModel("student", "the three distilled into a quarter of the size (4 times the budget)", _fit_student),
+        BenchmarkModel("int8", "the GEGLU-Transformer with int8 weights (0.27 of the bytes)", _fit_int8, GRID),
+    )
+}  # fmt: skip
