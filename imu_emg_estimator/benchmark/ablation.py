@@ -90,7 +90,7 @@ def fit(
         imu = [recording.imu for recording in recordings]
         initial = pretrain_masked(imu, rig, config, settings, input_normalisation(wearers))
     network, normalisation = pretrain(wearers, rig, config, settings, initial=initial)
-    amplitude = population_reference(np.array([wearer.reference for wearer in wearers]))
+    amplitude = population_reference(np.array([wearer.reference for wearer in wearers]), rig)
     return FittedNetwork(Estimator(network, normalisation, amplitude))
 
 

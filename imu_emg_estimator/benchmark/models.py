@@ -170,7 +170,7 @@ def fit_network(
     network, normalisation = pretrain(
         list(wearers.values()), rig, config, recipe, progress, ARCHITECTURES[architecture]
     )
-    amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]))
+    amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]), rig)
     return FittedNetwork(Estimator(network, normalisation, amplitude))
 
 

@@ -77,7 +77,7 @@ def fit_mean_profile(recordings: Sequence[Recording], wearers: Mapping[str, Wear
         for subject, wearer in wearers.items()
     ]
     mean = _nanmean(np.array(levels))  # [conditions + 1, muscles]
-    amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]))
+    amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]), recordings[0].rig)
     return MeanProfile(known, np.where(np.isfinite(mean), mean, mean[-1]) * amplitude)
 
 
@@ -187,7 +187,7 @@ def fit_ridge(wearers: Mapping[str, Wearer], rig: Rig, config: ModelConfig, prog
             progress(count, len(wearers), float("nan"))
     muscles = range(len(rig.muscles))
     coefficients = np.stack([ridge([each[muscle] for each in sums])[:, 0] for muscle in muscles])
-    amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]))
+    amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]), rig)
     return Ridge(coefficients, normalisation, amplitude, config.look_ahead)
 
 

@@ -111,7 +111,7 @@ def reference_amplitude(recordings: Sequence[Recording]) -> FloatArray:
     return reference
 
 
-def population_reference(references: FloatArray) -> FloatArray:
+def population_reference(references: FloatArray, rig: Rig | None = None) -> FloatArray:
     """The one amplitude [muscles] for a wearer of whom nothing is known.
 
     It minimises the mean over wearers of (amplitude - reference)² / reference²: the error is felt
@@ -119,7 +119,10 @@ def population_reference(references: FloatArray) -> FloatArray:
 
     Args:
         references: [wearers, muscles]; NaN where not known.
+        rig: where its sides mirror each other, a muscle and its twin share all their amplitudes.
     """
+    if rig is not None and rig.is_mirrorable:
+        references = np.concatenate([references, references[:, rig.mirror_muscles()]])
     inverse = 1.0 / references
     result: FloatArray = np.nansum(inverse, axis=0) / np.nansum(inverse**2, axis=0)
     return result
@@ -180,7 +183,7 @@ def train_bundle(
             raise InputError(f"no wearer has trusted EMG of {muscle}; add one, or leave the muscle out of the rig")
     config = model_config(rig, **(overrides or {}))
     model, normalisation = pretrain(list(wearers.values()), rig, config, settings, progress)
-    amplitude = population_reference(references)
+    amplitude = population_reference(references, rig)
     return Bundle(
         name=name,
         config=config,

@@ -11,6 +11,7 @@ from helpers import RecordingFactory, refusal
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.recording import UNLABELLED, Recording
+from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.evaluate import score_recordings
 from imu_emg_estimator.training.pretrain import (
     LOSSES,
@@ -173,6 +174,12 @@ def test_population_reference_is_relatively_closest_to_all() -> None:
     error = ((amplitudes - references[:, 0]) ** 2 / references[:, 0] ** 2).mean(axis=1)
     assert found[0] == pytest.approx(amplitudes[error.argmin(), 0], abs=0.01)
     assert found[1] == pytest.approx(20.0)
+
+
+def test_twin_muscles_share_their_population_reference(rig: Rig) -> None:
+    references = np.array([[10.0, 20.0], [40.0, np.nan]])
+    right, left = population_reference(references, rig)
+    assert right == left == pytest.approx(population_reference(np.array([[10.0], [40.0], [20.0]]))[0])
 
 
 def test_recordings_are_joined_with_activation_as_target(wearers: list[Recording]) -> None:
