@@ -270,6 +270,7 @@ def _run_benchmark(arguments: argparse.Namespace) -> None:
         seeds=arguments.seeds,
         steps=arguments.steps,
         seconds=arguments.calibration_seconds,
+        tune=arguments.tune,
     )
     run_protocol(
         arguments.protocol,
@@ -278,7 +279,6 @@ def _run_benchmark(arguments: argparse.Namespace) -> None:
         RunFolder(arguments.run_folder, fingerprint(recordings)),
         arguments.dataset,
         Means(arguments.workers, arguments.backend, arguments.cluster),
-        tuned=arguments.tune,
         progress=ProgressBar,
     )
 

@@ -41,21 +41,18 @@ def run_protocol(
     folder: RunFolder,
     dataset: str,
     means: Means | None = None,
-    tuned: bool = False,
     progress: Callable[[str], Bar] | None = None,
 ) -> None:
     """Do what is missing of a protocol; its manifest then lists all jobs that belong to it.
 
     Args:
         dataset: name of the data, for the report.
-        tuned: choose every network's hyperparameters first, on wearers other than those that they will be scored on.
     """
     means = means or Means()
     where = (means.workers, means.backend, means.cluster, progress)
-    tuning = tuning_jobs(plan) if tuned else []
-    if tuning:
-        run_jobs(folder, recordings, tuning, TASKS, *where)
-        plan = tuned_plan(plan, folder)
+    tuning = tuning_jobs(plan, protocol)
+    run_jobs(folder, recordings, tuning, TASKS, *where)
+    plan = tuned_plan(plan, tuning, folder)
     jobs = JOBS[protocol](plan)
     _write_manifest(protocol, plan, jobs, tuning, folder, dataset)
     run_jobs(folder, recordings, jobs, TASKS, *where)
@@ -83,7 +80,8 @@ def _write_manifest(
             "seconds": plan.seconds,
             "adaptation": plan.adaptation,
             "ceiling": plan.long,
-            "tuned": bool(tuning),
+            "cycles": plan.cycles,
+            "tuned": plan.tune,
         }
     )
     path = manifest_path(folder.path, protocol)

@@ -16,7 +16,9 @@ from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.training.report import AFTER_COLOUR, BEFORE_COLOUR, MEASURED_COLOUR, save_figure
 
 SHOWN_CONDITION = "locomotion"
-EMPHASISED, OTHERS = "tab:blue", "0.6"
+EMPHASISED = "tab:blue"
+OTHERS = ("tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:gray", "tab:olive",
+          "tab:cyan", "gold", "navy", "lime", "black")  # fmt: skip
 MARKERS = "osv^D<>Ph*"
 
 
@@ -47,7 +49,7 @@ def r_per_wearer(summary: Mapping[str, Any], path: Path) -> None:
         axis[0].plot(
             [values.get(subject, np.nan) for subject in order],
             MARKERS[index % len(MARKERS)],
-            color=EMPHASISED if name == OWN else None,
+            color=EMPHASISED if name == OWN else OTHERS[index % len(OTHERS)],
             alpha=1.0 if name == OWN else 0.6,
             markersize=9 if name == OWN else 5,
             label=_words(name),
@@ -76,7 +78,7 @@ def r_over_calibration(summary: Mapping[str, Any], path: Path) -> None:
             [entries[amount]["spread"] for amount in amounts],
             marker=MARKERS[index % len(MARKERS)],
             markersize=4,
-            color=EMPHASISED if own else None,
+            color=EMPHASISED if own else OTHERS[index % len(OTHERS)],
             linewidth=2.5 if own else 1.0,
             elinewidth=1.5 if own else 0.4,
             label=f"{_words(name)}{' (default)' if own else ''}",
@@ -116,9 +118,11 @@ def best_median_worst(summary: Mapping[str, Any], run: Path, path: Path) -> None
     for column, (subject, (condition, stretch)) in enumerate(columns):
         for row, muscle in enumerate(stretch["muscles"]):
             _trace(axes[row][column], stretch, row)
-            axes[row][column].set_ylabel(f"{_words(muscle)}\n[{stretch['unit']}]" if column == 0 else "")
+            axes[row][column].set_ylabel(f"{_words(muscle)}\n[{stretch['unit']}]", fontsize="small")
+        for row in range(len(stretch["muscles"]), muscles):  # channels that are not trusted
+            axes[row][column].set_axis_off()
         axes[0][column].set_title(f"wearer {subject}, {_words(condition)}, r {r[subject]:.2f}", fontsize="small")
-        axes[-1][column].set_xlabel("time [s]")
+        axes[len(stretch["muscles"]) - 1][column].set_xlabel("time [s]")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
     save_figure(
         figure, path, "Best, median and worst of the wearers that were left out (by r in locomotion, uncalibrated)"

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.benchmark import ceiling, streaming, sweep
+from imu_emg_estimator.benchmark import ceiling, gait_cycle, streaming, sweep
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
-from imu_emg_estimator.benchmark.models import MODELS, Budget, Settings, save, tuning_scores
+from imu_emg_estimator.benchmark.models import GRID, MODELS, Budget, Settings, save, tuning_scores
 from imu_emg_estimator.benchmark.runner import Task
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
@@ -20,6 +20,8 @@ from imu_emg_estimator.training.evaluate import folds_of
 from imu_emg_estimator.training.pretrain import TrainingSettings, by_subject
 
 OWN = "geglu_transformer"  # the model that the others are compared with
+TUNED_FIRST = ("streaming", "adaptation")  # the others choose within each job
+USUAL = 1  # place in the grid of what is taken untuned
 TUNING_FOLDS = 5
 INNER_FOLDS = 2
 ALL_SUBJECTS = "subjects"  # as many folds as wearers
@@ -41,6 +43,8 @@ class Plan:
         adaptation: how the models are calibrated in the streaming protocol.
         long: how the ceiling is trained on the wearer's own recordings.
         methods: adaptation methods of the sweep.
+        cycles: recipe of the gait-cycle protocol.
+        tune: whether hyperparameters are chosen on other wearers first.
         tuned: candidate of each model's grid by tuning fold; a model that is missing takes its usual one.
     """
 
@@ -54,6 +58,8 @@ class Plan:
     adaptation: AdaptationSettings = field(default_factory=recommended)
     long: AdaptationSettings = ceiling.LONG
     methods: tuple[AdaptationSettings, ...] = ()
+    cycles: gait_cycle.CycleSettings = field(default_factory=gait_cycle.CycleSettings)
+    tune: bool = False
     tuned: Mapping[str, Sequence[Settings]] = field(default_factory=dict)
 
     @property
@@ -82,6 +88,7 @@ def make_plan(
     seeds: int = 1,
     steps: int | None = None,
     seconds: Sequence[float] | None = None,
+    tune: bool = False,
 ) -> Plan:
     """A protocol's plan; what is not given takes the protocol's default.
 
@@ -89,25 +96,30 @@ def make_plan(
         folds: so many subject-disjoint folds, or ``subjects`` for one wearer each.
         seeds: number of trainings of every model and fold.
         steps: optimiser steps of every training.
+        tune: choose every network's hyperparameters first, on wearers other than those that they will be scored on.
 
     Raises:
         InputError: too few wearers, or a name that is not known.
     """
     if not recordings:
         raise InputError("the data set holds no recording; name other data or other wearers")
-    subjects = list(by_subject(recordings))
-    parts = folds_of(subjects, len(subjects) if folds == ALL_SUBJECTS else int(folds))
     chosen = check_models(models or (tuple(MODELS) if protocol in ALL_MODELS else (OWN,)))
     if protocol == "adaptation" and len(chosen) > 1:
         raise InputError(f"methods of adaptation are compared on one model, not on {', '.join(chosen)}; name one")
+    subjects = list(by_subject(recordings))
+    parts = folds_of(subjects, len(subjects) if folds == ALL_SUBJECTS else int(folds))
+    budget, cycles = Budget(), gait_cycle.CycleSettings(candidates=GRID if tune else (GRID[USUAL],))
     return Plan(
         rig=recordings[0].rig,
         subjects=tuple(subjects),
         folds=tuple(map(tuple, parts)),
         models=chosen,
         seeds=tuple(range(seeds)),
-        budget=Budget() if steps is None else Budget(steps=steps),
+        budget=replace(budget, steps=steps or budget.steps),
+        cycles=replace(cycles, steps=steps or cycles.steps),
+        tune=tune,
         seconds=tuple(seconds or (sweep.SECONDS if protocol == "adaptation" else streaming.SECONDS)),
+        long=ceiling.LONG,
         methods=check_methods(methods or tuple(METHODS)),
     )
 
@@ -115,8 +127,10 @@ def make_plan(
 # jobs
 
 
-def tuning_jobs(plan: Plan) -> list[Job]:
-    """One for every model with a grid, candidate and tuning fold."""
+def tuning_jobs(plan: Plan, protocol: str) -> list[Job]:
+    """One for every model with a grid, candidate and tuning fold, if that is wanted."""
+    if not plan.tune or protocol not in TUNED_FIRST:
+        return []
     return [
         Job(
             "tune", model, left_out, fold, 0,
@@ -128,13 +142,13 @@ def tuning_jobs(plan: Plan) -> list[Job]:
     ]  # fmt: skip
 
 
-def tuned_plan(plan: Plan, folder: RunFolder) -> Plan:
+def tuned_plan(plan: Plan, done: Sequence[Job], folder: RunFolder) -> Plan:
     """The plan with the candidates that did best in the tuning jobs, which are done."""
     tuned = {}
     for model in plan.models:
-        if not MODELS[model].grid:
+        jobs = [job for job in done if job.model == model]
+        if not jobs:
             continue
-        jobs = [job for job in tuning_jobs(plan) if job.model == model]
         tuned[model] = [
             max((job for job in jobs if job.fold == fold), key=lambda job: _tuning_r(folder, job)).settings["candidate"]
             for fold in range(len(plan.tuning_folds))
@@ -187,8 +201,19 @@ def adaptation_jobs(plan: Plan) -> list[Job]:
     ]  # fmt: skip
 
 
+def gait_cycle_jobs(plan: Plan) -> list[Job]:
+    """Every model; each job trains, tunes where that is wanted, and scores."""
+    return [
+        Job("gait-cycle", model, left_out, fold, seed, {"settings": replace(plan.cycles, seed=seed)})
+        for model in plan.models
+        for fold, left_out in enumerate(plan.folds)
+        for seed in plan.seeds
+    ]
+
+
 JOBS: dict[str, Callable[[Plan], list[Job]]] = {
     "streaming": streaming_jobs,
+    "gait-cycle": gait_cycle_jobs,
     "adaptation": adaptation_jobs,
 }
 
@@ -221,6 +246,10 @@ def _train(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict
     return {"weights": sum(p.numel() for p in network.parameters()) if network is not None else None}
 
 
+def _gait_cycle(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    return gait_cycle.run_fold(recordings, job.left_out, job.model, job.settings["settings"])
+
+
 def without(recordings: Sequence[Recording], left_out: Sequence[str]) -> list[Recording]:
     """The recordings of all other wearers."""
     return [recording for recording in recordings if recording.subject not in left_out]
@@ -231,6 +260,7 @@ TASKS: dict[str, Task] = {
     "train": _train,
     "streaming": streaming.run_fold,
     "ceiling": ceiling.run_fold,
+    "gait-cycle": _gait_cycle,
     "adaptation": sweep.run_fold,
 }
 

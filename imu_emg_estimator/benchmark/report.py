@@ -19,6 +19,13 @@ AIMED_SHARES = {"0": 0.80, "30": 0.92, "60": 0.95}
 AIMED_AT = (("walking", "r"), ("locomotion", "r"), ("all", "r"), ("locomotion", "r2"))
 TESTED_CONDITION = "locomotion"
 SYMBOLS = {"r": "r", "r2": "R²", "r2_scaled": "R² scaled", "nrmse": "nRMSE"}
+CYCLE_SYMBOLS = {
+    "r": "r",
+    "r2": "R²",
+    "nrmse": "nRMSE",
+    "peak_timing": "peak timing error [% of cycle]",
+    "peak_amplitude": "peak amplitude error [share]",
+}
 
 
 def write_report(run: Path, out: Path) -> dict[str, Any]:
@@ -36,7 +43,7 @@ def write_report(run: Path, out: Path) -> dict[str, Any]:
 
 def markdown(results: Mapping[str, Any]) -> str:
     """All tables."""
-    writers = {"streaming": _streaming, "adaptation": _adaptation}
+    writers = {"streaming": _streaming, "adaptation": _adaptation, "gait-cycle": _gait_cycle}
     parts = [line for name, write in writers.items() if name in results for line in write(results[name])]
     return "\n".join([*parts, *_cost(results["cost"])]) + "\n"
 
@@ -93,6 +100,21 @@ def _adaptation(summary: Mapping[str, Any]) -> Iterator[str]:
     yield from _made_worse(rows)
 
 
+def _gait_cycle(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Gait cycles: the whole time-normalised cycle in and out, not causal\n"
+    yield _setup(summary)
+    yield "Mean ± standard deviation over wearers, locomotion. Calibration in gait cycles of each leg.\n"
+    for variant in dict.fromkeys(row["variant"] for row in summary["rows"]):
+        yield f"### Envelopes {variant}\n"
+        yield from _head(["model", "calibration", "method", *CYCLE_SYMBOLS.values(), "wearers"])
+        for row in summary["rows"]:
+            if row["variant"] == variant and row["condition"] == TESTED_CONDITION:
+                cells = [f"{row[figure]:.2f} ± {row[f'{figure}_std']:.2f}" for figure in CYCLE_SYMBOLS]
+                yield _row([row["model"], row["calibration"], row["method"], *cells, row["wearers"]])
+        yield ""
+    yield from _tests(summary["tests"], "model", "cycles")
+
+
 def _setup(summary: Mapping[str, Any]) -> str:
     setup, made = summary["setup"], summary["made"]
     budget = setup["budget"]
@@ -100,28 +122,32 @@ def _setup(summary: Mapping[str, Any]) -> str:
     folds = len(setup["folds"])
     kind = "leave-one-subject-out" if folds == subjects else f"{folds} subject-disjoint folds"
     missing = f" **{summary['missing_jobs']} jobs are missing.**" if summary["missing_jobs"] else ""
+    effort = (
+        f"estimates {1000 * setup['look_ahead_s']:.0f} ms behind their newest input; every network {budget['steps']} "
+        f"steps of {budget['batch']} sequences of {budget['sequence']} samples"
+    )
+    if summary["protocol"] == "gait-cycle":
+        effort = f"every network {setup['cycles']['steps']} steps of {setup['cycles']['batch']} cycles"
     return (
-        f"{setup['dataset']}, {subjects} wearers, {kind}, {len(setup['seeds'])} seed(s), estimates "
-        f"{1000 * setup['look_ahead_s']:.0f} ms behind their newest input. Every network: {budget['steps']} steps of "
-        f"{budget['batch']} sequences of {budget['sequence']} samples"
-        f"{', hyperparameters tuned on other wearers' if setup['tuned'] else ', hyperparameters not tuned'}. "
+        f"{setup['dataset']}, {subjects} wearers, {kind}, {len(setup['seeds'])} seed(s); "
+        f"{effort}, hyperparameters {'tuned on other wearers' if setup['tuned'] else 'not tuned'}. "
         f"Made on {made['date']}.{missing}\n"
     )
 
 
-def _tests(tests: Sequence[Mapping[str, Any]], kind: str) -> Iterator[str]:
+def _tests(tests: Sequence[Mapping[str, Any]], kind: str, unit: str = "s") -> Iterator[str]:
     chosen = [test for test in tests if test["condition"] == TESTED_CONDITION]
     if not chosen:
         return
     yield f"### {chosen[0]['first']} against every other {kind}\n"
     yield "Difference of r in locomotion, paired over wearers; 95 % bootstrap interval; p of Wilcoxon's rank test.\n"
-    yield from _head([kind, "calibration", "difference", "95 % interval", "p", "wearers better"])
+    yield from _head([kind, f"calibration [{unit}]", "difference", "95 % interval", "p", "wearers better"])
     for test in chosen:
         low, high = test["interval"]
         yield _row(
             [
                 test["second"],
-                _calibration(test["seconds"]).lower(),
+                test["seconds"],
                 f"{test['difference']:+.3f}",
                 f"{low:+.3f} to {high:+.3f}",
                 f"{test['p']:.3f}",

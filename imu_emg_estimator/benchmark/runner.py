@@ -85,7 +85,10 @@ def _run_level(
             delayed(execute)(tasks[job.task], recordings, job, folder) for job in jobs
         )
     if not all(folder.holds(job) for job in jobs):
-        raise InputError(f"the workers' files are not to be seen in {folder.path}; name a --run folder that all share")
+        raise InputError(
+            f"the workers' files are not to be seen in {folder.path}; name a --run folder that all workers share, "
+            "and do not change the package while it runs"
+        )
 
 
 @contextmanager

@@ -123,8 +123,9 @@ def _best_affine(measured: FloatArray, estimated: FloatArray) -> FloatArray:
 
 
 def _stretches(recordings: Sequence[Recording], estimates: dict[str, FloatArray]) -> dict[str, Any]:
-    """The first seconds of the longest bout of each kind of locomotion, measured and estimated."""
+    """The first seconds of the longest bout of each kind of locomotion, measured and estimated, trusted muscles."""
     rig = recordings[0].rig
+    trusted = np.flatnonzero(recordings[0].muscle_weight > 0)
     measured = np.concatenate([recording.envelope for recording in recordings])
     starts = np.cumsum([0, *map(len, recordings)])
     result = {}
@@ -140,8 +141,10 @@ def _stretches(recordings: Sequence[Recording], estimates: dict[str, FloatArray]
             result[name] = {
                 "rate": rig.rate,
                 "unit": recordings[0].envelope_unit,
-                "muscles": rig.muscle_names,
-                "measured": np.round(measured[chosen].T, 2),
-                "estimated": {amount: np.round(estimate[chosen].T, 2) for amount, estimate in estimates.items()},
+                "muscles": [rig.muscle_names[muscle] for muscle in trusted],
+                "measured": np.round(measured[chosen][:, trusted].T, 2),
+                "estimated": {
+                    amount: np.round(estimate[chosen][:, trusted].T, 2) for amount, estimate in estimates.items()
+                },
             }
     return result

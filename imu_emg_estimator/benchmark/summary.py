@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from imu_emg_estimator.benchmark import gait_cycle
 from imu_emg_estimator.benchmark.campaign import manifest_path
 from imu_emg_estimator.benchmark.ceiling import CEILING
 from imu_emg_estimator.benchmark.jobs import read_json
@@ -39,11 +40,11 @@ def gather(run: Path) -> dict[str, Any]:
     known = {name: manifest for name, manifest in manifests.items() if manifest}
     if not known:
         raise InputError(f"{run} holds no benchmark; run one first, or name its folder with --run")
-    summaries = {"streaming": _streaming, "adaptation": _adaptation}
+    summaries = {"streaming": _streaming, "adaptation": _adaptation, "gait-cycle": _gait_cycle}
     result: dict[str, Any] = {}
     for name, manifest in known.items():
         rows, missing = _records(run, manifest)
-        common = {"setup": manifest["setup"], "made": manifest["made"], "missing_jobs": missing}
+        common = {"protocol": name, "setup": manifest["setup"], "made": manifest["made"], "missing_jobs": missing}
         result[name] = common | summaries.get(name, _other)(rows, manifest, run)
     return result | {"cost": _cost(run, known)}
 
@@ -101,6 +102,22 @@ def _adaptation(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], r
         },
         "tests": _tests(wearers, DEFAULT_METHOD),
     }
+
+
+def _gait_cycle(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    outcomes = [entry["outcome"] for records in rows.values() for entry in records]
+    table = gait_cycle.summarise(outcomes)
+    wearers = {row: _cycle_figures([entry["outcome"] for entry in records]) for row, records in rows.items()}
+    return {"rows": table, "tests": _tests(wearers, OWN)}
+
+
+def _cycle_figures(outcomes: Sequence[Mapping[str, Any]]) -> WearerFigures:
+    """r of one model by wearer, with amplitude: uncalibrated, and after each calibration with all that it can learn."""
+    gathered: dict[str, dict[Key, list[Figures]]] = defaultdict(lambda: defaultdict(list))
+    for entry in (entry for outcome in outcomes for entry in outcome["figures"]):
+        if entry["variant"] == gait_cycle.WITH_AMPLITUDE and entry["method"] in ("none", "all"):
+            gathered[entry["subject"]][entry["calibration"], entry["condition"]].append(entry)
+    return {subject: {key: _mean(entries) for key, entries in by.items()} for subject, by in gathered.items()}
 
 
 def _other(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:

@@ -1,0 +1,155 @@
+"""Same folds for all models, and nothing chosen on the wearers that it is scored on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from helpers import RecordingFactory, refusal
+
+from imu_emg_estimator.benchmark import protocols
+from imu_emg_estimator.benchmark.jobs import Job, RunFolder
+from imu_emg_estimator.benchmark.models import GRID, MODELS
+from imu_emg_estimator.benchmark.protocols import (
+    JOBS,
+    TASKS,
+    Plan,
+    make_plan,
+    training_job,
+    tuned_plan,
+    tuning_jobs,
+)
+from imu_emg_estimator.benchmark.runner import with_sources
+from imu_emg_estimator.recording import Recording
+
+COMPARED = ("mean_profile", "ridge", "mlp", "geglu_transformer")
+
+
+@pytest.fixture(scope="module")
+def recordings(make_recording: RecordingFactory) -> list[Recording]:
+    return [make_recording([("walking", 3.0)], subject=str(number), seed=number) for number in range(7)]
+
+
+@pytest.mark.parametrize("protocol", ["streaming", "gait-cycle"])
+@pytest.mark.parametrize("folds", ["5", "subjects"])
+def test_all_models_have_the_same_folds_seeds_and_budget(
+    recordings: list[Recording], protocol: str, folds: str
+) -> None:
+    plan = make_plan(protocol, recordings, folds, COMPARED, seeds=2)
+    jobs = JOBS[protocol](plan)
+    by_model = {model: [job for job in jobs if job.model == model] for model in COMPARED}
+    shapes = [[(job.fold, job.left_out, job.seed) for job in own] for own in by_model.values()]
+    assert all(shape == shapes[0] for shape in shapes)
+    assert sorted({name for job in jobs for name in job.left_out}) == [str(number) for number in range(7)]
+    assert len(plan.folds) == (7 if folds == "subjects" else 5)
+    settings = [job.source.settings if job.source else replace_seed(job) for own in by_model.values() for job in own]
+    assert all(each == settings[0] for each in settings)
+
+
+def replace_seed(job: Job) -> Any:
+    return replace(job.settings["settings"], seed=0)
+
+
+def test_folds_of_a_plan_leave_out_every_wearer_once(recordings: list[Recording]) -> None:
+    plan = make_plan("streaming", recordings, "3")
+    assert sorted(name for part in plan.folds for name in part) == [str(number) for number in range(7)]
+
+
+def test_jobs_of_a_fold_share_their_training(recordings: list[Recording]) -> None:
+    """The ceiling and the sweep use the networks that the streaming protocol trained."""
+    plan = make_plan("streaming", recordings, "2", COMPARED)
+    jobs = with_sources([*JOBS["streaming"](plan), *JOBS["adaptation"](replace(plan, models=(protocols.OWN,)))])
+    assert len([job for job in jobs if job.task == "train"]) == 2 * len(COMPARED)
+    assert {job.model for job in jobs if job.task == "ceiling"} == {"ceiling"}
+    assert all(job.task in TASKS for job in jobs)
+
+
+def test_training_leaves_the_fold_out(
+    recordings: list[Recording], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    seen: list[set[str]] = []
+
+    def fit(kept: list[Recording], *_: Any) -> None:
+        seen.append({recording.subject for recording in kept})
+
+    monkeypatch.setitem(MODELS, "ridge", replace(MODELS["ridge"], fit=fit))
+    monkeypatch.setattr(protocols, "save", lambda fitted, path: None)
+    plan = make_plan("streaming", recordings, "3", ["ridge"])
+    for fold, left_out in enumerate(plan.folds):
+        TASKS["train"](recordings, training_job(plan, "ridge", fold, 0), RunFolder(tmp_path, "data"))
+        assert seen[-1] == {str(number) for number in range(7)} - set(left_out)
+
+
+# tuning
+
+
+@pytest.mark.parametrize(("folds", "choices"), [("5", 5), ("subjects", 5), ("3", 3), ("6", 6)])
+def test_nothing_is_chosen_on_the_wearers_that_are_scored(
+    recordings: list[Recording], tmp_path: Path, folds: str, choices: int
+) -> None:
+    plan = make_plan("streaming", recordings, folds, ["mlp", "ridge"], tune=True)
+    jobs = tuning_jobs(plan, "streaming")
+    assert {job.model for job in jobs} == {"mlp"}  # the ridge chooses by itself
+    assert len(jobs) == choices * len(GRID)
+    folder = RunFolder(tmp_path, "data")
+    for index, job in enumerate(jobs):
+        folder.write(job, 1.0, {"r": (7 * index) % 11})
+    tuned = tuned_plan(plan, jobs, folder)
+    for fold, left_out in enumerate(tuned.folds):
+        chosen = training_job(tuned, "mlp", fold, 0).settings["chosen"]
+        (place,) = [part for part in tuned.tuning_folds if set(left_out) <= set(part)]
+        tried = [job for job in jobs if job.left_out == place]
+        best = max(tried, key=lambda job: folder.read(job)["outcome"]["r"])  # type: ignore[index]
+        assert chosen == best.settings["candidate"]
+        assert set(left_out) <= set(best.left_out)
+
+
+def test_tuning_trains_without_the_wearers_it_chooses_for(
+    recordings: list[Recording], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = make_plan("streaming", recordings, "3", ["mlp"], tune=True)
+    given: dict[str, Any] = {}
+
+    def scores(model: Any, kept: list[Recording], *_: Any) -> list[float]:
+        given.update(grid=model.grid, subjects={recording.subject for recording in kept})
+        return [0.5]
+
+    monkeypatch.setattr(protocols, "tuning_scores", scores)
+    for job in tuning_jobs(plan, "streaming"):
+        assert TASKS["tune"](recordings, job, RunFolder(tmp_path, "data")) == {"r": 0.5}
+        assert given["grid"] == (job.settings["candidate"],)
+        assert not given["subjects"] & set(job.left_out)
+
+
+def test_a_trial_that_failed_to_score_is_not_chosen(recordings: list[Recording], tmp_path: Path) -> None:
+    plan = make_plan("streaming", recordings, "2", ["mlp"], tune=True)
+    folder = RunFolder(tmp_path, "data")
+    jobs = tuning_jobs(plan, "streaming")
+    for job in jobs:
+        folder.write(job, 1.0, {"r": -0.5 if job.settings["candidate"] == GRID[2] else float("nan")})
+    assert tuned_plan(plan, jobs, folder).tuned == {"mlp": [GRID[2], GRID[2]]}
+
+
+def test_untuned_networks_take_the_usual_hyperparameters(recordings: list[Recording]) -> None:
+    plan = make_plan("streaming", recordings, "2", ["mlp"])
+    assert tuning_jobs(plan, "streaming") == []
+    assert training_job(plan, "mlp", 0, 0).settings["chosen"] is None
+
+
+# bad input
+
+
+def test_what_cannot_be_planned_is_refused(recordings: list[Recording]) -> None:
+    with refusal("resnet", "ridge", "geglu_transformer"):
+        make_plan("streaming", recordings, models=["ridge", "resnet"])
+    with refusal("prayer", "affine"):
+        make_plan("adaptation", recordings, methods=["prayer"])
+    with refusal("mlp", "ridge", "one"):
+        make_plan("adaptation", recordings, models=["mlp", "ridge"])
+    with refusal("8", "7"):
+        make_plan("streaming", recordings, folds="8")
+    with refusal("no recording"):
+        make_plan("streaming", [])
+    assert isinstance(make_plan("streaming", recordings), Plan)
