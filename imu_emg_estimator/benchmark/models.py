@@ -83,13 +83,13 @@ class Budget:
         steps: optimiser steps.
         batch: sequences a step.
         sequence: samples a sequence.
-        shape: hyperparameters of ``ModelConfig`` that differ from its default.
+        shape: hyperparameters of ``ModelConfig`` that differ from a rig's default.
     """
 
     steps: int = 500
     batch: int = 32
     sequence: int = 256
-    shape: Mapping[str, Any] = field(default_factory=lambda: {"dilation": 4, "band": 16})
+    shape: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self, rig: Rig, **overrides: Any) -> ModelConfig:
         """Shape of a network for a rig."""

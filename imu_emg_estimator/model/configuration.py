@@ -35,7 +35,7 @@ class ModelConfig:
     width: int = 64
     layers: int = 3
     heads: int = 4
-    band: int = 64
+    band: int = 16
     dilation: int = 1
     kernel: int = 9
     feedforward: int = 128

@@ -27,6 +27,9 @@ LOSSES = ("huber", "correlation", "gaussian")
 REFERENCE_PERCENTILE = 95.0  # of a wearer's envelope in locomotion: an activation of 1
 CORRELATION_SHARE = 0.2  # of a loss that has one
 LEAST_VARIANCE = 0.0025  # references squared; a flatter sequence has no correlation worth training on
+TOKEN_PERIOD = 0.068  # s between the tokens of one interleaved sequence: an envelope of 4 Hz has no more to tell
+FRONT_END = 0.289  # s that the convolution sees
+LOOK_AHEAD = 0.051  # s by which an estimate lags its newest input
 TARGET_LIMIT = 3.0  # references; beyond, an envelope is an artefact and would rule the loss
 
 
@@ -389,5 +392,7 @@ def _sequence(
 
 
 def model_config(rig: Rig, **overrides: Any) -> ModelConfig:
-    """Network shape for a rig; keywords override the default hyperparameters."""
-    return ModelConfig(inputs=feature_count(len(rig.sensors)), muscles=len(rig.muscles), **overrides)
+    """Network shape for a rig, of the same durations at any rate; keywords override the default hyperparameters."""
+    durations = {"dilation": TOKEN_PERIOD, "kernel": FRONT_END, "look_ahead": LOOK_AHEAD}
+    shape = {name: max(1, round(duration * rig.rate)) for name, duration in durations.items()}
+    return ModelConfig(inputs=feature_count(len(rig.sensors)), muscles=len(rig.muscles), **(shape | overrides))

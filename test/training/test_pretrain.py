@@ -14,13 +14,16 @@ from imu_emg_estimator.recording import UNLABELLED, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.evaluate import score_recordings
 from imu_emg_estimator.training.pretrain import (
+    LOOK_AHEAD,
     LOSSES,
     TARGET_LIMIT,
+    TOKEN_PERIOD,
     TrainingSettings,
     _sequence,
     activation_loss,
     by_subject,
     delayed,
+    model_config,
     population_reference,
     prepare,
     pretrain,
@@ -179,7 +182,7 @@ def test_population_reference_is_relatively_closest_to_all() -> None:
 def test_twin_muscles_share_their_population_reference(rig: Rig) -> None:
     references = np.array([[10.0, 20.0], [40.0, np.nan]])
     right, left = population_reference(references, rig)
-    assert right == left == pytest.approx(population_reference(np.array([[10.0], [40.0], [20.0]]))[0])
+    np.testing.assert_allclose([right, left], population_reference(np.array([[10.0], [40.0], [20.0]]))[0])
 
 
 def test_recordings_are_joined_with_activation_as_target(wearers: list[Recording]) -> None:
@@ -271,3 +274,12 @@ def test_correlation_loss_does_not_ask_for_scale_beyond_huber(bundle: Bundle) ->
 def test_unknown_loss_is_refused_with_the_known_ones() -> None:
     with refusal("'hinge'", "huber, correlation, gaussian"):
         TrainingSettings(loss="hinge")
+
+
+@pytest.mark.parametrize("rate", [58.8, 100.0, 200.0, 400.0])
+def test_shape_is_of_the_same_durations_at_any_rate(rig: Rig, rate: float) -> None:
+    config = model_config(replace(rig, rate=rate))
+    assert config.look_ahead / rate == pytest.approx(LOOK_AHEAD, abs=0.5 / rate)
+    assert config.context / rate == pytest.approx(config.band * TOKEN_PERIOD, abs=0.5 * config.band / rate)
+    assert config.kernel > config.dilation  # no sample falls between the tokens of a sequence
+    assert model_config(rig, kernel=5).kernel == 5
