@@ -23,6 +23,7 @@ from imu_emg_estimator.model.adapters import (
     write_head,
 )
 from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.offline import estimate_recording
 from imu_emg_estimator.model.transformer import network_of, weights_of
@@ -116,7 +117,7 @@ def adapt(
     Args:
         bundle: pre-trained, or adapted before.
         recordings: of one wearer, of the bundle's rig, with EMG envelopes.
-        prior: see ``adapt_estimator``.
+        prior: see ``adapt_estimator``; None = the bundle's own, if it has one.
 
     Returns:
         A new bundle; the given one is unchanged. Its ``calibration`` is left for the caller to fill in.
@@ -129,6 +130,8 @@ def adapt(
             raise InputError(
                 f"recording {recording.name} is of rig '{recording.rig.name}', the bundle of '{bundle.rig.name}'"
             )
+    if prior is None and bundle.head_prior is not None:
+        prior = WearerPrior(head_precision=bundle.head_prior)
     given = Estimator(network_of(bundle), bundle.normalisation, np.array(bundle.reference.amplitude))
     adapted = adapt_estimator(given, recordings, settings, progress, prior)
     return replace(
@@ -189,6 +192,7 @@ def adapt_estimator(
         _fit_heads(adapted.network, data, settings, prior)
     else:
         torch.manual_seed(settings.seed)
+        _imitate_where_unknown(adapted.network, data, settings.seed)
         _descend(adapted.network, _trained_parameters(adapted.network, settings, prior), data, settings, progress)
         fold(adapted.network)
     return adapted
@@ -327,6 +331,21 @@ def _rescale_deviation(network: Network, tokens: FloatArray, weight: FloatArray,
 
 
 # gradient descent
+
+
+@torch.no_grad()
+def _imitate_where_unknown(network: Network, data: _Calibration, seed: int) -> None:
+    """Give muscles without EMG what the network says of them as targets, so that learning the others keeps them.
+
+    The targets are drawn from the stated distribution, so that they teach neither another mean nor another deviation.
+    """
+    known = data.known_muscles()
+    unknown = [muscle for muscle in range(network.config.muscles) if muscle not in known]
+    mean, log_deviation = (part[0].numpy() for part in network(torch.from_numpy(data.inputs)[None]))
+    noise = np.random.default_rng(seed).standard_normal(mean.shape)
+    drawn = mean + noise * np.exp(np.clip(log_deviation, *LOG_DEVIATION_RANGE))
+    data.target[:, unknown] = drawn[:, unknown]
+    data.weight[:, unknown] = data.weight.max(axis=1, keepdims=True)
 
 
 def _trained_parameters(
