@@ -10,7 +10,7 @@ import numpy as np
 
 from imu_emg_estimator.recording import FloatArray
 
-STRENGTHS = tuple(10.0 ** (power / 2) for power in range(-8, 7))  # beside inputs of unit variance
+STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # beside inputs of unit variance
 FOLDS = 4
 INTERCEPT_STRENGTH = 1e-6  # it is not to be shrunk
 
