@@ -6,7 +6,7 @@ All are plain GEGLU-Transformers once they are trained.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from imu_emg_estimator.benchmark.models import (
@@ -21,26 +21,12 @@ from imu_emg_estimator.benchmark.models import (
 from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.model.quantise import quantised
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.adapt import AdaptationSettings
 from imu_emg_estimator.training.distil import distil
 from imu_emg_estimator.training.pretrain import Progress, TrainingSettings
 
 TEACHER = "geglu_transformer"
 TEACHERS = 3
 SMALL: Mapping[str, Any] = {"width": 32, "layers": 2, "feedforward": 64}
-
-
-@dataclass(frozen=True)
-class FittedInt8(FittedNetwork):
-    """A network with int8 weights, which stay int8 when it is adapted: that happens in float32, then it is rounded."""
-
-    def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> FittedInt8:
-        return in_int8(super().adapted(calibration, settings))
-
-
-def in_int8(fitted: FittedNetwork) -> FittedInt8:
-    """The same with its weights on the int8 grid."""
-    return FittedInt8(replace(fitted.estimator, network=quantised(fitted.estimator.network)))
 
 
 def fit_teachers(
@@ -109,7 +95,8 @@ def _fit_int8(
     progress: Progress | None = None,
     settings: Settings | None = None,
 ) -> Fitted:
-    return in_int8(fit_network(TEACHER, recordings, budget, seed, progress, settings))
+    estimator = fit_network(TEACHER, recordings, budget, seed, progress, settings).estimator
+    return FittedNetwork(replace(estimator, network=quantised(estimator.network)), int8=True)
 
 
 # None has a grid of its own: hyperparameters are those that the GEGLU-Transformer was tuned to.

@@ -25,6 +25,7 @@ from imu_emg_estimator.model.bundle import write_atomically
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.offline import estimate_recording
+from imu_emg_estimator.model.quantise import quantised
 from imu_emg_estimator.model.transformer import GegluTransformer, weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
@@ -126,9 +127,14 @@ class BenchmarkModel:
 
 @dataclass(frozen=True)
 class FittedNetwork:
-    """A trained network of any architecture."""
+    """A trained network of any architecture.
+
+    Attributes:
+        int8: whether its weights lie on the int8 grid, and are brought back to it when it is adapted.
+    """
 
     estimator: Estimator
+    int8: bool = False
 
     def estimate(self, recordings: Sequence[Recording]) -> FloatArray:
         network, normalisation = self.estimator.network, self.estimator.normalisation
@@ -137,7 +143,10 @@ class FittedNetwork:
         return envelopes
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> FittedNetwork:
-        return FittedNetwork(adapt.adapt_estimator(self.estimator, calibration, settings))
+        adapted = adapt.adapt_estimator(self.estimator, calibration, settings)
+        if self.int8:
+            adapted = replace(adapted, network=quantised(adapted.network))
+        return FittedNetwork(adapted, self.int8)
 
 
 def trusted_wearers(recordings: Sequence[Recording]) -> dict[str, Wearer]:
@@ -316,6 +325,7 @@ def _parts(fitted: Fitted) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         if not names:
             raise ValueError(f"a {type(network).__name__} is no architecture of the benchmark")
         document = {"kind": "network", "architecture": names[0], "config": network.config.to_dict()}
+        document["int8"] = fitted.int8
         tensors: dict[str, NDArray[Any]] = {f"network.{name}": value for name, value in weights_of(network).items()}
         normalisation = fitted.estimator.normalisation
         tensors |= {"mean": normalisation.mean, "std": normalisation.std, "amplitude": fitted.estimator.amplitude}
@@ -334,4 +344,4 @@ def _from_parts(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
         {name.removeprefix(prefix): torch.from_numpy(v) for name, v in tensors.items() if name.startswith(prefix)}
     )
     normalisation = Normalisation(tensors["mean"], tensors["std"])
-    return FittedNetwork(Estimator(network.eval(), normalisation, tensors["amplitude"]))
+    return FittedNetwork(Estimator(network.eval(), normalisation, tensors["amplitude"]), document["int8"])

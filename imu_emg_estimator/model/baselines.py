@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
 from imu_emg_estimator.model.configuration import ModelConfig
-from imu_emg_estimator.model.network import CausalConvolution, Network
+from imu_emg_estimator.model.network import CausalConvolution, Network, causal
 from imu_emg_estimator.model.transformer import EncoderLayer, GegluTransformer
 
 WINDOW = 16  # tokens that the MLP sees at once
@@ -99,16 +99,14 @@ class _GeluFeedForward(nn.Module):
 
 
 class _StackedSamples(nn.Module):
-    """Linear projection of the newest ``count`` samples: [batch, samples, inputs] -> [batch, samples, width]."""
+    """Linear projection of the newest ``count`` samples: [batch, samples, inputs] -> [batch, chosen samples, width]."""
 
     def __init__(self, inputs: int, width: int, count: int) -> None:
         super().__init__()
-        self.count = count
         self.projection = nn.Conv1d(inputs, width, count)
 
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.projection(pad(x.transpose(1, 2), (self.count - 1, 0))).transpose(1, 2)
-        return result
+    def forward(self, x: Tensor, start: int = 0, stride: int = 1) -> Tensor:
+        return causal(self.projection, x, start, stride)
 
 
 class _Recurrence(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn.functional import gelu, pad
+from torch.nn.functional import conv1d, gelu, pad
 
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.recording import FloatArray
@@ -13,17 +13,22 @@ from imu_emg_estimator.signals.imu import Normalisation
 
 
 class CausalConvolution(nn.Module):
-    """1-D convolution over the last ``kernel`` samples: [batch, samples, inputs] -> [batch, samples, width]."""
+    """1-D convolution over the last ``kernel`` samples: [batch, samples, inputs] -> [batch, chosen samples, width]."""
 
     def __init__(self, inputs: int, width: int, kernel: int) -> None:
         super().__init__()
         self.kernel = kernel
         self.convolution = nn.Conv1d(inputs, width, kernel)
 
-    def forward(self, x: Tensor) -> Tensor:
-        channels_first = pad(x.transpose(1, 2), (self.kernel - 1, 0))
-        result: Tensor = gelu(self.convolution(channels_first), approximate="tanh").transpose(1, 2)
+    def forward(self, x: Tensor, start: int = 0, stride: int = 1) -> Tensor:
+        result: Tensor = gelu(causal(self.convolution, x, start, stride), approximate="tanh")
         return result
+
+
+def causal(convolution: nn.Conv1d, x: Tensor, start: int = 0, stride: int = 1) -> Tensor:
+    """Convolve [batch, samples, inputs] over what comes up to each of start, start + stride, ...; zeros come before."""
+    padded = pad(x.transpose(1, 2), (convolution.kernel_size[0] - 1, 0))[:, :, start:]
+    return conv1d(padded, convolution.weight, convolution.bias, stride=stride).transpose(1, 2)
 
 
 class Network(nn.Module):
@@ -60,10 +65,10 @@ class Network(nn.Module):
         Returns:
             [batch, chosen samples, width].
         """
-        tokens = self.front_end(features)
         if phase is not None:
-            chosen: Tensor = self.norm(self.body(tokens[:, phase :: self.config.dilation]))
+            chosen: Tensor = self.norm(self.body(self.front_end(features, phase, self.config.dilation)))
             return chosen
+        tokens = self.front_end(features)
         interleaved = self._interleaved(tokens)
         every: Tensor = self.norm(self.body(interleaved))
         return self._in_order(every, len(tokens), tokens.shape[1])

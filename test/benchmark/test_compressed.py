@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from helpers import RecordingFactory
 
-from imu_emg_estimator.benchmark.compressed import COMPRESSED, SMALL, TEACHERS, FittedInt8, fit_teachers
+from imu_emg_estimator.benchmark.compressed import COMPRESSED, SMALL, TEACHERS, fit_teachers
 from imu_emg_estimator.benchmark.models import Budget, FittedNetwork, load, save
 from imu_emg_estimator.model.quantise import from_int8, to_int8
 from imu_emg_estimator.model.transformer import weights_of
@@ -40,10 +40,11 @@ def test_it_is_kept_and_estimates(name: str, recordings: list[Recording], tmp_pa
     np.testing.assert_array_equal(estimated, kept)
 
 
-def test_int8_weights_stay_int8_when_adapted(recordings: list[Recording]) -> None:
-    model = fitted("int8", recordings)
+def test_int8_weights_stay_int8_when_adapted(recordings: list[Recording], tmp_path: Path) -> None:
+    save(fitted("int8", recordings), tmp_path / "model")
+    model = load(tmp_path / "model")
+    assert isinstance(model, FittedNetwork)
     adapted = model.adapted(recordings[:1], AdaptationSettings("all_weights", steps=2, batch=2, sequence=32))
-    assert isinstance(adapted, FittedInt8)
     for each in (model, adapted):
         weights = weights_of(each.estimator.network)
         for name, value in from_int8(to_int8(weights)).items():
