@@ -28,7 +28,7 @@ from imu_emg_estimator.training.pretrain import Progress, activation_loss, model
 MODEL_NAMES = ("mean_profile", "ridge", *ARCHITECTURES)
 EVERY = 5  # points; the ridge reads averages over as many
 # Dilation 7 and band 15 reach over 105 points, the front end over those between: the whole cycle.
-SHAPE: Mapping[str, Any] = {"dilation": 7, "band": 15, "look_ahead": 0}
+SHAPE: Mapping[str, Any] = {"dilation": 7, "band": 15, "kernel": 9, "look_ahead": 0}
 
 
 @dataclass(frozen=True)

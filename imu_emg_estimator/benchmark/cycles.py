@@ -140,8 +140,8 @@ def scale_of(cycles: Cycles) -> Scale:
     return Scale(low, np.where(high > low, high - low, np.nan))
 
 
-def population_scale(scales: Collection[Scale]) -> Scale:
-    """Constants for a wearer of whom nothing is known, from those of the training wearers."""
-    span = population_reference(np.array([scale.span for scale in scales]))
+def population_scale(scales: Collection[Scale], rig: Rig | None = None) -> Scale:
+    """Constants for a wearer of whom nothing is known, from those of the training wearers; rig for twins' sake."""
+    span = population_reference(np.array([scale.span for scale in scales]), rig)
     relative = np.nanmean([scale.low / scale.span for scale in scales], axis=0)
     return Scale(np.asarray(relative * span), span)

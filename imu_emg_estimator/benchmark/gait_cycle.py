@@ -65,7 +65,7 @@ def run_fold(
     scales = {subject: scale_of(own) for subject, own in training.items()}
     wearers = [training_wearer(own, scales[subject]) for subject, own in training.items()]
     model = fit(model_name, wearers, rig, settings, progress)
-    population = population_scale(scales.values())
+    population = population_scale(scales.values(), rig)
     figures: list[dict[str, Any]] = []
     not_scored: dict[str, str] = {}
     for subject in (subject for subject in cycles if subject in left_out):

@@ -27,8 +27,8 @@ from imu_emg_estimator.training.pretrain import (
     population_reference,
 )
 
-LAGS, SPACING = 16, 4  # averages over so many samples that the ridge sees: the window of the MLP
-ROW_STEP = 8  # samples between rows of the regression; an envelope of 4 Hz has little new in between
+LAGS = 16  # averages over a token's period each that the ridge sees: the window of the MLP
+ROW_STEP = 2  # token periods between rows of the regression; an envelope of 4 Hz has little new in between
 BLOCKS = 4  # of a calibration, each left out once to choose the strength
 
 
@@ -115,12 +115,14 @@ class Ridge:
         coefficients: [muscles, lagged inputs + 1], the intercept last; activation in references.
         amplitude: [muscles] envelope that an activation of 1 stands for.
         look_ahead: samples by which an estimate lags its newest input.
+        spacing: samples of each average that it sees.
     """
 
     coefficients: FloatArray
     normalisation: Normalisation
     amplitude: FloatArray
     look_ahead: int
+    spacing: int
 
     def estimate(self, recordings: Sequence[Recording]) -> FloatArray:
         return np.concatenate([self._activation(recording.imu) for recording in recordings]) * self.amplitude
@@ -150,19 +152,20 @@ class Ridge:
         return np.maximum(self._rows(imu) @ self.coefficients.T, 0.0)
 
     def _rows(self, imu: FloatArray) -> FloatArray:
-        return advanced(lagged(features(imu, self.normalisation)), self.look_ahead)
+        return advanced(lagged(features(imu, self.normalisation), self.spacing), self.look_ahead)
 
 
-def lagged(values: FloatArray) -> FloatArray:
-    """Causal averages over 4 samples, the newest and 15 before: [samples, channels] -> [samples, 16 channels + 1]."""
-    samples = len(values)
-    reach = LAGS * SPACING
+def lagged(values: FloatArray, spacing: int) -> FloatArray:
+    """Causal averages over ``spacing`` samples, the newest and 15 before: [samples, channels] -> [.., 16 channels + 1].
+
+    The last column is 1; before the first sample there are zeros.
+    """
+    samples, reach = len(values), LAGS * spacing
     padded = np.pad(values, ((reach, 0), (0, 0)))
-    mean = np.asarray(sum(padded[SPACING - i : len(padded) - i] for i in range(SPACING)) / SPACING)
-    newest = reach - SPACING  # row of ``mean`` that ends at the first sample
-    parts = [mean[newest - lag : newest - lag + samples] for lag in range(0, reach, SPACING)]
-    ones = np.ones((samples, 1), values.dtype)
-    return np.concatenate([*parts, ones], axis=1)
+    mean = np.asarray(sum(padded[spacing - i : len(padded) - i] for i in range(spacing)) / spacing)
+    newest = reach - spacing  # row of ``mean`` that ends at the first sample
+    parts = [mean[newest - lag : newest - lag + samples] for lag in range(0, reach, spacing)]
+    return np.concatenate([*parts, np.ones((samples, 1), values.dtype)], axis=1)
 
 
 def advanced(rows: FloatArray, look_ahead: int) -> FloatArray:
@@ -182,18 +185,18 @@ def fit_ridge(wearers: Mapping[str, Wearer], rig: Rig, config: ModelConfig, prog
     )
     sums = []
     for count, wearer in enumerate(wearers.values(), start=1):
-        sums.append(_wearer_sums(wearer, rig, normalisation, config.look_ahead))
+        sums.append(_wearer_sums(wearer, rig, normalisation, config))
         if progress:
             progress(count, len(wearers), float("nan"))
     muscles = range(len(rig.muscles))
     coefficients = np.stack([ridge([each[muscle] for each in sums])[:, 0] for muscle in muscles])
     amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]), rig)
-    return Ridge(coefficients, normalisation, amplitude, config.look_ahead)
+    return Ridge(coefficients, normalisation, amplitude, config.look_ahead, config.dilation)
 
 
-def _wearer_sums(wearer: Wearer, rig: Rig, normalisation: Normalisation, look_ahead: int) -> list[Sums]:
+def _wearer_sums(wearer: Wearer, rig: Rig, normalisation: Normalisation, config: ModelConfig) -> list[Sums]:
     """Of each muscle; the weights of a wearer's rows are alike for all wearers."""
-    importance = _importance(wearer.locomotion)
+    importance, step = _importance(wearer.locomotion), ROW_STEP * config.dilation
     versions = [(wearer.imu, wearer.target, wearer.weight * importance[:, None])]
     if rig.is_mirrorable:
         imu, target, weight = versions[0]
@@ -203,8 +206,8 @@ def _wearer_sums(wearer: Wearer, rig: Rig, normalisation: Normalisation, look_ah
     found: list[list[Sums]] = [[] for _ in rig.muscles]
     for imu, target, weight in versions:
         for start, stop in zip(wearer.starts[:-1], wearer.starts[1:], strict=True):
-            rows = lagged(features(imu[start:stop], normalisation))[::ROW_STEP]
-            y, w = (delayed(values[start:stop], look_ahead)[::ROW_STEP] for values in (target, weight))
+            rows = lagged(features(imu[start:stop], normalisation), config.dilation)[::step]
+            y, w = (delayed(values[start:stop], config.look_ahead)[::step] for values in (target, weight))
             for muscle, parts in enumerate(found):
                 parts.append(Sums.of(rows, y[:, [muscle]], w[:, muscle]))
     return [reduce(Sums.__add__, parts) for parts in found]
@@ -244,7 +247,7 @@ def parts(fitted: MeanProfile | Ridge) -> tuple[dict[str, Any], dict[str, NDArra
         "mean": fitted.normalisation.mean,
         "std": fitted.normalisation.std,
     }
-    return {"kind": "ridge", "look_ahead": fitted.look_ahead}, tensors
+    return {"kind": "ridge", "look_ahead": fitted.look_ahead, "spacing": fitted.spacing}, tensors
 
 
 def from_parts(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> MeanProfile | Ridge:
@@ -253,5 +256,6 @@ def from_parts(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]])
         return MeanProfile(tuple(document["conditions"]), tensors["level"])
     if document["kind"] == "ridge":
         normalisation = Normalisation(tensors["mean"], tensors["std"])
-        return Ridge(tensors["coefficients"], normalisation, tensors["amplitude"], int(document["look_ahead"]))
+        look_ahead, spacing = int(document["look_ahead"]), int(document["spacing"])
+        return Ridge(tensors["coefficients"], normalisation, tensors["amplitude"], look_ahead, spacing)
     raise ValueError(f"a model of kind {document['kind']!r} is not known")

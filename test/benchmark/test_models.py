@@ -148,7 +148,7 @@ def test_ridge_learns_from_the_mirror_image(wearers: list[Recording]) -> None:
 
 def test_lags_are_averages_of_the_past() -> None:
     values = np.arange(1.0, 101.0)[:, None]
-    rows = lagged(values)
+    rows = lagged(values, 4)
     assert rows.shape == (100, 17)
     assert rows[99, 0] == pytest.approx(values[96:].mean())
     assert rows[99, 15] == pytest.approx(values[36:40].mean())
