@@ -1,4 +1,4 @@
-"""Meta-learning: after pre-training, the network learns to be adapted.
+"""Meta-learning: the network learns to be adapted, from the start or after pre-training.
 
 A task is one wearer of the training: the network is adapted to some seconds of locomotion (the support) and judged
 on other moments of the same wearer (the query), as a new wearer's calibration will be. Two ways to adapt in a task:
@@ -9,75 +9,78 @@ on other moments of the same wearer (the query), as a new wearer's calibration w
 - ``reptile``: all weights, by a few steps of gradient descent; the shared weights then move towards the adapted ones
   (Nichol et al. 2018, arXiv:1803.02999), first order.
 
-Wearers of the training are known to the network by heart, so tasks are made new: mounts, sides and gains vary from
-task to task, and the EMG leads or lags the movement, as it does in wearers.
+The network comes to know the wearers of the training by heart, so tasks are made new: mounts and sides vary from
+task to task, and where wished the EMG's gain and its lead or lag, as they do in wearers.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.network import Estimator, Network
+from imu_emg_estimator.model.transformer import GegluTransformer
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu import features
-from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
+from imu_emg_estimator.signals.imu import Normalisation, features
+from imu_emg_estimator.training.augmentation import augment
 from imu_emg_estimator.training.closed_form import CORRELATED
-from imu_emg_estimator.training.pretrain import Wearer, _sequence, activation_loss
+from imu_emg_estimator.training.pretrain import (
+    TrainingSettings,
+    Wearer,
+    _sequence,
+    activation_loss,
+    estimate_loss,
+    input_normalisation,
+    optimise,
+)
 
 KINDS = ("ridge", "reptile")
 
 Progress = Callable[[int, int, float], None]
+Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class MetaSettings:
-    """The recipe of the meta-learning stage.
+    """The recipe of meta-learning.
 
     Attributes:
         kind: how a task adapts, one of ``KINDS``.
-        steps: outer steps.
         tasks: wearers a step.
         support: sequences of locomotion, one after the other in time, to adapt on.
         query: sequences from anywhere to judge on.
-        sequence: samples a sequence.
-        learning_rate: peak of the one-cycle schedule of the outer steps; of Reptile, the share of the way.
         strength: of the ridge's shrinkage [independent samples].
         inner_steps, inner_rate: of Reptile's descent in a task.
+        outer_rate: share of the way to the adapted weights that Reptile goes at first.
         lag: standard deviation [samples] of a task's shift of the EMG in time.
         gain: standard deviation of the logarithm of a task's gain of the EMG.
         plain: weight of the loss without adaptation, which keeps the network good for wearers who do not calibrate.
-        locomotion_share: share of the query that is drawn from locomotion; the rest is drawn from everything.
-        huber: error [references] where the loss turns from square to linear.
-        seed: of every random choice.
+        training: of the outer steps; its ``batch`` and ``loss`` are those of plain pre-training and not used.
     """
 
     kind: str = "ridge"
-    steps: int = 250
-    tasks: int = 2
+    tasks: int = 3
     support: int = 7
-    query: int = 9
-    sequence: int = 256
-    learning_rate: float = 1e-3
+    query: int = 5
     strength: float = 50.0
     inner_steps: int = 10
     inner_rate: float = 1e-3
-    lag: float = 2.0
-    gain: float = 0.2
-    plain: float = 1.0
-    locomotion_share: float = 0.7
-    huber: float = 0.5
-    seed: int = 0
-    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    outer_rate: float = 0.3
+    lag: float = 0.0
+    gain: float = 0.0
+    plain: float = 0.5
+    training: TrainingSettings = field(default_factory=lambda: TrainingSettings(steps=1000))
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -89,18 +92,34 @@ class MetaSettings:
 
 @dataclass(frozen=True)
 class _Task:
-    """Sequences of one wearer, the support first: [sequences, samples, inputs or muscles].
+    """Sequences of one wearer or several, of each the support first: [sequences, samples, inputs or muscles].
 
     Attributes:
         target, weight: as measured.
         varied, varied_weight: with the task's lag and gain.
     """
 
-    inputs: Tensor
-    target: Tensor
-    weight: Tensor
-    varied: Tensor
-    varied_weight: Tensor
+    inputs: Float32
+    target: Float32
+    weight: Float32
+    varied: Float32
+    varied_weight: Float32
+
+
+def meta_pretrain(
+    wearers: Sequence[Wearer],
+    rig: Rig,
+    config: ModelConfig,
+    settings: MetaSettings | None = None,
+    progress: Progress | None = None,
+    architecture: Callable[[ModelConfig], Network] = GegluTransformer,
+) -> tuple[Network, Normalisation]:
+    """Train a network on many wearers by meta-learning from the start, in place of ``pretrain``."""
+    settings = settings or MetaSettings()
+    torch.manual_seed(settings.training.seed)
+    fresh = Estimator(architecture(config), input_normalisation(wearers), np.ones(config.muscles))
+    trained = meta_train(fresh, wearers, rig, settings, progress)
+    return trained.network, trained.normalisation
 
 
 def meta_train(
@@ -110,17 +129,20 @@ def meta_train(
     settings: MetaSettings | None = None,
     progress: Progress | None = None,
 ) -> Estimator:
-    """Teach a pre-trained network to be adapted, on the wearers that it was trained on.
+    """Teach a network to be adapted, on wearers of its training.
 
     Returns:
         A new estimator of the same architecture; the given one is unchanged.
+
+    Raises:
+        InputError: no wearer has labelled locomotion.
     """
     settings = settings or MetaSettings()
-    torch.manual_seed(settings.seed)
-    network = copy.deepcopy(estimator.network)
-    tasks = _Tasks(wearers, rig, replace(estimator, network=network), settings)
-    (_ridge_stage if settings.kind == "ridge" else _reptile_stage)(network, tasks, settings, progress)
-    return replace(estimator, network=network.eval())
+    torch.manual_seed(settings.training.seed)
+    taught = replace(estimator, network=copy.deepcopy(estimator.network))
+    tasks = _Tasks(wearers, rig, taught, settings)
+    (_ridge_stage if settings.kind == "ridge" else _reptile_stage)(taught.network, tasks, settings, progress)
+    return taught
 
 
 class _Tasks:
@@ -133,36 +155,36 @@ class _Tasks:
         self._rig = rig
         self._estimator = estimator
         self._settings = settings
-        self._generator = np.random.default_rng(settings.seed)
+        self._generator = np.random.default_rng(settings.training.seed)
 
     def phase(self) -> int:
         """One of the network's interleaved sequences."""
         return int(self._generator.integers(self._estimator.network.config.dilation))
 
     def draw(self) -> _Task:
-        settings, generator = self._settings, self._generator
+        settings, recipe, generator = self._settings, self._settings.training, self._generator
         wearer = self._wearers[int(generator.integers(len(self._wearers)))]
         starts = self._starts(wearer)
         look_ahead = self._estimator.network.config.look_ahead
-        parts = [_sequence(wearer, start, settings.sequence, look_ahead) for start in starts]
+        parts = [_sequence(wearer, start, recipe.sequence, look_ahead) for start in starts]
         # Varied as one long sequence: mounts, sides and missing sensors are the same throughout a task.
         imu, target, weight = (np.concatenate(part)[None] for part in zip(*parts, strict=True))
-        varied = augment(imu, target, weight, self._rig, replace(settings.augmentation, tempo=0.0), generator)
-        imu, target, weight = (part[0].reshape(len(starts), settings.sequence, *part.shape[2:]) for part in varied)
+        varied = augment(imu, target, weight, self._rig, replace(recipe.augmentation, tempo=0.0), generator)
+        imu, target, weight = (part[0].reshape(len(starts), recipe.sequence, *part.shape[2:]) for part in varied)
         inputs = np.stack([features(sequence, self._estimator.normalisation) for sequence in imu])
         lag = round(settings.lag * generator.standard_normal())
         gain = float(np.exp(settings.gain * generator.standard_normal()))
         arrays = (inputs, target, weight, gain * _shifted(target, lag), _shifted(weight, lag))
-        return _Task(*(torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)) for array in arrays))
+        return _Task(*(np.asarray(array, dtype=np.float32) for array in arrays))
 
     def _starts(self, wearer: Wearer) -> list[int]:
         """First samples of the support's sequences, in a row in the wearer's locomotion, and of the query's."""
-        settings, generator = self._settings, self._generator
+        settings, recipe, generator = self._settings, self._settings.training, self._generator
         locomotion = np.flatnonzero(wearer.locomotion)
-        first = int(generator.integers(max(1, len(locomotion) - settings.support * settings.sequence)))
-        support = locomotion[first :: settings.sequence][: settings.support]
+        first = int(generator.integers(max(1, len(locomotion) - settings.support * recipe.sequence)))
+        support = locomotion[first :: recipe.sequence][: settings.support]
         query = np.where(
-            generator.random(settings.query) < settings.locomotion_share,
+            generator.random(settings.query) < recipe.locomotion_share,
             generator.choice(locomotion, settings.query),
             generator.integers(len(wearer.imu), size=settings.query),
         )
@@ -171,40 +193,50 @@ class _Tasks:
 
 
 def _ridge_stage(network: Network, tasks: _Tasks, settings: MetaSettings, progress: Progress | None) -> None:
-    """Outer steps through the closed-form solution, on the weights and on the strength of the shrinkage."""
-    network.train()
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
-    for step in range(settings.steps):
-        losses = [_ridge_loss(network, tasks.draw(), tasks.phase(), settings) for _ in range(settings.tasks)]
-        loss = torch.stack(losses).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        if progress:
-            progress(step + 1, settings.steps, float(loss.detach()))
+    """Outer steps through the closed-form solution."""
+
+    def batches() -> Iterator[list[Float32]]:
+        while True:
+            drawn = [tasks.draw() for _ in range(settings.tasks)]
+            yield [np.concatenate([getattr(task, part.name) for task in drawn]) for part in fields(_Task)]
+
+    def loss(*arguments: Any) -> Tensor:
+        return _ridge_loss(network, settings, *arguments)
+
+    optimise(network, network.config.dilation, batches(), loss, settings.training, progress)
 
 
-def _ridge_loss(network: Network, task: _Task, phase: int, settings: MetaSettings) -> Tensor:
+def _ridge_loss(
+    network: Network,
+    settings: MetaSettings,
+    inputs: Tensor,
+    target: Tensor,
+    weight: Tensor,
+    varied: Tensor,
+    varied_weight: Tensor,
+    phase: int,
+) -> Tensor:
     """Loss on the query with the head that fits the support, and without adaptation on everything."""
-    plain = activation_loss(network, task.inputs, task.target, task.weight, settings.huber, phase)
-    stride = network.config.dilation
-    tokens = network.tokens(task.inputs, phase)
+    huber, stride = settings.training.huber, network.config.dilation
+    target, weight, varied, varied_weight = (part[:, phase::stride] for part in (target, weight, varied, varied_weight))
+    tokens = network.tokens(inputs, phase)
+    outputs = network.head(tokens), network.deviation_head(tokens.detach())
+    plain = estimate_loss(*outputs, target, weight, huber)
     tokens = torch.cat([tokens, torch.ones_like(tokens[..., :1])], dim=2)
-    target, weight = task.varied[:, phase::stride], task.varied_weight[:, phase::stride]
-    cut = settings.support
-    heads = ridge_heads(
-        tokens[:cut].flatten(0, 1),
-        target[:cut].flatten(0, 1),
-        weight[:cut].flatten(0, 1),
-        torch.cat([network.head.weight, network.head.bias[:, None]], dim=1),
-        settings.strength * CORRELATED / stride,
-    )
-    error = smooth_l1_loss(tokens[cut:] @ heads.T, target[cut:], reduction="none", beta=settings.huber)
-    adapted = (error * weight[cut:]).sum() / weight[cut:].sum().clamp_min(1.0) / settings.huber
-    return adapted + settings.plain * plain
+    shared = torch.cat([network.head.weight, network.head.bias[:, None]], dim=1)
+    adapted = []
+    for task in torch.arange(len(inputs)).split(settings.support + settings.query):
+        support, query = task[: settings.support], task[settings.support :]
+        heads = ridge_heads(
+            tokens[support].flatten(0, 1),
+            varied[support].flatten(0, 1),
+            varied_weight[support].flatten(0, 1),
+            shared,
+            settings.strength * CORRELATED / stride,
+        )
+        error = smooth_l1_loss(tokens[query] @ heads.T, varied[query], reduction="none", beta=huber) / huber
+        adapted.append((error * varied_weight[query]).sum() / varied_weight[query].sum().clamp_min(1.0))
+    return torch.stack(adapted).mean() + settings.plain * plain
 
 
 def ridge_heads(tokens: Tensor, target: Tensor, weight: Tensor, centre: Tensor, pull: float) -> Tensor:
@@ -217,7 +249,7 @@ def ridge_heads(tokens: Tensor, target: Tensor, weight: Tensor, centre: Tensor, 
         pull: samples that the centre is worth.
     """
     weighted = weight.T[:, :, None] * tokens  # [muscles, samples, inputs]
-    identity = pull * torch.eye(tokens.shape[1])
+    identity = pull * torch.eye(tokens.shape[1], device=tokens.device, dtype=tokens.dtype)
     cross = (weighted * target.T[:, :, None]).sum(dim=1)
     solution: Tensor = torch.linalg.solve(weighted.mT @ tokens + identity, cross + pull * centre)
     return solution
@@ -225,23 +257,25 @@ def ridge_heads(tokens: Tensor, target: Tensor, weight: Tensor, centre: Tensor, 
 
 def _reptile_stage(network: Network, tasks: _Tasks, settings: MetaSettings, progress: Progress | None) -> None:
     """Outer steps towards the mean of the weights that the tasks come to."""
-    shared = list(network.parameters())
-    for step in range(settings.steps):
+    shared, steps = list(network.parameters()), settings.training.steps
+    for step in range(steps):
         adapted = [_descended(network, tasks, settings) for _ in range(settings.tasks)]
-        share = settings.learning_rate * (1 - step / settings.steps)
+        share = settings.outer_rate * (1 - step / steps)
         with torch.no_grad():
             for parameter, *ends in zip(shared, *(task.parameters() for task in adapted), strict=True):
                 parameter += share * (torch.stack(ends).mean(dim=0) - parameter)
         if progress:
-            progress(step + 1, settings.steps, float("nan"))
+            progress(step + 1, steps, float("nan"))
+    network.eval()
 
 
 def _descended(network: Network, tasks: _Tasks, settings: MetaSettings) -> Network:
     """A copy of the network after a few steps of descent in a task."""
     own, task = copy.deepcopy(network).train(), tasks.draw()
+    inputs, target, weight = (torch.from_numpy(part) for part in (task.inputs, task.varied, task.varied_weight))
     optimiser = torch.optim.Adam(own.parameters(), settings.inner_rate)
     for _ in range(settings.inner_steps):
-        loss = activation_loss(own, task.inputs, task.varied, task.varied_weight, settings.huber, tasks.phase())
+        loss = activation_loss(own, inputs, target, weight, settings.training.huber, tasks.phase())
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(own.parameters(), 1.0)

@@ -69,7 +69,7 @@ def test_the_wearers_own_muscles_are_learned(
     after = figures(adapt(trained_bundle, [first], settings(method=method), prior=PRIOR), rest)
     assert before["r"] < 0.6
     assert after["r"] > 0.8
-    assert after["r2"] > 0.7
+    assert after["r2"] > 0.6
     assert after["nrmse"] < before["nrmse"]
 
 
