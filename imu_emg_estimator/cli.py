@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
 
-PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty")
+PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation")
 RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -220,8 +220,11 @@ def _add_benchmark(commands: Any) -> None:
     )
     _data_options(parser, required=False)
     parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0], help="what is run (default: streaming)")
-    parser.add_argument("--models", type=_names, metavar="A,B", help="models to compare (default: the protocol's)")
+    parser.add_argument("--models", type=_names, metavar="A,B", help="models or ablations (default: the protocol's)")
     parser.add_argument("--methods", type=_names, metavar="A,B", help="of the adaptation protocol (default: all)")
+    parser.add_argument(
+        "--meta", type=_names, metavar="A,B", help="meta-learning stages of the adaptation protocol, or 'none'"
+    )
     parser.add_argument(
         "--folds", type=_folds, default="5", help="subject-disjoint folds, or 'subjects' to leave out one at a time"
     )
@@ -271,6 +274,7 @@ def _run_benchmark(arguments: argparse.Namespace) -> None:
         steps=arguments.steps,
         seconds=arguments.calibration_seconds,
         tune=arguments.tune,
+        meta=[] if arguments.meta == ["none"] else arguments.meta,
     )
     run_protocol(
         arguments.protocol,

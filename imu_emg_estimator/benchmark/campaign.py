@@ -10,10 +10,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from imu_emg_estimator.benchmark.ablation import ABLATIONS
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder, read_json
-from imu_emg_estimator.benchmark.models import MODELS
-from imu_emg_estimator.benchmark.protocols import JOBS, TASKS, Plan, training_job, tuned_plan, tuning_jobs
-from imu_emg_estimator.benchmark.runner import Bar, run_jobs
+from imu_emg_estimator.benchmark.protocols import JOBS, Plan, tuned_as, tuned_plan, tuning_jobs
+from imu_emg_estimator.benchmark.runner import Bar, run_jobs, with_sources
+from imu_emg_estimator.benchmark.tasks import CATALOGUE, TASKS
 from imu_emg_estimator.model.bundle import write_atomically
 from imu_emg_estimator.plain import plain, to_json
 from imu_emg_estimator.recording import Recording
@@ -94,14 +95,15 @@ def _write_manifest(
     for job in jobs:
         rows[job.model].append(folder.key(job))
     for model in plan.models:
-        training = [training_job(plan, model, fold, seed) for fold in range(len(plan.folds)) for seed in plan.seeds]
+        training = [job.source for job in jobs if job.model == model and job.source]
         choices[model] = {
-            "description": MODELS[model].description,
+            "description": (CATALOGUE.get(model) or ABLATIONS[model]).description,
             "training": [folder.key(job) for job in training],
             "tuning": [folder.key(job) for job in tuning if job.model == model],
-            "chosen": plan.tuned.get(model),
+            "chosen": plan.tuned.get(tuned_as(model)),
         }
-    manifest = {"setup": setup, "rows": rows, "choices": choices, "made": machine()}
+    everything = [*(before["jobs"] if same else []), *map(folder.key, with_sources([*tuning, *jobs]))]
+    manifest = {"setup": setup, "rows": rows, "choices": choices, "jobs": sorted(set(everything)), "made": machine()}
     write_atomically(path, to_json(manifest))
 
 

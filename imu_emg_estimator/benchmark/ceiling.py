@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
-from imu_emg_estimator.benchmark.models import Fitted, load
-from imu_emg_estimator.benchmark.streaming import comparable_split, score_estimate
+from imu_emg_estimator.benchmark.models import Fitted
+from imu_emg_estimator.benchmark.streaming import comparable_split, score_estimate, trained
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.adapt import AdaptationSettings
 from imu_emg_estimator.training.evaluate import GUARD
@@ -33,7 +33,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
     Settings of the job: ``seconds`` as in the streaming protocol, whose samples are scored; ``adaptation``.
     """
     assert job.source is not None
-    fitted = load(folder.network(job.source))
+    fitted = trained(job.source, folder)
     left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
     scored = {
         subject: score_wearer(fitted, group, job.settings["seconds"], job.settings["adaptation"])

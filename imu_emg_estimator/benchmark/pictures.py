@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from imu_emg_estimator.benchmark.ablation import REFERENCE
 from imu_emg_estimator.benchmark.campaign import manifest_path
 from imu_emg_estimator.benchmark.jobs import read_json
 from imu_emg_estimator.benchmark.protocols import OWN
@@ -16,6 +17,7 @@ from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.training.report import AFTER_COLOUR, BEFORE_COLOUR, MEASURED_COLOUR, save_figure
 
 SHOWN_CONDITION = "locomotion"
+LOOK_AHEAD = "look-ahead"  # group of ablations
 EMPHASISED = "tab:blue"
 OTHERS = ("tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:gray", "tab:olive",
           "tab:cyan", "gold", "navy", "lime", "black")  # fmt: skip
@@ -30,6 +32,8 @@ def draw(results: Mapping[str, Any], run: Path, out: Path) -> None:
             best_median_worst(streaming, run, out / "best_median_worst.png")
     if adaptation := results.get("adaptation"):
         r_over_calibration(adaptation, out / "r_over_calibration.png")
+    if ablation := results.get("ablation"):
+        r_over_look_ahead(ablation, out / "r_over_look_ahead.png")
 
 
 def r_per_wearer(summary: Mapping[str, Any], path: Path) -> None:
@@ -94,6 +98,27 @@ def r_over_calibration(summary: Mapping[str, Any], path: Path) -> None:
     save_figure(
         figure, path, "Few-shot adaptation to wearers that were left out, mean ± standard deviation over wearers"
     )
+
+
+def r_over_look_ahead(summary: Mapping[str, Any], path: Path) -> None:
+    """What waiting for newer samples gains: a line for every amount of calibration."""
+    rows = [row for name, row in summary["rows"].items() if name == REFERENCE or row["group"] == LOOK_AHEAD]
+    rows.sort(key=lambda row: float(row["look_ahead_s"]))
+    if len(rows) < 2:
+        return
+    figure, (axis,) = _axes(1, 1, 6.5, 4.2)
+    for seconds in summary["setup"]["seconds"]:
+        entries = [row["mean"].get(f"{seconds:g}", {}).get(SHOWN_CONDITION, {}).get("r") for row in rows]
+        known = [(1000 * row["look_ahead_s"], e) for row, e in zip(rows, entries, strict=True) if e]
+        times, figures = [time for time, _ in known], [entry for _, entry in known]
+        spread = [entry["spread"] for entry in figures]
+        label = f"{seconds:g} s of calibration" if seconds else "no calibration"
+        axis[0].errorbar(times, [entry["mean"] for entry in figures], spread, marker="o", elinewidth=0.6, label=label)
+    axis[0].set_xlabel("look-ahead [ms]")
+    axis[0].set_ylabel("r in locomotion")
+    axis[0].grid(axis="y", alpha=0.3)
+    axis[0].legend(fontsize="small")
+    save_figure(figure, path, "Accuracy over look-ahead, mean ± standard deviation over wearers")
 
 
 def best_median_worst(summary: Mapping[str, Any], run: Path, path: Path) -> None:

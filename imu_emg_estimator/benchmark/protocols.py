@@ -1,4 +1,4 @@
-"""Which jobs a protocol consists of, and in which order: tuning, training, scoring."""
+"""Which jobs a protocol consists of: tuning, training, scoring."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.benchmark import ceiling, gait_cycle, streaming, sweep
+from imu_emg_estimator.benchmark import ceiling, streaming, sweep
+from imu_emg_estimator.benchmark.ablation import ABLATIONS
+from imu_emg_estimator.benchmark.compressed import COMPRESSED
+from imu_emg_estimator.benchmark.cycle_models import MODEL_NAMES, CycleSettings
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
-from imu_emg_estimator.benchmark.models import GRID, MODELS, Budget, Settings, save, tuning_scores
-from imu_emg_estimator.benchmark.runner import Task
+from imu_emg_estimator.benchmark.models import ARCHITECTURES, GRID, MODELS, Budget, Settings
+from imu_emg_estimator.benchmark.tasks import CATALOGUE
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.adapt import METHODS, AdaptationSettings, recommended
 from imu_emg_estimator.training.evaluate import folds_of
+from imu_emg_estimator.training.meta import MetaSettings
 from imu_emg_estimator.training.pretrain import TrainingSettings, by_subject
+from imu_emg_estimator.training.wearers import FilmSettings
 
 OWN = "geglu_transformer"  # the model that the others are compared with
 TUNED_FIRST = ("streaming", "adaptation")  # the others choose within each job
@@ -25,7 +30,13 @@ USUAL = 1  # place in the grid of what is taken untuned
 TUNING_FOLDS = 5
 INNER_FOLDS = 2
 ALL_SUBJECTS = "subjects"  # as many folds as wearers
-ALL_MODELS = ("streaming", "gait-cycle")  # protocols that compare models
+KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or what takes their place
+    "streaming": tuple(CATALOGUE),
+    "gait-cycle": MODEL_NAMES,
+    "adaptation": tuple(ARCHITECTURES),
+    "ablation": tuple(ABLATIONS),
+}
+DEFAULTS = KNOWN | {"streaming": tuple(MODELS), "adaptation": (OWN,)}
 
 
 @dataclass(frozen=True)
@@ -36,13 +47,15 @@ class Plan:
         rig: of all recordings.
         subjects: all wearers.
         folds: wearers left out of each fold.
-        models: names in ``MODELS``.
+        models: names of models, or of variants.
         seeds: of the trainings.
         budget: of every training.
         seconds: amounts of calibration [s].
         adaptation: how the models are calibrated in the streaming protocol.
         long: how the ceiling is trained on the wearer's own recordings.
         methods: adaptation methods of the sweep.
+        meta: meta-learning stages whose networks the sweep adapts beside those that had none.
+        film: how the embedding of wearers is learned, for the methods that use it.
         cycles: recipe of the gait-cycle protocol.
         tune: whether hyperparameters are chosen on other wearers first.
         tuned: candidate of each model's grid by tuning fold; a model that is missing takes its usual one.
@@ -58,7 +71,9 @@ class Plan:
     adaptation: AdaptationSettings = field(default_factory=recommended)
     long: AdaptationSettings = ceiling.LONG
     methods: tuple[AdaptationSettings, ...] = ()
-    cycles: gait_cycle.CycleSettings = field(default_factory=gait_cycle.CycleSettings)
+    meta: tuple[MetaSettings, ...] = (MetaSettings(),)
+    film: FilmSettings = field(default_factory=FilmSettings)
+    cycles: CycleSettings = field(default_factory=CycleSettings)
     tune: bool = False
     tuned: Mapping[str, Sequence[Settings]] = field(default_factory=dict)
 
@@ -73,6 +88,7 @@ class Plan:
 
     def chosen_for(self, model: str, left_out: Sequence[str]) -> Settings | None:
         """Hyperparameters that were chosen without the wearers left out; None = the usual ones."""
+        model = tuned_as(model)
         if model not in self.tuned:
             return None
         place = next(index for index, part in enumerate(self.tuning_folds) if set(left_out) <= set(part))
@@ -89,6 +105,7 @@ def make_plan(
     steps: int | None = None,
     seconds: Sequence[float] | None = None,
     tune: bool = False,
+    meta: Sequence[str] | None = None,
 ) -> Plan:
     """A protocol's plan; what is not given takes the protocol's default.
 
@@ -97,18 +114,19 @@ def make_plan(
         seeds: number of trainings of every model and fold.
         steps: optimiser steps of every training.
         tune: choose every network's hyperparameters first, on wearers other than those that they will be scored on.
+        meta: kinds of meta-learning stages of the sweep; none = only networks without.
 
     Raises:
         InputError: too few wearers, or a name that is not known.
     """
     if not recordings:
         raise InputError("the data set holds no recording; name other data or other wearers")
-    chosen = check_models(models or (tuple(MODELS) if protocol in ALL_MODELS else (OWN,)))
+    chosen = check_models(protocol, models or DEFAULTS[protocol])
     if protocol == "adaptation" and len(chosen) > 1:
         raise InputError(f"methods of adaptation are compared on one model, not on {', '.join(chosen)}; name one")
     subjects = list(by_subject(recordings))
     parts = folds_of(subjects, len(subjects) if folds == ALL_SUBJECTS else int(folds))
-    budget, cycles = Budget(), gait_cycle.CycleSettings(candidates=GRID if tune else (GRID[USUAL],))
+    budget, cycles = Budget(), CycleSettings(candidates=GRID if tune else (GRID[USUAL],))
     return Plan(
         rig=recordings[0].rig,
         subjects=tuple(subjects),
@@ -120,6 +138,7 @@ def make_plan(
         tune=tune,
         seconds=tuple(seconds or (sweep.SECONDS if protocol == "adaptation" else streaming.SECONDS)),
         long=ceiling.LONG,
+        meta=(MetaSettings(),) if meta is None else tuple(MetaSettings(kind=kind) for kind in meta),
         methods=check_methods(methods or tuple(METHODS)),
     )
 
@@ -136,7 +155,7 @@ def tuning_jobs(plan: Plan, protocol: str) -> list[Job]:
             "tune", model, left_out, fold, 0,
             {"candidate": candidate, "inner_folds": INNER_FOLDS, **_recipe(plan)},
         )
-        for model in plan.models
+        for model in dict.fromkeys(map(tuned_as, plan.models))
         for candidate in MODELS[model].grid
         for fold, left_out in enumerate(plan.tuning_folds)
     ]  # fmt: skip
@@ -145,10 +164,8 @@ def tuning_jobs(plan: Plan, protocol: str) -> list[Job]:
 def tuned_plan(plan: Plan, done: Sequence[Job], folder: RunFolder) -> Plan:
     """The plan with the candidates that did best in the tuning jobs, which are done."""
     tuned = {}
-    for model in plan.models:
+    for model in dict.fromkeys(job.model for job in done):
         jobs = [job for job in done if job.model == model]
-        if not jobs:
-            continue
         tuned[model] = [
             max((job for job in jobs if job.fold == fold), key=lambda job: _tuning_r(folder, job)).settings["candidate"]
             for fold in range(len(plan.tuning_folds))
@@ -187,18 +204,43 @@ def streaming_jobs(plan: Plan) -> list[Job]:
 
 
 def adaptation_jobs(plan: Plan) -> list[Job]:
-    """Every method on every model, which must be networks."""
+    """Every method on the network as it was trained, and on the same after each meta-learning stage."""
+    jobs = []
+    for fold, left_out in enumerate(plan.folds):
+        for seed in plan.seeds:
+            network = training_job(plan, plan.models[0], fold, seed)
+            stages: dict[str, Job] = {"": network}
+            for meta in plan.meta:
+                stages[f", {meta.kind} meta-learned"] = replace(
+                    network, task="meta", settings={"meta": meta}, source=network
+                )
+            for stage, source in stages.items():
+                for settings in plan.methods:
+                    if stage and settings.method in sweep.FROM_NOTHING:
+                        continue
+                    needed = source
+                    if settings.method in sweep.WITH_PRIOR:
+                        needed = replace(source, task="prior", settings={"film": plan.film}, source=source)
+                    own = {"seconds": plan.seconds, "adaptation": settings}
+                    jobs.append(Job("adaptation", settings.method + stage, left_out, fold, seed, own, source=needed))
+    return jobs
+
+
+def ablation_jobs(plan: Plan) -> list[Job]:
+    """Every variant of the recipe; each job trains and scores."""
+    settings = {**_recipe(plan), "seconds": plan.seconds, "adaptation": plan.adaptation}
     return [
-        Job(
-            "adaptation", settings.method, left_out, fold, seed,
-            {"seconds": plan.seconds, "adaptation": settings},
-            source=training_job(plan, model, fold, seed),
-        )
-        for model in plan.models
-        for settings in plan.methods
+        Job("ablation", name, left_out, fold, seed, {**settings, "variant": _described(name)})
+        for name in plan.models
         for fold, left_out in enumerate(plan.folds)
         for seed in plan.seeds
-    ]  # fmt: skip
+    ]
+
+
+def _described(name: str) -> dict[str, Any]:
+    """A variant in plain values."""
+    variant = ABLATIONS[name]
+    return vars(variant) | {"transform": variant.transform.__name__ if variant.transform else None}
 
 
 def gait_cycle_jobs(plan: Plan) -> list[Job]:
@@ -215,6 +257,7 @@ JOBS: dict[str, Callable[[Plan], list[Job]]] = {
     "streaming": streaming_jobs,
     "gait-cycle": gait_cycle_jobs,
     "adaptation": adaptation_jobs,
+    "ablation": ablation_jobs,
 }
 
 
@@ -228,50 +271,18 @@ def _recipe(plan: Plan) -> dict[str, Any]:
     }
 
 
-# what the jobs do
-
-
-def _tune(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    model = replace(MODELS[job.model], grid=(job.settings["candidate"],))
-    kept = without(recordings, job.left_out)
-    (r,) = tuning_scores(model, kept, job.settings["budget"], job.settings["inner_folds"], job.seed)
-    return {"r": r}
-
-
-def _train(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    fit, settings = MODELS[job.model].fit, job.settings
-    fitted = fit(without(recordings, job.left_out), settings["budget"], job.seed, None, settings["chosen"])
-    save(fitted, folder.network(job))
-    network = getattr(getattr(fitted, "estimator", None), "network", None)
-    return {"weights": sum(p.numel() for p in network.parameters()) if network is not None else None}
-
-
-def _gait_cycle(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    return gait_cycle.run_fold(recordings, job.left_out, job.model, job.settings["settings"])
-
-
-def without(recordings: Sequence[Recording], left_out: Sequence[str]) -> list[Recording]:
-    """The recordings of all other wearers."""
-    return [recording for recording in recordings if recording.subject not in left_out]
-
-
-TASKS: dict[str, Task] = {
-    "tune": _tune,
-    "train": _train,
-    "streaming": streaming.run_fold,
-    "ceiling": ceiling.run_fold,
-    "gait-cycle": _gait_cycle,
-    "adaptation": sweep.run_fold,
-}
-
-
 # checks
 
 
-def check_models(names: Sequence[str]) -> tuple[str, ...]:
-    """The names if all are models of the benchmark; else InputError."""
-    if unknown := [name for name in names if name not in MODELS]:
-        raise InputError(f"model '{unknown[0]}' is not known; use any of {', '.join(MODELS)}")
+def tuned_as(model: str) -> str:
+    """The model whose hyperparameters a model takes: compressed forms take those of what they are forms of."""
+    return OWN if model in COMPRESSED else model
+
+
+def check_models(protocol: str, names: Sequence[str]) -> tuple[str, ...]:
+    """The names if the protocol knows them all; else InputError."""
+    if unknown := [name for name in names if name not in KNOWN[protocol]]:
+        raise InputError(f"{protocol} does not know '{unknown[0]}'; use any of {', '.join(KNOWN[protocol])}")
     return tuple(dict.fromkeys(names))
 
 

@@ -43,7 +43,7 @@ def write_report(run: Path, out: Path) -> dict[str, Any]:
 
 def markdown(results: Mapping[str, Any]) -> str:
     """All tables."""
-    writers = {"streaming": _streaming, "adaptation": _adaptation, "gait-cycle": _gait_cycle}
+    writers = {"streaming": _streaming, "adaptation": _adaptation, "gait-cycle": _gait_cycle, "ablation": _ablation}
     parts = [line for name, write in writers.items() if name in results for line in write(results[name])]
     return "\n".join([*parts, *_cost(results["cost"])]) + "\n"
 
@@ -113,6 +113,29 @@ def _gait_cycle(summary: Mapping[str, Any]) -> Iterator[str]:
                 yield _row([row["model"], row["calibration"], row["method"], *cells, row["wearers"]])
         yield ""
     yield from _tests(summary["tests"], "model", "cycles")
+
+
+def _ablation(summary: Mapping[str, Any]) -> Iterator[str]:
+    rows = summary["rows"]
+    amounts = _amounts(rows)
+    yield "## Ablations: the recipe with one thing changed\n"
+    yield _setup(summary)
+    yield "r in locomotion, mean ± standard deviation over wearers; difference to the recipe, paired over wearers.\n"
+    differences = {
+        (test["second"], test["seconds"]): -test["difference"]
+        for test in summary["tests"]
+        if test["condition"] == TESTED_CONDITION
+    }
+    columns = [text for seconds in amounts for text in (f"{seconds} s", "difference")]
+    yield from _head(["variant", "group", "what", *columns, "time [s]"])
+    for name, row in sorted(rows.items(), key=lambda item: item[1]["group"]):
+        cells = []
+        for seconds in amounts:
+            cells.append(_spread(row["mean"].get(seconds, {}).get(TESTED_CONDITION, {}).get("r")))
+            difference = differences.get((name, seconds))
+            cells.append("" if difference is None else f"{difference:+.3f}")
+        yield _row([name, row["group"], row["description"], *cells, f"{row['seconds']:.0f}"])
+    yield ""
 
 
 def _setup(summary: Mapping[str, Any]) -> str:

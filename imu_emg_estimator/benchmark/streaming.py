@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from imu_emg_estimator.benchmark.compressed import in_int8
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
-from imu_emg_estimator.benchmark.models import Fitted, load
+from imu_emg_estimator.benchmark.models import Fitted, FittedNetwork, load
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.training.adapt import AdaptationSettings
 from imu_emg_estimator.training.evaluate import (
@@ -24,6 +25,7 @@ from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.pretrain import by_subject
 
 SECONDS = (0.0, 30.0, 60.0)
+INT8 = "int8"
 SHOWN = 8.0  # s of each kind of locomotion that are kept for pictures
 
 Figures = dict[str, dict[str, dict[str, float]]]  # condition -> muscle -> figure
@@ -35,11 +37,18 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
     Settings of the job: ``seconds`` of calibration to compare, ``adaptation`` (AdaptationSettings).
     """
     assert job.source is not None
-    fitted = load(folder.network(job.source))
+    fitted = trained(job.source, folder)
     seconds, adaptation = job.settings["seconds"], job.settings["adaptation"]
     left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
     scored = {subject: score_wearer(fitted, group, seconds, adaptation) for subject, group in left_out.items()}
     return {"wearers": {subject: outcome for subject, outcome in scored.items() if outcome}}
+
+
+def trained(job: Job, folder: RunFolder) -> Fitted:
+    """The model that a job trained."""
+    fitted = load(folder.network(job))
+    # The file holds plain weights; that they stay on the int8 grid when adapted is not in it.
+    return in_int8(fitted) if job.model == INT8 and isinstance(fitted, FittedNetwork) else fitted
 
 
 def score_wearer(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.benchmark import gait_cycle
+from imu_emg_estimator.benchmark.ablation import REFERENCE as ABLATION_REFERENCE
 from imu_emg_estimator.benchmark.campaign import manifest_path
 from imu_emg_estimator.benchmark.ceiling import CEILING
 from imu_emg_estimator.benchmark.jobs import read_json
@@ -40,7 +41,7 @@ def gather(run: Path) -> dict[str, Any]:
     known = {name: manifest for name, manifest in manifests.items() if manifest}
     if not known:
         raise InputError(f"{run} holds no benchmark; run one first, or name its folder with --run")
-    summaries = {"streaming": _streaming, "adaptation": _adaptation, "gait-cycle": _gait_cycle}
+    summaries = {"streaming": _streaming, "adaptation": _adaptation, "gait-cycle": _gait_cycle, "ablation": _ablation}
     result: dict[str, Any] = {}
     for name, manifest in known.items():
         rows, missing = _records(run, manifest)
@@ -102,6 +103,29 @@ def _adaptation(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], r
         },
         "tests": _tests(wearers, DEFAULT_METHOD),
     }
+
+
+def _ablation(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    wearers = {row: wearer_figures(records) for row, records in rows.items()}
+    return {
+        "rows": {
+            row: {
+                "mean": _nested(mean_over_wearers(figures)),
+                "group": rows[row][0]["job"]["settings"]["variant"]["group"],
+                "description": rows[row][0]["job"]["settings"]["variant"]["description"],
+                "look_ahead_s": _look_ahead(rows[row][0]["job"]["settings"], manifest["setup"]),
+                "seconds": float(np.mean([entry["seconds"] for entry in rows[row]])),
+                "wearers": {subject: _nested(by_key) for subject, by_key in figures.items()},
+            }
+            for row, figures in wearers.items()
+        },
+        "tests": _tests(wearers, ABLATION_REFERENCE),
+    }
+
+
+def _look_ahead(settings: Mapping[str, Any], setup: Mapping[str, Any]) -> float:
+    samples = settings["variant"]["shape"].get("look_ahead", settings["shape"]["look_ahead"])
+    return float(samples) / float(setup["rate_hz"])
 
 
 def _gait_cycle(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
@@ -249,11 +273,7 @@ def _effort(run: Path, choice: Mapping[str, Any]) -> dict[str, Any]:
 
 def _cost(run: Path, manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Number and time [s] of the jobs by task, each counted once, and all of it in hours of one worker."""
-    keys: set[str] = set()
-    for manifest in manifests.values():
-        keys.update(key for row in manifest["rows"].values() for key in row)
-        for choice in manifest["choices"].values():
-            keys.update([*choice["training"], *choice["tuning"]])
+    keys = {key for manifest in manifests.values() for key in manifest["jobs"]}
     tasks: dict[str, dict[str, float]] = defaultdict(lambda: {"jobs": 0, "seconds": 0.0})
     for key in sorted(keys):
         if entry := record(run, key):

@@ -3,27 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+from safetensors.numpy import load_file as load_tensors
+from safetensors.numpy import save as save_tensors
+
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
-from imu_emg_estimator.benchmark.models import load
-from imu_emg_estimator.benchmark.streaming import score_wearer
+from imu_emg_estimator.benchmark.models import FittedNetwork
+from imu_emg_estimator.benchmark.streaming import score_wearer, trained
+from imu_emg_estimator.model.adapters import WearerPrior
+from imu_emg_estimator.model.bundle import write_atomically
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.adapt import AdaptationSettings, adapt_estimator
 from imu_emg_estimator.training.pretrain import by_subject
 
 SECONDS = (0.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
+WITH_PRIOR = ("film", "ridge_prior")  # methods that know how wearers differ
+FROM_NOTHING = ("scratch",)  # methods to which the network's weights are nothing
+HEAD_PRECISION, FILM = "head_precision", "film."
+
+
+@dataclass(frozen=True)
+class WithPrior(FittedNetwork):
+    """A network that knows how the wearers of its training differed."""
+
+    prior: WearerPrior
+
+    def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> WithPrior:
+        return WithPrior(adapt_estimator(self.estimator, calibration, settings, prior=self.prior), self.prior)
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Adapt the source job's network to each left-out wearer by one method, on each amount of calibration.
+    """Adapt a network to each left-out wearer by one method, on each amount of calibration.
 
+    The source job made the network, or the prior beside the network that its own source made.
     Settings of the job: ``seconds``, ``adaptation`` (AdaptationSettings with the method).
     """
     assert job.source is not None
-    fitted = load(folder.network(job.source))
+    if job.source.task == "prior":
+        assert job.source.source is not None
+        network = trained(job.source.source, folder)
+        assert isinstance(network, FittedNetwork)
+        fitted: FittedNetwork = WithPrior(network.estimator, load_prior(folder.network(job.source)))
+    else:
+        network = trained(job.source, folder)
+        assert isinstance(network, FittedNetwork)
+        fitted = network
     left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
     scored = {
         subject: score_wearer(fitted, group, job.settings["seconds"], job.settings["adaptation"], shown=False)
         for subject, group in left_out.items()
     }
     return {"wearers": {subject: outcome for subject, outcome in scored.items() if outcome}}
+
+
+def save_prior(prior: WearerPrior, path: Path) -> None:
+    """Write a prior as tensors, whole or not at all."""
+    tensors = {f"{FILM}{name}": np.ascontiguousarray(value) for name, value in (prior.film or {}).items()}
+    if prior.head_precision is not None:
+        tensors[HEAD_PRECISION] = np.ascontiguousarray(prior.head_precision)
+    write_atomically(path, save_tensors(tensors))
+
+
+def load_prior(path: Path) -> WearerPrior:
+    """Read what ``save_prior`` wrote."""
+    tensors = load_tensors(path)
+    film = {name.removeprefix(FILM): value for name, value in tensors.items() if name.startswith(FILM)}
+    return WearerPrior(tensors.get(HEAD_PRECISION), film or None)

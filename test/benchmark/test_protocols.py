@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from helpers import RecordingFactory, refusal
 
-from imu_emg_estimator.benchmark import protocols
+from imu_emg_estimator.benchmark import protocols, tasks
+from imu_emg_estimator.benchmark.ablation import ABLATIONS
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.benchmark.models import GRID, MODELS
 from imu_emg_estimator.benchmark.protocols import (
     JOBS,
-    TASKS,
     Plan,
     make_plan,
     training_job,
@@ -22,6 +22,7 @@ from imu_emg_estimator.benchmark.protocols import (
     tuning_jobs,
 )
 from imu_emg_estimator.benchmark.runner import with_sources
+from imu_emg_estimator.benchmark.tasks import TASKS
 from imu_emg_estimator.recording import Recording
 
 COMPARED = ("mean_profile", "ridge", "mlp", "geglu_transformer")
@@ -74,12 +75,40 @@ def test_training_leaves_the_fold_out(
     def fit(kept: list[Recording], *_: Any) -> None:
         seen.append({recording.subject for recording in kept})
 
-    monkeypatch.setitem(MODELS, "ridge", replace(MODELS["ridge"], fit=fit))
-    monkeypatch.setattr(protocols, "save", lambda fitted, path: None)
+    monkeypatch.setitem(tasks.CATALOGUE, "ridge", replace(MODELS["ridge"], fit=fit))
+    monkeypatch.setattr(tasks, "save", lambda fitted, path: None)
     plan = make_plan("streaming", recordings, "3", ["ridge"])
     for fold, left_out in enumerate(plan.folds):
         TASKS["train"](recordings, training_job(plan, "ridge", fold, 0), RunFolder(tmp_path, "data"))
         assert seen[-1] == {str(number) for number in range(7)} - set(left_out)
+
+
+def test_sweep_adapts_one_network_with_and_without_meta_learning(recordings: list[Recording]) -> None:
+    methods = ["affine", "ridge_prior", "all_weights", "scratch"]
+    plan = make_plan("adaptation", recordings, "2", methods=methods, meta=["ridge", "reptile"])
+    jobs = JOBS["adaptation"](plan)
+    chains = {job.model: [job.task for job in reversed(with_sources([job]))] for job in jobs}
+    assert chains == {
+        **{name: ["adaptation", "train"] for name in ("affine", "all_weights", "scratch")},
+        "ridge_prior": ["adaptation", "prior", "train"],
+        **{
+            f"{name}, {kind} meta-learned": ["adaptation", *prior, "meta", "train"]
+            for kind in ("ridge", "reptile")
+            for name, prior in (("affine", []), ("all_weights", []), ("ridge_prior", ["prior"]))
+        },
+    }
+    everything = with_sources(jobs)
+    assert len([job for job in everything if job.task == "train"]) == 2  # one a fold
+    assert len([job for job in everything if job.task == "meta"]) == 2 * 2
+    assert make_plan("adaptation", recordings, "2", meta=[]).meta == ()
+
+
+def test_ablations_differ_in_their_key(recordings: list[Recording], tmp_path: Path) -> None:
+    plan = make_plan("ablation", recordings, "2")
+    folder = RunFolder(tmp_path, "data")
+    jobs = JOBS["ablation"](plan)
+    assert {job.model for job in jobs} == set(ABLATIONS)
+    assert len({folder.key(job) for job in jobs}) == 2 * len(ABLATIONS)
 
 
 # tuning
@@ -116,7 +145,7 @@ def test_tuning_trains_without_the_wearers_it_chooses_for(
         given.update(grid=model.grid, subjects={recording.subject for recording in kept})
         return [0.5]
 
-    monkeypatch.setattr(protocols, "tuning_scores", scores)
+    monkeypatch.setattr(tasks, "tuning_scores", scores)
     for job in tuning_jobs(plan, "streaming"):
         assert TASKS["tune"](recordings, job, RunFolder(tmp_path, "data")) == {"r": 0.5}
         assert given["grid"] == (job.settings["candidate"],)
@@ -130,6 +159,17 @@ def test_a_trial_that_failed_to_score_is_not_chosen(recordings: list[Recording],
     for job in jobs:
         folder.write(job, 1.0, {"r": -0.5 if job.settings["candidate"] == GRID[2] else float("nan")})
     assert tuned_plan(plan, jobs, folder).tuned == {"mlp": [GRID[2], GRID[2]]}
+
+
+def test_compressed_forms_take_the_hyperparameters_of_their_model(recordings: list[Recording], tmp_path: Path) -> None:
+    plan = make_plan("streaming", recordings, "2", ["int8", "geglu_transformer"], tune=True)
+    jobs = tuning_jobs(plan, "streaming")
+    assert {job.model for job in jobs} == {"geglu_transformer"}
+    folder = RunFolder(tmp_path, "data")
+    for job in jobs:
+        folder.write(job, 1.0, {"r": float(job.settings["candidate"] == GRID[2])})
+    tuned = tuned_plan(plan, jobs, folder)
+    assert training_job(tuned, "int8", 1, 0).settings["chosen"] == GRID[2]
 
 
 def test_untuned_networks_take_the_usual_hyperparameters(recordings: list[Recording]) -> None:
@@ -146,8 +186,14 @@ def test_what_cannot_be_planned_is_refused(recordings: list[Recording]) -> None:
         make_plan("streaming", recordings, models=["ridge", "resnet"])
     with refusal("prayer", "affine"):
         make_plan("adaptation", recordings, methods=["prayer"])
-    with refusal("mlp", "ridge", "one"):
-        make_plan("adaptation", recordings, models=["mlp", "ridge"])
+    with refusal("mlp", "lstm", "one"):
+        make_plan("adaptation", recordings, models=["mlp", "lstm"])
+    with refusal("ridge", "adaptation", "mlp"):
+        make_plan("adaptation", recordings, models=["ridge"])
+    with refusal("no_sleep", "no_mirror"):
+        make_plan("ablation", recordings, models=["no_sleep"])
+    with refusal("dreaming", "reptile"):
+        make_plan("adaptation", recordings, meta=["dreaming"])
     with refusal("8", "7"):
         make_plan("streaming", recordings, folds="8")
     with refusal("no recording"):

@@ -23,7 +23,7 @@ MODELS = ["mean_profile", "ridge", "geglu_transformer"]
 PICTURES = ["best_median_worst.png", "r_over_calibration.png", "r_per_wearer.png"]
 COMMON = ["benchmark", "--data", "nowhere", "--folds", "2", "--steps", "12", "--workers", "1"]
 STREAMING = [*COMMON, "--models", ",".join(MODELS), "--calibration-seconds", "0,10"]
-ADAPTATION = [*COMMON, "--protocol", "adaptation", "--methods", "none,affine,all_weights",
+ADAPTATION = [*COMMON, "--protocol", "adaptation", "--methods", "none,affine,all_weights", "--meta", "none",
               "--calibration-seconds", "0,5,10"]  # fmt: skip
 
 

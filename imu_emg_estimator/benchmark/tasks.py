@@ -1,0 +1,96 @@
+"""What the jobs of a benchmark do: each task is a function of the recordings and the job, and gives plain figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from imu_emg_estimator.benchmark import ablation, ceiling, gait_cycle, streaming, sweep
+from imu_emg_estimator.benchmark.compressed import COMPRESSED
+from imu_emg_estimator.benchmark.jobs import Job, RunFolder
+from imu_emg_estimator.benchmark.models import (
+    MODELS,
+    BenchmarkModel,
+    Fitted,
+    FittedNetwork,
+    save,
+    trusted_wearers,
+    tuning_scores,
+)
+from imu_emg_estimator.benchmark.runner import Task
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.meta import meta_train
+from imu_emg_estimator.training.wearers import learn_prior
+
+CATALOGUE: dict[str, BenchmarkModel] = {**MODELS, **COMPRESSED}
+
+
+def tune(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """Score one candidate of a model's grid on inner folds of the wearers that are not left out."""
+    model = replace(CATALOGUE[job.model], grid=(job.settings["candidate"],))
+    kept = without(recordings, job.left_out)
+    (r,) = tuning_scores(model, kept, job.settings["budget"], job.settings["inner_folds"], job.seed)
+    return {"r": r}
+
+
+def train(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """Train a model on everyone but the wearers left out."""
+    fit, settings = CATALOGUE[job.model].fit, job.settings
+    fitted = fit(without(recordings, job.left_out), settings["budget"], job.seed, None, settings["chosen"])
+    return _kept(fitted, job, folder)
+
+
+def learn_to_adapt(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """The meta-learning stage, on the wearers that the source job's network was trained on."""
+    fitted = _source_network(job, folder)
+    kept = without(recordings, job.left_out)
+    wearers = list(trusted_wearers(kept).values())
+    learned = meta_train(fitted.estimator, wearers, kept[0].rig, replace(job.settings["meta"], seed=job.seed))
+    return _kept(FittedNetwork(learned), job, folder)
+
+
+def learn_wearers(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """How the wearers that the source job's network was trained on differ."""
+    fitted = _source_network(job, folder)
+    kept = without(recordings, job.left_out)
+    wearers = list(trusted_wearers(kept).values())
+    sweep.save_prior(learn_prior(fitted.estimator, wearers, kept[0].rig, job.settings["film"]), folder.network(job))
+    return {}
+
+
+def score_cycles(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """The gait-cycle protocol, training included."""
+    return gait_cycle.run_fold(recordings, job.left_out, job.model, job.settings["settings"])
+
+
+def without(recordings: Sequence[Recording], left_out: Sequence[str]) -> list[Recording]:
+    """The recordings of all other wearers."""
+    return [recording for recording in recordings if recording.subject not in left_out]
+
+
+def _source_network(job: Job, folder: RunFolder) -> FittedNetwork:
+    assert job.source is not None
+    fitted = streaming.trained(job.source, folder)
+    assert isinstance(fitted, FittedNetwork)  # plans name only networks for this
+    return fitted
+
+
+def _kept(fitted: Fitted, job: Job, folder: RunFolder) -> dict[str, Any]:
+    save(fitted, folder.network(job))
+    if not isinstance(fitted, FittedNetwork):
+        return {"weights": None}
+    return {"weights": sum(parameter.numel() for parameter in fitted.estimator.network.parameters())}
+
+
+TASKS: Mapping[str, Task] = {
+    "tune": tune,
+    "train": train,
+    "meta": learn_to_adapt,
+    "prior": learn_wearers,
+    "streaming": streaming.run_fold,
+    "ceiling": ceiling.run_fold,
+    "gait-cycle": score_cycles,
+    "adaptation": sweep.run_fold,
+    "ablation": ablation.run_fold,
+}
