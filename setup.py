@@ -48,6 +48,7 @@ setup(
         "scipy>=1.9",
         "torch>=2.2",
     ],
+    extras_require={"ray": ["ray"], "dask": ["dask[distributed]"]},  # backends of `imu-emg benchmark`
     entry_points={"console_scripts": ["imu-emg = imu_emg_estimator.cli:main"]},
     zip_safe=False,
 )

@@ -153,8 +153,9 @@ def _ray(workers: int, cluster: str | None) -> Iterator[None]:
             ray.init(address=cluster, logging_level=logging.ERROR)
         else:
             ray.init(num_cpus=workers, include_dashboard=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        raise InputError(f"no Ray cluster answers at {cluster or 'this machine'} ({error}); start one first") from None
+    except Exception as error:  # Ray raises just that where its start takes too long
+        place = f"no Ray cluster answers at {cluster}" if cluster else "Ray does not start on this machine"
+        raise InputError(f"{place} ({str(error).splitlines()[0]}); start one first") from None
     register_ray()
     try:
         with parallel_config("ray", n_jobs=workers):
