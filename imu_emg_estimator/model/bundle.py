@@ -23,7 +23,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.confidence import Uncertainty
+from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distribution
 from imu_emg_estimator.rig import Rig
@@ -102,7 +102,7 @@ class Bundle:
         training: data set, wearers and recipe, for people and for honest evaluation.
         scores: figures on wearers that the recipe never saw.
         parent_id: identity of the bundle that this one was adapted from; empty = none.
-        uncertainty: what the network's standard deviation is scaled with; None = taken as it is.
+        uncertainty: what makes the network's standard deviation hold on unseen wearers; None = taken as it is.
         distribution: what the training wearers' motion looked like; None = nothing is called unlike it.
         head_prior: [width + 1, width + 1] float64, how much the closed-form adaptation holds on to each
             direction of the head (weights, then bias); None = to all alike.
@@ -137,11 +137,9 @@ class Bundle:
         return self.calibration.id if self.calibration else ""
 
     @property
-    def deviation_scale(self) -> NDArray[np.float32]:
-        """Published standard deviation / the network's own [muscles]."""
-        if self.uncertainty is None:
-            return np.ones(self.config.muscles, np.float32)
-        return np.array(self.uncertainty.scale(calibrated=bool(self.parent_id)).std, np.float32)
+    def deviation_scale(self) -> DeviationScale | None:
+        """What makes the network's deviation hold on unseen wearers; a wearer's own bundle has its own scale."""
+        return self.uncertainty.scale(calibrated=bool(self.parent_id)) if self.uncertainty else None
 
     @property
     def content_hash(self) -> str:

@@ -8,34 +8,50 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imu_emg_estimator.errors import InputError
 
 LEVELS = (0.5, 0.8, 0.95)  # of the intervals that travel with a bundle
+FLOOR = 0.03  # references; at rest errors do not vanish with the activation
+LARGEST_POWER = 4.0
 
 
 @dataclass(frozen=True)
 class DeviationScale:
-    """Factors found on wearers that the network had not seen.
+    """The published standard deviation and its intervals, as found on wearers that the network had not seen.
+
+    published = factor x deviation^deviation_power x (activation + FLOOR)^activation_power: an unknown
+    wearer's amplitude is unknown, too, so errors grow with the activation, of which the network
+    learned nothing on wearers that it had seen.
 
     Attributes:
-        std: [muscles] published standard deviation / the network's own.
+        factor, deviation_power, activation_power: [muscles].
         multiples: [levels][muscles] half-width of the interval / published standard deviation.
     """
 
-    std: tuple[float, ...]
+    factor: tuple[float, ...]
+    deviation_power: tuple[float, ...]
+    activation_power: tuple[float, ...]
     multiples: tuple[tuple[float, ...], ...]
+
+    def apply(self, activation: NDArray[np.floating], deviation: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Published standard deviation [..., muscles] from activation and the network's own, both positive."""
+        powers = deviation ** np.array(self.deviation_power) * (activation + FLOOR) ** np.array(self.activation_power)
+        return np.asarray(np.array(self.factor) * powers, dtype=activation.dtype)
 
     @classmethod
     def from_dict(cls, values: object) -> DeviationScale:
-        """Strict: both fields, lists of numbers; else InputError."""
-        if not isinstance(values, Mapping) or set(values) != {"std", "multiples"}:
-            raise InputError("uncertainty: a scale does not hold std and multiples; train or fetch it again")
-        std, multiples = values["std"], values["multiples"]
-        if not _are_numbers(std) or not isinstance(multiples, list) or not all(map(_are_numbers, multiples)):
-            raise InputError(
-                "uncertainty: std or multiples of a scale are no lists of numbers; train or fetch it again"
-            )
-        return cls(tuple(std), tuple(tuple(row) for row in multiples))
+        """Strict: all fields, lists of numbers; else InputError."""
+        names = ("factor", "deviation_power", "activation_power", "multiples")
+        if not isinstance(values, Mapping) or set(values) != set(names):
+            raise InputError(f"uncertainty: a scale does not hold {', '.join(names)}; train or fetch it again")
+        *rows, multiples = (values[name] for name in names)
+        if not all(map(_are_numbers, rows)) or not isinstance(multiples, list) or not all(map(_are_numbers, multiples)):
+            raise InputError("uncertainty: a scale holds something else than lists of numbers; train or fetch it again")
+        factor, deviation_power, activation_power = map(tuple, rows)
+        return cls(factor, deviation_power, activation_power, tuple(map(tuple, multiples)))
 
 
 @dataclass(frozen=True)
@@ -66,11 +82,13 @@ class Uncertainty:
         if not self.levels or not _ascend((0.0, *self.levels, 1.0)):
             raise InputError("uncertainty levels are not ascending shares between 0 and 1")
         for scale in filter(None, (self.uncalibrated, self.calibrated)):
-            rows = (scale.std, *scale.multiples)
-            if len(scale.multiples) != len(self.levels) or any(len(row) != muscles for row in rows):
+            factors, powers = (scale.factor, *scale.multiples), (scale.deviation_power, scale.activation_power)
+            if len(scale.multiples) != len(self.levels) or any(len(row) != muscles for row in factors + powers):
                 raise InputError(f"uncertainty is not of {muscles} muscles and {len(self.levels)} levels")
-            if not all(_is_positive(value) for row in rows for value in row):
+            if not all(_is_positive(value) for row in factors for value in row):
                 raise InputError("uncertainty holds a factor that is not a positive number")
+            if not all(0 <= value <= LARGEST_POWER for row in powers for value in row):
+                raise InputError(f"uncertainty holds a power that is not within 0 to {LARGEST_POWER:g}")
             if not all(map(_ascend, zip(*scale.multiples, strict=True))):
                 raise InputError("uncertainty intervals do not widen with their level")
 
@@ -100,7 +118,8 @@ class Uncertainty:
 
 
 def _plain(scale: DeviationScale) -> dict[str, Any]:
-    return {"std": list(scale.std), "multiples": [list(row) for row in scale.multiples]}
+    rows = {name: list(value) for name, value in vars(scale).items() if name != "multiples"}
+    return rows | {"multiples": [list(row) for row in scale.multiples]}
 
 
 def _are_numbers(values: object) -> bool:

@@ -95,9 +95,11 @@ class StreamingEstimator:
         score = self._monitor.step(imu, distribution)
         if self._engine.steps <= self.bundle.config.look_ahead:
             return None
+        activation, scale = np.maximum(mean, 0.0), self.bundle.deviation_scale
+        own = deviation(log_deviation)
         return Estimate(
-            activation=np.maximum(mean, 0.0),
-            deviation=deviation(log_deviation) * self.bundle.deviation_scale,
+            activation=activation,
+            deviation=scale.apply(activation, own) if scale else own,
             missing=~np.isfinite(imu).all(axis=1),
             warming_up=self._engine.steps < self.bundle.config.context,
             score=score,

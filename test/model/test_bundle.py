@@ -27,10 +27,15 @@ CALIBRATION = Calibration("9-1", "9", "head", "walk.mcap", 42.5, "2025-01-31T12:
 UNCERTAINTY = Uncertainty(
     definition="made up",
     levels=(0.5, 0.8, 0.95),
-    uncalibrated=DeviationScale((1.5, 2.0), ((0.6, 0.7), (1.2, 1.3), (2.0, 2.5))),
-    calibrated=DeviationScale((1.1, 1.2), ((0.6, 0.7), (1.2, 1.3), (2.0, 2.5))),
+    uncalibrated=DeviationScale((1.5, 2.0), (1.0, 0.5), (0.0, 1.0), ((0.6, 0.7), (1.2, 1.3), (2.0, 2.5))),
+    calibrated=DeviationScale((1.1, 1.2), (1.0, 1.0), (0.0, 0.0), ((0.6, 0.7), (1.2, 1.3), (2.0, 2.5))),
 )
 HEAD_PRIOR = np.random.default_rng(3).standard_normal((17, 17))
+
+
+def spoilt_scale(**change: object) -> Document:
+    scale = {"factor": [1, 1], "deviation_power": [1, 1], "activation_power": [0, 0]}
+    return {"calibrated": {**scale, "multiples": [[1, 1], [2, 2], [3, 3]], **change}}
 
 
 @pytest.fixture
@@ -99,13 +104,17 @@ def test_identity_follows_the_content(bundle: Bundle, make_bundle: BundleFactory
 
 
 def test_deviation_is_scaled_as_the_bundle_says(bundle: Bundle) -> None:
-    np.testing.assert_array_equal(bundle.deviation_scale, [1.0, 1.0])
+    assert bundle.deviation_scale is None
     scaled = replace(bundle, uncertainty=UNCERTAINTY)
-    np.testing.assert_allclose(scaled.deviation_scale, [1.5, 2.0])
+    assert scaled.deviation_scale == UNCERTAINTY.uncalibrated
+    published = UNCERTAINTY.uncalibrated.apply(
+        np.array([[0.5, 0.97], [0.0, 0.0]]), np.array([[0.2, 0.25], [0.1, 0.04]])
+    )
+    np.testing.assert_allclose(published, [[0.3, 1.0], [0.15, 0.012]])
     own = replace(scaled, parent_id=scaled.model_id, calibration=CALIBRATION)
-    np.testing.assert_allclose(own.deviation_scale, [1.1, 1.2])
+    assert own.deviation_scale == UNCERTAINTY.calibrated
     never_found = replace(UNCERTAINTY, calibrated=None)
-    np.testing.assert_allclose(replace(own, uncertainty=never_found).deviation_scale, [1.5, 2.0])
+    assert replace(own, uncertainty=never_found).deviation_scale == UNCERTAINTY.uncalibrated
 
 
 def test_saving_twice_gives_the_same_file(bundle: Bundle, path: Path, tmp_path: Path) -> None:
@@ -270,12 +279,16 @@ def test_bad_calibration_is_named(bundle: Bundle, path: Path, change: Document, 
         ({"colour": 1}, "uncertainty"),
         ({"uncalibrated": None}, "scale"),
         ({"calibrated": 5}, "scale"),
-        ({"calibrated": {"std": [1, 1], "multiples": [1, 2, 3]}}, "multiples"),
-        ({"calibrated": {"std": [1, True], "multiples": [[1, 1], [2, 2], [3, 3]]}}, "std"),
-        ({"calibrated": {"std": [1], "multiples": [[1], [2], [3]]}}, "2 muscles"),
-        ({"calibrated": {"std": [1, 0.0], "multiples": [[1, 1], [2, 2], [3, 3]]}}, "positive"),
-        ({"calibrated": {"std": [1, 1e400], "multiples": [[1, 1], [2, 2], [3, 3]]}}, "positive"),
-        ({"calibrated": {"std": [1, 1], "multiples": [[1, 3], [2, 2], [3, 3]]}}, "widen"),
+        ({"calibrated": {"factor": [1, 1]}}, "scale"),
+        (spoilt_scale(multiples=[1, 2, 3]), "lists of numbers"),
+        (spoilt_scale(factor=[1, True]), "lists of numbers"),
+        (spoilt_scale(factor=[1]), "2 muscles"),
+        (spoilt_scale(multiples=[[1, 1], [2, 2]]), "3 levels"),
+        (spoilt_scale(factor=[1, 0.0]), "positive"),
+        (spoilt_scale(factor=[1, 1e400]), "positive"),
+        (spoilt_scale(deviation_power=[1, -1]), "power"),
+        (spoilt_scale(activation_power=[1, float("nan")]), "power"),
+        (spoilt_scale(multiples=[[1, 3], [2, 2], [3, 3]]), "widen"),
     ],
 )
 def test_bad_uncertainty_is_named(bundle: Bundle, path: Path, change: Document, part: str) -> None:

@@ -1,0 +1,224 @@
+"""What the out-of-distribution alarm notices: activities never seen, sensors exchanged or rotated; and false alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+from scipy.spatial.transform import Rotation
+from scipy.stats import rankdata
+
+from imu_emg_estimator.model.distribution import Distribution
+from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.imu import features
+from imu_emg_estimator.signals.motion import WINDOW, motion_statistics
+from imu_emg_estimator.training.distribution import EVERY, distribution_of, motion_of
+from imu_emg_estimator.training.evaluate import bouts
+from imu_emg_estimator.training.pretrain import by_subject
+
+NEVER_SEEN = ("bicycling", "sitting_in_car", "lift_up", "lift_down")  # activities that a score is fitted without
+AT_REST = ("sitting", "standing")
+ANGLES = (30, 90, 180)  # deg
+SHOWN = 60.0  # s of each wearer's locomotion that is spoilt in every way
+LEAST_ROWS = 10
+STRETCH = 25.0  # s of a recording that tokens are taken of
+
+Spoil = Callable[[FloatArray], FloatArray]  # [samples, sensors, 6] -> the same as if worn wrongly
+Score = Callable[[Sequence[Recording]], tuple[FloatArray, NDArray[np.str_]]]  # rows of score, and their condition
+
+
+def alarm(kept: Sequence[Recording], unseen: Mapping[str, Sequence[Recording]], estimator: Estimator) -> dict[str, Any]:
+    """How well scores tell what the model never saw from other wearers' locomotion.
+
+    Returns:
+        ``auroc.<case>.<score>`` with a list over wearers; ``raised.<case>``: share of time in which the published
+        alarm is raised, over wearers; ``false_alarms.<subject>``: the same in locomotion, and how often a minute.
+    """
+    motions = {subject: motion_of(group) for subject, group in by_subject(kept).items()}
+    distribution = distribution_of(motions, without=NEVER_SEEN)
+    scores: dict[str, Score] = {
+        "motion": _motion_score(distribution),
+        "gravity": _motion_score(_gravity_alone(distribution)),
+        **_token_scores(estimator, kept),
+    }
+    normal = {name: {s: score(group) for s, group in unseen.items()} for name, score in scores.items()}
+    negatives = {
+        name: np.concatenate([values[np.isin(condition, LOCOMOTION)] for values, condition in rows.values()])
+        for name, rows in normal.items()
+    }
+    auroc: dict[str, Any] = {}
+    raised: dict[str, list[float]] = {}
+
+    def note(case: str, name: str, values: FloatArray) -> None:
+        values = values[np.isfinite(values)]
+        if len(values) >= LEAST_ROWS and len(negatives[name]) >= LEAST_ROWS:
+            auroc.setdefault(case, {}).setdefault(name, []).append(area_under_curve(negatives[name], values))
+            if name == "motion":
+                raised.setdefault(case, []).append(float((values > distribution.threshold).mean()))
+
+    for name in scores:
+        for values, condition in normal[name].values():
+            for activity in (*NEVER_SEEN, *AT_REST):
+                note(f"activity {activity}", name, values[condition == activity])
+    for group in unseen.values():
+        walk = _locomotion(group)
+        for case, spoil in spoilt_mounts(group[0].rig):
+            spoilt = [_with_imu(recording, spoil(recording.imu)) for recording in walk]
+            for name, score in scores.items():
+                if spoilt:
+                    note(case, name, score(spoilt)[0])
+    return {
+        "auroc": auroc,
+        "raised": raised,
+        "threshold": distribution.threshold,
+        "false_alarms": {s: false_alarms(distribution, group) for s, group in unseen.items()},
+    }
+
+
+def false_alarms(distribution: Distribution, recordings: Sequence[Recording]) -> dict[str, float]:
+    """Share of a wearer's locomotion in which the alarm is raised, and how often a minute it begins."""
+    raised, begun, rows = 0, 0, 0
+    rate = recordings[0].rig.rate
+    every = max(1, round(0.1 * rate))
+    for recording in recordings:
+        score = distribution.scores(*motion_statistics(recording.imu, rate, every))
+        moving = recording.is_locomotion()[::every]
+        alarm_ = (score > distribution.threshold) & moving
+        raised, rows = raised + int(alarm_.sum()), rows + int(moving.sum())
+        begun += int((alarm_[1:] & ~alarm_[:-1]).sum()) + int(alarm_[:1].sum())
+    minutes = rows * every / rate / 60.0
+    return {"share": raised / rows if rows else float("nan"), "a_minute": begun / minutes if rows else float("nan")}
+
+
+def area_under_curve(negative: FloatArray, positive: FloatArray) -> float:
+    """AUROC: how often a positive scores above a negative, ties counting half."""
+    negative = negative[np.isfinite(negative)]
+    ranks = rankdata(np.concatenate([negative, positive]))[len(negative) :]
+    return float((ranks.sum() - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative)))
+
+
+def spoilt_mounts(rig: Rig) -> Iterator[tuple[str, Spoil]]:
+    """Ways to wear the sensors wrongly: sides and segments exchanged, each sensor rotated about each axis."""
+    names = [sensor.segment for sensor in rig.sensors]
+    if rig.is_mirrorable:
+        twin = rig.mirror_sensors()
+        yield "sides exchanged", lambda imu: imu[:, twin]
+        for segment in dict.fromkeys(names):
+            pair = [index for index, name in enumerate(names) if name == segment and twin[index] != index]
+            if pair:
+                yield f"left and right {segment} exchanged", _exchange(pair, [int(twin[index]) for index in pair])
+    for a in range(len(names) - 1):
+        if rig.sensors[a].side == rig.sensors[a + 1].side:
+            yield f"{names[a]} and {names[a + 1]} exchanged", _exchange([a, a + 1], [a + 1, a])
+    for angle in ANGLES:
+        for axis in "xyz":
+            matrix = Rotation.from_euler(axis, angle, degrees=True).as_matrix()
+            for index in range(len(names)):
+                yield f"rotated {angle}° about {axis}: {names[index]}", _turn(index, matrix)
+
+
+def _exchange(places: Sequence[int], sources: Sequence[int]) -> Spoil:
+    def spoil(imu: FloatArray) -> FloatArray:
+        result = imu.copy()
+        result[:, list(places)] = imu[:, list(sources)]
+        return result
+
+    return spoil
+
+
+def _turn(sensor: int, matrix: FloatArray) -> Spoil:
+    def spoil(imu: FloatArray) -> FloatArray:
+        result = imu.copy()
+        for part in (slice(0, 3), slice(3, 6)):
+            result[:, sensor, part] = imu[:, sensor, part] @ matrix.T
+        return result
+
+    return spoil
+
+
+def _with_imu(recording: Recording, imu: FloatArray) -> Recording:
+    return replace(recording, imu=imu)
+
+
+def _locomotion(recordings: Sequence[Recording]) -> list[Recording]:
+    """A wearer's first minute of locomotion, in bouts that fill the window."""
+    chosen, missing = [], round(SHOWN * recordings[0].rig.rate)
+    for recording in recordings:
+        for start, stop in bouts(recording.is_locomotion(), round(3 * WINDOW * recording.rig.rate)):
+            if missing > 0:
+                chosen.append(recording.slice(start, min(stop, start + missing)))
+                missing -= stop - start
+    return chosen
+
+
+def _motion_score(distribution: Distribution) -> Score:
+    def score(recordings: Sequence[Recording]) -> tuple[FloatArray, NDArray[np.str_]]:
+        motion = motion_of(recordings)
+        return distribution.scores(motion.statistics, motion.available), motion.condition
+
+    return score
+
+
+def _gravity_alone(distribution: Distribution) -> Distribution:
+    """The same by the mean accelerations alone: all else is made so uncertain that it does not count."""
+    kept = np.zeros(len(distribution.covariance), dtype=bool)
+    kept[: _channels(len(kept))] = True
+    covariance = np.where(np.outer(kept, kept), distribution.covariance, 0.0)
+    covariance[~kept, ~kept] = 1e12
+    return replace(distribution, covariance=covariance)
+
+
+def _channels(statistics: int) -> int:
+    """3 x sensors, from 9 sensors + 3 sensors (sensors - 1) / 2 statistics."""
+    sensors = next(n for n in range(1, 1000) if 9 * n + 3 * n * (n - 1) // 2 >= statistics)
+    return 3 * sensors
+
+
+def _token_scores(estimator: Estimator, kept: Sequence[Recording]) -> dict[str, Score]:
+    """Mahalanobis distances of what the network's heads see, and of its running mean."""
+    rows = {slow: [_tokens(estimator, group, slow)[0] for group in by_subject(kept).values()] for slow in (False, True)}
+
+    def score_of(slow: bool) -> Score:
+        fitted = np.concatenate(rows[slow])
+        mean, covariance = fitted.mean(axis=0), np.cov(fitted.T)
+        covariance = 0.9 * covariance + 0.1 * np.diag(np.diag(covariance)) + 1e-9 * np.eye(len(covariance))
+        precision = np.linalg.inv(covariance)
+
+        def score(recordings: Sequence[Recording]) -> tuple[FloatArray, NDArray[np.str_]]:
+            tokens, condition = _tokens(estimator, recordings, slow, seen=True)
+            offset = tokens - mean
+            return np.einsum("ni,ij,nj->n", offset, precision, offset), condition
+
+        return score
+
+    return {"tokens": score_of(False), "tokens over two seconds": score_of(True)}
+
+
+@torch.no_grad()
+def _tokens(
+    estimator: Estimator, recordings: Sequence[Recording], slow: bool, seen: bool = False
+) -> tuple[FloatArray, NDArray[np.str_]]:
+    """Tokens [rows, width] twice a second; of activities that are never seen only where ``seen``."""
+    rate = recordings[0].rig.rate
+    every, window = max(1, round(EVERY * rate)), round(WINDOW * rate)
+    share = 1.0 / (WINDOW * rate)
+    parts: list[tuple[FloatArray, NDArray[np.str_]]] = []
+    for recording in recordings:
+        stretch = recording.slice(0, min(len(recording), round(STRETCH * rate)))
+        inputs = torch.from_numpy(features(stretch.imu, estimator.normalisation))[None]
+        values = estimator.network.tokens(inputs)[0].double().numpy()
+        if slow:
+            weight = 1.0 - (1.0 - share) ** np.arange(1, len(values) + 1)
+            values = lfilter([share], [1.0, share - 1.0], values, axis=0) / weight[:, None]
+        now = slice(window, None, every)
+        condition = stretch.condition[now]
+        chosen = np.full(len(condition), True) if seen else ~np.isin(condition, NEVER_SEEN)
+        parts.append((values[now][chosen], condition[chosen]))
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
