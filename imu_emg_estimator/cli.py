@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
 
-PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation")
+PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty")
 RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -91,10 +91,10 @@ def _train(arguments: argparse.Namespace) -> int:
 
     import torch
 
-    from imu_emg_estimator.training.pretrain import TrainingSettings, train_bundle
+    from imu_emg_estimator.training.recipe import RECIPE, train_bundle
 
     torch.set_num_threads(arguments.threads)
-    settings = TrainingSettings(seed=arguments.seed)
+    settings = replace(RECIPE, seed=arguments.seed)
     if arguments.steps:
         settings = replace(settings, steps=arguments.steps)
     scores = _read_scores(arguments.scores) if arguments.scores else {}

@@ -52,7 +52,8 @@ def bundle() -> Bundle:
 @pytest.fixture(scope="session")
 def trained_bundle() -> Bundle:
     """A tiny network that learned from the synthetic wearers 1, 2 and 3."""
-    from imu_emg_estimator.training.pretrain import TrainingSettings, train_bundle
+    from imu_emg_estimator.training.pretrain import TrainingSettings
+    from imu_emg_estimator.training.recipe import train_bundle
 
     schedule = (("standing", 5.0), ("walking", 30.0), ("running", 10.0))
     wearers = [synthetic_recording(schedule, subject=str(seed), seed=seed) for seed in (1, 2, 3)]

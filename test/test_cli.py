@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from imu_emg_estimator.datasets.hugadb import ACCELEROMETER_SCALE, CONDITIONS, G
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training import evaluate, pretrain
+from imu_emg_estimator.training import evaluate, recipe
 
 COMMANDS = ("train", "evaluate", "calibrate", "bag", "simulate", "replay", "inspect")
 SUBJECTS = ("1", "2", "9")
@@ -58,8 +57,8 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     def config(rig: Any, **_: Any) -> ModelConfig:
         return ModelConfig(48, 2, width=8, layers=1, heads=1, band=8, kernel=3, feedforward=8)
 
-    monkeypatch.setattr(pretrain, "model_config", config)
-    monkeypatch.setattr(evaluate, "TrainingSettings", partial(pretrain.TrainingSettings, steps=2, batch=2))
+    monkeypatch.setattr(recipe, "model_config", config)
+    monkeypatch.setattr(evaluate, "RECIPE", replace(recipe.RECIPE, steps=2))
 
 
 def write_hugadb(recording: Recording, path: Path) -> None:
@@ -440,7 +439,7 @@ def test_place_that_cannot_be_written_is_refused_before_the_work(
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work was begun")
 
-    monkeypatch.setattr(pretrain, "train_bundle", work)
+    monkeypatch.setattr(recipe, "train_bundle", work)
     file = tmp_path / "file"
     file.touch()
     for place in (file / "a", tmp_path):

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 from imu_emg_estimator.benchmark import streaming
 from imu_emg_estimator.benchmark.compressed import fit_distilled
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
-from imu_emg_estimator.benchmark.models import Budget, FittedNetwork, trusted_wearers
+from imu_emg_estimator.benchmark.models import Budget, FittedNetwork
 from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.training.masked import pretrain_masked
@@ -23,6 +23,7 @@ from imu_emg_estimator.training.pretrain import (
     input_normalisation,
     population_reference,
     pretrain,
+    trusted_wearers,
 )
 
 Transform = Callable[[Recording], Recording]

@@ -16,13 +16,12 @@ from imu_emg_estimator.benchmark.models import (
     FittedNetwork,
     Settings,
     fit_network,
-    trusted_wearers,
 )
 from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.model.quantise import quantised
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.distil import distil
-from imu_emg_estimator.training.pretrain import Progress, TrainingSettings
+from imu_emg_estimator.training.pretrain import Progress, TrainingSettings, trusted_wearers
 
 TEACHER = "geglu_transformer"
 TEACHERS = 3

@@ -57,7 +57,7 @@ def _moments(recordings: Sequence[Recording]) -> dict[str, Any]:
     parts = []
     for number, recording in enumerate(recordings):
         acceleration = np.nan_to_num(recording.imu[..., :3]).reshape(len(recording), -1)
-        now = np.arange(second, len(recording), max(1, round(0.05 * rate)))
+        now = np.arange(second, len(recording), max(1, round(0.25 * rate)))
         past = np.linspace(0, second, LAGS).round().astype(int)
         motion = acceleration[now[:, None] - past].reshape(len(now), -1)
         parts.append((motion.astype(np.float32), recording.envelope[now] / amplitude, now / rate,

@@ -37,12 +37,11 @@ from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.pretrain import (
     Progress,
     TrainingSettings,
-    Wearer,
     by_subject,
     model_config,
     population_reference,
-    prepare,
     pretrain,
+    trusted_wearers,
 )
 
 FORMAT_VERSION = 1
@@ -147,19 +146,6 @@ class FittedNetwork:
         if self.int8:
             adapted = replace(adapted, network=quantised(adapted.network))
         return FittedNetwork(adapted, self.int8)
-
-
-def trusted_wearers(recordings: Sequence[Recording]) -> dict[str, Wearer]:
-    """The wearers that can be learned from; raises InputError where no one has trusted EMG of a muscle."""
-    wearers = {subject: prepare(group) for subject, group in by_subject(recordings).items()}
-    wearers = {subject: wearer for subject, wearer in wearers.items() if np.isfinite(wearer.reference).any()}
-    if not wearers:
-        raise InputError(f"none of the {len(recordings)} recordings has trusted EMG to train on; add such wearers")
-    known = np.isfinite(np.array([wearer.reference for wearer in wearers.values()])).any(axis=0)
-    for muscle, has_one in zip(recordings[0].rig.muscle_names, known, strict=True):
-        if not has_one:
-            raise InputError(f"no wearer has trusted EMG of {muscle}; add one, or leave the muscle out of the rig")
-    return wearers
 
 
 def fit_network(
@@ -324,8 +310,12 @@ def _parts(fitted: Fitted) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         names = [name for name, kind in ARCHITECTURES.items() if type(network) is kind]
         if not names:
             raise ValueError(f"a {type(network).__name__} is no architecture of the benchmark")
-        document = {"kind": "network", "architecture": names[0], "config": network.config.to_dict()}
-        document["int8"] = fitted.int8
+        document: dict[str, Any] = {
+            "kind": "network",
+            "architecture": names[0],
+            "config": network.config.to_dict(),
+            "int8": fitted.int8,
+        }
         tensors: dict[str, NDArray[Any]] = {f"network.{name}": value for name, value in weights_of(network).items()}
         normalisation = fitted.estimator.normalisation
         tensors |= {"mean": normalisation.mean, "std": normalisation.std, "amplitude": fitted.estimator.amplitude}

@@ -22,21 +22,24 @@ from imu_emg_estimator.training.adapt import METHODS, AdaptationSettings, recomm
 from imu_emg_estimator.training.evaluate import folds_of
 from imu_emg_estimator.training.meta import MetaSettings
 from imu_emg_estimator.training.pretrain import TrainingSettings, by_subject
+from imu_emg_estimator.training.uncertainty import SECONDS as CALIBRATION
 from imu_emg_estimator.training.wearers import FilmSettings
 
 OWN = "geglu_transformer"  # the model that the others are compared with
-TUNED_FIRST = ("streaming", "adaptation")  # the others choose within each job
+TUNED_FIRST = ("streaming", "adaptation", "uncertainty")  # the others choose within each job
 USUAL = 1  # place in the grid of what is taken untuned
 TUNING_FOLDS = 5
 INNER_FOLDS = 2
+INTERVAL_FOLDS = 3  # inner folds that intervals are fitted on
 ALL_SUBJECTS = "subjects"  # as many folds as wearers
 KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or what takes their place
     "streaming": tuple(CATALOGUE),
     "gait-cycle": MODEL_NAMES,
     "adaptation": tuple(ARCHITECTURES),
     "ablation": tuple(ABLATIONS),
+    "uncertainty": tuple(ARCHITECTURES),
 }
-DEFAULTS = KNOWN | {"streaming": tuple(MODELS), "adaptation": (OWN,)}
+DEFAULTS = KNOWN | {"streaming": tuple(MODELS), "adaptation": (OWN,), "uncertainty": (OWN,)}
 
 
 @dataclass(frozen=True)
@@ -237,6 +240,18 @@ def ablation_jobs(plan: Plan) -> list[Job]:
     ]
 
 
+def uncertainty_jobs(plan: Plan) -> list[Job]:
+    """Every network; each job trains those of its inner folds, and scores."""
+    own = {"adaptation": plan.adaptation, "calibration": CALIBRATION, "inner_folds": INTERVAL_FOLDS}
+    return [
+        replace(source, task="uncertainty", settings={**source.settings, **own}, source=source)
+        for model in plan.models
+        for fold in range(len(plan.folds))
+        for seed in plan.seeds
+        for source in [training_job(plan, model, fold, seed)]
+    ]
+
+
 def _described(name: str) -> dict[str, Any]:
     """A variant in plain values."""
     variant = ABLATIONS[name]
@@ -258,6 +273,7 @@ JOBS: dict[str, Callable[[Plan], list[Job]]] = {
     "gait-cycle": gait_cycle_jobs,
     "adaptation": adaptation_jobs,
     "ablation": ablation_jobs,
+    "uncertainty": uncertainty_jobs,
 }
 
 

@@ -43,7 +43,13 @@ def write_report(run: Path, out: Path) -> dict[str, Any]:
 
 def markdown(results: Mapping[str, Any]) -> str:
     """All tables."""
-    writers = {"streaming": _streaming, "adaptation": _adaptation, "gait-cycle": _gait_cycle, "ablation": _ablation}
+    writers = {
+        "streaming": _streaming,
+        "adaptation": _adaptation,
+        "gait-cycle": _gait_cycle,
+        "ablation": _ablation,
+        "uncertainty": _uncertainty,
+    }
     parts = [line for name, write in writers.items() if name in results for line in write(results[name])]
     return "\n".join([*parts, *_cost(results["cost"])]) + "\n"
 
@@ -136,6 +142,23 @@ def _ablation(summary: Mapping[str, Any]) -> Iterator[str]:
             cells.append("" if difference is None else f"{difference:+.3f}")
         yield _row([name, row["group"], row["description"], *cells, f"{row['seconds']:.0f}"])
     yield ""
+
+
+def _uncertainty(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Uncertainty\n"
+    yield _setup(summary)
+    for name, row in summary["rows"].items():
+        yield f"### {name}: coverage of the intervals on wearers that were left out\n"
+        levels = [f"{100 * level:g} %" for level in row["levels"]]
+        yield from _head(["calibration", "condition", "deviation", *levels, "wearers"])
+        for entry in row["coverage"]:
+            cells = [f"{100 * share:.1f} %" for share in entry["coverage"]]
+            yield _row([entry["calibration"], entry["condition"], entry["rival"], *cells, entry["wearers"]])
+        yield f"\n### {name}: out of distribution, against the locomotion of wearers that were left out\n"
+        yield from _head(["case", "score", "AUROC", "least", "cases"])
+        for entry in row["auroc"]:
+            yield _row([entry["case"], entry["score"], f"{entry['mean']:.2f}", f"{entry['least']:.2f}", entry["cases"]])
+        yield f"\nFalse alarms: {100 * row['false_alarm_share']:.1f} % of the time in locomotion.\n"
 
 
 def _setup(summary: Mapping[str, Any]) -> str:

@@ -154,8 +154,8 @@ def _ray(workers: int, cluster: str | None) -> Iterator[None]:
         else:
             ray.init(num_cpus=workers, include_dashboard=False, logging_level=logging.ERROR)
     except Exception as error:  # Ray raises just that where its start takes too long
-        place = f"no Ray cluster answers at {cluster}" if cluster else "Ray does not start on this machine"
-        raise InputError(f"{place} ({str(error).splitlines()[0]}); start one first") from None
+        what = f"no Ray cluster answers at {cluster}; start one" if cluster else "Ray did not start here; try again"
+        raise InputError(f"{what} ({' '.join(str(error).split())[:200]})") from None
     register_ray()
     try:
         with parallel_config("ray", n_jobs=workers):

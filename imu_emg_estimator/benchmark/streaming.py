@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.benchmark.compressed import in_int8
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
-from imu_emg_estimator.benchmark.models import Fitted, FittedNetwork, load
+from imu_emg_estimator.benchmark.models import Fitted, load
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.training.adapt import AdaptationSettings
 from imu_emg_estimator.training.evaluate import (
@@ -25,7 +24,6 @@ from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.pretrain import by_subject
 
 SECONDS = (0.0, 30.0, 60.0)
-INT8 = "int8"
 SHOWN = 8.0  # s of each kind of locomotion that are kept for pictures
 
 Figures = dict[str, dict[str, dict[str, float]]]  # condition -> muscle -> figure
@@ -46,9 +44,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
 
 def trained(job: Job, folder: RunFolder) -> Fitted:
     """The model that a job trained."""
-    fitted = load(folder.network(job))
-    # The file holds plain weights; that they stay on the int8 grid when adapted is not in it.
-    return in_int8(fitted) if job.model == INT8 and isinstance(fitted, FittedNetwork) else fitted
+    return load(folder.network(job))
 
 
 def score_wearer(

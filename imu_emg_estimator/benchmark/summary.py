@@ -41,12 +41,18 @@ def gather(run: Path) -> dict[str, Any]:
     known = {name: manifest for name, manifest in manifests.items() if manifest}
     if not known:
         raise InputError(f"{run} holds no benchmark; run one first, or name its folder with --run")
-    summaries = {"streaming": _streaming, "adaptation": _adaptation, "gait-cycle": _gait_cycle, "ablation": _ablation}
+    summaries = {
+        "streaming": _streaming,
+        "adaptation": _adaptation,
+        "gait-cycle": _gait_cycle,
+        "ablation": _ablation,
+        "uncertainty": _uncertainty,
+    }
     result: dict[str, Any] = {}
     for name, manifest in known.items():
         rows, missing = _records(run, manifest)
         common = {"protocol": name, "setup": manifest["setup"], "made": manifest["made"], "missing_jobs": missing}
-        result[name] = common | summaries.get(name, _other)(rows, manifest, run)
+        result[name] = common | summaries[name](rows, manifest, run)
     return result | {"cost": _cost(run, known)}
 
 
@@ -144,10 +150,37 @@ def _cycle_figures(outcomes: Sequence[Mapping[str, Any]]) -> WearerFigures:
     return {subject: {key: _mean(entries) for key, entries in by.items()} for subject, by in gathered.items()}
 
 
-def _other(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
-    """A protocol that makes its own figures: its folds' outcomes as they are."""
+def _uncertainty(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """Coverage by calibration, condition and rival, mean over wearers; AUROC by case and score; false alarms."""
+    return {"rows": {row: _confidence([entry["outcome"] for entry in records]) for row, records in rows.items()}}
+
+
+def _confidence(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    coverage: dict[Any, list[list[float]]] = defaultdict(list)
+    areas: dict[Any, list[float]] = defaultdict(list)
+    for outcome in outcomes:
+        for by_when in outcome["intervals"]["wearers"].values():
+            for when, by_condition in by_when.items():
+                for condition, rivals in by_condition.items():
+                    for rival, figures in rivals.items():
+                        if None not in figures["coverage"]:
+                            coverage[when, condition, rival].append(figures["coverage"])
+        for case, by_score in outcome["alarm"]["auroc"].items():
+            for score, values in by_score.items():
+                areas[case.partition(" about ")[0], score] += values
+    shares = [a["share"] for outcome in outcomes for a in outcome["alarm"]["false_alarms"].values()]
     return {
-        "rows": {row: [{"job": r["job"], "outcome": r["outcome"]} for r in records] for row, records in rows.items()}
+        "levels": outcomes[0]["intervals"]["levels"],
+        "coverage": [
+            {"calibration": when, "condition": condition, "rival": rival, "wearers": len(values)}
+            | {"coverage": [float(value) for value in np.mean(values, axis=0)]}
+            for (when, condition, rival), values in coverage.items()
+        ],
+        "auroc": [
+            {"case": case, "score": score, "mean": float(np.mean(values)), "least": min(values), "cases": len(values)}
+            for (case, score), values in areas.items()
+        ],
+        "false_alarm_share": _or_nan(np.mean, [share for share in shares if share is not None]),
     }
 
 

@@ -26,14 +26,14 @@ FROM_NOTHING = ("scratch",)  # methods to which the network's weights are nothin
 HEAD_PRECISION, FILM = "head_precision", "film."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class WithPrior(FittedNetwork):
     """A network that knows how the wearers of its training differed."""
 
     prior: WearerPrior
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> WithPrior:
-        return WithPrior(adapt_estimator(self.estimator, calibration, settings, prior=self.prior), self.prior)
+        return WithPrior(adapt_estimator(self.estimator, calibration, settings, prior=self.prior), prior=self.prior)
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
         assert job.source.source is not None
         network = trained(job.source.source, folder)
         assert isinstance(network, FittedNetwork)
-        fitted: FittedNetwork = WithPrior(network.estimator, load_prior(folder.network(job.source)))
+        fitted: FittedNetwork = WithPrior(network.estimator, prior=load_prior(folder.network(job.source)))
     else:
         network = trained(job.source, folder)
         assert isinstance(network, FittedNetwork)

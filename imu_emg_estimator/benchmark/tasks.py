@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from imu_emg_estimator.benchmark import ablation, ceiling, gait_cycle, streaming, sweep
+from imu_emg_estimator.benchmark import ablation, ceiling, gait_cycle, streaming, sweep, uncertainty
 from imu_emg_estimator.benchmark.compressed import COMPRESSED
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.benchmark.models import (
@@ -15,12 +15,14 @@ from imu_emg_estimator.benchmark.models import (
     Fitted,
     FittedNetwork,
     save,
-    trusted_wearers,
     tuning_scores,
 )
 from imu_emg_estimator.benchmark.runner import Task
+from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.adapt import adapt_estimator
 from imu_emg_estimator.training.meta import meta_train
+from imu_emg_estimator.training.pretrain import trusted_wearers
 from imu_emg_estimator.training.wearers import learn_prior
 
 CATALOGUE: dict[str, BenchmarkModel] = {**MODELS, **COMPRESSED}
@@ -64,6 +66,24 @@ def score_cycles(recordings: Sequence[Recording], job: Job, folder: RunFolder) -
     return gait_cycle.run_fold(recordings, job.left_out, job.model, job.settings["settings"])
 
 
+def score_uncertainty(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """Coverage of the intervals and what the alarm notices; the inner folds are trained here."""
+    settings = job.settings
+
+    def train_inner(kept: Sequence[Recording]) -> Estimator:
+        fitted = CATALOGUE[job.model].fit(kept, settings["budget"], job.seed, None, settings["chosen"])
+        assert isinstance(fitted, FittedNetwork)
+        return fitted.estimator
+
+    def adapt(estimator: Estimator, calibration: Sequence[Recording]) -> Estimator:
+        return adapt_estimator(estimator, calibration, settings["adaptation"])
+
+    estimator = _source_network(job, folder).estimator
+    return uncertainty.run_fold(
+        recordings, job.left_out, estimator, train_inner, adapt, settings["calibration"], settings["inner_folds"]
+    )
+
+
 def without(recordings: Sequence[Recording], left_out: Sequence[str]) -> list[Recording]:
     """The recordings of all other wearers."""
     return [recording for recording in recordings if recording.subject not in left_out]
@@ -93,4 +113,5 @@ TASKS: Mapping[str, Task] = {
     "gait-cycle": score_cycles,
     "adaptation": sweep.run_fold,
     "ablation": ablation.run_fold,
+    "uncertainty": score_uncertainty,
 }

@@ -12,9 +12,7 @@ from imu_emg_estimator.signals.imu import Normalisation, features
 
 
 @torch.no_grad()
-def estimate_recording(
-    model: Network, normalisation: Normalisation, imu: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Activation and its standard deviation for every sample of a recording.
 
     Args:

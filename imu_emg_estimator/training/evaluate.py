@@ -17,7 +17,8 @@ from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.training.adapt import AdaptationSettings, adapt
 from imu_emg_estimator.training.metrics import FIGURES, Scores, score
-from imu_emg_estimator.training.pretrain import TrainingSettings, by_subject, train_bundle
+from imu_emg_estimator.training.pretrain import TrainingSettings, by_subject
+from imu_emg_estimator.training.recipe import RECIPE, train_bundle
 
 CONDITIONS: dict[str, tuple[str, ...] | None] = {
     "all": None,
@@ -203,7 +204,7 @@ def evaluate_folds(
             part,
             dataset,
             seconds,
-            training or TrainingSettings(),
+            training or RECIPE,
             adaptation or AdaptationSettings(),
         )
         for part in parts

@@ -1,8 +1,8 @@
-"""Pre-training: many wearers' recordings into one bundle's network."""
+"""Pre-training: many wearers' recordings into one network."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,13 +13,11 @@ from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.bundle import Bundle, Reference
 from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE, ModelConfig
 from imu_emg_estimator.model.network import Network
-from imu_emg_estimator.model.transformer import GegluTransformer, weights_of
+from imu_emg_estimator.model.transformer import GegluTransformer
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.emg import EnvelopeSettings
 from imu_emg_estimator.signals.imu import Normalisation, feature_count, features, fit_normalisation
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 
@@ -156,52 +154,17 @@ def by_subject(recordings: Sequence[Recording]) -> dict[str, list[Recording]]:
     return grouped
 
 
-def train_bundle(
-    recordings: Sequence[Recording],
-    name: str,
-    dataset: str,
-    settings: TrainingSettings | None = None,
-    envelope: EnvelopeSettings | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
-) -> Bundle:
-    """Pre-train on all wearers of these recordings that have trusted EMG, and bundle the result.
-
-    Args:
-        envelope: how the recordings' envelopes were made; travels with the bundle.
-        overrides: hyperparameters of the network that differ from the default.
-
-    Raises:
-        InputError: no wearer has trusted EMG.
-    """
-    settings = settings or TrainingSettings()
+def trusted_wearers(recordings: Sequence[Recording]) -> dict[str, Wearer]:
+    """The wearers that can be learned from; raises InputError where no one has trusted EMG of a muscle."""
     wearers = {subject: prepare(group) for subject, group in by_subject(recordings).items()}
     wearers = {subject: wearer for subject, wearer in wearers.items() if np.isfinite(wearer.reference).any()}
     if not wearers:
         raise InputError(f"none of the {len(recordings)} recordings has trusted EMG to train on; add such wearers")
-    rig = recordings[0].rig
-    references = np.array([wearer.reference for wearer in wearers.values()])
-    for muscle, known in zip(rig.muscle_names, np.isfinite(references).any(axis=0), strict=True):
-        if not known:
+    known = np.isfinite(np.array([wearer.reference for wearer in wearers.values()])).any(axis=0)
+    for muscle, has_one in zip(recordings[0].rig.muscle_names, known, strict=True):
+        if not has_one:
             raise InputError(f"no wearer has trusted EMG of {muscle}; add one, or leave the muscle out of the rig")
-    config = model_config(rig, **(overrides or {}))
-    model, normalisation = pretrain(list(wearers.values()), rig, config, settings, progress)
-    amplitude = population_reference(references, rig)
-    return Bundle(
-        name=name,
-        config=config,
-        rig=rig,
-        envelope=envelope or EnvelopeSettings(),
-        normalisation=normalisation,
-        reference=Reference(
-            amplitude=tuple(float(value) for value in amplitude),
-            unit=recordings[0].envelope_unit,
-            definition="the amplitude closest, relatively, to the training wearers' own "
-            f"{REFERENCE_PERCENTILE:g}th percentiles of the EMG envelope in locomotion",
-        ),
-        weights=weights_of(model),
-        training={"dataset": dataset, "subjects": sorted(wearers), "settings": settings.to_dict()},
-    )
+    return wearers
 
 
 def pretrain(

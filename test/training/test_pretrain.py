@@ -28,8 +28,8 @@ from imu_emg_estimator.training.pretrain import (
     prepare,
     pretrain,
     reference_amplitude,
-    train_bundle,
 )
+from imu_emg_estimator.training.recipe import train_bundle
 
 SHORT = TrainingSettings(steps=3, batch=2, sequence=32)
 TINY: dict[str, Any] = {"width": 8, "layers": 1, "heads": 1, "band": 8, "kernel": 3, "feedforward": 8}

@@ -1,0 +1,99 @@
+"""The recipe: everything that turns many wearers' recordings into a bundle, each step chosen by the benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.distribution import Distribution
+from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.transformer import weights_of
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.emg import EnvelopeSettings
+from imu_emg_estimator.training.distribution import fit_distribution
+from imu_emg_estimator.training.meta import MetaSettings, meta_pretrain
+from imu_emg_estimator.training.pretrain import (
+    REFERENCE_PERCENTILE,
+    Progress,
+    TrainingSettings,
+    model_config,
+    population_reference,
+    pretrain,
+    trusted_wearers,
+)
+
+RECIPE = MetaSettings().training  # the budget and settings of what is shipped
+
+
+def train_estimator(
+    recordings: Sequence[Recording],
+    settings: TrainingSettings | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Estimator:
+    """Train on all wearers of these recordings that have trusted EMG.
+
+    The network learns to be adapted, in episodes; where no locomotion is labelled it learns plainly.
+
+    Args:
+        overrides: hyperparameters of the network that differ from the default.
+
+    Raises:
+        InputError: no wearer has trusted EMG.
+    """
+    settings = settings or RECIPE
+    wearers, rig = list(trusted_wearers(recordings).values()), recordings[0].rig
+    config = model_config(rig, **(overrides or {}))
+    if any(wearer.locomotion.any() for wearer in wearers):
+        network, normalisation = meta_pretrain(wearers, rig, config, MetaSettings(training=settings), progress)
+    else:
+        network, normalisation = pretrain(wearers, rig, config, settings, progress)
+    amplitude = population_reference(np.array([wearer.reference for wearer in wearers]), rig)
+    return Estimator(network, normalisation, amplitude)
+
+
+def train_bundle(
+    recordings: Sequence[Recording],
+    name: str,
+    dataset: str,
+    settings: TrainingSettings | None = None,
+    envelope: EnvelopeSettings | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Bundle:
+    """Train as ``train_estimator`` does, and bundle the result with what the wearers' motion looks like.
+
+    Args:
+        envelope: how the recordings' envelopes were made; travels with the bundle.
+    """
+    settings = settings or RECIPE
+    estimator = train_estimator(recordings, settings, overrides, progress)
+    subjects = sorted({recording.subject for recording in recordings if (recording.muscle_weight > 0).any()})
+    return Bundle(
+        name=name,
+        config=estimator.network.config,
+        rig=recordings[0].rig,
+        envelope=envelope or EnvelopeSettings(),
+        normalisation=estimator.normalisation,
+        reference=Reference(
+            amplitude=tuple(float(value) for value in estimator.amplitude),
+            unit=recordings[0].envelope_unit,
+            definition="the amplitude closest, relatively, to the training wearers' own "
+            f"{REFERENCE_PERCENTILE:g}th percentiles of the EMG envelope in locomotion",
+        ),
+        weights=weights_of(estimator.network),
+        training={"dataset": dataset, "subjects": subjects, "settings": settings.to_dict()},
+        distribution=_distribution(recordings),
+    )
+
+
+def _distribution(recordings: Sequence[Recording]) -> Distribution | None:
+    """What the wearers' motion looks like; None where there are too few wearers to tell."""
+    try:
+        return fit_distribution(recordings)
+    except InputError:
+        return None
