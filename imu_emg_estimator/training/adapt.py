@@ -45,8 +45,11 @@ METHODS: dict[str, str] = {
     "ridge_head": "the head, in closed form, shrunk towards the pre-trained one",
     "ridge_prior": "the same, in the metric in which the heads of wearers differ from each other",
     "scratch": "every weight, from random ones",
+    "guarded": "every weight after a look at the electrodes, mixed with the closed form; that alone if one failed",
 }
-DEFAULT_METHOD = "all_weights"
+DEFAULT_METHOD = "guarded"
+CLOSED_FORMS = ("ridge_zero", "ridge_head", "ridge_prior")
+DESCENT_SHARE = 0.75  # of the weights that descent finds in the mix with those of the closed form
 SHORTEST = 5.0  # s of EMG; less does not show a handful of strides
 LEAST_GAIN = 0.05  # of an affine fit: an estimate may be turned down, never over
 
@@ -68,7 +71,8 @@ class AdaptationSettings:
         huber: error [references] where the loss turns from square to linear.
         rank: of LoRA's changes.
         strength: of the closed forms' shrinkage before the data speak [independent samples].
-        screening: first look for channels that carry another muscle or nothing, see ``screening``.
+        screening: first look for channels that carry another muscle or nothing, see ``screening``; ``guarded`` always
+            does.
         seed: of every random choice.
     """
 
@@ -96,7 +100,6 @@ RECOMMENDED: dict[str, dict[str, Any]] = {
     "lora": {"learning_rate": 5e-3, "anchor": 0.0},
     "scratch": {"steps": 150, "anchor": 0.0, "learning_rate": 2e-3},
     "ridge_zero": {"strength": 5.0},
-    "all_weights": {"screening": True},
 }
 
 
@@ -172,7 +175,8 @@ def adapt_estimator(
     settings = settings or recommended()
     if settings.method == "none":
         return estimator
-    if settings.screening:
+    screening = settings.screening or settings.method == "guarded"
+    if screening:
         estimator = _with_channels_told_apart(estimator, recordings)
     reference = _fitted_reference(estimator, recordings)
     wearer = prepare(recordings, reference)
@@ -182,19 +186,15 @@ def adapt_estimator(
     amplitude = np.where(np.isfinite(reference), reference, estimator.amplitude)
     adapted = replace(estimator, network=copy.deepcopy(estimator.network), amplitude=amplitude)
     data = _Calibration.of(adapted, wearer, settings.sequence)
-    if settings.screening:
-        for muscle in _unrelated_channels(adapted.network, data):
-            data.weight[:, muscle] = 0.0
-            amplitude[muscle] = estimator.amplitude[muscle]
+    failed = _unrelated_channels(adapted.network, data) if screening else []
+    data.weight[:, failed] = 0.0
+    amplitude[failed] = estimator.amplitude[failed]
     if settings.method == "affine":
         _fit_affine(adapted.network, data)
-    elif settings.method in ("ridge_zero", "ridge_head", "ridge_prior"):
+    elif settings.method in CLOSED_FORMS or (settings.method == "guarded" and failed):
         _fit_heads(adapted.network, data, settings, prior)
     else:
-        torch.manual_seed(settings.seed)
-        _imitate_where_unknown(adapted.network, data, settings.seed)
-        _descend(adapted.network, _trained_parameters(adapted.network, settings, prior), data, settings, progress)
-        fold(adapted.network)
+        _learn(adapted.network, data, settings, prior, progress)
     return adapted
 
 
@@ -331,6 +331,26 @@ def _rescale_deviation(network: Network, tokens: FloatArray, weight: FloatArray,
 
 
 # gradient descent
+
+
+def _learn(
+    network: Network,
+    data: _Calibration,
+    settings: AdaptationSettings,
+    prior: WearerPrior | None,
+    progress: Progress | None,
+) -> None:
+    """Adapt by gradient descent, and where the method asks for it, mix the result with that of the closed form."""
+    closed_form = copy.deepcopy(network)
+    _fit_heads(closed_form, data, settings, prior)
+    _imitate_where_unknown(network, data, settings.seed)
+    torch.manual_seed(settings.seed)
+    _descend(network, _trained_parameters(network, settings, prior), data, settings, progress)
+    fold(network)
+    if settings.method == "guarded":
+        learned = network.state_dict()
+        found = closed_form.state_dict()
+        network.load_state_dict({name: torch.lerp(found[name], learned[name], DESCENT_SHARE) for name in found})
 
 
 @torch.no_grad()

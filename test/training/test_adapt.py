@@ -61,7 +61,9 @@ def with_envelope(recording: Recording, muscle: int, values: Any, weight: float 
     return replace(recording, envelope=envelope, muscle_weight=weights)
 
 
-@pytest.mark.parametrize("method", ["head", "lora", "all_weights", "ridge_zero", "ridge_head", "ridge_prior"])
+@pytest.mark.parametrize(
+    "method", ["head", "lora", "all_weights", "ridge_zero", "ridge_head", "ridge_prior", "guarded"]
+)
 def test_the_wearers_own_muscles_are_learned(
     trained_bundle: Bundle, first: Recording, rest: Recording, method: str
 ) -> None:
@@ -106,6 +108,7 @@ def kept_of(method: str, names: Iterable[str]) -> set[str]:
         "lora": lambda name: name in HEADS or (name.endswith("weight") and "norm" not in name),
         "all_weights": lambda name: True,
         "scratch": lambda name: True,
+        "guarded": lambda name: True,
     }
     return {name for name in names if not own.get(method, lambda name: name in CLOSED_FORM)(name)}
 
@@ -271,7 +274,7 @@ def test_exchanged_electrodes_are_adapted_to(trained_bundle: Bundle, usual: Reco
     assert figures(adapted, exchanged.slice(1800, len(usual)))["r"] > 0.95
 
 
-@pytest.mark.parametrize("method", ["ridge_head", "all_weights"])
+@pytest.mark.parametrize("method", ["ridge_head", "all_weights", "guarded"])
 def test_electrode_that_fell_off_changes_nothing_for_its_muscle(
     trained_bundle: Bundle, usual: Recording, method: str
 ) -> None:
@@ -283,6 +286,16 @@ def test_electrode_that_fell_off_changes_nothing_for_its_muscle(
     before = score_recordings(trained_bundle, [usual.slice(1800, len(usual))])["all"]["vastus_lateralis_left"]
     assert after.r > before.r - 0.02
     assert after.r2 > before.r2 - 0.05
+
+
+def test_guarded_leaves_the_other_muscle_exactly_alone_where_an_electrode_failed(
+    trained_bundle: Bundle, usual: Recording
+) -> None:
+    noise = np.random.default_rng(0).uniform(0.0, 0.8, len(usual))
+    adapted = adapt(trained_bundle, [right_only(usual, noise).slice(0, 1764)], settings(method="guarded"))
+    before, after = (estimate_envelopes(bundle, [usual]) for bundle in (trained_bundle, adapted))
+    np.testing.assert_array_equal(after[:, 1], before[:, 1])
+    assert not np.array_equal(after[:, 0], before[:, 0])
 
 
 def test_bundles_own_prior_is_used(trained_bundle: Bundle, first: Recording) -> None:
