@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.imu import features
 from imu_emg_estimator.signals.motion import WINDOW, motion_statistics
-from imu_emg_estimator.training.distribution import EVERY, distribution_of, motion_of
+from imu_emg_estimator.training.distribution import EVERY, Motion, distribution_of, motion_of
 from imu_emg_estimator.training.evaluate import bouts
 from imu_emg_estimator.training.pretrain import by_subject
 
@@ -31,7 +31,25 @@ LEAST_ROWS = 10
 STRETCH = 25.0  # s of a recording that tokens are taken of
 
 Spoil = Callable[[FloatArray], FloatArray]  # [samples, sensors, 6] -> the same as if worn wrongly
-Score = Callable[[Sequence[Recording]], tuple[FloatArray, NDArray[np.str_]]]  # rows of score, and their condition
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What scores are made of, twice a second.
+
+    Attributes:
+        motion: slow statistics.
+        tokens, slow_tokens: [rows, width] what the network's heads see, and its running mean.
+        condition: [rows] of the tokens.
+    """
+
+    motion: Motion
+    tokens: FloatArray
+    slow_tokens: FloatArray
+    condition: NDArray[np.str_]
+
+
+Score = Callable[[Evidence], tuple[FloatArray, NDArray[np.str_]]]  # score and condition of every row
 
 
 def alarm(kept: Sequence[Recording], unseen: Mapping[str, Sequence[Recording]], estimator: Estimator) -> dict[str, Any]:
@@ -41,39 +59,39 @@ def alarm(kept: Sequence[Recording], unseen: Mapping[str, Sequence[Recording]], 
         ``auroc.<case>.<score>`` with a list over wearers; ``raised.<case>``: share of time in which the published
         alarm is raised, over wearers; ``false_alarms.<subject>``: the same in locomotion, and how often a minute.
     """
-    motions = {subject: motion_of(group) for subject, group in by_subject(kept).items()}
-    distribution = distribution_of(motions, without=NEVER_SEEN)
+    known = {subject: evidence_of(estimator, group) for subject, group in by_subject(kept).items()}
+    distribution = distribution_of({subject: one.motion for subject, one in known.items()}, without=NEVER_SEEN)
     scores: dict[str, Score] = {
         "motion": _motion_score(distribution),
-        "gravity": _motion_score(_gravity_alone(distribution)),
-        **_token_scores(estimator, kept),
+        "gravity": _motion_score(_gravity_alone(distribution, 3 * len(kept[0].rig.sensors))),
+        "tokens": _token_score(list(known.values()), lambda one: one.tokens),
+        "tokens over two seconds": _token_score(list(known.values()), lambda one: one.slow_tokens),
     }
-    normal = {name: {s: score(group) for s, group in unseen.items()} for name, score in scores.items()}
+    normal = {subject: evidence_of(estimator, group) for subject, group in unseen.items()}
     negatives = {
-        name: np.concatenate([values[np.isin(condition, LOCOMOTION)] for values, condition in rows.values()])
-        for name, rows in normal.items()
+        name: np.concatenate([_of(score(one), LOCOMOTION) for one in normal.values()]) for name, score in scores.items()
     }
-    auroc: dict[str, Any] = {}
+    auroc: dict[str, dict[str, list[float]]] = {}
     raised: dict[str, list[float]] = {}
 
-    def note(case: str, name: str, values: FloatArray) -> None:
-        values = values[np.isfinite(values)]
-        if len(values) >= LEAST_ROWS and len(negatives[name]) >= LEAST_ROWS:
-            auroc.setdefault(case, {}).setdefault(name, []).append(area_under_curve(negatives[name], values))
-            if name == "motion":
-                raised.setdefault(case, []).append(float((values > distribution.threshold).mean()))
+    def note(case: str, one: Evidence, conditions: Sequence[str]) -> None:
+        for name, score in scores.items():
+            values = _of(score(one), conditions)
+            if len(values) >= LEAST_ROWS and len(negatives[name]) >= LEAST_ROWS:
+                auroc.setdefault(case, {}).setdefault(name, []).append(area_under_curve(negatives[name], values))
+                if name == "motion":
+                    raised.setdefault(case, []).append(float((values > distribution.threshold).mean()))
 
-    for name in scores:
-        for values, condition in normal[name].values():
-            for activity in (*NEVER_SEEN, *AT_REST):
-                note(f"activity {activity}", name, values[condition == activity])
+    for one in normal.values():
+        for activity in NEVER_SEEN:
+            note(f"never seen: {activity}", one, [activity])
+        for activity in AT_REST:
+            note(f"seen: {activity}", one, [activity])
     for group in unseen.values():
         walk = _locomotion(group)
-        for case, spoil in spoilt_mounts(group[0].rig):
-            spoilt = [_with_imu(recording, spoil(recording.imu)) for recording in walk]
-            for name, score in scores.items():
-                if spoilt:
-                    note(case, name, score(spoilt)[0])
+        for case, spoil in spoilt_mounts(group[0].rig) if walk else ():
+            spoilt = [replace(recording, imu=spoil(recording.imu)) for recording in walk]
+            note(case, evidence_of(estimator, spoilt), LOCOMOTION)
     return {
         "auroc": auroc,
         "raised": raised,
@@ -143,10 +161,6 @@ def _turn(sensor: int, matrix: FloatArray) -> Spoil:
     return spoil
 
 
-def _with_imu(recording: Recording, imu: FloatArray) -> Recording:
-    return replace(recording, imu=imu)
-
-
 def _locomotion(recordings: Sequence[Recording]) -> list[Recording]:
     """A wearer's first minute of locomotion, in bouts that fill the window."""
     chosen, missing = [], round(SHOWN * recordings[0].rig.rate)
@@ -158,67 +172,54 @@ def _locomotion(recordings: Sequence[Recording]) -> list[Recording]:
     return chosen
 
 
+def _of(rows: tuple[FloatArray, NDArray[np.str_]], conditions: Sequence[str]) -> FloatArray:
+    """The known scores of these activities."""
+    values, condition = rows
+    return np.asarray(values[np.isin(condition, conditions) & np.isfinite(values)])
+
+
 def _motion_score(distribution: Distribution) -> Score:
-    def score(recordings: Sequence[Recording]) -> tuple[FloatArray, NDArray[np.str_]]:
-        motion = motion_of(recordings)
-        return distribution.scores(motion.statistics, motion.available), motion.condition
+    def score(one: Evidence) -> tuple[FloatArray, NDArray[np.str_]]:
+        return distribution.scores(one.motion.statistics, one.motion.available), one.motion.condition
 
     return score
 
 
-def _gravity_alone(distribution: Distribution) -> Distribution:
+def _token_score(known: Sequence[Evidence], tokens_of: Callable[[Evidence], FloatArray]) -> Score:
+    """Mahalanobis distance of tokens."""
+    fitted = np.concatenate([tokens_of(one)[~np.isin(one.condition, NEVER_SEEN)] for one in known])
+    mean, covariance = fitted.mean(axis=0), np.cov(fitted.T)
+    covariance = 0.9 * covariance + 0.1 * np.diag(np.diag(covariance)) + 1e-9 * np.eye(len(covariance))
+    precision = np.linalg.inv(covariance)
+
+    def score(one: Evidence) -> tuple[FloatArray, NDArray[np.str_]]:
+        offset = tokens_of(one) - mean
+        return np.asarray(np.einsum("ni,ni->n", offset @ precision, offset)), one.condition
+
+    return score
+
+
+def _gravity_alone(distribution: Distribution, channels: int) -> Distribution:
     """The same by the mean accelerations alone: all else is made so uncertain that it does not count."""
     kept = np.zeros(len(distribution.covariance), dtype=bool)
-    kept[: _channels(len(kept))] = True
+    kept[:channels] = True
     covariance = np.where(np.outer(kept, kept), distribution.covariance, 0.0)
     covariance[~kept, ~kept] = 1e12
     return replace(distribution, covariance=covariance)
 
 
-def _channels(statistics: int) -> int:
-    """3 x sensors, from 9 sensors + 3 sensors (sensors - 1) / 2 statistics."""
-    sensors = next(n for n in range(1, 1000) if 9 * n + 3 * n * (n - 1) // 2 >= statistics)
-    return 3 * sensors
-
-
-def _token_scores(estimator: Estimator, kept: Sequence[Recording]) -> dict[str, Score]:
-    """Mahalanobis distances of what the network's heads see, and of its running mean."""
-    rows = {slow: [_tokens(estimator, group, slow)[0] for group in by_subject(kept).values()] for slow in (False, True)}
-
-    def score_of(slow: bool) -> Score:
-        fitted = np.concatenate(rows[slow])
-        mean, covariance = fitted.mean(axis=0), np.cov(fitted.T)
-        covariance = 0.9 * covariance + 0.1 * np.diag(np.diag(covariance)) + 1e-9 * np.eye(len(covariance))
-        precision = np.linalg.inv(covariance)
-
-        def score(recordings: Sequence[Recording]) -> tuple[FloatArray, NDArray[np.str_]]:
-            tokens, condition = _tokens(estimator, recordings, slow, seen=True)
-            offset = tokens - mean
-            return np.einsum("ni,ij,nj->n", offset, precision, offset), condition
-
-        return score
-
-    return {"tokens": score_of(False), "tokens over two seconds": score_of(True)}
-
-
 @torch.no_grad()
-def _tokens(
-    estimator: Estimator, recordings: Sequence[Recording], slow: bool, seen: bool = False
-) -> tuple[FloatArray, NDArray[np.str_]]:
-    """Tokens [rows, width] twice a second; of activities that are never seen only where ``seen``."""
+def evidence_of(estimator: Estimator, recordings: Sequence[Recording]) -> Evidence:
+    """Motion of a wearer's recordings, and tokens of the beginning of each."""
     rate = recordings[0].rig.rate
-    every, window = max(1, round(EVERY * rate)), round(WINDOW * rate)
-    share = 1.0 / (WINDOW * rate)
-    parts: list[tuple[FloatArray, NDArray[np.str_]]] = []
+    every, window, share = max(1, round(EVERY * rate)), round(WINDOW * rate), 1.0 / (WINDOW * rate)
+    parts = []
     for recording in recordings:
         stretch = recording.slice(0, min(len(recording), round(STRETCH * rate)))
         inputs = torch.from_numpy(features(stretch.imu, estimator.normalisation))[None]
-        values = estimator.network.tokens(inputs)[0].double().numpy()
-        if slow:
-            weight = 1.0 - (1.0 - share) ** np.arange(1, len(values) + 1)
-            values = lfilter([share], [1.0, share - 1.0], values, axis=0) / weight[:, None]
-        now = slice(window, None, every)
-        condition = stretch.condition[now]
-        chosen = np.full(len(condition), True) if seen else ~np.isin(condition, NEVER_SEEN)
-        parts.append((values[now][chosen], condition[chosen]))
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+        tokens = estimator.network.tokens(inputs)[0].double().numpy()
+        weight = 1.0 - (1.0 - share) ** np.arange(1, len(tokens) + 1)
+        slow = lfilter([share], [1.0, share - 1.0], tokens, axis=0) / weight[:, None]
+        parts.append([array[window::every] for array in (tokens, slow, stretch.condition)])
+    tokens, slow, condition = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return Evidence(motion_of(recordings), tokens, slow, condition)
