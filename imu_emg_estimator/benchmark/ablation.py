@@ -22,9 +22,9 @@ from imu_emg_estimator.training.pretrain import (
     by_subject,
     input_normalisation,
     population_reference,
-    pretrain,
     trusted_wearers,
 )
+from imu_emg_estimator.training.recipe import train_network
 
 Transform = Callable[[Recording], Recording]
 
@@ -43,6 +43,7 @@ class Variant:
         augmentation: fields of ``AugmentationSettings`` that differ.
         shape: fields of ``ModelConfig`` that differ.
         transform: what is done to every recording, trained on or scored; causal, and without labels.
+        episodic: trained in episodes that teach it to be adapted.
         masked: start from weights that were pre-trained on masked IMU data, without EMG.
         distilled: from an ensemble instead of trained on EMG alone.
     """
@@ -53,6 +54,7 @@ class Variant:
     augmentation: Mapping[str, Any] = field(default_factory=dict)
     shape: Mapping[str, Any] = field(default_factory=dict)
     transform: Transform | None = None
+    episodic: bool = True
     masked: bool = False
     distilled: bool = False
 
@@ -90,7 +92,7 @@ def fit(
     if variant.masked:
         imu = [recording.imu for recording in recordings]
         initial = pretrain_masked(imu, rig, config, settings, input_normalisation(wearers))
-    network, normalisation = pretrain(wearers, rig, config, settings, initial=initial)
+    network, normalisation = train_network(wearers, rig, config, settings, episodic=variant.episodic, initial=initial)
     amplitude = population_reference(np.array([wearer.reference for wearer in wearers]), rig)
     return FittedNetwork(Estimator(network, normalisation, amplitude))
 
@@ -221,9 +223,10 @@ ABLATIONS: dict[str, Variant] = {
     "width_96": Variant("size", "width 96", shape={"width": 96, "feedforward": 192}),
     "layers_2": Variant("size", "2 layers", shape={"layers": 2}),
     "layers_5": Variant("size", "5 layers", shape={"layers": 5}),
-    "loss_mse": Variant("loss", "squared error", training={"huber": 20.0}),
-    "loss_correlation": Variant("loss", "Huber and correlation", training={"loss": "correlation"}),
-    "loss_gaussian": Variant("loss", "Gaussian likelihood", training={"loss": "gaussian"}),
+    "plain": Variant("episodes", "none: plain pre-training, Huber loss", episodic=False),
+    "plain_mse": Variant("episodes", "none, squared error", training={"huber": 20.0}, episodic=False),
+    "plain_correlation": Variant("episodes", "none, Huber and correlation", {"loss": "correlation"}, episodic=False),
+    "plain_gaussian": Variant("episodes", "none, Gaussian likelihood", {"loss": "gaussian"}, episodic=False),
     "masked_pretraining": Variant("pre-training", "self-supervised on masked IMU data first", masked=True),
     "distilled_ensemble": Variant("pre-training", "distilled from three networks", distilled=True),
 }

@@ -40,9 +40,9 @@ from imu_emg_estimator.training.pretrain import (
     by_subject,
     model_config,
     population_reference,
-    pretrain,
     trusted_wearers,
 )
+from imu_emg_estimator.training.recipe import train_network
 
 FORMAT_VERSION = 1
 Settings = Mapping[str, float]  # hyperparameters that differ between the candidates of a model
@@ -84,12 +84,14 @@ class Budget:
         batch: sequences a step.
         sequence: samples a sequence.
         shape: hyperparameters of ``ModelConfig`` that differ from a rig's default.
+        episodic: every network learns in episodes to be adapted, or all learn plainly; see ``train_network``.
     """
 
     steps: int = 500
     batch: int = 32
     sequence: int = 256
     shape: Mapping[str, Any] = field(default_factory=dict)
+    episodic: bool = True
 
     def config(self, rig: Rig, **overrides: Any) -> ModelConfig:
         """Shape of a network for a rig."""
@@ -162,8 +164,8 @@ def fit_network(
     recipe = TrainingSettings(steps=budget.steps, batch=budget.batch, sequence=budget.sequence, seed=seed)
     recipe = replace(recipe, learning_rate=chosen.pop("learning_rate", recipe.learning_rate))
     config = budget.config(rig, **chosen)
-    network, normalisation = pretrain(
-        list(wearers.values()), rig, config, recipe, progress, ARCHITECTURES[architecture]
+    network, normalisation = train_network(
+        list(wearers.values()), rig, config, recipe, progress, ARCHITECTURES[architecture], budget.episodic
     )
     amplitude = population_reference(np.array([wearer.reference for wearer in wearers.values()]), rig)
     return FittedNetwork(Estimator(network, normalisation, amplitude))

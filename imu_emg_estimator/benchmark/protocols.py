@@ -30,7 +30,9 @@ TUNED_FIRST = ("streaming", "adaptation", "uncertainty")  # the others choose wi
 USUAL = 1  # place in the grid of what is taken untuned
 TUNING_FOLDS = 5
 INNER_FOLDS = 2
+TUNING_SHARE = 0.2  # of the steps of a training: candidates are told apart before they are done
 INTERVAL_FOLDS = 3  # inner folds that intervals are fitted on
+REPTILE_STEPS = 40
 ALL_SUBJECTS = "subjects"  # as many folds as wearers
 KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or what takes their place
     "streaming": tuple(CATALOGUE),
@@ -57,7 +59,7 @@ class Plan:
         adaptation: how the models are calibrated in the streaming protocol.
         long: how the ceiling is trained on the wearer's own recordings.
         methods: adaptation methods of the sweep.
-        meta: meta-learning stages whose networks the sweep adapts beside those that had none.
+        meta: meta-learning stages after plain pre-training, whose networks the sweep adapts as well.
         film: how the embedding of wearers is learned, for the methods that use it.
         cycles: recipe of the gait-cycle protocol.
         tune: whether hyperparameters are chosen on other wearers first.
@@ -74,7 +76,7 @@ class Plan:
     adaptation: AdaptationSettings = field(default_factory=recommended)
     long: AdaptationSettings = ceiling.LONG
     methods: tuple[AdaptationSettings, ...] = ()
-    meta: tuple[MetaSettings, ...] = (MetaSettings(),)
+    meta: tuple[MetaSettings, ...] = ()
     film: FilmSettings = field(default_factory=FilmSettings)
     cycles: CycleSettings = field(default_factory=CycleSettings)
     tune: bool = False
@@ -141,7 +143,7 @@ def make_plan(
         tune=tune,
         seconds=tuple(seconds or (sweep.SECONDS if protocol == "adaptation" else streaming.SECONDS)),
         long=ceiling.LONG,
-        meta=(MetaSettings(),) if meta is None else tuple(MetaSettings(kind=kind) for kind in meta),
+        meta=tuple(_stage(kind) for kind in (("reptile",) if meta is None else meta)),
         methods=check_methods(methods or tuple(METHODS)),
     )
 
@@ -150,9 +152,10 @@ def make_plan(
 
 
 def tuning_jobs(plan: Plan, protocol: str) -> list[Job]:
-    """One for every model with a grid, candidate and tuning fold, if that is wanted."""
+    """One for every model with a grid, candidate and tuning fold, if that is wanted; each on a part of the budget."""
     if not plan.tune or protocol not in TUNED_FIRST:
         return []
+    plan = replace(plan, budget=replace(plan.budget, steps=max(1, round(TUNING_SHARE * plan.budget.steps))))
     return [
         Job(
             "tune", model, left_out, fold, 0,
@@ -207,19 +210,24 @@ def streaming_jobs(plan: Plan) -> list[Job]:
 
 
 def adaptation_jobs(plan: Plan) -> list[Job]:
-    """Every method on the network as it was trained, and on the same after each meta-learning stage."""
+    """Every method on the network that learned in episodes; some on one that was pre-trained plainly, for comparison.
+
+    The meta-learning stages go on from the plain one.
+    """
+    plain = replace(plan, budget=replace(plan.budget, episodic=False))
     jobs = []
     for fold, left_out in enumerate(plan.folds):
         for seed in plan.seeds:
             network = training_job(plan, plan.models[0], fold, seed)
-            stages: dict[str, Job] = {"": network}
+            transferred = training_job(plain, plan.models[0], fold, seed)
+            stages: dict[str, Job] = {"": network, sweep.PLAIN: transferred}
             for meta in plan.meta:
-                stages[f", {meta.kind} meta-learned"] = replace(
-                    network, task="meta", settings={"meta": meta}, source=network
+                stages[f", {meta.kind}"] = replace(
+                    transferred, task="meta", settings={"meta": meta}, source=transferred
                 )
             for stage, source in stages.items():
                 for settings in plan.methods:
-                    if stage and settings.method in sweep.FROM_NOTHING:
+                    if stage and settings.method not in sweep.COMPARED:
                         continue
                     needed = source
                     if settings.method in sweep.WITH_PRIOR:
@@ -285,6 +293,12 @@ def _recipe(plan: Plan) -> dict[str, Any]:
         "shape": budget.config(plan.rig),
         "recipe": TrainingSettings(steps=budget.steps, batch=budget.batch, sequence=budget.sequence),
     }
+
+
+def _stage(kind: str) -> MetaSettings:
+    """A meta-learning stage that costs about as much as what it goes on from: a step of Reptile holds many."""
+    steps = REPTILE_STEPS if kind == "reptile" else MetaSettings().training.steps
+    return MetaSettings(kind=kind, training=TrainingSettings(steps=steps))
 
 
 # checks

@@ -22,7 +22,8 @@ from imu_emg_estimator.training.pretrain import by_subject
 
 SECONDS = (0.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
 WITH_PRIOR = ("film", "ridge_prior")  # methods that know how wearers differ
-FROM_NOTHING = ("scratch",)  # methods to which the network's weights are nothing
+PLAIN = ", plain transfer"  # of a method's name: on a network that was pre-trained plainly, without episodes
+COMPARED = ("none", "all_weights", "ridge_head")  # methods that are tried on such networks, too
 HEAD_PRECISION, FILM = "head_precision", "film."
 
 

@@ -48,7 +48,9 @@ def learn_to_adapt(recordings: Sequence[Recording], job: Job, folder: RunFolder)
     fitted = _source_network(job, folder)
     kept = without(recordings, job.left_out)
     wearers = list(trusted_wearers(kept).values())
-    learned = meta_train(fitted.estimator, wearers, kept[0].rig, replace(job.settings["meta"], seed=job.seed))
+    meta = job.settings["meta"]
+    meta = replace(meta, training=replace(meta.training, seed=job.seed))
+    learned = meta_train(fitted.estimator, wearers, kept[0].rig, meta)
     return _kept(FittedNetwork(learned), job, folder)
 
 

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.distribution import Distribution
-from imu_emg_estimator.model.network import Estimator
-from imu_emg_estimator.model.transformer import weights_of
+from imu_emg_estimator.model.network import Estimator, Network
+from imu_emg_estimator.model.transformer import GegluTransformer, weights_of
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings
+from imu_emg_estimator.signals.imu import Normalisation
 from imu_emg_estimator.training.distribution import fit_distribution
-from imu_emg_estimator.training.meta import MetaSettings, meta_pretrain
+from imu_emg_estimator.training.meta import MetaSettings, meta_pretrain, meta_train
 from imu_emg_estimator.training.pretrain import (
     REFERENCE_PERCENTILE,
     Progress,
     TrainingSettings,
+    Wearer,
+    input_normalisation,
     model_config,
     population_reference,
     pretrain,
@@ -29,15 +34,39 @@ from imu_emg_estimator.training.pretrain import (
 RECIPE = MetaSettings().training  # the budget and settings of what is shipped
 
 
+def train_network(
+    wearers: Sequence[Wearer],
+    rig: Rig,
+    config: ModelConfig,
+    settings: TrainingSettings,
+    progress: Progress | None = None,
+    architecture: Callable[[ModelConfig], Network] = GegluTransformer,
+    episodic: bool = True,
+    initial: Network | None = None,
+) -> tuple[Network, Normalisation]:
+    """Train a network on many wearers: in episodes that teach it to be adapted, or plainly.
+
+    Plainly, too, where no locomotion is labelled: an episode is a calibration, and those are of locomotion.
+
+    Args:
+        initial: a network to go on from.
+    """
+    if not episodic or not any(wearer.locomotion.any() for wearer in wearers):
+        return pretrain(wearers, rig, config, settings, progress, architecture, initial)
+    meta = MetaSettings(training=settings)
+    if initial is None:
+        return meta_pretrain(wearers, rig, config, meta, progress, architecture)
+    fresh = Estimator(initial, input_normalisation(wearers), np.ones(config.muscles))
+    return meta_train(fresh, wearers, rig, meta, progress).network, fresh.normalisation
+
+
 def train_estimator(
     recordings: Sequence[Recording],
     settings: TrainingSettings | None = None,
     overrides: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Estimator:
-    """Train on all wearers of these recordings that have trusted EMG.
-
-    The network learns to be adapted, in episodes; where no locomotion is labelled it learns plainly.
+    """Train on all wearers of these recordings that have trusted EMG, see ``train_network``.
 
     Args:
         overrides: hyperparameters of the network that differ from the default.
@@ -48,10 +77,7 @@ def train_estimator(
     settings = settings or RECIPE
     wearers, rig = list(trusted_wearers(recordings).values()), recordings[0].rig
     config = model_config(rig, **(overrides or {}))
-    if any(wearer.locomotion.any() for wearer in wearers):
-        network, normalisation = meta_pretrain(wearers, rig, config, MetaSettings(training=settings), progress)
-    else:
-        network, normalisation = pretrain(wearers, rig, config, settings, progress)
+    network, normalisation = train_network(wearers, rig, config, settings, progress)
     amplitude = population_reference(np.array([wearer.reference for wearer in wearers]), rig)
     return Estimator(network, normalisation, amplitude)
 

@@ -26,7 +26,9 @@ def test_every_variant_is_a_valid_recipe_of_its_own(name: str, recording: Record
     recipe, shape = varied(TrainingSettings(), variant, seed=3), model_config(recording.rig, **variant.shape)
     assert ModelConfig.from_dict(shape.to_dict()) == shape
     plain = (TrainingSettings(seed=3), model_config(recording.rig))
-    changed = (recipe, shape) != plain or variant.transform or variant.masked or variant.distilled
+    changed = (
+        (recipe, shape) != plain or variant.transform or variant.masked or variant.distilled or not variant.episodic
+    )
     assert bool(changed) != (name == REFERENCE)
 
 

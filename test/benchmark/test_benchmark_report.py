@@ -13,7 +13,7 @@ import pytest
 from helpers import RecordingFactory, refusal
 
 from imu_emg_estimator import cli
-from imu_emg_estimator.benchmark import protocols
+from imu_emg_estimator.benchmark import protocols, sweep
 from imu_emg_estimator.benchmark.paired import compare
 from imu_emg_estimator.benchmark.protocols import Plan, make_plan
 from imu_emg_estimator.benchmark.summary import made_worse, mean_over_wearers, wearer_figures
@@ -107,9 +107,11 @@ def test_own_model_is_tested_against_every_other(results: dict[str, Any]) -> Non
 
 def test_adaptation_starts_from_the_same_network(results: dict[str, Any]) -> None:
     rows = results["adaptation"]["rows"]
-    assert list(rows) == ["none", "affine", "all_weights"]
+    plain = [name for name in rows if name.endswith(sweep.PLAIN)]
+    assert list(rows) == ["none", "affine", "all_weights", *plain]
+    assert plain == [f"none{sweep.PLAIN}", f"all_weights{sweep.PLAIN}"]
     before = [row["mean"]["0"]["walking"]["r"]["mean"] for row in rows.values()]
-    assert before[0] == before[1] == before[2]
+    assert before[0] == before[1] == before[2] != before[3] == before[4]
     assert rows["none"]["mean"]["10"] == rows["none"]["mean"]["0"]
     assert rows["all_weights"]["adapting_s"]["10"] > rows["none"]["adapting_s"]["10"]
 
@@ -117,10 +119,10 @@ def test_adaptation_starts_from_the_same_network(results: dict[str, Any]) -> Non
 def test_effort_and_cost_are_stated(results: dict[str, Any]) -> None:
     tasks = results["cost"]["tasks"]
     assert {name: task["jobs"] for name, task in tasks.items()} == {
-        "train": 2 * len(MODELS),
+        "train": 2 * (len(MODELS) + 1),  # and once more plainly, for transfer
         "streaming": 2 * len(MODELS),
         "ceiling": 2,
-        "adaptation": 2 * 3,
+        "adaptation": 2 * (3 + 2),
     }
     assert results["cost"]["worker_hours"] == pytest.approx(sum(task["seconds"] for task in tasks.values()) / 3600)
     own = results["streaming"]["rows"]["geglu_transformer"]
@@ -131,7 +133,7 @@ def test_effort_and_cost_are_stated(results: dict[str, Any]) -> None:
 
 def test_table_holds_every_model_method_and_figure(report: Path, results: dict[str, Any]) -> None:
     table = (report / "table.md").read_text()
-    for name in (*MODELS, "ceiling", "all_weights (default)"):
+    for name in (*MODELS, "ceiling", "all_weights"):
         assert f"| {name} |" in table or f"| *{name}* |" in table
     entry = results["streaming"]["rows"]["ridge"]["mean"]["10"]["walking"]["r"]
     assert f"{entry['mean']:.2f} ± {entry['spread']:.2f}" in table
