@@ -145,7 +145,12 @@ def _judge(bundle: Bundle, recording: Recording) -> dict[str, Scores]:
 
 
 def _is_better(before: dict[str, Scores], after: dict[str, Scores]) -> bool:
-    """Whether the mean r is one of a movement and did not fall, and the mean R² rose where it can be compared."""
+    """Whether the mean r is one of a movement and did not fall, and the mean R² rose where it can be compared.
+
+    Not where nothing has changed: no electrode was worth adapting to.
+    """
+    if after == before:
+        return False
     if not mean(after, "r") >= max(mean(before, "r") - TOLERATED_LOSS, LEAST_R):
         return False
     old = mean(before, "r2")

@@ -237,7 +237,7 @@ def test_bad_bag(bag: str, code: int, said: str, lab: Lab, bags: Path) -> None:
         ({"max_duration": float("nan")}, "max_duration is nan"),
         ({"max_duration": float("inf")}, "max_duration is inf"),
         ({"max_duration": 4000.0}, "max_duration is 4000.0"),
-        ({"method": "magic"}, "adaptation method 'magic' is not known; use one of all_weights, head"),
+        ({"method": "magic"}, "adaptation method 'magic' is not known; use one of none, affine, head"),
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(f"{k}={v}" for k, v in value.items()),
 )

@@ -12,7 +12,7 @@ from imu_emg_estimator.datasets.bag import BagTooShort
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.store import calibration_path
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.adapt import AdaptationSettings
+from imu_emg_estimator.training.adapt import DEFAULT_METHOD, AdaptationSettings
 from imu_emg_estimator.training.calibrate import CalibrationResult, calibrate, mean
 from imu_emg_estimator.training.evaluate import score_recordings
 from imu_emg_estimator.training.metrics import FIGURES
@@ -43,7 +43,7 @@ def test_better_bundle_is_taken_and_says_whose_it_is(
     assert result.bundle.parent_id == trained_bundle.model_id
     calibration = result.bundle.calibration
     assert calibration is not None
-    assert (calibration.subject, calibration.method, calibration.bag) == ("anna", "all_weights", wearer.name)
+    assert (calibration.subject, calibration.method, calibration.bag) == ("anna", DEFAULT_METHOD, wearer.name)
     assert calibration.seconds == pytest.approx(0.7 * wearer.duration, abs=0.1)
     assert mean(result.before, "r") < 0.6
     assert mean(result.after, "r") > 0.85
@@ -101,7 +101,7 @@ def test_worse_bundle_is_not_taken(
     worse = calibrate(trained_bundle, replace(wearer, envelope=envelope), "anna", settings=SETTINGS)
     assert worse.bundle is None
     assert mean(worse.before, "r") > 0.95
-    assert mean(worse.after, "r") < mean(worse.before, "r")
+    assert mean(worse.after, "r") <= mean(worse.before, "r")
     assert "not better" in worse.message or "hardly follows" in worse.message
     assert worse.to_dict()["calibration"] is None
 
