@@ -82,6 +82,10 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--steps", type=_positive, help="optimiser steps (default: the recipe's)")
     parser.add_argument("--seed", type=_whole, default=0, help="of every random choice")
     _threads_option(parser)
+    parser.add_argument(
+        "--interval-folds", type=_whole, default=3, metavar="N",
+        help="networks trained to find how far off estimates of unseen wearers are (default: 3; 0 = not found)",
+    )  # fmt: skip
     parser.add_argument("--scores", type=Path, help="JSON of `evaluate --folds`, whose means the bundle will carry")
     parser.set_defaults(run=_train)
 
@@ -91,6 +95,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
     import torch
 
+    from imu_emg_estimator.training.finishing import check_folds, with_uncertainty
     from imu_emg_estimator.training.recipe import RECIPE, train_bundle
 
     torch.set_num_threads(arguments.threads)
@@ -102,6 +107,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if unknown := sorted(set(arguments.leave_out) - {recording.subject for recording in recordings}):
         raise InputError(f"{arguments.data} has no subject {unknown[0]} to leave out; correct --leave-out")
     recordings = [recording for recording in recordings if recording.subject not in arguments.leave_out]
+    if arguments.interval_folds:
+        check_folds(recordings, arguments.interval_folds)
     bundle = train_bundle(
         recordings,
         arguments.name or arguments.dataset,
@@ -109,6 +116,11 @@ def _train(arguments: argparse.Namespace) -> int:
         settings,
         progress=ProgressBar("training"),
     )
+    if arguments.interval_folds:
+        folds = arguments.interval_folds
+        bundle = with_uncertainty(
+            bundle, recordings, folds, settings, lambda fold: ProgressBar(f"intervals {fold}/{folds}")
+        )
     bundle = replace(bundle, scores=scores)
     bundle.save(arguments.out)
     print(f"wrote {arguments.out}: {bundle.model_id}, trained on {len(bundle.training['subjects'])} wearers")

@@ -167,12 +167,46 @@ def test_shipped_bundle_is_the_default(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_train_leaves_wearers_out(data: Path, tmp_path: Path, small_recipe: None) -> None:
     out = tmp_path / "new" / "a.safetensors"
-    assert run("train", "--data", data, "--out", out, "--leave-out", "2", "--steps", "2", "--name", "own") == 0
+    assert (
+        run(
+            "train",
+            "--data",
+            data,
+            "--out",
+            out,
+            "--leave-out",
+            "2",
+            "--steps",
+            "2",
+            "--name",
+            "own",
+            "--interval-folds",
+            "0",
+        )
+        == 0
+    )
     bundle = Bundle.load(out)
     assert bundle.name == "own"
     assert bundle.training["dataset"] == "hugadb"
     assert bundle.training["subjects"] == ["1", "9"]
     assert bundle.training["settings"]["steps"] == 2
+
+
+def test_trained_bundle_knows_how_far_off_it_is(data: Path, tmp_path: Path, small_recipe: None) -> None:
+    out = tmp_path / "a.safetensors"
+    assert run("train", "--data", data, "--out", out, "--steps", 2) == 0
+    uncertainty = Bundle.load(out).uncertainty
+    assert uncertainty is not None
+    assert "3 wearers" in uncertainty.definition
+
+
+def test_intervals_are_refused_before_anything_is_trained(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "train_bundle", lambda *_, **__: pytest.fail("the work was begun"))
+    out = tmp_path / "a.safetensors"
+    assert "9 folds" in refused(capfd, "train", "--data", data, "--out", out, "--interval-folds", 9)
+    assert "there are 2" in refused(capfd, "train", "--data", data, "--out", out, "--leave-out", "2")
 
 
 def test_evaluate_writes_the_promised_path(
@@ -201,7 +235,7 @@ def test_evaluate_by_folds_feeds_the_scores_of_a_bundle(data: Path, tmp_path: Pa
     trained = sorted(Bundle.load(file).training["subjects"] for file in keep.iterdir())
     assert trained == [["1", "2"], ["1", "9"], ["2", "9"]]
     out = tmp_path / "a.safetensors"
-    assert run("train", "--data", data, "--out", out, "--steps", 1, "--scores", path) == 0
+    assert run("train", "--data", data, "--out", out, "--steps", 1, "--interval-folds", 0, "--scores", path) == 0
     assert Bundle.load(out).scores["mean"] == scores["mean"]
 
 
