@@ -20,6 +20,7 @@ from imu_emg_estimator.model import bundle as bundle_module
 from imu_emg_estimator.model.bundle import DOCUMENT_KEYS, MEAN, STD, Bundle, Calibration, write_atomically
 from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
 from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distribution
 
 Document = dict[str, Any]
 Tensors = dict[str, NDArray[Any]]
@@ -29,6 +30,14 @@ UNCERTAINTY = Uncertainty(
     levels=(0.5, 0.8, 0.95),
     uncalibrated=DeviationScale((1.5, 2.0), (1.0, 0.5), (0.0, 1.0), ((0.6, 0.7), (1.2, 1.3), (2.0, 2.5))),
     calibrated=DeviationScale((1.1, 1.2), (1.0, 1.0), (0.0, 0.0), ((0.6, 0.7), (1.2, 1.3), (2.0, 2.5))),
+)
+STATISTICS = 99  # of six sensors
+DISTRIBUTION = Distribution(
+    "made up",
+    ("sitting", "walking"),
+    1.5,
+    np.random.default_rng(4).standard_normal((2, STATISTICS)),
+    np.eye(STATISTICS),
 )
 HEAD_PRIOR = np.random.default_rng(3).standard_normal((17, 17))
 
@@ -69,6 +78,7 @@ def test_comes_back_as_it_was_written(bundle: Bundle, tmp_path: Path) -> None:
         parent_id="parent-123",
         calibration=CALIBRATION,
         uncertainty=UNCERTAINTY,
+        distribution=DISTRIBUTION,
         head_prior=HEAD_PRIOR,
     )
     own.save(tmp_path / "new" / "folder" / "a.safetensors")
@@ -77,6 +87,10 @@ def test_comes_back_as_it_was_written(bundle: Bundle, tmp_path: Path) -> None:
     assert (loaded.reference, loaded.training, loaded.scores) == (own.reference, own.training, own.scores)
     assert (loaded.parent_id, loaded.calibration) == ("parent-123", CALIBRATION)
     assert loaded.uncertainty == UNCERTAINTY
+    assert loaded.distribution is not None
+    assert loaded.distribution.to_dict() == DISTRIBUTION.to_dict()
+    np.testing.assert_array_equal(loaded.distribution.centres, DISTRIBUTION.centres)
+    np.testing.assert_array_equal(loaded.distribution.covariance, DISTRIBUTION.covariance)
     assert loaded.head_prior is not None
     np.testing.assert_array_equal(loaded.head_prior, HEAD_PRIOR)
     np.testing.assert_array_equal(loaded.normalisation.mean, own.normalisation.mean)
@@ -99,8 +113,11 @@ def test_identity_follows_the_content(bundle: Bundle, make_bundle: BundleFactory
         replace(bundle, uncertainty=UNCERTAINTY),
         replace(bundle, uncertainty=replace(UNCERTAINTY, calibrated=None)),
         replace(bundle, head_prior=HEAD_PRIOR),
+        replace(bundle, distribution=DISTRIBUTION),
+        replace(bundle, distribution=replace(DISTRIBUTION, threshold=2.0)),
+        replace(bundle, distribution=replace(DISTRIBUTION, centres=2 * DISTRIBUTION.centres)),
     ]
-    assert len({bundle.content_hash, *(other.content_hash for other in others)}) == 9
+    assert len({bundle.content_hash, *(other.content_hash for other in others)}) == 12
 
 
 def test_deviation_is_scaled_as_the_bundle_says(bundle: Bundle) -> None:
@@ -302,6 +319,51 @@ def test_bad_uncertainty_is_named(bundle: Bundle, path: Path, change: Document, 
 def test_uncertainty_of_another_kind_is_refused(path: Path, value: object) -> None:
     rewrite(path, lambda document, _: document.update(uncertainty=value))
     with refusal(path, "uncertainty"):
+        Bundle.load(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"threshold": "high"}, "threshold"),
+        ({"threshold": -1.0}, "threshold"),
+        ({"threshold": float("nan")}, "threshold"),
+        ({"conditions": ["walking"]}, "centres"),
+        ({"conditions": "walking"}, "conditions"),
+        ({"definition": 5}, "definition"),
+        ({"colour": 1}, "distribution"),
+    ],
+)
+def test_bad_distribution_is_named(bundle: Bundle, path: Path, change: Document, part: str) -> None:
+    replace(bundle, distribution=DISTRIBUTION).save(path)
+    rewrite(path, lambda document, _: document["distribution"].update(change))
+    with refusal(path, part):
+        Bundle.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (CENTRES, np.zeros((2, STATISTICS - 1))),
+        (CENTRES, np.full((2, STATISTICS), np.nan)),
+        (COVARIANCE, np.zeros((STATISTICS, STATISTICS))),
+        (COVARIANCE, np.eye(STATISTICS, dtype=np.float32)),
+        (COVARIANCE, np.eye(STATISTICS) + np.eye(STATISTICS, k=1)),
+    ],
+    ids=["short", "NaN", "singular", "another kind", "not symmetric"],
+)
+def test_spoilt_distribution_is_named(bundle: Bundle, path: Path, name: str, value: NDArray[Any]) -> None:
+    replace(bundle, distribution=DISTRIBUTION).save(path)
+    rewrite(path, lambda _, tensors: tensors.update({name: value}))
+    with refusal(path, "distribution"):
+        Bundle.load(path)
+
+
+@pytest.mark.parametrize("name", [CENTRES, COVARIANCE])
+def test_half_a_distribution_is_refused(bundle: Bundle, path: Path, name: str) -> None:
+    replace(bundle, distribution=DISTRIBUTION).save(path)
+    rewrite(path, lambda _, tensors: tensors.pop(name))
+    with refusal(path, name):
         Bundle.load(path)
 
 

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
 from imu_emg_estimator.model.offline import estimate_recording
 from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.resources import shipped_bundle
+from imu_emg_estimator.signals.motion import motion_statistics
 from imu_emg_estimator.streaming.estimator import Estimate, StreamingEstimator
+from imu_emg_estimator.streaming.monitor import REFRESH, MotionMonitor
+from imu_emg_estimator.training.distribution import fit_distribution
 
 Array = NDArray[np.float64]
 TOLERANCE = 1e-4
@@ -41,7 +45,9 @@ def other(make_bundle: BundleFactory, bundle: Bundle) -> Bundle:
 
 def offline(bundle: Bundle, imu: Array) -> Array:
     """Activation and deviation [samples, 2 muscles], NaN where not known yet."""
-    return np.hstack(estimate_recording(network_of(bundle), bundle.normalisation, imu))
+    activation, deviation = estimate_recording(network_of(bundle), bundle.normalisation, imu)
+    scale = bundle.deviation_scale
+    return np.hstack([activation, scale.apply(activation, deviation) if scale else deviation])
 
 
 def live(estimator: StreamingEstimator, imu: Iterable[Array]) -> Array:
@@ -124,6 +130,89 @@ def test_warms_up_until_the_band_is_filled(bundle: Bundle, imu: Array) -> None:
         assert sum(warming) == bundle.config.band - 1 - bundle.config.look_ahead
         assert warming == sorted(warming, reverse=True)
         estimator.reset()
+
+
+# how sure it is
+
+
+UNCERTAINTY = Uncertainty(
+    "made up",
+    (0.5,),
+    uncalibrated=DeviationScale((1.5, 2.0), (0.5, 0.0), (0.3, 1.0), ((0.7, 0.7),)),
+    calibrated=DeviationScale((0.5, 0.6), (1.0, 1.0), (0.0, 0.0), ((0.7, 0.7),)),
+)
+
+
+def test_deviation_is_scaled_as_offline(bundle: Bundle, imu: Array) -> None:
+    """And otherwise for a wearer's own bundle."""
+    scaled = replace(bundle, uncertainty=UNCERTAINTY)
+    own = replace(scaled, parent_id=scaled.model_id)
+    estimates = [live(StreamingEstimator(each), imu) for each in (bundle, scaled, own)]
+    for each, values_ in zip((bundle, scaled, own), estimates, strict=True):
+        assert_live_is_offline(values_, offline(each, imu), bundle.config.look_ahead)
+    np.testing.assert_allclose(estimates[2][:, 2:], estimates[0][:, 2:] * [0.5, 0.6], rtol=1e-5)
+    np.testing.assert_array_equal(estimates[1][:, :2], estimates[0][:, :2])
+
+
+@pytest.fixture(scope="module")
+def knowing(bundle: Bundle, make_recording: RecordingFactory) -> Bundle:
+    """The bundle, with what three wearers' motion looked like."""
+    wearers = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+    distribution = fit_distribution(wearers)
+    return replace(bundle, distribution=replace(distribution, threshold=1.3 * distribution.threshold))
+
+
+@pytest.fixture(scope="module")
+def turned(make_recording: RecordingFactory) -> Array:
+    """A wearer who, ten seconds on, turns a thigh's sensor by a quarter, and ten seconds on turns it back."""
+    imu = make_recording([("walking", 30.0)], subject="9", seed=9).imu
+    rows = slice(588, 1176)
+    for part in (0, 3):
+        imu[rows, 2, part], imu[rows, 2, part + 2] = imu[rows, 2, part + 2], -imu[rows, 2, part].copy()
+    return imu
+
+
+def test_rotated_sensor_is_out_of_distribution_until_it_is_turned_back(knowing: Bundle, turned: Array) -> None:
+    estimator = StreamingEstimator(knowing)
+    estimates = [estimate for row in turned if (estimate := estimator.step(row))]
+    raised = np.array([estimate.out_of_distribution for estimate in estimates])
+    assert not raised[:580].any()
+    assert raised[588 + 60 : 1176].all(), "not noticed within a second"
+    assert not raised[1176 + 600 :].any()
+    assert np.isnan(estimates[0].score)
+    assert (np.array([estimate.score for estimate in estimates[200:580]]) > 0).all()
+
+
+def test_score_is_the_offline_one(knowing: Bundle, turned: Array) -> None:
+    assert knowing.distribution is not None
+    monitor = MotionMonitor(6, knowing.rig.rate)
+    live_ = [monitor.step(row, knowing.distribution) for row in turned]
+    every = round(REFRESH * knowing.rig.rate)
+    expected = knowing.distribution.scores(*motion_statistics(turned, knowing.rig.rate, every))
+    np.testing.assert_allclose(live_[::every], expected, rtol=1e-6)
+
+
+def test_without_a_distribution_nothing_is_out_of_it(bundle: Bundle, turned: Array) -> None:
+    estimator = StreamingEstimator(bundle)
+    estimates = [estimate for row in turned[:800] if (estimate := estimator.step(row))]
+    assert not any(estimate.out_of_distribution for estimate in estimates)
+    assert np.isnan([estimate.score for estimate in estimates]).all()
+
+
+def test_swap_keeps_the_score_and_a_reset_forgets_it(knowing: Bundle, other: Bundle, turned: Array) -> None:
+    alone, swapped = StreamingEstimator(knowing), StreamingEstimator(knowing)
+    for row in turned[:700]:
+        alone.step(row)
+        swapped.step(row)
+    swapped.adopt(swapped.prepare(replace(other, distribution=knowing.distribution)))
+    expected, estimate = alone.step(turned[700]), swapped.step(turned[700])
+    assert expected is not None
+    assert estimate is not None
+    assert estimate.score == expected.score
+    assert estimate.out_of_distribution
+    swapped.reset()
+    after = [estimate for row in turned[:30] if (estimate := swapped.step(row))]
+    assert np.isnan([estimate.score for estimate in after]).all()
 
 
 # another bundle between two steps
