@@ -86,7 +86,9 @@ def _add_train(commands: Any) -> None:
         "--interval-folds", type=_whole, default=3, metavar="N",
         help="networks trained to find how far off estimates of unseen wearers are (default: 3; 0 = not found)",
     )  # fmt: skip
-    parser.add_argument("--scores", type=Path, help="JSON of `evaluate --folds`, whose means the bundle will carry")
+    parser.add_argument(
+        "--scores", type=Path, help="JSON of `benchmark` or `evaluate --folds`, whose means the bundle will carry"
+    )
     parser.set_defaults(run=_train)
 
 
@@ -128,11 +130,17 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _read_scores(path: Path) -> dict[str, Any]:
+    from imu_emg_estimator.benchmark.summary import scores_of
+
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
+        if "streaming" in report:
+            return scores_of(report)
         return {key: report[key] for key in ("protocol", "look_ahead_s", "mean")}
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"scores {path} is not a JSON of `imu-emg evaluate --folds`; make it first") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        raise InputError(
+            f"scores {path} is not a JSON of `imu-emg benchmark` or `imu-emg evaluate --folds`; make it first"
+        ) from None
 
 
 def _add_evaluate(commands: Any) -> None:

@@ -75,9 +75,15 @@ wearer's first seconds of locomotion. Channels marked weak in the data are neith
 - Trained on healthy young adults without load, fatigue or assistance: other wearers need a calibration and a check.
 - The same motion can come with different activation (co-contraction, load, fatigue): IMUs cannot see that.
 - Without calibration the amplitude is that of an average wearer: use the shape, not the level.
-- The standard deviation is the network's own and not yet calibrated on unseen wearers.
+- {_about_uncertainty(bundle)}
 - The EMG that it learned from was sampled at {rate:g} Hz, below its bandwidth: amplitude survives, detail does not.
 """
+
+
+def _about_uncertainty(bundle: Bundle) -> str:
+    if bundle.uncertainty is None:
+        return "The standard deviation is the network's own and not calibrated on unseen wearers."
+    return f"The standard deviation is that of unseen wearers: {bundle.uncertainty.definition}."
 
 
 def _number_first(name: str) -> tuple[int, str]:

@@ -16,8 +16,9 @@ from imu_emg_estimator import cli
 from imu_emg_estimator.benchmark import protocols, sweep
 from imu_emg_estimator.benchmark.paired import compare
 from imu_emg_estimator.benchmark.protocols import Plan, make_plan
-from imu_emg_estimator.benchmark.summary import made_worse, mean_over_wearers, wearer_figures
+from imu_emg_estimator.benchmark.summary import made_worse, mean_over_wearers, scores_of, wearer_figures
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.report import scores_table
 
 MODELS = ["mean_profile", "ridge", "geglu_transformer"]
 PICTURES = ["best_median_worst.png", "r_over_calibration.png", "r_per_wearer.png"]
@@ -114,6 +115,15 @@ def test_adaptation_starts_from_the_same_network(results: dict[str, Any]) -> Non
     assert before[0] == before[1] == before[2] != before[3] == before[4]
     assert rows["none"]["mean"]["10"] == rows["none"]["mean"]["0"]
     assert rows["all_weights"]["adapting_s"]["10"] > rows["none"]["adapting_s"]["10"]
+
+
+def test_a_bundle_can_carry_the_scores(results: dict[str, Any]) -> None:
+    scores = scores_of(results)
+    own = results["streaming"]["rows"]["geglu_transformer"]["mean"]
+    assert scores["mean"]["10"]["walking"]["r"] == own["10"]["walking"]["r"]["mean"]
+    assert scores["mean"]["0"]["locomotion"]["wearers"] == 3
+    assert "recipe retrained" in scores["protocol"]
+    assert "| 10 | walking | 3 |" in scores_table(scores)
 
 
 def test_effort_and_cost_are_stated(results: dict[str, Any]) -> None:
