@@ -13,7 +13,7 @@ from imu_emg_estimator.model.bundle import write_atomically
 from imu_emg_estimator.plain import to_json
 from imu_emg_estimator.training.evaluate import CONDITIONS
 
-# What issue 3 set out to reach on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
+# What was set out to be reached on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
 AIMS = {"0": (0.56, 0.64, 0.78, 0.38), "30": (0.64, 0.70, 0.81, 0.48), "60": (0.68, 0.73, 0.83, 0.52)}
 AIMED_SHARES = {"0": 0.80, "30": 0.92, "60": 0.95}
 AIMED_AT = (("walking", "r"), ("locomotion", "r"), ("all", "r"), ("locomotion", "r2"))
