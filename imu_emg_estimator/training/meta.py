@@ -38,8 +38,8 @@ from imu_emg_estimator.training.closed_form import CORRELATED
 from imu_emg_estimator.training.pretrain import (
     TrainingSettings,
     Wearer,
-    _sequence,
     activation_loss,
+    cut_sequence,
     estimate_loss,
     input_normalisation,
     optimise,
@@ -166,7 +166,7 @@ class _Tasks:
         wearer = self._wearers[int(generator.integers(len(self._wearers)))]
         starts = self._starts(wearer)
         look_ahead = self._estimator.network.config.look_ahead
-        parts = [_sequence(wearer, start, recipe.sequence, look_ahead) for start in starts]
+        parts = [cut_sequence(wearer, start, recipe.sequence, look_ahead) for start in starts]
         # Varied as one long sequence: mounts, sides and missing sensors are the same throughout a task.
         imu, target, weight = (np.concatenate(part)[None] for part in zip(*parts, strict=True))
         varied = augment(imu, target, weight, self._rig, replace(recipe.augmentation, tempo=0.0), generator)

@@ -313,13 +313,14 @@ def training_batches(
     Yields:
         Inputs [batch, samples, inputs], and target and weight [batch, samples, muscles], aligned with the outputs.
     """
-    for imu, target, weight in _batches(wearers, rig, settings, look_ahead):
+    for imu, target, weight in varied_sequences(wearers, rig, settings, look_ahead):
         yield np.stack([features(sequence, normalisation) for sequence in imu]), target, weight
 
 
-def _batches(
+def varied_sequences(
     wearers: Sequence[Wearer], rig: Rig, settings: TrainingSettings, look_ahead: int
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """Without end: augmented batches of IMU samples, targets and weights, each wearer as likely as any other."""
     generator = np.random.default_rng(settings.seed)
     choices = [_possible_starts(wearer, settings.sequence) for wearer in wearers]
     while True:
@@ -328,7 +329,7 @@ def _batches(
             index = int(generator.integers(len(wearers)))
             anywhere, in_locomotion = choices[index]
             pool = in_locomotion if generator.random() < settings.locomotion_share and len(in_locomotion) else anywhere
-            sequences.append(_sequence(wearers[index], int(generator.choice(pool)), settings.sequence, look_ahead))
+            sequences.append(cut_sequence(wearers[index], int(generator.choice(pool)), settings.sequence, look_ahead))
         imu, target, weight = (np.stack(part) for part in zip(*sequences, strict=True))
         yield augment(imu, target, weight, rig, settings.augmentation, generator)
 
@@ -341,10 +342,13 @@ def _possible_starts(wearer: Wearer, length: int) -> tuple[NDArray[Any], NDArray
     return anywhere, anywhere[wearer.locomotion[middle]]
 
 
-def _sequence(
+def cut_sequence(
     wearer: Wearer, start: int, length: int, look_ahead: int
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """One sequence, padded with missing samples where the recording is shorter."""
+    """IMU samples, targets and weights from a start, the latter two aligned with the network's outputs.
+
+    Padded with missing samples where the recording is shorter than ``length``.
+    """
     end = int(wearer.starts[np.searchsorted(wearer.starts, start, side="right")])
     stop = min(start + length, end)
     padding = [(0, length - (stop - start)), (0, 0)]

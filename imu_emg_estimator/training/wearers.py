@@ -17,7 +17,7 @@ from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.imu import features
 from imu_emg_estimator.training.closed_form import Moments
-from imu_emg_estimator.training.pretrain import TrainingSettings, Wearer, _batches, delayed
+from imu_emg_estimator.training.pretrain import TrainingSettings, Wearer, delayed, varied_sequences
 
 OWN_STRENGTH = 10.0  # independent samples by which a wearer's own head, of all the wearer's data, is held to the shared
 DIAGONAL_SHARE = 0.5  # of the covariance of heads: a few wearers do not tell how 65 numbers vary together
@@ -91,7 +91,7 @@ def learn_film(
     directions = {name: nn.Parameter(0.01 * torch.randn(len(value), settings.size)) for name, value in base.items()}
     embeddings = nn.Parameter(torch.randn(len(wearers), settings.size))
     optimiser = torch.optim.Adam([*directions.values(), embeddings], recipe.learning_rate)
-    batches = [_batches([wearer], rig, recipe, network.config.look_ahead) for wearer in wearers]
+    batches = [varied_sequences([wearer], rig, recipe, network.config.look_ahead) for wearer in wearers]
     generator = np.random.default_rng(recipe.seed)
     for step in range(recipe.steps):
         index = int(generator.integers(len(wearers)))

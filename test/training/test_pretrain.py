@@ -19,9 +19,9 @@ from imu_emg_estimator.training.pretrain import (
     TARGET_LIMIT,
     TOKEN_PERIOD,
     TrainingSettings,
-    _sequence,
     activation_loss,
     by_subject,
+    cut_sequence,
     delayed,
     model_config,
     population_reference,
@@ -211,7 +211,7 @@ def test_delay_puts_zeros_in_front() -> None:
 def test_sequence_ends_with_its_recording(wearers: list[Recording]) -> None:
     """Beyond, samples are missing and nothing is asked; targets lag by the look-ahead."""
     wearer = prepare([wearers[0].slice(0, 100), wearers[0].slice(100, 300)])
-    imu, target, weight = _sequence(wearer, 90, length=32, look_ahead=3)
+    imu, target, weight = cut_sequence(wearer, 90, length=32, look_ahead=3)
     np.testing.assert_array_equal(imu[:10], wearer.imu[90:100])
     assert np.isnan(imu[10:]).all()
     np.testing.assert_array_equal(target[3:13], wearer.target[90:100])
