@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,15 +19,17 @@ from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.ros.conversions import LATEST, to_stamp
 from imu_emg_estimator.signals.alignment import SECOND
+from imu_emg_estimator.training.distribution import fit_distribution
 
 StartLab = Callable[..., Lab]
 
 TOLERANCE = 1e-4
-OK, WARMING_UP, DEGRADED, STALE = (
+OK, WARMING_UP, DEGRADED, STALE, OUT_OF_DISTRIBUTION = (
     MuscleActivation.OK,
     MuscleActivation.WARMING_UP,
     MuscleActivation.DEGRADED,
     MuscleActivation.STALE,
+    MuscleActivation.OUT_OF_DISTRIBUTION,
 )
 MEMORY = 30  # rows, more than the tiny bundle's receptive field
 
@@ -114,6 +118,26 @@ def test_sensor_that_never_comes_is_masked_and_named(
     lab.play(imu[200:260], start=first[-1] + round(SECOND / bundle.rig.rate), hurry=True)
     lab.wait(lambda: lab.messages and lab.messages[-1].status == OK, "message that is OK")
     assert not lab.messages[-1].missing_sensors
+
+
+def test_rotated_sensor_is_out_of_distribution(
+    start_lab: StartLab, bundle: Bundle, make_recording: Callable[..., Recording], tmp_path: Path
+) -> None:
+    """The more serious status, though another sensor is missing, too."""
+    wearers = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+    distribution = fit_distribution(wearers)
+    distribution = replace(distribution, threshold=1.5 * distribution.threshold)  # three wearers are few
+    replace(bundle, distribution=distribution).save(tmp_path / "knowing.safetensors")
+    lab = start_lab(bundle=str(tmp_path / "knowing.safetensors"), stale_after=HOUR)
+    imu = wearers[0].imu[:400].copy()
+    imu[200:, 2, :3] = imu[200:, 2, 2::-1]
+    lab.play(imu, sensors=[0, 1, 2, 3, 5], hurry=True)
+    messages = lab.wait_for(len(imu) - bundle.config.look_ahead)
+    statuses = [message.status for message in messages]
+    assert set(statuses[150:190]) == {DEGRADED}
+    assert set(statuses[320:]) == {OUT_OF_DISTRIBUTION}
+    assert messages[-1].missing_sensors == [bundle.rig.sensor_names[4]]
+    assert np.isfinite(messages[-1].activation).all()
 
 
 @pytest.mark.parametrize("absent", ["nan", "inf", "covariance"])
