@@ -112,7 +112,12 @@ def train_bundle(
             f"{REFERENCE_PERCENTILE:g}th percentiles of the EMG envelope in locomotion",
         ),
         weights=weights_of(estimator.network),
-        training={"dataset": dataset, "subjects": subjects, "settings": settings.to_dict()},
+        training={
+            "dataset": dataset,
+            "subjects": subjects,
+            "episodes": any(recording.is_locomotion().any() for recording in recordings),
+            "settings": settings.to_dict(),
+        },
         distribution=_distribution(recordings),
     )
 
