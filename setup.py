@@ -48,7 +48,11 @@ setup(
         "scipy>=1.9",
         "torch>=2.2",
     ],
-    extras_require={"ray": ["ray"], "dask": ["dask[distributed]"]},  # backends of `imu-emg benchmark`
+    extras_require={
+        "ray": ["ray"],  # backends of `imu-emg benchmark`
+        "dask": ["dask[distributed]"],
+        "parquet": ["pyarrow"],  # tables as Parquet beside CSV
+    },
     entry_points={"console_scripts": ["imu-emg = imu_emg_estimator.cli:main"]},
     zip_safe=False,
 )
