@@ -12,6 +12,7 @@ from imu_emg_estimator.benchmark.summary import gather
 from imu_emg_estimator.model.bundle import write_atomically
 from imu_emg_estimator.plain import to_json
 from imu_emg_estimator.training.evaluate import CONDITIONS
+from imu_emg_estimator.training.meta import MetaSettings
 
 # What was set out to be reached on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
 AIMS = {"0": (0.56, 0.64, 0.78, 0.38), "30": (0.64, 0.70, 0.81, 0.48), "60": (0.68, 0.73, 0.83, 0.52)}
@@ -168,9 +169,13 @@ def _setup(summary: Mapping[str, Any]) -> str:
     folds = len(setup["folds"])
     kind = "leave-one-subject-out" if folds == subjects else f"{folds} subject-disjoint folds"
     missing = f" **{summary['missing_jobs']} jobs are missing.**" if summary["missing_jobs"] else ""
+    episode = MetaSettings()
+    batch = f"{budget['batch']} sequences"
+    if budget["episodic"]:
+        batch = f"{episode.tasks} episodes of {episode.support + episode.query} sequences"
     effort = (
         f"estimates {1000 * setup['look_ahead_s']:.0f} ms behind their newest input; every network {budget['steps']} "
-        f"steps of {budget['batch']} sequences of {budget['sequence']} samples"
+        f"steps of {batch} of {budget['sequence']} samples"
     )
     if summary["protocol"] == "gait-cycle":
         effort = f"every network {setup['cycles']['steps']} steps of {setup['cycles']['batch']} cycles"
