@@ -258,15 +258,27 @@ def _estimates(estimator: Estimator, recordings: Sequence[Recording]) -> FloatAr
 # screening
 
 
-def _with_channels_told_apart(estimator: Estimator, recordings: Sequence[Recording]) -> Estimator:
-    """The estimator with the heads of those muscles that the channels carry."""
+def exchanged_muscles(bundle: Bundle, recordings: Sequence[Recording]) -> list[str]:
+    """Muscles whose channel goes with the movement of the other side: leads or electrodes may be exchanged."""
+    given = Estimator(network_of(bundle), bundle.normalisation, np.array(bundle.reference.amplitude))
+    sources = _sources(given, recordings)
+    return [name for index, name in enumerate(bundle.rig.muscle_names) if sources[index] != index]
+
+
+def _sources(estimator: Estimator, recordings: Sequence[Recording]) -> list[int]:
+    """Which muscle each channel carries, as far as the calibration data tell."""
     rig = recordings[0].rig
     if not rig.is_mirrorable:
-        return estimator
+        return list(range(len(rig.muscles)))
     envelope = np.concatenate(
         [np.where(recording.muscle_weight > 0, recording.envelope, np.nan) for recording in recordings]
     )
-    sources = sources_of_channels(envelope, _estimates(estimator, recordings), rig.mirror_muscles().tolist())
+    return sources_of_channels(envelope, _estimates(estimator, recordings), rig.mirror_muscles().tolist())
+
+
+def _with_channels_told_apart(estimator: Estimator, recordings: Sequence[Recording]) -> Estimator:
+    """The estimator with the heads of those muscles that the channels carry."""
+    sources = _sources(estimator, recordings)
     network = copy.deepcopy(estimator.network)
     for head in (network.head, network.deviation_head):
         write_head(head, with_bias(head)[sources])

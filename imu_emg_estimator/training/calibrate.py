@@ -13,7 +13,7 @@ import numpy as np
 from imu_emg_estimator.datasets.bag import BagTooShort
 from imu_emg_estimator.model.bundle import Bundle, Calibration
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.adapt import SHORTEST, AdaptationSettings, adapt
+from imu_emg_estimator.training.adapt import SHORTEST, AdaptationSettings, adapt, exchanged_muscles
 from imu_emg_estimator.training.evaluate import estimate_envelopes
 from imu_emg_estimator.training.metrics import FIGURES, Scores, score
 
@@ -34,6 +34,7 @@ class CalibrationResult:
         bundle: the adapted bundle, or None if it was not better on the judged part.
         before, after: scores by muscle on the judged part, of the running and of the adapted bundle.
         adapted_seconds, judged_seconds: lengths of the two parts [s].
+        exchanged: muscles whose EMG goes with the movement of the other side; the result follows it.
     """
 
     bundle: Bundle | None
@@ -41,10 +42,20 @@ class CalibrationResult:
     after: dict[str, Scores]
     adapted_seconds: float
     judged_seconds: float
+    exchanged: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
-        """The outcome in one sentence."""
+        """The outcome in one sentence, and a warning where leads seem to be exchanged."""
+        if not self.exchanged:
+            return self._outcome
+        return (
+            f"{self._outcome}; WARNING: the EMG of {', '.join(self.exchanged)} goes with the movement of the other side, "
+            "and so do the estimates now: check the leads, and calibrate again if they were exchanged"
+        )
+
+    @property
+    def _outcome(self) -> str:
         figures = f"r {mean(self.before, 'r'):.2f} before, {mean(self.after, 'r'):.2f} after"
         if np.isfinite(mean(self.before, "r2")):
             figures += f", R² {mean(self.before, 'r2'):.2f} before, {mean(self.after, 'r2'):.2f} after"
@@ -67,6 +78,7 @@ class CalibrationResult:
             "message": self.message,
             "calibration": asdict(calibration) if calibration else None,
             "muscle_names": list(self.before),
+            "exchanged": list(self.exchanged),
             **lists,
         }
 
@@ -108,6 +120,7 @@ def calibrate(
         after=after,
         adapted_seconds=adapting.duration,
         judged_seconds=judging.duration,
+        exchanged=tuple(exchanged_muscles(base, [adapting])),
     )
 
 

@@ -50,6 +50,16 @@ def test_better_bundle_is_taken_and_says_whose_it_is(
     assert f"r {mean(result.before, 'r'):.2f} before, {mean(result.after, 'r'):.2f} after" in result.message
 
 
+def test_exchanged_leads_are_told(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
+    """The result follows what the electrodes carry; who wired them must hear of it."""
+    wearer = make_recording([("walking", 40.0)], seed=20)
+    assert "WARNING" not in calibrate(trained_bundle, wearer, "anna", settings=BRIEF).message
+    crossed = replace(wearer, envelope=wearer.envelope[:, ::-1])
+    told = calibrate(trained_bundle, crossed, "anna", settings=BRIEF)
+    assert told.to_dict()["exchanged"] == list(trained_bundle.rig.muscle_names)
+    assert "check the leads" in told.message
+
+
 def test_calibration_can_be_stored(result: CalibrationResult, tmp_path: Any) -> None:
     assert result.bundle is not None
     path = calibration_path(tmp_path, result.bundle)
