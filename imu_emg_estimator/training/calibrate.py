@@ -50,8 +50,8 @@ class CalibrationResult:
         if not self.exchanged:
             return self._outcome
         return (
-            f"{self._outcome}; WARNING: the EMG of {', '.join(self.exchanged)} goes with the movement of the other side, "
-            "and so do the estimates now: check the leads, and calibrate again if they were exchanged"
+            f"{self._outcome}; WARNING: the EMG of {', '.join(self.exchanged)} goes with the movement of the other "
+            "side, and so do the estimates now: check the leads, and calibrate again if they were exchanged"
         )
 
     @property
