@@ -51,6 +51,8 @@ def gather(run: Path) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name, manifest in known.items():
         rows, missing = _records(run, manifest)
+        if not rows:  # begun, and nothing done yet
+            continue
         common = {"protocol": name, "setup": manifest["setup"], "made": manifest["made"], "missing_jobs": missing}
         result[name] = common | summaries[name](rows, manifest, run)
     return result | {"cost": _cost(run, known)}

@@ -16,6 +16,7 @@ from imu_emg_estimator import cli
 from imu_emg_estimator.benchmark import protocols, sweep
 from imu_emg_estimator.benchmark.paired import compare
 from imu_emg_estimator.benchmark.protocols import Plan, make_plan
+from imu_emg_estimator.benchmark.report import write_report
 from imu_emg_estimator.benchmark.summary import made_worse, mean_over_wearers, scores_of, wearer_figures
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.report import scores_table
@@ -124,6 +125,14 @@ def test_a_bundle_can_carry_the_scores(results: dict[str, Any]) -> None:
     assert scores["mean"]["0"]["locomotion"]["wearers"] == 3
     assert "recipe retrained" in scores["protocol"]
     assert "| 10 | walking | 3 |" in scores_table(scores)
+
+
+def test_a_protocol_of_which_nothing_is_done_is_left_out(report: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(report.parent / "run", run)
+    for path in (run / "jobs").glob("adaptation-*"):
+        path.unlink()
+    assert set(write_report(run, tmp_path / "accuracy")) == {"streaming", "cost"}
 
 
 def test_effort_and_cost_are_stated(results: dict[str, Any]) -> None:
