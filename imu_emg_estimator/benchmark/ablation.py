@@ -19,7 +19,6 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.training.masked import pretrain_masked
 from imu_emg_estimator.training.pretrain import (
     TrainingSettings,
-    by_subject,
     input_normalisation,
     population_reference,
     trusted_wearers,
@@ -70,12 +69,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
         recordings = [variant.transform(recording) for recording in recordings]
     kept = [recording for recording in recordings if recording.subject not in job.left_out]
     fitted = fit(kept, variant, job.settings["budget"], job.settings["recipe"], job.seed)
-    left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
-    scored = {
-        subject: streaming.score_wearer(fitted, group, job.settings["seconds"], job.settings["adaptation"], shown=False)
-        for subject, group in left_out.items()
-    }
-    return {"wearers": {subject: outcome for subject, outcome in scored.items() if outcome}}
+    return streaming.score_left_out(fitted, recordings, job, shown=False)
 
 
 def fit(

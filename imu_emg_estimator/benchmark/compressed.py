@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from imu_emg_estimator.benchmark.models import (
@@ -16,12 +17,13 @@ from imu_emg_estimator.benchmark.models import (
     FittedNetwork,
     Settings,
     fit_network,
+    recipe_of,
 )
 from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.model.quantise import quantised
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.distil import distil
-from imu_emg_estimator.training.pretrain import Progress, TrainingSettings, trusted_wearers
+from imu_emg_estimator.training.pretrain import Progress, trusted_wearers
 
 TEACHER = "geglu_transformer"
 TEACHERS = 3
@@ -58,10 +60,7 @@ def fit_distilled(
     """
     teachers = fit_teachers(recordings, budget, seed, progress, settings)
     wearers, rig = trusted_wearers(recordings), recordings[0].rig
-    chosen: dict[str, Any] = dict(settings or {})
-    recipe = TrainingSettings(steps=budget.steps, batch=budget.batch, sequence=budget.sequence, seed=seed)
-    recipe = replace(recipe, learning_rate=chosen.pop("learning_rate", recipe.learning_rate))
-    config = budget.config(rig, **{**chosen, **(shape or {})})
+    recipe, config = recipe_of(budget, rig, seed, settings, **(shape or {}))
     student, normalisation = distil(teachers, list(wearers.values()), rig, config, recipe, _part(progress, TEACHERS))
     return FittedNetwork(Estimator(student, normalisation, teachers[0].amplitude))
 
@@ -77,16 +76,6 @@ def _part(progress: Progress | None, number: int) -> Progress | None:
     return tell
 
 
-def _fit_student(
-    recordings: Sequence[Recording],
-    budget: Budget,
-    seed: int,
-    progress: Progress | None = None,
-    settings: Settings | None = None,
-) -> Fitted:
-    return fit_distilled(recordings, budget, seed, progress, settings, SMALL)
-
-
 def _fit_int8(
     recordings: Sequence[Recording],
     budget: Budget,
@@ -98,12 +87,14 @@ def _fit_int8(
     return FittedNetwork(replace(estimator, network=quantised(estimator.network)), int8=True)
 
 
+fit_student = partial(fit_distilled, shape=SMALL)
+
 # None has a grid of its own: hyperparameters are those that the GEGLU-Transformer was tuned to.
 COMPRESSED: dict[str, BenchmarkModel] = {
     model.name: model
     for model in (
         BenchmarkModel("distilled", "three GEGLU-Transformers distilled into one (4 times the budget)", fit_distilled),
-        BenchmarkModel("student", "the three distilled into a quarter of the size (4 times the budget)", _fit_student),
+        BenchmarkModel("student", "the three distilled into a quarter of the size (4 times the budget)", fit_student),
         BenchmarkModel("int8", "the GEGLU-Transformer with int8 weights (0.27 of the bytes)", _fit_int8),
     )
 }  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -150,6 +151,16 @@ class FittedNetwork:
         return FittedNetwork(adapted, self.int8)
 
 
+def recipe_of(
+    budget: Budget, rig: Rig, seed: int, settings: Settings | None, **shape: Any
+) -> tuple[TrainingSettings, ModelConfig]:
+    """What a budget and chosen hyperparameters come to; keywords override the shape that these give."""
+    chosen = dict(settings or {})
+    recipe = TrainingSettings(steps=budget.steps, batch=budget.batch, sequence=budget.sequence, seed=seed)
+    recipe = replace(recipe, learning_rate=chosen.pop("learning_rate", recipe.learning_rate))
+    return recipe, budget.config(rig, **{**chosen, **shape})
+
+
 def fit_network(
     architecture: str,
     recordings: Sequence[Recording],
@@ -160,10 +171,7 @@ def fit_network(
 ) -> FittedNetwork:
     """Train a network of ``ARCHITECTURES``; settings: ``learning_rate`` and any of ``ModelConfig``."""
     wearers, rig = trusted_wearers(recordings), recordings[0].rig
-    chosen = dict(settings or {})
-    recipe = TrainingSettings(steps=budget.steps, batch=budget.batch, sequence=budget.sequence, seed=seed)
-    recipe = replace(recipe, learning_rate=chosen.pop("learning_rate", recipe.learning_rate))
-    config = budget.config(rig, **chosen)
+    recipe, config = recipe_of(budget, rig, seed, settings)
     network, normalisation = train_network(
         list(wearers.values()), rig, config, recipe, progress, ARCHITECTURES[architecture], budget.episodic
     )
@@ -172,16 +180,7 @@ def fit_network(
 
 
 def _network(name: str, description: str) -> BenchmarkModel:
-    def fit(
-        recordings: Sequence[Recording],
-        budget: Budget,
-        seed: int,
-        progress: Progress | None = None,
-        settings: Settings | None = None,
-    ) -> Fitted:
-        return fit_network(name, recordings, budget, seed, progress, settings)
-
-    return BenchmarkModel(name, description, fit, GRID)
+    return BenchmarkModel(name, description, partial(fit_network, name), GRID)
 
 
 def _fit_mean_profile(

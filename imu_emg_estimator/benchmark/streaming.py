@@ -35,10 +35,14 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
     Settings of the job: ``seconds`` of calibration to compare, ``adaptation`` (AdaptationSettings).
     """
     assert job.source is not None
-    fitted = trained(job.source, folder)
+    return score_left_out(trained(job.source, folder), recordings, job)
+
+
+def score_left_out(fitted: Fitted, recordings: Sequence[Recording], job: Job, shown: bool = True) -> dict[str, Any]:
+    """Outcome of a job: ``score_wearer`` of all wearers that it leaves out and that can be scored, by ``wearers``."""
     seconds, adaptation = job.settings["seconds"], job.settings["adaptation"]
     left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
-    scored = {subject: score_wearer(fitted, group, seconds, adaptation) for subject, group in left_out.items()}
+    scored = {subject: score_wearer(fitted, group, seconds, adaptation, shown) for subject, group in left_out.items()}
     return {"wearers": {subject: outcome for subject, outcome in scored.items() if outcome}}
 
 

@@ -36,11 +36,6 @@ def gather(run: Path) -> dict[str, Any]:
     Raises:
         InputError: there is no run.
     """
-    protocols = ("streaming", "adaptation", "gait-cycle", "ablation", "uncertainty")
-    manifests = {name: read_json(manifest_path(run, name)) for name in protocols}
-    known = {name: manifest for name, manifest in manifests.items() if manifest}
-    if not known:
-        raise InputError(f"{run} holds no benchmark; run one first, or name its folder with --run")
     summaries = {
         "streaming": _streaming,
         "adaptation": _adaptation,
@@ -48,6 +43,10 @@ def gather(run: Path) -> dict[str, Any]:
         "ablation": _ablation,
         "uncertainty": _uncertainty,
     }
+    manifests = {name: read_json(manifest_path(run, name)) for name in summaries}
+    known = {name: manifest for name, manifest in manifests.items() if manifest}
+    if not known:
+        raise InputError(f"{run} holds no benchmark; run one first, or name its folder with --run")
     result: dict[str, Any] = {}
     for name, manifest in known.items():
         rows, missing = _records(run, manifest)

@@ -13,12 +13,11 @@ from safetensors.numpy import save as save_tensors
 
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.benchmark.models import FittedNetwork
-from imu_emg_estimator.benchmark.streaming import score_wearer, trained
+from imu_emg_estimator.benchmark.streaming import score_left_out, trained
 from imu_emg_estimator.model.adapters import WearerPrior
 from imu_emg_estimator.model.bundle import write_atomically
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.adapt import AdaptationSettings, adapt_estimator
-from imu_emg_estimator.training.pretrain import by_subject
 
 SECONDS = (0.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
 WITH_PRIOR = ("film", "ridge_prior")  # methods that know how wearers differ
@@ -53,12 +52,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
         network = trained(job.source, folder)
         assert isinstance(network, FittedNetwork)
         fitted = network
-    left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
-    scored = {
-        subject: score_wearer(fitted, group, job.settings["seconds"], job.settings["adaptation"], shown=False)
-        for subject, group in left_out.items()
-    }
-    return {"wearers": {subject: outcome for subject, outcome in scored.items() if outcome}}
+    return score_left_out(fitted, recordings, job, shown=False)
 
 
 def save_prior(prior: WearerPrior, path: Path) -> None:
