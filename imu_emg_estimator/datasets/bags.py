@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,12 +17,6 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings
 
 SUFFIXES = (".mcap", ".db3")
-
-
-@dataclass(frozen=True)
-class _Bag:
-    path: Path
-    subject: str
 
 
 def subjects(folder: Path) -> list[str]:
@@ -54,16 +48,10 @@ def load(
     Raises:
         InputError: a folder or a wearer is not there, or a bag cannot be read, which it names.
     """
-    bags = _bags(folder)
-    chosen = tables.only_wearers(folder, [bag.subject for bag in bags], only)
-    bags = [bag for bag in bags if bag.subject in chosen]
-    recordings = tables.in_parallel(partial(_read, rig=rig, settings=settings), bags, workers)
-    recordings.sort(key=lambda recording: (recording.subject, recording.start, recording.name))
-    tables.check_one_unit(recordings)
-    return tables.weighed(recordings)
+    return tables.load_all(folder, _bags(folder), partial(_read, rig=rig, settings=settings), only, workers)
 
 
-def _bags(folder: Path) -> list[_Bag]:
+def _bags(folder: Path) -> list[tables.Source]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"data folder {folder} does not exist; give the folder that holds SUBJECT/BAG")
@@ -74,7 +62,7 @@ def _bags(folder: Path) -> list[_Bag]:
         if (wearer / "metadata.yaml").is_file():
             raise InputError(f"bag {wearer} lies in no wearer's folder; move it to {folder / 'SUBJECT' / wearer.name}")
     bags = [
-        _Bag(path, wearer.name)
+        tables.Source(path, wearer.name)
         for wearer in wearers
         for path in sorted(wearer.iterdir())
         if path.is_dir() or path.suffix in SUFFIXES
@@ -84,7 +72,7 @@ def _bags(folder: Path) -> list[_Bag]:
     return bags
 
 
-def _read(bag: _Bag, rig: Rig, settings: EnvelopeSettings | None) -> Recording:
+def _read(bag: tables.Source, rig: Rig, settings: EnvelopeSettings | None) -> Recording:
     recording = read_bag(bag.path, rig, settings=settings, subject=bag.subject)
     condition = np.full(len(recording), tables.condition_of(recording.name))
     return replace(recording, name=f"{bag.subject}/{recording.name}", condition=condition)

@@ -30,12 +30,6 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _File:
-    path: Path
-    subject: str
-
-
-@dataclass(frozen=True)
 class _Emg:
     """EMG of a recording on the grid: ``envelope`` [samples, muscles], NaN where a muscle was not measured."""
 
@@ -68,22 +62,18 @@ def load(
     Raises:
         InputError: a folder, a wearer, a file, a column, a unit or a cell is not as it should be.
     """
-    files = _files(folder)
-    chosen = tables.only_wearers(folder, [file.subject for file in files], only)
-    files = [file for file in files if file.subject in chosen]
-    recordings = tables.in_parallel(partial(_parse, rig=rig, settings=settings or EnvelopeSettings()), files, workers)
-    recordings.sort(key=lambda recording: (recording.subject, recording.start, recording.name))
-    tables.check_one_unit(recordings)
-    return tables.weighed(recordings)
+    return tables.load_all(
+        folder, _files(folder), partial(_parse, rig=rig, settings=settings or EnvelopeSettings()), only, workers
+    )
 
 
-def _files(folder: Path) -> list[_File]:
+def _files(folder: Path) -> list[tables.Source]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"data folder {folder} does not exist; give the folder that holds SUBJECT/*.csv")
     wearers = sorted(path for path in folder.iterdir() if path.is_dir())
-    files = [_File(path, wearer.name) for wearer in wearers for path in tables.table_files(wearer)]
-    files += [_File(path, _subject_of(path)) for path in tables.table_files(folder)]
+    files = [tables.Source(path, wearer.name) for wearer in wearers for path in tables.table_files(wearer)]
+    files += [tables.Source(path, _subject_of(path)) for path in tables.table_files(folder)]
     if not files:
         raise InputError(f"data folder {folder} holds no SUBJECT/*.csv or .parquet; see docs/datasets.md")
     return files
@@ -101,7 +91,7 @@ def _subject_of(path: Path) -> str:
     return str(names[0])
 
 
-def _parse(file: _File, rig: Rig, settings: EnvelopeSettings) -> Recording:
+def _parse(file: tables.Source, rig: Rig, settings: EnvelopeSettings) -> Recording:
     path, present = file.path, tables.columns(file.path)
     names = [f"{sensor}_{kind}_{axis}" for sensor in rig.sensor_names for kind in ("acc", "gyro") for axis in "xyz"]
     tables.require(path, present, [TIME, *names])

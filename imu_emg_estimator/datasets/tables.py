@@ -8,10 +8,10 @@ from __future__ import annotations
 import csv
 import io
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -310,6 +310,33 @@ def condition_of(name: str) -> str:
     """The activity that a recording's name begins with, such as ``stairs_up`` of ``stairs_up_02``."""
     known = [c for c in (*LOCOMOTION, "standing", "sitting") if name.lower().startswith(c)]
     return max(known, key=len, default=UNLABELLED)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file or bag of a lab's own, and whose it is."""
+
+    path: Path
+    subject: str
+
+
+def load_all(
+    folder: Path,
+    sources: Sequence[Source],
+    read: Callable[[Source], Recording],
+    only: Collection[str] | None,
+    workers: int,
+) -> list[Recording]:
+    """Recordings of the wearers that are wanted, in order of wearer and time, in one unit, with trusted channels told.
+
+    Args:
+        read: of one source; runs in a process of its own where there are several workers.
+    """
+    chosen = only_wearers(folder, [source.subject for source in sources], only)
+    recordings = in_parallel(read, [source for source in sources if source.subject in chosen], workers)
+    recordings.sort(key=lambda recording: (recording.subject, recording.start, recording.name))
+    check_one_unit(recordings)
+    return weighed(recordings)
 
 
 def only_wearers(folder: Path, present: Sequence[str], only: Iterable[str] | None) -> set[str]:
