@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
 
-PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty")
+PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty", "ill-posedness")
 RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
 BAD_INPUT = 2
 INTERRUPTED = 130

@@ -12,6 +12,7 @@ from imu_emg_estimator.benchmark import ceiling, streaming, sweep
 from imu_emg_estimator.benchmark.ablation import ABLATIONS
 from imu_emg_estimator.benchmark.compressed import COMPRESSED
 from imu_emg_estimator.benchmark.cycle_models import MODEL_NAMES, CycleSettings
+from imu_emg_estimator.benchmark.ill_posedness import LIKENESS
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.benchmark.models import ARCHITECTURES, GRID, MODELS, Budget, Settings
 from imu_emg_estimator.benchmark.tasks import CATALOGUE
@@ -40,6 +41,7 @@ KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or what takes the
     "adaptation": tuple(ARCHITECTURES),
     "ablation": tuple(ABLATIONS),
     "uncertainty": tuple(ARCHITECTURES),
+    "ill-posedness": (LIKENESS,),
 }
 DEFAULTS = KNOWN | {"streaming": tuple(MODELS), "adaptation": (OWN,), "uncertainty": (OWN,)}
 
@@ -276,12 +278,18 @@ def gait_cycle_jobs(plan: Plan) -> list[Job]:
     ]
 
 
+def ill_posedness_jobs(plan: Plan) -> list[Job]:
+    """One: nothing is trained, and all wearers are looked at together."""
+    return [Job("ill-posedness", name, ()) for name in plan.models]
+
+
 JOBS: dict[str, Callable[[Plan], list[Job]]] = {
     "streaming": streaming_jobs,
     "gait-cycle": gait_cycle_jobs,
     "adaptation": adaptation_jobs,
     "ablation": ablation_jobs,
     "uncertainty": uncertainty_jobs,
+    "ill-posedness": ill_posedness_jobs,
 }
 
 

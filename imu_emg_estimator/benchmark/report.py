@@ -52,6 +52,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "gait-cycle": _gait_cycle,
         "ablation": _ablation,
         "uncertainty": _uncertainty,
+        "ill-posedness": _ill_posedness,
     }
     parts = [line for name, write in writers.items() if name in results for line in write(results[name])]
     return "\n".join([*parts, *_cost(results["cost"])]) + "\n"
@@ -172,6 +173,17 @@ def _uncertainty(summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"\nFalse alarms: {100 * row['false_alarm_share']:.1f} % of the time in locomotion.\n"
 
 
+def _ill_posedness(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield "## What motion cannot tell\n"
+    yield f"{_data(summary)}\n"
+    yield "Share of the envelope's variance that differs between moments of like motion; see docs/uncertainty.md.\n"
+    yield from _head(["condition", "the same wearer, at another time", "another wearer", "moments"])
+    for condition, entry in summary["conditions"].items():
+        shares = [f"{entry[kind]['share']:.2f}" for kind in ("within", "across")]
+        yield _row([condition, *shares, entry["points"]])
+    yield ""
+
+
 def _by_rival(coverage: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:
     """Coverage by calibration and condition, then by what the deviation is; the published one first."""
     grouped: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
@@ -208,6 +220,11 @@ def _setup(summary: Mapping[str, Any]) -> str:
         f"{effort}, hyperparameters {'tuned on other wearers' if setup['tuned'] else 'not tuned'}. "
         f"Made on {made['date']}.{missing}\n"
     )
+
+
+def _data(summary: Mapping[str, Any]) -> str:
+    subjects = sum(len(fold) for fold in summary["setup"]["folds"])
+    return f"{summary['setup']['dataset']}, {subjects} wearers. Made on {summary['made']['date']}."
 
 
 def _tests(tests: Sequence[Mapping[str, Any]], kind: str, unit: str = "s") -> Iterator[str]:

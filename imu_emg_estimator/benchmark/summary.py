@@ -13,6 +13,7 @@ from imu_emg_estimator.benchmark import gait_cycle
 from imu_emg_estimator.benchmark.ablation import REFERENCE as ABLATION_REFERENCE
 from imu_emg_estimator.benchmark.campaign import manifest_path
 from imu_emg_estimator.benchmark.ceiling import CEILING
+from imu_emg_estimator.benchmark.ill_posedness import LIKENESS
 from imu_emg_estimator.benchmark.jobs import read_json
 from imu_emg_estimator.benchmark.paired import compare
 from imu_emg_estimator.benchmark.protocols import OWN
@@ -43,6 +44,7 @@ def gather(run: Path) -> dict[str, Any]:
         "gait-cycle": _gait_cycle,
         "ablation": _ablation,
         "uncertainty": _uncertainty,
+        "ill-posedness": _ill_posedness,
     }
     manifests = {name: read_json(manifest_path(run, name)) for name in summaries}
     known = {name: manifest for name, manifest in manifests.items() if manifest}
@@ -213,9 +215,13 @@ def _confidence(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+def _ill_posedness(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    return {"conditions": rows[LIKENESS][0]["outcome"]["conditions"]}
+
+
 def _kind(case: str) -> str:
-    """A case without the axis and the sensor that it is about."""
-    return case.partition(" about ")[0]
+    """A case without the one sensor that is turned in it."""
+    return case.rpartition(": ")[0] if " about " in case else case
 
 
 def wearer_figures(records: Sequence[Record]) -> WearerFigures:

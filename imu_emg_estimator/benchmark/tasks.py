@@ -8,6 +8,7 @@ from typing import Any
 
 from imu_emg_estimator.benchmark import ablation, ceiling, gait_cycle, streaming, sweep, uncertainty
 from imu_emg_estimator.benchmark.compressed import COMPRESSED
+from imu_emg_estimator.benchmark.ill_posedness import ill_posedness
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.benchmark.models import (
     MODELS,
@@ -86,6 +87,11 @@ def score_uncertainty(recordings: Sequence[Recording], job: Job, folder: RunFold
     )
 
 
+def compare_like_motion(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """What motion alone cannot tell, by condition."""
+    return {"conditions": ill_posedness(recordings)}
+
+
 def without(recordings: Sequence[Recording], left_out: Sequence[str]) -> list[Recording]:
     """The recordings of all other wearers."""
     return [recording for recording in recordings if recording.subject not in left_out]
@@ -116,4 +122,5 @@ TASKS: Mapping[str, Task] = {
     "adaptation": sweep.run_fold,
     "ablation": ablation.run_fold,
     "uncertainty": score_uncertainty,
+    "ill-posedness": compare_like_motion,
 }

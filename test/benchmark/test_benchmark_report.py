@@ -274,8 +274,8 @@ def confidence(crps: float) -> dict[str, Any]:
     return {
         "intervals": {"levels": [0.5, 0.8, 0.95], "wearers": {"1": {"uncalibrated": {"all": figures}}}},
         "alarm": {
-            "auroc": {"rotated 30° about x: foot": areas, "rotated 30° about y: foot": areas},
-            "raised": {"rotated 30° about x: foot": [0.2, 0.4], "rotated 30° about y: foot": [0.0, 0.2]},
+            "auroc": {"rotated 30° about x: foot": areas, "rotated 30° about x: shank": areas},
+            "raised": {"rotated 30° about x: foot": [0.2, 0.4], "rotated 30° about x: shank": [0.0, 0.2]},
             "false_alarms": {"1": {"share": 0.01}},
         },
     }
@@ -291,8 +291,17 @@ def test_uncertainty_is_a_line_a_condition_and_a_line_a_case(tmp_path: Path, res
         (tmp_path / "jobs" / f"{key}.json").write_text(json.dumps(outcome))
     table = markdown(gather(tmp_path)).splitlines()
     assert "| uncalibrated | all | 50.0 (30.0) | 80.0 (80.0) | 90.0 (90.0) | 0.200 (0.200) | 2 |" in table
-    assert "| rotated 30° | 0.80 | 0.30 | 0.70 | 20 % | 8 |" in table
+    assert "| rotated 30° about x | 0.80 | 0.30 | 0.70 | 20 % | 8 |" in table
     assert "False alarms: 1.0 % of the time in locomotion." in table
+
+
+def test_what_motion_cannot_tell_is_a_protocol(tmp_path: Path, make_recording: RecordingFactory) -> None:
+    wearers = [make_recording((("walking", 60.0),), subject=str(seed), seed=seed) for seed in (1, 2)]
+    assert command(tmp_path, wearers, [*COMMON, "--protocol", "ill-posedness"]) == 0
+    shares = json.loads((tmp_path / "figures.json").read_text())["ill-posedness"]["conditions"]["walking"]
+    row = f"| walking | {shares['within']['share']:.2f} | {shares['across']['share']:.2f} | {shares['points']} |"
+    assert row in (tmp_path / "accuracy" / "table.md").read_text().splitlines()
+    assert (tmp_path / "accuracy" / "ill_posedness.png").stat().st_size > 0
 
 
 # bad input
