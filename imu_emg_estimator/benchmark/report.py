@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def _gait_cycle(summary: Mapping[str, Any]) -> Iterator[str]:
         yield from _head(["model", "calibration", "method", *CYCLE_SYMBOLS.values(), "wearers"])
         for row in summary["rows"]:
             if row["variant"] == variant and row["condition"] == TESTED_CONDITION:
-                cells = [f"{row[figure]:.2f} ± {row[f'{figure}_std']:.2f}" for figure in CYCLE_SYMBOLS]
+                cells = [_plus_minus(row[figure], row[f"{figure}_std"]) for figure in CYCLE_SYMBOLS]
                 yield _row([row["model"], row["calibration"], row["method"], *cells, row["wearers"]])
         yield ""
     yield from _tests(summary["tests"], "model", "cycles")
@@ -309,9 +310,14 @@ def _row(cells: Sequence[object]) -> str:
 
 
 def _spread(entry: Mapping[str, float] | None) -> str:
-    if not entry or entry["mean"] != entry["mean"]:
+    return _plus_minus(entry["mean"], entry["spread"]) if entry else ""
+
+
+def _plus_minus(mean: float, spread: float) -> str:
+    """Mean and standard deviation, that alone where there is one value; nothing where the mean is not defined."""
+    if math.isnan(mean):
         return ""
-    return f"{entry['mean']:.2f} ± {entry['spread']:.2f}" if entry["wearers"] > 1 else f"{entry['mean']:.2f}"
+    return f"{mean:.2f}" if math.isnan(spread) else f"{mean:.2f} ± {spread:.2f}"
 
 
 def _percent(share: float | None) -> str:
