@@ -11,7 +11,7 @@ from imu_emg_estimator.benchmark import pictures
 from imu_emg_estimator.benchmark.ceiling import CEILING
 from imu_emg_estimator.benchmark.summary import TESTED_FIGURES, gather
 from imu_emg_estimator.model.bundle import write_atomically
-from imu_emg_estimator.plain import to_json
+from imu_emg_estimator.plain import rounded, to_json
 from imu_emg_estimator.training.evaluate import CONDITIONS
 from imu_emg_estimator.training.meta import MetaSettings
 
@@ -38,8 +38,8 @@ def write_report(run: Path, out: Path) -> dict[str, Any]:
     Raises:
         InputError: there is no run, or the folder cannot be written.
     """
-    results = gather(run)
-    write_atomically(out / "results.json", to_json(results))
+    results: dict[str, Any] = rounded(gather(run))
+    write_atomically(out / "results.json", to_json(results, indent=1))
     write_atomically(out / "table.md", markdown(results).encode())
     pictures.draw(results, run, out)
     return results
