@@ -112,6 +112,7 @@ def make_plan(
     steps: int | None = None,
     seconds: Sequence[float] | None = None,
     tune: bool = False,
+    gyroscopes: bool = True,
     meta: Sequence[str] | None = None,
 ) -> Plan:
     """A protocol's plan; what is not given takes the protocol's default.
@@ -121,6 +122,7 @@ def make_plan(
         seeds: number of trainings of every model and fold.
         steps: optimiser steps of every training.
         tune: choose every network's hyperparameters first, on wearers other than those that they will be scored on.
+        gyroscopes: whether models look at them.
         meta: kinds of meta-learning stages of the sweep; none = only networks without.
 
     Raises:
@@ -140,7 +142,7 @@ def make_plan(
         folds=tuple(map(tuple, parts)),
         models=chosen,
         seeds=tuple(range(seeds)),
-        budget=replace(budget, steps=steps or budget.steps),
+        budget=replace(budget, steps=steps or budget.steps, gyroscopes=gyroscopes),
         cycles=replace(cycles, steps=steps or cycles.steps),
         tune=tune,
         seconds=tuple(seconds or (sweep.SECONDS if protocol == "adaptation" else streaming.SECONDS)),

@@ -214,10 +214,12 @@ def _setup(summary: Mapping[str, Any]) -> str:
         f"estimates {1000 * setup['look_ahead_s']:.0f} ms behind their newest input; every network {budget['steps']} "
         f"steps of {batch} of {budget['sequence']} samples"
     )
+    inputs = "accelerometers and gyroscopes" if budget["gyroscopes"] else "accelerometers alone"
     if summary["protocol"] == "gait-cycle":
+        inputs = "accelerometers and gyroscopes"
         effort = f"every network {setup['cycles']['steps']} steps of {setup['cycles']['batch']} cycles"
     return (
-        f"{setup['dataset']}, {subjects} wearers, {kind}, {len(setup['seeds'])} seed(s); "
+        f"{setup['dataset']}, {subjects} wearers, {kind}, {len(setup['seeds'])} seed(s); {inputs}; "
         f"{effort}, hyperparameters {'tuned on other wearers' if setup['tuned'] else 'not tuned'}. "
         f"Made on {made['date']}.{missing}\n"
     )
