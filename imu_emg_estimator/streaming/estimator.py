@@ -13,7 +13,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
 from imu_emg_estimator.signals.imu import features
-from imu_emg_estimator.streaming.engine import NumpyEngine
+from imu_emg_estimator.streaming.engine import AUTO, Engine, make_engine
 from imu_emg_estimator.streaming.monitor import MotionMonitor
 
 BREATH = 1e-4  # s between two rows of preparation, in which the stepping thread gets the interpreter
@@ -49,7 +49,7 @@ class Prepared:
     """
 
     bundle: Bundle
-    engine: NumpyEngine
+    engine: Engine
     run: int
 
 
@@ -58,11 +58,19 @@ class StreamingEstimator:
 
     A better Bundle of the same rig can be swapped in between two steps: ``prepare`` (any
     thread, may take long) builds a warm engine, ``adopt`` (the stepping thread, short) takes it.
+
+    Args:
+        engine: one of ``engine.ENGINES``, or ``auto`` for the fastest that is installed.
+        threads: that a step may use.
+
+    Raises:
+        InputError: there is no such engine here.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, engine: str = AUTO, threads: int = 1) -> None:
         self.bundle = bundle
-        self._engine = NumpyEngine(bundle.config, bundle.weights)
+        self._engine_name, self._threads = engine, threads
+        self._engine = self._make_engine(bundle)
         # Each row with its index, so that another thread can take a consistent copy.
         self._recent: deque[tuple[int, NDArray[np.floating]]] = deque(maxlen=bundle.config.receptive_field)
         self._monitor = MotionMonitor(len(bundle.rig.sensors), bundle.rig.rate)
@@ -117,7 +125,7 @@ class StreamingEstimator:
             )
         run = self._run  # before the rows: a reset in between makes it old, and adopt begins anew
         recent = tuple(self._recent)
-        engine = NumpyEngine(bundle.config, bundle.weights)
+        engine = self._make_engine(bundle)
         engine.steps = recent[0][0] if recent else 0
         for _, imu in recent:
             engine.step(self._features(imu, bundle))
@@ -133,6 +141,9 @@ class StreamingEstimator:
             prepared.engine.step(self._features(imu, prepared.bundle))
         self.bundle, self._engine = prepared.bundle, prepared.engine
         self._recent = deque(self._recent, maxlen=self.bundle.config.receptive_field)
+
+    def _make_engine(self, bundle: Bundle) -> Engine:
+        return make_engine(bundle.config, bundle.weights, self._engine_name, self._threads)
 
     @staticmethod
     def _features(imu: NDArray[np.floating], bundle: Bundle) -> NDArray[np.float32]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.transformer import network_of
-from imu_emg_estimator.streaming.engine import NumpyEngine
+from imu_emg_estimator.streaming.numpy_engine import NumpyEngine
 
 SAMPLES = 120
 Float32 = NDArray[np.float32]
