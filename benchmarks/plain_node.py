@@ -19,6 +19,7 @@ import numpy as np
 import rclpy
 import torch
 from imu_emg_estimator.msg import MuscleActivation
+from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
@@ -35,7 +36,7 @@ from imu_emg_estimator.signals.messages import imu_sample
 
 
 class PlainNode(Node):
-    """Steps whenever every sensor has sent something new."""
+    """Steps at every instant that all sensors have reached; what did not come in time keeps its last value."""
 
     def __init__(self) -> None:
         super().__init__("plain_estimator")
@@ -49,21 +50,29 @@ class PlainNode(Node):
         self.network = network_of(self.bundle)
         self.window = deque(maxlen=self.get_parameter("window").value)
         self.latest = {}
+        self.arrived = set()
+        self.newest = Time(clock_type=ClockType.ROS_TIME)
         self.publisher = self.create_publisher(MuscleActivation, "muscle_activation", 10)
         for sensor in self.bundle.rig.sensor_names:
             callback = partial(self.on_imu, sensor)
             self.create_subscription(Imu, f"imu/{sensor}", callback, qos_profile_sensor_data)
 
     def on_imu(self, sensor: str, message: Imu) -> None:
-        self.latest[sensor] = message
-        sensors = self.bundle.rig.sensor_names
-        if len(self.latest) < len(sensors):
-            return
-        messages, self.latest = [self.latest[name] for name in sensors], {}
-        imu = np.stack([imu_sample(message) for message in messages])
-        self.window.append(features(imu[None], self.bundle.normalisation)[0])
-        newest = max((Time.from_msg(message.header.stamp) for message in messages), key=lambda time: time.nanoseconds)
-        self.estimate(newest)
+        stamp = Time.from_msg(message.header.stamp)
+        if self.arrived and stamp > self.newest:
+            self.step()  # the next instant has begun
+        self.newest = max(self.newest, stamp)
+        self.latest[sensor] = imu_sample(message)
+        self.arrived.add(sensor)
+        if len(self.arrived) == len(self.bundle.rig.sensors):
+            self.step()
+
+    def step(self) -> None:
+        self.arrived.clear()
+        if len(self.latest) == len(self.bundle.rig.sensors):
+            imu = np.stack([self.latest[name] for name in self.bundle.rig.sensor_names])
+            self.window.append(features(imu[None], self.bundle.normalisation)[0])
+            self.estimate(self.newest)
 
     def estimate(self, newest: Time) -> None:
         with torch.inference_mode():

@@ -25,7 +25,8 @@ from imu_emg_estimator.resources import share_directory
 from imu_emg_estimator.signals.alignment import SECOND
 
 OURS, PLAIN = "ours", "plain"
-EMPTY = ("typed", "raw", "echo")  # what the middleware costs, see ``ros.bench.empty``
+SILENT = ("typed", "raw", "wait_set")
+EMPTY = (*SILENT, "echo")  # what the middleware costs, see ``ros.bench.empty``
 BENCH = "imu_emg_estimator.ros.bench"
 STARTUP = 60.0  # s until the first estimate
 CALIBRATION_LIMIT = 180.0  # s
@@ -100,7 +101,7 @@ class Session:
         self.node = stack.enter_context(
             Child(self._node_command(parameters), means.folder / f"{candidate}.log", means.limits)
         )
-        speaker = self.node if self._candidate in ("typed", "raw") else self.listener
+        speaker = self.node if self._candidate in SILENT else self.listener
         self._wait_for_first(speaker)
         time.sleep(means.settle)
 
@@ -293,7 +294,7 @@ def end_to_end(means: Means, load: Load, candidate: str, seconds: float) -> dict
     figures = {**measured, "load": heard.load_kept(start, stop)}
     if candidate in EMPTY:
         figures["received"] = heard.received(start, stop)
-    if candidate in ("typed", "raw"):
+    if candidate in SILENT:
         return figures
     return {**figures, **heard.estimates(start, stop), "start": heard.starts()}
 

@@ -219,7 +219,7 @@ class Plan:
         settings = self._settings
         shape = replace(shape_of(self._material.bundle), sensors=settings.loss_sensors, rate=settings.loss_rate)
         load = self._material.shaped_load(shape)
-        for name, seconds in ((live.OURS, settings.loss_seconds), ("raw", settings.empty_loss_seconds)):
+        for name, seconds in ((live.OURS, settings.loss_seconds), ("wait_set", settings.empty_loss_seconds)):
             content = {"seconds": seconds, "shape": vars(shape)}
             piece = self._piece("loss", name, 0, seconds + settings.settle + 20.0, **content)
             yield Task(

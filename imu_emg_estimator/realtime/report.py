@@ -16,9 +16,10 @@ Results = Mapping[str, Any]
 NAMES = {
     "ours": "this package",
     "plain": "plain node",
-    "typed": "empty node, Python messages",
-    "raw": "empty node, bytes",
-    "echo": "empty echo, bytes",
+    "typed": "empty node, executor, Python messages",
+    "raw": "empty node, executor, bytes",
+    "wait_set": "empty node, wait set, bytes",
+    "echo": "empty echo, wait set, bytes",
     "window": "torch eager, whole window",
     "sequence": "torch eager, the newest sample's sequence",
     "onnx": "ONNX Runtime, streaming",
@@ -103,7 +104,7 @@ def _node_aims(results: Results) -> Iterator[Aim]:
         return f": {figure(nodes, 'ours')} against {figure(nodes, 'plain')}", floor
 
     what = "processor time a second of data, against the plain node"
-    yield _ratio(results, "cpu", what, 0.25, "at most {:g}", *against(_cores, "raw", "typed", "echo"))
+    yield _ratio(results, "cpu", what, 0.25, "at most {:g}", *against(_cores, "typed", "raw", "wait_set", "echo"))
     yield _ratio(
         results, "start", "start to first estimate, against the plain node", 0.5, "at most {:g}", *against(_s, "echo")
     )
@@ -115,7 +116,7 @@ def _node_aims(results: Results) -> Iterator[Aim]:
 
 
 def _loss_aims(results: Results) -> Iterator[Aim]:
-    settings, ours, raw = results["settings"], results["loss"].get("ours"), results["loss"].get("raw")
+    settings, ours, empty = results["settings"], results["loss"].get("ours"), results["loss"].get("wait_set")
     seconds = ours["seconds"] if ours else settings["loss_seconds"]
     what = f"messages lost, {settings['loss_sensors']} sensors at {settings['loss_rate']:g} Hz, {seconds:g} s"
     text, floor = "", ""
@@ -124,9 +125,9 @@ def _loss_aims(results: Results) -> Iterator[Aim]:
             f"{ours['messages_lost']}: {ours['imu_messages_lost']} of {ours['imu_messages']} Imu messages, "
             f"{ours['estimates_lost']} of {ours['due']} estimates; {ours['cpu']:.2f} cores"
         )
-    if raw:
-        received = raw["received"]
-        floor = f"{NAMES['raw']}: {received['lost']} of {received['due']} lost, {raw['cpu']:.2f} cores"
+    if empty:
+        received = empty["received"]
+        floor = f"{NAMES['wait_set']}: {received['lost']} of {received['due']} lost, {empty['cpu']:.2f} cores"
     yield Aim(what, "0", 0, results["messages_lost"], text, floor)
 
 

@@ -42,7 +42,7 @@ class Settings:
     step_seconds: float = 1.0
     sweep_seconds: float = 0.4
     settle: float = 3.0
-    age_seconds: float = 15.0
+    age_seconds: float = 12.0
     scaling_seconds: float = 10.0
     loss_seconds: float = 600.0
     loss_sensors: int = 8

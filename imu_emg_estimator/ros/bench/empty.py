@@ -1,8 +1,9 @@
-"""Empty nodes: what rclpy itself costs, with the same topics, queues and executor as the estimator node.
+"""Empty nodes: what rclpy itself costs, with the same topics and queues as the estimator node.
 
-``typed`` and ``raw`` only receive, as Python messages and as bytes. ``echo`` receives bytes, and answers every instant
-that all sensors have reached with a MuscleActivation made beforehand: its estimates are nothing, but they come as
-early as rclpy allows. ``--out`` holds the stamps of what came, [ns] ``sensor_0``, ``sensor_1``, ...
+``typed`` and ``raw`` receive through rclpy's SingleThreadedExecutor, as Python messages and as bytes, ``wait_set`` as
+the estimator node does; none of them does anything with what it got. ``echo`` is ``wait_set`` that answers every
+instant that all sensors have reached with a MuscleActivation made beforehand: its estimates are nothing, but they come
+as early as the middleware allows. ``--out`` holds the stamps of what came, [ns] ``sensor_0``, ``sensor_1``, ...
 """
 
 from __future__ import annotations
@@ -21,16 +22,17 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.ros.bench.context import FIRST, READY, imu_quality, running, spin
+from imu_emg_estimator.ros.bench.context import FIRST, LISTEN, READY, imu_quality, running, spin
+from imu_emg_estimator.ros.receiver import make_receiver
 from imu_emg_estimator.signals.alignment import SECOND
 from imu_emg_estimator.signals.messages import nanoseconds
 
-MODES = ("typed", "raw", "echo")
+MODES = ("typed", "raw", "wait_set", "echo")
 STAMP = struct.Struct("<iI")
 STAMP_AT = 4
 
 
-class Receiver:
+class Notes:
     """Stamps of all messages by sensor; says when every sensor has spoken."""
 
     def __init__(self, sensors: int) -> None:
@@ -52,7 +54,7 @@ class Receiver:
                 print(FIRST, flush=True)
 
 
-class Echo(Receiver):
+class Echo(Notes):
     """Answers with the stamp of an instant once every sensor has sent its own."""
 
     def __init__(self, sensors: int, publish: Callable[[bytes], None], muscles: Sequence[str], delay: int) -> None:
@@ -76,17 +78,27 @@ class Echo(Receiver):
             self._publish(bytes(self._answer))
 
 
-def make(node: Node, mode: str, topics: Sequence[str], muscles: Sequence[str], delay: int, depth: int) -> Receiver:
-    """Subscribe to the topics in the way of a mode; the echo stamps its answers ``delay`` [ns] before its input."""
-    if mode == "echo":
-        publisher = node.create_publisher(MuscleActivation, "muscle_activation", 100)
-        receiver: Receiver = Echo(len(topics), publisher.publish, muscles, delay)
-    else:
-        receiver = Receiver(len(topics))
-    take = receiver.take_typed if mode == "typed" else receiver.take_raw
+def serve_executor(
+    node: Node, notes: Notes, topics: Sequence[str], depth: int, raw: bool, going: Callable[[], bool]
+) -> None:
+    """Note what rclpy's executor delivers, until told to stop."""
+    take = notes.take_raw if raw else notes.take_typed
     for sensor, topic in enumerate(topics):
-        node.create_subscription(Imu, topic, partial(take, sensor), imu_quality(depth), raw=mode != "typed")
-    return receiver
+        node.create_subscription(Imu, topic, partial(take, sensor), imu_quality(depth), raw=raw)
+    print(READY, flush=True)
+    spin(node, going)
+
+
+def serve_wait_set(node: Node, notes: Notes, topics: Sequence[str], depth: int, going: Callable[[], bool]) -> None:
+    """Note what the estimator node's own way of receiving delivers, until told to stop."""
+    receiver = make_receiver(node)
+    for topic in topics:
+        receiver.subscribe(Imu, topic, imu_quality(depth))
+    print(READY, flush=True)
+    while going():
+        for arrival in receiver.receive(LISTEN):
+            notes.take_raw(arrival.source, arrival.payload)
+    receiver.close()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -101,13 +113,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     with running("bench_empty") as (node, going):
         topics, muscles = arguments.topics.split(","), arguments.muscles.split(",")
-        receiver = make(node, arguments.mode, topics, muscles, arguments.delay, arguments.depth)
-        print(READY, flush=True)
-        spin(node, going)
-        columns: dict[str, Any] = {
-            f"sensor_{index}": np.array(stamps, np.int64) for index, stamps in enumerate(receiver.stamps)
-        }
-        np.savez(arguments.out, **columns)
+        notes = Notes(len(topics))
+        if arguments.mode == "echo":
+            publisher = node.create_publisher(MuscleActivation, "muscle_activation", 100)
+            notes = Echo(len(topics), publisher.publish, muscles, arguments.delay)
+        if arguments.mode in ("wait_set", "echo"):
+            serve_wait_set(node, notes, topics, arguments.depth, going)
+        else:
+            serve_executor(node, notes, topics, arguments.depth, arguments.mode == "raw", going)
+        came: dict[str, Any] = {f"sensor_{n}": np.array(stamps, np.int64) for n, stamps in enumerate(notes.stamps)}
+        np.savez(arguments.out, **came)
     return 0
 
 
