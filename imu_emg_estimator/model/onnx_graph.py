@@ -1,0 +1,201 @@
+"""One streaming step of the network as an ONNX graph, made from weights alone: neither torch nor a trace.
+
+Operators of the ONNX standard only. What a step leaves to the next goes in under a name and comes out
+under that name and ``.next``. One array may serve as both: each state is read by one node alone, and
+written by that node or by one that waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.model.configuration import ROTARY_BASE, ModelConfig
+from imu_emg_estimator.model.onnx_file import OnnxGraph
+
+Float32 = NDArray[np.float32]
+
+NORM_EPSILON = 1e-5
+NEXT = ".next"
+
+
+def state_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of what a step leaves to the next: float32, zeros at the start."""
+    shapes: dict[str, tuple[int, ...]] = {"history": (config.kernel, config.inputs)}
+    ring = (config.heads, config.context, config.head_width)
+    for layer in range(config.layers):
+        shapes[f"keys.{layer}"] = shapes[f"values.{layer}"] = ring
+    return shapes
+
+
+def step_model(config: ModelConfig, weights: Mapping[str, Float32]) -> bytes:
+    """An ONNX file of the step that an Engine takes.
+
+    Inputs are ``features`` [1, inputs], ``step`` (int64 [1], rows before this one) and the states;
+    outputs ``outputs`` [1, 2 muscles], means then log standard deviations, and the next states.
+    """
+    graph = OnnxGraph()
+    features = graph.input("features", "float32", (1, config.inputs))
+    outputs = add_step(graph, config, weights, features)
+    graph.output(graph.add("Identity", outputs, name="outputs"), "float32", (1, 2 * config.muscles))
+    return graph.model("streaming_step")
+
+
+def add_step(graph: OnnxGraph, config: ModelConfig, weights: Mapping[str, Float32], features: str) -> str:
+    """Add one step, its input ``step`` and its states; returns means, then log deviations [1, 2 muscles]."""
+    return _Step(graph, config, weights).add(features)
+
+
+class _Step:
+    """Adds the parts of one step to a graph, in the order of the network."""
+
+    def __init__(self, graph: OnnxGraph, config: ModelConfig, weights: Mapping[str, Float32]) -> None:
+        self._graph = graph
+        self._config = config
+        self._weights = weights
+
+    def add(self, features: str) -> str:
+        graph, config = self._graph, self._config
+        step = graph.input("step", "int64", (1,))
+        self._rotation = self._add_rotation(step)
+        self._place = self._add_place(step)
+        self._mask = self._add_mask(step)
+        x = self._front_end(features)
+        for layer in range(config.layers):
+            prefix = f"layers.{layer}."
+            x = graph.add("Add", x, self._attention(prefix, layer, self._norm(f"{prefix}attention_norm", x)))
+            x = graph.add("Add", x, self._feedforward(prefix, self._norm(f"{prefix}feedforward_norm", x)))
+        heads = [self._pair(name) for name in ("head", "deviation_head")]
+        weight, bias = (np.concatenate(parts) for parts in zip(*heads, strict=True))
+        return self._linear(weight, bias, self._norm("norm", x))
+
+    # what depends on the number of the step alone
+
+    def _add_rotation(self, step: str) -> str:
+        """[head, head] matrix R: x @ R turns the pairs (first half, second half) of x by this step's angles.
+
+        Angles are float64: in float32 an hour's would be coarser than the turn from one token to the
+        next. Only their differences matter, so a step of the samples is 1 / dilation of a token's.
+        """
+        graph, head = self._graph, self._config.head_width
+        frequency = ROTARY_BASE ** (-np.arange(0, head, 2, dtype=np.float64) / head) / self._config.dilation
+        # ONNX Runtime has no float64 cosine: it is the sine a quarter turn on. The first of a pair needs
+        # minus the sine of the second.
+        rates = np.concatenate([frequency, frequency, -frequency, frequency])
+        quarters = np.repeat([np.pi / 2, 0.0], head)
+        turns = graph.add("Mul", graph.add("Cast", step, to=graph.FLOAT64), graph.constant(rates))
+        sines = graph.add("Sin", graph.add("Add", turns, graph.constant(quarters)))
+        cosine, sine = graph.split(
+            "Split", graph.add("Cast", sines, to=graph.FLOAT32), names=("cosine", "sine"), axis=0, num_outputs=2
+        )
+        same = np.eye(head, dtype=np.float32)
+        crossed = np.roll(same, head // 2, axis=1)
+        return graph.add(
+            "Add",
+            graph.add("Mul", cosine, graph.constant(same)),
+            graph.add("Mul", sine, graph.constant(crossed)),
+        )
+
+    def _add_place(self, step: str) -> str:
+        """[heads, 1, 2] indices (head, slot) of this step's keys and values in the rings."""
+        graph, heads = self._graph, self._config.heads
+        slot = graph.add("Mod", step, graph.constant(_integers(self._config.context)))
+        first = np.stack([np.arange(heads), np.zeros(heads, dtype=np.int64)], axis=1)[:, None]
+        return graph.add("Add", graph.constant(first), graph.add("Mul", slot, graph.constant(_integers(0, 1))))
+
+    def _add_mask(self, step: str) -> str:
+        """[context] to be added to scores: 0 for slots of this step's interleaved sequence that are filled."""
+        graph, config = self._graph, self._config
+        slots = np.arange(config.context)
+        sequence = slots % config.dilation
+        own = np.where(sequence == np.arange(config.dilation)[:, None], 0.0, -np.inf).astype(np.float32)
+        phase = graph.add("Mod", step, graph.constant(_integers(config.dilation)))
+        filled = graph.add("LessOrEqual", graph.constant(slots), step)
+        nothing = graph.constant(np.full(1, -np.inf, dtype=np.float32))
+        return graph.add("Where", filled, graph.add("Gather", graph.constant(own), phase, axis=0), nothing)
+
+    # the network
+
+    def _front_end(self, features: str) -> str:
+        graph, config = self._graph, self._config
+        history = self._state("history")
+        longer = graph.add("Concat", history, features, axis=0)
+        newest = graph.add(
+            "Slice",
+            longer,
+            *(graph.constant(_integers(value)) for value in (1, config.kernel + 1, 0)),
+            name=f"history{NEXT}",
+        )
+        self._declare_next("history")
+        taps = graph.add("Reshape", newest, graph.constant(_integers(1, config.kernel * config.inputs)))
+        weight, bias = self._pair("front_end.convolution")
+        in_time = weight.transpose(0, 2, 1).reshape(config.width, -1)
+        return graph.add("Gelu", self._linear(in_time, bias, taps), approximate="tanh")
+
+    def _attention(self, prefix: str, layer: int, x: str) -> str:
+        graph, config = self._graph, self._config
+        weight, bias = (np.array(part) for part in self._pair(f"{prefix}attention.query_key_value"))
+        for part in (weight, bias):
+            part[: config.width] *= np.float32(config.head_width**-0.5)  # of the scores, done to the queries
+        shape = graph.constant(_integers(3 * config.heads, 1, config.head_width))
+        parts = graph.add("Reshape", self._linear(weight, bias, x), shape)
+        to_turn, value = graph.split(
+            "Split",
+            parts,
+            graph.constant(_integers(2 * config.heads, config.heads)),
+            names=(f"{prefix}to_turn", f"{prefix}value"),
+            axis=0,
+        )
+        query, key = graph.split(
+            "Split",
+            graph.add("MatMul", to_turn, self._rotation),
+            names=(f"{prefix}query", f"{prefix}key"),
+            axis=0,
+            num_outputs=2,
+        )
+        # The order of a ring does not matter: rotary keys carry their own position.
+        keys, values = self._remember(f"keys.{layer}", key), self._remember(f"values.{layer}", value)
+        scores = graph.add("MatMul", query, graph.add("Transpose", keys, perm=(0, 2, 1)))
+        share = graph.add("Softmax", graph.add("Add", scores, self._mask), axis=-1)
+        attended = graph.add("Reshape", graph.add("MatMul", share, values), graph.constant(_integers(1, config.width)))
+        return self._linear(*self._pair(f"{prefix}attention.output"), attended)
+
+    def _remember(self, name: str, update: str) -> str:
+        """Write this step's slot of a ring; ONNX Runtime does so in place if one array is both ring and next ring."""
+        ring = self._graph.add("ScatterND", self._state(name), self._place, update, name=f"{name}{NEXT}")
+        self._declare_next(name)
+        return ring
+
+    def _feedforward(self, prefix: str, x: str) -> str:
+        graph = self._graph
+        gate, value = graph.split(
+            "Split",
+            self._linear(*self._pair(f"{prefix}feedforward.gate_and_value"), x),
+            names=(f"{prefix}gate", f"{prefix}gated"),
+            axis=1,
+            num_outputs=2,
+        )
+        product = graph.add("Mul", graph.add("Gelu", gate, approximate="tanh"), value)
+        return self._linear(*self._pair(f"{prefix}feedforward.output"), product)
+
+    def _norm(self, name: str, x: str) -> str:
+        weight, bias = (self._graph.constant(part) for part in self._pair(name))
+        return self._graph.add("LayerNormalization", x, weight, bias, axis=-1, epsilon=NORM_EPSILON)
+
+    def _linear(self, weight: Float32, bias: Float32, x: str) -> str:
+        return self._graph.add("Gemm", x, self._graph.constant(weight), self._graph.constant(bias), transB=1)
+
+    def _pair(self, name: str) -> tuple[Float32, Float32]:
+        return self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
+
+    def _state(self, name: str) -> str:
+        return self._graph.input(name, "float32", state_shapes(self._config)[name])
+
+    def _declare_next(self, name: str) -> None:
+        self._graph.output(f"{name}{NEXT}", "float32", state_shapes(self._config)[name])
+
+
+def _integers(*values: int) -> NDArray[np.int64]:
+    return np.array(values, dtype=np.int64)
