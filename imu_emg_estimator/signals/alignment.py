@@ -102,8 +102,10 @@ class GridAligner:
         self._jump = round(settings.jump * SECOND)
         self._tracks = [_Track() for _ in range(sensors)]
         self._waited = self._tracks[0]  # a sensor that the next step was seen to wait for
-        self._restart(0)
         self._origin: int | None = None  # first instant of the grid; None before the first sample
+        self._newest = self._next = 0  # newest stamp, and instant of the next step
+        self._restart(0)
+        self.reset()
 
     def push(self, sensor: int, stamp: int, sample: Sequence[float]) -> Sequence[GridRow]:
         """Take one sample (6 numbers) of one sensor, stamped in ns; returns the rows that it completes."""
@@ -135,7 +137,8 @@ class GridAligner:
         self._origin = None
 
     def _restart(self, origin: int) -> None:
-        self._origin = self._newest = self._next = origin
+        self._origin = origin
+        self._newest = self._next = origin
         self._elapsed = 0  # stamp time since the restart [ns], without leaps of single clocks
         self._index = 0  # of the next step
         self._claims: dict[int, int] = {}  # newest stamp of every sensor that says time has jumped

@@ -20,9 +20,9 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
-from imu_emg_estimator.ros.calibration import CalibrationServer
 from imu_emg_estimator.ros.conversions import to_stamp
-from imu_emg_estimator.ros.node import EstimatorNode
+from imu_emg_estimator.ros.estimator_node import EstimatorNode
+from imu_emg_estimator.ros.program import serving
 from imu_emg_estimator.signals.alignment import SECOND
 from imu_emg_estimator.signals.messages import nanoseconds
 
@@ -217,25 +217,17 @@ def start(
 
 @contextmanager
 def running(node: EstimatorNode) -> Iterator[None]:
-    """Spin a node, with its calibrate service, as its main program does."""
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-    stop = threading.Event()
-
-    def spin() -> None:
-        while not stop.is_set():
-            executor.spin_once()
-
+    """A node at work, with all that serves it, as its main program does it."""
+    stop: list[bool] = []
     with ThreadPoolExecutor(1) as thread:
-        spinning = thread.submit(spin)
-        try:
-            with CalibrationServer(node):
+        with serving(node):
+            work = thread.submit(node.work, stop)
+            try:
                 yield
-        finally:
-            stop.set()
-            error = spinning.exception(timeout=PATIENCE)
-            executor.shutdown()
-            node.destroy_node()
+            finally:
+                stop.append(True)
+                error = work.exception(timeout=PATIENCE)
+        node.destroy_node()
     assert error is None, f"the node died of {error!r}"
 
 
