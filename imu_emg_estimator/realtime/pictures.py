@@ -72,7 +72,7 @@ def _costs(results: Results, path: Path) -> None:
     figure, axes = _axes(1, len(sweeps), 3.4 * len(sweeps), 3.8)
     for axis, (sweep, engines) in zip(axes[0], sweeps.items(), strict=True):
         for name, times in engines.items():
-            points = [(float(value), entry["step_p50"]) for value, entry in times.items()]
+            points = [(float(value), entry["step_processor_p50"]) for value, entry in times.items()]
             points = [(value, entry) for value, entry in points if entry["median"] is not None]
             middle = [entry["median"] for _, entry in points]
             below = [entry["median"] - entry["lowest"] for _, entry in points]
@@ -89,7 +89,7 @@ def _costs(results: Results, path: Path) -> None:
         axis.set_yscale("log")
         axis.set_xlabel(AXES.get(sweep, sweep))
         axis.grid(axis="y", alpha=0.3)
-    axes[0][0].set_ylabel("a step, p50 [µs]")
+    axes[0][0].set_ylabel("a step, processor time [µs]")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
     _save(figure, path, "Cost of a step, one thread; bars: lowest and highest repeat")
 

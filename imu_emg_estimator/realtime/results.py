@@ -105,6 +105,7 @@ def _ratios(outcomes: Outcomes, ours: str, settings: Settings) -> dict[str, dict
 
     return {
         "step": outcomes.ratio("step", ours, WINDOW, _step_time(MAIN)),
+        "step_wall": outcomes.ratio("step", ours, WINDOW, at("cases", MAIN, "step", "p50")),
         "step_large": outcomes.ratio("step", ours, WINDOW, _step_time("large")),
         "step_to_sequence": outcomes.ratio("step", ours, SEQUENCE, _step_time(MAIN)),
         "age_p99": outcomes.ratio("age", OURS, PLAIN, at("age", "p99")),
@@ -125,7 +126,7 @@ def _ratios(outcomes: Outcomes, ours: str, settings: Settings) -> dict[str, dict
 
 
 def _step_time(case: str) -> Pick:
-    return at("cases", case, "step", "p50")
+    return at("cases", case, "step", "processor_p50")
 
 
 def _plus_one(value: float | None) -> float | None:
@@ -165,13 +166,15 @@ def _sweep(outcomes: Outcomes) -> dict[str, Any]:
 
 
 def _times(outcomes: Outcomes, section: str, name: str, case: str) -> dict[str, Any]:
-    """Spreads of p50 and p99 [us] of a step, and of an estimate where there is one."""
-    kinds = next(iter(outcomes.all(section, name).values()))["cases"][case]
-    return {
+    """Spreads of the times [us] of a step, and of an estimate where there is one; multiply-adds of a streaming step."""
+    first = next(iter(outcomes.all(section, name).values()))["cases"][case]
+    times = {
         f"{kind}_{figure}": outcomes.spread(section, name, at("cases", case, kind, figure))
-        for kind in kinds
-        for figure in ("p50", "p99")
+        for kind in ("step", "estimate")
+        if kind in first
+        for figure in ("p50", "p99", "processor_p50")
     }
+    return {"multiply_adds": first["multiply_adds"], **times}
 
 
 def _node(outcomes: Outcomes, section: str, name: str) -> dict[str, Any]:
@@ -242,7 +245,7 @@ def _budget(outcomes: Outcomes, ours: str, settings: Settings) -> dict[str, Any]
     rest = 1e6 * cpu / settings.rate - main if cpu is not None and main is not None else None
     shapes = {}
     for width, times in _sweep(outcomes).get("width", {}).get(ours, {}).items():
-        step = times["step_p50"]["median"]
+        step = times["step_processor_p50"]["median"]
         share = {f"{rate:g}": None if rest is None else 1e-6 * rate * (step + rest) for rate in BUDGET_RATES}
         shapes[width] = {"step_us": step, "estimate_us": times["estimate_p50"]["median"], "share": share}
     return {"rest_us": rest, "by_width": shapes}

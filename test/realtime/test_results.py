@@ -15,7 +15,8 @@ MIDDLE = {"p50": 1.0, "p90": 1.0, "p99": 1.0, "p99.9": 1.0, "mean": 1.0, "larges
 
 
 def times(p50: float) -> dict[str, Any]:
-    return {"step": MIDDLE | {"p50": p50}, "estimate": MIDDLE | {"p50": 2 * p50}}
+    kinds = {kind: MIDDLE | {"p50": p50, "processor_p50": p50} for kind in ("step", "estimate")}
+    return {"multiply_adds": 1000, **kinds}
 
 
 def step(p50: float) -> dict[str, Any]:
