@@ -1,4 +1,4 @@
-"""One streaming step of the network as an ONNX graph, made from weights alone: neither torch nor a trace.
+"""One streaming step of the network as an ONNX graph, made from its shape alone: neither torch nor a trace.
 
 Operators of the ONNX standard only. What a step leaves to the next goes in under a name and comes out
 under that name and ``.next``. One array may serve as both: each state is read by one node alone, and
@@ -12,13 +12,16 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.model.bundle import weight_shapes
 from imu_emg_estimator.model.configuration import ROTARY_BASE, ModelConfig
+from imu_emg_estimator.model.folding import fold_norms
 from imu_emg_estimator.model.onnx_file import OnnxGraph
 
 Float32 = NDArray[np.float32]
 
 NORM_EPSILON = 1e-5
 NEXT = ".next"
+CONVOLUTION = "front_end.convolution.weight"
 
 
 def state_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -30,33 +33,56 @@ def state_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def step_model(config: ModelConfig, weights: Mapping[str, Float32]) -> bytes:
-    """An ONNX file of the step that an Engine takes.
+def step_weights(config: ModelConfig, weights: Mapping[str, Float32]) -> dict[str, Float32]:
+    """What the graph takes, by name, from the weights of a Bundle.
 
-    Inputs are ``features`` [1, inputs], ``step`` (int64 [1], rows before this one) and the states;
-    outputs ``outputs`` [1, 2 muscles], means then log standard deviations, and the next states.
+    Norms are folded, and the taps of the convolution are in order of time: [width, kernel * inputs].
+    """
+    folded = fold_norms(config.layers, weights)
+    folded[CONVOLUTION] = folded[CONVOLUTION].transpose(0, 2, 1).reshape(config.width, -1)
+    return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in folded.items()}
+
+
+def step_model(config: ModelConfig) -> bytes:
+    """An ONNX file of the step that an Engine takes, whatever the weights.
+
+    Inputs are ``features`` [1, inputs], ``step`` (int64 [1], rows before this one), the states and the
+    ``step_weights``; outputs are ``mean`` and ``log_deviation``, each [1, muscles], and the next states.
     """
     graph = OnnxGraph()
     features = graph.input("features", "float32", (1, config.inputs))
-    outputs = add_step(graph, config, weights, features)
-    graph.output(graph.add("Identity", outputs, name="outputs"), "float32", (1, 2 * config.muscles))
+    any_weights = {name: np.zeros(shape, dtype=np.float32) for name, shape in weight_shapes(config).items()}
+    weights = {
+        name: graph.input(name, "float32", value.shape) for name, value in step_weights(config, any_weights).items()
+    }
+    for value in add_step(graph, config, weights, features):
+        graph.output(value, "float32", (1, config.muscles))
     return graph.model("streaming_step")
 
 
-def add_step(graph: OnnxGraph, config: ModelConfig, weights: Mapping[str, Float32], features: str) -> str:
-    """Add one step, its input ``step`` and its states; returns means, then log deviations [1, 2 muscles]."""
+def add_step(graph: OnnxGraph, config: ModelConfig, weights: Mapping[str, str], features: str) -> tuple[str, str]:
+    """Add one step, with the input ``step``, the states and the next states, to a graph.
+
+    Args:
+        weights: values of the graph that hold the ``step_weights``, by their names.
+        features: value of the feature row [1, inputs].
+
+    Returns:
+        ``mean`` and ``log_deviation``, each [1, muscles].
+    """
     return _Step(graph, config, weights).add(features)
 
 
 class _Step:
     """Adds the parts of one step to a graph, in the order of the network."""
 
-    def __init__(self, graph: OnnxGraph, config: ModelConfig, weights: Mapping[str, Float32]) -> None:
+    def __init__(self, graph: OnnxGraph, config: ModelConfig, weights: Mapping[str, str]) -> None:
         self._graph = graph
         self._config = config
         self._weights = weights
+        self._ones = graph.constant(np.ones(config.width, dtype=np.float32))
 
-    def add(self, features: str) -> str:
+    def add(self, features: str) -> tuple[str, str]:
         graph, config = self._graph, self._config
         step = graph.input("step", "int64", (1,))
         self._rotation = self._add_rotation(step)
@@ -65,17 +91,17 @@ class _Step:
         x = self._front_end(features)
         for layer in range(config.layers):
             prefix = f"layers.{layer}."
-            x = graph.add("Add", x, self._attention(prefix, layer, self._norm(f"{prefix}attention_norm", x)))
-            x = graph.add("Add", x, self._feedforward(prefix, self._norm(f"{prefix}feedforward_norm", x)))
-        heads = [self._pair(name) for name in ("head", "deviation_head")]
-        weight, bias = (np.concatenate(parts) for parts in zip(*heads, strict=True))
-        return self._linear(weight, bias, self._norm("norm", x))
+            x = graph.add("Add", x, self._attention(prefix, layer, self._norm(x)))
+            x = graph.add("Add", x, self._feedforward(prefix, self._norm(x)))
+        x = self._norm(x)
+        return self._linear("head", x, "mean"), self._linear("deviation_head", x, "log_deviation")
 
     # what depends on the number of the step alone
 
     def _add_rotation(self, step: str) -> str:
         """[head, head] matrix R: x @ R turns the pairs (first half, second half) of x by this step's angles.
 
+        It scales, too, queries and keys alike, so that scores are divided by the root of the head's width.
         Angles are float64: in float32 an hour's would be coarser than the turn from one token to the
         next. Only their differences matter, so a step of the samples is 1 / dilation of a token's.
         """
@@ -90,12 +116,12 @@ class _Step:
         cosine, sine = graph.split(
             "Split", graph.add("Cast", sines, to=graph.FLOAT32), names=("cosine", "sine"), axis=0, num_outputs=2
         )
-        same = np.eye(head, dtype=np.float32)
+        same = head**-0.25 * np.eye(head)
         crossed = np.roll(same, head // 2, axis=1)
         return graph.add(
             "Add",
-            graph.add("Mul", cosine, graph.constant(same)),
-            graph.add("Mul", sine, graph.constant(crossed)),
+            graph.add("Mul", cosine, graph.constant(same.astype(np.float32))),
+            graph.add("Mul", sine, graph.constant(crossed.astype(np.float32))),
         )
 
     def _add_place(self, step: str) -> str:
@@ -130,17 +156,12 @@ class _Step:
         )
         self._declare_next("history")
         taps = graph.add("Reshape", newest, graph.constant(_integers(1, config.kernel * config.inputs)))
-        weight, bias = self._pair("front_end.convolution")
-        in_time = weight.transpose(0, 2, 1).reshape(config.width, -1)
-        return graph.add("Gelu", self._linear(in_time, bias, taps), approximate="tanh")
+        return graph.add("Gelu", self._linear("front_end.convolution", taps), approximate="tanh")
 
     def _attention(self, prefix: str, layer: int, x: str) -> str:
         graph, config = self._graph, self._config
-        weight, bias = (np.array(part) for part in self._pair(f"{prefix}attention.query_key_value"))
-        for part in (weight, bias):
-            part[: config.width] *= np.float32(config.head_width**-0.5)  # of the scores, done to the queries
         shape = graph.constant(_integers(3 * config.heads, 1, config.head_width))
-        parts = graph.add("Reshape", self._linear(weight, bias, x), shape)
+        parts = graph.add("Reshape", self._linear(f"{prefix}attention.query_key_value", x), shape)
         to_turn, value = graph.split(
             "Split",
             parts,
@@ -160,7 +181,7 @@ class _Step:
         scores = graph.add("MatMul", query, graph.add("Transpose", keys, perm=(0, 2, 1)))
         share = graph.add("Softmax", graph.add("Add", scores, self._mask), axis=-1)
         attended = graph.add("Reshape", graph.add("MatMul", share, values), graph.constant(_integers(1, config.width)))
-        return self._linear(*self._pair(f"{prefix}attention.output"), attended)
+        return self._linear(f"{prefix}attention.output", attended)
 
     def _remember(self, name: str, update: str) -> str:
         """Write this step's slot of a ring; ONNX Runtime does so in place if one array is both ring and next ring."""
@@ -172,23 +193,20 @@ class _Step:
         graph = self._graph
         gate, value = graph.split(
             "Split",
-            self._linear(*self._pair(f"{prefix}feedforward.gate_and_value"), x),
+            self._linear(f"{prefix}feedforward.gate_and_value", x),
             names=(f"{prefix}gate", f"{prefix}gated"),
             axis=1,
             num_outputs=2,
         )
         product = graph.add("Mul", graph.add("Gelu", gate, approximate="tanh"), value)
-        return self._linear(*self._pair(f"{prefix}feedforward.output"), product)
+        return self._linear(f"{prefix}feedforward.output", product)
 
-    def _norm(self, name: str, x: str) -> str:
-        weight, bias = (self._graph.constant(part) for part in self._pair(name))
-        return self._graph.add("LayerNormalization", x, weight, bias, axis=-1, epsilon=NORM_EPSILON)
+    def _norm(self, x: str) -> str:
+        return self._graph.add("LayerNormalization", x, self._ones, axis=-1, epsilon=NORM_EPSILON)
 
-    def _linear(self, weight: Float32, bias: Float32, x: str) -> str:
-        return self._graph.add("Gemm", x, self._graph.constant(weight), self._graph.constant(bias), transB=1)
-
-    def _pair(self, name: str) -> tuple[Float32, Float32]:
-        return self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
+    def _linear(self, layer: str, x: str, name: str = "") -> str:
+        weight, bias = self._weights[f"{layer}.weight"], self._weights[f"{layer}.bias"]
+        return self._graph.add("Gemm", x, weight, bias, transB=1, name=name)
 
     def _state(self, name: str) -> str:
         return self._graph.input(name, "float32", state_shapes(self._config)[name])

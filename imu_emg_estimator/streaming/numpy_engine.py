@@ -5,7 +5,7 @@ depend on the input is therefore done to the weights, once:
 
 - All that reads the stream between the layers is a normalisation, which takes the mean away. So the
   stream is kept without its mean, by taking it out of all that is added to it, and a normalisation
-  comes down to one factor. Its own weights belong to the matrix that follows.
+  comes down to one factor. Its own weights are folded into the matrix that follows.
 - A bias is one more column of its matrix, for an input that is always 1.
 - The pairs that rotary positions turn lie side by side: complex numbers, times a phase.
 - GELU(x) ~ x (1 + tanh(s x + s c x^3)) / 2: the gates are scaled so that the argument is g (g g + k).
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from imu_emg_estimator.model.configuration import ROTARY_BASE, ModelConfig
+from imu_emg_estimator.model.folding import fold_norms
 from imu_emg_estimator.streaming.engine import Engine, Float32
 
 NORM_EPSILON = 1e-5
@@ -48,10 +49,10 @@ class NumpyEngine:
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, Float32]) -> None:
         self._config = config
-        wide = {name: value.astype(np.float64) for name, value in weights.items()}
+        wide = fold_norms(config.layers, weights)
         self._front_end = _FrontEnd(config, wide)
         self._layers = [_Layer(config, wide, f"layers.{index}.") for index in range(config.layers)]
-        self._heads = _NormedLinear(wide, "norm", ("head", "deviation_head"))
+        self._heads = _NormedLinear(wide, "head", "deviation_head")
         self._mean, self._log_deviation = np.split(self._heads.result, 2)
         frequency = ROTARY_BASE ** (-np.arange(0, config.head_width, 2, dtype=np.float64) / config.head_width)
         self._turn = 1j * frequency
@@ -131,7 +132,7 @@ class _Layer:
     def __init__(self, config: ModelConfig, weights: Mapping[str, NDArray[np.float64]], prefix: str) -> None:
         heads, band, width = config.heads, config.band, config.head_width
         self._band = band
-        normed = _NormedLinear(weights, f"{prefix}attention_norm", (f"{prefix}attention.query_key_value",))
+        normed = _NormedLinear(weights, f"{prefix}attention.query_key_value")
         normed.arrange(_side_by_side(config))
         normed.scale(slice(0, config.width), width**-0.5)  # of the scores, done to the queries
         self._query_key_value = normed
@@ -150,9 +151,7 @@ class _Layer:
         self._output = _Residual(weights, f"{prefix}attention.output")
         self._attention_input = self._output.input.reshape(heads, 1, width)
 
-        self._gate_and_value = _NormedLinear(
-            weights, f"{prefix}feedforward_norm", (f"{prefix}feedforward.gate_and_value",)
-        )
+        self._gate_and_value = _NormedLinear(weights, f"{prefix}feedforward.gate_and_value")
         self._gate_and_value.scale(slice(0, config.feedforward), GATE_SCALE)
         self._gate, self._gated = np.split(self._gate_and_value.result, 2)
         self._feedforward_output = _Residual(weights, f"{prefix}feedforward.output", 0.5 / GATE_SCALE)
@@ -196,11 +195,10 @@ class _NormedLinear:
         result: what ``of`` computes, [outputs] of all the layers.
     """
 
-    def __init__(self, weights: Mapping[str, NDArray[np.float64]], norm: str, layers: tuple[str, ...]) -> None:
+    def __init__(self, weights: Mapping[str, NDArray[np.float64]], *layers: str) -> None:
         weight = np.concatenate([weights[f"{layer}.weight"] for layer in layers])
         bias = np.concatenate([weights[f"{layer}.bias"] for layer in layers])
-        bias = bias + weight @ weights[f"{norm}.bias"]
-        self._matrix = _with_column(weight * weights[f"{norm}.weight"], bias)
+        self._matrix = _with_column(weight, bias)
         self.result = np.empty(len(bias), dtype=np.float32)
         self._input = np.ones(self._matrix.shape[1], dtype=np.float32)
         self._normed = self._input[:-1]

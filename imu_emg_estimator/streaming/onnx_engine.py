@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when it is imported
 import onnxruntime
 
 from imu_emg_estimator.model.configuration import ModelConfig
-from imu_emg_estimator.model.onnx_graph import NEXT, state_shapes, step_model
+from imu_emg_estimator.model.onnx_graph import NEXT, state_shapes, step_model, step_weights
 from imu_emg_estimator.streaming.engine import Engine, Float32
 
 ERRORS = 3  # log level: no warnings of a library on a robot's console
@@ -25,18 +26,25 @@ def make(config: ModelConfig, weights: Mapping[str, Float32], threads: int) -> E
 
 
 class OnnxEngine:
-    """Streaming steps on arrays that are bound once: nothing is copied in or out, rings are written in place."""
+    """Streaming steps on arrays that are bound once: nothing is copied in or out, rings are written in place.
+
+    Weights are bound, too. So networks of one shape share a session: to make one holds
+    Python's lock for ten milliseconds, which a thread that steps another engine meanwhile would feel.
+    """
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, Float32], threads: int = 1) -> None:
-        self._session = make_session(step_model(config, weights), threads)
+        self._session = _shared_session(config, threads)
         self._states = {name: np.zeros(shape, dtype=np.float32) for name, shape in state_shapes(config).items()}
         self._features = np.zeros((1, config.inputs), dtype=np.float32)
         self._step = np.zeros(1, dtype=np.int64)
-        self._outputs = np.zeros((1, 2 * config.muscles), dtype=np.float32)
-        self._mean, self._log_deviation = np.split(self._outputs[0], 2)
+        mean, log_deviation = np.zeros((2, 1, config.muscles), dtype=np.float32)
+        self._mean, self._log_deviation = mean[0], log_deviation[0]
         inputs: dict[str, NDArray[Any]] = {"features": self._features, "step": self._step, **self._states}
-        outputs = {"outputs": self._outputs, **{name + NEXT: array for name, array in self._states.items()}}
+        inputs |= step_weights(config, weights)
+        outputs = {name + NEXT: array for name, array in self._states.items()}
+        outputs |= {"mean": mean, "log_deviation": log_deviation}
         self._binding = bind(self._session, inputs, outputs)
+        self._bound = (inputs, outputs)  # ONNX Runtime does not keep them alive
         self.steps = 0
 
     def reset(self) -> None:
@@ -52,6 +60,12 @@ class OnnxEngine:
         self._session.run_with_iobinding(self._binding)
         self.steps += 1
         return self._mean, self._log_deviation
+
+
+@lru_cache(maxsize=4)
+def _shared_session(config: ModelConfig, threads: int) -> Any:
+    """Threads may run it side by side, each with its own binding."""
+    return make_session(step_model(config), threads)
 
 
 def make_session(model: bytes, threads: int) -> Any:
