@@ -28,6 +28,7 @@ NAMES = {
 }
 STEP_FACTOR = 15.0
 FLAT = 1.5  # cost of the longest window (8 times as long) over that of the shortest
+SLOWER = (2, 4, 8)  # machines that the budget is scaled to
 UNITS = {"window": "s", "width": "", "sensors": "", "rate": "Hz"}
 
 
@@ -177,7 +178,14 @@ def _faster(results: Results, name: str, what: str, floor: str) -> Aim:
 
 def markdown(results: Results) -> str:
     """All tables."""
-    parts = [*_head(results), *_aims(results), *_nodes(results), *_steps(results), *_sweeps(results), *_budget(results)]
+    parts = [
+        *_head(results),
+        *aims_table(results),
+        *_nodes(results),
+        *_steps(results),
+        *_sweeps(results),
+        *budget_table(results),
+    ]
     return "\n".join(parts) + "\n"
 
 
@@ -200,7 +208,8 @@ def _head(results: Results) -> Iterator[str]:
         yield f"Failed: {name}: {reason}.\n"
 
 
-def _aims(results: Results) -> Iterator[str]:
+def aims_table(results: Results) -> Iterator[str]:
+    """Every aim with its figure."""
     yield "## Aims\n"
     yield from _table_head(["what", "aim", "measured", "met", "floor"])
     for aim in aims_of(results):
@@ -305,23 +314,32 @@ def _kinds(times: Results) -> list[str]:
     return [kind for kind in ("step", "estimate") if f"{kind}_p50" in times]
 
 
-def _budget(results: Results) -> Iterator[str]:
+def budget_table(results: Results) -> Iterator[str]:
+    """What networks of several widths cost on this machine, and on slower ones if all slows down alike."""
     budget = results["budget"]
     if not budget["by_width"]:
         return
     yield "## Budget: share of one core, six sensors\n"
     rest = budget["rest_us"]
+    also = "" if rest is None else f", and {rest:.0f} µs for all else that the node does for a row of six messages"
     yield (
-        "A step, "
-        + ("" if rest is None else f"and {rest:.0f} µs for all else that the node does for a row of six messages, ")
-        + "at the rates of the grid.\n"
+        f"Processor time of a step with the engine {results['engine']}{also}. "
+        "The columns for slower machines are scaled, not measured.\n"
     )
     rates = list(next(iter(budget["by_width"].values()))["share"])
-    yield from _table_head(["width (3 layers)", "step [µs]", *(f"{rate} Hz" for rate in rates)])
+    slower = [f"{rates[-1]} Hz, {factor} times slower" for factor in SLOWER]
+    yield from _table_head(["width (3 layers)", "step [µs]", *(f"{rate} Hz" for rate in rates), *slower])
     for width, entry in budget["by_width"].items():
-        shares = ["" if share is None else f"{100 * share:.1f} %" for share in entry["share"].values()]
-        yield _row([width, f"{entry['step_us']:.0f}", *shares])
+        shares = list(entry["share"].values())
+        scaled = [None if shares[-1] is None else factor * shares[-1] for factor in SLOWER]
+        yield _row([width, f"{entry['step_us']:.0f}", *map(_percent, [*shares, *scaled])])
     yield ""
+
+
+def _percent(share: float | None) -> str:
+    if share is None:
+        return ""
+    return f"{100 * share:.1f} %" if share < 1 else "too slow"
 
 
 # words
