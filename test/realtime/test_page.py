@@ -23,6 +23,6 @@ def test_figures_are_put_between_the_marks_and_replaced(tmp_path: Path) -> None:
     once = page.read_text()
     script.main(tmp_path / "results.json")
     assert page.read_text() == once
-    assert once.count("| one streaming step") == 1
+    assert once.count("against torch eager on 200 samples") == 1
     assert "| 64 | 75 |" in once
     assert once.endswith(SCRIPT.parents[1].joinpath("docs", "realtime.md").read_text().partition(script.END)[2])
