@@ -1,10 +1,10 @@
 """The plain node: the estimator as most people write it, to measure the package's own node against.
 
-Typed subscriptions with the sensor-data profile, a MultiThreadedExecutor, a window of the newest samples in a deque,
-and torch eager over the whole window at each step. It is meant to be small, correct and fair: the same bundle,
-units, normalisation and message; where the window spans the network's receptive field its estimates equal those of the
-package. It steps from the first samples on, whatever the window holds yet, runs torch without gradients, and on one
-thread (parameter ``threads``): a second one makes it later, not earlier.
+Typed subscriptions with the sensor-data profile, a MultiThreadedExecutor, messages joined by their stamp, a window of
+the newest samples in a deque, and torch eager over the whole window at each step. It is meant to be small, correct and
+fair: the same bundle, units, normalisation and message; where the window spans the network's receptive field its
+estimates equal those of the package. It steps from the first samples on, whatever the window holds yet, runs torch
+without gradients, and on one thread (parameter ``threads``): a second one makes it later, not earlier.
 
     python benchmarks/plain_node.py --ros-args -p bundle:=resource/hugadb.safetensors
 """
@@ -19,7 +19,6 @@ import numpy as np
 import rclpy
 import torch
 from imu_emg_estimator.msg import MuscleActivation
-from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
@@ -32,11 +31,11 @@ from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.resources import shipped_bundle
 from imu_emg_estimator.signals.imu import features
-from imu_emg_estimator.signals.messages import imu_sample
+from imu_emg_estimator.signals.messages import imu_sample, nanoseconds
 
 
 class PlainNode(Node):
-    """Steps at every instant that all sensors have reached; what did not come in time keeps its last value."""
+    """Steps whenever every sensor's message of one stamp is there, as message_filters.TimeSynchronizer joins them."""
 
     def __init__(self) -> None:
         super().__init__("plain_estimator")
@@ -49,30 +48,23 @@ class PlainNode(Node):
         self.delay = Duration(seconds=self.bundle.config.look_ahead / self.bundle.rig.rate)
         self.network = network_of(self.bundle)
         self.window = deque(maxlen=self.get_parameter("window").value)
-        self.latest = {}
-        self.arrived = set()
-        self.newest = Time(clock_type=ClockType.ROS_TIME)
+        self.rows = {}
         self.publisher = self.create_publisher(MuscleActivation, "muscle_activation", 10)
         for sensor in self.bundle.rig.sensor_names:
             callback = partial(self.on_imu, sensor)
             self.create_subscription(Imu, f"imu/{sensor}", callback, qos_profile_sensor_data)
 
     def on_imu(self, sensor: str, message: Imu) -> None:
-        stamp = Time.from_msg(message.header.stamp)
-        if self.arrived and stamp > self.newest:
-            self.step()  # the next instant has begun
-        self.newest = max(self.newest, stamp)
-        self.latest[sensor] = imu_sample(message)
-        self.arrived.add(sensor)
-        if len(self.arrived) == len(self.bundle.rig.sensors):
-            self.step()
-
-    def step(self) -> None:
-        self.arrived.clear()
-        if len(self.latest) == len(self.bundle.rig.sensors):
-            imu = np.stack([self.latest[name] for name in self.bundle.rig.sensor_names])
-            self.window.append(features(imu[None], self.bundle.normalisation)[0])
-            self.estimate(self.newest)
+        stamp = nanoseconds(message.header.stamp)
+        row = self.rows.setdefault(stamp, {})
+        row[sensor] = imu_sample(message)
+        if len(row) < len(self.bundle.rig.sensors):
+            return
+        # Older rows will not be complete any more: a message of theirs was lost.
+        self.rows = {other: row for other, row in self.rows.items() if other > stamp}
+        imu = np.stack([row[name] for name in self.bundle.rig.sensor_names])
+        self.window.append(features(imu[None], self.bundle.normalisation)[0])
+        self.estimate(Time.from_msg(message.header.stamp))
 
     def estimate(self, newest: Time) -> None:
         with torch.inference_mode():
