@@ -1,4 +1,4 @@
-"""Imu messages decoded from their bytes: whatever the bytes are, the same as by the message's own type, or left to it."""
+"""Imu messages decoded from their bytes: the same as by the message's own type, or left to it, whatever they are."""
 
 import struct
 from collections.abc import Callable
@@ -22,9 +22,7 @@ def random_message(generator: Generator) -> Any:
     message = Imu()
     message.header.stamp.sec = int(generator.integers(-(2**31), 2**31))
     message.header.stamp.nanosec = int(generator.integers(0, 2**32))
-    message.header.frame_id = str(generator.choice(["", "a", "imu_link", "Fußsensor", "x" * 300]))[
-        : generator.integers(400)
-    ]
+    message.header.frame_id = ("Fußsensor_" * 30)[: generator.choice([0, 1, 8, int(generator.integers(300))])]
     values = generator.standard_normal(6) * 10.0 ** generator.integers(-3, 308, 6)
     values[generator.random(6) < 0.1] = generator.choice([np.nan, np.inf, -np.inf, 0.0])
     for vector, three in ((message.linear_acceleration, values[:3]), (message.angular_velocity, values[3:])):
@@ -137,7 +135,8 @@ def test_whatever_else_comes_is_decoded_as_by_the_type_or_left_to_it(
 ) -> None:
     generator = np.random.default_rng(1)
     payloads = [spoil(bytearray(serialize_message(random_message(generator))), generator) for _ in range(MESSAGES)]
-    assert any([assert_same(payload) for payload in payloads]) == decodes_some
+    decoded = [assert_same(payload) for payload in payloads]
+    assert any(decoded) == decodes_some
 
 
 def test_a_message_that_ends_anywhere_is_left_to_the_type() -> None:
