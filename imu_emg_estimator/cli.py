@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_bag,
         _add_simulate,
         _add_replay,
+        _add_export,
         _add_bench,
         _add_inspect,
     ):
@@ -448,6 +449,29 @@ def _replay(arguments: argparse.Namespace) -> int:
     except ImportError:
         raise InputError("replay needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
     return replay.main(arguments.rest)
+
+
+def _add_export(commands: Any) -> None:
+    parser = commands.add_parser("export", help="write a bundle as ONNX: raw IMU rows in, activation out, for C++")
+    _bundle_option(parser)
+    parser.add_argument("--out", type=Path, required=True, help="file to write (.onnx)")
+    _json_option(parser)
+    parser.set_defaults(run=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.streaming.export import export_bundle
+
+    written = export_bundle(Bundle.load(arguments.bundle or shipped_bundle()), arguments.out)
+    print(
+        f"wrote {arguments.out}: {written.model_id}, {written.size / 1e6:.1f} MB; "
+        f"off by {written.largest_difference:.1e} at most on {written.rows} rows"
+    )
+    _write_json(arguments.json, asdict(written))
+    return 0
 
 
 def _add_bench(commands: Any) -> None:

@@ -27,7 +27,7 @@ class OnnxGraph:
     Values are known by their names; methods return the names of what they add.
     """
 
-    FLOAT32, FLOAT64 = ELEMENT["float32"], ELEMENT["float64"]  # for Cast
+    FLOAT32, FLOAT64, BOOL = (ELEMENT[kind] for kind in ("float32", "float64", "bool"))  # for Cast
 
     def __init__(self) -> None:
         self._nodes: list[bytes] = []

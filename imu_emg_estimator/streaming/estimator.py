@@ -14,11 +14,12 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
 from imu_emg_estimator.signals.imu import RowFeatures
-from imu_emg_estimator.streaming.engine import AUTO, Engine, make_engine
+from imu_emg_estimator.streaming.engine import AUTO, make_engine
 from imu_emg_estimator.streaming.monitor import MotionMonitor
 
 Row = tuple[int, NDArray[np.floating]]  # its index since the start, and [sensors, 6]
 
+ZERO = np.float32(0.0)
 SMALLEST, LARGEST = map(np.float32, LOG_DEVIATION_RANGE)
 BREATH = 1e-4  # s between two rows of preparation, in which the stepping thread gets the interpreter
 
@@ -44,22 +45,27 @@ class Estimate:
     out_of_distribution: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Prepared:
-    """A bundle with a warm engine, to be adopted between two steps.
+    """A bundle with an engine in some state, to be adopted between two steps.
 
     Attributes:
+        features: of the newest row.
+        engine: whose steps are rows.
         run: which run between resets the engine was warmed in.
     """
 
-    bundle: Bundle
-    features: RowFeatures
-    engine: Engine
-    run: int
+    def __init__(self, bundle: Bundle, engine: str = AUTO, threads: int = 1, run: int = 0) -> None:
+        self.bundle = bundle
+        self.features = RowFeatures(bundle.normalisation)
+        self.engine = make_engine(bundle.config, bundle.weights, engine, threads)
+        self.run = run
 
     def step(self, imu: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and log standard deviation of a row [sensors, 6]."""
-        return self.engine.step(self.features.of(imu))
+        """Activation and its standard deviation, each [muscles], after another row [sensors, 6]."""
+        mean, log_deviation = self.engine.step(self.features.of(imu))
+        activation: NDArray[np.float32] = np.maximum(mean, ZERO)
+        own, scale = bounded_deviation(log_deviation), self.bundle.deviation_scale
+        return activation, np.asarray(scale.apply(activation, own)) if scale else own
 
     def catch_up(self, rows: Sequence[Row], pause: float = 0.0) -> None:
         """Step through those of the newest rows that the engine has not seen, with a pause after each [s]."""
@@ -88,7 +94,7 @@ class StreamingEstimator:
     """
 
     def __init__(self, bundle: Bundle, engine: str = AUTO, threads: int = 1) -> None:
-        self._engine_name, self._threads = engine, threads
+        self._engine, self._threads = engine, threads
         self._run = 0
         self._current = self._start(bundle)
         # Each row with its index, so that another thread can take a consistent copy.
@@ -123,17 +129,15 @@ class StreamingEstimator:
         """
         current = self._current
         self._recent.append((current.engine.steps, imu.copy()))
-        mean, log_deviation = current.step(imu)
+        activation, deviation = current.step(imu)
         bundle, steps = current.bundle, current.engine.steps
         distribution = bundle.distribution
         score = self._monitor.step(imu, distribution)
         if steps <= bundle.config.look_ahead:
             return None
-        activation, scale = np.maximum(mean, 0.0), bundle.deviation_scale
-        own = deviation(log_deviation)
         return Estimate(
             activation=activation,
-            deviation=scale.apply(activation, own) if scale else own,
+            deviation=deviation,
             missing=current.features.missing.copy(),
             warming_up=steps < bundle.config.context,
             score=score,
@@ -162,11 +166,10 @@ class StreamingEstimator:
         self._current = prepared
 
     def _start(self, bundle: Bundle) -> Prepared:
-        engine = make_engine(bundle.config, bundle.weights, self._engine_name, self._threads)
-        return Prepared(bundle, RowFeatures(bundle.normalisation), engine, self._run)
+        return Prepared(bundle, self._engine, self._threads, self._run)
 
 
-def deviation(log_deviation: NDArray[np.floating]) -> NDArray[np.float32]:
+def bounded_deviation(log_deviation: NDArray[np.floating]) -> NDArray[np.float32]:
     """Standard deviation from the network's bounded log output."""
     bounded = np.minimum(np.maximum(log_deviation, SMALLEST), LARGEST)
     result: NDArray[np.float32] = np.exp(bounded, out=bounded)
