@@ -6,6 +6,7 @@ Nothing here imports ROS: the three are started, told to stop, and asked for wha
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,19 @@ TAIL = 0.3  # s at the end of a measurement whose estimates may still be on thei
 AFTER_ANSWER = 1.0  # s of the time in which calibrate counts as running, for the change to the new model
 DRAWN = 0.05  # s, of the picture of gaps over time
 MINUTE = "minute "  # of ``ros.bench.load``
+
+# Of the load and the listener, who are there before the node: without it Fast DDS repeats what it missed of a new
+# participant only every 3 s, and the start of any node, whatever it does, takes these 3 s more or less by chance.
+ANNOUNCING = """<?xml version="1.0" encoding="UTF-8"?>
+<profiles xmlns="http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles">
+  <participant profile_name="bench" is_default_profile="true">
+    <rtps><builtin><discovery_config>
+      <leaseAnnouncement><sec>0</sec><nanosec>100000000</nanosec></leaseAnnouncement>
+    </discovery_config></builtin></rtps>
+  </participant>
+</profiles>
+"""
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # by age of Fast DDS
 
 Progress = Callable[[int, int], None]
 
@@ -72,6 +86,15 @@ class Means:
     progress: Progress | None = None
 
 
+def helper(means: Means, name: str, *options: str) -> Child:
+    """One of the benchmark's own processes around the node: on the other cores, and easy to discover."""
+    profile = means.folder / "announcing.xml"
+    profile.write_text(ANNOUNCING, encoding="utf-8")
+    environment = dict.fromkeys(PROFILES, str(profile)) if not any(key in os.environ for key in PROFILES) else {}
+    log = means.folder / f"{name}.log"
+    return Child(module(name, *options), log, means.limits.rest(), environment=environment)
+
+
 class Session:
     """A running node between its load and its listener.
 
@@ -88,14 +111,11 @@ class Session:
         self._candidate = candidate
         self._bundle = Bundle.load(load.bundle)
         self.topics = [f"imu/{name}" for name in self._bundle.rig.sensor_names]
-        rest = means.limits.rest()
         self._files = {name: means.folder / f"{name}.npz" for name in ("load", "listener", "node")}
         for file in self._files.values():
             file.unlink(missing_ok=True)
-        self.listener = stack.enter_context(
-            Child(module("listener", f"--out={self._files['listener']}"), means.folder / "listener.log", rest)
-        )
-        self.load = stack.enter_context(Child(self._load_command(), means.folder / "load.log", rest))
+        self.listener = stack.enter_context(helper(means, "listener", f"--out={self._files['listener']}"))
+        self.load = stack.enter_context(helper(means, "load", *self._load_options()))
         for child in (self.listener, self.load):
             child.wait_for("ready", STARTUP)
         self.node = stack.enter_context(
@@ -105,9 +125,9 @@ class Session:
         self._wait_for_first(speaker)
         time.sleep(means.settle)
 
-    def _load_command(self) -> list[str]:
+    def _load_options(self) -> list[str]:
         options = [f"--topics={','.join(self.topics)}", f"--motion={self._load.motion}"]
-        return module("load", *options, f"--rate={self._load.rate}", f"--out={self._files['load']}")
+        return [*options, f"--rate={self._load.rate}", f"--out={self._files['load']}"]
 
     def _node_command(self, parameters: Mapping[str, Any]) -> list[str]:
         if self._candidate in EMPTY:
@@ -334,8 +354,7 @@ def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) 
     """
     calibrations = means.folder / "calibrations"
     with session(means, load, calibration_directory=calibrations) as running, ExitStack() as stack:
-        command = module("caller", f"--bag={bag}", f"--subject={subject}")
-        caller = stack.enter_context(Child(command, means.folder / "caller.log", means.limits.rest()))
+        caller = stack.enter_context(helper(means, "caller", f"--bag={bag}", f"--subject={subject}"))
         caller.wait_for("ready", STARTUP)
         time.sleep(means.settle)
         caller.tell("go")
@@ -375,7 +394,7 @@ def replay_minutes(means: Means, load: Load, minutes: int) -> dict[str, Any]:
     out = means.folder / "load.npz"
     with (
         Child(command, means.folder / "ours.log", means.limits) as node,
-        Child(module("load", *options, f"--out={out}"), means.folder / "load.log", means.limits.rest()) as player,
+        helper(means, "load", *options, f"--out={out}") as player,
     ):
         while len(levels) < minutes:
             node.check()
