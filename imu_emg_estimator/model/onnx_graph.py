@@ -27,9 +27,9 @@ CONVOLUTION = "front_end.convolution.weight"
 def state_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Names and shapes of what a step leaves to the next: float32, zeros at the start."""
     shapes: dict[str, tuple[int, ...]] = {"history": (config.kernel, config.inputs)}
-    ring = (config.heads, config.context, config.head_width)
+    rings = (config.dilation, config.heads, config.band, config.head_width)  # one for each interleaved sequence
     for layer in range(config.layers):
-        shapes[f"keys.{layer}"] = shapes[f"values.{layer}"] = ring
+        shapes[f"keys.{layer}"] = shapes[f"values.{layer}"] = rings
     return shapes
 
 
@@ -85,9 +85,11 @@ class _Step:
     def add(self, features: str) -> tuple[str, str]:
         graph, config = self._graph, self._config
         step = graph.input("step", "int64", (1,))
-        self._rotation = self._add_rotation(step)
-        self._place = self._add_place(step)
-        self._mask = self._add_mask(step)
+        dilation = graph.constant(_integers(config.dilation))
+        token, self._sequence = graph.add("Div", step, dilation), graph.add("Mod", step, dilation)
+        self._rotation = self._add_rotation(token)
+        self._place = self._add_place(token)
+        self._mask = self._add_mask(token)
         x = self._front_end(features)
         for layer in range(config.layers):
             prefix = f"layers.{layer}."
@@ -96,22 +98,21 @@ class _Step:
         x = self._norm(x)
         return self._linear("head", x, "mean"), self._linear("deviation_head", x, "log_deviation")
 
-    # what depends on the number of the step alone
+    # what depends on the number of the token in its sequence alone
 
-    def _add_rotation(self, step: str) -> str:
-        """[head, head] matrix R: x @ R turns the pairs (first half, second half) of x by this step's angles.
+    def _add_rotation(self, token: str) -> str:
+        """[head, head] matrix R: x @ R turns the pairs (first half, second half) of x by this token's angles.
 
         It scales, too, queries and keys alike, so that scores are divided by the root of the head's width.
-        Angles are float64: in float32 an hour's would be coarser than the turn from one token to the
-        next. Only their differences matter, so a step of the samples is 1 / dilation of a token's.
+        Angles are float64: in float32 an hour's would be coarser than the turn from one token to the next.
         """
         graph, head = self._graph, self._config.head_width
-        frequency = ROTARY_BASE ** (-np.arange(0, head, 2, dtype=np.float64) / head) / self._config.dilation
+        frequency = ROTARY_BASE ** (-np.arange(0, head, 2, dtype=np.float64) / head)
         # ONNX Runtime has no float64 cosine: it is the sine a quarter turn on. The first of a pair needs
         # minus the sine of the second.
         rates = np.concatenate([frequency, frequency, -frequency, frequency])
         quarters = np.repeat([np.pi / 2, 0.0], head)
-        turns = graph.add("Mul", graph.add("Cast", step, to=graph.FLOAT64), graph.constant(rates))
+        turns = graph.add("Mul", graph.add("Cast", token, to=graph.FLOAT64), graph.constant(rates))
         sines = graph.add("Sin", graph.add("Add", turns, graph.constant(quarters)))
         cosine, sine = graph.split(
             "Split", graph.add("Cast", sines, to=graph.FLOAT32), names=("cosine", "sine"), axis=0, num_outputs=2
@@ -124,23 +125,21 @@ class _Step:
             graph.add("Mul", sine, graph.constant(crossed.astype(np.float32))),
         )
 
-    def _add_place(self, step: str) -> str:
-        """[heads, 1, 2] indices (head, slot) of this step's keys and values in the rings."""
+    def _add_place(self, token: str) -> str:
+        """[heads, 1, 3] indices (sequence, head, slot) of this token's keys and values in the rings."""
         graph, heads = self._graph, self._config.heads
-        slot = graph.add("Mod", step, graph.constant(_integers(self._config.context)))
-        first = np.stack([np.arange(heads), np.zeros(heads, dtype=np.int64)], axis=1)[:, None]
-        return graph.add("Add", graph.constant(first), graph.add("Mul", slot, graph.constant(_integers(0, 1))))
+        slot = graph.add("Mod", token, graph.constant(_integers(self._config.band)))
+        head = np.zeros((heads, 1, 3), dtype=np.int64)
+        head[:, 0, 1] = np.arange(heads)
+        place = graph.add("Concat", self._sequence, graph.constant(_integers(0)), slot, axis=0)
+        return graph.add("Add", graph.constant(head), place)
 
-    def _add_mask(self, step: str) -> str:
-        """[context] to be added to scores: 0 for slots of this step's interleaved sequence that are filled."""
-        graph, config = self._graph, self._config
-        slots = np.arange(config.context)
-        sequence = slots % config.dilation
-        own = np.where(sequence == np.arange(config.dilation)[:, None], 0.0, -np.inf).astype(np.float32)
-        phase = graph.add("Mod", step, graph.constant(_integers(config.dilation)))
-        filled = graph.add("LessOrEqual", graph.constant(slots), step)
-        nothing = graph.constant(np.full(1, -np.inf, dtype=np.float32))
-        return graph.add("Where", filled, graph.add("Gather", graph.constant(own), phase, axis=0), nothing)
+    def _add_mask(self, token: str) -> str:
+        """[band] to be added to scores: 0 for slots that are filled."""
+        graph = self._graph
+        filled = graph.add("LessOrEqual", graph.constant(np.arange(self._config.band)), token)
+        zero, minus_infinity = (graph.constant(np.array(value, dtype=np.float32)) for value in (0.0, -np.inf))
+        return graph.add("Where", filled, zero, minus_infinity)
 
     # the network
 
@@ -178,16 +177,19 @@ class _Step:
         )
         # The order of a ring does not matter: rotary keys carry their own position.
         keys, values = self._remember(f"keys.{layer}", key), self._remember(f"values.{layer}", value)
-        scores = graph.add("MatMul", query, graph.add("Transpose", keys, perm=(0, 2, 1)))
+        scores = graph.add("MatMul", query, graph.add("Transpose", keys, perm=(0, 1, 3, 2)))
         share = graph.add("Softmax", graph.add("Add", scores, self._mask), axis=-1)
         attended = graph.add("Reshape", graph.add("MatMul", share, values), graph.constant(_integers(1, config.width)))
         return self._linear(f"{prefix}attention.output", attended)
 
     def _remember(self, name: str, update: str) -> str:
-        """Write this step's slot of a ring; ONNX Runtime does so in place if one array is both ring and next ring."""
-        ring = self._graph.add("ScatterND", self._state(name), self._place, update, name=f"{name}{NEXT}")
+        """Write this token's slot of its sequence's ring; returns that ring [1, heads, band, head].
+
+        ONNX Runtime writes in place if one array is both the rings and the next ones.
+        """
+        rings = self._graph.add("ScatterND", self._state(name), self._place, update, name=f"{name}{NEXT}")
         self._declare_next(name)
-        return ring
+        return rings if self._config.dilation == 1 else self._graph.add("Gather", rings, self._sequence, axis=0)
 
     def _feedforward(self, prefix: str, x: str) -> str:
         graph = self._graph
