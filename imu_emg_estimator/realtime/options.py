@@ -38,9 +38,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{name}-seconds", type=float, metavar="S", help=f"length of {meaning} (default: {default:g})"
         )
     parser.add_argument(
-        "--growth-minutes", type=int, metavar="MIN", help="data of the accelerated replay (default: 60)"
+        "--growth-minutes",
+        type=int,
+        metavar="MIN",
+        help=f"data of the accelerated replay (default: {Settings.growth_minutes})",
     )
-    parser.add_argument("--growth-repeats", type=int, metavar="N", help="of that replay (default: 3)")
+    parser.add_argument(
+        "--growth-repeats", type=int, metavar="N", help=f"of that replay (default: {Settings.growth_repeats})"
+    )
     parser.add_argument("--run", type=Path, dest="run_folder", metavar="DIR", help="of all pieces (default: OUT/run)")
     parser.add_argument("--out", type=Path, dest="report_folder", default=OUT, metavar="DIR", help="of the report")
     parser.add_argument("--report", action="store_true", help="measure nothing: write the report of what is done")

@@ -231,7 +231,7 @@ class Plan:
         minutes = self._settings.growth_minutes
         load = self._material.load()
         for repeat in range(self._settings.growth_repeats):
-            piece = self._piece("growth", live.OURS, repeat, 3.0 * minutes, minutes=minutes)
+            piece = self._piece("growth", live.OURS, repeat, 2.0 * minutes, minutes=minutes)
             yield Task(piece, partial(self._replay, piece, load))
 
     # what a session is given beside its load

@@ -116,6 +116,7 @@ def _ratios(outcomes: Outcomes, ours: str, settings: Settings) -> dict[str, dict
         "cpu_to_wait_set": outcomes.ratio("age", OURS, "wait_set", CPU),
         "cpu_to_echo": outcomes.ratio("age", OURS, "echo", CPU),
         "memory": outcomes.ratio("age", OURS, PLAIN, RSS),
+        "memory_pss": outcomes.ratio("age", OURS, PLAIN, at("memory", "pss")),
         "memory_to_echo": outcomes.ratio("age", OURS, "echo", RSS),
         "start": outcomes.ratio("age", OURS, PLAIN, START),
         "start_to_echo": outcomes.ratio("age", OURS, "echo", START),

@@ -51,7 +51,7 @@ class Settings:
     calibration_seconds: float = 30.0
     wearers: int | None = None
     growth_minutes: int = 60
-    growth_repeats: int = 3
+    growth_repeats: int = 5
     cores: int | None = None
     memory_limit: int | None = None
     engine: str = ""
