@@ -42,7 +42,7 @@ setup(
         "joblib>=1.3",
         "matplotlib>=3.5",
         "numpy>=1.23",
-        "onnxruntime>=1.17",
+        "onnxruntime>=1.19",
         "pyyaml>=5.4",
         "rosbags>=0.10",
         "safetensors>=0.4",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 IR_VERSION = 9
-OPSET = 20  # ONNX Runtime 1.17 and later
+OPSET = 20  # ONNX Runtime 1.19 and later
 PRODUCER = "imu_emg_estimator"
 ELEMENT = {"float32": 1, "int64": 7, "bool": 9, "float64": 11}  # TensorProto.DataType
 VARINT, BYTES, FIXED32 = 0, 2, 5  # wire types

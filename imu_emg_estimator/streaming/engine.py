@@ -6,7 +6,8 @@ one token: the keys and values that it attends to are kept from step to step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol
@@ -18,6 +19,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.configuration import ModelConfig
 
 Float32 = NDArray[np.float32]
+Maker = Callable[[ModelConfig, Mapping[str, Float32], int], "Engine"]
 
 ENGINES = ("onnx", "numpy", "torch")  # fastest first
 AUTO = "auto"
@@ -63,16 +65,33 @@ def make_engine(config: ModelConfig, weights: Mapping[str, Float32], name: str =
         threads: that a step may use; one is best for networks of this size.
 
     Raises:
-        InputError: there is no such engine, or its library is not installed.
+        InputError: there is no such engine, or its library is not installed or cannot be loaded.
     """
     available = available_engines()
     if name == AUTO:
-        name = available[0]
+        return _first_that_loads(available)(config, weights, threads)
     if name not in ENGINES:
         raise InputError(f"engine '{name}' does not exist; give {AUTO}, {', '.join(ENGINES)}")
     if name not in available:
         raise InputError(f"engine '{name}' needs {LIBRARY[name]}, which is not installed; install it or give '{AUTO}'")
-    # Only now: a robot need not load, or have, the libraries of the others.
-    module = import_module(f"imu_emg_estimator.streaming.{name}_engine")
-    engine: Engine = module.make(config, weights, threads)
-    return engine
+    try:
+        return _maker(name)(config, weights, threads)
+    except ImportError as error:
+        raise InputError(
+            f"engine '{name}' needs {LIBRARY[name]}, which cannot be loaded ({error}); "
+            f"install it again or give '{AUTO}'"
+        ) from None
+
+
+def _first_that_loads(names: Sequence[str]) -> Maker:
+    for name in names:
+        # A library for another NumPy, or without one of its own libraries, must not stop a robot.
+        with suppress(ImportError):
+            return _maker(name)
+    raise InputError(f"none of {', '.join(LIBRARY.values())} can be loaded; install one of them")
+
+
+def _maker(name: str) -> Maker:
+    # Only when it is chosen: a robot need not load, or have, the libraries of the others.
+    maker: Maker = import_module(f"imu_emg_estimator.streaming.{name}_engine").make
+    return maker

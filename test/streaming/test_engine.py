@@ -157,6 +157,16 @@ def test_engine_that_is_not_installed_is_refused(bundle: Bundle, monkeypatch: py
         make_engine(bundle.config, bundle.weights, "onnx")
 
 
+def test_library_that_cannot_be_loaded_is_passed_over(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one that was made for another NumPy: installed, but of no use."""
+    monkeypatch.delitem(sys.modules, "imu_emg_estimator.streaming.onnx_engine", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr(engines, "find_spec", lambda name: object())
+    assert type(make_engine(bundle.config, bundle.weights)).__name__ == "NumpyEngine"
+    with refusal("onnx", "onnxruntime", "cannot be loaded"):
+        make_engine(bundle.config, bundle.weights, "onnx")
+
+
 def test_unknown_engine_is_refused(bundle: Bundle) -> None:
     with refusal("'abacus'", "auto", *ENGINES):
         make_engine(bundle.config, bundle.weights, "abacus")
