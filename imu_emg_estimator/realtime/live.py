@@ -220,7 +220,7 @@ class Heard:
         samples was published.
         """
         due = self._due(start, stop)
-        rows, arrivals = self._rows(), self.listener["arrivals"]
+        rows, arrivals = self._estimated("rows"), self._estimated("arrivals")
         found = places(rows, due)
         here = found >= 0
         ages = (arrivals[here] - rows[here]) / SECOND
@@ -237,9 +237,8 @@ class Heard:
 
     def starts(self) -> dict[str, float | None]:
         """Seconds from the launch of the process to its first estimate, and to its first with status OK."""
-        arrivals, table = self.listener["arrivals"], self.listener
-        first = arrivals[table["is_estimate"]][:1]
-        ok = arrivals[table["is_estimate"] & (table["status"] == 0)][:1]
+        arrivals = self._estimated("arrivals")
+        first, ok = arrivals[:1], arrivals[self._estimated("status") == 0][:1]
         return {
             "first_estimate": float(first[0] - self.launched) / SECOND if len(first) else None,
             "first_ok": float(ok[0] - self.launched) / SECOND if len(ok) else None,
@@ -261,8 +260,8 @@ class Heard:
 
     def masked(self, start: int, stop: int) -> int:
         """Sensors that were missing from the estimates from start to stop, all estimates together."""
-        rows = self._rows()
-        return int(self.listener["missing"][within(rows, start, stop - round(TAIL * SECOND))].sum())
+        rows, missing = self._estimated("rows"), self._estimated("missing")
+        return int(missing[within(rows, start, stop - round(TAIL * SECOND))].sum())
 
     def received(self, start: int, stop: int) -> dict[str, int]:
         """Of an empty node: messages that were due from start to stop, and those of them that did not come."""
@@ -272,12 +271,12 @@ class Heard:
 
     def first_of_new_calibration(self) -> int | None:
         """Arrival [ns] of the first estimate that was made with another calibration than the first."""
-        arrivals: Instants = self.listener["arrivals"][self.listener["calibration"] > 0]
+        arrivals = self._estimated("arrivals")[self._estimated("calibration") > 0]
         return int(arrivals[0]) if len(arrivals) else None
 
     def gaps_over_time(self, start: int, stop: int) -> dict[str, list[float]]:
         """The longest time between two estimates [s] in every piece of the time [s] from start to stop."""
-        arrivals = self.listener["arrivals"]
+        arrivals = self._estimated("arrivals")
         arrivals = arrivals[within(arrivals, start, stop)]
         if len(arrivals) < 2:
             return {"time": [], "gap": []}
@@ -286,10 +285,14 @@ class Heard:
         np.maximum.at(longest, piece, np.diff(arrivals) / SECOND)
         return {"time": (DRAWN * np.arange(len(longest))).tolist(), "gap": longest.tolist()}
 
-    def _rows(self) -> Instants:
-        """Stamps of the newest samples in each estimate."""
-        rows: Instants = self.listener["stamps"] + self.delay
-        return rows
+    def _estimated(self, column: str) -> Instants:
+        """A column over the messages that hold an estimate; ``rows`` are the stamps of its newest samples.
+
+        STALE messages say that there is none.
+        """
+        values = self.listener["stamps"] + self.delay if column == "rows" else self.listener[column]
+        chosen: Instants = values[self.listener["is_estimate"]]
+        return chosen
 
     def _due(self, start: int, stop: int) -> Instants:
         """Stamps of the samples from start to stop whose estimates had the time to arrive."""

@@ -68,6 +68,16 @@ def test_missed_estimates_and_the_gap_that_they_leave(bundle: Bundle, table: dic
     assert figures["largest_gap"] == pytest.approx(0.06)
 
 
+def test_stale_message_is_no_estimate(bundle: Bundle, table: dict[str, Any]) -> None:
+    table["is_estimate"][300:310] = False
+    table["missing"][300:310] = 6
+    session = heard(bundle, table)
+    figures = session.estimates(START, END)
+    assert figures["missed"] == 10
+    assert figures["largest_gap"] == pytest.approx(0.11)
+    assert session.masked(START, END) == 0
+
+
 def test_only_the_time_asked_for_counts(bundle: Bundle, table: dict[str, Any]) -> None:
     table["arrivals"][:100] += 7_000_000
     table["missing"][:100] = 6
