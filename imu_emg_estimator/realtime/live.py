@@ -275,7 +275,7 @@ class Heard:
         return int(arrivals[0]) if len(arrivals) else None
 
     def gaps_over_time(self, start: int, stop: int) -> dict[str, list[float]]:
-        """The longest time between two estimates [s] in every piece of the time [s] from start to stop."""
+        """The longest time between two estimates [s] in every piece of the time [s] from start to stop that has any."""
         arrivals = self._estimated("arrivals")
         arrivals = arrivals[within(arrivals, start, stop)]
         if len(arrivals) < 2:
@@ -283,7 +283,8 @@ class Heard:
         piece = ((arrivals[1:] - start) // round(DRAWN * SECOND)).astype(int)
         longest = np.zeros(piece.max() + 1)
         np.maximum.at(longest, piece, np.diff(arrivals) / SECOND)
-        return {"time": (DRAWN * np.arange(len(longest))).tolist(), "gap": longest.tolist()}
+        came = np.flatnonzero(longest)
+        return {"time": (DRAWN * came).tolist(), "gap": longest[came].tolist()}
 
     def _estimated(self, column: str) -> Instants:
         """A column over the messages that hold an estimate; ``rows`` are the stamps of its newest samples.

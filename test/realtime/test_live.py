@@ -125,3 +125,4 @@ def test_gaps_over_time_show_where_they_are(bundle: Bundle, table: dict[str, Any
     assert drawn["gap"][longest] == pytest.approx(0.1)
     assert drawn["time"][longest] == pytest.approx(5.05, abs=0.06)
     assert np.median(drawn["gap"]) == pytest.approx(0.01)
+    assert min(drawn["gap"]) > 0
