@@ -17,10 +17,11 @@ GENERATOR = "rosidl_generator_py"
 
 def skip_interface_generator() -> None:
     """Offer the one function under the package's name; does nothing where the package is not as expected."""
-    spec = find_spec(GENERATOR)
-    if GENERATOR in sys.modules or spec is None or spec.submodule_search_locations is None:
+    spec = None if GENERATOR in sys.modules else find_spec(GENERATOR)
+    if spec is None or spec.submodule_search_locations is None:
         return
     package: Any = ModuleType(GENERATOR)
+    package.__spec__ = spec
     package.__path__ = list(spec.submodule_search_locations)
     sys.modules[GENERATOR] = package
     try:

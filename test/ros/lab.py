@@ -14,6 +14,7 @@ import rclpy
 from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.srv import Calibrate
 from numpy.typing import NDArray
+from rcl_interfaces.srv import ListParameters
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -176,6 +177,16 @@ class Lab:
         deadline = time.monotonic() + 1.0
         while len(self.messages) < count - AHEAD and time.monotonic() < deadline:
             time.sleep(0.001)
+
+    def parameters(self) -> list[str]:
+        """Names of the node's parameters, as ``ros2 param list`` asks for them."""
+        client = self.node.create_client(ListParameters, f"{self.estimator.get_fully_qualified_name()}/list_parameters")
+        assert client.wait_for_service(PATIENCE), "the node has no parameter services"
+        answer = client.call_async(ListParameters.Request())
+        self.wait(answer.done, "answer of list_parameters")
+        self.node.destroy_client(client)
+        names: list[str] = answer.result().result.names
+        return names
 
     def calibrate(self, bag: Path | str, subject: str = "alice", **fields: Any) -> Any:
         """Future of a call of the service."""
