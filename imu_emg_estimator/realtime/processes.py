@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
@@ -19,6 +20,7 @@ TICK = 1.0 / os.sysconf("SC_CLK_TCK")  # s of processor time
 MEGABYTE = 1 << 20
 POLL = 0.01  # s
 GRACE = 15.0  # s in which a process ends when it is told to
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -79,9 +81,7 @@ class Child:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=self._environment,
-                # Ctrl-C is for the benchmark, which then ends its processes. Not a session of its own: Linux may
-                # share the processor out by session, and then a nice value counts within a session only.
-                preexec_fn=os.setpgrp,
+                preexec_fn=_bind,
             )
         self._group = limit(self.process.pid, self._limits)
         return self
@@ -158,6 +158,17 @@ class Child:
         parts = [memory_of(pid) for pid in family]
         total = {name: _sum([part[name] for part in parts]) for name in parts[0]} if parts else {}
         return {**total, "processes": len(family)}
+
+
+def _bind() -> None:
+    """In the new process: Ctrl-C is for the benchmark, which then ends its processes, and they end with it.
+
+    Not a session of its own: Linux may share the processor out by session, and then a nice value counts within a
+    session only.
+    """
+    os.setpgrp()
+    with suppress(OSError, AttributeError):  # Linux only
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
 
 
 def limit(pid: int, limits: Limits) -> Path | None:

@@ -87,3 +87,23 @@ def test_leaving_ends_it(tmp_path: Path) -> None:
         began = time.monotonic()
     assert child.process.poll() is not None
     assert time.monotonic() - began < 30
+
+
+def test_it_ends_with_a_benchmark_that_is_killed(tmp_path: Path) -> None:
+    """A load that played on for ever would spoil whatever is measured next."""
+    parent = f"""
+import sys, time
+from pathlib import Path
+from imu_emg_estimator.realtime.processes import Child
+with Child([sys.executable, "-c", "import time; time.sleep(60)"], Path({str(tmp_path / "grandchild.log")!r})) as child:
+    print("child", child.process.pid, flush=True)
+    time.sleep(60)
+"""
+    with python(parent, tmp_path) as child:
+        pid = int(child.wait_for("child ", 60.0))
+        child.process.kill()
+        child.process.wait()
+        deadline = time.monotonic() + 30
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert not Path(f"/proc/{pid}").exists()
