@@ -42,10 +42,12 @@ setup(
         "joblib>=1.3",
         "matplotlib>=3.5",
         "numpy>=1.23",
+        "onnxruntime>=1.19",
         "pyyaml>=5.4",
         "rosbags>=0.10",
         "safetensors>=0.4",
         "scipy>=1.9",
+        "threadpoolctl>=3.0",
         "torch>=2.2",
     ],
     extras_require={

@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_bag,
         _add_simulate,
         _add_replay,
+        _add_export,
+        _add_bench,
         _add_inspect,
     ):
         add(commands)
@@ -327,14 +329,11 @@ def _add_calibrate(commands: Any) -> None:
         help="quaternions from each IMU's axes to the rig's: one for every sensor, or one for all",
     )  # fmt: skip
     _threads_option(parser)
-    parser.add_argument("--background", action="store_true", help="yield the processor to everything else")
     _json_option(parser)
     parser.set_defaults(run=_calibrate)
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    if arguments.background:
-        os.nice(10)
     try:
         return _calibrate_bag(arguments)
     except InputError as error:
@@ -455,6 +454,43 @@ def _replay(arguments: argparse.Namespace) -> int:
     except ImportError:
         raise InputError("replay needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
     return replay.main(arguments.rest)
+
+
+def _add_export(commands: Any) -> None:
+    parser = commands.add_parser("export", help="write a bundle as ONNX: raw IMU rows in, activation out, for C++")
+    _bundle_option(parser)
+    parser.add_argument("--out", type=Path, required=True, help="file to write (.onnx)")
+    _json_option(parser)
+    parser.set_defaults(run=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.streaming.export import export_bundle
+
+    written = export_bundle(Bundle.load(arguments.bundle or shipped_bundle()), arguments.out)
+    print(
+        f"wrote {arguments.out}: {written.model_id}, {written.size / 1e6:.1f} MB; "
+        f"off by {written.largest_difference:.1e} at most on {written.rows} rows"
+    )
+    _write_json(arguments.json, asdict(written))
+    return 0
+
+
+def _add_bench(commands: Any) -> None:
+    from imu_emg_estimator.realtime import options
+
+    parser = commands.add_parser("bench", help="real-time benchmark beside a plain node; goes on where it was stopped")
+    options.add_arguments(parser)
+    parser.set_defaults(run=_bench)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from imu_emg_estimator.realtime import command
+
+    return command.run(arguments)
 
 
 def _add_inspect(commands: Any) -> None:

@@ -20,7 +20,7 @@ from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training import evaluate, recipe
 
-COMMANDS = ("train", "evaluate", "calibrate", "bag", "simulate", "replay", "inspect")
+COMMANDS = ("train", "evaluate", "calibrate", "bag", "simulate", "replay", "export", "inspect")
 SUBJECTS = ("1", "2", "9")
 PROGRESS = re.compile(r"^\w+ \[#*\.*\] ")
 
@@ -158,6 +158,18 @@ def test_inspect_tells_what_is_in_a_bundle(tiny: Path, tmp_path: Path, capsys: p
     assert described["muscles"] == list(RIG.muscle_names)
     assert described["model_id"] in capsys.readouterr().out
     assert described["model_id"] in (tmp_path / "card.md").read_text()
+
+
+def test_exported_model_is_the_bundles(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    assert run("export", "--bundle", tiny, "--out", tmp_path / "a.onnx", "--json", tmp_path / "a.json") == 0
+    model_id = Bundle.load(tiny).model_id
+    session = onnxruntime.InferenceSession(tmp_path / "a.onnx")
+    assert json.loads(session.get_modelmeta().custom_metadata_map["model_id"]) == model_id
+    written = strict_json(tmp_path / "a.json")
+    assert written["model_id"] == model_id
+    assert written["largest_difference"] < 1e-4
+    assert model_id in capsys.readouterr().out
 
 
 def test_shipped_bundle_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
@@ -347,13 +359,14 @@ def test_unknown_wearer_to_leave_out(data: Path, tmp_path: Path, capfd: pytest.C
     assert not out.exists()
 
 
-@pytest.mark.parametrize("command", ["inspect", "evaluate", "calibrate", "calibrate --running"])
+@pytest.mark.parametrize("command", ["inspect", "export", "evaluate", "calibrate", "calibrate --running"])
 def test_bad_bundle(
     command: str, data: Path, bag: Path, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     bad = tmp_path / "bad.safetensors"
     arguments: dict[str, list[object]] = {
         "inspect": ["inspect", bad],
+        "export": ["export", "--bundle", bad, "--out", tmp_path / "out"],
         "evaluate": ["evaluate", "--bundle", bad, "--data", data],
         "calibrate": ["calibrate", "--bundle", bad, "--bag", bag, "--out", tmp_path / "out"],
         "calibrate --running": [
@@ -493,6 +506,7 @@ def test_place_that_cannot_be_written_is_refused_before_the_work(
         assert str(place) in refused(capfd, "evaluate", "--bundle", tiny, "--data", data, "--picture", place)
         assert str(place) in refused(capfd, "calibrate", "--bundle", tiny, "--bag", bag, "--out", place)
         assert str(place) in refused(capfd, "simulate", "--out", place)
+        assert str(place) in refused(capfd, "export", "--bundle", tiny, "--out", place)
 
 
 def test_reader_that_has_seen_enough_is_no_fault() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -38,8 +39,13 @@ class DeviationScale:
 
     def apply(self, activation: NDArray[np.floating], deviation: NDArray[np.floating]) -> NDArray[np.floating]:
         """Published standard deviation [..., muscles] from activation and the network's own, both positive."""
-        powers = deviation ** np.array(self.deviation_power) * (activation + FLOOR) ** np.array(self.activation_power)
-        return np.asarray(np.array(self.factor) * powers, dtype=activation.dtype)
+        factor, deviation_power, activation_power = self._arrays
+        powers = deviation**deviation_power * (activation + FLOOR) ** activation_power
+        return np.asarray(factor * powers, dtype=activation.dtype)
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.float64], ...]:
+        return tuple(map(np.array, (self.factor, self.deviation_power, self.activation_power)))
 
     @classmethod
     def from_dict(cls, values: object) -> DeviationScale:
@@ -118,7 +124,7 @@ class Uncertainty:
 
 
 def _plain(scale: DeviationScale) -> dict[str, Any]:
-    rows = {name: list(value) for name, value in vars(scale).items() if name != "multiples"}
+    rows = {field.name: list(getattr(scale, field.name)) for field in fields(scale) if field.name != "multiples"}
     return rows | {"multiples": [list(row) for row in scale.multiples]}
 
 

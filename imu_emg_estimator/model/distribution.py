@@ -61,6 +61,10 @@ class Distribution:
         whitening = np.linalg.cholesky(np.linalg.inv(self.covariance[np.ix_(known, known)]))
         return Metric(known, whitening, self.centres[:, known] @ whitening)
 
+    def has_metrics_of(self, other: Distribution) -> bool:
+        """Whether distances are the same as by the other one."""
+        return np.array_equal(self.centres, other.centres) and np.array_equal(self.covariance, other.covariance)
+
     def check(self, sensors: int) -> None:
         """Raise InputError unless it fits so many sensors."""
         size = len(MotionStatistics(sensors))

@@ -171,7 +171,7 @@ class CalibrationServer:
     def _run_worker(self, request: Calibrate.Request, adapted: Path, figures: Path, budget: float) -> str:
         """Run ``imu-emg calibrate``; returns what it said on standard error."""
         settings = self._live.settings
-        command = [sys.executable, "-m", "imu_emg_estimator", "calibrate", "--background"]
+        command = [sys.executable, "-m", "imu_emg_estimator.background", "calibrate"]
         # "--option=value": a value that begins with a dash must not become an option.
         command += [
             f"--bundle={self._live.base_path}",
@@ -189,10 +189,23 @@ class CalibrationServer:
         with self._worker_lock:
             if self._closed:
                 raise CalibrationFailed(Calibrate.Response.FAILED, "the node is shutting down; the old model was kept")
-            # A session of its own: Ctrl-C at the terminal is for the node, which then ends the worker.
-            worker = self._worker = subprocess.Popen(
-                command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
-            )
+            # A session of its own: Ctrl-C at the terminal is for the node, which then ends the worker. A node that
+            # is killed closes its end of the pipe, which ends it, too.
+            lifeline, held = os.pipe()
+            try:
+                worker = self._worker = subprocess.Popen(
+                    command,
+                    env=environment,
+                    stdin=lifeline,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+            except BaseException:
+                os.close(held)
+                raise
+            finally:
+                os.close(lifeline)
         try:
             _, errors = worker.communicate(timeout=max(budget, 0.0))
         except subprocess.TimeoutExpired:
@@ -203,6 +216,7 @@ class CalibrationServer:
             ) from None
         finally:
             self._worker = None
+            os.close(held)
         return errors.decode(errors="replace")
 
     def _take_over(self, bundle: Bundle) -> str:

@@ -14,6 +14,7 @@ from rclpy.node import Node
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.alignment import AlignmentSettings
+from imu_emg_estimator.streaming.engine import AUTO, ENGINES
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Parameter:
 
 
 ALIGNMENT = AlignmentSettings()
+ANY = -1  # processor
 KINDS = {
     str: "text (quote what looks like a number: '5')",
     int: "a whole number",
@@ -101,6 +103,26 @@ SCHEMA = (
         3600.0,
     ),
     Parameter("calibration_threads", 1, "Threads of the calibration process.", 1, 64),
+    Parameter(
+        "engine",
+        AUTO,
+        f"Library that computes the network: {', '.join(ENGINES)}, or {AUTO} for the first of them that is installed.",
+    ),
+    Parameter(
+        "engine_threads", 1, "Threads of a step; more than one helps very wide networks alone, and adds jitter.", 1, 64
+    ),
+    Parameter(
+        "realtime_priority",
+        0,
+        "Priority (SCHED_FIFO) of the threads that receive, estimate and publish; 0 = the usual scheduling.",
+        0,
+        99,
+    ),
+    Parameter(
+        "cpu_affinity",
+        [ANY],
+        "Numbers of the processors for those threads; -1 = any. Without realtime_priority it makes latency worse.",
+    ),
 )
 
 
@@ -119,6 +141,10 @@ class NodeSettings:
     stale_after: float
     calibration_max_duration: float
     calibration_threads: int
+    engine: str
+    engine_threads: int
+    realtime_priority: int
+    cpu_affinity: tuple[int, ...]
 
 
 def declare(node: Node) -> NodeSettings:
@@ -142,6 +168,10 @@ def declare(node: Node) -> NodeSettings:
         stale_after=values["stale_after"],
         calibration_max_duration=values["calibration_max_duration"],
         calibration_threads=values["calibration_threads"],
+        engine=values["engine"],
+        engine_threads=values["engine_threads"],
+        realtime_priority=values["realtime_priority"],
+        cpu_affinity=tuple(processor for processor in values["cpu_affinity"] if processor != ANY),
     )
 
 

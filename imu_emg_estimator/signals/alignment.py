@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+Sample = tuple[float, ...]  # acceleration x y z [m/s^2], angular rate x y z [rad/s]; NaN = not available
+
 SECOND = 1_000_000_000  # ns
+NEVER = -(1 << 80)  # ns, before every stamp
+ABSENT: Sample = (float("nan"),) * 6
+LONGEST_TRACK = 1 << 16  # samples; a clock far ahead must not fill the memory
 
 
 @dataclass(frozen=True)
@@ -51,18 +56,24 @@ class GridRow:
     restarted: bool
 
 
-@dataclass
 class _Track:
     """Recent samples of one sensor in order of stamp.
 
     Attributes:
-        last: its newest stamp [ns]; None before its first sample.
+        last: its newest stamp [ns]; NEVER before its first sample.
         heard: elapsed time [ns] when its latest sample came.
     """
 
-    samples: deque[tuple[int, NDArray[np.float64]]] = field(default_factory=deque)
-    last: int | None = None
-    heard: int = 0
+    __slots__ = ("heard", "last", "samples")
+
+    def __init__(self) -> None:
+        self.samples: deque[tuple[int, Sample]] = deque(maxlen=LONGEST_TRACK)
+        self.clear()
+
+    def clear(self) -> None:
+        self.samples.clear()
+        self.last = NEVER
+        self.heard = 0
 
 
 class GridAligner:
@@ -72,6 +83,9 @@ class GridAligner:
     When most of the live sensors agree that time has jumped, or only the disagreeing ones still
     speak, the grid restarts there; a single sensor with a wrong clock is left out, and one whose
     clock is slightly ahead does not make the others late. The grid starts at the first stamp.
+
+    Every message of every sensor comes through here, so samples are tuples of Python's own numbers,
+    and one comparison with the sensor that a step waits for answers most calls.
 
     Args:
         sensors: number of IMUs.
@@ -87,42 +101,50 @@ class GridAligner:
         self._timeout = round(settings.timeout * SECOND)
         self._jump = round(settings.jump * SECOND)
         self._tracks = [_Track() for _ in range(sensors)]
-        self._origin: int | None = None
-        self._newest: int | None = None
-        self._restart(None)
+        self._waited = self._tracks[0]  # a sensor that the next step was seen to wait for
+        self._origin: int | None = None  # first instant of the grid; None before the first sample
+        self._newest = self._next = 0  # newest stamp, and instant of the next step
+        self._restart(0)
+        self.reset()
 
-    def push(self, sensor: int, stamp: int, sample: NDArray[np.float64]) -> Iterator[GridRow]:
-        """Take one sample [6] of one sensor, stamped in ns; yields the rows that it completes."""
-        if self._origin is None or self._newest is None:
+    def push(self, sensor: int, stamp: int, sample: Sequence[float]) -> Sequence[GridRow]:
+        """Take one sample (6 numbers) of one sensor, stamped in ns; returns the rows that it completes."""
+        if self._origin is None:
             self._restart(stamp)
         elif abs(stamp - self._newest) > self._jump:
             if not self._jump_is_agreed(sensor, stamp):
                 self.late_samples += 1
-                return
+                return ()
             self._restart(stamp)
-        self._claims.pop(sensor, None)
-        self._first_claims.clear()
-        self._newest = max(self._newest or stamp, stamp)
+        if self._claims:
+            self._claims.pop(sensor, None)
+            self._first_claims.clear()
+        if stamp > self._newest:
+            self._newest = stamp
         track = self._tracks[sensor]
         self._note_arrival(track, stamp)
-        if self._insert(track, stamp, sample):
-            yield from self._complete_rows()
+        if stamp > track.last:
+            track.samples.append((stamp, tuple(sample)))
+            track.last = stamp
+        elif not self._insert(track, stamp, sample):
+            return ()
+        if self._must_wait():
+            return ()
+        return self._complete_rows()
 
     def reset(self) -> None:
         """Forget all samples; the grid starts anew with the next one."""
-        self._restart(None)
+        self._origin = None
 
-    def _restart(self, origin: int | None) -> None:
+    def _restart(self, origin: int) -> None:
         self._origin = origin
-        self._newest = origin
+        self._newest = self._next = origin
         self._elapsed = 0  # stamp time since the restart [ns], without leaps of single clocks
-        self._index = 0
+        self._index = 0  # of the next step
         self._claims: dict[int, int] = {}  # newest stamp of every sensor that says time has jumped
         self._first_claims: dict[int, int] = {}  # the first such stamp since any other sample was taken
         for track in self._tracks:
-            track.samples.clear()
-            track.last = None
-            track.heard = 0
+            track.clear()
 
     def _jump_is_agreed(self, sensor: int, stamp: int) -> bool:
         self._claims[sensor] = stamp
@@ -135,43 +157,55 @@ class GridAligner:
 
     def _note_arrival(self, track: _Track, stamp: int) -> None:
         """Let time elapse by what this sensor's clock went on, unless others told so already."""
-        if track.last is not None:
-            step = min(max(stamp - track.last, 0), self._largest_gap)
-            self._elapsed = max(self._elapsed, track.heard + step)
+        if stamp > track.last > NEVER:
+            elapsed = track.heard + min(stamp - track.last, self._largest_gap)
+            if elapsed > self._elapsed:
+                self._elapsed = elapsed
         track.heard = self._elapsed
 
-    def _insert(self, track: _Track, stamp: int, sample: NDArray[np.float64]) -> bool:
-        if track.last is None or stamp > track.last:
-            track.samples.append((stamp, sample))
-            track.last = stamp
-            return True
+    def _insert(self, track: _Track, stamp: int, sample: Sequence[float]) -> bool:
+        """Put a sample that is not the newest into its place; False if it comes too late, or twice."""
         known = any(stamp == other for other, _ in track.samples)
         if known or not track.samples or stamp < track.samples[0][0]:
             self.late_samples += 1
             return False
         ordered = list(track.samples)
-        insort(ordered, (stamp, sample), key=lambda entry: entry[0])
-        track.samples = deque(ordered)
+        insort(ordered, (stamp, tuple(sample)), key=lambda entry: entry[0])
+        track.samples.clear()
+        track.samples.extend(ordered)
         return True
+
+    def _must_wait(self) -> bool:
+        """Whether the next step is known to wait, without a look at all sensors."""
+        if self._newest < self._next:
+            return True
+        if self._waited.last >= self._next or not self._is_awaited(self._waited):
+            return False
+        return self._newest - self._next <= self._deadline  # nobody has reached more than the newest stamp
+
+    def _complete_rows(self) -> list[GridRow]:
+        rows = []
+        reached = self._reached_by_half()
+        while self._newest >= (stamp := self._next):
+            if reached - stamp <= self._deadline and (missing := self._missing(stamp)):
+                self._waited = missing
+                break
+            row = np.array([self._interpolate(track, stamp) for track in self._tracks], dtype=np.float64)
+            rows.append(GridRow(stamp, row, max(reached, stamp), restarted=self._index == 0))
+            self._index += 1
+            self._next = self._stamp_of(self._index)
+        return rows
 
     def _stamp_of(self, index: int) -> int:
         assert self._origin is not None
         return self._origin + round(index * SECOND / self.rate)
 
-    def _complete_rows(self) -> Iterator[GridRow]:
-        assert self._newest is not None
-        reached = self._reached_by_half()
-        while (stamp := self._stamp_of(self._index)) <= self._newest:
-            in_time = reached - stamp <= self._deadline
-            if in_time and not all(self._covers(track, stamp) for track in self._tracks):
-                return
-            row = np.stack([self._interpolate(track, stamp) for track in self._tracks])
-            yield GridRow(stamp, row, max(reached, stamp), restarted=self._index == 0)
-            self._index += 1
-
-    def _covers(self, track: _Track, stamp: int) -> bool:
-        """Whether a step need not wait for the sensor: it is there already, or silent."""
-        return (track.last is not None and track.last >= stamp) or not self._is_awaited(track)
+    def _missing(self, stamp: int) -> _Track | None:
+        """A sensor that a step must wait for: neither there already, nor silent."""
+        for track in self._tracks:
+            if track.last < stamp and self._is_awaited(track):
+                return track
+        return None
 
     def _is_awaited(self, track: _Track) -> bool:
         """Whether the sensor spoke lately; how far its stamps are behind does not matter."""
@@ -180,18 +214,24 @@ class GridAligner:
     def _reached_by_half(self) -> int:
         """The instant that half of the live sensors have reached [ns]; one clock ahead does not move it."""
         assert self._origin is not None
-        live = [track for track in self._tracks if self._is_awaited(track)]
-        return sorted(self._origin if track.last is None else track.last for track in live)[len(live) // 2]
+        reached = [self._origin if t.last == NEVER else t.last for t in self._tracks if self._is_awaited(t)]
+        reached.sort()
+        return reached[len(reached) // 2]
 
-    def _interpolate(self, track: _Track, stamp: int) -> NDArray[np.float64]:
+    def _interpolate(self, track: _Track, stamp: int) -> Sample:
         """The track at an instant; forgets what no later step can need."""
         samples = track.samples
         while len(samples) > 1 and samples[1][0] <= stamp:
             samples.popleft()
-        if samples and samples[0][0] == stamp:
-            return samples[0][1]
-        if len(samples) < 2 or samples[0][0] > stamp or samples[1][0] - samples[0][0] > self._largest_gap:
-            return np.full(6, np.nan)
-        (before, first), (after, second) = samples[0], samples[1]
+        if not samples:
+            return ABSENT
+        before, first = samples[0]
+        if before == stamp:
+            return first
+        if len(samples) < 2 or before > stamp:
+            return ABSENT
+        after, second = samples[1]
+        if after - before > self._largest_gap:
+            return ABSENT
         share = (stamp - before) / (after - before)
-        return first + share * (second - first)
+        return tuple([a + share * (b - a) for a, b in zip(first, second, strict=True)])

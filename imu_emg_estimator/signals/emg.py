@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfiltfilt
 
 from imu_emg_estimator.errors import InputError
 
@@ -47,6 +46,8 @@ def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> Fl
     Source: the usual linear envelope of the field (SENIAM; Hermens et al. 2000,
     doi 10.1016/S1050-6411(00)00027-4), corners for coarsely sampled EMG.
     """
+    from scipy.signal import butter, sosfiltfilt  # here: the live path needs the settings alone
+
     slowest = 2 * max(settings.high_pass, settings.low_pass)
     if rate <= slowest:
         raise InputError(f"raw EMG at {rate:g} Hz is too slow: more than {slowest:g} Hz is needed")

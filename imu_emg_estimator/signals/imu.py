@@ -60,6 +60,47 @@ def features(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.float3
     return result
 
 
+class RowFeatures:
+    """``features`` of one row at a time, bit for bit, on arrays that are made once.
+
+    Attributes:
+        missing: [sensors] True where a part that the network looks at was masked in the newest row; written over by
+            the next row.
+    """
+
+    def __init__(self, normalisation: Normalisation) -> None:
+        self._mean, self._std = (np.array(part, dtype=np.float64) for part in (normalisation.mean, normalisation.std))
+        sensors = len(self._mean)
+        self._normalised = np.empty((sensors, CHANNELS))
+        self._parts = self._normalised.reshape(sensors * PARTS, 3)
+        self._finite = np.empty(self._parts.shape, dtype=np.bool_)
+        self._present = np.empty(sensors * PARTS, dtype=np.bool_)
+        self._pairs = self._present.reshape(sensors, PARTS)
+        self._unused = ~normalisation.used.reshape(sensors, PARTS, 3).all(axis=2)
+        self._expected = np.empty_like(self._unused)
+        self._row = np.empty(feature_count(sensors), dtype=np.float32)
+        self._channels, self._masks = self._row[: sensors * CHANNELS].reshape(-1, 3), self._row[sensors * CHANNELS :]
+        self.missing = np.empty(sensors, dtype=np.bool_)
+
+    def of(self, imu: FloatArray) -> NDArray[np.float32]:
+        """Features [inputs] of a row [sensors, 6], written over by the next row."""
+        parts = self._parts
+        np.subtract(imu, self._mean, out=self._normalised)
+        np.divide(self._normalised, self._std, out=self._normalised)
+        np.isfinite(parts, out=self._finite)
+        np.logical_and.reduce(self._finite, axis=1, out=self._present)
+        np.logical_or(self._pairs, self._unused, out=self._expected)
+        np.logical_and.reduce(self._expected, axis=1, out=self.missing)
+        np.logical_not(self.missing, out=self.missing)
+        np.minimum(parts, LIMIT, out=parts)
+        np.maximum(parts, -LIMIT, out=parts)
+        self._channels[:] = parts
+        self._masks[:] = self._present
+        if not np.logical_and.reduce(self._present):
+            self._channels[~self._present] = 0.0
+        return self._row
+
+
 def fit_normalisation(imu: list[FloatArray]) -> Normalisation:
     """Channel statistics over recordings [samples, sensors, 6], NaN left out.
 

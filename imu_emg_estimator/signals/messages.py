@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from imu_emg_estimator.signals.alignment import SECOND, Sample
 
-from imu_emg_estimator.signals.alignment import SECOND
+NAN = float("nan")
 
 
 def nanoseconds(stamp: Any) -> int:
@@ -15,16 +15,32 @@ def nanoseconds(stamp: Any) -> int:
     return int(stamp.sec) * SECOND + int(stamp.nanosec)
 
 
-def imu_sample(message: Any) -> NDArray[np.float64]:
-    """Acceleration [m/s^2] and angular rate [rad/s] of a sensor_msgs/Imu, shape (6,).
+def imu_sample(message: Any) -> Sample:
+    """Acceleration [m/s^2] and angular rate [rad/s] of a sensor_msgs/Imu, six numbers; NaN = not available."""
+    acceleration, rate = message.linear_acceleration, message.angular_velocity
+    return as_sample(
+        (acceleration.x, acceleration.y, acceleration.z),
+        message.linear_acceleration_covariance[0],
+        (rate.x, rate.y, rate.z),
+        message.angular_velocity_covariance[0],
+    )
+
+
+def as_sample(
+    acceleration: tuple[float, float, float],
+    acceleration_variance: float,
+    rate: tuple[float, float, float],
+    rate_variance: float,
+) -> Sample:
+    """Six numbers from the fields of an Imu message and the first elements of their covariances.
 
     A field whose covariance starts with -1 is absent (REP 145, sensor_msgs/Imu): NaN, as is what is not finite.
     """
-    acceleration, rate = message.linear_acceleration, message.angular_velocity
-    sample = np.array([acceleration.x, acceleration.y, acceleration.z, rate.x, rate.y, rate.z])
-    if message.linear_acceleration_covariance[0] == -1.0:
-        sample[:3] = np.nan
-    if message.angular_velocity_covariance[0] == -1.0:
-        sample[3:] = np.nan
-    sample[~np.isfinite(sample)] = np.nan
-    return sample
+    if acceleration_variance == -1.0:
+        acceleration = (NAN, NAN, NAN)
+    if rate_variance == -1.0:
+        rate = (NAN, NAN, NAN)
+    sample = acceleration + rate
+    if math.isfinite(sum(sample)):  # then each of them is
+        return sample
+    return tuple([value if math.isfinite(value) else NAN for value in sample])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from imu_emg_estimator.signals.imu import FloatArray
 
@@ -99,6 +98,8 @@ class RunningMotion:
 
 def motion_statistics(imu: FloatArray, rate: float, every: int = 1) -> tuple[FloatArray, NDArray[np.bool_]]:
     """The same over a whole recording: [samples, sensors, 6] -> [samples / every, statistics] and [.., sensors]."""
+    from scipy.signal import lfilter  # here: the live path must not wait for scipy, nor carry it
+
     statistics = MotionStatistics(imu.shape[1])
     share = _share(rate)
     moments = lfilter([share], [1.0, share - 1.0], statistics.products(imu), axis=0)

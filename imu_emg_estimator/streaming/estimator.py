@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +13,18 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
-from imu_emg_estimator.signals.imu import features
-from imu_emg_estimator.streaming.engine import NumpyEngine
+from imu_emg_estimator.signals.imu import RowFeatures
+from imu_emg_estimator.streaming.engine import AUTO, make_engine
 from imu_emg_estimator.streaming.monitor import MotionMonitor
 
+Row = tuple[int, NDArray[np.floating]]  # its index since the start, and [sensors, 6]
+
+ZERO = np.float32(0.0)
+SMALLEST, LARGEST = map(np.float32, LOG_DEVIATION_RANGE)
 BREATH = 1e-4  # s between two rows of preparation, in which the stepping thread gets the interpreter
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """Muscle activation at one instant: ``look_ahead`` rows before the newest row.
 
@@ -40,17 +45,38 @@ class Estimate:
     out_of_distribution: bool
 
 
-@dataclass(frozen=True)
 class Prepared:
-    """A bundle with a warm engine, to be adopted between two steps.
+    """A bundle with an engine in some state, to be adopted between two steps.
 
     Attributes:
+        features: of the newest row.
+        engine: whose steps are rows.
         run: which run between resets the engine was warmed in.
     """
 
-    bundle: Bundle
-    engine: NumpyEngine
-    run: int
+    def __init__(self, bundle: Bundle, engine: str = AUTO, threads: int = 1, run: int = 0) -> None:
+        self.bundle = bundle
+        self.features = RowFeatures(bundle.normalisation)
+        self.engine = make_engine(bundle.config, bundle.weights, engine, threads)
+        self.run = run
+
+    def step(self, imu: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Activation and its standard deviation, each [muscles], after another row [sensors, 6]."""
+        mean, log_deviation = self.engine.step(self.features.of(imu))
+        activation: NDArray[np.float32] = np.maximum(mean, ZERO)
+        own, scale = bounded_deviation(log_deviation), self.bundle.deviation_scale
+        return activation, np.asarray(scale.apply(activation, own)) if scale else own
+
+    def catch_up(self, rows: Sequence[Row], pause: float = 0.0) -> None:
+        """Step through those of the newest rows that the engine has not seen, with a pause after each [s]."""
+        if rows and self.engine.steps < rows[0][0]:  # it lacks some that are gone: the receptive field begins here
+            self.engine.reset()
+            self.engine.steps = rows[0][0]
+        for index, imu in rows:
+            if index >= self.engine.steps:
+                self.step(imu)
+                if pause:
+                    time.sleep(pause)
 
 
 class StreamingEstimator:
@@ -58,24 +84,36 @@ class StreamingEstimator:
 
     A better Bundle of the same rig can be swapped in between two steps: ``prepare`` (any
     thread, may take long) builds a warm engine, ``adopt`` (the stepping thread, short) takes it.
+
+    Args:
+        engine: one of ``engine.ENGINES``, or ``auto`` for the fastest that is installed.
+        threads: that a step may use.
+
+    Raises:
+        InputError: there is no such engine here.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
-        self._engine = NumpyEngine(bundle.config, bundle.weights)
-        # Each row with its index, so that another thread can take a consistent copy.
-        self._recent: deque[tuple[int, NDArray[np.floating]]] = deque(maxlen=bundle.config.receptive_field)
-        self._monitor = MotionMonitor(len(bundle.rig.sensors), bundle.rig.rate)
+    def __init__(self, bundle: Bundle, engine: str = AUTO, threads: int = 1) -> None:
+        self._engine, self._threads = engine, threads
         self._run = 0
+        self._current = self._start(bundle)
+        # Each row with its index, so that another thread can take a consistent copy.
+        self._recent: deque[Row] = deque(maxlen=bundle.config.receptive_field)
+        self._monitor = MotionMonitor(len(bundle.rig.sensors), bundle.rig.rate)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle in use."""
+        return self._current.bundle
 
     @property
     def steps(self) -> int:
         """Rows seen since the start or the last reset."""
-        return self._engine.steps
+        return self._current.engine.steps
 
     def reset(self) -> None:
         """Forget everything seen so far, as after a jump of the clock."""
-        self._engine.reset()
+        self._current.engine.reset()
         self._monitor.reset()
         self._recent.clear()
         self._run += 1
@@ -89,19 +127,19 @@ class StreamingEstimator:
         Returns:
             The estimate for the row ``look_ahead`` rows ago; None while there is no such row.
         """
-        self._recent.append((self.steps, imu.copy()))
-        mean, log_deviation = self._engine.step(self._features(imu, self.bundle))
-        distribution = self.bundle.distribution
+        current = self._current
+        self._recent.append((current.engine.steps, imu.copy()))
+        activation, deviation = current.step(imu)
+        bundle, steps = current.bundle, current.engine.steps
+        distribution = bundle.distribution
         score = self._monitor.step(imu, distribution)
-        if self._engine.steps <= self.bundle.config.look_ahead:
+        if steps <= bundle.config.look_ahead:
             return None
-        activation, scale = np.maximum(mean, 0.0), self.bundle.deviation_scale
-        own = deviation(log_deviation)
         return Estimate(
             activation=activation,
-            deviation=scale.apply(activation, own) if scale else own,
-            missing=(~np.isfinite(imu) & self.bundle.normalisation.used).any(axis=1),
-            warming_up=self._engine.steps < self.bundle.config.context,
+            deviation=deviation,
+            missing=current.features.missing.copy(),
+            warming_up=steps < bundle.config.context,
             score=score,
             out_of_distribution=distribution is not None and score > distribution.threshold,
         )
@@ -115,32 +153,24 @@ class StreamingEstimator:
                 f"bundle {bundle.model_id} has a look-ahead of {bundle.config.look_ahead} samples, the running one of "
                 f"{self.bundle.config.look_ahead}; use one with the same"
             )
-        run = self._run  # before the rows: a reset in between makes it old, and adopt begins anew
-        recent = tuple(self._recent)
-        engine = NumpyEngine(bundle.config, bundle.weights)
-        engine.steps = recent[0][0] if recent else 0
-        for _, imu in recent:
-            engine.step(self._features(imu, bundle))
-            time.sleep(BREATH)
-        return Prepared(bundle, engine, run)
+        prepared = self._start(bundle)  # before the rows: a reset in between makes it old, and adopt begins anew
+        prepared.catch_up(tuple(self._recent), BREATH)
+        return prepared
 
     def adopt(self, prepared: Prepared) -> None:
         """Go on with a prepared bundle; catches up on the rows since it was prepared."""
-        missed = [imu for index, imu in self._recent if index >= prepared.engine.steps]
-        if prepared.run != self._run or prepared.engine.steps + len(missed) != self.steps:  # or too long ago
-            prepared, missed = self.prepare(prepared.bundle), []
-        for imu in missed:
-            prepared.engine.step(self._features(imu, prepared.bundle))
-        self.bundle, self._engine = prepared.bundle, prepared.engine
-        self._recent = deque(self._recent, maxlen=self.bundle.config.receptive_field)
+        if prepared.run != self._run:
+            prepared.engine.reset()
+        prepared.catch_up(tuple(self._recent))
+        self._recent = deque(self._recent, maxlen=prepared.bundle.config.receptive_field)
+        self._current = prepared
 
-    @staticmethod
-    def _features(imu: NDArray[np.floating], bundle: Bundle) -> NDArray[np.float32]:
-        row: NDArray[np.float32] = features(imu[None], bundle.normalisation)[0]
-        return row
+    def _start(self, bundle: Bundle) -> Prepared:
+        return Prepared(bundle, self._engine, self._threads, self._run)
 
 
-def deviation(log_deviation: NDArray[np.floating]) -> NDArray[np.float32]:
+def bounded_deviation(log_deviation: NDArray[np.floating]) -> NDArray[np.float32]:
     """Standard deviation from the network's bounded log output."""
-    result: NDArray[np.float32] = np.exp(np.clip(log_deviation, *LOG_DEVIATION_RANGE)).astype(np.float32)
+    bounded = np.minimum(np.maximum(log_deviation, SMALLEST), LARGEST)
+    result: NDArray[np.float32] = np.exp(bounded, out=bounded)
     return result

@@ -9,6 +9,7 @@ from imu_emg_estimator.model.distribution import Distribution, Metric
 from imu_emg_estimator.signals.motion import RunningMotion
 
 REFRESH = 0.1  # s between two scores: they change over seconds
+KEPT = 8  # metrics, one for each combination of sensors that are there; of 16 sensors, one takes 2 MB
 
 
 class MotionMonitor:
@@ -37,11 +38,19 @@ class MotionMonitor:
 
     def _scored(self, distribution: Distribution | None) -> float:
         if distribution is not self._distribution:
-            self._distribution, self._metrics = distribution, {}
+            self._forget_metrics_unless_like(distribution)
         if distribution is None:
             return float("nan")
         statistics, available = self._motion.describe()
         key = available.tobytes()
         if key not in self._metrics:  # the sensors change seldom, and finding a metric takes a millisecond
+            if len(self._metrics) == KEPT:
+                del self._metrics[next(iter(self._metrics))]
             self._metrics[key] = distribution.metric(available)
         return float(self._metrics[key].scores(statistics[None])[0])
+
+    def _forget_metrics_unless_like(self, distribution: Distribution | None) -> None:
+        """A wearer's own bundle has the same distribution as its parent: the swap must cost nothing."""
+        old, self._distribution = self._distribution, distribution
+        if old is None or distribution is None or not old.has_metrics_of(distribution):
+            self._metrics = {}

@@ -53,7 +53,11 @@ def start_lab(context: rclpy.Context, bundle_path: Path, tmp_path: Path) -> Iter
     with ExitStack() as stack:
 
         def start_one(**options: Any) -> Lab:
-            values = {"bundle": str(bundle_path), "calibration_directory": str(tmp_path / "calibrations")}
+            values = {
+                "bundle": str(bundle_path),
+                "calibration_directory": str(tmp_path / "calibrations"),
+                "engine": "numpy",
+            }
             return start(stack, context, **(values | options))
 
         yield start_one

@@ -14,15 +14,16 @@ import rclpy
 from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.srv import Calibrate
 from numpy.typing import NDArray
+from rcl_interfaces.srv import ListParameters
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
-from imu_emg_estimator.ros.calibration import CalibrationServer
 from imu_emg_estimator.ros.conversions import to_stamp
-from imu_emg_estimator.ros.node import EstimatorNode
+from imu_emg_estimator.ros.estimator_node import EstimatorNode
+from imu_emg_estimator.ros.program import serving
 from imu_emg_estimator.signals.alignment import SECOND
 from imu_emg_estimator.signals.messages import nanoseconds
 
@@ -177,6 +178,16 @@ class Lab:
         while len(self.messages) < count - AHEAD and time.monotonic() < deadline:
             time.sleep(0.001)
 
+    def parameters(self) -> list[str]:
+        """Names of the node's parameters, as ``ros2 param list`` asks for them."""
+        client = self.node.create_client(ListParameters, f"{self.estimator.get_fully_qualified_name()}/list_parameters")
+        assert client.wait_for_service(PATIENCE), "the node has no parameter services"
+        answer = client.call_async(ListParameters.Request())
+        self.wait(answer.done, "answer of list_parameters")
+        self.node.destroy_client(client)
+        names: list[str] = answer.result().result.names
+        return names
+
     def calibrate(self, bag: Path | str, subject: str = "alice", **fields: Any) -> Any:
         """Future of a call of the service."""
         request = Calibrate.Request(bag_uri=str(bag), subject_id=subject, **fields)
@@ -217,25 +228,17 @@ def start(
 
 @contextmanager
 def running(node: EstimatorNode) -> Iterator[None]:
-    """Spin a node, with its calibrate service, as its main program does."""
-    executor = SingleThreadedExecutor(context=node.context)
-    executor.add_node(node)
-    stop = threading.Event()
-
-    def spin() -> None:
-        while not stop.is_set():
-            executor.spin_once()
-
+    """A node at work, with all that serves it, as its main program does it."""
+    stop: list[bool] = []
     with ThreadPoolExecutor(1) as thread:
-        spinning = thread.submit(spin)
-        try:
-            with CalibrationServer(node):
+        with serving(node):
+            work = thread.submit(node.work, stop)
+            try:
                 yield
-        finally:
-            stop.set()
-            error = spinning.exception(timeout=PATIENCE)
-            executor.shutdown()
-            node.destroy_node()
+            finally:
+                stop.append(True)
+                error = work.exception(timeout=PATIENCE)
+        node.destroy_node()
     assert error is None, f"the node died of {error!r}"
 
 

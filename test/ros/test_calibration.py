@@ -135,6 +135,8 @@ def test_adapts_while_estimates_go_on(form: str, start_lab: StartLab, bags: Path
     swap = ids.index(answer.calibration_id)
     assert ids == [""] * swap + [answer.calibration_id] * (len(ids) - swap)
     assert {message.model_id for message in messages} == {lab.estimator.base.model_id}
+    frames = [message.header.frame_id for message in messages]
+    assert frames == [walking.rig.name] * swap + ["alice"] * (len(frames) - swap)
 
     # What is stored is what runs, and it knew at once what had come before it.
     assert [path.stem for path in stored(lab)] == [answer.calibration_id]
@@ -148,12 +150,13 @@ def test_next_start_of_the_subject_has_it(
     start_lab: StartLab, alices: Bundle, walking: Recording, tmp_path: Path
 ) -> None:
     store_calibration(tmp_path / "calibrations", alices)
-    for subject, calibration in (("alice", alices.calibration_id), ("bob", ""), ("", "")):
+    for subject, calibration in (("alice", alices.calibration_id), ("bob", ""), ("", "")):  # bob has none
         lab = start_lab(subject_id=subject, namespace=f"/lab_{subject}", stale_after=HOUR)
         lab.play(walking.imu[:20], hurry=True)
         messages = lab.wait_for(15)
         assert {message.calibration_id for message in messages} == {calibration}
         assert {message.model_id for message in messages} == {alices.parent_id}
+        assert {message.header.frame_id for message in messages} == {subject or walking.rig.name}
 
 
 def test_calibration_of_another_model_is_passed_over(

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from ast import literal_eval
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -136,6 +137,118 @@ def test_exit_status_of_a_start_that_fails() -> None:
         said = output(node)
     assert node.returncode == 2
     assert said == "imu_emg_estimator: bundle /no/such/bundle does not exist; give the path of a .safetensors bundle\n"
+
+
+def test_calibration_ends_with_a_node_that_is_killed(
+    look: Callable[..., Onlooker], bundle_path: Path, make_recording: Callable[..., Recording], tmp_path: Path
+) -> None:
+    write_bag(make_recording(), tmp_path / "bag")
+    data = tmp_path / "bag" / "bag.mcap"
+    data.unlink()
+    os.mkfifo(data)  # reading it lasts for ever
+    subject, onlooker = f"orphan-{os.getpid()}", look()
+    client = onlooker.node.create_client(Calibrate, "calibrate")
+    with process([*NODE, "-p", f"bundle:={bundle_path}"]) as node:
+        onlooker.wait(client.service_is_ready, node)
+        client.call_async(Calibrate.Request(bag_uri=str(tmp_path / "bag"), subject_id=subject))
+        onlooker.wait(lambda: workers(subject), node)
+        with data.open("wb"):  # when the calibration opens it, too
+            time.sleep(1.0)
+            assert workers(subject), "the calibration did not wait for its bag"
+            node.kill()
+            deadline = time.monotonic() + PATIENCE
+            while workers(subject):
+                assert time.monotonic() < deadline, "the calibration goes on without its node"
+                time.sleep(0.05)
+
+
+INTERRUPTED = """
+import os, signal, sys
+from imu_emg_estimator.ros import lean, node
+def interrupt():
+    print("LOADED", *sys.modules)
+    os.kill(os.getpid(), signal.SIGINT)
+lean.skip_interface_generator = interrupt
+sys.exit(node.main(["--ros-args", *sys.argv[1:]]))
+"""
+
+
+def test_signal_while_it_starts_is_no_traceback(bundle_path: Path) -> None:
+    """Before anything that takes long is imported, and so in all that follows."""
+    with process([sys.executable, "-c", INTERRUPTED, "-p", f"bundle:={bundle_path}"]) as node:
+        said = output(node)
+    assert node.returncode == 0, said
+    assert "Traceback" not in said
+    assert "waiting for" not in said  # it did not start
+    assert {"rclpy", "numpy"}.isdisjoint(said.split())
+
+
+# what it consists of
+
+
+UP = """
+import os, sys, threading
+from imu_emg_estimator.ros import lean, node
+lean.skip_interface_generator()
+from imu_emg_estimator.ros.estimator_node import EstimatorNode
+EstimatorNode.work = lambda self, stop: {what}
+sys.exit(node.main(["--ros-args", *sys.argv[1:]]))
+"""
+
+
+def said_when_up(what: str, bundle: Path, *arguments: str) -> str:
+    """What a node's process says that does ``what`` instead of its work."""
+    with process([sys.executable, "-c", UP.format(what=what), "-p", f"bundle:={bundle}", *arguments]) as node:
+        said = output(node)
+    assert node.returncode == 0, said
+    return said
+
+
+UNNEEDED = (
+    "torch scipy matplotlib rosbags joblib onnxruntime pandas pyarrow lark em multiprocessing numpy.random unittest "
+    "imu_emg_estimator.cli imu_emg_estimator.datasets imu_emg_estimator.training.adapt imu_emg_estimator.model.network"
+)
+
+
+def test_live_process_loads_nothing_that_it_does_not_need(bundle_path: Path) -> None:
+    said = said_when_up("print('LOADED', *sys.modules)", bundle_path, "-p", "engine:=numpy")
+    loaded = next(line for line in said.splitlines() if line.startswith("LOADED")).split()
+    assert "imu_emg_estimator.ros.estimator_node" in loaded
+    assert sorted(set(UNNEEDED.split()) & set(loaded)) == []
+
+
+# how its threads are scheduled
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the scheduling of Linux")
+def test_threads_of_the_data_are_bound_and_others_are_not(bundle_path: Path) -> None:
+    processors = os.sched_getaffinity(0)
+    if len(processors) < 2:
+        pytest.skip("there is one processor")
+    what = "print('BOUND', {t.name: sorted(os.sched_getaffinity(t.native_id)) for t in threading.enumerate()})"
+    said = said_when_up(what, bundle_path, "-p", f"cpu_affinity:=[{min(processors)}]")
+    bound = literal_eval(next(line for line in said.splitlines() if line.startswith("BOUND")).removeprefix("BOUND "))
+    assert bound.pop("MainThread") == [min(processors)]
+    assert set(bound) >= {"services", "calibration"}
+    assert set(map(tuple, bound.values())) == {tuple(sorted(processors))}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "said"),
+    [
+        ("cpu_affinity:=[4000]", "cpu_affinity [4000] was refused"),
+        ("cpu_affinity:=[-7]", "cpu_affinity [-7] was refused"),
+    ],
+)
+def test_scheduling_that_is_refused_is_told_and_does_not_stop_it(
+    parameter: str, said: str, look: Callable[..., Onlooker], bundle_path: Path
+) -> None:
+    onlooker = look()
+    with process([*NODE, "-p", f"bundle:={bundle_path}", "-p", parameter]) as node:
+        onlooker.wait(lambda: onlooker.messages, node)
+        node.send_signal(signal.SIGINT)
+        assert said in output(node)
+    assert node.returncode == 0
 
 
 # how it is launched

@@ -190,6 +190,46 @@ def test_gap_of_all_sensors_is_not_bridged(start_lab: StartLab, bundle: Bundle, 
     assert messages[149 - ahead].status == OK
 
 
+def test_stamps_that_stand_still_are_stale(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+    """Messages come, but most sensors say nothing new."""
+    lab = start_lab(stale_after=1.0)
+    lab.play(imu[:60])
+    lab.wait(lambda: lab.messages and lab.messages[-1].status == OK, "message that is OK")
+    frozen = lab.now()
+    for row in imu[:200]:
+        for sensor, sample in enumerate(row):
+            lab.send(sensor, frozen if sensor < 4 else lab.now(), sample)
+        time.sleep(1 / lab.rate)
+    assert lab.messages[-1].status == STALE
+    assert np.isnan(lab.messages[-1].activation).all()
+
+
+def test_malformed_message_is_dropped_and_named_once(
+    start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating], capfd: pytest.CaptureFixture[str]
+) -> None:
+    lab = start_lab(stale_after=HOUR)
+    first = lab.play(imu[:30], hurry=True)
+    for spoilt in (b"", b"\0", b"\0\1\0\0", bytes(40), b"\xff" * 400, b"\0\1\0\0" + b"\xff" * 400):
+        lab.drivers[2].publish(spoilt)
+    last = lab.play(imu[30:60], start=first[-1] + round(SECOND / bundle.rig.rate), hurry=True)
+    messages = lab.wait_for(60 - bundle.config.look_ahead)
+    assert_each_once(messages, (first + last)[: len(messages)])
+    np.testing.assert_allclose(activations_of(messages), offline(bundle, imu[:60]), atol=TOLERANCE)
+    warnings = [line for line in capfd.readouterr().err.splitlines() if "is no sensor_msgs/Imu" in line]
+    assert len(warnings) == 1  # not one for each
+    assert f"on {lab.estimator.topics[2]}" in warnings[0]
+    assert lab.estimator.statistics.sensors[2].malformed >= 5
+
+
+def test_every_message_is_counted(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+    lab = start_lab(stale_after=HOUR)
+    lab.play(imu[:300], hurry=True)
+    lab.wait_for(300 - lab.look_ahead)
+    counts = lab.estimator.statistics.sensors
+    assert [(count.received, count.lost, count.malformed) for count in counts] == [(300, 0, 0)] * 6
+    assert lab.estimator.late_samples == 0
+
+
 # clocks
 
 
@@ -323,3 +363,11 @@ def test_remapping(start_lab: StartLab, context: rclpy.Context, imu: NDArray[np.
     lab.play(imu[:30], hurry=True)
     assert lab.wait_for(20)[-1].status == OK
     lab.wait(lambda: "/adapt" in dict(lab.node.get_service_names_and_types()), "service /adapt")
+
+
+def test_parameters_are_served_beside_the_data(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+    lab = start_lab(namespace="/suit", stale_after=HOUR)
+    assert not lab.estimator.spins_itself
+    lab.play(imu[:30], hurry=True)
+    assert {"bundle", "deadline", "engine", "use_sim_time"} <= set(lab.parameters())
+    lab.wait_for(20)

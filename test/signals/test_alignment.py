@@ -223,3 +223,149 @@ def test_reset_forgets(aligner: GridAligner) -> None:
     aligner.reset()
     rows = push_all(aligner, arrivals(range(70, 80)))
     assert_regular(rows, start=grid_stamp(70))
+
+
+# whatever comes
+
+
+class Reference:
+    """What GridAligner does, written for reading: looks at everything whenever a sample comes."""
+
+    def __init__(self, sensors: int, rate: float, settings: AlignmentSettings) -> None:
+        self.rate, self.late = rate, 0
+        self.gap, self.deadline, self.timeout, self.jump = (
+            round(getattr(settings, name) * SECOND) for name in ("largest_gap", "deadline", "timeout", "jump")
+        )
+        self.sensors = range(sensors)
+        self.origin: int | None = None
+
+    def start(self, origin: int) -> None:
+        self.origin = self.newest = origin
+        self.elapsed = self.index = 0
+        self.claims: dict[int, int] = {}
+        self.first_claims: dict[int, int] = {}
+        self.samples: list[dict[int, NDArray[np.float64]]] = [{} for _ in self.sensors]
+        self.last: list[int | None] = [None for _ in self.sensors]
+        self.heard = [0 for _ in self.sensors]
+
+    def push(self, sensor: int, stamp: int, sample: NDArray[np.float64]) -> list[GridRow]:
+        if self.origin is None:
+            self.start(stamp)
+        elif abs(stamp - self.newest) > self.jump:
+            if not self.jump_is_agreed(sensor, stamp):
+                self.late += 1
+                return []
+            self.start(stamp)
+        self.claims.pop(sensor, None)
+        self.first_claims.clear()
+        self.newest = max(self.newest, stamp)
+        last, samples = self.last[sensor], self.samples[sensor]
+        if last is not None:
+            self.elapsed = max(self.elapsed, self.heard[sensor] + min(max(stamp - last, 0), self.gap))
+        self.heard[sensor] = self.elapsed
+        if last is not None and stamp <= last and (stamp in samples or not samples or stamp < min(samples)):
+            self.late += 1
+            return []
+        samples[stamp] = sample
+        self.last[sensor] = max(samples)
+        return self.rows()
+
+    def jump_is_agreed(self, sensor: int, stamp: int) -> bool:
+        self.claims[sensor] = stamp
+        if not 0 <= stamp - self.first_claims.setdefault(sensor, stamp) <= self.jump:
+            self.first_claims[sensor] = stamp
+        agreeing = [claim for claim in self.claims.values() if abs(claim - stamp) <= self.jump]
+        live = [s for s in self.sensors if self.is_awaited(s) or s in self.claims]
+        return 2 * len(agreeing) > len(live) or stamp - self.first_claims[sensor] > self.timeout
+
+    def is_awaited(self, sensor: int) -> bool:
+        return self.elapsed - self.heard[sensor] <= self.timeout
+
+    def rows(self) -> list[GridRow]:
+        assert self.origin is not None
+        live = [self.last[s] for s in self.sensors if self.is_awaited(s)]
+        reached = sorted(self.origin if last is None else last for last in live)[len(live) // 2]
+        rows = []
+        while (stamp := self.origin + round(self.index * SECOND / self.rate)) <= self.newest:
+            there = [last is not None and last >= stamp for last in self.last]
+            silent = [not self.is_awaited(s) for s in self.sensors]
+            if reached - stamp <= self.deadline and not np.all(np.logical_or(there, silent)):
+                break
+            imu = np.stack([self.interpolated(self.samples[s], stamp) for s in self.sensors])
+            rows.append(GridRow(stamp, imu, max(reached, stamp), self.index == 0))
+            self.index += 1
+        return rows
+
+    def interpolated(self, samples: dict[int, NDArray[np.float64]], stamp: int) -> NDArray[np.float64]:
+        before = max((known for known in samples if known <= stamp), default=None)
+        after = min((known for known in samples if known >= stamp), default=None)
+        for known in [known for known in samples if before is not None and known < before]:
+            del samples[known]
+        if before is None or after is None or after - before > self.gap:
+            return np.full(6, np.nan)
+        if before == stamp:
+            return samples[before]
+        share = (stamp - before) / (after - before)
+        return samples[before] + share * (samples[after] - samples[before])
+
+
+def disorder(generator: np.random.Generator, sensors: int) -> list[Arrival]:
+    """Some seconds in which everything goes wrong that can: in order of arrival."""
+    received = []
+    for sensor in range(sensors):
+        rate = generator.choice([25.0, RATE, 100.0, 200.0])
+        times = np.arange(0.0, 3.0, 1 / rate) + generator.uniform(0, 0.02)
+        times += generator.uniform(-0.6, 0.6, len(times)) / rate * (generator.random() < 0.5)
+        stamps = START + np.round(times * SECOND).astype(np.int64)
+        delays = 0.01 * generator.exponential(size=len(times)) * (generator.random() < 0.5)
+        for fault in generator.choice(
+            ["none", "dies", "pauses", "leaps", "stutters", "freezes"], generator.integers(3)
+        ):
+            from_, to = np.sort(generator.uniform(0, 3.5, 2))
+            within = (times > from_) & (times < to)
+            if fault == "dies":
+                times[within] = np.nan
+            elif fault == "pauses":  # and sends it all at once
+                delays = np.where(within, to - times, delays)
+            elif fault == "leaps":
+                stamps[times > from_] += round(generator.choice([-9.0, -0.9, -0.2, 0.03, 0.3, 0.9, 9.0]) * SECOND)
+            elif fault == "stutters":
+                stamps[within] = np.repeat(stamps[within][::2], 2)[: within.sum()]
+            elif fault == "freezes":
+                stamps[within] = stamps[0]
+        samples = np.round(generator.standard_normal((len(times), 6)), 2)
+        samples[generator.random(samples.shape) < 0.02] = np.nan
+        received += [
+            (time + delay, sensor, int(stamp), sample)
+            for time, delay, stamp, sample in zip(times, delays, stamps, samples, strict=True)
+            if np.isfinite(time) and generator.random() > 0.02
+        ]
+    received.sort(key=lambda entry: entry[0])
+    arrived = [entry[1:] for entry in received]
+    if generator.random() < 0.3:  # all clocks together
+        cut, leap = generator.integers(len(arrived)), round(generator.choice([-20.0, -1.5, 2.0, 50.0]) * SECOND)
+        arrived[cut:] = [(sensor, stamp + leap, sample) for sensor, stamp, sample in arrived[cut:]]
+    return arrived
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_gives_what_the_plain_way_gives_whatever_comes(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    sensors = int(generator.integers(1, 7))
+    settings = AlignmentSettings(
+        largest_gap=float(generator.choice([0.03, 0.1])),
+        deadline=float(generator.choice([0.0, 0.05, 0.3])),
+        timeout=float(generator.choice([0.05, 0.25])),
+    )
+    aligner, reference = GridAligner(sensors, RATE, settings), Reference(sensors, RATE, settings)
+    count = 0
+    for sensor, stamp, sample in disorder(generator, sensors):
+        rows, expected_rows = aligner.push(sensor, stamp, sample.tolist()), reference.push(sensor, stamp, sample)
+        assert [(r.stamp, r.newest, r.restarted) for r in rows] == [
+            (r.stamp, r.newest, r.restarted) for r in expected_rows
+        ]
+        for row, expected_row in zip(rows, expected_rows, strict=True):
+            np.testing.assert_array_equal(row.imu, expected_row.imu)
+        assert aligner.late_samples == reference.late
+        count += len(rows)
+    assert count > 0

@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from imu_emg_estimator.signals.imu import (
     LIMIT,
     Normalisation,
+    RowFeatures,
     feature_count,
     features,
     fit_normalisation,
@@ -46,6 +47,27 @@ def test_channels_are_normalised_and_present(imu: Array, normalisation: Normalis
     assert rows.dtype == np.float32
     np.testing.assert_allclose(channels(rows) * normalisation.std + normalisation.mean, imu, atol=1e-5)
     assert (masks(rows) == 1).all()
+
+
+def test_row_by_row_is_the_same_bit_for_bit(imu: Array, normalisation: Normalisation) -> None:
+    """Whatever is masked, and whatever was masked in the row before."""
+    imu[10:20, 1, 4], imu[15:30, :, 0], imu[16, 2, 3], imu[40:45] = np.nan, np.inf, -np.inf, np.nan
+    imu[30] *= 100  # clipped
+    one = RowFeatures(normalisation)
+    for dtype in (np.float64, np.float32):
+        whole = features(imu.astype(dtype), normalisation)
+        rows, missing = zip(*((one.of(row).copy(), one.missing.copy()) for row in imu.astype(dtype)), strict=True)
+        np.testing.assert_array_equal(np.array(rows).view(np.int32), whole.view(np.int32))
+        np.testing.assert_array_equal(missing, ~(masks(whole) == 1).all(axis=2))
+
+
+def test_row_by_row_keeps_neither_the_row_nor_the_normalisation(imu: Array, normalisation: Normalisation) -> None:
+    expected = features(imu, normalisation)
+    one = RowFeatures(Normalisation(normalisation.mean.copy(), normalisation.std.copy()))
+    kept = imu.copy()
+    rows = np.array([one.of(row).copy() for row in imu])
+    np.testing.assert_array_equal(rows, expected)
+    np.testing.assert_array_equal(imu, kept)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

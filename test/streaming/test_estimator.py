@@ -18,6 +18,7 @@ from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.resources import shipped_bundle
 from imu_emg_estimator.signals.imu import Normalisation
 from imu_emg_estimator.signals.motion import motion_statistics
+from imu_emg_estimator.streaming.engine import ENGINES
 from imu_emg_estimator.streaming.estimator import Estimate, StreamingEstimator
 from imu_emg_estimator.streaming.monitor import REFRESH, MotionMonitor
 from imu_emg_estimator.training.distribution import fit_distribution
@@ -73,6 +74,21 @@ def test_live_equals_offline(make_bundle: BundleFactory, imu: Array, look_ahead:
     estimator = StreamingEstimator(bundle)
     assert_live_is_offline(live(estimator, imu), offline(bundle, imu), look_ahead)
     assert estimator.steps == len(imu)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("shape", [{}, {"dilation": 4, "band": 6, "look_ahead": 3}], ids=str)
+def test_live_equals_offline_by_every_engine(
+    make_bundle: BundleFactory, other: Bundle, imu: Array, engine: str, shape: dict[str, int]
+) -> None:
+    """Before a swap and after it."""
+    bundles = [replace(each, config=make_bundle(**shape).config) for each in (make_bundle(**shape), other)]
+    look_ahead = bundles[0].config.look_ahead
+    estimator = StreamingEstimator(bundles[0], engine=engine)
+    assert_live_is_offline(live(estimator, imu[:101]), offline(bundles[0], imu[:101]), look_ahead)
+    estimator.adopt(estimator.prepare(bundles[1]))
+    after = live(estimator, imu[101:])
+    np.testing.assert_allclose(after, offline(bundles[1], imu)[101 - look_ahead : -look_ahead], rtol=0, atol=TOLERANCE)
 
 
 def test_trained_network_live_equals_offline_on_a_wearer(

@@ -1,0 +1,51 @@
+"""``python -m imu_emg_estimator.background COMMAND ...``: ``imu-emg`` for a process that must disturb nobody.
+
+It has the lowest priority before it imports anything heavy, and ends with the process that started it: that one
+gives it a pipe as standard input and keeps the other end open.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+LOWEST = 19  # nice
+ORPHANED = 3  # exit status
+
+
+def main() -> int:
+    """Run the command of the command line; returns its exit status."""
+    yield_to_all()
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    from imu_emg_estimator import cli
+
+    return cli.main()
+
+
+def yield_to_all() -> None:
+    """Run only where nobody else wants the processor, as far as the system lets.
+
+    Nice alone is not enough on Linux: with autogroups it counts within a session only, and a session of its own
+    has as much weight as that of the node. Each of the three is needed where another is without effect.
+    """
+    with suppress(OSError):
+        os.nice(LOWEST)
+    with suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(LOWEST))
+
+
+def _end_with_input() -> None:
+    """Whoever started this is gone, however it ended, when the pipe is."""
+    with suppress(OSError):
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+    os._exit(ORPHANED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""A Bundle as one ONNX file: raw IMU rows in, muscle activation out, for programs in any language.
+
+Units, normalisation, masks and the published uncertainty are part of the graph, because that is what is got
+wrong where it is written a second time. All else that a program must know is in the file's metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.confidence import FLOOR
+from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
+from imu_emg_estimator.model.onnx_file import OnnxGraph
+from imu_emg_estimator.model.onnx_graph import add_step, state_shapes, step_weights
+from imu_emg_estimator.plain import plain
+from imu_emg_estimator.signals.imu import CHANNELS, LIMIT, PARTS
+
+QUANTITIES = {"acceleration": "m/s^2", "angular_rate": "rad/s"}  # of a sensor's row
+FORMAT_VERSION = 1  # of inputs, outputs and metadata
+
+
+def bundle_to_onnx(bundle: Bundle) -> bytes:
+    """The streaming step of a bundle as an ONNX file, with ``metadata``.
+
+    Inputs are ``imu`` [sensors, 6] in m/s^2 and rad/s, NaN = not available; ``step`` (int64 [1]), the rows
+    before this one; and the states. Outputs are ``activation`` and ``deviation``, each [muscles], for the
+    row ``look_ahead`` rows before, and the next states. See ``onnx_graph`` for the states.
+    """
+    graph = OnnxGraph()
+    weights = step_weights(bundle.config, bundle.weights)
+    features = _add_features(graph, bundle)
+    constants = {name: graph.constant(value) for name, value in weights.items()}
+    mean, log_deviation = add_step(graph, bundle.config, constants, features)
+    _add_estimate(graph, bundle, mean, log_deviation)
+    return graph.model(bundle.model_id, metadata(bundle))
+
+
+def metadata(bundle: Bundle) -> dict[str, str]:
+    """What a program must know beside the graph: JSON by name."""
+    content: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
+        "model_id": bundle.model_id,
+        "parent_id": bundle.parent_id,
+        "calibration": asdict(bundle.calibration) if bundle.calibration else None,
+        "rate_hz": bundle.rig.rate,
+        "look_ahead": bundle.config.look_ahead,
+        "context": bundle.config.context,
+        "sensors": bundle.rig.sensor_names,
+        "channels": [f"{quantity}_{axis}" for quantity in QUANTITIES for axis in "xyz"],
+        "units": [unit for unit in QUANTITIES.values() for _ in "xyz"],
+        "muscles": bundle.rig.muscle_names,
+        "rig": bundle.rig.to_dict(),
+        "reference": asdict(bundle.reference),
+        "normalisation": asdict(bundle.normalisation),
+        "uncertainty": bundle.uncertainty.to_dict() if bundle.uncertainty else None,
+        "states": state_shapes(bundle.config),
+    }
+    return {name: json.dumps(plain(value)) for name, value in content.items()}
+
+
+def _add_features(graph: OnnxGraph, bundle: Bundle) -> str:
+    """``signals.imu.features`` of the input ``imu``: [1, inputs]."""
+    sensors = len(bundle.rig.sensors)
+    imu = graph.input("imu", "float32", (sensors, CHANNELS))
+    mean, std = bundle.normalisation.mean, bundle.normalisation.std
+    normalised = graph.add("Div", graph.add("Sub", imu, _constant(graph, mean)), _constant(graph, std))
+    parts = graph.add("Reshape", normalised, _shape(graph, sensors * PARTS, 3))
+    lacking = graph.add("Or", graph.add("IsNaN", parts), graph.add("IsInf", parts))
+    # [parts, 1], 1 where any of the three axes is lacking.
+    masked = graph.add("ReduceMax", graph.add("Cast", lacking, to=graph.FLOAT32), _shape(graph, 1))
+    present = graph.add("Sub", _constant(graph, 1.0), masked)
+    bounded = graph.add("Clip", parts, _constant(graph, -LIMIT), _constant(graph, LIMIT))
+    channels = graph.add("Where", graph.add("Cast", masked, to=graph.BOOL), _constant(graph, 0.0), bounded)
+    return graph.add(
+        "Concat",
+        graph.add("Reshape", channels, _shape(graph, 1, sensors * CHANNELS)),
+        graph.add("Reshape", present, _shape(graph, 1, sensors * PARTS)),
+        axis=1,
+    )
+
+
+def _add_estimate(graph: OnnxGraph, bundle: Bundle, mean: str, log_deviation: str) -> None:
+    """The outputs ``activation`` and ``deviation`` of a StreamingEstimator."""
+    muscles = bundle.config.muscles
+    activation = graph.add("Relu", mean)
+    bounds = (_constant(graph, bound) for bound in LOG_DEVIATION_RANGE)
+    deviation = graph.add("Exp", graph.add("Clip", log_deviation, *bounds))
+    if scale := bundle.deviation_scale:
+        own = graph.add("Pow", deviation, _constant(graph, scale.deviation_power))
+        level = graph.add("Add", activation, _constant(graph, FLOOR))
+        powers = graph.add("Mul", own, graph.add("Pow", level, _constant(graph, scale.activation_power)))
+        deviation = graph.add("Mul", powers, _constant(graph, scale.factor))
+    for name, value in (("activation", activation), ("deviation", deviation)):
+        graph.output(graph.add("Reshape", value, _shape(graph, muscles), name=name), "float32", (muscles,))
+
+
+def _constant(graph: OnnxGraph, values: Any) -> str:
+    return graph.constant(np.array(values, dtype=np.float32))
+
+
+def _shape(graph: OnnxGraph, *sizes: int) -> str:
+    return graph.constant(np.array(sizes, dtype=np.int64))

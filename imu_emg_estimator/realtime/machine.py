@@ -1,0 +1,66 @@
+"""The machine: what a figure was measured on, and how busy it was with other things."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from imu_emg_estimator import __version__
+
+LIBRARIES = ("numpy", "onnxruntime", "torch", "scipy", "ros-rclpy", "rclpy", "ros-rmw-fastrtps-cpp")
+BUSY = 0.3  # load average from which on other jobs spoil the figures
+
+
+def describe() -> dict[str, Any]:
+    """Processor, cores, memory, system, versions, date and load average."""
+    return {
+        "processor": _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine(),
+        "architecture": platform.machine(),
+        "cores": os.cpu_count(),
+        "cores_allowed": len(os.sched_getaffinity(0)),
+        "memory_mb": _memory(),
+        "virtual": "hypervisor" in (_field(Path("/proc/cpuinfo"), "flags") or "").split(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "imu_emg_estimator": __version__,
+        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+        "ros_distro": os.environ.get("ROS_DISTRO"),
+        "rmw": os.environ.get("RMW_IMPLEMENTATION", "default"),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "load_average": list(os.getloadavg()),
+    }
+
+
+def busy_warning() -> str | None:
+    """A sentence where other jobs keep the machine busy."""
+    load = os.getloadavg()[0]
+    if load < BUSY:
+        return None
+    return (
+        f"the load average is {load:.1f} on {os.cpu_count()} cores: other jobs run here and spoil the figures; "
+        "stop them, or wait a minute if they have just ended"
+    )
+
+
+def _field(path: Path, name: str) -> str | None:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), None)
+
+
+def _memory() -> int | None:
+    text = _field(Path("/proc/meminfo"), "MemTotal")
+    return int(text.split()[0]) // 1024 if text else None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,286 @@
+"""Processes that are measured: their limits, processor time and memory, by what Linux tells of them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from imu_emg_estimator.errors import InputError
+
+TICK = 1.0 / os.sysconf("SC_CLK_TCK")  # s of processor time
+MEGABYTE = 1 << 20
+POLL = 0.01  # s
+GRACE = 15.0  # s in which a process ends when it is told to
+PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a process under test may use of this machine, as a stand-in for a smaller one.
+
+    Attributes:
+        cores: processor cores; None = all.
+        memory: bytes; None = all.
+    """
+
+    cores: tuple[int, ...] | None = None
+    memory: int | None = None
+
+    def rest(self) -> Limits:
+        """For the processes around the one under test: the other cores, or all where there are no others."""
+        others = tuple(sorted(os.sched_getaffinity(0) - set(self.cores or ())))
+        return Limits(cores=others if self.cores and others else None)
+
+
+NONE = Limits()
+
+
+class Child:
+    """A process that ends with the context.
+
+    Its output goes to a file, which it is told to answer through: ``wait_for`` waits for a line in it.
+
+    Args:
+        output: file for its standard output and error.
+        threads: None = as a user starts it; else what numerical libraries may use.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        output: Path,
+        limits: Limits = NONE,
+        threads: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = output.stem
+        self._output = output
+        self._command = list(command)
+        self._limits = limits
+        self._environment = {key: value for key, value in os.environ.items() if key not in THREAD_VARIABLES}
+        self._environment |= {} if threads is None else dict.fromkeys(THREAD_VARIABLES, str(threads))
+        self._environment |= {"PYTHONUNBUFFERED": "1"} | dict(environment or {})
+        self._group: Path | None = None
+
+    def __enter__(self) -> Child:
+        with self._output.open("wb") as output:
+            self.launched = time.time_ns()
+            self.process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                preexec_fn=_bind,
+            )
+        self._group = limit(self.process.pid, self._limits)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+        if self._group is not None:
+            with suppress(OSError):
+                self._group.rmdir()
+
+    def said(self) -> str:
+        """All that it has written so far."""
+        return self._output.read_text(encoding="utf-8", errors="replace")
+
+    def lines(self, start: str) -> list[str]:
+        """Its finished lines that begin so, without that beginning."""
+        finished, _, _ = self.said().rpartition("\n")
+        return [line[len(start) :].strip() for line in finished.split("\n") if line.startswith(start)]
+
+    def wait_for(self, start: str, timeout: float) -> str:
+        """Wait for a line that begins so; returns the rest of it."""
+        deadline = time.monotonic() + timeout
+        while not (found := self.lines(start)):
+            self.check()
+            if time.monotonic() > deadline:
+                raise InputError(f"{self.name} said nothing of '{start}' within {timeout:.0f} s; see {self._output}")
+            time.sleep(POLL)
+        return found[-1]
+
+    def check(self) -> None:
+        """Raise InputError if it has ended."""
+        if self.process.poll() is not None:
+            last = (self.said().strip().splitlines() or ["no message"])[-1]
+            raise InputError(f"{self.name} ended with status {self.process.returncode} ({last}); see {self._output}")
+
+    def tell(self, line: str) -> None:
+        """Write a line to its standard input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{line}\n".encode())
+        self.process.stdin.flush()
+
+    def wait(self, timeout: float) -> str:
+        """Wait until it ends by itself; returns what it said. Raises InputError where it fails."""
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise InputError(f"{self.name} did not end within {timeout:.0f} s; see {self._output}") from None
+        if status:
+            self.check()
+        return self.said()
+
+    def stop(self) -> None:
+        """End it, kindly at first."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.process.stdin is not None:
+            with suppress(OSError):
+                self.process.stdin.close()
+
+    def processor_time(self) -> float:
+        """Processor time [s] that it and its children have used."""
+        return sum(_processor_time(pid) for pid in _family(self.process.pid))
+
+    def memory(self) -> dict[str, float | None]:
+        """Memory [MB] of it and its children, see ``memory_of``; ``processes`` is how many they are."""
+        family = _family(self.process.pid)
+        parts = [memory_of(pid) for pid in family]
+        total = {name: _sum([part[name] for part in parts]) for name in parts[0]} if parts else {}
+        return {**total, "processes": len(family)}
+
+
+def _bind() -> None:
+    """In the new process: Ctrl-C is for the benchmark, which then ends its processes, and they end with it.
+
+    Not a session of its own: Linux may share the processor out by session, and then a nice value counts within a
+    session only.
+    """
+    os.setpgrp()
+    with suppress(OSError, AttributeError):  # Linux only
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
+
+
+def limit(pid: int, limits: Limits) -> Path | None:
+    """Put limits on a process that has just started; returns the control group made for its memory, if one was."""
+    with suppress(ProcessLookupError):
+        if limits.cores:
+            os.sched_setaffinity(pid, limits.cores)
+        if limits.memory:
+            group = _memory_group(pid, limits.memory)
+            if group is None:
+                resource.prlimit(pid, resource.RLIMIT_AS, (limits.memory, limits.memory))
+            return group
+    return None
+
+
+def memory_limit_kind() -> str:
+    """How memory is limited here: by a control group where one may be made, else by address space."""
+    return "control group" if _memory_controller() else "address space (ulimit -v)"
+
+
+def memory_of(pid: int | None) -> dict[str, float | None]:
+    """Memory of a process [MB]: ``rss`` resident, ``pss`` with shared pages shared out, ``peak`` of the resident.
+
+    None where the kernel does not say. A pid of None is this process.
+    """
+    folder = Path("/proc") / ("self" if pid is None else str(pid))
+    status = _fields(folder / "status")
+    return {
+        "rss": status.get("VmRSS"),
+        "pss": _fields(folder / "smaps_rollup").get("Pss"),
+        "peak": status.get("VmHWM"),
+    }
+
+
+def machine_time() -> float:
+    """Processor time [s] that all processes of this machine have used since it started."""
+    values = [int(value) for value in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    idle = values[3] + values[4]
+    return (sum(values[:8]) - idle) * TICK
+
+
+def _fields(path: Path) -> dict[str, float]:
+    """Lines like ``VmRSS:  1234 kB`` as MB."""
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return {}
+    parts = [line.split() for line in lines]
+    return {part[0].rstrip(":"): int(part[1]) / 1024 for part in parts if len(part) == 3 and part[2] == "kB"}
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _family(pid: int) -> list[int]:
+    """The process and all that descend from it."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parents[int(entry.name)] = int(_stat(int(entry.name))[1])
+    family = [pid] if pid in parents else []
+    for member in family:
+        family.extend(child for child, parent in parents.items() if parent == member)
+    return family
+
+
+def _processor_time(pid: int) -> float:
+    """Of the process and of the children that it has seen end [s]."""
+    with suppress(OSError):
+        return sum(int(value) for value in _stat(pid)[11:15]) * TICK
+    return 0.0
+
+
+def _stat(pid: int) -> list[str]:
+    """Fields of /proc/PID/stat from the state on; the name before may hold anything."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _memory_group(pid: int, size: int) -> Path | None:
+    """A control group of its own with so many bytes; None where none may be made."""
+    controller = _memory_controller()
+    if controller is None:
+        return None
+    folder, name = controller
+    group = folder / f"imu_emg_bench_{pid}"
+    try:
+        group.mkdir()
+        (group / name).write_text(str(size))
+        (group / "cgroup.procs").write_text(str(pid))
+    except OSError:
+        with suppress(OSError):
+            group.rmdir()
+        return None
+    return group
+
+
+def _memory_controller() -> tuple[Path, str] | None:
+    """Folder in which groups may be made, and the name of the limit in them; None without one."""
+    root = Path("/sys/fs/cgroup")
+    for folder, name in ((root / "memory", "memory.limit_in_bytes"), (root, "memory.max")):
+        # The root of the second kind holds no limit itself, but says whether its children may.
+        first = (folder / name).is_file()
+        second = "memory" in _words(folder / "cgroup.subtree_control")
+        if (first or second) and os.access(folder, os.W_OK):
+            return folder, name
+    return None
+
+
+def _words(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []

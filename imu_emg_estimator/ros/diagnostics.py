@@ -1,0 +1,114 @@
+"""Diagnostics: once a second, on /diagnostics, how the estimates and every sensor are doing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+
+from imu_emg_estimator.msg import MuscleActivation
+from imu_emg_estimator.ros.estimator_node import EstimatorNode
+from imu_emg_estimator.ros.statistics import SensorCount, percentile
+
+PERIOD = 1.0  # s
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+STATUSES = {
+    None: (ERROR, "nothing was published yet"),
+    MuscleActivation.OK: (OK, "OK"),
+    MuscleActivation.WARMING_UP: (WARN, "WARMING_UP"),
+    MuscleActivation.DEGRADED: (WARN, "DEGRADED: a sensor is masked"),
+    MuscleActivation.STALE: (ERROR, "STALE: no recent input"),
+    MuscleActivation.OUT_OF_DISTRIBUTION: (WARN, "OUT_OF_DISTRIBUTION: the motion is unlike the training data"),
+}
+
+
+@dataclass
+class _Seen:
+    """Counts of a sensor at the latest report."""
+
+    received: int = 0
+    lost: int = 0
+    malformed: int = 0
+
+
+class Diagnostics:
+    """Publishes them from the executor that spins the node, off the way of the data."""
+
+    def __init__(self, node: EstimatorNode) -> None:
+        self._node = node
+        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._seen = [_Seen() for _ in node.topics]
+        self._estimates = 0
+        self._time = time.monotonic()
+        # Steady time: with use_sim_time the ROS clock may stand still.
+        node.create_timer(PERIOD, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def _report(self) -> None:
+        now = time.monotonic()
+        elapsed, self._time = now - self._time, now
+        message = DiagnosticArray(status=[self._estimation(elapsed), *self._sensors(elapsed)])
+        message.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(message)
+
+    def _estimation(self, elapsed: float) -> DiagnosticStatus:
+        node, statistics = self._node, self._node.statistics
+        ages, durations = list(statistics.ages), list(statistics.durations)  # each in one go, as they grow meanwhile
+        statistics.ages.clear()
+        statistics.durations.clear()
+        published, self._estimates = statistics.estimates - self._estimates, statistics.estimates
+        level, text = STATUSES[statistics.status]
+        values = {
+            "rate [Hz]": f"{published / elapsed:.1f}",
+            "age p50 [ms]": f"{1e3 * percentile(ages, 0.5):.2f}",
+            "age p99 [ms]": f"{1e3 * percentile(ages, 0.99):.2f}",
+            "step p50 [ms]": f"{1e3 * percentile(durations, 0.5):.3f}",
+            "step p99 [ms]": f"{1e3 * percentile(durations, 0.99):.3f}",
+            "late samples": str(node.late_samples),
+            "engine": node.engine,
+            "model": node.base.model_id,
+            "calibration": node.bundle.calibration_id or "none",
+        }
+        return _status(level, f"{node.get_fully_qualified_name()}: estimates", text, "", values)
+
+    def _sensors(self, elapsed: float) -> list[DiagnosticStatus]:
+        node = self._node
+        return [
+            self._sensor(name, topic, count, seen, elapsed)
+            for name, topic, count, seen in zip(
+                node.base.rig.sensor_names, node.topics, node.statistics.sensors, self._seen, strict=True
+            )
+        ]
+
+    def _sensor(self, name: str, topic: str, count: SensorCount, seen: _Seen, elapsed: float) -> DiagnosticStatus:
+        new = _Seen(count.received - seen.received, count.lost - seen.lost, count.malformed - seen.malformed)
+        seen.received, seen.lost, seen.malformed = count.received, count.lost, count.malformed
+        publishers = self._node.count_publishers(topic)
+        level, text = OK, "OK"
+        if not new.received:
+            level, text = ERROR, f"no message on {topic}"
+        elif publishers > 1:
+            level, text = WARN, f"{publishers} publishers on {topic}: a sensor needs its own"
+        elif new.malformed:
+            level, text = WARN, f"{new.malformed} messages on {topic} could not be decoded"
+        elif new.lost:
+            level, text = WARN, f"{new.lost} messages on {topic} were lost on their way"
+        values = {
+            "rate [Hz]": f"{new.received / elapsed:.1f}",
+            "received": str(count.received),
+            "lost": str(count.lost),
+            "malformed": str(count.malformed),
+        }
+        return _status(level, f"{self._node.get_fully_qualified_name()}: {name}", text, topic, values)
+
+
+def _status(level: bytes, name: str, text: str, hardware: str, values: dict[str, str]) -> DiagnosticStatus:
+    return DiagnosticStatus(
+        level=level,
+        name=name,
+        message=text,
+        hardware_id=hardware,
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )

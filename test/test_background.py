@@ -1,0 +1,58 @@
+"""A process in the background: it disturbs nobody, and ends with whoever started it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imu_emg_estimator import background
+
+AT_WORK = """
+import sys, time
+from imu_emg_estimator import background, cli
+cli.main = lambda: print("at work", flush=True) or time.sleep(1000)
+sys.exit(background.main())
+"""
+
+
+@pytest.fixture
+def worker() -> Iterator[subprocess.Popen[str]]:
+    """A process that is at work in the background."""
+    command = [sys.executable, "-c", AT_WORK]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="the priorities of Linux")
+def test_lowest_priority(worker: subprocess.Popen[str]) -> None:
+    assert os.getpriority(os.PRIO_PROCESS, worker.pid) == background.LOWEST
+    assert os.sched_getscheduler(worker.pid) == os.SCHED_IDLE
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="a kernel without autogroups")
+def test_lowest_priority_among_sessions() -> None:
+    show = "print(open('/proc/self/autogroup').read())"
+    command = [sys.executable, "-c", f"from imu_emg_estimator import background; background.yield_to_all(); {show}"]
+    said = subprocess.run(command, start_new_session=True, capture_output=True, text=True, check=True).stdout
+    assert f"nice {background.LOWEST}" in said
+
+
+def test_ends_with_whoever_started_it(worker: subprocess.Popen[str]) -> None:
+    assert worker.poll() is None
+    assert worker.stdin is not None
+    worker.stdin.close()
+    assert worker.wait(timeout=60) == background.ORPHANED
+
+
+def test_runs_the_command() -> None:
+    command = [sys.executable, "-m", "imu_emg_estimator.background", "--version"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.read().startswith("imu-emg ")
+        assert process.wait(timeout=60) == 0
