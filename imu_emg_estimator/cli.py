@@ -420,7 +420,7 @@ def _add_simulate(commands: Any) -> None:
 def _simulate(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.datasets import hugadb, simulator, stride_statistics
     from imu_emg_estimator.datasets.bag import write_bag
-    from imu_emg_estimator.model.bundle import write_atomically
+    from imu_emg_estimator.files import write_atomically
 
     if arguments.out is None:
         raise InputError("no --out was given; name what to write")
@@ -468,7 +468,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     for key, value in description.items():
         print(f"{key}: {value}")
     if arguments.card:
-        from imu_emg_estimator.model.bundle import write_atomically
+        from imu_emg_estimator.files import write_atomically
         from imu_emg_estimator.training.report import model_card
 
         write_atomically(arguments.card, model_card(bundle).encode())
@@ -518,7 +518,7 @@ def _check_places(arguments: argparse.Namespace) -> None:
 def _write_json(path: Path | None, content: dict[str, Any]) -> None:
     if path is None:
         return
-    from imu_emg_estimator.model.bundle import write_atomically
+    from imu_emg_estimator.files import write_atomically
     from imu_emg_estimator.plain import to_json
 
     write_atomically(path, to_json(content))

@@ -9,7 +9,7 @@ from typing import Any
 from imu_emg_estimator.benchmark import pictures
 from imu_emg_estimator.benchmark.ceiling import CEILING
 from imu_emg_estimator.benchmark.summary import gather
-from imu_emg_estimator.model.bundle import write_atomically
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.plain import to_json
 from imu_emg_estimator.training.evaluate import CONDITIONS
 from imu_emg_estimator.training.meta import MetaSettings

@@ -9,8 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -23,6 +21,7 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distribution
@@ -262,25 +261,6 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     for head in ("head", "deviation_head"):
         shapes[f"{head}.weight"], shapes[f"{head}.bias"] = (muscles, width), (muscles,)
     return shapes
-
-
-def write_atomically(path: Path, payload: bytes) -> None:
-    """Write next to the target, flush to disk, then rename over it; raises InputError where it cannot."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            os.fchmod(handle, 0o644)  # temporary files are made for their owner alone
-            with os.fdopen(handle, "wb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); free space or give a writable place") from None
 
 
 def _check(bundle: Bundle) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.bundle import Bundle, write_atomically
+from imu_emg_estimator.files import write_atomically
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.training.evaluate import WearerScores, bouts, estimate_envelopes
 from imu_emg_estimator.training.metrics import FIGURES

@@ -16,8 +16,9 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.model import bundle as bundle_module
-from imu_emg_estimator.model.bundle import DOCUMENT_KEYS, MEAN, STD, Bundle, Calibration, write_atomically
+from imu_emg_estimator.model.bundle import DOCUMENT_KEYS, MEAN, STD, Bundle, Calibration
 from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distribution
