@@ -140,13 +140,25 @@ def adapt(
     return replace(
         bundle,
         weights=weights_of(adapted.network),
-        reference=Reference(
-            amplitude=tuple(float(value) for value in adapted.amplitude),
-            unit=recordings[0].envelope_unit,
-            definition="amplitude at which the uncalibrated estimate fits the wearer's EMG envelope best",
-        ),
+        reference=_adapted_reference(bundle.reference, adapted.amplitude, recordings[0].envelope_unit),
         parent_id=bundle.model_id,
         scores={},
+    )
+
+
+def _adapted_reference(given: Reference, amplitude: FloatArray, unit: str) -> Reference:
+    """The reference of the wearer; a muscle whose amplitude [muscles] was not found anew keeps its unit, too."""
+    values = tuple(float(value) for value in amplitude)
+    if values == given.amplitude:
+        return given
+    units = tuple(
+        given.unit_of(muscle) if value == given.amplitude[muscle] else unit for muscle, value in enumerate(values)
+    )
+    return Reference(
+        amplitude=values,
+        unit=unit,
+        definition="amplitude at which the uncalibrated estimate fits the wearer's EMG envelope best",
+        units=() if set(units) == {unit} else units,
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
@@ -104,16 +102,20 @@ def calibrate(
     running = running or base
     adapting, judging = _split(recording)
     adapted = adapt(base, [adapting], settings, progress)
-    calibration = Calibration(
-        id=f"{subject}-{datetime.now(timezone.utc):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+    before, after = judge(running, judging), judge(adapted, judging)
+    better = _is_better(before, after)
+    calibration = Calibration.made_now(
         subject=subject,
         method=settings.method,
         bag=recording.name,
         seconds=adapting.duration,
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        settings=asdict(settings),
+        figures={
+            "running": running.model_id,
+            "judged_seconds": judging.duration,
+            "muscles": {muscle: {"before": before[muscle], "after": after[muscle]} for muscle in before},
+        },
     )
-    before, after = _judge(running, judging), _judge(adapted, judging)
-    better = _is_better(before, after)
     return CalibrationResult(
         bundle=replace(adapted, calibration=calibration) if better else None,
         before=before,
@@ -145,14 +147,14 @@ def _split(recording: Recording) -> tuple[Recording, Recording]:
     return adapting, judging
 
 
-def _judge(bundle: Bundle, recording: Recording) -> dict[str, Scores]:
+def judge(bundle: Bundle, recording: Recording) -> dict[str, Scores]:
     """Scores of every measured muscle; R² and nRMSE are NaN where the units cannot be compared."""
     estimated = estimate_envelopes(bundle, [recording])
-    comparable = bundle.reference.unit == recording.envelope_unit
     result = {}
     for index, muscle in enumerate(bundle.rig.muscle_names):
         if recording.muscle_weight[index] > 0:
             entry = score(recording.envelope[:, index], estimated[:, index])
+            comparable = bundle.reference.unit_of(index) == recording.envelope_unit
             result[muscle] = entry if comparable else replace(entry, r2=float("nan"), nrmse=float("nan"))
     return result
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from helpers import RecordingFactory, refusal
 
+from imu_emg_estimator import __version__
 from imu_emg_estimator.datasets.bag import BagTooShort
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.store import calibration_path
@@ -48,6 +49,20 @@ def test_better_bundle_is_taken_and_says_whose_it_is(
     assert mean(result.before, "r") < 0.6
     assert mean(result.after, "r") > 0.85
     assert f"r {mean(result.before, 'r'):.2f} before, {mean(result.after, 'r'):.2f} after" in result.message
+
+
+def test_bundle_holds_how_it_came_about(result: CalibrationResult, trained_bundle: Bundle, tmp_path: Any) -> None:
+    assert result.bundle is not None
+    result.bundle.save(tmp_path / "a.safetensors")
+    calibration = Bundle.load(tmp_path / "a.safetensors").calibration
+    assert calibration is not None
+    assert calibration.software == __version__
+    assert calibration.settings["learning_rate"] == SETTINGS.learning_rate
+    assert calibration.figures["running"] == trained_bundle.model_id
+    assert calibration.figures["judged_seconds"] == result.judged_seconds
+    for when in ("before", "after"):
+        for figure in FIGURES:
+            assert calibration.mean(figure, when) == pytest.approx(mean(getattr(result, when), figure))
 
 
 def test_exchanged_leads_are_told(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
@@ -149,6 +164,19 @@ def test_other_unit_is_judged_by_r_alone(trained_bundle: Bundle, wearer: Recordi
     assert mean(result.after, "r2") > 0.7
     again = calibrate(trained_bundle, millivolts, "anna", running=result.bundle, settings=BRIEF)
     assert np.isfinite(mean(again.before, "r2"))
+
+
+def test_muscle_that_was_never_measured_in_this_unit_is_judged_by_r_alone(
+    trained_bundle: Bundle, wearer: Recording
+) -> None:
+    """It still has the amplitude of the base, in counts: R² against millivolts would mean nothing."""
+    millivolts = replace(wearer, envelope=0.003 * wearer.envelope, envelope_unit="mV")
+    one = calibrate(trained_bundle, replace(millivolts, muscle_weight=np.array([0.0, 1.0])), "anna", settings=SETTINGS)
+    assert one.bundle is not None
+    before = calibrate(trained_bundle, millivolts, "anna", running=one.bundle, settings=BRIEF).before
+    assert np.isnan(before["vastus_lateralis_right"].r2)
+    assert np.isfinite(before["vastus_lateralis_right"].r)
+    assert np.isfinite(before["vastus_lateralis_left"].r2)
 
 
 def test_muscle_without_emg_is_not_judged(trained_bundle: Bundle, wearer: Recording) -> None:
