@@ -7,18 +7,23 @@ worst a temporary file stays behind, whose name ``TEMPORARY`` tells.
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import re
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from imu_emg_estimator.errors import InputError
 
 TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}")  # names of files that are not finished
 CHUNK = 1 << 20  # bytes read at a time
+LOCK = ".lock"
+PATIENCE = 10.0  # s to wait for another process that is writing; it takes some milliseconds
+POLL = 0.01  # s
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
@@ -38,7 +43,7 @@ def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
     path = files[0][0]
     try:
         for path, payload in files:
-            _make_folder(path.parent)
+            make_folder(path.parent)
             finished.append((_temporary(path, payload), path))
         for temporary, path in finished:
             os.replace(temporary, path)
@@ -49,6 +54,14 @@ def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
     finally:
         for temporary, _ in finished:
             _discard(temporary)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that they last."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        flush_folder(made.parent)
 
 
 def flush_folder(folder: Path) -> None:
@@ -62,6 +75,47 @@ def flush_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):  # nothing that one can do about
             raise
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made where it is missing: one process, or thread, at a time gets past here.
+
+    The end of the process, however it comes, frees the folder.
+
+    Raises:
+        InputError: it cannot be written, or another process holds it for too long.
+    """
+    try:
+        make_folder(folder)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror}); free space or give a writable place"
+        ) from None
+    try:
+        _wait_for(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for(handle: int, folder: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"another process has been writing to {folder} for {PATIENCE:g} s; end it and try again"
+                ) from None
+            time.sleep(POLL)
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be locked ({error.strerror}); give a place on a disk of this computer"
+            ) from None
 
 
 def hash_of(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
@@ -111,14 +165,6 @@ def _chunks(file: Path) -> Iterator[memoryview]:
     with file.open("rb", buffering=0) as stream:
         while size := stream.readinto(buffer):
             yield memoryview(buffer)[:size]
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that they last."""
-    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for made in missing:
-        flush_folder(made.parent)
 
 
 def _temporary(path: Path, payload: bytes) -> Path:
