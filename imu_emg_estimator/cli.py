@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator import __version__
+from imu_emg_estimator import __version__, cli_calibrations
 from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, dataset_rig, list_subjects, load_dataset
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.progress import ProgressBar
-from imu_emg_estimator.resources import shipped_bundle
+from imu_emg_estimator.resources import calibration_directory, shipped_bundle
 
 if TYPE_CHECKING:
     from imu_emg_estimator.model.bundle import Bundle
@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_evaluate,
         _add_benchmark,
         _add_calibrate,
+        cli_calibrations.add_parser,
         _add_bag,
         _add_simulate,
         _add_replay,
@@ -311,9 +312,16 @@ def _add_calibrate(commands: Any) -> None:
     parser = commands.add_parser("calibrate", help="adapt a bundle to one wearer from a bag, as the service does")
     _bundle_option(parser)
     parser.add_argument("--bag", type=Path, required=True, help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG")
-    parser.add_argument("--out", type=Path, required=True, help="bundle to write if it is better (.safetensors)")
+    parser.add_argument("--out", type=Path, help="bundle to write if it is better (.safetensors)")
+    parser.add_argument(
+        "--store", type=Path, nargs="?", const=calibration_directory(), metavar="DIR",
+        help="keep it for the next start, if it is better, in this directory (without DIR: where the node looks)",
+    )  # fmt: skip
     parser.add_argument("--subject", default="wearer", help="name of the wearer (default: wearer)")
-    parser.add_argument("--running", type=Path, help="bundle in use that must be bettered (default: --bundle)")
+    parser.add_argument(
+        "--running", type=Path, help="bundle in use that must be bettered (default: with --store what is in use, "
+        "else --bundle)",
+    )  # fmt: skip
     parser.add_argument("--method", default="", help="adaptation method (default: the package's)")
     parser.add_argument("--imu-topics", type=_names, metavar="A,B", help="Imu topics in the order of the rig")
     parser.add_argument("--emg-topic", help="topic of the Emg messages (default: /emg, or the only one)")
@@ -341,34 +349,69 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 def _calibrate_bag(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    import torch
-
-    from imu_emg_estimator.datasets.bag import read_bag
+    from imu_emg_estimator.datasets.bag import open_bag, read_bag
+    from imu_emg_estimator.files import hash_of
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.model.store import check_subject
     from imu_emg_estimator.signals.imu import mount_rotations, turn_mounts
+
+    if arguments.out is None and arguments.store is None:
+        raise InputError("neither --out nor --store was given; name a bundle to write, or keep it with --store")
+    check_subject(arguments.subject)
+    base = Bundle.load(arguments.bundle or shipped_bundle())
+    running = _running(arguments, base)
+    with open_bag(arguments.bag):
+        pass  # a wrong path is answered before torch is there, which takes seconds
+
+    import torch
+
     from imu_emg_estimator.training.adapt import DEFAULT_METHOD, AdaptationSettings
     from imu_emg_estimator.training.calibrate import calibrate
     from imu_emg_estimator.training.report import calibration_table
 
     torch.set_num_threads(arguments.threads)
-    check_subject(arguments.subject)
     settings = AdaptationSettings(method=arguments.method or DEFAULT_METHOD)
-    base = Bundle.load(arguments.bundle or shipped_bundle())
-    running = Bundle.load(arguments.running) if arguments.running else base
     recording = read_bag(
         arguments.bag, base.rig, arguments.imu_topics, arguments.emg_topic, base.envelope, arguments.subject
     )
     rotations = mount_rotations(arguments.sensor_rotations, len(base.rig.sensors))
     recording = replace(recording, imu=turn_mounts(recording.imu, rotations))
     result = calibrate(base, recording, arguments.subject, running, settings, ProgressBar("adapting"))
-    if result.bundle:
-        result.bundle.save(arguments.out)
+    if result.bundle and result.bundle.calibration:
+        bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=1.0))
+        calibration = replace(result.bundle.calibration, bag_hash=bag_hash)
+        result = replace(result, bundle=replace(result.bundle, calibration=calibration))
     report = result.to_dict()
     print(calibration_table(report))
     print(result.message)
+    if result.bundle:
+        _keep(result.bundle, arguments)
     _write_json(arguments.json, report)
     return 0 if result.bundle else 1
+
+
+def _running(arguments: argparse.Namespace, base: Bundle) -> Bundle:
+    """The bundle that a calibration must better."""
+    from imu_emg_estimator.model.store import current_calibration
+
+    if arguments.running:
+        return type(base).load(arguments.running)
+    if arguments.store is None:
+        return base
+    current, remarks = current_calibration(arguments.store, arguments.subject, base)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    return current or base
+
+
+def _keep(bundle: Bundle, arguments: argparse.Namespace) -> None:
+    if arguments.out:
+        bundle.save(arguments.out)
+    if arguments.store:
+        from imu_emg_estimator.model.store import store_calibration
+
+        path = store_calibration(arguments.store, bundle)
+        print(f"stored as {path}: subject '{arguments.subject}' starts with it from now on")
 
 
 def _add_bag(commands: Any) -> None:
@@ -504,13 +547,14 @@ def _json_option(parser: argparse.ArgumentParser) -> None:
 
 def _check_places(arguments: argparse.Namespace) -> None:
     """Refuse a file that cannot be written before hours of work, not after."""
-    for name in ("out", "json", "picture", "card"):
+    for name in ("out", "json", "picture", "card", "store"):
         path: Path | None = getattr(arguments, name, None)
         if path is None:
             continue
-        if path.is_dir():
+        if path.is_dir() and name != "store":
             raise InputError(f"{path} is a folder that exists already; give another name")
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        parents = path.absolute().parents if name != "store" else [path.absolute(), *path.absolute().parents]
+        folder = next(parent for parent in parents if parent.exists())
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise InputError(f"{path} cannot be written: {folder} is no folder to write in; give another place")
 

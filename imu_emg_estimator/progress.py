@@ -9,17 +9,21 @@ WIDTH = 30
 
 
 class ProgressBar:
-    """Call with (done, total) or (done, total, loss); rewrites one line on a terminal, prints sparsely elsewhere."""
+    """Call with (done, total) or (done, total, loss); rewrites one line on a terminal, prints sparsely elsewhere.
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    Args:
+        patience: s; work that is done sooner is not spoken of.
+    """
+
+    def __init__(self, title: str, patience: float = 0.0) -> None:
+        self._title, self._patience = title, patience
         self._start = time.monotonic()
         self._last_print = 0.0
         self._interval = 0.2 if sys.stderr.isatty() else 10.0
 
     def __call__(self, done: int, total: int, loss: float | None = None) -> None:
         now = time.monotonic()
-        if done < total and now - self._last_print < self._interval:
+        if now - self._start < self._patience or (done < total and now - self._last_print < self._interval):
             return
         self._last_print = now
         filled = WIDTH * done // max(total, 1)

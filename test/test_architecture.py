@@ -24,7 +24,7 @@ ROS = re.compile(
     rf"(rclpy|rclcpp|rosidl_\w+|ament_\w+|launch\w*|ros2\w+|rosbag2_py|\w+_msgs|std_srvs|\w+_interfaces"
     rf"|{NAME}\.(msg|srv|action))(\.|$)"
 )
-TORCH_FREE = ("errors", "files", "resources", "rig", "recording", "signals", "streaming", "cli")
+TORCH_FREE = ("errors", "files", "resources", "rig", "recording", "signals", "streaming", "cli", "cli_calibrations")
 
 
 def test_layers() -> None:

@@ -230,14 +230,14 @@ def remove_calibration(directory: Path, subject: str, calibration_id: str) -> No
     """
     _, path = find_calibration(directory, calibration_id, subject)
     with _held(path.parent):
-        choices, _ = _choices(path.parent)
-        if (kept := without_calibration(choices, calibration_id)) != choices:
-            _write(path.parent, kept)
+        kept = without_calibration(_choices(path.parent)[0], calibration_id)
         try:
-            path.unlink()
-            flush_folder(path.parent)
-        except OSError as error:
-            raise InputError(f"{path} cannot be removed ({error.strerror}); check whose it is") from None
+            _write(path.parent, kept)
+        except InputError:  # a full disk, and removing makes room
+            _unlink(path)
+            _write(path.parent, kept)
+        else:
+            _unlink(path)
 
 
 # one wearer's folder
@@ -377,7 +377,16 @@ def _with_choice(folder: Path, model_id: str, rig: Rig, calibration_id: str | No
 
 
 def _write(folder: Path, choices: Choices) -> None:
-    write_atomically(folder / CURRENT, to_bytes(choices))
+    if choices != _choices(folder)[0]:
+        write_atomically(folder / CURRENT, to_bytes(choices))
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink()
+        flush_folder(path.parent)
+    except OSError as error:
+        raise InputError(f"{path} cannot be removed ({error.strerror}); check whose it is") from None
 
 
 def _nothing_before(subject: str) -> InputError:
