@@ -259,13 +259,13 @@ def _on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dic
     from imu_emg_estimator.training.calibrate import judge
 
     bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=1.0))
-    rows = [("", "muscle", "r", "R²", "nRMSE")]
+    rows: list[tuple[str, ...]] = [("", "muscle", "r", "R²", "nRMSE")]
     result: dict[str, Any] = {"bag": str(arguments.bag), "bag_hash": bag_hash, "figures": {}, "seen": []}
     for name, path in [(BASE, None), *((entry.calibration.id, entry.path) for entry in entries)]:
         scores = judge(Bundle.load(path) if path else base, recording)
         result["figures"][name] = scores
-        for muscle, entry in scores.items():
-            rows.append((name, muscle, *(_number(getattr(entry, figure)) for figure in FIGURES)))
+        for muscle, judged in scores.items():
+            rows.append((name, muscle, *(_number(getattr(judged, figure)) for figure in FIGURES)))
     print(f"on all {recording.duration:.0f} s of {arguments.bag}:\n{_aligned(rows)}")
     result["seen"] = [entry.calibration.id for entry in entries if entry.calibration.bag_hash == bag_hash]
     for name in result["seen"]:

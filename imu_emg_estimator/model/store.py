@@ -286,11 +286,15 @@ def _load(folder: Path, calibration_id: str, model_id: str | None = None, rig: R
             f"calibration {path} is calibration {bundle.calibration.id[:80]!r} of subject "
             f"{bundle.calibration.subject[:80]!r}: it was moved or renamed; put it back or remove it"
         )
-    if (model_id is not None and bundle.parent_id != model_id) or (rig is not None and bundle.rig != rig):
-        ours = f" (rig '{rig.name}')" if rig else ""
+    if model_id is not None and bundle.parent_id != model_id:
         raise InputError(
-            f"calibration {path} was made for model {bundle.parent_id} (rig '{bundle.rig.name}'), "
-            f"not {model_id}{ours}; calibrate again"
+            f"calibration {path} was made for model {bundle.parent_id}, not {model_id}, on rig '{bundle.rig.name}'; "
+            "calibrate again"
+        )
+    if rig is not None and bundle.rig != rig:
+        raise InputError(
+            f"calibration {path} was made for another rig ('{bundle.rig.name}') than that of the model ('{rig.name}'); "
+            "calibrate again"
         )
     return bundle
 
