@@ -89,11 +89,11 @@ def _show(arguments: argparse.Namespace) -> dict[str, Any]:
         "SHA-256 of the bag": calibration.bag_hash or "not known",
         "adapted on": f"{calibration.seconds:.1f} s",
         "method": calibration.method,
-        "settings": ", ".join(f"{name} {value}" for name, value in calibration.settings.items()) or "not known",
+        "settings": ", ".join(f"{name} {_text(value)}" for name, value in calibration.settings.items()) or "not known",
         "software": f"imu_emg_estimator {calibration.software}" if calibration.software else "not known",
         "file": str(entry.path),
     }
-    facts |= {name: str(value) for name, value in calibration.figures.items() if name != "muscles"}
+    facts |= {name.replace("_", " "): _text(value) for name, value in calibration.figures.items() if _is_single(value)}
     print(_aligned([(f"{name}:", value) for name, value in facts.items()]))
     if muscles := calibration.figures.get("muscles"):
         rows = [("muscle", "r", "R²", "nRMSE")]
@@ -374,6 +374,14 @@ def _change(calibration: Calibration, figure: str) -> str:
 
 def _arrow(judged: Mapping[str, Mapping[str, float | None]], figure: str) -> str:
     return " → ".join(_number(judged.get(when, {}).get(figure)) for when in ("before", "after"))
+
+
+def _is_single(value: object) -> bool:
+    return value is None or isinstance(value, (str, int, float))
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "n/a" if value is None else str(value)
 
 
 def _number(value: float | None) -> str:

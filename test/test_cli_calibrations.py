@@ -112,7 +112,16 @@ def test_show(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
     content = told(two, "show", FIRST)
     assert (content["bag_hash"], content["settings"]["steps"], content["software"]) == ("0f" * 32, 60, "1.2.3")
     text = capsys.readouterr().out
-    for part in (FIRST, "anna", "0f" * 32, "steps 60", "1.2.3", "42.0 s", "judged_seconds", "vastus_lateralis_left"):
+    for part in (
+        FIRST,
+        "anna",
+        "0f" * 32,
+        "steps 60",
+        "1.2.3",
+        "42.0 s",
+        "judged seconds:      18",
+        "vastus_lateralis_left",
+    ):
         assert part in text
 
 

@@ -25,6 +25,8 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.store import current_calibration, remove_calibration, store_calibration
 from imu_emg_estimator.streaming.estimator import StreamingEstimator
 
+pytestmark = pytest.mark.timeout(0 if KILLS else 300)
+
 LONGEST = 0.15  # s until a process is killed that stores some calibrations in this time
 SEED = 5
 

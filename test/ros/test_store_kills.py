@@ -6,12 +6,15 @@
 import random
 from pathlib import Path
 
+import pytest
 import rclpy
 from crashes import KILLS, SUBJECT, killer, state
 from lab import overrides
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros.node import EstimatorNode
+
+pytestmark = pytest.mark.timeout(0 if KILLS else 300)
 
 LONGEST = 0.15  # s until a process is killed that stores some calibrations in this time
 
