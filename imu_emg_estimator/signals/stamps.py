@@ -46,12 +46,12 @@ class Clock:
 
 def reconcile(
     stamps: Sequence[Instants | None], receipts: Sequence[Instants], reference: Sequence[int]
-) -> tuple[list[Instants], list[Clock]]:
+) -> tuple[list[Instants], list[Instants], list[Clock]]:
     """Bring the stamps of topics to one clock, by the times at which the same recorder received them.
 
     What takes less than ``LONGEST_DELAY`` longer than on the reference topics is taken for transport and left alone:
     the stamp knows better than the time of receipt. A topic further off, or one that drifts away steadily, has
-    another clock.
+    another clock: its messages are taken to have been under way as long as those of the reference.
     Messages without a stamp (None, or 0) are taken to have been under way as long as those of the reference.
 
     Args:
@@ -60,7 +60,7 @@ def reconcile(
         reference: topics of whose clocks the median counts.
 
     Returns:
-        Stamps on the reference's clock, and what was found, topic by topic.
+        Stamps and times of receipt on the reference's clock, less the usual delay, and what was found, topic by topic.
     """
     known = [None if stamp is None or (stamp == 0).mean() > 0.5 else stamp != 0 for stamp in stamps]
     edges = _windows(np.concatenate(receipts))
@@ -70,17 +70,22 @@ def reconcile(
             delays[index] = _prompt_delays(stamp[valid], receipt[valid], edges)
     usual = _median([delays[index] for index in reference], delays)
     centres = (edges[:-1] + edges[1:]) / 2
+    arrivals = [times - np.round(np.interp(times, centres, usual) * SECOND).astype(np.int64) for times in receipts]
     results = [
-        _to_reference(stamp, valid, receipt, delay, usual, centres)
-        for stamp, valid, receipt, delay in zip(stamps, known, receipts, delays, strict=True)
+        (arrival, Clock(missing=1.0, corrected=True))
+        if stamp is None or valid is None
+        else _to_reference(stamp, valid, receipt, delay, usual, centres)
+        for stamp, valid, receipt, delay, arrival in zip(stamps, known, receipts, delays, arrivals, strict=True)
     ]
-    return [result[0] for result in results], [result[1] for result in results]
+    return [result[0] for result in results], arrivals, [result[1] for result in results]
 
 
-def receipts_are_useless(stamps: Instants, receipts: Instants) -> bool:
-    """Whether times of receipt do not pass as the stamps do: a converter's, not a recorder's."""
-    elapsed, received = (np.subtract(*np.percentile(times, (90, 10))) for times in (stamps, receipts))
-    return bool(received < 0.1 * elapsed)
+def receipts_are_useless(stamps: Sequence[Instants], receipts: Sequence[Instants]) -> bool:
+    """Whether the times of receipt of most topics do not pass as their stamps do: a converter's, not a recorder's."""
+    useless = [
+        _span(received) < 0.1 * _span(stamp[stamp != 0]) for stamp, received in zip(stamps, receipts, strict=True)
+    ]
+    return 2 * sum(useless) > len(useless)
 
 
 def plausible_receipts(receipts: Instants) -> Instants:
@@ -90,6 +95,11 @@ def plausible_receipts(receipts: Instants) -> Instants:
         return receipts
     last_good = np.maximum.accumulate(np.where(bad, -1, np.arange(len(receipts))))
     return np.asarray(receipts[np.where(last_good < 0, np.flatnonzero(~bad)[0], last_good)])
+
+
+def _span(instants: Instants) -> float:
+    """From the 10th percentile to the 90th [ns]."""
+    return float(np.subtract(*np.percentile(instants, (90, 10)))) if len(instants) else 0.0
 
 
 def _windows(receipts: Instants) -> Floats:
@@ -120,25 +130,21 @@ def _median(chosen: Sequence[Floats], others: Floats) -> Floats:
 
 
 def _to_reference(
-    stamps: Instants | None,
-    valid: NDArray[np.bool_] | None,
+    stamps: Instants,
+    valid: NDArray[np.bool_],
     receipts: Instants,
     delays: Floats,
     usual: Floats,
     centres: Floats,
 ) -> tuple[Instants, Clock]:
-    if stamps is None or valid is None:
-        under_way = np.interp(receipts, centres, usual) * SECOND
-        return receipts - np.round(under_way).astype(np.int64), Clock(missing=1.0, corrected=True)
     if not valid.all():
         own = np.interp(receipts, centres[np.isfinite(delays)], delays[np.isfinite(delays)]) * SECOND
         stamps = np.where(valid, stamps, receipts - np.round(own).astype(np.int64))
     clock = replace(_clock(delays - usual, centres), missing=float((~valid).mean()))
     if not clock.corrected:
         return stamps, replace(clock, corrected=clock.missing > 0)
-    offset = clock.offset if abs(clock.offset) > LONGEST_DELAY else 0.0
     span = max(centres[-1] - centres[0], 1.0)
-    behind = offset + clock.drift * (receipts - (centres[0] + centres[-1]) / 2) / span
+    behind = clock.offset + clock.drift * (receipts - (centres[0] + centres[-1]) / 2) / span
     return stamps + np.round(behind * SECOND).astype(np.int64), clock
 
 
@@ -226,15 +232,17 @@ def measured_rate(stamps: Instants, counts: NDArray[np.int64]) -> float:
     return float(np.median(samples / seconds[seconds > 0]))
 
 
-def sample_clock(stamps: Instants, counts: NDArray[np.int64], rate: float) -> SampleClock:
+def sample_clock(stamps: Instants, arrivals: Instants, counts: NDArray[np.int64], rate: float) -> SampleClock:
     """Lay packets on a regular grid and find when each grid point was.
 
-    Packets that share a stamp count as one, which the stamp begins or ends, whichever makes the clock steadier. A step
-    of the stamps that lasts is a loss of samples, one that does not is jitter; jitter is averaged out over ``BLOCK``.
-    So a rate that is a little off, or a clock that drifts, does no harm.
+    Packets that share a stamp count as one, which begins at the stamp; if they had arrived before all of their samples
+    were taken then, it ends there, for they were stamped when they arrived. A step of the stamps that lasts is a loss
+    of samples, one that does not is jitter; jitter is averaged out over ``BLOCK``. So a rate that is a little off, or
+    a clock that drifts, does no harm.
 
     Args:
         stamps: [packets] instants of their first samples, in order of receipt.
+        arrivals: [packets] instants of their receipt, on the same clock, less the usual delay.
         counts: [packets] samples in each, at least 1.
         rate: of the samples within packets [Hz].
 
@@ -247,9 +255,8 @@ def sample_clock(stamps: Instants, counts: NDArray[np.int64], rate: float) -> Sa
     heads = np.flatnonzero(np.diff(group, prepend=-1))
     sizes = np.add.reduceat(counts, heads)
     late = (stamps[heads] - stamps[0]) - before[heads] * period
-    ends = late - sizes * period
-    if len(heads) > 2 and len(heads) < len(stamps) and _scatter(ends) < _scatter(late):
-        late = ends + np.median(sizes) * period
+    if _stamped_at_the_end(stamps, arrivals, counts * period, heads):
+        late = late - (sizes - counts[heads]) * period
     lost = np.cumsum(_losses(late, sizes * period, period))
     starts = before + lost[group]
     first, length = int(starts.min()), int((starts + counts).max() - starts.min())
@@ -277,6 +284,16 @@ def _groups(stamps: Instants, durations: Floats) -> NDArray[np.int64]:
     steps = np.diff(stamps)
     together = (steps >= 0) & (steps < TOGETHER * durations[:-1])
     return np.concatenate([[0], np.cumsum(~together)])
+
+
+def _stamped_at_the_end(stamps: Instants, arrivals: Instants, durations: Floats, heads: NDArray[np.int64]) -> bool:
+    """Whether packets that share a stamp mostly arrived sooner after it than all but the first of them last."""
+    tails = np.append(heads[1:], len(stamps)) - 1
+    several = tails > heads
+    if not several.any():
+        return False
+    rest = (np.add.reduceat(durations, heads) - durations[heads])[several]
+    return bool(np.median((arrivals[tails] - stamps[heads])[several] - rest / 2) < 0)
 
 
 def _scatter(late: Floats) -> float:

@@ -215,7 +215,7 @@ def test_without_raw_emg_the_envelope_is_written(recording: Recording, tmp_path:
 def test_a_recording_without_emg_makes_a_bag_without_emg(recording: Recording, tmp_path: Path) -> None:
     silent = replace(recording, emg=None, envelope=np.full_like(recording.envelope, np.nan))
     write_bag(silent, tmp_path / "bag")
-    with pytest.raises(TopicMissing, match=r"has no EMG messages; topics that could hold EMG are none"):
+    with pytest.raises(TopicMissing, match=r"has no imu_emg_estimator/msg/Emg messages; topics .* are none"):
         read_bag(tmp_path / "bag", RIG)
 
 
@@ -255,7 +255,7 @@ def test_topics_may_be_named_in_the_order_of_the_rig(recording: Recording, whole
         read_bag(path, RIG, [names[topic] for topic in [*order[:5], order[0]]])
     with pytest.raises(TopicMissing, match=r"no Imu messages on /nothing"):
         read_bag(path, RIG, ["/nothing", *(names[topic] for topic in order[1:])])
-    with pytest.raises(TopicMissing, match=r"no EMG messages on /emg; .* are /amplifier \(imu_emg"):
+    with pytest.raises(TopicMissing, match=r"no imu_emg_estimator/msg/Emg messages on /emg; .* /amplifier \("):
         read_bag(path, RIG, [names[topic] for topic in order], "/emg")
 
 
@@ -277,7 +277,7 @@ def test_a_bag_without_one_imu_names_it_and_what_is_there(whole_bag: Path, tmp_p
 
 def test_a_bag_without_emg_says_so(whole_bag: Path, tmp_path: Path) -> None:
     path = changed(whole_bag, tmp_path / "bag", without(EMG_TOPIC))
-    with pytest.raises(TopicMissing, match=r"has no EMG messages; .*: record EMG"):
+    with pytest.raises(TopicMissing, match=r"has no imu_emg_estimator/msg/Emg messages; .*: record EMG"):
         read_bag(path, RIG)
 
 

@@ -57,7 +57,7 @@ def bags(walking: Recording, make_recording: Callable[..., Recording], tmp_path_
         pass
     shutil.copytree(folder / "raw", folder / "corrupt")
     data = folder / "corrupt" / "raw.mcap"
-    data.rename(folder / "corrupt" / "raw.mcap").write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    data.rename(folder / "corrupt" / "raw.mcap").write_bytes(data.read_bytes().replace(b"imu", b"\xff"))
     return folder
 
 

@@ -33,6 +33,7 @@ class EmgStream:
 
     Attributes:
         stamps: of the first sample of every packet [ns].
+        arrivals: of every packet, on the same clock, less the usual delay [ns].
         counts: samples in every packet.
         data: [samples, columns] of the rig's muscles only.
         rate: Hz; None = to be measured.
@@ -40,6 +41,7 @@ class EmgStream:
     """
 
     stamps: Instants
+    arrivals: Instants
     counts: NDArray[np.int64]
     data: NDArray[np.float32]
     rate: float | None
@@ -131,7 +133,7 @@ def _regular(bag: object, stream: EmgStream) -> tuple[SampleClock, NDArray[np.fl
     counts, received = stream.counts, int(stream.counts.sum())
     try:
         rate = stream.rate or measured_rate(stream.stamps, counts)
-        clock = sample_clock(stream.stamps, counts, rate)
+        clock = sample_clock(stream.stamps, stream.arrivals, counts, rate)
     except ValueError:
         raise _impossible(bag, received, stream) from None
     if not SPARSEST <= received / clock.length <= DENSEST or not 1 / DENSEST <= clock.rate / rate <= DENSEST:

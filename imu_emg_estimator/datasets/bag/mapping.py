@@ -243,6 +243,6 @@ def _no_emg(bag: Bag, on: str, topics: dict[str, str]) -> str:
     foreign = sum(info.foreign for info in bag.topics.values())
     others = f" ({foreign} topics in other encodings than ROS 2's were left out)" if foreign else ""
     return (
-        f"bag {bag.path} has no EMG messages{on}{others}; topics that could hold EMG are {listed(types)}: "
-        "record EMG as imu_emg_estimator/Emg, or name its topic and the muscles of its channels"
+        f"bag {bag.path} has no {EMG_TYPE} messages{on}{others}; topics that could hold EMG are {listed(types)}: "
+        "record EMG, or name its topic and the muscles of its channels"
     )

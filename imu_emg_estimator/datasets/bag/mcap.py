@@ -276,8 +276,8 @@ def _records(data: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
     while at < len(data):
         op, length = RECORD_HEAD.unpack_from(data, at)
         at += RECORD_HEAD.size
-        if length > len(data) - at:
-            raise ValueError("a record is longer than the chunk that it is in")
+        if op == 0 or length > len(data) - at:
+            raise ValueError("a record is of no kind, or longer than the chunk that it is in")
         yield op, view[at : at + length]
         at += length
 

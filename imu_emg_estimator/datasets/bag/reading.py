@@ -171,6 +171,7 @@ class _Emg:
     def __init__(self, bag: Bag, rig: Rig, topic: str, msgtype: str, mapping: TopicMapping) -> None:
         self.topic = topic
         self.stamps, self.receipts, self.counts = array("q"), array("q"), array("q")
+        self.arrivals: Instants = np.empty(0, dtype=np.int64)  # receipts on the clock of the IMUs, less the usual delay
         self._bag, self._rig, self._type, self._mapping = bag, rig, msgtype, mapping
         self._data = bytearray()
         self._form: EmgPacket | None = None
@@ -295,12 +296,14 @@ def _one_clock(imus: Sequence[_Imu], emg: _Emg) -> list[Clock]:
     stamps = [_instants(stream.stamps).copy() for stream in streams]
     receipts = [plausible_receipts(_instants(stream.receipts)) for stream in streams]
     stamped = [index < len(imus) or emg.form.stamp is not None for index in range(len(streams))]
-    if all(stamped) and receipts_are_useless(np.concatenate(stamps[:-1]), np.concatenate(receipts[:-1])):
+    if all(stamped) and receipts_are_useless(stamps[:-1], receipts[:-1]):
         receipts, clocks = stamps, [Clock()] * len(streams)
+        emg.arrivals = stamps[-1] + SECOND  # not known
     else:
         given = [stamp if there else None for stamp, there in zip(stamps, stamped, strict=True)]
         begun = [*receipts[:-1], receipts[-1] - emg.spans(stamps[-1], receipts[-1])]
-        stamps, clocks = reconcile(given, begun, range(len(imus)))
+        stamps, arrivals, clocks = reconcile(given, begun, range(len(imus)))
+        emg.arrivals = arrivals[-1]
     for stream, stamp, receipt in zip(streams, stamps, receipts, strict=True):
         stream.stamps, stream.receipts = array("q", stamp.tobytes()), array("q", receipt.tobytes())
     return clocks
@@ -384,6 +387,7 @@ def _in_piece(path: Path, emg: _Emg, piece: _Piece) -> EmgStream:
         data = np.concatenate([data[part] for part in parts])
     return EmgStream(
         stamps=stamps[chosen],
+        arrivals=emg.arrivals[chosen],
         counts=counts[chosen],
         data=data,
         rate=emg.rate,
