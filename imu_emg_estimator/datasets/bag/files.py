@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from imu_emg_estimator.datasets.bag.faults import BagUnreadable
 from imu_emg_estimator.datasets.bag.limits import GIB, MIB, BagLimits
+from imu_emg_estimator.errors import InputError
 
 METADATA = "metadata.yaml"
 LARGEST_METADATA = 4 * MIB
@@ -53,6 +54,8 @@ def find_files(path: Path, limits: BagLimits, check: Check | None = None) -> Bag
         BagUnreadable: there is none, one is missing or no regular file, or they are too large.
     """
     try:
+        if check:
+            check(path)
         if path.is_dir():
             found = _in_folder(path, limits)
         elif path.exists():
@@ -65,9 +68,9 @@ def find_files(path: Path, limits: BagLimits, check: Check | None = None) -> Bag
             if not stat.S_ISREG(status.st_mode):
                 raise BagUnreadable(f"{file} of bag {path} is no regular file; copy the bag to a disk")
             found.size += status.st_size
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
-        if isinstance(error, BagUnreadable):
-            raise
         raise unreadable(path, getattr(error, "strerror", None) or error) from None
     if found.size > limits.size:
         raise BagUnreadable(f"bag {path} is larger than {limits.size / GIB:g} GiB; cut out what is needed")
