@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -216,7 +216,7 @@ def fill(folder: Path, room: int) -> None:
     filler = folder / "filler"
     filler.unlink(missing_ok=True)
     free = shutil.disk_usage(folder).free
-    with filler.open("wb") as file:
+    with suppress(OSError), filler.open("wb") as file:  # some need room for what belongs to a file, too
         file.write(bytes(max(0, free - room)))
 
 
@@ -236,6 +236,10 @@ def main() -> None:
     if sys.argv[3] == "disk":
         rooms = [*range(0, size + 40_000, 4096)]
         store_with_little_room(base, directory, lambda room: fill(directory, room), rooms)
+        store.store_calibration(directory, calibrated(base, "second"))
+        fill(directory, 0)
+        store.remove_calibration(directory, SUBJECT, f"{SUBJECT}-second")  # makes room
+        print(json.dumps({"after removal": state(directory, base)[1]}))
     else:
         rooms = [0, 1, 100, 1000, size // 2, size - 1, size, size + 1000]
         store_with_little_room(base, directory, limit_files, rooms)

@@ -170,6 +170,7 @@ def test_full_disk_costs_nothing_that_was_there(base: Path, tmp_path: Path) -> N
     if not possible:
         pytest.skip("no file system can be mounted here; the limit of file sizes stands in for it")
     told = little_room([*private, f'{mount} && exec "$@"', "sh"], base, directory, "disk")
+    assert told.pop() == {"after removal": "anna-first"}
     check_little_room(told)
     assert any("No space left" in what["error"] for what in told)
 

@@ -94,9 +94,9 @@ def unchanged(lab: Lab, walking: Recording) -> Iterator[None]:
 
 
 def stored(lab: Lab) -> list[Path]:
-    """Files of the node's calibration directory."""
+    """Calibrations in the node's directory, whole or not."""
     directory = lab.estimator.settings.calibration_directory
-    return sorted(path for path in directory.rglob("*") if path.is_file()) if directory.is_dir() else []
+    return sorted(path for path in directory.rglob("*") if path.is_file() and path.name not in ("current", ".lock"))
 
 
 # what a good call does
