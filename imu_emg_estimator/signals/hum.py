@@ -86,6 +86,9 @@ def _spectrum(channel: FloatArray, rate: float) -> tuple[FloatArray, FloatArray]
 
 
 def _hum(frequencies: FloatArray, power: FloatArray) -> Hum | None:
+    total = float(power[frequencies >= LOWEST].sum())
+    if not total:
+        return None
     highest = HIGHEST * frequencies[-1]
     mains = [_line(frequencies, power, nominal, WANDER) for nominal in MAINS if nominal + AROUND < highest]
     frequency, ratio, _ = max(mains, key=lambda line: line[1])
@@ -97,8 +100,8 @@ def _hum(frequencies: FloatArray, power: FloatArray) -> Hum | None:
             line = _line(frequencies, power, harmonic * frequency, LINE)
             if harmonic == 1 or line[1] >= HARMONIC_STANDS_OUT:
                 lines.append((harmonic * frequency, line[2]))
-    share = sum(excess for _, excess in lines) / power[frequencies >= LOWEST].sum()
-    return Hum(frequency, tuple(line for line, _ in lines), float(share)) if share >= LEAST_SHARE else None
+    share = sum(excess for _, excess in lines) / total
+    return Hum(frequency, tuple(line for line, _ in lines), share) if share >= LEAST_SHARE else None
 
 
 def _line(frequencies: FloatArray, power: FloatArray, nominal: float, wander: float) -> tuple[float, float, float]:
@@ -110,5 +113,5 @@ def _line(frequencies: FloatArray, power: FloatArray, nominal: float, wander: fl
     floor = float(np.median(power[(distance > 2 * LINE) & (distance <= AROUND)]))
     line = distance <= LINE
     centre = float(np.average(frequencies[line], weights=power[line])) if power[line].any() else nominal
-    ratio = float(power[peak]) / floor if floor > 0 else float(power[peak] > 0) * np.inf
+    ratio = float(power[peak]) / floor if floor > 0 else np.inf
     return centre, ratio, float(np.maximum(power[line] - floor, 0).sum())

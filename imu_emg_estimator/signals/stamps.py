@@ -143,8 +143,7 @@ def _to_reference(
     clock = replace(_clock(delays - usual, centres), missing=float((~valid).mean()))
     if not clock.corrected:
         return stamps, replace(clock, corrected=clock.missing > 0)
-    span = max(centres[-1] - centres[0], 1.0)
-    behind = clock.offset + clock.drift * (receipts - (centres[0] + centres[-1]) / 2) / span
+    behind = clock.offset + clock.drift * _shares(receipts, centres)
     return stamps + np.round(behind * SECOND).astype(np.int64), clock
 
 
@@ -153,7 +152,7 @@ def _clock(behind: Floats, centres: Floats) -> Clock:
     told = np.isfinite(behind)
     if not told.any():
         return Clock()
-    share = (centres - centres[0]) / max(centres[-1] - centres[0], 1.0) - 0.5
+    share = _shares(centres, centres)
     drift = _slope(share[told], behind[told])
     rest = behind[told] - drift * share[told]
     offset = float(np.median(rest))
@@ -162,6 +161,12 @@ def _clock(behind: Floats, centres: Floats) -> Clock:
         return Clock(offset, drift)
     drifts = abs(drift) > max(LEAST_DRIFT, 6 * scatter)
     return Clock(offset, drift if drifts else 0.0, corrected=drifts or abs(offset) > LONGEST_DELAY)
+
+
+def _shares(instants: Floats | Instants, centres: Floats) -> Floats:
+    """Where instants lie in the recording, whose windows have these centres: -0.5 at its beginning, 0.5 at its end."""
+    step = centres[1] - centres[0] if len(centres) > 1 else 1.0
+    return np.asarray((instants - (centres[0] + centres[-1]) / 2) / (step * len(centres)))
 
 
 def _slope(positions: Floats, values: Floats) -> float:
