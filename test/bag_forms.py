@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -239,11 +240,11 @@ def write_form(folder: Path, entries: Sequence[Entry], form: Form) -> Path:
     """Write messages, in the order given, as a bag in a folder that does not exist yet; returns the bag's path."""
     folder.mkdir()
     suffix = ".db3" if form.storage == "sqlite3" else ".mcap"
-    parts = np.array_split(np.arange(len(entries)), form.files)
+    ends = np.linspace(0, len(entries), form.files + 1).astype(int)
     paths = []
-    for number, part in enumerate(parts):
+    for number, (first, last) in enumerate(pairwise(ends)):
         path = folder / f"{folder.name}_{number}{suffix}"
-        chosen = [entries[index] for index in part]
+        chosen = entries if form.files == 1 else entries[first:last]
         if form.storage == "sqlite3":
             _write_sqlite(path, chosen, form)
         else:
@@ -261,10 +262,11 @@ def _payload(entry: Entry, form: Form) -> bytes:
 
 
 def _compressed_file(path: Path, form: Form) -> Path:
-    data = path.read_bytes()
-    path.unlink()
     target = path.with_name(f"{path.name}.{form.kind}")
-    target.write_bytes(lz4.frame.compress(data) if form.kind == "lz4" else zstandard.compress(data))
+    opener = lz4.frame.open if form.kind == "lz4" else zstandard.open
+    with path.open("rb") as source, opener(target, "wb") as sink:
+        shutil.copyfileobj(source, sink)
+    path.unlink()
     return target
 
 
