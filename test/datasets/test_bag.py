@@ -474,7 +474,7 @@ def test_a_bag_that_never_ends(whole_bag: Path) -> None:
 # bad IMU values
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e308])
 def test_values_that_are_not_finite_are_masked(
     recording: Recording, whole_bag: Path, tmp_path: Path, bad: float
 ) -> None:

@@ -6,7 +6,7 @@ Definitions that a bag carries are not followed; what is decoded is what the typ
 from __future__ import annotations
 
 import struct
-from math import isfinite, nan
+from math import nan
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ SECOND = 1_000_000_000  # ns
 PADDING = 7  # bytes that a middleware may add at the end
 NAMES = 4096  # names in one message
 ABSENT = (nan, nan, nan)
+LARGEST = 1e6  # m/s^2 or rad/s, a hundred times what sensors give; sums of more than these could overflow
 
 IMU_TYPE = "sensor_msgs/msg/Imu"
 EMG_TYPE = "imu_emg_estimator/msg/Emg"
@@ -110,14 +111,14 @@ class ImuMessage(NamedTuple):
 
 
 def decode_imu(data: bytes) -> ImuMessage:
-    """A field whose covariance begins with -1 is absent (REP 145); it and what is not finite is NaN."""
+    """A field whose covariance begins with -1 is absent (REP 145); it and what no sensor gives is NaN."""
     cursor = Cursor(data)
     header = cursor.header()
     values = cursor.doubles(37)  # orientation 4 + 9, angular velocity 3 + 9, linear acceleration 3 + 9
     cursor.end()
     acceleration = values[25:28] if values[28] != -1.0 else ABSENT
     rate = values[13:16] if values[16] != -1.0 else ABSENT
-    return ImuMessage(header, tuple(value if isfinite(value) else nan for value in acceleration + rate))
+    return ImuMessage(header, tuple(value if abs(value) < LARGEST else nan for value in acceleration + rate))
 
 
 class EmgMessage(NamedTuple):

@@ -43,6 +43,7 @@ from imu_emg_estimator.signals.stamps import (
 
 AROUND = 5 * SECOND  # ns of EMG around the IMU data that are kept for the filter's edges
 SPARSEST_IMU = 5.0  # Hz; slower samples are no movement, and would make rows without end
+LARGEST_EMG = 1e12  # in any unit
 UNKNOWN_UNIT = "unknown"
 # Bytes of memory that a sample takes from reading to the end, with all that is made of it on the way.
 IMU_COST, PACKET_COST, ROW_COST, VALUE_COST = 160, 120, 24, 4
@@ -186,9 +187,8 @@ class _Emg:
             raise OddPacket("sample_rate, names or number of channels, unit or is_envelope change between messages")
         if not len(packet.data):
             return PACKET_COST
-        with np.errstate(over="ignore"):
-            values = packet.data[:, list(self.channels.columns)].astype(np.float32)
-        values[~np.isfinite(values)] = np.nan
+        values = packet.data[:, list(self.channels.columns)]
+        values = np.where(np.abs(values) < LARGEST_EMG, values, np.nan).astype(np.float32)
         self._data += values.tobytes()
         self.stamps.append(receipt if packet.stamp is None else packet.stamp)
         self.receipts.append(receipt)
