@@ -81,7 +81,10 @@ def state(directory: Path, base: Bundle) -> tuple[set[str], str]:
 
 def serve(base: Bundle, directory: Path) -> None:
     for line in sys.stdin:
-        print(json.dumps(_work_and_die(base, directory, json.loads(line))), flush=True)
+        request = json.loads(line)
+        if request["do"] == "calibrate":  # what takes long to import is imported once, not after every fork
+            import imu_emg_estimator.training.calibrate  # noqa: F401
+        print(json.dumps(_work_and_die(base, directory, request)), flush=True)
 
 
 def _work_and_die(base: Bundle, directory: Path, request: dict[str, Any]) -> dict[str, Any]:
