@@ -22,9 +22,12 @@ from imu_emg_estimator.progress import ProgressBar
 from imu_emg_estimator.resources import calibration_directory, shipped_bundle
 
 if TYPE_CHECKING:
+    from imu_emg_estimator.datasets.bag import TopicMapping
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
+    from imu_emg_estimator.signals.alignment import AlignmentSettings
+    from imu_emg_estimator.signals.synchrony import Delay
 
 PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty")
 RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
@@ -324,7 +327,8 @@ def _add_calibrate(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--method", default="", help="adaptation method (default: the package's)")
     parser.add_argument("--imu-topics", type=_names, metavar="A,B", help="Imu topics in the order of the rig")
-    parser.add_argument("--emg-topic", help="topic of the Emg messages (default: /emg, or the only one)")
+    _emg_options(parser)
+    _reading_options(parser)
     parser.add_argument(
         "--sensor-rotations", type=_numbers, default=[0.0, 0.0, 0.0, 1.0], metavar="X,Y,Z,W",
         help="quaternions from each IMU's axes to the rig's: one for every sensor, or one for all",
@@ -333,6 +337,38 @@ def _add_calibrate(commands: Any) -> None:
     parser.add_argument("--background", action="store_true", help="yield the processor to everything else")
     _json_option(parser)
     parser.set_defaults(run=_calibrate)
+
+
+def _emg_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--emg-topic", help="topic of the EMG (default: found by its type, its name and its muscles)")
+    parser.add_argument(
+        "--emg-channels", type=_names, metavar="A,B",
+        help="muscle of every channel in their order, 'none' for none of the rig's; or CHANNEL=MUSCLE pairs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--emg-kind", choices=("raw", "envelope"), help="of EMG that does not say so (default: told by its frequencies)"
+    )
+    parser.add_argument(
+        "--emg-field", choices=("effort", "position", "velocity"), help="of JointState messages that carry EMG"
+    )
+    parser.add_argument("--emg-rate", type=_positive_number, metavar="HZ", help="of EMG that does not say so")
+    parser.add_argument(
+        "--emg-delay", type=_number, metavar="S",
+        help="s by which the EMG is late (default: found from the movement, corrected where it is clear)",
+    )  # fmt: skip
+
+
+def _reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bags-within", type=_names, metavar="DIR,DIR", help="refuse a bag that lies elsewhere, or links there"
+    )
+    for name, what in (
+        ("largest-gap", "samples further apart are not interpolated between"),
+        ("deadline", "how long a late sensor is waited for"),
+        ("sensor-timeout", "how long a sensor may be silent before it is not waited for"),
+        ("clock-jump", "stamps further apart are a jump of the clock"),
+    ):
+        parser.add_argument(f"--{name}", type=_not_negative, metavar="S", help=f"s; {what}, as the node's parameter")
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
@@ -349,7 +385,8 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 def _calibrate_bag(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from imu_emg_estimator.datasets.bag import open_bag, read_bag
+    from imu_emg_estimator.datasets.bag import open_bag, read_bag_with_report
+    from imu_emg_estimator.datasets.paths import within
     from imu_emg_estimator.files import hash_of
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.model.store import check_subject
@@ -360,7 +397,8 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
     check_subject(arguments.subject)
     base = Bundle.load(arguments.bundle or shipped_bundle())
     running = _running(arguments, base)
-    with open_bag(arguments.bag):
+    check = within([Path(folder) for folder in arguments.bags_within]) if arguments.bags_within else None
+    with open_bag(arguments.bag, check=check):
         pass  # a wrong path is answered before torch is there, which takes seconds
 
     import torch
@@ -371,17 +409,21 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
 
     torch.set_num_threads(arguments.threads)
     settings = AdaptationSettings(method=arguments.method or DEFAULT_METHOD)
-    recording = read_bag(
-        arguments.bag, base.rig, arguments.imu_topics, arguments.emg_topic, base.envelope, arguments.subject
-    )
+    recording, bag_report = read_bag_with_report(
+        arguments.bag, base.rig, _mapping(arguments), base.envelope, arguments.subject,
+        alignment=_alignment(arguments), check=check,
+    )  # fmt: skip
     rotations = mount_rotations(arguments.sensor_rotations, len(base.rig.sensors))
     recording = replace(recording, imu=turn_mounts(recording.imu, rotations))
+    recording, delay = _in_time(arguments, base, recording)
+    for note in [*bag_report.notes, *([delay.note] if delay.note else [])]:
+        print(f"bag: {note}", file=sys.stderr)
     result = calibrate(base, recording, arguments.subject, running, settings, ProgressBar("adapting"))
     if result.bundle and result.bundle.calibration:
         bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=1.0))
         calibration = replace(result.bundle.calibration, bag_hash=bag_hash)
         result = replace(result, bundle=replace(result.bundle, calibration=calibration))
-    report = result.to_dict()
+    report = result.to_dict() | {"bag": bag_report.to_dict(), "emg_delay": delay}
     print(calibration_table(report))
     print(result.message)
     if result.bundle:
@@ -412,6 +454,42 @@ def _keep(bundle: Bundle, arguments: argparse.Namespace) -> None:
 
         path = store_calibration(arguments.store, bundle)
         print(f"stored as {path}: subject '{arguments.subject}' starts with it from now on")
+
+
+def _mapping(arguments: argparse.Namespace) -> TopicMapping:
+    from imu_emg_estimator.datasets.bag import TopicMapping
+
+    return TopicMapping(
+        imu_topics=arguments.imu_topics,
+        emg_topic=arguments.emg_topic,
+        emg_channels=arguments.emg_channels,
+        emg_kind=arguments.emg_kind,
+        emg_field=arguments.emg_field,
+        emg_rate=arguments.emg_rate,
+    )
+
+
+def _alignment(arguments: argparse.Namespace) -> AlignmentSettings:
+    """The node's alignment, so that the bag is read as the node saw it."""
+    from imu_emg_estimator.signals.alignment import AlignmentSettings
+
+    given = {
+        "largest_gap": arguments.largest_gap,
+        "deadline": arguments.deadline,
+        "timeout": arguments.sensor_timeout,
+        "jump": arguments.clock_jump,
+    }
+    return AlignmentSettings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _in_time(arguments: argparse.Namespace, bundle: Bundle, recording: Recording) -> tuple[Recording, Delay]:
+    """The recording with its EMG in time with the movement, and the delay that was given or found."""
+    from imu_emg_estimator.signals.synchrony import given_delay, shift_emg
+    from imu_emg_estimator.training.timing import in_time
+
+    if arguments.emg_delay is None:
+        return in_time(bundle, recording)
+    return shift_emg(recording, arguments.emg_delay), given_delay(arguments.emg_delay)
 
 
 def _add_bag(commands: Any) -> None:
@@ -608,6 +686,23 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"'{text}' is not a positive whole number")
     return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = _number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is negative")
+    return value
 
 
 def _positive_number(text: str) -> float:

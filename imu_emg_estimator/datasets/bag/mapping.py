@@ -25,7 +25,7 @@ EMG_TOPIC = "/emg"
 EMG_TYPES = (EMG_TYPE, ACTIVATION_TYPE, JOINT_TYPE, FLOAT32_TYPE, FLOAT64_TYPE)
 KINDS = ("raw", "envelope")
 FIELDS = ("effort", "position", "velocity")
-NO_MUSCLE = "-"
+NO_MUSCLE = "none"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class TopicMapping:
     Attributes:
         imu_topics: Imu topics in the order of the rig's sensors.
         emg_topic: topic of the EMG.
-        emg_channels: muscles in the order of the channels, ``-`` for one that is none of the rig's; or
+        emg_channels: muscles in the order of the channels, ``none`` for one that is none of the rig's; or
             ``channel=muscle`` pairs.
         emg_kind: ``raw`` or ``envelope``; counts for more than what the messages say.
         emg_field: of JointState: ``effort``, ``position`` or ``velocity``.
