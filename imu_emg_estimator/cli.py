@@ -385,7 +385,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 def _calibrate_bag(arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from imu_emg_estimator.datasets.bag import open_bag, read_bag_with_report
+    from imu_emg_estimator.datasets.bag import check_bag, read_bag_with_report
     from imu_emg_estimator.datasets.paths import within
     from imu_emg_estimator.files import hash_of
     from imu_emg_estimator.model.bundle import Bundle
@@ -398,8 +398,7 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
     base = Bundle.load(arguments.bundle or shipped_bundle())
     running = _running(arguments, base)
     check = within([Path(folder) for folder in arguments.bags_within]) if arguments.bags_within else None
-    with open_bag(arguments.bag, check=check):
-        pass  # a wrong path is answered before torch is there, which takes seconds
+    check_bag(arguments.bag, check=check)  # a wrong path is answered before torch is there, which takes seconds
 
     import torch
 

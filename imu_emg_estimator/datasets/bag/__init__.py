@@ -8,7 +8,7 @@ from imu_emg_estimator.datasets.bag.envelope import BRIDGED
 from imu_emg_estimator.datasets.bag.faults import BagTooShort, BagUnreadable, TopicMissing
 from imu_emg_estimator.datasets.bag.limits import BagLimits
 from imu_emg_estimator.datasets.bag.mapping import EMG_TOPIC, TopicMapping, present_topics
-from imu_emg_estimator.datasets.bag.reader import Bag, open_bag
+from imu_emg_estimator.datasets.bag.reader import Bag, check_bag, open_bag
 from imu_emg_estimator.datasets.bag.reading import read_bag, read_bag_with_report
 from imu_emg_estimator.datasets.bag.report import BagReport
 from imu_emg_estimator.datasets.bag.writing import imu_topic, write_bag
@@ -28,6 +28,7 @@ __all__ = [
     "BagUnreadable",
     "TopicMapping",
     "TopicMissing",
+    "check_bag",
     "imu_topic",
     "open_bag",
     "present_topics",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -36,6 +36,16 @@ class BagFiles:
     paths: list[Path]
     size: int = 0
     notes: list[str] = field(default_factory=list)
+
+
+def bag_name(path: Path) -> str:
+    """Name of a bag: of its folder, or of its file without what says how it is stored."""
+    return path.name if path.is_dir() else STORAGE.sub("", path.name)
+
+
+def is_storage(name: str) -> bool:
+    """Whether a file of this name looks like a bag by itself."""
+    return STORAGE.search(name) is not None
 
 
 def unreadable(path: Path, reason: object) -> BagUnreadable:
@@ -89,9 +99,9 @@ def open_regular(path: Path) -> BinaryIO:
 
 def _in_folder(path: Path, limits: BagLimits) -> BagFiles:
     with os.scandir(path) as entries:
-        names = []
+        names = set()
         for entry in entries:
-            names.append(entry.name)
+            names.add(entry.name)
             if len(names) > limits.files:
                 raise BagUnreadable(f"folder {path} holds more than {limits.files} files; give a bag's own folder")
     notes: list[str] = []
@@ -105,15 +115,16 @@ def _in_folder(path: Path, limits: BagLimits) -> BagFiles:
                 f"folder {path} is not a rosbag2: it holds neither a readable {METADATA} nor an .mcap or .db3 file; "
                 "give a bag's own folder"
             )
-    if missing := [name for name in listed if name not in names]:
+    missing = next((name for name in listed if name not in names), None)
+    if missing is not None:
         raise BagUnreadable(
-            f"bag {path} is not whole: {METADATA} names {missing[0]}, which is not there; "
+            f"bag {path} is not whole: {METADATA} names {missing[:200]}, which is not there; "
             f"copy it again, or remove {METADATA} to read what is there"
         )
     return BagFiles([path / name for name in listed], notes=notes)
 
 
-def _storage_names(names: list[str]) -> list[str]:
+def _storage_names(names: Collection[str]) -> list[str]:
     """Storage files in the order of their numbers; one that lies there decompressed, too, counts once."""
     storage = [name for name in names if STORAGE.search(name)]
     plain = {name for name in storage if name.endswith((".mcap", ".db3"))}

@@ -25,6 +25,7 @@ class BagLimits:
         chunk: bytes of an uncompressed chunk or other record.
         topics: topics, and definitions of message types.
         files: files in a folder.
+        name: characters of the name of a topic or type.
         samples: bytes of decoded IMU and EMG samples that are held in memory at once.
         duration: s that the longest piece between two jumps of the clock may last.
         seconds: s of wall time that reading may take.
@@ -37,6 +38,7 @@ class BagLimits:
     chunk: int = 128 * MIB
     topics: int = 10_000
     files: int = 10_000
+    name: int = 4096
     samples: int = 1 * GIB
     duration: float = 4 * 3600.0
     seconds: float = 900.0

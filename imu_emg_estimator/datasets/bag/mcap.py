@@ -149,7 +149,7 @@ class McapFile:
         """The uncompressed content of the chunk that begins here."""
         body = memoryview(source.read_at_most(length, self._limits.chunk))
         _, _, size, crc = CHUNK_HEAD.unpack_from(body)
-        compression, at = _text(body, CHUNK_HEAD.size)
+        compression, at = _text(body, CHUNK_HEAD.size, self._limits.name)
         (compressed_size,) = struct.unpack_from("<Q", body, at)
         data: bytes | memoryview = body[at + 8 :]
         if compressed_size != len(data):
@@ -185,13 +185,13 @@ class _Content:
         """Take in a schema, channel or statistics record."""
         if op == SCHEMA:
             (number,) = struct.unpack_from("<H", body)
-            name, at = _text(body, 2)
-            encoding, _ = _text(body, at)
+            name, at = _text(body, 2, self._limits.name)
+            encoding, _ = _text(body, at, self._limits.name)
             self._schemas[number] = (full_type(name), encoding)
         elif op == CHANNEL:
             number, schema = struct.unpack_from("<HH", body)
-            topic, at = _text(body, 4)
-            encoding, _ = _text(body, at)
+            topic, at = _text(body, 4, self._limits.name)
+            encoding, _ = _text(body, at, self._limits.name)
             name, definition = self._schemas.get(schema, ("", ""))
             readable = encoding == CDR and definition in ROS2_SCHEMAS
             self.channels[number] = _Channel(topic, name, readable)
@@ -282,12 +282,12 @@ def _records(data: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
         at += length
 
 
-def _text(body: memoryview, at: int) -> tuple[str, int]:
+def _text(body: memoryview, at: int, longest: int) -> tuple[str, int]:
     """A string, and where it ends."""
     (length,) = struct.unpack_from("<I", body, at)
     end = at + 4 + length
-    if end > len(body):
-        raise ValueError("a text is longer than its record")
+    if end > len(body) or length > longest:
+        raise ValueError("a text is longer than its record, or than any name")
     return bytes(body[at + 4 : end]).decode(), end
 
 

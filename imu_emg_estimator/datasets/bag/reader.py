@@ -106,6 +106,15 @@ class Bag:
             yield heapq.heappop(waiting)[2]
 
 
+def check_bag(path: Path, limits: BagLimits | None = None, check: Check | None = None) -> None:
+    """Is there a bag that may be read? Quick: of its files only the first bytes are looked at; raises as ``open_bag``."""
+    for file in find_files(Path(path), limits or BagLimits(), check).paths:
+        with readable(Path(path)):
+            head = _head(file)
+            if head and not (compression_of(head) or head.startswith((mcap.MAGIC, sqlite.MAGIC))):
+                raise _no_storage(file, head)
+
+
 @contextmanager
 def open_bag(path: Path, limits: BagLimits | None = None, check: Check | None = None) -> Iterator[Bag]:
     """An open bag.
@@ -170,9 +179,13 @@ def _open_storage(file: Path, meter: Meter, stack: ExitStack) -> Storage:
         return mcap.McapFile(opener, size, meter)
     if head.startswith(sqlite.MAGIC):
         return sqlite.SqliteFile(file, meter) if size is not None else _unpacked_database(file, opener, stack, meter)
+    raise _no_storage(file, head)
+
+
+def _no_storage(file: Path, head: bytes) -> Exception:
     if head.startswith(ROS_1):
-        raise BagUnreadable(f"{file} is a bag of ROS 1; convert it, as `rosbags-convert` does")
-    raise ValueError("it is empty" if not head else f"{file.name} is neither MCAP nor sqlite3")
+        return BagUnreadable(f"{file} is a bag of ROS 1; convert it, as `rosbags-convert` does")
+    return ValueError("it is empty" if not head else f"{file.name} is neither MCAP nor sqlite3")
 
 
 def _head(file: Path) -> bytes:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.datasets.bag.cdr import IMU_TYPE, decode_imu
 from imu_emg_estimator.datasets.bag.envelope import EmgStream, GridEmg, envelope_on_grid, no_overlap
 from imu_emg_estimator.datasets.bag.faults import BagTooShort, BagUnreadable, TopicMissing
-from imu_emg_estimator.datasets.bag.files import Check
+from imu_emg_estimator.datasets.bag.files import Check, bag_name
 from imu_emg_estimator.datasets.bag.limits import MIB, BagLimits, Meter
 from imu_emg_estimator.datasets.bag.mapping import (
     Channels,
@@ -131,7 +131,7 @@ def read_bag_with_report(
     report.emg = _emg_report(rig, emg, msgtype, clocks[-1], grid, len(stream.data))
     report.tell()
     recording = Recording(
-        name=path.stem if path.is_file() else path.name,
+        name=bag_name(path),
         subject=subject,
         rig=rig,
         start=float(piece.stamps[0]) / SECOND,
@@ -408,6 +408,7 @@ def _emg_report(rig: Rig, emg: _Emg, msgtype: str, clock: Clock, grid: GridEmg, 
         topic=emg.topic,
         type=msgtype,
         field=emg.form.field,
+        model=emg.form.model,
         channels=dict(zip(names, emg.channels.names, strict=True)),
         kind="envelope" if grid.is_envelope else "raw",
         kind_told=emg.is_envelope is not None,

@@ -31,6 +31,7 @@ class EmgReport:
 
     Attributes:
         topic, type, field: where it is; ``field`` of JointState.
+        model: the bundle that estimated it; empty = it was measured.
         channels: by muscle, the bag's name of the channel, or its number.
         kind: ``raw`` or ``envelope``.
         kind_told: whether the bag or the user said so; else it was told from the signal.
@@ -48,6 +49,7 @@ class EmgReport:
     topic: str
     type: str
     field: str
+    model: str
     channels: dict[str, str]
     kind: str
     kind_told: bool
@@ -121,6 +123,10 @@ def _clock_notes(topic: str, clock: Clock) -> list[str]:
 
 def _emg_notes(emg: EmgReport) -> list[str]:
     notes = _clock_notes(emg.topic, emg.clock)
+    if emg.model:
+        notes.append(
+            f"the values on {emg.topic} are estimates of model {emg.model}, not EMG: nothing can be learned from them"
+        )
     if not emg.kind_told:
         notes.append(f"the EMG on {emg.topic} does not say whether it is raw: by its frequencies it is {emg.kind}")
     if emg.field:

@@ -19,6 +19,7 @@ TABLES = ("topics", "messages")
 STEPS = 100_000  # of SQLite's machine between two looks at the clock: some milliseconds
 CACHE = 8192  # KiB
 FUNCTIONS = ("length", "substr")
+FORMAT = "serialization_format"
 CDR = "cdr"
 
 
@@ -53,10 +54,9 @@ class SqliteFile:
         """Topics of the file."""
         has_digest = "type_description_hash" in self._columns["topics"]
         digest = "type_description_hash" if has_digest else "''"
-        largest = self._meter.limits.topics
-        rows = self._connection.execute(
-            f"SELECT name, type, serialization_format, {digest} FROM topics LIMIT ?", (largest + 1,)
-        ).fetchall()
+        largest, longest = self._meter.limits.topics, self._meter.limits.name
+        columns = ", ".join(f"substr({column}, 1, {longest})" for column in ("name", "type", FORMAT, digest))
+        rows = self._connection.execute(f"SELECT {columns} FROM topics LIMIT ?", (largest + 1,)).fetchall()
         if len(rows) > largest:
             raise ValueError(f"it has more than {largest} topics")
         empty = self._connection.execute("SELECT 1 FROM messages LIMIT 1").fetchone() is None
@@ -94,7 +94,9 @@ class SqliteFile:
             raise
 
     def _wanted_ids(self, wanted: Mapping[str, str]) -> dict[int, str]:
-        rows = self._connection.execute("SELECT id, name, type FROM topics LIMIT ?", (self._meter.limits.topics,))
+        limits = self._meter.limits
+        columns = ", ".join(f"substr({column}, 1, {limits.name})" for column in ("name", "type"))
+        rows = self._connection.execute(f"SELECT id, {columns} FROM topics LIMIT ?", (limits.topics,))
         return {
             number: name
             for number, name, kind in rows
