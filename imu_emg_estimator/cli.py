@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.signals.alignment import AlignmentSettings
     from imu_emg_estimator.signals.synchrony import Delay
 
-PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty")
+PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty", "ill-posedness")
 RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -85,6 +85,7 @@ def _add_train(commands: Any) -> None:
     parser.add_argument("--leave-out", type=_names, default=[], metavar="A,B", help="wearers not to train on")
     parser.add_argument("--steps", type=_positive, help="optimiser steps (default: the recipe's)")
     parser.add_argument("--seed", type=_whole, default=0, help="of every random choice")
+    _gyroscopes_option(parser)
     _threads_option(parser)
     parser.add_argument(
         "--interval-folds", type=_whole, default=3, metavar="N",
@@ -113,6 +114,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if unknown := sorted(set(arguments.leave_out) - {recording.subject for recording in recordings}):
         raise InputError(f"{arguments.data} has no subject {unknown[0]} to leave out; correct --leave-out")
     recordings = [recording for recording in recordings if recording.subject not in arguments.leave_out]
+    recordings = _chosen_channels(arguments, recordings)
     if arguments.interval_folds:
         check_folds(recordings, arguments.interval_folds)
     bundle = train_bundle(
@@ -160,6 +162,7 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument(
         "--folds", type=_positive, help="retrain the recipe on leave-subjects-out folds and score those"
     )
+    _gyroscopes_option(parser)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="with --folds: keep the bundle of every fold here")
     parser.add_argument("--workers", type=_positive, default=os.cpu_count() or 1, help="processes side by side")
     parser.add_argument(
@@ -176,7 +179,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     progress = ProgressBar("folds" if arguments.folds else "wearers")
     seconds = arguments.calibration_seconds
     if arguments.folds:
-        recordings = _load(arguments, arguments.subjects)
+        recordings = _chosen_channels(arguments, _load(arguments, arguments.subjects))
         scores, bundles = evaluate.evaluate_folds(
             recordings,
             arguments.folds,
@@ -255,6 +258,7 @@ def _add_benchmark(commands: Any) -> None:
     parser.add_argument("--seeds", type=_positive, default=1, help="trainings of every model and fold (default: 1)")
     parser.add_argument("--steps", type=_positive, help="optimiser steps of every training (default: the recipe's)")
     parser.add_argument("--tune", action="store_true", help="choose hyperparameters on other wearers first")
+    _gyroscopes_option(parser)
     parser.add_argument(
         "--calibration-seconds", type=_seconds_list, metavar="0,30,60", help="amounts of calibration [s of locomotion]"
     )
@@ -298,6 +302,7 @@ def _run_benchmark(arguments: argparse.Namespace) -> None:
         steps=arguments.steps,
         seconds=arguments.calibration_seconds,
         tune=arguments.tune,
+        gyroscopes=not arguments.without_gyroscopes,
         meta=[] if arguments.meta == ["none"] else arguments.meta,
     )
     run_protocol(
@@ -611,6 +616,19 @@ def _data_options(parser: argparse.ArgumentParser, required: bool = True) -> Non
 
 def _bundle_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, default=None, help="bundle (default: the shipped one)")
+
+
+def _gyroscopes_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--without-gyroscopes", action="store_true", help="train on accelerometers alone, as is best on HuGaDB"
+    )
+
+
+def _chosen_channels(arguments: argparse.Namespace, recordings: list[Recording]) -> list[Recording]:
+    """The recordings as they are to be trained on."""
+    if not arguments.without_gyroscopes:
+        return recordings
+    return [recording.without_gyroscopes() for recording in recordings]
 
 
 def _threads_option(parser: argparse.ArgumentParser) -> None:

@@ -24,6 +24,15 @@ def plain(content: Any) -> Any:
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
+def rounded(content: Any, digits: int = 7) -> Any:
+    """Nested figures with so many significant digits: no score says more, and a file of thousands gets smaller."""
+    if isinstance(content, Mapping):
+        return {key: rounded(value, digits) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [rounded(value, digits) for value in content]
+    return float(f"{content:.{digits}g}") if isinstance(content, float) else content
+
+
 def to_json(content: Any, indent: int | None = 2) -> bytes:
     """JSON text for a file."""
     return (json.dumps(plain(content), indent=indent, allow_nan=False) + "\n").encode()

@@ -89,6 +89,12 @@ class Recording:
         """Samples [samples] during walking, running, stairs or ramps."""
         return np.isin(self.condition, LOCOMOTION)
 
+    def without_gyroscopes(self) -> Recording:
+        """The same with accelerometers alone: a network trained on such recordings never looks at a gyroscope."""
+        imu = self.imu.copy()
+        imu[..., 3:] = np.nan
+        return replace(self, imu=imu)
+
     def slice(self, start: int, stop: int) -> Recording:
         """The samples from start to stop, with the raw EMG of the same time."""
         emg = self.emg

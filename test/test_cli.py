@@ -192,6 +192,17 @@ def test_train_leaves_wearers_out(data: Path, tmp_path: Path, small_recipe: None
     assert bundle.training["settings"]["steps"] == 2
 
 
+def test_train_without_gyroscopes(data: Path, tmp_path: Path, small_recipe: None) -> None:
+    out = tmp_path / "blind.safetensors"
+    arguments = ("train", "--data", data, "--out", out, "--steps", 2, "--interval-folds", 0)
+    assert run(*arguments) == 0
+    assert Bundle.load(out).normalisation.used.all()
+    assert run(*arguments, "--without-gyroscopes") == 0
+    used = Bundle.load(out).normalisation.used
+    assert used[:, :3].all()
+    assert not used[:, 3:].any()
+
+
 def test_trained_bundle_knows_how_far_off_it_is(data: Path, tmp_path: Path, small_recipe: None) -> None:
     out = tmp_path / "a.safetensors"
     assert run("train", "--data", data, "--out", out, "--steps", 2) == 0

@@ -23,6 +23,14 @@ def test_locomotion_is_walking_running_and_stairs(make_recording: RecordingFacto
     assert set(recording.condition[recording.is_locomotion()]) == {"walking", "stairs_up"}
 
 
+def test_without_gyroscopes_accelerometers_stay(make_recording: RecordingFactory) -> None:
+    whole = make_recording(SCHEDULE)
+    imu = whole.without_gyroscopes().imu
+    assert np.isnan(imu[..., 3:]).all()
+    np.testing.assert_array_equal(imu[..., :3], whole.imu[..., :3])
+    assert np.isfinite(whole.imu).all()
+
+
 def test_slice_keeps_all_parts_of_the_same_time(make_recording: RecordingFactory) -> None:
     whole = make_recording(SCHEDULE)
     fast = np.repeat(np.arange(float(len(whole))), 10)[:, None].repeat(2, axis=1)

@@ -43,6 +43,7 @@ class Variant:
         shape: fields of ``ModelConfig`` that differ.
         transform: what is done to every recording, trained on or scored; causal, and without labels.
         episodic: trained in episodes that teach it to be adapted.
+        gyroscopes: whether the network looks at them; None = as the recipe does.
         masked: start from weights that were pre-trained on masked IMU data, without EMG.
         distilled: from an ensemble instead of trained on EMG alone.
     """
@@ -54,6 +55,7 @@ class Variant:
     shape: Mapping[str, Any] = field(default_factory=dict)
     transform: Transform | None = None
     episodic: bool = True
+    gyroscopes: bool | None = None
     masked: bool = False
     distilled: bool = False
 
@@ -68,7 +70,10 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
     if variant.transform:
         recordings = [variant.transform(recording) for recording in recordings]
     kept = [recording for recording in recordings if recording.subject not in job.left_out]
-    fitted = fit(kept, variant, job.settings["budget"], job.settings["recipe"], job.seed)
+    budget: Budget = job.settings["budget"]
+    if variant.gyroscopes is not None:
+        budget = replace(budget, gyroscopes=variant.gyroscopes)
+    fitted = fit(budget.training_set(kept), variant, budget, job.settings["recipe"], job.seed)
     return streaming.score_left_out(fitted, recordings, job, shown=False)
 
 
@@ -98,13 +103,6 @@ def varied(recipe: TrainingSettings, variant: Variant, seed: int) -> TrainingSet
 
 
 # what can be done to a recording, live and without labels
-
-
-def without_gyroscopes(recording: Recording) -> Recording:
-    """Accelerometers alone."""
-    imu = recording.imu.copy()
-    imu[..., 3:] = np.nan
-    return replace(recording, imu=imu)
 
 
 def rates_from_acceleration(recording: Recording) -> Recording:
@@ -198,9 +196,13 @@ ABLATIONS: dict[str, Variant] = {
     "no_dropout": Variant(
         "augmentation", "no sensor missing", augmentation={"sensor_dropout": 0.0, "gyroscope_dropout": 0.0}
     ),
-    "no_gyroscopes": Variant("gyroscopes", "accelerometers alone", transform=without_gyroscopes),
+    "no_gyroscopes": Variant("gyroscopes", "accelerometers alone", gyroscopes=False),
+    "gyroscopes": Variant("gyroscopes", "with gyroscopes, corrupted ones masked", gyroscopes=True),
     "acceleration_rates": Variant(
-        "gyroscopes", "corrupted ones replaced by rates from the accelerometers", transform=rates_from_acceleration
+        "gyroscopes",
+        "with gyroscopes, corrupted ones replaced by rates from the accelerometers",
+        transform=rates_from_acceleration,
+        gyroscopes=True,
     ),
     "gravity_aligned": Variant("inputs", "mounts turned to gravity, live", transform=gravity_aligned),
     "running_normalisation": Variant(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.benchmark.ablation import ABLATIONS
+from imu_emg_estimator.benchmark.ill_posedness import LIKENESS
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder, read_json
 from imu_emg_estimator.benchmark.protocols import JOBS, Plan, tuned_as, tuned_plan, tuning_jobs
 from imu_emg_estimator.benchmark.runner import Bar, run_jobs, with_sources
@@ -18,6 +19,12 @@ from imu_emg_estimator.benchmark.tasks import CATALOGUE, TASKS
 from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.plain import plain, to_json
 from imu_emg_estimator.recording import Recording
+
+DESCRIPTIONS = {
+    **{name: model.description for name, model in CATALOGUE.items()},
+    **{name: variant.description for name, variant in ABLATIONS.items()},
+    LIKENESS: "moments whose last second of accelerations is most alike",
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ def _write_manifest(
     for model in plan.models:
         training = [job.source for job in jobs if job.model == model and job.source]
         choices[model] = {
-            "description": (CATALOGUE.get(model) or ABLATIONS[model]).description,
+            "description": DESCRIPTIONS[model],
             "training": [folder.key(job) for job in training],
             "tuning": [folder.key(job) for job in tuning if job.model == model],
             "chosen": plan.tuned.get(tuned_as(model)),

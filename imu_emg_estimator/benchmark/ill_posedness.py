@@ -14,6 +14,7 @@ from imu_emg_estimator.training.pretrain import by_subject, reference_amplitude
 from imu_emg_estimator.training.report import save_figure
 from imu_emg_estimator.training.uncertainty import Progress
 
+LIKENESS = "nearest_motion"  # what moments are compared by, as a row of the benchmark
 CONDITIONS = (*LOCOMOTION, "sitting", "standing")
 LAGS = 8  # samples of the last second that a motion is compared by
 COMPONENTS = 16  # of the motion, by variance

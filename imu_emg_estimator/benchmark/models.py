@@ -86,6 +86,7 @@ class Budget:
         sequence: samples a sequence.
         shape: hyperparameters of ``ModelConfig`` that differ from a rig's default.
         episodic: every network learns in episodes to be adapted, or all learn plainly; see ``train_network``.
+        gyroscopes: whether models look at them.
     """
 
     steps: int = 500
@@ -93,6 +94,11 @@ class Budget:
     sequence: int = 256
     shape: Mapping[str, Any] = field(default_factory=dict)
     episodic: bool = True
+    gyroscopes: bool = True
+
+    def training_set(self, recordings: Sequence[Recording]) -> list[Recording]:
+        """What of these recordings a model may be trained on; it is then blind to what it never saw."""
+        return list(recordings) if self.gyroscopes else [recording.without_gyroscopes() for recording in recordings]
 
     def config(self, rig: Rig, **overrides: Any) -> ModelConfig:
         """Shape of a network for a rig."""

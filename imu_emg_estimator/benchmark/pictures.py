@@ -10,6 +10,7 @@ import numpy as np
 
 from imu_emg_estimator.benchmark.ablation import REFERENCE
 from imu_emg_estimator.benchmark.campaign import manifest_path
+from imu_emg_estimator.benchmark.ill_posedness import draw_ill_posedness
 from imu_emg_estimator.benchmark.jobs import read_json
 from imu_emg_estimator.benchmark.protocols import OWN
 from imu_emg_estimator.benchmark.summary import record
@@ -34,6 +35,8 @@ def draw(results: Mapping[str, Any], run: Path, out: Path) -> None:
         r_over_calibration(adaptation, out / "r_over_calibration.png")
     if ablation := results.get("ablation"):
         r_over_look_ahead(ablation, out / "r_over_look_ahead.png")
+    if likeness := results.get("ill-posedness"):
+        draw_ill_posedness(likeness["conditions"], out / "ill_posedness.png")
 
 
 def r_per_wearer(summary: Mapping[str, Any], path: Path) -> None:

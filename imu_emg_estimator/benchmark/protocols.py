@@ -12,6 +12,7 @@ from imu_emg_estimator.benchmark import ceiling, streaming, sweep
 from imu_emg_estimator.benchmark.ablation import ABLATIONS
 from imu_emg_estimator.benchmark.compressed import COMPRESSED
 from imu_emg_estimator.benchmark.cycle_models import MODEL_NAMES, CycleSettings
+from imu_emg_estimator.benchmark.ill_posedness import LIKENESS
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.benchmark.models import ARCHITECTURES, GRID, MODELS, Budget, Settings
 from imu_emg_estimator.benchmark.tasks import CATALOGUE
@@ -40,6 +41,7 @@ KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or what takes the
     "adaptation": tuple(ARCHITECTURES),
     "ablation": tuple(ABLATIONS),
     "uncertainty": tuple(ARCHITECTURES),
+    "ill-posedness": (LIKENESS,),
 }
 DEFAULTS = KNOWN | {"streaming": tuple(MODELS), "adaptation": (OWN,), "uncertainty": (OWN,)}
 
@@ -110,6 +112,7 @@ def make_plan(
     steps: int | None = None,
     seconds: Sequence[float] | None = None,
     tune: bool = False,
+    gyroscopes: bool = True,
     meta: Sequence[str] | None = None,
 ) -> Plan:
     """A protocol's plan; what is not given takes the protocol's default.
@@ -119,6 +122,7 @@ def make_plan(
         seeds: number of trainings of every model and fold.
         steps: optimiser steps of every training.
         tune: choose every network's hyperparameters first, on wearers other than those that they will be scored on.
+        gyroscopes: whether models look at them.
         meta: kinds of meta-learning stages of the sweep; none = only networks without.
 
     Raises:
@@ -138,7 +142,7 @@ def make_plan(
         folds=tuple(map(tuple, parts)),
         models=chosen,
         seeds=tuple(range(seeds)),
-        budget=replace(budget, steps=steps or budget.steps),
+        budget=replace(budget, steps=steps or budget.steps, gyroscopes=gyroscopes),
         cycles=replace(cycles, steps=steps or cycles.steps),
         tune=tune,
         seconds=tuple(seconds or (sweep.SECONDS if protocol == "adaptation" else streaming.SECONDS)),
@@ -276,12 +280,18 @@ def gait_cycle_jobs(plan: Plan) -> list[Job]:
     ]
 
 
+def ill_posedness_jobs(plan: Plan) -> list[Job]:
+    """One: nothing is trained, and all wearers are looked at together."""
+    return [Job("ill-posedness", name, ()) for name in plan.models]
+
+
 JOBS: dict[str, Callable[[Plan], list[Job]]] = {
     "streaming": streaming_jobs,
     "gait-cycle": gait_cycle_jobs,
     "adaptation": adaptation_jobs,
     "ablation": ablation_jobs,
     "uncertainty": uncertainty_jobs,
+    "ill-posedness": ill_posedness_jobs,
 }
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.benchmark import pictures
 from imu_emg_estimator.benchmark.ceiling import CEILING
-from imu_emg_estimator.benchmark.summary import gather
+from imu_emg_estimator.benchmark.summary import TESTED_FIGURES, gather
 from imu_emg_estimator.files import write_atomically
-from imu_emg_estimator.plain import to_json
+from imu_emg_estimator.plain import rounded, to_json
 from imu_emg_estimator.training.evaluate import CONDITIONS
 from imu_emg_estimator.training.meta import MetaSettings
 
@@ -19,6 +20,8 @@ AIMS = {"0": (0.56, 0.64, 0.78, 0.38), "30": (0.64, 0.70, 0.81, 0.48), "60": (0.
 AIMED_SHARES = {"0": 0.80, "30": 0.92, "60": 0.95}
 AIMED_AT = (("walking", "r"), ("locomotion", "r"), ("all", "r"), ("locomotion", "r2"))
 TESTED_CONDITION = "locomotion"
+PAIRED_AT = ("10", "30", "60")  # s of calibration at which methods of adaptation are compared wearer by wearer
+FEW = 3  # wearers that are named
 SYMBOLS = {"r": "r", "r2": "R²", "r2_scaled": "R² scaled", "nrmse": "nRMSE"}
 CYCLE_SYMBOLS = {
     "r": "r",
@@ -35,8 +38,8 @@ def write_report(run: Path, out: Path) -> dict[str, Any]:
     Raises:
         InputError: there is no run, or the folder cannot be written.
     """
-    results = gather(run)
-    write_atomically(out / "results.json", to_json(results))
+    results: dict[str, Any] = rounded(gather(run))
+    write_atomically(out / "results.json", to_json(results, indent=1))
     write_atomically(out / "table.md", markdown(results).encode())
     pictures.draw(results, run, out)
     return results
@@ -50,6 +53,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "gait-cycle": _gait_cycle,
         "ablation": _ablation,
         "uncertainty": _uncertainty,
+        "ill-posedness": _ill_posedness,
     }
     parts = [line for name, write in writers.items() if name in results for line in write(results[name])]
     return "\n".join([*parts, *_cost(results["cost"])]) + "\n"
@@ -96,14 +100,15 @@ def _adaptation(summary: Mapping[str, Any]) -> Iterator[str]:
     amounts = _amounts(rows)
     yield "## Few-shot adaptation\n"
     yield _setup(summary)
-    yield "r in locomotion, mean ± standard deviation over wearers, by seconds of calibration.\n"
-    yield from _head(["method", *(f"{seconds} s" for seconds in amounts), f"time for {amounts[-1]} s [s]"])
-    for name, row in rows.items():
-        cells = [_spread(row["mean"].get(seconds, {}).get("locomotion", {}).get("r")) for seconds in amounts]
-        mark = " (default)" if name == summary["default"] else ""
-        yield _row([name + mark, *cells, f"{row['adapting_s'].get(amounts[-1], 0):.1f}"])
-    yield ""
-    yield from _tests(summary["tests"], "method")
+    for figure in ("r", "r2"):
+        yield f"{SYMBOLS[figure]} in locomotion, mean ± standard deviation over wearers, by seconds of calibration.\n"
+        yield from _head(["method", *(f"{seconds} s" for seconds in amounts), f"time for {amounts[-1]} s [s]"])
+        for name, row in rows.items():
+            cells = [_spread(row["mean"].get(seconds, {}).get(TESTED_CONDITION, {}).get(figure)) for seconds in amounts]
+            mark = " (default)" if name == summary["default"] else ""
+            yield _row([name + mark, *cells, f"{row['adapting_s'].get(amounts[-1], 0):.1f}"])
+        yield ""
+    yield from _tests([test for test in summary["tests"] if test["seconds"] in PAIRED_AT], "method")
     yield from _made_worse(rows)
 
 
@@ -116,7 +121,7 @@ def _gait_cycle(summary: Mapping[str, Any]) -> Iterator[str]:
         yield from _head(["model", "calibration", "method", *CYCLE_SYMBOLS.values(), "wearers"])
         for row in summary["rows"]:
             if row["variant"] == variant and row["condition"] == TESTED_CONDITION:
-                cells = [f"{row[figure]:.2f} ± {row[f'{figure}_std']:.2f}" for figure in CYCLE_SYMBOLS]
+                cells = [_plus_minus(row[figure], row[f"{figure}_std"]) for figure in CYCLE_SYMBOLS]
                 yield _row([row["model"], row["calibration"], row["method"], *cells, row["wearers"]])
         yield ""
     yield from _tests(summary["tests"], "model", "cycles")
@@ -129,7 +134,7 @@ def _ablation(summary: Mapping[str, Any]) -> Iterator[str]:
     yield _setup(summary)
     yield "r in locomotion, mean ± standard deviation over wearers; difference to the recipe, paired over wearers.\n"
     differences = {
-        (test["second"], test["seconds"]): -test["difference"]
+        (test["second"], test["seconds"]): -test["r"]["difference"]
         for test in summary["tests"]
         if test["condition"] == TESTED_CONDITION
     }
@@ -151,15 +156,47 @@ def _uncertainty(summary: Mapping[str, Any]) -> Iterator[str]:
     for name, row in summary["rows"].items():
         yield f"### {name}: coverage of the intervals on wearers that were left out\n"
         levels = [f"{100 * level:g} %" for level in row["levels"]]
-        yield from _head(["calibration", "condition", "deviation", *levels, "wearers"])
-        for entry in row["coverage"]:
-            cells = [f"{100 * share:.1f} %" for share in entry["coverage"]]
-            yield _row([entry["calibration"], entry["condition"], entry["rival"], *cells, entry["wearers"]])
+        yield "Of the published deviation; in brackets of the network's own and of a constant one, scaled alike.\n"
+        yield from _head(["calibration", "condition", *levels, "CRPS [references]", "wearers"])
+        for (calibration, condition), rivals in _by_rival(row["coverage"]).items():
+            each = list(rivals.values())
+            cells = [_beside([100 * rival["coverage"][at] for rival in each], ".1f") for at in range(len(levels))]
+            crps = _beside([rival["crps"] for rival in each], ".3f")
+            yield _row([calibration, condition, *cells, crps, each[0]["wearers"]])
         yield f"\n### {name}: out of distribution, against the locomotion of wearers that were left out\n"
-        yield from _head(["case", "score", "AUROC", "least", "cases"])
-        for entry in row["auroc"]:
-            yield _row([entry["case"], entry["score"], f"{entry['mean']:.2f}", f"{entry['least']:.2f}", entry["cases"]])
+        scores = list(dict.fromkeys(entry["score"] for entry in row["auroc"]))
+        yield from _head(["AUROC", *scores, "least, motion", "alarm raised", "cases"])
+        for case in dict.fromkeys(entry["case"] for entry in row["auroc"]):
+            areas = {entry["score"]: entry for entry in row["auroc"] if entry["case"] == case}
+            own = areas["motion"]
+            cells = [f"{areas[score]['mean']:.2f}" if score in areas else "" for score in scores]
+            yield _row([case, *cells, f"{own['least']:.2f}", _percent(row["raised"][case]), own["cases"]])
         yield f"\nFalse alarms: {100 * row['false_alarm_share']:.1f} % of the time in locomotion.\n"
+
+
+def _ill_posedness(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield "## What motion cannot tell\n"
+    yield f"{_data(summary)}\n"
+    yield "Share of the envelope's variance that differs between moments of like motion; see docs/uncertainty.md.\n"
+    yield from _head(["condition", "the same wearer, at another time", "another wearer", "moments"])
+    for condition, entry in summary["conditions"].items():
+        shares = [f"{entry[kind]['share']:.2f}" for kind in ("within", "across")]
+        yield _row([condition, *shares, entry["points"]])
+    yield ""
+
+
+def _by_rival(coverage: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:
+    """Coverage by calibration and condition, then by what the deviation is; the published one first."""
+    grouped: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for entry in coverage:
+        grouped.setdefault((entry["calibration"], entry["condition"]), {})[entry["rival"]] = entry
+    return grouped
+
+
+def _beside(values: Sequence[float], form: str) -> str:
+    """The first value, and the others in brackets."""
+    first, *others = (f"{value:{form}}" for value in values)
+    return f"{first} ({', '.join(others)})"
 
 
 def _setup(summary: Mapping[str, Any]) -> str:
@@ -177,13 +214,20 @@ def _setup(summary: Mapping[str, Any]) -> str:
         f"estimates {1000 * setup['look_ahead_s']:.0f} ms behind their newest input; every network {budget['steps']} "
         f"steps of {batch} of {budget['sequence']} samples"
     )
+    inputs = "accelerometers and gyroscopes" if budget["gyroscopes"] else "accelerometers alone"
     if summary["protocol"] == "gait-cycle":
+        inputs = "accelerometers and gyroscopes"
         effort = f"every network {setup['cycles']['steps']} steps of {setup['cycles']['batch']} cycles"
     return (
-        f"{setup['dataset']}, {subjects} wearers, {kind}, {len(setup['seeds'])} seed(s); "
+        f"{setup['dataset']}, {subjects} wearers, {kind}, {len(setup['seeds'])} seed(s); {inputs}; "
         f"{effort}, hyperparameters {'tuned on other wearers' if setup['tuned'] else 'not tuned'}. "
         f"Made on {made['date']}.{missing}\n"
     )
+
+
+def _data(summary: Mapping[str, Any]) -> str:
+    subjects = sum(len(fold) for fold in summary["setup"]["folds"])
+    return f"{summary['setup']['dataset']}, {subjects} wearers. Made on {summary['made']['date']}."
 
 
 def _tests(tests: Sequence[Mapping[str, Any]], kind: str, unit: str = "s") -> Iterator[str]:
@@ -191,32 +235,42 @@ def _tests(tests: Sequence[Mapping[str, Any]], kind: str, unit: str = "s") -> It
     if not chosen:
         return
     yield f"### {chosen[0]['first']} against every other {kind}\n"
-    yield "Difference of r in locomotion, paired over wearers; 95 % bootstrap interval; p of Wilcoxon's rank test.\n"
-    yield from _head([kind, f"calibration [{unit}]", "difference", "95 % interval", "p", "wearers better"])
+    yield "Difference in locomotion, paired over wearers; 95 % bootstrap interval; p of Wilcoxon's rank test.\n"
+    columns = [
+        f"{what} {SYMBOLS[figure]}" for figure in TESTED_FIGURES for what in ("difference of", "interval of", "p,")
+    ]
+    yield from _head([kind, f"calibration [{unit}]", *columns, "wearers better in r"])
     for test in chosen:
-        low, high = test["interval"]
-        yield _row(
-            [
-                test["second"],
-                test["seconds"],
-                f"{test['difference']:+.3f}",
-                f"{low:+.3f} to {high:+.3f}",
-                f"{test['p']:.3f}",
-                f"{test['better']} of {test['wearers']}",
-            ]
-        )
+        cells = [cell for figure in TESTED_FIGURES for cell in _difference(test.get(figure))]
+        better = f"{test['r']['better']} of {test['r']['wearers']}" if "r" in test else ""
+        yield _row([test["second"], test["seconds"], *cells, better])
     yield ""
+
+
+def _difference(test: Mapping[str, Any] | None) -> list[str]:
+    """Difference, interval and p of a paired test."""
+    if test is None:
+        return [""] * 3
+    low, high = test["interval"]
+    p = f"{test['p']:.3f}" if test["p"] >= 0.001 else "< 0.001"
+    return [f"{test['difference']:+.3f}", f"{low:+.3f} to {high:+.3f}", p]
 
 
 def _made_worse(rows: Mapping[str, Any]) -> Iterator[str]:
     yield "### Wearers made worse by more than 0.01 r in locomotion by a calibration\n"
-    yield from _head(["", "calibration", "wearers (change of r)"])
+    amounts = list(dict.fromkeys(seconds for row in rows.values() for seconds in row["made_worse"]))
+    yield from _head(["wearers (change of r)", *(f"{seconds} s" for seconds in amounts)])
     for name, row in rows.items():
-        for seconds, by_condition in row["made_worse"].items():
-            losses = by_condition.get(TESTED_CONDITION, {})
-            text = ", ".join(f"{subject} ({change:+.3f})" for subject, change in losses.items()) or "none"
-            yield _row([name, f"{seconds} s", text])
+        losses = [row["made_worse"].get(seconds, {}).get(TESTED_CONDITION, {}) for seconds in amounts]
+        yield _row([name, *map(_lost, losses)])
     yield ""
+
+
+def _lost(losses: Mapping[str, float]) -> str:
+    """Who lost, if they are few; else how many, and the most."""
+    if len(losses) > FEW:
+        return f"{len(losses)} wearers (at most {min(losses.values()):+.2f})"
+    return ", ".join(f"{subject} ({change:+.3f})" for subject, change in losses.items()) or "none"
 
 
 def _tuning(rows: Mapping[str, Any]) -> Iterator[str]:
@@ -258,9 +312,14 @@ def _row(cells: Sequence[object]) -> str:
 
 
 def _spread(entry: Mapping[str, float] | None) -> str:
-    if not entry or entry["mean"] != entry["mean"]:
+    return _plus_minus(entry["mean"], entry["spread"]) if entry else ""
+
+
+def _plus_minus(mean: float, spread: float) -> str:
+    """Mean and standard deviation, that alone where there is one value; nothing where the mean is not defined."""
+    if math.isnan(mean):
         return ""
-    return f"{entry['mean']:.2f} ± {entry['spread']:.2f}" if entry["wearers"] > 1 else f"{entry['mean']:.2f}"
+    return f"{mean:.2f}" if math.isnan(spread) else f"{mean:.2f} ± {spread:.2f}"
 
 
 def _percent(share: float | None) -> str:

@@ -13,6 +13,7 @@ from imu_emg_estimator.benchmark import gait_cycle
 from imu_emg_estimator.benchmark.ablation import REFERENCE as ABLATION_REFERENCE
 from imu_emg_estimator.benchmark.campaign import manifest_path
 from imu_emg_estimator.benchmark.ceiling import CEILING
+from imu_emg_estimator.benchmark.ill_posedness import LIKENESS
 from imu_emg_estimator.benchmark.jobs import read_json
 from imu_emg_estimator.benchmark.paired import compare
 from imu_emg_estimator.benchmark.protocols import OWN
@@ -22,6 +23,7 @@ from imu_emg_estimator.training.adapt import DEFAULT_METHOD
 FIGURES = ("r", "r2", "r2_scaled", "nrmse")
 HIGHER_IS_BETTER = ("r", "r2", "r2_scaled")
 TOLERATED_LOSS = 0.01  # of r, by a calibration
+TESTED_FIGURES = ("r", "r2")
 COMPARED_CONDITIONS = ("walking", "locomotion", "all")
 
 Record = Mapping[str, Any]
@@ -42,6 +44,7 @@ def gather(run: Path) -> dict[str, Any]:
         "gait-cycle": _gait_cycle,
         "ablation": _ablation,
         "uncertainty": _uncertainty,
+        "ill-posedness": _ill_posedness,
     }
     manifests = {name: read_json(manifest_path(run, name)) for name in summaries}
     known = {name: manifest for name, manifest in manifests.items() if manifest}
@@ -175,37 +178,50 @@ def _cycle_figures(outcomes: Sequence[Mapping[str, Any]]) -> WearerFigures:
 
 
 def _uncertainty(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
-    """Coverage by calibration, condition and rival, mean over wearers; AUROC by case and score; false alarms."""
+    """Coverage and CRPS by calibration, condition and rival, AUROC and alarms by case; all means over wearers."""
     return {"rows": {row: _confidence([entry["outcome"] for entry in records]) for row, records in rows.items()}}
 
 
 def _confidence(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    coverage: dict[Any, list[list[float]]] = defaultdict(list)
+    intervals: dict[Any, list[Record]] = defaultdict(list)
     areas: dict[Any, list[float]] = defaultdict(list)
+    raised: dict[str, list[float]] = defaultdict(list)
     for outcome in outcomes:
         for by_when in outcome["intervals"]["wearers"].values():
             for when, by_condition in by_when.items():
                 for condition, rivals in by_condition.items():
                     for rival, figures in rivals.items():
                         if None not in figures["coverage"]:
-                            coverage[when, condition, rival].append(figures["coverage"])
+                            intervals[when, condition, rival].append(figures)
         for case, by_score in outcome["alarm"]["auroc"].items():
             for score, values in by_score.items():
-                areas[case.partition(" about ")[0], score] += values
+                areas[_kind(case), score] += values
+        for case, values in outcome["alarm"]["raised"].items():
+            raised[_kind(case)] += values
     shares = [a["share"] for outcome in outcomes for a in outcome["alarm"]["false_alarms"].values()]
     return {
         "levels": outcomes[0]["intervals"]["levels"],
         "coverage": [
-            {"calibration": when, "condition": condition, "rival": rival, "wearers": len(values)}
-            | {"coverage": [float(value) for value in np.mean(values, axis=0)]}
-            for (when, condition, rival), values in coverage.items()
+            {"calibration": when, "condition": condition, "rival": rival, "wearers": len(figures)}
+            | {name: np.mean([each[name] for each in figures], axis=0).tolist() for name in ("coverage", "crps")}
+            for (when, condition, rival), figures in intervals.items()
         ],
         "auroc": [
             {"case": case, "score": score, "mean": float(np.mean(values)), "least": min(values), "cases": len(values)}
             for (case, score), values in areas.items()
         ],
+        "raised": {case: float(np.mean(values)) for case, values in raised.items()},
         "false_alarm_share": _or_nan(np.mean, [share for share in shares if share is not None]),
     }
+
+
+def _ill_posedness(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    return {"conditions": rows[LIKENESS][0]["outcome"]["conditions"]}
+
+
+def _kind(case: str) -> str:
+    """A case without the one sensor that is turned in it."""
+    return case.rpartition(": ")[0] if " about " in case else case
 
 
 def wearer_figures(records: Sequence[Record]) -> WearerFigures:
@@ -273,16 +289,20 @@ def made_worse(figures: WearerFigures) -> dict[str, dict[str, dict[str, float]]]
 
 
 def _tests(wearers: Mapping[str, WearerFigures], own: str) -> list[dict[str, Any]]:
-    """One row against every other, in r, paired over wearers."""
+    """One row against every other, in r and R², paired over wearers."""
     if own not in wearers:
         return []
     keys = dict.fromkeys(key for by_key in wearers[own].values() for key in by_key if key[1] in COMPARED_CONDITIONS)
     found = []
-    for other in wearers:
-        for seconds, condition in keys:
-            first, second = (values_of(wearers[row], (seconds, condition), "r") for row in (own, other))
-            if other != own and (test := compare(first, second)):
-                found.append({"first": own, "second": other, "seconds": seconds, "condition": condition} | test)
+    for other in (row for row in wearers if row != own):
+        for key in keys:
+            tests = {}
+            for figure in TESTED_FIGURES:
+                first, second = (values_of(wearers[row], key, figure) for row in (own, other))
+                if test := compare(first, second):
+                    tests[figure] = test
+            if tests:
+                found.append({"first": own, "second": other, "seconds": key[0], "condition": key[1]} | tests)
     return found
 
 

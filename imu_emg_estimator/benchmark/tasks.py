@@ -8,10 +8,12 @@ from typing import Any
 
 from imu_emg_estimator.benchmark import ablation, ceiling, gait_cycle, streaming, sweep, uncertainty
 from imu_emg_estimator.benchmark.compressed import COMPRESSED
+from imu_emg_estimator.benchmark.ill_posedness import ill_posedness
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.benchmark.models import (
     MODELS,
     BenchmarkModel,
+    Budget,
     Fitted,
     FittedNetwork,
     save,
@@ -31,7 +33,7 @@ CATALOGUE: dict[str, BenchmarkModel] = {**MODELS, **COMPRESSED}
 def tune(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
     """Score one candidate of a model's grid on inner folds of the wearers that are not left out."""
     model = replace(CATALOGUE[job.model], grid=(job.settings["candidate"],))
-    kept = without(recordings, job.left_out)
+    kept = training_set(recordings, job)
     (r,) = tuning_scores(model, kept, job.settings["budget"], job.settings["inner_folds"], job.seed)
     return {"r": r}
 
@@ -39,7 +41,7 @@ def tune(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[s
 def train(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
     """Train a model on everyone but the wearers left out."""
     fit, settings = CATALOGUE[job.model].fit, job.settings
-    fitted = fit(without(recordings, job.left_out), settings["budget"], job.seed, None, settings["chosen"])
+    fitted = fit(training_set(recordings, job), settings["budget"], job.seed, None, settings["chosen"])
     return _kept(fitted, job, folder)
 
 
@@ -73,7 +75,8 @@ def score_uncertainty(recordings: Sequence[Recording], job: Job, folder: RunFold
     settings = job.settings
 
     def train_inner(kept: Sequence[Recording]) -> Estimator:
-        fitted = CATALOGUE[job.model].fit(kept, settings["budget"], job.seed, None, settings["chosen"])
+        budget: Budget = settings["budget"]
+        fitted = CATALOGUE[job.model].fit(budget.training_set(kept), budget, job.seed, None, settings["chosen"])
         assert isinstance(fitted, FittedNetwork)
         return fitted.estimator
 
@@ -84,6 +87,17 @@ def score_uncertainty(recordings: Sequence[Recording], job: Job, folder: RunFold
     return uncertainty.run_fold(
         recordings, job.left_out, estimator, train_inner, adapt, settings["calibration"], settings["inner_folds"]
     )
+
+
+def compare_like_motion(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """What motion alone cannot tell, by condition."""
+    return {"conditions": ill_posedness(recordings)}
+
+
+def training_set(recordings: Sequence[Recording], job: Job) -> list[Recording]:
+    """What a job's model may be trained on."""
+    budget: Budget = job.settings["budget"]
+    return budget.training_set(without(recordings, job.left_out))
 
 
 def without(recordings: Sequence[Recording], left_out: Sequence[str]) -> list[Recording]:
@@ -116,4 +130,5 @@ TASKS: Mapping[str, Task] = {
     "adaptation": sweep.run_fold,
     "ablation": ablation.run_fold,
     "uncertainty": score_uncertainty,
+    "ill-posedness": compare_like_motion,
 }

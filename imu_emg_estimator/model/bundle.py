@@ -338,9 +338,12 @@ def _check(bundle: Bundle) -> None:
             f"network of {bundle.config.inputs} inputs and {bundle.config.muscles} muscles does not fit its rig"
         )
     for label, array in (("mean", bundle.normalisation.mean), ("std", bundle.normalisation.std)):
-        if np.shape(array) != (sensors, CHANNELS) or not np.isfinite(array).all():
+        if np.shape(array) != (sensors, CHANNELS) or np.isinf(array).any():
             raise InputError(f"normalisation {label} is not a finite array of shape {(sensors, CHANNELS)}")
-    if (np.asarray(bundle.normalisation.std) <= 0).any():
+    used = bundle.normalisation.used
+    if not used.any() or not np.array_equal(used, np.isfinite(bundle.normalisation.std)):
+        raise InputError("normalisation does not say of every channel, by mean and std alike, whether it is used")
+    if (np.asarray(bundle.normalisation.std)[used] <= 0).any():
         raise InputError("normalisation std holds a value that is not positive")
     amplitude = bundle.reference.amplitude
     if len(amplitude) != muscles or not all(_is_positive(value) for value in amplitude):

@@ -24,10 +24,18 @@ def feature_count(sensors: int) -> int:
 
 @dataclass(frozen=True)
 class Normalisation:
-    """Mean and standard deviation of every IMU channel over the training wearers, each [sensors, 6]."""
+    """Mean and standard deviation of every IMU channel over the training wearers, each [sensors, 6].
+
+    NaN = the channel was never there: the network has not learned what to make of it, so it is masked for ever.
+    """
 
     mean: FloatArray
     std: FloatArray
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """Channels [sensors, 6] that the network looks at."""
+        return np.isfinite(self.mean)
 
 
 def features(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.float32]:
@@ -55,15 +63,17 @@ def features(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.float3
 def fit_normalisation(imu: list[FloatArray]) -> Normalisation:
     """Channel statistics over recordings [samples, sensors, 6], NaN left out.
 
-    A channel that was never present gets mean 0 and deviation 1.
+    A channel that never changes gets mean 0 and deviation 1; one that was never present NaN.
     """
     stacked = np.concatenate(imu).astype(np.float64)
     finite = np.isfinite(stacked)
     count = np.maximum(finite.sum(axis=0), 1)
     mean = np.where(finite, stacked, 0.0).sum(axis=0) / count
     variance = np.where(finite, (stacked - mean) ** 2, 0.0).sum(axis=0) / count
-    known = finite.any(axis=0) & (variance > 1e-12)
-    return Normalisation(np.where(known, mean, 0.0), np.where(known, np.sqrt(variance), 1.0))
+    changing, absent = variance > 1e-12, ~finite.any(axis=0)
+    mean, std = np.where(changing, mean, 0.0), np.where(changing, np.sqrt(variance), 1.0)
+    mean[absent] = std[absent] = np.nan
+    return Normalisation(mean, std)
 
 
 def turn_mounts(imu: FloatArray, rotations: FloatArray) -> FloatArray:

@@ -26,7 +26,7 @@ class Estimate:
     Attributes:
         activation: [muscles] fraction of the bundle's reference amplitude, never negative.
         deviation: [muscles] standard deviation of activation, same unit, scaled as the bundle says.
-        missing: [sensors] True where a sensor was masked, wholly or in part, in the newest row.
+        missing: [sensors] True where something of a sensor that the network looks at was masked in the newest row.
         warming_up: the attention band is not filled yet.
         score: distance of the last seconds' motion from the training data; NaN where it is not known.
         out_of_distribution: the score is above the bundle's threshold: do not rely on the activation.
@@ -100,7 +100,7 @@ class StreamingEstimator:
         return Estimate(
             activation=activation,
             deviation=scale.apply(activation, own) if scale else own,
-            missing=~np.isfinite(imu).all(axis=1),
+            missing=(~np.isfinite(imu) & self.bundle.normalisation.used).any(axis=1),
             warming_up=self._engine.steps < self.bundle.config.context,
             score=score,
             out_of_distribution=distribution is not None and score > distribution.threshold,

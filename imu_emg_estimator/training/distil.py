@@ -92,7 +92,10 @@ def _check(teachers: Sequence[Estimator], config: ModelConfig, measured: float) 
                     "give both the same"
                 )
         normalisation = teacher.normalisation
-        if not (np.array_equal(normalisation.mean, first.mean) and np.array_equal(normalisation.std, first.std)):
+        if not all(
+            np.array_equal(getattr(normalisation, part), getattr(first, part), equal_nan=True)
+            for part in ("mean", "std")
+        ):
             raise InputError(
                 f"teachers 1 and {number} normalise their inputs differently; train them on the same wearers"
             )

@@ -53,7 +53,7 @@ Causal GEGLU-Transformer that estimates EMG envelopes from body-worn IMUs (after
 
 | | |
 | --- | --- |
-| input | {len(bundle.rig.sensors)} IMUs ({sensors}), m/s² and rad/s, on a grid of {rate:g} Hz |
+| input | {len(bundle.rig.sensors)} IMUs ({sensors}), {_channels(bundle)}, on a grid of {rate:g} Hz |
 | output | {muscles}: mean and standard deviation of activation |
 | activation of 1 | {bundle.reference.definition}: {amplitude} |
 | envelope | high-pass {envelope.high_pass:g} Hz, rectified, low-pass {envelope.low_pass:g} Hz, zero phase |
@@ -79,6 +79,13 @@ wearer's first seconds of locomotion. Channels marked weak in the data are neith
 - {_about_uncertainty(bundle)}
 - The EMG that it learned from was sampled at {rate:g} Hz, below its bandwidth: amplitude survives, detail does not.
 """
+
+
+def _channels(bundle: Bundle) -> str:
+    accelerometers, gyroscopes = (bundle.normalisation.used[:, part].any() for part in (slice(0, 3), slice(3, 6)))
+    if accelerometers and gyroscopes:
+        return "m/s² and rad/s"
+    return "accelerometers alone, m/s²" if accelerometers else "gyroscopes alone, rad/s"
 
 
 def _about_uncertainty(bundle: Bundle) -> str:

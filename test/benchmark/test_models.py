@@ -139,6 +139,24 @@ def test_ridge_estimates_wearers_that_it_never_saw(fitted: dict[str, Fitted], un
     assert locomotion_r(fitted["ridge"], [unseen]) > 0.9
 
 
+@pytest.mark.parametrize("name", ["ridge", "mlp", "geglu_transformer"])
+def test_trained_without_gyroscopes_it_is_blind_to_them(
+    wearers: list[Recording], unseen: Recording, fitted: dict[str, Fitted], name: str
+) -> None:
+    budget = replace(TINY, gyroscopes=False)
+    blind = MODELS[name].fit(budget.training_set(wearers), budget, 0)
+    estimates = [model.estimate([given]) for model in (blind, fitted[name]) for given in (unseen, shaken(unseen))]
+    np.testing.assert_array_equal(estimates[0], estimates[1])
+    assert not np.allclose(estimates[2], estimates[3], equal_nan=True)
+
+
+def shaken(recording: Recording) -> Recording:
+    """The same with other angular rates."""
+    imu = recording.imu.copy()
+    imu[..., 3:] += 1.0
+    return replace(recording, imu=imu)
+
+
 def test_ridge_learns_from_the_mirror_image(wearers: list[Recording]) -> None:
     """One leg's trusted EMG tells of the other one's: coefficients are each other's mirror image."""
     right_only = [replace(recording, muscle_weight=np.array([1.0, 0.0])) for recording in wearers[:3]]

@@ -23,6 +23,7 @@ from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distribution
 from imu_emg_estimator.resources import resource_file
+from imu_emg_estimator.signals.imu import Normalisation
 
 Document = dict[str, Any]
 Tensors = dict[str, NDArray[Any]]
@@ -462,6 +463,17 @@ def test_missing_normalisation_is_refused(path: Path, name: str) -> None:
     rewrite(path, lambda _, tensors: tensors.pop(name))
     with refusal(path):
         Bundle.load(path)
+
+
+def test_channels_that_are_not_used_stay_so(bundle: Bundle, tmp_path: Path) -> None:
+    mean, std = bundle.normalisation.mean.copy(), bundle.normalisation.std.copy()
+    mean[:, 3:] = std[:, 3:] = np.nan
+    replace(bundle, normalisation=Normalisation(mean, std)).save(tmp_path / "blind.safetensors")
+    used = Bundle.load(tmp_path / "blind.safetensors").normalisation.used
+    assert used[:, :3].all()
+    assert not used[:, 3:].any()
+    with refusal("normalisation"):
+        replace(bundle, normalisation=Normalisation(np.full_like(mean, np.nan), np.full_like(std, np.nan)))
 
 
 def test_extra_weight_is_named(path: Path) -> None:

@@ -82,12 +82,22 @@ def test_statistics_leave_missing_values_out(imu: Array) -> None:
     np.testing.assert_allclose(fitted.std, np.nanstd(known, axis=0))
 
 
-def test_channel_that_never_speaks_is_left_as_it_is(imu: Array) -> None:
-    imu[:, 0], imu[:, 1] = np.nan, 5.0  # never present; never changes
+def test_channel_that_never_changes_is_left_as_it_is(imu: Array) -> None:
+    imu[:, 1] = 5.0
     fitted = fit_normalisation([imu])
-    assert (fitted.mean[:2] == 0).all()
-    assert (fitted.std[:2] == 1).all()
-    assert np.isfinite(features(imu, fitted)).all()
+    assert (fitted.mean[1] == 0).all()
+    assert (fitted.std[1] == 1).all()
+    assert fitted.used.all()
+
+
+def test_channel_that_was_never_there_is_masked_for_ever(imu: Array) -> None:
+    whole = imu.copy()
+    imu[:, 0, 3:] = np.nan
+    fitted = fit_normalisation([imu])
+    assert not fitted.used[0, 3:].any()
+    assert fitted.used.sum() == imu[0].size - 3
+    np.testing.assert_array_equal(features(whole, fitted), features(imu, fitted))
+    assert np.isfinite(features(whole, fitted)).all()
 
 
 def test_every_mount_is_turned_by_its_own_rotation(imu: Array) -> None:

@@ -16,6 +16,7 @@ from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
 from imu_emg_estimator.model.offline import estimate_recording
 from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.resources import shipped_bundle
+from imu_emg_estimator.signals.imu import Normalisation
 from imu_emg_estimator.signals.motion import motion_statistics
 from imu_emg_estimator.streaming.estimator import Estimate, StreamingEstimator
 from imu_emg_estimator.streaming.monitor import REFRESH, MotionMonitor
@@ -121,6 +122,22 @@ def test_masked_sensors_are_named(bundle: Bundle, imu: Array) -> None:
     estimates = [estimator.step(row) for row in imu]
     missing = {index: np.flatnonzero(estimates[index].missing).tolist() for index in (39, 40, 61, 100)}
     assert missing == {39: [5], 40: [0, 5], 61: [0, 1, 2, 3, 4, 5], 100: [2, 5]}
+
+
+def test_gyroscopes_that_are_not_used_are_not_missed(bundle: Bundle, imu: Array) -> None:
+    mean, std = bundle.normalisation.mean.copy(), bundle.normalisation.std.copy()
+    mean[:, 3:] = std[:, 3:] = np.nan
+    blind = replace(bundle, normalisation=Normalisation(mean, std))
+    without = imu.copy()
+    without[..., 3:] = np.nan
+    given, missing = StreamingEstimator(blind), StreamingEstimator(blind)
+    for row, poorer in zip(imu, without, strict=True):
+        one, other = given.step(row), missing.step(poorer)
+        np.testing.assert_array_equal(values(one), values(other))
+        if one is not None and other is not None:
+            np.testing.assert_array_equal(one.missing, ~np.isfinite(row[:, :3]).all(axis=1))
+            np.testing.assert_array_equal(one.missing, other.missing)
+    assert_live_is_offline(live(StreamingEstimator(blind), imu), offline(blind, imu), bundle.config.look_ahead)
 
 
 def test_warms_up_until_the_band_is_filled(bundle: Bundle, imu: Array) -> None:
