@@ -11,14 +11,15 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator import __version__, cli_calibrations
 from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, dataset_rig, list_subjects, load_dataset
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.progress import ProgressBar
+from imu_emg_estimator.progress import Progress, ProgressBar
 from imu_emg_estimator.resources import calibration_directory, shipped_bundle
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
     from imu_emg_estimator.signals.alignment import AlignmentSettings
-    from imu_emg_estimator.signals.synchrony import Delay
 
 PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty", "ill-posedness")
 RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
@@ -319,7 +319,10 @@ def _run_benchmark(arguments: argparse.Namespace) -> None:
 def _add_calibrate(commands: Any) -> None:
     parser = commands.add_parser("calibrate", help="adapt a bundle to one wearer from a bag, as the service does")
     _bundle_option(parser)
-    parser.add_argument("--bag", type=Path, required=True, help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG")
+    parser.add_argument(
+        "--bag", type=Path, required=True, nargs="+",
+        help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG; several, of other days or loads, count together",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, help="bundle to write if it is better (.safetensors)")
     parser.add_argument(
         "--store", type=Path, nargs="?", const=calibration_directory(), metavar="DIR",
@@ -340,6 +343,10 @@ def _add_calibrate(commands: Any) -> None:
     )  # fmt: skip
     _threads_option(parser)
     parser.add_argument("--background", action="store_true", help="yield the processor to everything else")
+    parser.add_argument(
+        "--progress", type=Path, metavar="FILE",
+        help="append how far it is, a JSON object a line; /dev/stdout for a program that waits for it",
+    )  # fmt: skip
     _json_option(parser)
     parser.set_defaults(run=_calibrate)
 
@@ -388,14 +395,10 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
 
 def _calibrate_bag(arguments: argparse.Namespace) -> int:
-    from dataclasses import replace
-
-    from imu_emg_estimator.datasets.bag import check_bag, read_bag_with_report
+    from imu_emg_estimator.datasets.bag import check_bag
     from imu_emg_estimator.datasets.paths import within
-    from imu_emg_estimator.files import hash_of
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.model.store import check_subject
-    from imu_emg_estimator.signals.imu import mount_rotations, turn_mounts
 
     if arguments.out is None and arguments.store is None:
         raise InputError("neither --out nor --store was given; name a bundle to write, or keep it with --store")
@@ -403,37 +406,54 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
     base = Bundle.load(arguments.bundle or shipped_bundle())
     running = _running(arguments, base)
     check = within([Path(folder) for folder in arguments.bags_within]) if arguments.bags_within else None
-    check_bag(arguments.bag, check=check)  # a wrong path is answered before torch is there, which takes seconds
+    for bag in arguments.bag:
+        check_bag(bag, check=check)  # a wrong path is answered before torch is there, which takes seconds
 
     import torch
 
     from imu_emg_estimator.training.adapt import DEFAULT_METHOD, AdaptationSettings
-    from imu_emg_estimator.training.calibrate import calibrate
     from imu_emg_estimator.training.report import calibration_table
+    from imu_emg_estimator.training.wearer_bags import BagReading, calibrate_on_bags
 
     torch.set_num_threads(arguments.threads)
     settings = AdaptationSettings(method=arguments.method or DEFAULT_METHOD)
-    recording, bag_report = read_bag_with_report(
-        arguments.bag, base.rig, _mapping(arguments), base.envelope, arguments.subject,
-        alignment=_alignment(arguments), check=check,
-    )  # fmt: skip
-    rotations = mount_rotations(arguments.sensor_rotations, len(base.rig.sensors))
-    recording = replace(recording, imu=turn_mounts(recording.imu, rotations))
-    recording, delay = _in_time(arguments, base, recording)
-    for note in [*bag_report.notes, *([delay.note] if delay.note else [])]:
-        print(f"bag: {note}", file=sys.stderr)
-    result = calibrate(base, recording, arguments.subject, running, settings, ProgressBar("adapting"))
-    if result.bundle and result.bundle.calibration:
-        bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=1.0))
-        calibration = replace(result.bundle.calibration, bag_hash=bag_hash)
-        result = replace(result, bundle=replace(result.bundle, calibration=calibration))
-    report = result.to_dict() | {"bag": bag_report.to_dict(), "emg_delay": delay}
+    reading = BagReading(
+        _mapping(arguments), _alignment(arguments), arguments.sensor_rotations, arguments.emg_delay, check
+    )
+    with _progress(arguments.progress) as told:
+        result, bags = calibrate_on_bags(
+            base, arguments.bag, arguments.subject, running, settings, told, reading=reading
+        )
+    for bag in bags:
+        for note in bag.notes:
+            print(f"{bag.recording.name}: {note}", file=sys.stderr)
+    report = result.to_dict() | {"bags": [bag.to_dict() for bag in bags]}
     print(calibration_table(report))
     print(result.message)
     if result.bundle:
         _keep(result.bundle, arguments)
     _write_json(arguments.json, report)
     return 0 if result.bundle else 1
+
+
+@contextmanager
+def _progress(file: Path | None) -> Iterator[Callable[[Progress], None]]:
+    """Told of progress, this shows a bar, and writes a line to the file."""
+    bar = ProgressBar("calibration")
+    if file is None:
+        yield bar.tell
+        return
+    try:
+        stream = file.open("a", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file} cannot be written ({error.strerror}); give another place") from None
+    with stream:
+
+        def tell(progress: Progress) -> None:
+            bar.tell(progress)
+            print(json.dumps(progress.to_dict()), file=stream, flush=True)
+
+        yield tell
 
 
 def _running(arguments: argparse.Namespace, base: Bundle) -> Bundle:
@@ -484,16 +504,6 @@ def _alignment(arguments: argparse.Namespace) -> AlignmentSettings:
         "jump": arguments.clock_jump,
     }
     return AlignmentSettings(**{name: value for name, value in given.items() if value is not None})
-
-
-def _in_time(arguments: argparse.Namespace, bundle: Bundle, recording: Recording) -> tuple[Recording, Delay]:
-    """The recording with its EMG in time with the movement, and the delay that was given or found."""
-    from imu_emg_estimator.signals.synchrony import given_delay, shift_emg
-    from imu_emg_estimator.training.timing import in_time
-
-    if arguments.emg_delay is None:
-        return in_time(bundle, recording)
-    return shift_emg(recording, arguments.emg_delay), given_delay(arguments.emg_delay)
 
 
 def _add_bag(commands: Any) -> None:

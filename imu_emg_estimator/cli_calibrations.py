@@ -267,7 +267,7 @@ def _on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dic
         for muscle, judged in scores.items():
             rows.append((name, muscle, *(_number(getattr(judged, figure)) for figure in FIGURES)))
     print(f"on all {recording.duration:.0f} s of {arguments.bag}:\n{_aligned(rows)}")
-    result["seen"] = [entry.calibration.id for entry in entries if entry.calibration.bag_hash == bag_hash]
+    result["seen"] = [entry.calibration.id for entry in entries if bag_hash in entry.calibration.bag_hash.split(", ")]
     for name in result["seen"]:
         print(f"{name} was adapted on a part of this very bag: its figures flatter it")
     return result

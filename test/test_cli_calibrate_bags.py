@@ -41,9 +41,9 @@ def test_emg_of_any_kind_may_be_mapped_and_its_delay_is_corrected(
     )  # fmt: skip
     figures = json.loads(report.read_text())
     assert status in (0, 1)
-    assert figures["bag"]["emg"]["channels"] == {RIG.muscle_names[0]: "2", RIG.muscle_names[1]: "1"}
-    assert figures["emg_delay"]["corrected"]
-    assert figures["emg_delay"]["seconds"] == pytest.approx(0.2, abs=0.08)
+    assert figures["bags"][0]["emg"]["channels"] == {RIG.muscle_names[0]: "2", RIG.muscle_names[1]: "1"}
+    assert figures["bags"][0]["emg_delay"]["corrected"]
+    assert figures["bags"][0]["emg_delay"]["seconds"] == pytest.approx(0.2, abs=0.08)
     said = capfd.readouterr().err
     assert "bag: /amplifier/data has no stamps" in said
     assert "behind the movement" in said
@@ -56,7 +56,7 @@ def test_a_delay_may_be_given(tmp_path: Path, make_recording: RecordingFactory, 
         "--bundle", bundle_path, "--bag", tmp_path / "bag", "--out", tmp_path / "out", "--json", report,
         "--emg-delay", "-0.03",
     )  # fmt: skip
-    assert json.loads(report.read_text())["emg_delay"]["seconds"] == -0.03
+    assert json.loads(report.read_text())["bags"][0]["emg_delay"]["seconds"] == -0.03
 
 
 @pytest.mark.parametrize(

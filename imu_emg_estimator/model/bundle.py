@@ -95,10 +95,10 @@ class Calibration:
         id: identity of the calibration.
         subject: the wearer.
         method: adaptation method.
-        bag: name of the bag it was made from.
+        bag: name of the bag it was made from; of several, with a comma between.
         seconds: data that the weights were adapted on [s].
         created: date and time (ISO 8601).
-        bag_hash: SHA-256 of the bag, as ``files.hash_of`` finds it; empty = not known.
+        bag_hash: SHA-256 of the bag, as ``files.hash_of`` finds it, of several in that order; empty = not known.
         software: version of this package that made it; empty = not known.
         settings: of the adaptation, by name.
         figures: what it was judged by. ``muscles`` holds for every judged muscle ``before`` and ``after``, each

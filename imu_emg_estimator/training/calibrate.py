@@ -15,6 +15,7 @@ from imu_emg_estimator.model.bundle import Bundle, Calibration
 from imu_emg_estimator.model.drift import MOTION, motion_profile
 from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.model.transformer import weights_of
+from imu_emg_estimator.progress import Progress, Work
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.quality import Stream
 from imu_emg_estimator.training.adapt import (
@@ -37,8 +38,8 @@ TRIAL_SHARE = 0.5  # of the optimiser steps, in models that only judge
 LEAST_R = 0.2  # below, the EMG does not go with the movement: anything "betters" an estimate of noise
 CLOSED_FORM = "ridge_head"  # the way to adapt one muscle's head and leave all else as it is
 WHOLE, HEADS = "whole", "heads"  # all weights, or the heads of some muscles
-
-Progress = Callable[[int, int, float], None]
+CHECKING, JUDGING, ADAPTING = "checking", "judging", "adapting"
+PHASES = {CHECKING: 0.1, JUDGING: 0.6, ADAPTING: 0.3}  # share of the time that each takes
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,9 @@ def calibrate(
     subject: str,
     running: Bundle | None = None,
     settings: AdaptationSettings | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[Progress], None] | None = None,
     stream: Stream | None = None,
+    stop: Callable[[], bool] | None = None,
 ) -> CalibrationResult:
     """Adapt a bundle to a wearer and judge the result on data that it was not adapted to.
 
@@ -174,20 +176,27 @@ def calibrate(
         base: the bundle to adapt; a calibration starts from the wearer-independent one.
         recordings: of the wearer: one, or several of different days, loads and activities, which then all count.
         running: the bundle in use, that the result must not be worse than; None = ``base``.
+        progress: told at every optimiser step how far it is; its phases are ``PHASES``, then ``done``.
         stream: what the reader of the bag knows of its channels.
+        stop: asked as often whether to end without a result.
 
     Raises:
         InputError: too short, another rig or unit, an unknown method.
+        Stopped: ``stop`` said so.
     """
     recordings = [recordings] if isinstance(recordings, Recording) else list(recordings)
     settings, running = settings or recommended(), running or base
     _check(base, recordings)
+    work = Work(PHASES, progress, stop)
+    work.begin(CHECKING)
     quality = assess(base, recordings, stream)
     seconds = _known_seconds(recordings)
     if quality.refusal:
+        work.done()
         return CalibrationResult(None, {}, quality, seconds)
     usable = quality.usable(recordings)
-    fits = _Fits(base, settings, share=seconds / (seconds + BELIEF), progress=progress)
+    fits = _Fits(base, settings, share=seconds / (seconds + BELIEF), work=work)
+    work.begin(JUDGING)
     ways = {HEADS: fits.heads}
     if len(_judged(usable)) == len(base.rig.muscles):  # a muscle without EMG must not change unseen
         ways[WHOLE] = fits.whole_on_trial
@@ -195,11 +204,12 @@ def calibrate(
     way, muscles = _decide(found, base, running, usable)
     bundle = None
     if any(outcome.decision != KEPT for outcome in muscles.values()):
+        work.begin(ADAPTING)
         adapted = fits.finally_(way, usable) if way else None
         bundle = _composed(base, running, adapted, way, muscles, found, usable[0].envelope_unit)
         calibration = _identity(subject, recordings, seconds, settings, running, way, quality, muscles)
         bundle = replace(bundle, calibration=_with_motion(calibration, base, usable))
-    fits.done()
+    work.done()
     return CalibrationResult(bundle, muscles, quality, seconds)
 
 
@@ -247,19 +257,24 @@ def _known_seconds(recordings: Sequence[Recording]) -> float:
 
 
 class _Fits:
-    """The ways to adapt a bundle to a wearer, and the progress through all that are needed."""
+    """The ways to adapt a bundle to a wearer."""
 
-    def __init__(self, base: Bundle, settings: AdaptationSettings, share: float, progress: Progress | None) -> None:
-        self._given, self._share, self._progress = estimator_of(base), share, progress
+    def __init__(self, base: Bundle, settings: AdaptationSettings, share: float, work: Work) -> None:
+        self._given, self._share, self._work = estimator_of(base), share, work
         self._prior = None if base.head_prior is None else WearerPrior(head_precision=base.head_prior)
         self._settings = settings
         self._trial = replace(settings, steps=max(1, round(TRIAL_SHARE * settings.steps)))
         self._heads = replace(recommended(CLOSED_FORM), screening=True)
-        self._total, self._begun, self._loss = FOLDS * self._trial.steps + settings.steps, 0, float("nan")
+        self._trials = 0
 
     def whole_on_trial(self, recordings: Sequence[Recording]) -> Estimator:
         """All weights, in fewer steps than in the end: what is judged is no better than what is given."""
-        return self._adapted(recordings, self._trial)
+        begun, self._trials = self._trials, self._trials + 1
+
+        def told(step: int, steps: int, loss: float) -> None:
+            self._work.advance((begun + step / steps) / FOLDS, loss)
+
+        return self._adapted(recordings, self._trial, told)
 
     def heads(self, recordings: Sequence[Recording]) -> Estimator:
         """The heads alone, in closed form: a muscle's head does not depend on the others'."""
@@ -267,21 +282,18 @@ class _Fits:
 
     def finally_(self, way: str, recordings: Sequence[Recording]) -> Estimator:
         """The way that was chosen."""
-        return self._adapted(recordings, self._settings if way == WHOLE else self._heads)
-
-    def done(self) -> None:
-        """Tell that nothing is left to do."""
-        if self._progress:
-            self._progress(self._total, self._total, self._loss)
-
-    def _adapted(self, recordings: Sequence[Recording], settings: AdaptationSettings) -> Estimator:
-        begun = self._begun
 
         def told(step: int, steps: int, loss: float) -> None:
-            self._begun, self._loss = begun + step, loss
-            if self._progress:
-                self._progress(min(self._begun, self._total - 1), self._total, loss)
+            self._work.advance(step / steps, loss)
 
+        return self._adapted(recordings, self._settings, told) if way == WHOLE else self.heads(recordings)
+
+    def _adapted(
+        self,
+        recordings: Sequence[Recording],
+        settings: AdaptationSettings,
+        told: Callable[[int, int, float], None] | None = None,
+    ) -> Estimator:
         return adapt_estimator(self._given, recordings, settings, told, self._prior, self._share)
 
 

@@ -107,7 +107,7 @@ class Bag:
 
 
 def check_bag(path: Path, limits: BagLimits | None = None, check: Check | None = None) -> None:
-    """Is there a bag that may be read? Quick: only the first bytes of its files are looked at. Raises as ``open_bag``."""
+    """Raise as ``open_bag`` does where there is no bag that may be read. Only first bytes are read."""
     for file in find_files(Path(path), limits or BagLimits(), check).paths:
         with readable(Path(path)):
             head = _head(file)
