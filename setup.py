@@ -39,7 +39,9 @@ setup(
     package_data={NAME: ["py.typed"]},
     data_files=[*shared_files(), (f"share/{NAME}", ["package.xml"])],
     install_requires=[
+        'backports.zstd; python_version < "3.14"',
         "joblib>=1.3",
+        "lz4>=3",
         "matplotlib>=3.5",
         "numpy>=1.23",
         "onnxruntime>=1.19",

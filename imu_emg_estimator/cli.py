@@ -11,20 +11,23 @@ import json
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator import __version__
+from imu_emg_estimator import __version__, cli_calibrations
 from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, dataset_rig, list_subjects, load_dataset
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.progress import ProgressBar
-from imu_emg_estimator.resources import shipped_bundle
+from imu_emg_estimator.progress import Progress, ProgressBar
+from imu_emg_estimator.resources import calibration_directory, shipped_bundle
 
 if TYPE_CHECKING:
+    from imu_emg_estimator.datasets.bag import TopicMapping
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
+    from imu_emg_estimator.signals.alignment import AlignmentSettings
 
 PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty", "ill-posedness")
 RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
@@ -64,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_evaluate,
         _add_benchmark,
         _add_calibrate,
+        cli_calibrations.add_parser,
         _add_bag,
         _add_simulate,
         _add_replay,
@@ -317,20 +321,67 @@ def _run_benchmark(arguments: argparse.Namespace) -> None:
 def _add_calibrate(commands: Any) -> None:
     parser = commands.add_parser("calibrate", help="adapt a bundle to one wearer from a bag, as the service does")
     _bundle_option(parser)
-    parser.add_argument("--bag", type=Path, required=True, help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG")
-    parser.add_argument("--out", type=Path, required=True, help="bundle to write if it is better (.safetensors)")
+    parser.add_argument(
+        "--bag", type=Path, required=True, nargs="+",
+        help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG; several, of other days or loads, count together",
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, help="bundle to write if it is better (.safetensors)")
+    parser.add_argument(
+        "--store", type=Path, nargs="?", const=calibration_directory(), metavar="DIR",
+        help="keep it for the next start, if it is better, in this directory (without DIR: where the node looks)",
+    )  # fmt: skip
     parser.add_argument("--subject", default="wearer", help="name of the wearer (default: wearer)")
-    parser.add_argument("--running", type=Path, help="bundle in use that must be bettered (default: --bundle)")
+    parser.add_argument(
+        "--running", type=Path, help="bundle in use that must be bettered (default: with --store what is in use, "
+        "else --bundle)",
+    )  # fmt: skip
     parser.add_argument("--method", default="", help="adaptation method (default: the package's)")
     parser.add_argument("--imu-topics", type=_names, metavar="A,B", help="Imu topics in the order of the rig")
-    parser.add_argument("--emg-topic", help="topic of the Emg messages (default: /emg, or the only one)")
+    _emg_options(parser)
+    _reading_options(parser)
     parser.add_argument(
         "--sensor-rotations", type=_numbers, default=[0.0, 0.0, 0.0, 1.0], metavar="X,Y,Z,W",
         help="quaternions from each IMU's axes to the rig's: one for every sensor, or one for all",
     )  # fmt: skip
     _threads_option(parser)
+    parser.add_argument(
+        "--progress", type=Path, metavar="FILE",
+        help="append how far it is, a JSON object a line; /dev/stdout for a program that waits for it",
+    )  # fmt: skip
     _json_option(parser)
     parser.set_defaults(run=_calibrate)
+
+
+def _emg_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--emg-topic", help="topic of the EMG (default: found by its type, its name and its muscles)")
+    parser.add_argument(
+        "--emg-channels", type=_names, metavar="A,B",
+        help="muscle of every channel in their order, 'none' for none of the rig's; or CHANNEL=MUSCLE pairs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--emg-kind", choices=("raw", "envelope"), help="of EMG that does not say so (default: told by its frequencies)"
+    )
+    parser.add_argument(
+        "--emg-field", choices=("effort", "position", "velocity"), help="of JointState messages that carry EMG"
+    )
+    parser.add_argument("--emg-rate", type=_positive_number, metavar="HZ", help="of EMG that does not say so")
+    parser.add_argument(
+        "--emg-delay", type=_number, metavar="S",
+        help="s by which the EMG is late (default: found from the movement, corrected where it is clear)",
+    )  # fmt: skip
+
+
+def _reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bags-within", type=_names, metavar="DIR,DIR", help="refuse a bag that lies elsewhere, or links there"
+    )
+    for name, what in (
+        ("largest-gap", "samples further apart are not interpolated between"),
+        ("deadline", "how long a late sensor is waited for"),
+        ("sensor-timeout", "how long a sensor may be silent before it is not waited for"),
+        ("clock-jump", "stamps further apart are a jump of the clock"),
+    ):
+        parser.add_argument(f"--{name}", type=_not_negative, metavar="S", help=f"s; {what}, as the node's parameter")
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
@@ -343,36 +394,115 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
 
 def _calibrate_bag(arguments: argparse.Namespace) -> int:
-    from dataclasses import replace
+    from imu_emg_estimator.datasets.bag import check_bag
+    from imu_emg_estimator.datasets.paths import within
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.model.store import check_subject
+
+    if arguments.out is None and arguments.store is None:
+        raise InputError("neither --out nor --store was given; name a bundle to write, or keep it with --store")
+    check_subject(arguments.subject)
+    base = Bundle.load(arguments.bundle or shipped_bundle())
+    running = _running(arguments, base)
+    check = within([Path(folder) for folder in arguments.bags_within]) if arguments.bags_within else None
+    for bag in arguments.bag:
+        check_bag(bag, check=check)  # a wrong path is answered before torch is there, which takes seconds
 
     import torch
 
-    from imu_emg_estimator.datasets.bag import read_bag
-    from imu_emg_estimator.model.bundle import Bundle
-    from imu_emg_estimator.model.store import check_subject
-    from imu_emg_estimator.signals.imu import mount_rotations, turn_mounts
     from imu_emg_estimator.training.adapt import DEFAULT_METHOD, AdaptationSettings
-    from imu_emg_estimator.training.calibrate import calibrate
     from imu_emg_estimator.training.report import calibration_table
+    from imu_emg_estimator.training.wearer_bags import BagReading, calibrate_on_bags
 
     torch.set_num_threads(arguments.threads)
-    check_subject(arguments.subject)
     settings = AdaptationSettings(method=arguments.method or DEFAULT_METHOD)
-    base = Bundle.load(arguments.bundle or shipped_bundle())
-    running = Bundle.load(arguments.running) if arguments.running else base
-    recording = read_bag(
-        arguments.bag, base.rig, arguments.imu_topics, arguments.emg_topic, base.envelope, arguments.subject
+    reading = BagReading(
+        _mapping(arguments), _alignment(arguments), arguments.sensor_rotations, arguments.emg_delay, check
     )
-    rotations = mount_rotations(arguments.sensor_rotations, len(base.rig.sensors))
-    recording = replace(recording, imu=turn_mounts(recording.imu, rotations))
-    result = calibrate(base, recording, arguments.subject, running, settings, ProgressBar("adapting"))
-    if result.bundle:
-        result.bundle.save(arguments.out)
-    report = result.to_dict()
+    with _progress(arguments.progress) as told:
+        result, bags = calibrate_on_bags(
+            base, arguments.bag, arguments.subject, running, settings, told, reading=reading
+        )
+    for bag in bags:
+        for note in bag.notes:
+            print(f"{bag.recording.name}: {note}", file=sys.stderr)
+    report = result.to_dict() | {"bags": [bag.to_dict() for bag in bags]}
     print(calibration_table(report))
     print(result.message)
+    if result.bundle:
+        _keep(result.bundle, arguments)
     _write_json(arguments.json, report)
     return 0 if result.bundle else 1
+
+
+@contextmanager
+def _progress(file: Path | None) -> Iterator[Callable[[Progress], None]]:
+    """Told of progress, this shows a bar, and writes a line to the file."""
+    bar = ProgressBar("calibration")
+    if file is None:
+        yield bar.tell
+        return
+    try:
+        stream = file.open("a", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file} cannot be written ({error.strerror}); give another place") from None
+    with stream:
+
+        def tell(progress: Progress) -> None:
+            bar.tell(progress)
+            print(json.dumps(progress.to_dict()), file=stream, flush=True)
+
+        yield tell
+
+
+def _running(arguments: argparse.Namespace, base: Bundle) -> Bundle:
+    """The bundle that a calibration must better."""
+    from imu_emg_estimator.model.store import current_calibration
+
+    if arguments.running:
+        return type(base).load(arguments.running)
+    if arguments.store is None:
+        return base
+    current, remarks = current_calibration(arguments.store, arguments.subject, base)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    return current or base
+
+
+def _keep(bundle: Bundle, arguments: argparse.Namespace) -> None:
+    if arguments.out:
+        bundle.save(arguments.out)
+    if arguments.store:
+        from imu_emg_estimator.model.store import store_calibration
+
+        path = store_calibration(arguments.store, bundle)
+        print(f"stored as {path}: subject '{arguments.subject}' starts with it from now on")
+
+
+def _mapping(arguments: argparse.Namespace) -> TopicMapping:
+    from imu_emg_estimator.datasets.bag import TopicMapping
+
+    return TopicMapping(
+        imu_topics=arguments.imu_topics,
+        emg_topic=arguments.emg_topic,
+        emg_channels=arguments.emg_channels,
+        emg_kind=arguments.emg_kind,
+        emg_field=arguments.emg_field,
+        emg_rate=arguments.emg_rate,
+    )
+
+
+def _alignment(arguments: argparse.Namespace) -> AlignmentSettings:
+    """The node's alignment, so that the bag is read as the node saw it."""
+    from imu_emg_estimator.signals.alignment import AlignmentSettings
+
+    given = {
+        "largest_gap": arguments.largest_gap,
+        "deadline": arguments.deadline,
+        "timeout": arguments.sensor_timeout,
+        "jump": arguments.clock_jump,
+    }
+    return AlignmentSettings(**{name: value for name, value in given.items() if value is not None})
 
 
 def _add_bag(commands: Any) -> None:
@@ -424,7 +554,7 @@ def _add_simulate(commands: Any) -> None:
 def _simulate(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.datasets import hugadb, simulator, stride_statistics
     from imu_emg_estimator.datasets.bag import write_bag
-    from imu_emg_estimator.model.bundle import write_atomically
+    from imu_emg_estimator.files import write_atomically
 
     if arguments.out is None:
         raise InputError("no --out was given; name what to write")
@@ -509,7 +639,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     for key, value in description.items():
         print(f"{key}: {value}")
     if arguments.card:
-        from imu_emg_estimator.model.bundle import write_atomically
+        from imu_emg_estimator.files import write_atomically
         from imu_emg_estimator.training.report import model_card
 
         write_atomically(arguments.card, model_card(bundle).encode())
@@ -558,13 +688,14 @@ def _json_option(parser: argparse.ArgumentParser) -> None:
 
 def _check_places(arguments: argparse.Namespace) -> None:
     """Refuse a file that cannot be written before hours of work, not after."""
-    for name in ("out", "json", "picture", "card"):
+    for name in ("out", "json", "picture", "card", "store"):
         path: Path | None = getattr(arguments, name, None)
         if path is None:
             continue
-        if path.is_dir():
+        if path.is_dir() and name != "store":
             raise InputError(f"{path} is a folder that exists already; give another name")
-        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        parents = path.absolute().parents if name != "store" else [path.absolute(), *path.absolute().parents]
+        folder = next(parent for parent in parents if parent.exists())
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise InputError(f"{path} cannot be written: {folder} is no folder to write in; give another place")
 
@@ -572,7 +703,7 @@ def _check_places(arguments: argparse.Namespace) -> None:
 def _write_json(path: Path | None, content: dict[str, Any]) -> None:
     if path is None:
         return
-    from imu_emg_estimator.model.bundle import write_atomically
+    from imu_emg_estimator.files import write_atomically
     from imu_emg_estimator.plain import to_json
 
     write_atomically(path, to_json(content))
@@ -618,6 +749,23 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"'{text}' is not a positive whole number")
     return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = _number(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is negative")
+    return value
 
 
 def _positive_number(text: str) -> float:

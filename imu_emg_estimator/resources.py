@@ -1,10 +1,11 @@
-"""Files that belong to the package: message definitions, rigs, bundles, derived figures.
+"""Files that belong to the package: message definitions, rigs, bundles, derived figures; and where its users' are kept.
 
 In a checkout they lie at its root; installed, in ``share/imu_emg_estimator``. Both have the same layout.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from imu_emg_estimator.errors import InputError
@@ -41,6 +42,11 @@ def rig_file(name: str) -> Path:
 def shipped_bundle() -> Path:
     """Path of the bundle that the package ships."""
     return resource_file("hugadb.safetensors")
+
+
+def calibration_directory() -> Path:
+    """Where wearers' calibrations are kept unless told otherwise: below ``$ROS_HOME``, or ``~/.ros``."""
+    return Path(os.path.expanduser(os.environ.get("ROS_HOME") or "~/.ros")) / PACKAGE / "calibrations"
 
 
 def message_definition(name: str) -> str:

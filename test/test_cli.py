@@ -20,7 +20,7 @@ from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training import evaluate, recipe
 
-COMMANDS = ("train", "evaluate", "calibrate", "bag", "simulate", "replay", "export", "inspect")
+COMMANDS = ("train", "evaluate", "calibrate", "calibrations", "bag", "simulate", "replay", "export", "inspect")
 SUBJECTS = ("1", "2", "9")
 PROGRESS = re.compile(r"^\w+ \[#*\.*\] ")
 

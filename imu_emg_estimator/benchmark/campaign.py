@@ -16,7 +16,7 @@ from imu_emg_estimator.benchmark.jobs import Job, RunFolder, read_json
 from imu_emg_estimator.benchmark.protocols import JOBS, Plan, tuned_as, tuned_plan, tuning_jobs
 from imu_emg_estimator.benchmark.runner import Bar, run_jobs, with_sources
 from imu_emg_estimator.benchmark.tasks import CATALOGUE, TASKS
-from imu_emg_estimator.model.bundle import write_atomically
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.plain import plain, to_json
 from imu_emg_estimator.recording import Recording
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imu_emg_estimator.model.bundle import write_atomically
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.plain import plain, to_json
 from imu_emg_estimator.recording import Recording
 

@@ -21,8 +21,8 @@ from safetensors.numpy import save as save_tensors
 
 from imu_emg_estimator.benchmark import references
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.model.baselines import CnnLstmNetwork, GeluTransformer, LstmNetwork, MlpNetwork, TcnNetwork
-from imu_emg_estimator.model.bundle import write_atomically
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.offline import estimate_recording

@@ -10,7 +10,7 @@ from typing import Any
 from imu_emg_estimator.benchmark import pictures
 from imu_emg_estimator.benchmark.ceiling import CEILING
 from imu_emg_estimator.benchmark.summary import TESTED_FIGURES, gather
-from imu_emg_estimator.model.bundle import write_atomically
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.plain import rounded, to_json
 from imu_emg_estimator.training.evaluate import CONDITIONS
 from imu_emg_estimator.training.meta import MetaSettings

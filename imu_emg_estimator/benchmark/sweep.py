@@ -14,8 +14,8 @@ from safetensors.numpy import save as save_tensors
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.benchmark.models import FittedNetwork
 from imu_emg_estimator.benchmark.streaming import score_left_out, trained
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.model.adapters import WearerPrior
-from imu_emg_estimator.model.bundle import write_atomically
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.adapt import AdaptationSettings, adapt_estimator
 

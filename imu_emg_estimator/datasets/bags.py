@@ -1,4 +1,4 @@
-"""A lab's own bags: SUBJECT/BAG, where BAG is a rosbag2 folder, an .mcap or a .db3 file."""
+"""A lab's own bags: SUBJECT/BAG, where BAG is a rosbag2 folder, an .mcap or a .db3 file, compressed or not."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import numpy as np
 
 from imu_emg_estimator.datasets import tables
 from imu_emg_estimator.datasets.bag import read_bag
+from imu_emg_estimator.datasets.bag.files import is_storage
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings
-
-SUFFIXES = (".mcap", ".db3")
 
 
 def subjects(folder: Path) -> list[str]:
@@ -65,7 +64,7 @@ def _bags(folder: Path) -> list[tables.Source]:
         tables.Source(path, wearer.name)
         for wearer in wearers
         for path in sorted(wearer.iterdir())
-        if path.is_dir() or path.suffix in SUFFIXES
+        if path.is_dir() or is_storage(path.name)
     ]
     if not bags:
         raise InputError(f"data folder {folder} holds no SUBJECT/BAG; see docs/datasets.md")

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,10 +23,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from imu_emg_estimator import __version__
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
 from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distribution
+from imu_emg_estimator.plain import plain
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings
 from imu_emg_estimator.signals.imu import CHANNELS, Normalisation
@@ -39,6 +43,8 @@ JSON_KINDS: dict[str, type | tuple[type, ...]] = {  # by the annotation of a dat
     "int": int,
     "float": (int, float),
     "tuple[float, ...]": list,
+    "tuple[str, ...]": list,
+    "Mapping[str, Any]": dict,
 }
 Plain = TypeVar("Plain", EnvelopeSettings, "Reference", "Calibration")
 DOCUMENT_KEYS = {
@@ -54,7 +60,9 @@ DOCUMENT_KEYS = {
     "parent_id",
     "calibration",
 }
-OPTIONAL_KEYS = {"uncertainty", "distribution"}  # written where there is one: a bundle without it is as it always was
+# Written where there is one: a bundle without it is as it always was.
+OPTIONAL_KEYS = {"uncertainty", "distribution"}
+OPTIONAL_FIELDS = {"reference": {"units"}, "calibration": {"bag_hash", "software", "settings", "figures"}}
 
 
 @dataclass(frozen=True)
@@ -62,27 +70,39 @@ class Reference:
     """What an activation of 1 stands for.
 
     Attributes:
-        amplitude: [muscles] EMG envelope in ``unit``.
+        amplitude: [muscles] EMG envelope in the muscle's unit.
         unit: unit of the envelope, e.g. ``count`` or ``mV``.
         definition: how the amplitude was found, in words.
+        units: [muscles] unit of each muscle; empty = ``unit`` for all. They differ where a wearer's bag had no EMG of
+            a muscle: it keeps the amplitude that it had, and that amplitude's unit.
     """
 
     amplitude: tuple[float, ...]
     unit: str
     definition: str
+    units: tuple[str, ...] = ()
+
+    def unit_of(self, muscle: int) -> str:
+        """Unit of the amplitude of the muscle with this index."""
+        return self.units[muscle] if self.units else self.unit
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Where a wearer's own bundle comes from.
+    """Where a wearer's own bundle comes from; what it was adapted from is the bundle's ``parent_id``.
 
     Attributes:
         id: identity of the calibration.
         subject: the wearer.
         method: adaptation method.
-        bag: name of the bag it was made from.
+        bag: name of the bag it was made from; of several, with a comma between.
         seconds: data that the weights were adapted on [s].
         created: date and time (ISO 8601).
+        bag_hash: SHA-256 of the bag, as ``files.hash_of`` finds it, of several in that order; empty = not known.
+        software: version of this package that made it; empty = not known.
+        settings: of the adaptation, by name.
+        figures: what it was judged by. ``muscles`` holds for every judged muscle ``before`` and ``after``, each
+            a mapping with ``r``, ``r2`` and ``nrmse`` (None = cannot be compared); other keys are free.
     """
 
     id: str
@@ -91,6 +111,40 @@ class Calibration:
     bag: str
     seconds: float
     created: str
+    bag_hash: str = ""
+    software: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def made_now(
+        cls,
+        subject: str,
+        method: str,
+        bag: str,
+        seconds: float,
+        settings: Mapping[str, Any] | None = None,
+        figures: Mapping[str, Any] | None = None,
+    ) -> Calibration:
+        """A calibration with an id of its own, made at this moment by this software."""
+        now = datetime.now(timezone.utc)
+        return cls(
+            id=f"{subject}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+            subject=subject,
+            method=method,
+            bag=bag,
+            seconds=seconds,
+            created=now.isoformat(timespec="seconds"),
+            software=__version__,
+            settings=plain(settings or {}),
+            figures=plain(figures or {}),
+        )
+
+    def mean(self, figure: str, when: str) -> float:
+        """Mean of r, r2 or nrmse over muscles, ``before`` or ``after``; NaN where no muscle has it."""
+        values = [muscle.get(when, {}).get(figure) for muscle in self.figures.get("muscles", {}).values()]
+        known = [value for value in values if value is not None]
+        return sum(known) / len(known) if known else math.nan
 
 
 @dataclass(frozen=True)
@@ -150,7 +204,7 @@ class Bundle:
         return {
             "model_id": self.model_id,
             "parent_id": self.parent_id,
-            "calibration": asdict(self.calibration) if self.calibration else None,
+            "calibration": _written(self.calibration, "calibration") if self.calibration else None,
             "rig": self.rig.name,
             "rate_hz": self.rig.rate,
             "sensors": list(self.rig.sensor_names),
@@ -158,7 +212,7 @@ class Bundle:
             "look_ahead_s": self.config.look_ahead / self.rig.rate,
             "context_s": self.config.context / self.rig.rate,
             "weights": int(sum(value.size for value in self.weights.values())),
-            "reference": asdict(self.reference),
+            "reference": _written(self.reference, "reference"),
             "uncertainty": self.uncertainty.to_dict() if self.uncertainty else None,
             "distribution": self.distribution.to_dict() if self.distribution else None,
             "training": dict(self.training),
@@ -167,9 +221,13 @@ class Bundle:
 
     def save(self, path: Path) -> None:
         """Write atomically: a reader sees the old file or the whole new one."""
+        write_atomically(Path(path), self.to_bytes())
+
+    def to_bytes(self) -> bytes:
+        """Content of its file."""
         document = self._document() | {"content_hash": self.content_hash}
-        payload = save_tensors(self._tensors(), metadata={"bundle": json.dumps(document)})
-        write_atomically(Path(path), payload)
+        payload: bytes = save_tensors(self._tensors(), metadata={"bundle": json.dumps(document)})
+        return payload
 
     @classmethod
     def load(cls, path: Path) -> Bundle:
@@ -218,11 +276,11 @@ class Bundle:
             "config": self.config.to_dict(),
             "rig": self.rig.to_dict(),
             "envelope": asdict(self.envelope),
-            "reference": asdict(self.reference) | {"amplitude": list(self.reference.amplitude)},
+            "reference": _written(self.reference, "reference"),
             "training": dict(self.training),
             "scores": dict(self.scores),
             "parent_id": self.parent_id,
-            "calibration": asdict(self.calibration) if self.calibration else None,
+            "calibration": _written(self.calibration, "calibration") if self.calibration else None,
             **optional,
         }
 
@@ -264,25 +322,6 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def write_atomically(path: Path, payload: bytes) -> None:
-    """Write next to the target, flush to disk, then rename over it; raises InputError where it cannot."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            os.fchmod(handle, 0o644)  # temporary files are made for their owner alone
-            with os.fdopen(handle, "wb") as file:
-                file.write(payload)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror}); free space or give a writable place") from None
-
-
 def _check(bundle: Bundle) -> None:
     expected = weight_shapes(bundle.config)
     if missing := sorted(set(expected) - set(bundle.weights)):
@@ -309,6 +348,11 @@ def _check(bundle: Bundle) -> None:
     amplitude = bundle.reference.amplitude
     if len(amplitude) != muscles or not all(_is_positive(value) for value in amplitude):
         raise InputError(f"reference amplitude is not {muscles} positive numbers")
+    units = bundle.reference.units
+    if units and (len(units) != muscles or not all(isinstance(unit, str) for unit in units)):
+        raise InputError(f"reference units are not {muscles} texts")
+    if bundle.calibration is not None and not _are_figures(bundle.calibration.figures):
+        raise InputError("figures of its calibration are not what a calibration is judged by; calibrate again")
     if bundle.uncertainty is not None:
         bundle.uncertainty.check(muscles)
     if bundle.distribution is not None:
@@ -318,13 +362,32 @@ def _check(bundle: Bundle) -> None:
         raise InputError(f"{HEAD_PRIOR} is not a finite float64 array of shape {(size, size)}")
 
 
+def _are_figures(figures: Mapping[str, Any]) -> bool:
+    """Whether every muscle has numbers, or None, by name, before and after."""
+    muscles = figures.get("muscles", {})
+    entries = muscles.values() if isinstance(muscles, Mapping) else [None]
+    return all(
+        isinstance(entry, Mapping) and all(_are_numbers_by_name(entry.get(when, {})) for when in ("before", "after"))
+        for entry in entries
+    )
+
+
+def _are_numbers_by_name(values: object) -> bool:
+    return isinstance(values, Mapping) and all(
+        value is None or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in values.values()
+    )
+
+
 def _is_positive(value: object) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value) and value > 0
 
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+            raise InputError(f"bundle {path} is not a file; give the path of a .safetensors bundle")
+        if status.st_size > LARGEST_FILE:
             raise InputError(f"bundle {path} is larger than {LARGEST_FILE >> 20} MB; this is not a bundle")
         return path.read_bytes()
     except FileNotFoundError:
@@ -356,19 +419,30 @@ def _decode(path: Path, payload: bytes) -> tuple[dict[str, Any], dict[str, NDArr
 
 
 def _plain(kind: type[Plain], document: Mapping[str, Any], part: str) -> Plain:
-    """A dataclass of plain values from a part of the document: every field, each of its kind."""
+    """A dataclass of plain values from a part of the document: every field that must be there, each of its kind."""
     values = document[part]
-    expected = {field.name: str(field.type) for field in fields(kind)}
-    if not isinstance(values, dict) or set(values) != set(expected):
-        differing = sorted(set(values) ^ set(expected)) if isinstance(values, dict) else values
+    known = {field.name: str(field.type) for field in fields(kind)}
+    needed = set(known) - OPTIONAL_FIELDS.get(part, set())
+    if not isinstance(values, dict) or not needed <= set(values) <= set(known):
+        differing = sorted((needed - set(values)) | (set(values) - set(known))) if isinstance(values, dict) else values
         raise InputError(f"{part} does not hold the fields that it should ({differing!r}); train or fetch it again")
-    for name, type_name in expected.items():
-        if not isinstance(values[name], JSON_KINDS[type_name]) or isinstance(values[name], bool):
-            raise InputError(f"{name} of its {part} is {values[name]!r}, not a {type_name}; train or fetch it again")
+    for name, value in values.items():
+        if not isinstance(value, JSON_KINDS[known[name]]) or isinstance(value, bool):
+            raise InputError(f"{name} of its {part} is {value!r}, not a {known[name]}; train or fetch it again")
     arguments: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
     }
     return kind(**arguments)
+
+
+def _written(values: Reference | Calibration, part: str) -> dict[str, Any]:
+    """A dataclass of plain values as a part of the document; ``_plain`` reads it."""
+    optional = OPTIONAL_FIELDS[part]
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(values).items()
+        if value or name not in optional
+    }
 
 
 def _content_hash(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.bundle import Bundle, write_atomically
+from imu_emg_estimator.files import write_atomically
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.plain import to_json
 from imu_emg_estimator.progress import ProgressBar
 from imu_emg_estimator.realtime import machine

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from imu_emg_estimator.model.bundle import write_atomically
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.plain import to_json
 from imu_emg_estimator.resources import share_directory
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from imu_emg_estimator.model.bundle import write_atomically
+from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.plain import to_json
 from imu_emg_estimator.realtime import pictures
 

@@ -29,7 +29,8 @@ from rclpy.utilities import try_shutdown
 from imu_emg_estimator.datasets import hugadb, simulator, stride_statistics
 from imu_emg_estimator.datasets.bag import EMG_TOPIC, write_bag
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.bundle import Bundle, write_atomically
+from imu_emg_estimator.files import write_atomically
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.msg import Emg, MuscleActivation
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.resources import resource_file, shipped_bundle

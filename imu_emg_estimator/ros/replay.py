@@ -22,18 +22,18 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import remove_ros_args, try_shutdown
-from rosbags.rosbag2 import Reader
 from rosgraph_msgs.msg import Clock  # type: ignore[import-untyped, import-not-found, unused-ignore]
 from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.datasets.bag import (
     EMG_TYPE,
     IMU_TYPE,
+    Bag,
+    BagLimits,
     BagUnreadable,
     TopicMissing,
-    bag_messages,
-    bag_topics,
     open_bag,
+    present_topics,
 )
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import Emg
@@ -95,13 +95,13 @@ def replay(
         InputError: the bag cannot be read, or has no Imu or Emg messages.
     """
     stop = stop or threading.Event()
-    with open_bag(path) as reader:
-        topics = bag_topics(reader)
+    with open_bag(path, BagLimits(seconds=math.inf)) as bag:
+        topics = {topic: msgtype for msgtype in MESSAGES for topic in present_topics(bag, msgtype)}
         if not topics:
             raise TopicMissing(f"bag {path} has no Imu or Emg messages to replay; give a bag that has")
         node = rclpy.create_node("replay", context=context, start_parameter_services=False)
         try:
-            return _Replay(node, reader, topics, settings, stop).run()
+            return _Replay(node, bag, topics, settings, stop).run()
         finally:
             node.destroy_node()
 
@@ -110,12 +110,13 @@ class _Replay:
     def __init__(
         self,
         node: Node,
-        reader: Reader,
+        bag: Bag,
         topics: Mapping[str, str],
         settings: ReplaySettings,
         stop: threading.Event,
     ) -> None:
-        self._node, self._reader, self._settings, self._stop = node, reader, settings, stop
+        self._node, self._bag, self._settings, self._stop = node, bag, settings, stop
+        self._topics = topics
         self._publishers = {topic: self._publisher(topic, msgtype) for topic, msgtype in topics.items()}
         self._clock = node.create_publisher(Clock, "/clock", QOS) if settings.clock else None
         self._clock_due = 0
@@ -128,7 +129,7 @@ class _Replay:
         if not self._ended():
             for publisher in self._publishers.values():
                 publisher.wait_for_all_acked(FLUSH)
-        self._node.get_logger().info(f"replayed {played} messages of {self._reader.path}")
+        self._node.get_logger().info(f"replayed {played} messages of {self._bag.path}")
         return played
 
     def _publisher(self, topic: str, msgtype: str) -> Any:
@@ -153,26 +154,30 @@ class _Replay:
         played, shift, self._clock_due = 0, 0, 0
         for topic, receipt, raw in self._in_time():
             if played == 0 and self._settings.restamp:
-                shift = self._node.get_clock().now().nanoseconds - _stamp(self._reader.path, raw)
+                shift = self._node.get_clock().now().nanoseconds - _stamp(self._bag.path, raw)
             self._tick(receipt + shift)
-            self._publishers[topic].publish(_shifted(self._reader.path, raw, shift) if shift else raw)
+            self._publishers[topic].publish(_shifted(self._bag.path, raw, shift) if shift else raw)
             played += 1
         return played
 
     def _in_time(self) -> Iterator[tuple[str, int, bytes]]:
         """Topic, time of receipt [ns] and bytes of each message at the moment when it is due."""
-        bag_start = self._reader.start_time
-        start = bag_start + round(self._settings.start * SECOND)
-        stop = None if self._settings.end is None else bag_start + round(self._settings.end * SECOND)
+        bag_start: int | None = None
         first: int | None = None
-        for connection, receipt, raw in bag_messages(self._reader, self._publishers, start, stop):
+        for topic, receipt, raw in self._bag.messages_in_order(self._topics):
+            bag_start = receipt if bag_start is None else bag_start
+            elapsed = (receipt - bag_start) / SECOND
+            if elapsed < self._settings.start:
+                continue
+            if self._settings.end is not None and elapsed >= self._settings.end:
+                return
             if first is None:  # reading up to here took its own time
                 began, first = time.monotonic(), receipt
             due = began + (receipt - first) / SECOND / self._settings.rate
             self._stop.wait(max(0.0, due - time.monotonic()))
             if self._ended():
                 return
-            yield connection.topic, receipt, raw
+            yield topic, receipt, raw
 
     def _tick(self, now: int) -> None:
         if self._clock is not None and now >= self._clock_due:

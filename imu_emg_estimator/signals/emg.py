@@ -12,6 +12,8 @@ from imu_emg_estimator.errors import InputError
 FloatArray = NDArray[np.floating]
 
 MINIMUM_DURATION = 2.0  # s; below, the filters' edges would be all of the envelope
+STUCK = 3  # samples in a row at the end of the range that only an amplifier at its limit gives
+LEVELS = 16  # values that a channel must take before its highest and lowest say where the range ends
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> Fl
     if len(raw) < MINIMUM_DURATION * rate:
         raise InputError(f"raw EMG of {len(raw) / rate:.1f} s is too short: at least {MINIMUM_DURATION:g} s is needed")
     missing = ~np.isfinite(raw)
-    bridged = np.where(missing, _channel_median(raw), raw)
+    bridged = bridge_gaps(raw)
     high = butter(settings.order, settings.high_pass, "highpass", fs=rate, output="sos")
     low = butter(settings.order, settings.low_pass, "lowpass", fs=rate, output="sos")
     rectified = np.abs(sosfiltfilt(high, bridged, axis=0))
@@ -62,8 +64,37 @@ def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> Fl
     return np.where(missing, np.nan, envelope)
 
 
+def bridge_gaps(raw: FloatArray) -> FloatArray:
+    """Raw EMG [samples, channels] whose NaN are the channel's median, so that it can be filtered."""
+    return np.where(np.isfinite(raw), raw, _channel_median(raw))
+
+
 def _channel_median(raw: FloatArray) -> FloatArray:
     known = np.isfinite(raw).any(axis=0)
     median = np.zeros(raw.shape[1])
     median[known] = np.nanmedian(raw[:, known], axis=0)
     return median
+
+
+def saturated(raw: FloatArray) -> NDArray[np.bool_]:
+    """Samples [samples, channels] of raw EMG at which the amplifier was at its limit.
+
+    That is where a channel stays at its highest or lowest value for at least ``STUCK`` samples.
+    """
+    result = np.zeros(raw.shape, dtype=bool)
+    for index, channel in enumerate(raw.T):
+        known = channel[np.isfinite(channel)]
+        if len(np.unique(known[: 1 << 20])) >= LEVELS:
+            for limit in (known.min(), known.max()):
+                result[:, index] |= _in_runs(channel == limit, STUCK)
+    return result
+
+
+def _in_runs(hit: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:
+    """Hits [samples] that are part of a run of at least ``shortest``."""
+    steps = np.flatnonzero(np.diff(hit, prepend=False, append=False))
+    result = np.zeros(len(hit), dtype=bool)
+    for begin, end in zip(steps[::2], steps[1::2], strict=True):
+        if end - begin >= shortest:
+            result[begin:end] = True
+    return result

@@ -7,6 +7,8 @@ shows within seconds. Accelerometers only: gyroscopes are the sensors that fail.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,6 +65,24 @@ class MotionStatistics:
         result: FloatArray = entries[:, self._first] * entries[:, self._second]
         return result
 
+    def remounted(self, moments: FloatArray, sources: Sequence[int], rotations: FloatArray) -> FloatArray:
+        """Running means [..., moments] as they would be if the sensors were worn otherwise.
+
+        Args:
+            sources: of every place, the sensor whose samples go there.
+            rotations: [sensors, 3, 3] from that sensor's axes to those of the place.
+        """
+        channels, size = 3 * self.sensors, 4 * self.sensors
+        change = np.zeros((size, size))
+        for place, source in enumerate(sources):
+            change[3 * place : 3 * place + 3, 3 * source : 3 * source + 3] = rotations[place]
+            change[channels + place, channels + source] = 1.0
+        products = np.zeros((*moments.shape[:-1], size, size))
+        products[..., self._first, self._second] = moments
+        products[..., self._second, self._first] = moments
+        changed: FloatArray = (change @ products @ change.T)[..., self._first, self._second]
+        return changed
+
     def describe(self, moments: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Statistics [..., statistics] from running means [..., moments], and which sensors [..., sensors] suffice."""
         count = np.maximum(moments[..., self._counts], NEVER)
@@ -98,12 +118,17 @@ class RunningMotion:
 
 def motion_statistics(imu: FloatArray, rate: float, every: int = 1) -> tuple[FloatArray, NDArray[np.bool_]]:
     """The same over a whole recording: [samples, sensors, 6] -> [samples / every, statistics] and [.., sensors]."""
+    return MotionStatistics(imu.shape[1]).describe(motion_moments(imu, rate, every))
+
+
+def motion_moments(imu: FloatArray, rate: float, every: int = 1) -> FloatArray:
+    """The running means that the statistics of a recording come from: [samples / every, moments]."""
     from scipy.signal import lfilter  # here: the live path must not wait for scipy, nor carry it
 
-    statistics = MotionStatistics(imu.shape[1])
     share = _share(rate)
-    moments = lfilter([share], [1.0, share - 1.0], statistics.products(imu), axis=0)
-    return statistics.describe(moments[::every])
+    products = MotionStatistics(imu.shape[1]).products(imu)
+    moments: FloatArray = lfilter([share], [1.0, share - 1.0], products, axis=0)[::every]
+    return moments
 
 
 def _share(rate: float) -> float:

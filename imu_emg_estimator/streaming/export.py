@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.bundle import Bundle, write_atomically
+from imu_emg_estimator.files import write_atomically
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.onnx_export import bundle_to_onnx
 from imu_emg_estimator.model.onnx_graph import NEXT, state_shapes
 from imu_emg_estimator.streaming.engine import LIBRARY, available_engines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -30,8 +30,9 @@ from imu_emg_estimator.model.transformer import network_of, weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.imu import features
 from imu_emg_estimator.training.closed_form import blocks_of, fit_head
+from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.pretrain import Wearer, activation_loss, delayed, prepare, reference_amplitude
-from imu_emg_estimator.training.screening import follows_movement, sources_of_channels
+from imu_emg_estimator.training.screening import LEAST_R, movement_r, sources_of_channels
 
 METHODS: dict[str, str] = {
     "none": "nothing is changed",
@@ -135,18 +136,34 @@ def adapt(
             )
     if prior is None and bundle.head_prior is not None:
         prior = WearerPrior(head_precision=bundle.head_prior)
-    given = Estimator(network_of(bundle), bundle.normalisation, np.array(bundle.reference.amplitude))
-    adapted = adapt_estimator(given, recordings, settings, progress, prior)
+    adapted = adapt_estimator(estimator_of(bundle), recordings, settings, progress, prior)
     return replace(
         bundle,
         weights=weights_of(adapted.network),
-        reference=Reference(
-            amplitude=tuple(float(value) for value in adapted.amplitude),
-            unit=recordings[0].envelope_unit,
-            definition="amplitude at which the uncalibrated estimate fits the wearer's EMG envelope best",
-        ),
+        reference=adapted_reference(bundle.reference, adapted.amplitude, recordings[0].envelope_unit),
         parent_id=bundle.model_id,
         scores={},
+    )
+
+
+def estimator_of(bundle: Bundle) -> Estimator:
+    """The bundle's network, ready to estimate and to be adapted."""
+    return Estimator(network_of(bundle), bundle.normalisation, np.array(bundle.reference.amplitude))
+
+
+def adapted_reference(given: Reference, amplitude: FloatArray, unit: str) -> Reference:
+    """The reference of the wearer; a muscle whose amplitude [muscles] was not found anew keeps its unit, too."""
+    values = tuple(float(value) for value in amplitude)
+    if values == given.amplitude:
+        return given
+    units = tuple(
+        given.unit_of(muscle) if value == given.amplitude[muscle] else unit for muscle, value in enumerate(values)
+    )
+    return Reference(
+        amplitude=values,
+        unit=unit,
+        definition="amplitude at which the uncalibrated estimate fits the wearer's EMG envelope best",
+        units=() if set(units) == {unit} else units,
     )
 
 
@@ -156,6 +173,7 @@ def adapt_estimator(
     settings: AdaptationSettings | None = None,
     progress: Progress | None = None,
     prior: WearerPrior | None = None,
+    share: float = 1.0,
 ) -> Estimator:
     """Adapt any network to one wearer.
 
@@ -165,6 +183,8 @@ def adapt_estimator(
     Args:
         recordings: of one wearer, with EMG envelopes.
         prior: how training wearers differ; ``ridge_prior`` and ``film`` need it.
+        share: of the adapted weights in the result; the rest is of those given, with the heads of those muscles that
+            the channels carry.
 
     Returns:
         A new estimator of the same architecture; the given one is unchanged.
@@ -195,7 +215,15 @@ def adapt_estimator(
         _fit_heads(adapted.network, data, settings, prior)
     else:
         _learn(adapted.network, data, settings, prior, progress)
+    if share < 1.0:
+        _mix(adapted.network, estimator.network, share)
     return adapted
+
+
+def _mix(network: Network, other: Network, share: float) -> None:
+    """Make the network's weights a mean with another's, its own having this share."""
+    own, others = network.state_dict(), other.state_dict()
+    network.load_state_dict({name: torch.lerp(others[name], own[name], share) for name in own})
 
 
 @dataclass(frozen=True)
@@ -260,8 +288,7 @@ def _estimates(estimator: Estimator, recordings: Sequence[Recording]) -> FloatAr
 
 def exchanged_muscles(bundle: Bundle, recordings: Sequence[Recording]) -> list[str]:
     """Muscles whose channel goes with the movement of the other side: leads or electrodes may be exchanged."""
-    given = Estimator(network_of(bundle), bundle.normalisation, np.array(bundle.reference.amplitude))
-    sources = _sources(given, recordings)
+    sources = _sources(estimator_of(bundle), recordings)
     return [name for index, name in enumerate(bundle.rig.muscle_names) if sources[index] != index]
 
 
@@ -278,21 +305,77 @@ def _sources(estimator: Estimator, recordings: Sequence[Recording]) -> list[int]
 
 def _with_channels_told_apart(estimator: Estimator, recordings: Sequence[Recording]) -> Estimator:
     """The estimator with the heads of those muscles that the channels carry."""
-    sources = _sources(estimator, recordings)
+    return _with_heads_of(estimator, _sources(estimator, recordings))
+
+
+def _with_heads_of(estimator: Estimator, sources: Sequence[int]) -> Estimator:
     network = copy.deepcopy(estimator.network)
     for head in (network.head, network.deviation_head):
-        write_head(head, with_bias(head)[sources])
+        write_head(head, with_bias(head)[list(sources)])
     return replace(estimator, network=network)
 
 
 def _unrelated_channels(network: Network, data: _Calibration) -> list[int]:
     """Muscles whose EMG does not follow the movement."""
+    return [muscle for muscle, r in _movement_r(network, data).items() if r < LEAST_R]
+
+
+def _movement_r(network: Network, data: _Calibration) -> dict[int, float]:
     tokens, heads = _tokens(network, data), with_bias(network.head)
-    return [
-        muscle
+    return {
+        muscle: movement_r(blocks_of(tokens, data.target[:, muscle], data.weight[:, muscle]), heads[muscle])
         for muscle in data.known_muscles()
-        if not follows_movement(blocks_of(tokens, data.target[:, muscle], data.weight[:, muscle]), heads[muscle])
-    ]
+    }
+
+
+@dataclass(frozen=True)
+class Electrodes:
+    """What the EMG has to do with the movement, by muscle with trusted EMG.
+
+    Attributes:
+        follows: r of heads fitted to parts of the data on the parts left out; below ``screening.LEAST_R``, the EMG
+            has nothing to do with the movement.
+        source: the muscle whose movement the channel goes with; another than its own where leads are exchanged.
+        together: by pair of twins: Pearson's r of the two channels, and of their estimates.
+    """
+
+    follows: Mapping[int, float]
+    source: Mapping[int, int]
+    together: Mapping[tuple[int, int], tuple[float, float]]
+
+
+def look_at_electrodes(bundle: Bundle, recordings: Sequence[Recording]) -> Electrodes:
+    """What a wearer's EMG has to do with the movement, before anything is adapted to it."""
+    given = estimator_of(bundle)
+    sources = _sources(given, recordings)
+    told_apart = _with_heads_of(given, sources)
+    reference = _fitted_reference(told_apart, recordings)
+    known = [int(muscle) for muscle in np.flatnonzero(np.isfinite(reference))]
+    data = _Calibration.of(told_apart, prepare(recordings, reference), 1)
+    return Electrodes(
+        follows=_movement_r(told_apart.network, data),
+        source={muscle: sources[muscle] for muscle in known},
+        together=_togetherness(given, recordings, known),
+    )
+
+
+def _togetherness(
+    estimator: Estimator, recordings: Sequence[Recording], known: Sequence[int]
+) -> dict[tuple[int, int], tuple[float, float]]:
+    rig = recordings[0].rig
+    if not rig.is_mirrorable:
+        return {}
+    envelope = np.concatenate([recording.envelope for recording in recordings])
+    estimate = _estimates(estimator, recordings)
+    twins = rig.mirror_muscles()
+    return {
+        (muscle, twin): (
+            score(envelope[:, muscle], envelope[:, twin]).r,
+            score(estimate[:, muscle], estimate[:, twin]).r,
+        )
+        for muscle, twin in enumerate(int(twin) for twin in twins)
+        if muscle < twin and muscle in known and twin in known
+    }
 
 
 # closed forms
@@ -360,9 +443,7 @@ def _learn(
     _descend(network, _trained_parameters(network, settings, prior), data, settings, progress)
     fold(network)
     if settings.method == "guarded":
-        learned = network.state_dict()
-        found = closed_form.state_dict()
-        network.load_state_dict({name: torch.lerp(found[name], learned[name], DESCENT_SHARE) for name in found})
+        _mix(network, closed_form, DESCENT_SHARE)
 
 
 @torch.no_grad()

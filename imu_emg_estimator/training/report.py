@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.bundle import Bundle, write_atomically
+from imu_emg_estimator.files import write_atomically
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.training.evaluate import WearerScores, bouts, estimate_envelopes
 from imu_emg_estimator.training.metrics import FIGURES
@@ -39,8 +40,8 @@ def model_card(bundle: Bundle) -> str:
     """Markdown card of a bundle: what it is, what it was trained on, how well it does on others, its limits."""
     training, config, rate = bundle.training, bundle.config, bundle.rig.rate
     amplitude = ", ".join(
-        f"{name} {value:.1f} {bundle.reference.unit}"
-        for name, value in zip(bundle.rig.muscle_names, bundle.reference.amplitude, strict=True)
+        f"{name} {value:.1f} {bundle.reference.unit_of(muscle)}"
+        for muscle, (name, value) in enumerate(zip(bundle.rig.muscle_names, bundle.reference.amplitude, strict=True))
     )
     sensors, muscles = ", ".join(bundle.rig.sensor_names), ", ".join(bundle.rig.muscle_names)
     envelope = bundle.envelope

@@ -39,9 +39,12 @@ def sources_of_channels(envelope: FloatArray, estimate: FloatArray, twins: Seque
     return sources
 
 
-def follows_movement(blocks: Sequence[Moments], head: FloatArray) -> bool:
-    """Whether heads [inputs] near the given one, fitted to parts of the data, say anything of the parts left out."""
-    return leave_out(blocks, head, np.eye(len(head)), TRIAL_STRENGTH).r >= LEAST_R
+def movement_r(blocks: Sequence[Moments], head: FloatArray) -> float:
+    """How well heads [inputs] near the given one, fitted to parts of the data, follow the parts left out: Pearson's r.
+
+    Below ``LEAST_R`` the EMG has nothing to do with the movement.
+    """
+    return leave_out(blocks, head, np.eye(len(head)), TRIAL_STRENGTH).r
 
 
 def _correlation(measured: FloatArray, estimated: FloatArray) -> float:

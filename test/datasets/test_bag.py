@@ -15,16 +15,17 @@ from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
-from imu_emg_estimator.datasets import bag
 from imu_emg_estimator.datasets.bag import (
     EMG_TOPIC,
     EMG_TYPE,
     IMU_TYPE,
+    BagLimits,
     BagTooShort,
     BagUnreadable,
     TopicMissing,
     imu_topic,
     read_bag,
+    read_bag_with_report,
     write_bag,
 )
 from imu_emg_estimator.datasets.hugadb import RIG
@@ -214,7 +215,7 @@ def test_without_raw_emg_the_envelope_is_written(recording: Recording, tmp_path:
 def test_a_recording_without_emg_makes_a_bag_without_emg(recording: Recording, tmp_path: Path) -> None:
     silent = replace(recording, emg=None, envelope=np.full_like(recording.envelope, np.nan))
     write_bag(silent, tmp_path / "bag")
-    with pytest.raises(TopicMissing, match=r"has no imu_emg_estimator/msg/Emg messages; its Emg topics are none"):
+    with pytest.raises(TopicMissing, match=r"has no imu_emg_estimator/msg/Emg messages; topics .* are none"):
         read_bag(tmp_path / "bag", RIG)
 
 
@@ -248,15 +249,13 @@ def test_topics_may_be_named_in_the_order_of_the_rig(recording: Recording, whole
     path = compose(tmp_path / "bag", messages)
     read = read_bag(path, RIG, [names[topic] for topic in order], "/amplifier")
     np.testing.assert_array_equal(read.imu, recording.imu)
-    with pytest.raises(TopicMissing, match=r"no Imu messages for sensor 'right_foot' .*/imu_0/data, /imu_1/data"):
-        read_bag(path, RIG)
     with pytest.raises(InputError, match=r"5 different Imu topics are given for the 6 sensors"):
         read_bag(path, RIG, [names[topic] for topic in order[:5]])
     with pytest.raises(InputError, match=r"5 different Imu topics are given for the 6 sensors"):
         read_bag(path, RIG, [names[topic] for topic in [*order[:5], order[0]]])
     with pytest.raises(TopicMissing, match=r"no Imu messages on /nothing"):
         read_bag(path, RIG, ["/nothing", *(names[topic] for topic in order[1:])])
-    with pytest.raises(TopicMissing, match=r"messages on /emg; its Emg topics are /amplifier"):
+    with pytest.raises(TopicMissing, match=r"no imu_emg_estimator/msg/Emg messages on /emg; .* /amplifier \("):
         read_bag(path, RIG, [names[topic] for topic in order], "/emg")
 
 
@@ -278,7 +277,7 @@ def test_a_bag_without_one_imu_names_it_and_what_is_there(whole_bag: Path, tmp_p
 
 def test_a_bag_without_emg_says_so(whole_bag: Path, tmp_path: Path) -> None:
     path = changed(whole_bag, tmp_path / "bag", without(EMG_TOPIC))
-    with pytest.raises(TopicMissing, match=r"has no imu_emg_estimator/msg/Emg messages"):
+    with pytest.raises(TopicMissing, match=r"has no imu_emg_estimator/msg/Emg messages; .*: record EMG"):
         read_bag(path, RIG)
 
 
@@ -305,7 +304,7 @@ def test_missing_and_empty_bags(tmp_path: Path) -> None:
     with pytest.raises(BagUnreadable, match=r"nowhere does not exist"):
         read_bag(tmp_path / "nowhere", RIG)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(BagUnreadable, match=r"metadata\.yaml is missing"):
+    with pytest.raises(BagUnreadable, match=r"holds neither a readable metadata\.yaml nor an \.mcap or \.db3 file"):
         read_bag(tmp_path / "empty", RIG)
     (tmp_path / "empty.mcap").touch()
     with pytest.raises(BagUnreadable, match=r"cannot be read"):
@@ -325,11 +324,10 @@ def test_a_bag_without_messages(tmp_path: Path, storage: StoragePlugin) -> None:
         read_bag(tmp_path / "bag", RIG)
 
 
-@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
-def test_truncated_bags(recording: Recording, tmp_path: Path, storage: str, share: float) -> None:
-    write_bag(recording, tmp_path / "bag", storage)
-    (file,) = (file for file in (tmp_path / "bag").iterdir() if file.suffix in (".mcap", ".db3"))
+def test_truncated_databases(recording: Recording, tmp_path: Path, share: float) -> None:
+    write_bag(recording, tmp_path / "bag", "sqlite3")
+    (file,) = (tmp_path / "bag").glob("*.db3")
     content = file.read_bytes()
     file.write_bytes(content[: int(share * len(content))])
     for path in (tmp_path / "bag", file):
@@ -369,19 +367,20 @@ def refusal_of(path: Path) -> str | None:
     return None
 
 
-def test_metadata_that_is_no_metadata(whole_bag: Path, tmp_path: Path) -> None:
-    for content in ("", "[]", "rosbag2_bagfile_information: 7", ": : :", "!!python/object/apply:os.system [ls]"):
+def test_metadata_that_is_no_metadata_is_left_out(recording: Recording, whole_bag: Path, tmp_path: Path) -> None:
+    """An empty one is what a power cut leaves; the messages are in the other file."""
+    for content in ("", "[]", "relative_file_paths:", ": : :", "!!python/object/apply:os.system [ls]", "[" * 100_000):
         shutil.rmtree(tmp_path / "bag", ignore_errors=True)
         shutil.copytree(whole_bag, tmp_path / "bag")
         (tmp_path / "bag" / "metadata.yaml").write_text(content)
-        with pytest.raises(BagUnreadable, match=r"cannot be read"):
-            read_bag(tmp_path / "bag", RIG)
+        read, report = read_bag_with_report(tmp_path / "bag", RIG)
+        np.testing.assert_array_equal(read.imu, recording.imu)
+        assert "metadata.yaml names no files" in report.notes[0]
 
 
-def test_a_bag_that_is_too_large(whole_bag: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bag, "LARGEST_BAG", 1000)
+def test_a_bag_that_is_too_large(whole_bag: Path) -> None:
     with pytest.raises(BagUnreadable, match=r"is larger than"):
-        read_bag(whole_bag, RIG)
+        read_bag(whole_bag, RIG, limits=BagLimits(size=1000))
 
 
 FOREIGN_EMG = "std_msgs/Header header\nuint32 sequence\nfloat64[] samples\n"
@@ -422,12 +421,17 @@ def test_emg_too_short(whole_bag: Path, tmp_path: Path) -> None:
         read_bag(path, RIG)
 
 
-def test_emg_of_another_clock(whole_bag: Path, tmp_path: Path) -> None:
+def test_emg_of_another_clock_is_brought_to_that_of_the_imus(
+    recording: Recording, whole_bag: Path, tmp_path: Path
+) -> None:
     path = changed(
         whole_bag, tmp_path / "bag", lambda t, m: with_stamp(m, stamp_of(m) - 10**18) if t == EMG_TOPIC else m
     )
-    with pytest.raises(BagTooShort, match=r"0\.0 s in which IMU and EMG stamps overlap.*same clock"):
-        read_bag(path, RIG)
+    read, report = read_bag_with_report(path, RIG)
+    assert np.isfinite(read.envelope).mean() > 0.99
+    known = np.isfinite(read.envelope)
+    np.testing.assert_allclose(read.envelope[known], recording.envelope[known], atol=1.0)
+    assert any("the clock of /emg is 1e+09 s behind" in note for note in report.notes)
 
 
 @pytest.mark.parametrize("jump", [-100.0, -3.0, 3.0, 1e6])
@@ -462,16 +466,15 @@ def test_stamps_that_jump_all_the_time(whole_bag: Path, tmp_path: Path) -> None:
         read_bag(changed(whole_bag, tmp_path / "bag", change), RIG)
 
 
-def test_a_bag_that_never_ends(whole_bag: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bag, "LONGEST", 5.0)
+def test_a_bag_that_never_ends(whole_bag: Path) -> None:
     with pytest.raises(InputError, match=r"covers more than .* h; cut out what is needed"):
-        read_bag(whole_bag, RIG)
+        read_bag(whole_bag, RIG, limits=BagLimits(duration=5.0))
 
 
 # bad IMU values
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e308])
 def test_values_that_are_not_finite_are_masked(
     recording: Recording, whole_bag: Path, tmp_path: Path, bad: float
 ) -> None:
@@ -614,16 +617,16 @@ def test_a_flat_channel_has_no_weight(recording: Recording, whole_bag: Path, tmp
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (on_emg(sample_rate=0.0), r"sample_rate 0 on /emg is not between 0 and 100000 Hz"),
-        (on_emg(sample_rate=-58.8), r"sample_rate -58\.8 on /emg"),
-        (on_emg(sample_rate=float("nan")), r"sample_rate nan on /emg"),
-        (on_emg(sample_rate=1e9), r"sample_rate 1e\+09 on /emg"),
-        (on_emg(sample_rate=5000.0), r"EMG samples where sample_rate and stamps promise"),
-        (on_emg(sample_rate=30.0), r"EMG samples where sample_rate and stamps promise"),
-        (on_emg(sample_rate=10.0), r"EMG samples where sample_rate and stamps promise"),
-        (on_emg(data=np.zeros(7, dtype=np.float32)), r"7 values on /emg do not divide into 2 channels"),
+        (on_emg(sample_rate=0.0), r"on /emg sample_rate 0 is not between 0 and 100000 Hz"),
+        (on_emg(sample_rate=-58.8), r"on /emg sample_rate -58\.8"),
+        (on_emg(sample_rate=float("nan")), r"on /emg sample_rate nan"),
+        (on_emg(sample_rate=1e9), r"on /emg sample_rate 1e\+09"),
+        (on_emg(sample_rate=5000.0), r"470 EMG samples stamped within .* do not go with a sample_rate of 5000 Hz"),
+        (on_emg(sample_rate=30.0), r"do not go with a sample_rate of 30 Hz"),
+        (on_emg(sample_rate=10.0), r"do not go with a sample_rate of 10 Hz"),
+        (on_emg(data=np.zeros(7, dtype=np.float32)), r"on /emg 7 values do not divide into 2 channels"),
         (on_emg(channel_names=[]), r"do not divide into 0 channels"),
-        (on_emg(data=np.zeros(0, dtype=np.float32)), r"0\.0 s in which IMU and EMG stamps overlap"),
+        (on_emg(data=np.zeros(0, dtype=np.float32)), r"has no EMG samples on /emg"),
         (on_emg(data=np.full(8, np.nan, dtype=np.float32)), r"0\.0 s in which IMU and EMG stamps overlap"),
     ],
 )
@@ -647,5 +650,5 @@ def test_emg_must_not_change_its_format(whole_bag: Path, tmp_path: Path, field: 
     def change(topic: str, message: Any) -> Any:
         return replace(message, **field) if topic == EMG_TOPIC and stamp_of(message) > limit else message
 
-    with pytest.raises(BagUnreadable, match=r"change between Emg messages; keep them constant"):
+    with pytest.raises(BagUnreadable, match=r"is_envelope change between messages"):
         read_bag(changed(whole_bag, tmp_path / "bag", change), RIG)

@@ -87,10 +87,10 @@ def test_bad_folders(tmp_path: Path, folder: Path) -> None:
 def test_a_bag_that_cannot_be_read_is_named(folder: Path, workers: int) -> None:
     bad = folder / "bert" / "broken"
     bad.mkdir()
-    with refusal(bad, "metadata.yaml is missing"):
+    with refusal(bad, "is not a rosbag2"):
         bags.load(folder, RIG, workers=workers)
     assert [recording.subject for recording in bags.load(folder, RIG, ["anna"])] == ["anna", "anna"]
-    (bad / "metadata.yaml").write_text("rosbag2_bagfile_information: none")
+    (bad / "broken.mcap").write_bytes(bytes(100))
     with refusal(bad, "cannot be read"):
         bags.load(folder, RIG, workers=workers)
 

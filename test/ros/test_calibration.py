@@ -57,7 +57,7 @@ def bags(walking: Recording, make_recording: Callable[..., Recording], tmp_path_
         pass
     shutil.copytree(folder / "raw", folder / "corrupt")
     data = folder / "corrupt" / "raw.mcap"
-    data.rename(folder / "corrupt" / "raw.mcap").write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    data.rename(folder / "corrupt" / "raw.mcap").write_bytes(data.read_bytes().replace(b"imu", b"\xff"))
     return folder
 
 
@@ -94,9 +94,9 @@ def unchanged(lab: Lab, walking: Recording) -> Iterator[None]:
 
 
 def stored(lab: Lab) -> list[Path]:
-    """Files of the node's calibration directory."""
+    """Calibrations in the node's directory, whole or not."""
     directory = lab.estimator.settings.calibration_directory
-    return sorted(path for path in directory.rglob("*") if path.is_file()) if directory.is_dir() else []
+    return sorted(path for path in directory.rglob("*") if path.is_file() and path.name not in ("current", ".lock"))
 
 
 # what a good call does

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.signals.emg import EnvelopeSettings, emg_envelope
+from imu_emg_estimator.signals.emg import EnvelopeSettings, emg_envelope, saturated
 
 SETTINGS = EnvelopeSettings()
 
@@ -72,3 +72,22 @@ def test_too_slow_or_too_short_is_said() -> None:
         emg_envelope(np.zeros((100, 1)), 16.0, SETTINGS)
     with pytest.raises(InputError, match=r"1\.0 s is too short"):
         emg_envelope(np.zeros((100, 1)), 100.0, SETTINGS)
+
+
+def test_saturation_is_a_stay_at_the_end_of_the_range() -> None:
+    rng = np.random.default_rng(0)
+    raw = np.clip(np.round(128 + 60 * rng.standard_normal((2000, 2))), 0, 255)
+    raw[100:110, 0] = 255.0
+    raw[500:504, 0] = 0.0
+    hit = saturated(raw)
+    assert hit[100:110, 0].all()
+    assert hit[500:504, 0].all()
+    assert hit[:, 0].sum() < 40
+    assert hit[:, 1].mean() < 0.01
+
+
+def test_a_quiet_or_flat_channel_is_not_saturated() -> None:
+    quiet = np.random.default_rng(0).integers(127, 130, (2000, 1)).astype(float)
+    assert not saturated(quiet).any()
+    assert not saturated(np.full((100, 1), 5.0)).any()
+    assert not saturated(np.full((100, 1), np.nan)).any()

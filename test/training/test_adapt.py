@@ -199,6 +199,18 @@ def test_reference_takes_over_the_wearers_scale_and_unit(
     np.testing.assert_allclose(counts.amplitude, trained_bundle.reference.amplitude, rtol=0.1)
 
 
+def test_muscle_without_emg_keeps_its_unit_with_its_amplitude(trained_bundle: Bundle, first: Recording) -> None:
+    """40 counts must not become 40 mV because the other muscle was measured in mV."""
+    millivolts = replace(with_envelope(first, 0, np.nan, weight=0.0), envelope_unit="mV")
+    reference = adapt(trained_bundle, [millivolts], BRIEF).reference
+    assert reference.amplitude[0] == trained_bundle.reference.amplitude[0]
+    assert [reference.unit_of(muscle) for muscle in (0, 1)] == ["count", "mV"]
+    both = adapt(trained_bundle, [replace(first, envelope_unit="mV")], BRIEF).reference
+    assert [both.unit_of(muscle) for muscle in (0, 1)] == ["mV", "mV"]
+    nothing = adapt(trained_bundle, [millivolts], settings(method="none")).reference
+    assert nothing == trained_bundle.reference
+
+
 def test_reference_does_not_depend_on_what_the_wearer_did(
     trained_bundle: Bundle, make_recording: RecordingFactory
 ) -> None:

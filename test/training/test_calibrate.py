@@ -1,4 +1,4 @@
-"""A calibration is judged on data that it was not made from, and a worse one is not taken."""
+"""A calibration is judged on data that it was not made from, muscle by muscle; what is not surely better is left."""
 
 import json
 from dataclasses import replace
@@ -10,20 +10,38 @@ from helpers import RecordingFactory, refusal
 
 from imu_emg_estimator.datasets.bag import BagTooShort
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.drift import profile_of
 from imu_emg_estimator.model.store import calibration_path
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.adapt import DEFAULT_METHOD, AdaptationSettings
-from imu_emg_estimator.training.calibrate import CalibrationResult, calibrate, mean
-from imu_emg_estimator.training.evaluate import score_recordings
+from imu_emg_estimator.training.calibrate import ADAPTED, KEPT, SCALED, CalibrationResult, calibrate, judge, mean
+from imu_emg_estimator.training.evaluate import estimate_envelopes, score_recordings
 from imu_emg_estimator.training.metrics import FIGURES
 
 SETTINGS = AdaptationSettings(steps=40, sequence=64, learning_rate=5e-3)
 BRIEF = replace(SETTINGS, steps=3, batch=2)
+RIGHT, LEFT = "vastus_lateralis_right", "vastus_lateralis_left"
 
 
 @pytest.fixture(scope="module")
 def wearer(make_recording: RecordingFactory) -> Recording:
+    """Whose muscles are both later than the model thinks."""
     return make_recording([("walking", 40.0)], seed=20, emg_delay=0.15)
+
+
+@pytest.fixture(scope="module")
+def usual(make_recording: RecordingFactory) -> Recording:
+    """The same movement with the muscles as the model thinks."""
+    return make_recording([("walking", 40.0)], seed=20)
+
+
+@pytest.fixture(scope="module")
+def half(wearer: Recording, trained_bundle: Bundle) -> Recording:
+    """Whose right muscle is later, and whose left is just what the model says, with noise that nobody can foresee."""
+    told = np.nan_to_num(estimate_envelopes(trained_bundle, [wearer])[:, 1])
+    noise = np.random.default_rng(0).standard_normal(len(wearer) + 30)
+    left = np.maximum(told + 20.0 * np.convolve(noise, np.ones(31) / 31, mode="valid"), 0.0)
+    return replace(wearer, envelope=np.stack([wearer.envelope[:, 0], left], axis=1))
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +49,11 @@ def result(trained_bundle: Bundle, wearer: Recording) -> CalibrationResult:
     return calibrate(trained_bundle, wearer, "anna", settings=SETTINGS)
 
 
-def judged_from(recording: Recording) -> int:
-    """First sample that may be judged: the last 30 %."""
-    return round(0.7 * len(recording))
+def shuffled(recording: Recording, seed: int) -> Recording:
+    """EMG that has nothing to do with the movement."""
+    blocks = np.array_split(np.arange(len(recording)), 60)
+    order = np.concatenate([blocks[index] for index in np.random.default_rng(seed).permutation(60)])
+    return replace(recording, envelope=recording.envelope[order])
 
 
 def test_better_bundle_is_taken_and_says_whose_it_is(
@@ -44,98 +64,146 @@ def test_better_bundle_is_taken_and_says_whose_it_is(
     calibration = result.bundle.calibration
     assert calibration is not None
     assert (calibration.subject, calibration.method, calibration.bag) == ("anna", DEFAULT_METHOD, wearer.name)
-    assert calibration.seconds == pytest.approx(0.7 * wearer.duration, abs=0.1)
+    assert calibration.seconds == pytest.approx(wearer.duration, abs=0.1)
+    assert {name: muscle.decision for name, muscle in result.muscles.items()} == {RIGHT: ADAPTED, LEFT: ADAPTED}
     assert mean(result.before, "r") < 0.6
-    assert mean(result.after, "r") > 0.85
+    assert mean(result.after, "r") > 0.75
     assert f"r {mean(result.before, 'r'):.2f} before, {mean(result.after, 'r'):.2f} after" in result.message
 
 
-def test_exchanged_leads_are_told(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
+def test_promised_gain_is_there_on_another_day(
+    result: CalibrationResult, trained_bundle: Bundle, make_recording: RecordingFactory
+) -> None:
+    """What was judged on blocks held out must hold for what the wearer does later, at least."""
+    assert result.bundle is not None
+    later = make_recording([("walking", 40.0)], seed=33, emg_delay=0.15)
+    before, after = (mean(judge(bundle, later), "r") for bundle in (trained_bundle, result.bundle))
+    assert after - before > np.mean([muscle.gain.low for muscle in result.muscles.values()])
+    assert after > mean(result.after, "r") - 0.05
+
+
+def test_figures_before_are_of_all_data(result: CalibrationResult, trained_bundle: Bundle, wearer: Recording) -> None:
+    whole = score_recordings(trained_bundle, [wearer])["all"]
+    for name, scores in result.before.items():
+        assert scores.r == pytest.approx(whole[name].r, abs=1e-6)
+        assert scores.samples > 0.99 * len(wearer)
+        assert result.after[name].samples > 0.99 * len(wearer)
+
+
+def test_muscle_without_a_sure_gain_stays_exactly_as_it_was(trained_bundle: Bundle, half: Recording) -> None:
+    result = calibrate(trained_bundle, half, "anna", settings=SETTINGS)
+    assert result.muscles[RIGHT].decision == ADAPTED
+    assert result.muscles[LEFT].decision in (KEPT, SCALED)
+    assert result.bundle is not None
+    before, after = (estimate_envelopes(bundle, [half]) for bundle in (trained_bundle, result.bundle))
+    scale = result.bundle.reference.amplitude[1] / trained_bundle.reference.amplitude[1]
+    np.testing.assert_allclose(after[:, 1], scale * before[:, 1], rtol=1e-5)
+    assert not np.allclose(after[:, 0], before[:, 0], equal_nan=True)
+    assert (scale == 1.0) == (result.muscles[LEFT].decision == KEPT)
+    assert LEFT in result.message
+    assert result.after[LEFT].r == pytest.approx(result.before[LEFT].r, abs=1e-3)
+
+
+def test_amplitude_alone_is_fitted_where_the_shape_is_right(trained_bundle: Bundle, usual: Recording) -> None:
+    weak = replace(usual, envelope=0.4 * usual.envelope)
+    result = calibrate(trained_bundle, weak, "anna", settings=BRIEF)
+    assert {muscle.decision for muscle in result.muscles.values()} <= {SCALED, ADAPTED}
+    assert result.bundle is not None
+    assert mean(result.after, "r2") > mean(result.before, "r2") + 0.3
+    np.testing.assert_allclose(
+        result.bundle.reference.amplitude, 0.4 * np.array(trained_bundle.reference.amplitude), rtol=0.2
+    )
+
+
+def test_muscle_without_emg_stays_exactly_as_it_was(trained_bundle: Bundle, wearer: Recording) -> None:
+    """Nobody could say whether a change of it is for the better."""
+    one = replace(wearer, muscle_weight=np.array([0.0, 1.0]))
+    result = calibrate(trained_bundle, one, "anna", settings=SETTINGS)
+    assert list(result.before) == list(result.after) == [LEFT]
+    assert result.bundle is not None
+    before, after = (estimate_envelopes(bundle, [wearer])[:, 0] for bundle in (trained_bundle, result.bundle))
+    np.testing.assert_array_equal(before, after)
+
+
+def test_exchanged_leads_are_told(trained_bundle: Bundle, usual: Recording) -> None:
     """The result follows what the electrodes carry; who wired them must hear of it."""
-    wearer = make_recording([("walking", 40.0)], seed=20)
-    assert "WARNING" not in calibrate(trained_bundle, wearer, "anna", settings=BRIEF).message
-    crossed = replace(wearer, envelope=wearer.envelope[:, ::-1])
+    assert "WARNING" not in calibrate(trained_bundle, usual, "anna", settings=BRIEF).message
+    crossed = replace(usual, envelope=usual.envelope[:, ::-1])
     told = calibrate(trained_bundle, crossed, "anna", settings=BRIEF)
     assert told.to_dict()["exchanged"] == list(trained_bundle.rig.muscle_names)
     assert "check the leads" in told.message
 
 
-def test_calibration_can_be_stored(result: CalibrationResult, tmp_path: Any) -> None:
+def test_calibration_can_be_stored(result: CalibrationResult, trained_bundle: Bundle, tmp_path: Any) -> None:
+    """With what the wearer's movement was like, for drift."""
     assert result.bundle is not None
     path = calibration_path(tmp_path, result.bundle)
     result.bundle.save(path)
-    assert Bundle.load(path).calibration == result.bundle.calibration
+    loaded = Bundle.load(path)
+    assert loaded.calibration == result.bundle.calibration
+    profile = profile_of(loaded)
+    assert profile is not None
+    assert set(profile.means) <= set(trained_bundle.distribution.conditions if trained_bundle.distribution else ())
 
 
-def test_figures_are_those_of_the_last_part(
-    result: CalibrationResult, trained_bundle: Bundle, wearer: Recording
-) -> None:
-    """The last 30 % less a second, in which the envelope still knows of what came before."""
-    rest = wearer.slice(judged_from(wearer) + round(wearer.rig.rate), len(wearer))
-    assert result.judged_seconds == pytest.approx(rest.duration)
-    assert result.before == score_recordings(trained_bundle, [rest])["all"]
-    assert result.bundle is not None
-    assert result.after == score_recordings(result.bundle, [rest])["all"]
-
-
-def test_judged_part_does_not_touch_the_weights(trained_bundle: Bundle, wearer: Recording) -> None:
-    envelope, imu = wearer.envelope.copy(), wearer.imu.copy()
-    envelope[judged_from(wearer) :] *= 1 + 0.3 * np.sin(np.arange(len(wearer) - judged_from(wearer)))[:, None]
-    imu[judged_from(wearer) :] += 0.1
-    poisoned = replace(wearer, envelope=envelope, imu=imu)
-    honest, other = (calibrate(trained_bundle, each, "anna", settings=BRIEF) for each in (wearer, poisoned))
-    assert honest.bundle is not None
-    assert other.bundle is not None
-    assert honest.after != other.after
-    assert honest.bundle.reference == other.bundle.reference
-    for name, weight in honest.bundle.weights.items():
-        np.testing.assert_array_equal(weight, other.bundle.weights[name])
-
-
-def test_adapted_part_does_not_touch_the_figures_before(trained_bundle: Bundle, wearer: Recording) -> None:
-    envelope = wearer.envelope.copy()
-    envelope[: judged_from(wearer)] = envelope[: judged_from(wearer)][::-1]
-    honest, other = (
-        calibrate(trained_bundle, each, "anna", settings=BRIEF) for each in (wearer, replace(wearer, envelope=envelope))
-    )
-    assert honest.before == other.before
-
-
-def test_worse_bundle_is_not_taken(
-    trained_bundle: Bundle, make_recording: RecordingFactory, result: CalibrationResult
-) -> None:
-    """EMG of another time than the IMUs while adapting, and as it should be while judging."""
-    wearer = make_recording([("walking", 40.0)], seed=21)
-    envelope, end = wearer.envelope.copy(), judged_from(wearer)
-    envelope[:end] = make_recording([("walking", 40.0)], seed=22, emg_delay=0.5).envelope[:end]
-    worse = calibrate(trained_bundle, replace(wearer, envelope=envelope), "anna", settings=SETTINGS)
-    assert worse.bundle is None
-    assert mean(worse.before, "r") > 0.95
-    assert mean(worse.after, "r") <= mean(worse.before, "r")
-    assert "not better" in worse.message or "hardly follows" in worse.message
-    assert worse.to_dict()["calibration"] is None
-
-
-@pytest.mark.parametrize("seed", [30, 31, 32])
+@pytest.mark.parametrize("seed", [30, 31])
 def test_emg_that_does_not_go_with_the_movement_is_not_learned(
-    trained_bundle: Bundle, wearer: Recording, make_recording: RecordingFactory, seed: int
+    trained_bundle: Bundle, wearer: Recording, seed: int
 ) -> None:
-    """There nothing can be judged, and an estimate that gives up may seem the better one."""
-    generator = np.random.default_rng(seed)
-    blocks = np.array_split(np.arange(len(wearer)), 60)
-    order = np.concatenate([blocks[index] for index in generator.permutation(60)])
-    shuffled = replace(wearer, envelope=wearer.envelope[order])
-    outcome = calibrate(trained_bundle, shuffled, "anna", settings=SETTINGS)
+    outcome = calibrate(trained_bundle, shuffled(wearer, seed), "anna", settings=SETTINGS)
     assert outcome.bundle is None
     assert "old model was kept" in outcome.message
+    assert outcome.to_dict()["calibration"] is None
+
+
+def test_bad_channels_are_left_out_and_named(trained_bundle: Bundle, wearer: Recording) -> None:
+    imu, envelope = wearer.imu.copy(), wearer.envelope.copy()
+    imu[:, 3, :3] /= 9.81
+    envelope[:, 0] = shuffled(wearer, 30).envelope[:, 0]
+    faulty = replace(wearer, imu=imu, envelope=envelope)
+    result = calibrate(trained_bundle, faulty, "anna", settings=SETTINGS)
+    assert set(result.quality.left_out) == {"left_foot", RIGHT}
+    assert list(result.muscles) == [LEFT]
+    assert result.muscles[LEFT].decision == ADAPTED
+    assert "left_foot and vastus_lateralis_right" in result.message
+    verdicts = result.to_dict()["quality"]["verdicts"]
+    assert "is it in g?" in verdicts["left_foot"]
+    assert verdicts["left_shank"] == "good"
+
+
+def test_hopeless_recording_is_refused_with_the_reason(
+    trained_bundle: Bundle, make_recording: RecordingFactory
+) -> None:
+    result = calibrate(trained_bundle, make_recording([("standing", 30.0)], seed=4), "anna", settings=BRIEF)
+    assert result.bundle is None
+    assert "did not move" in result.message
+    assert result.to_dict()["refused"]
+    assert result.to_dict()["success"] is False
+    json.dumps(result.to_dict(), allow_nan=False)
 
 
 def test_bundle_in_use_must_be_bettered(result: CalibrationResult, trained_bundle: Bundle, wearer: Recording) -> None:
     assert result.bundle is not None
     brief = calibrate(trained_bundle, wearer, "anna", running=result.bundle, settings=BRIEF)
-    assert brief.before == result.after
+    assert mean(brief.before, "r") > mean(result.before, "r")
     assert brief.bundle is None
-    assert calibrate(trained_bundle, wearer, "anna", settings=BRIEF).bundle is not None
+    assert all(muscle.decision == KEPT for muscle in brief.muscles.values())
+    assert brief.after == brief.before
+
+
+def test_one_muscle_of_a_calibrated_wearer_does_not_lose_the_other(
+    trained_bundle: Bundle, half: Recording, make_recording: RecordingFactory
+) -> None:
+    """The first calibration changed one head; the next, with the other muscle alone, must keep it."""
+    first = calibrate(trained_bundle, half, "anna", settings=SETTINGS).bundle
+    assert first is not None
+    later = make_recording([("walking", 40.0)], seed=21, emg_delay=0.15)
+    only_left = replace(later, muscle_weight=np.array([0.0, 1.0]))
+    second = calibrate(trained_bundle, only_left, "anna", running=first, settings=SETTINGS).bundle
+    assert second is not None
+    before, after = (estimate_envelopes(bundle, [later]) for bundle in (first, second))
+    np.testing.assert_array_equal(before[:, 0], after[:, 0])
+    assert mean(judge(second, later), "r") > mean(judge(first, later), "r")
 
 
 def test_other_unit_is_judged_by_r_alone(trained_bundle: Bundle, wearer: Recording) -> None:
@@ -146,48 +214,72 @@ def test_other_unit_is_judged_by_r_alone(trained_bundle: Bundle, wearer: Recordi
     assert result.bundle.reference.unit == "mV"
     assert np.isnan([[entry.r2, entry.nrmse] for entry in result.before.values()]).all()
     assert np.isfinite([entry.r for entry in result.before.values()]).all()
-    assert mean(result.after, "r2") > 0.7
+    assert mean(result.after, "r2") > 0.5
     again = calibrate(trained_bundle, millivolts, "anna", running=result.bundle, settings=BRIEF)
     assert np.isfinite(mean(again.before, "r2"))
 
 
-def test_muscle_without_emg_is_not_judged(trained_bundle: Bundle, wearer: Recording) -> None:
-    result = calibrate(trained_bundle, replace(wearer, muscle_weight=np.array([0.0, 1.0])), "anna", settings=BRIEF)
-    assert list(result.before) == list(result.after) == ["vastus_lateralis_left"]
+def test_several_recordings_count_together(
+    trained_bundle: Bundle, wearer: Recording, make_recording: RecordingFactory
+) -> None:
+    """What only the second holds is learned, and what only the first holds is not forgotten."""
+    running = make_recording([("running", 20.0)], seed=22, emg_delay=0.15)
+    walking = wearer.slice(0, round(20 * wearer.rig.rate))
+    both = calibrate(trained_bundle, [walking, running], "anna", settings=SETTINGS)
+    assert both.bundle is not None
+    assert both.bundle.calibration is not None
+    assert both.bundle.calibration.bag == f"{walking.name}, {running.name}"
+    assert both.seconds == pytest.approx(40.0, abs=0.1)
+    for name, recording in (
+        ("walking", make_recording([("walking", 20.0)], seed=40, emg_delay=0.15)),
+        ("running", make_recording([("running", 20.0)], seed=41, emg_delay=0.15)),
+    ):
+        before, after = (mean(judge(bundle, recording), "r") for bundle in (trained_bundle, both.bundle))
+        assert after > before + 0.05, name
 
 
-def test_judged_part_without_emg_is_not_a_success(trained_bundle: Bundle, wearer: Recording) -> None:
-    envelope = wearer.envelope.copy()
-    envelope[judged_from(wearer) :] = np.nan
-    result = calibrate(trained_bundle, replace(wearer, envelope=envelope), "anna", settings=BRIEF)
-    assert result.bundle is None
+def test_recordings_of_two_units_are_refused(trained_bundle: Bundle, wearer: Recording) -> None:
+    other = replace(wearer, name="other", envelope_unit="mV")
+    with refusal("other", "mV", wearer.name, "count"):
+        calibrate(trained_bundle, [wearer, other], "anna", settings=BRIEF)
 
 
 def test_report_is_plain_figures(result: CalibrationResult) -> None:
     report = json.loads(json.dumps(result.to_dict(), allow_nan=False))
     assert report["success"] is True
-    assert report["muscle_names"] == ["vastus_lateralis_right", "vastus_lateralis_left"]
+    assert report["muscle_names"] == [RIGHT, LEFT]
     for figure in FIGURES:
         assert report[f"{figure}_before"] == [getattr(entry, figure) for entry in result.before.values()]
         assert report[f"{figure}_after"] == [getattr(entry, figure) for entry in result.after.values()]
+    gain = report["gain_r"][RIGHT]
+    assert gain["low"] < gain["at_least"] < gain["change"] < gain["high"]
+    assert report["decisions"] == {RIGHT: ADAPTED, LEFT: ADAPTED}
+
+
+def test_progress_ends_at_the_end(trained_bundle: Bundle, wearer: Recording) -> None:
+    told: list[tuple[int, int]] = []
+    calibrate(trained_bundle, wearer, "anna", settings=BRIEF, progress=lambda done, of, loss: told.append((done, of)))
+    assert len({total for _, total in told}) == 1
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1][0] == told[-1][1]
 
 
 def test_every_calibration_has_its_own_id(trained_bundle: Bundle, wearer: Recording) -> None:
-    results = [calibrate(trained_bundle, wearer, "anna", settings=BRIEF) for _ in range(2)]
+    results = [calibrate(trained_bundle, wearer, "anna", settings=SETTINGS) for _ in range(2)]
     ids = {result.bundle.calibration_id for result in results if result.bundle}
     assert len(ids) == 2
     assert all(name.startswith("anna-2") for name in ids)
 
 
-@pytest.mark.parametrize("seconds", [0.5, 5.0, 13.0])
+@pytest.mark.parametrize("seconds", [2.5, 13.0])
 def test_too_short_is_told_with_what_is_needed(trained_bundle: Bundle, wearer: Recording, seconds: float) -> None:
     with pytest.raises(BagTooShort, match=f"{wearer.name} has {seconds:.1f} s .* at least 14 s"):
         calibrate(trained_bundle, wearer.slice(0, round(seconds * wearer.rig.rate)), "anna", settings=BRIEF)
 
 
 def test_shortest_that_is_promised_is_enough(trained_bundle: Bundle, wearer: Recording) -> None:
-    recording = wearer.slice(0, round(13.5 * wearer.rig.rate))
-    assert calibrate(trained_bundle, recording, "anna", settings=BRIEF).judged_seconds >= 3.0
+    recording = wearer.slice(0, round(14.1 * wearer.rig.rate))
+    assert list(calibrate(trained_bundle, recording, "anna", settings=BRIEF).muscles) == [RIGHT, LEFT]
 
 
 def test_another_rig_is_refused(trained_bundle: Bundle, wearer: Recording) -> None:

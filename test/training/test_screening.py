@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.training.closed_form import blocks_of
-from imu_emg_estimator.training.screening import follows_movement, sources_of_channels
+from imu_emg_estimator.training.screening import LEAST_R, movement_r, sources_of_channels
 
 TWINS = [1, 0]
 SAMPLES = 1800  # 30 s
@@ -49,7 +49,7 @@ def test_a_channel_without_movement_in_it_is_found() -> None:
     head = np.array([1.0, 0.0, 0.0])
 
     def follows(target: NDArray[np.float64]) -> bool:
-        return follows_movement(blocks_of(tokens, target, np.ones(SAMPLES)), head)
+        return movement_r(blocks_of(tokens, target, np.ones(SAMPLES)), head) >= LEAST_R
 
     assert follows(bursts()[:, 0] + noise(0, 0.8)[:, 0])
     assert follows(bursts()[:, 1])  # what the head can learn

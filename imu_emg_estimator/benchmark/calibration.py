@@ -1,0 +1,207 @@
+"""Protocol `calibration`: what `imu-emg calibrate` makes of a bag of a wearer whom the model never saw.
+
+Bags of several lengths and activities are cut from a wearer's recordings, calibrated on as a whole (verdicts, blocks,
+decisions and all), and the result is scored on what was not in the bag.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.benchmark.jobs import Job, RunFolder
+from imu_emg_estimator.benchmark.models import FittedNetwork
+from imu_emg_estimator.benchmark.streaming import Figures, score_estimate, trained
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.distribution import Distribution
+from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.transformer import weights_of
+from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.signals.emg import EnvelopeSettings
+from imu_emg_estimator.training.calibrate import CalibrationResult, calibrate
+from imu_emg_estimator.training.distribution import fit_distribution
+from imu_emg_estimator.training.evaluate import GUARD, SHORTEST_BOUT, bouts, estimate_envelopes
+from imu_emg_estimator.training.pretrain import by_subject
+
+WALKING, STAIRS, RUNNING = ("walking",), ("stairs_up", "stairs_down"), ("running",)
+
+
+@dataclass(frozen=True)
+class Bag:
+    """What a wearer does for a calibration.
+
+    Attributes:
+        name: of the activities, for people.
+        parts: groups of activities that share the time equally, as far as the wearer has them.
+        seconds: in all.
+    """
+
+    name: str
+    parts: tuple[tuple[str, ...], ...]
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.seconds:g} s"
+
+
+MAIN = Bag("walking", (WALKING,), 30.0)  # the bar: half a minute of walking
+BAGS = (
+    *(Bag("walking", (WALKING,), seconds) for seconds in (15.0, 30.0, 60.0, 120.0)),
+    *(Bag("stairs", (STAIRS,), seconds) for seconds in (30.0, 60.0)),
+    *(Bag("running", (RUNNING,), seconds) for seconds in (30.0,)),
+    *(Bag("mixed", (WALKING, STAIRS, RUNNING), seconds) for seconds in (30.0, 60.0, 120.0)),
+)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A bag that was cut from a wearer's recordings.
+
+    Attributes:
+        recordings: of the bag.
+        used: samples of every recording [samples] that are in it, or so near that they must not be scored.
+    """
+
+    recordings: list[Recording]
+    used: list[NDArray[np.bool_]]
+
+
+def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """Calibrate on every bag of every wearer whom the source job's network was not trained on.
+
+    Settings of the job: ``bags``.
+    """
+    assert job.source is not None
+    fitted = trained(job.source, folder)
+    assert isinstance(fitted, FittedNetwork)
+    known = [recording for recording in recordings if recording.subject not in job.left_out]
+    base = bundle_of(fitted.estimator, known, fit_distribution(known))
+    left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
+    return {"wearers": {subject: score_bags(base, group, job.settings["bags"]) for subject, group in left_out.items()}}
+
+
+def bundle_of(estimator: Estimator, known: Sequence[Recording], distribution: Distribution | None) -> Bundle:
+    """A trained network as the bundle that a release of it would be."""
+    return Bundle(
+        name="left_out",
+        config=estimator.network.config,
+        rig=known[0].rig,
+        envelope=EnvelopeSettings(),
+        normalisation=estimator.normalisation,
+        reference=Reference(tuple(map(float, estimator.amplitude)), known[0].envelope_unit, "of the training wearers"),
+        weights=weights_of(estimator.network),
+        distribution=distribution,
+    )
+
+
+def score_bags(base: Bundle, recordings: Sequence[Recording], bags: Sequence[Bag]) -> dict[str, Any]:
+    """Outcome of every bag that can be cut from one wearer's recordings.
+
+    Returns:
+        By name of the bag: ``decisions``, ``left_out``, ``told``, ``message``, ``seconds`` of computing, and ``rest``
+        and ``common`` with figures before and after on what was not in this bag, and on what was in none.
+    """
+    cuts = {bag: cut for bag in bags if (cut := cut_bag(recordings, bag)) is not None}
+    before = estimate_envelopes(base, recordings)
+    common = [np.asarray(np.any(used, axis=0)) for used in zip(*(cut.used for cut in cuts.values()), strict=True)]
+    result: dict[str, Any] = {}
+    for bag, cut in cuts.items():
+        start = time.monotonic()
+        try:
+            outcome = calibrate(base, cut.recordings, recordings[0].subject)
+        except InputError as error:
+            result[str(bag)] = {"message": str(error), "decisions": {}, "left_out": [], "told": []}
+            continue
+        seconds = time.monotonic() - start
+        after = before if outcome.bundle is None else estimate_envelopes(outcome.bundle, recordings)
+        result[str(bag)] = described(outcome) | {
+            "seconds": seconds,
+            "rest": _scores(recordings, cut.used, before, after),
+            "common": _scores(recordings, common, before, after),
+        }
+    return result
+
+
+def described(outcome: CalibrationResult) -> dict[str, Any]:
+    """What a calibration decided, in plain values."""
+    return {
+        "message": outcome.message,
+        "decisions": {name: muscle.decision for name, muscle in outcome.muscles.items()},
+        "gain": {name: asdict(muscle.gain) for name, muscle in outcome.muscles.items()},
+        "left_out": list(outcome.quality.left_out),
+        "told": list(outcome.quality.told),
+    }
+
+
+def cut_bag(recordings: Sequence[Recording], bag: Bag, skip: float = 0.0) -> Cut | None:
+    """A wearer's first seconds of the bag's activities; None where there are not so many.
+
+    What came right before a bout is in the bag without its EMG: a bag is recorded in one piece, so the live model has
+    seen it.
+
+    Args:
+        skip: seconds of each activity to pass over first.
+    """
+    rate = recordings[0].rig.rate
+    parts = [part for part in bag.parts if _seconds(recordings, part) > skip]
+    if not parts:
+        return None
+    used: list[NDArray[np.bool_]] = [np.zeros(len(recording), dtype=bool) for recording in recordings]
+    chosen: list[tuple[int, int, int]] = []
+    for part in parts:
+        passed, missing = round(skip * rate), round(bag.seconds / len(parts) * rate)
+        for index, recording in enumerate(recordings):
+            for start, stop in bouts(np.isin(recording.condition, part), round(SHORTEST_BOUT * rate)):
+                begin = min(stop, start + passed)
+                passed -= begin - start
+                end = min(stop, begin + missing)
+                if end > begin:
+                    chosen.append((index, begin, end))
+                    missing -= end - begin
+        if missing > 0:
+            return None
+    cut = []
+    guard, lead = round(GUARD * rate), round(LEAD * rate)
+    for index, begin, end in sorted(chosen):
+        used[index][max(0, begin - guard) : end + guard] = True
+        piece = recordings[index].slice(max(0, begin - lead), end)
+        envelope = piece.envelope.copy()
+        envelope[: begin - max(0, begin - lead)] = np.nan
+        cut.append(replace(piece, envelope=envelope))
+    return Cut(cut, used)
+
+
+LEAD = 3.5  # s before a bout: as far back as the networks look
+
+
+def _seconds(recordings: Sequence[Recording], activities: Sequence[str]) -> float:
+    """Of these activities, in bouts that are long enough [s]."""
+    rate = recordings[0].rig.rate
+    found = (bouts(np.isin(one.condition, activities), round(SHORTEST_BOUT * rate)) for one in recordings)
+    return sum(stop - start for parts in found for start, stop in parts) / rate
+
+
+def _scores(
+    recordings: Sequence[Recording], used: Sequence[NDArray[np.bool_]], before: FloatArray, after: FloatArray
+) -> dict[str, Figures]:
+    """Figures before and after on the samples that were not used."""
+    kept = [
+        replace(recording, envelope=np.where(in_bag[:, None], np.nan, recording.envelope))
+        for recording, in_bag in zip(recordings, used, strict=True)
+    ]
+    if not (recordings[0].muscle_weight > 0).any():
+        return {"before": {}, "after": {}}
+    return {"before": score_estimate(kept, before), "after": score_estimate(kept, after)}
+
+
+def changes(scores: Mapping[str, Figures], condition: str, figure: str = "r") -> float:
+    """Change of a figure in a condition, mean over muscles; NaN where it is not known."""
+    before, after = (scores[when].get(condition, {}) for when in ("before", "after"))
+    known = [after[muscle][figure] - before[muscle][figure] for muscle in before]
+    return float(np.mean(known)) if known else float("nan")

@@ -1,0 +1,60 @@
+"""Which files may be read when somebody else names them: those below some directories, wherever links lead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from imu_emg_estimator.errors import InputError
+
+
+def within(directories: Sequence[Path]) -> Callable[[Path], Path]:
+    """A check that lets pass what lies below one of the directories, after every ``..`` and every link was followed.
+
+    Returns:
+        A function that gives the place where a path really lies, and raises InputError where that is elsewhere. It says
+        the same whether there is something or not, so that nobody can look around with it.
+
+    Raises:
+        InputError: one of the directories is none.
+    """
+    roots = [_root(Path(directory)) for directory in directories]
+
+    def check(path: Path) -> Path:
+        try:
+            place = Path(path).absolute().resolve()
+        except (OSError, ValueError, RuntimeError):  # a loop of links, a name with a zero in it
+            place = None
+        if place is None or not any(place.is_relative_to(root) for root in roots):
+            allowed = ", ".join(map(str, directories)) or "none"
+            raise InputError(
+                f"bag {path} lies outside the directories that bags are read from ({allowed}); move it there"
+            )
+        return place
+
+    return check
+
+
+def path_of_uri(uri: str) -> Path:
+    """A path as it is, ``~`` for the home directory, or a ``file://`` URI.
+
+    Raises:
+        InputError: the URI is of another scheme, or on another machine.
+    """
+    if "://" not in uri:
+        try:
+            return Path(uri).expanduser()
+        except RuntimeError:
+            raise InputError(f"'{uri}' names a home directory that is not known; give the whole path") from None
+    parts = urlsplit(uri)
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
+        raise InputError(f"'{uri}' is not a file on this machine; give its path")
+    return Path(unquote(parts.path))
+
+
+def _root(directory: Path) -> Path:
+    root = directory.expanduser().absolute().resolve()
+    if not root.is_dir():
+        raise InputError(f"directory {directory}, which bags may be read from, does not exist; make it or correct it")
+    return root

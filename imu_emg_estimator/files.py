@@ -1,0 +1,187 @@
+"""Files that are written whole or not at all, and a number that says whether two are the same.
+
+A crash, a full disk or a power cut at any instant leaves what was there before, or the whole new file; at
+worst a temporary file stays behind, whose name ``TEMPORARY`` tells.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from imu_emg_estimator.errors import InputError
+
+TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}")  # names of files that are not finished
+CHUNK = 1 << 20  # bytes read at a time
+LOCK = ".lock"
+PATIENCE = 10.0  # s to wait for another process that is writing; it takes some milliseconds
+POLL = 0.01  # s
+
+
+def write_atomically(path: Path, payload: bytes) -> None:
+    """Write next to the target, flush to disk, then rename over it; raises InputError where it cannot."""
+    write_together([(path, payload)])
+
+
+def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
+    """Write several files, none of which is seen before all of them are safe on the disk.
+
+    They then appear in the given order, each at once; where that is interrupted, the first ones may be there alone.
+
+    Raises:
+        InputError: one cannot be written; unless the disk failed while they appeared, nothing has changed.
+    """
+    finished: list[tuple[Path, Path]] = []
+    path = files[0][0]
+    try:
+        for path, payload in files:
+            make_folder(path.parent)
+            finished.append((_temporary(path, payload), path))
+        for temporary, path in finished:
+            os.replace(temporary, path)
+        for folder in dict.fromkeys(path.parent for path, _ in files):
+            flush_folder(folder)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror}); free space or give a writable place") from None
+    finally:
+        for temporary, _ in finished:
+            _discard(temporary)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that they last."""
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in missing:
+        flush_folder(made.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make new, renamed and removed names in a folder last through a power cut."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):  # nothing that one can do about
+            raise
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder, which is made where it is missing: one process, or thread, at a time gets past here.
+
+    The end of the process, however it comes, frees the folder.
+
+    Raises:
+        InputError: it cannot be written, or another process holds it for too long.
+    """
+    try:
+        make_folder(folder)
+        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror}); free space or give a writable place"
+        ) from None
+    try:
+        _wait_for(handle, folder)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for(handle: int, folder: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise InputError(
+                    f"another process has been writing to {folder} for {PATIENCE:g} s; end it and try again"
+                ) from None
+            time.sleep(POLL)
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be locked ({error.strerror}); give a place on a disk of this computer"
+            ) from None
+
+
+def hash_of(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
+    """SHA-256 of a file, or of the names and contents of the files in a folder; in bounded memory.
+
+    It can be found with coreutils, too: ``sha256sum FILE``, or in the folder ``LC_ALL=C; sha256sum * | sha256sum``.
+
+    Args:
+        progress: called with MiB done and MiB in all.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            return _digest(path, _Counter(path.stat().st_size, progress))
+        files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
+        count = _Counter(sum(file.stat().st_size for file in files), progress)
+        lines = "".join(f"{_digest(file, count)}  {file.name}\n" for file in files)
+        return hashlib.sha256(os.fsencode(lines)).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); give a file, or a folder of files") from None
+
+
+class _Counter:
+    """Tells how many of a number of bytes are done."""
+
+    def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
+        self._done, self._total, self._progress = 0, total, progress
+
+    def add(self, count: int) -> None:
+        self._done += count
+        if self._progress:
+            self._progress(self._done >> 20, self._total >> 20)
+
+
+def _digest(file: Path, count: _Counter) -> str:
+    digest = hashlib.sha256()
+    for chunk in _chunks(file):
+        digest.update(chunk)
+        count.add(len(chunk))
+    return digest.hexdigest()
+
+
+def _chunks(file: Path) -> Iterator[memoryview]:
+    buffer = bytearray(CHUNK)
+    with file.open("rb", buffering=0) as stream:
+        while size := stream.readinto(buffer):
+            yield memoryview(buffer)[:size]
+
+
+def _temporary(path: Path, payload: bytes) -> Path:
+    """A finished file next to its target; none is left if it cannot be finished."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        os.fchmod(handle, 0o644)  # temporary files are made for their owner alone
+        with os.fdopen(handle, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        _discard(Path(name))
+        raise
+    return Path(name)
+
+
+def _discard(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink(missing_ok=True)

@@ -1,0 +1,194 @@
+"""Every fault that a channel can have is found and told with its figures; good channels get no remark."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import RecordingFactory
+from numpy.typing import NDArray
+
+from imu_emg_estimator.recording import RawEmg, Recording
+from imu_emg_estimator.signals.quality import (
+    Finding,
+    Stream,
+    judge_muscle,
+    judge_sensor,
+    muscle_figures,
+    sensor_figures,
+)
+
+Array = NDArray[np.floating]
+AMPLITUDE = 40.0  # count, that the model expects
+
+
+@pytest.fixture(scope="module")
+def walk(make_recording: RecordingFactory) -> Recording:
+    return make_recording([("standing", 4.0), ("walking", 26.0)], seed=3)
+
+
+def of_sensor(recording: Recording, stream: Stream | None = None) -> dict[str, Finding]:
+    """Findings of the second sensor by kind."""
+    name = recording.rig.sensor_names[1]
+    findings = judge_sensor(name, sensor_figures([recording], 1, stream))
+    assert all(finding.channels == (name,) for finding in findings)
+    return {finding.kind: finding for finding in findings}
+
+
+def of_muscle(recording: Recording, moving: bool = True, stream: Stream | None = None) -> dict[str, Finding]:
+    """Findings of the first muscle by kind."""
+    name = recording.rig.muscle_names[0]
+    return {f.kind: f for f in judge_muscle(name, muscle_figures([recording], 0, AMPLITUDE, stream), moving)}
+
+
+def with_imu(recording: Recording, samples: Array) -> Recording:
+    imu = recording.imu.copy()
+    imu[:, 1] = samples
+    return replace(recording, imu=imu)
+
+
+def test_good_channels_get_no_remark(walk: Recording) -> None:
+    assert of_sensor(walk) == {}
+    assert of_muscle(walk) == {}
+    figures = sensor_figures([walk], 1)
+    assert figures.rate == pytest.approx(walk.rig.rate)
+    assert (figures.missing, figures.longest_gap, figures.quiet) == (0.0, 0.0, True)
+    assert figures.gravity == pytest.approx(9.81, abs=0.1)
+
+
+@pytest.mark.parametrize(("seconds", "bad"), [(0.7, False), (9.0, True)])
+def test_gaps(walk: Recording, seconds: float, bad: bool) -> None:
+    imu = walk.imu[:, 1].copy()
+    imu[300 : 300 + round(seconds * walk.rig.rate)] = np.nan
+    finding = of_sensor(with_imu(walk, imu))["gaps"]
+    assert finding.bad is bad
+    assert f"{seconds:.1f} s in a row" in finding.text
+    assert f"{seconds / walk.duration:.0%}" in finding.text
+
+
+def test_no_samples(walk: Recording) -> None:
+    findings = of_sensor(with_imu(walk, np.full_like(walk.imu[:, 1], np.nan)))
+    assert list(findings) == ["missing"]
+    assert findings["missing"].bad
+
+
+def test_missing_gyroscope_is_no_fault(walk: Recording) -> None:
+    imu = walk.imu[:, 1].copy()
+    imu[:, 3:] = np.nan
+    assert of_sensor(with_imu(walk, imu)) == {}
+    assert sensor_figures([with_imu(walk, imu)], 1).gyroscope_missing == 1.0
+
+
+def test_slow_sensor_is_known_from_the_stream(walk: Recording) -> None:
+    finding = of_sensor(walk, Stream(rate={walk.rig.sensor_names[1]: 12.0}))["rate"]
+    assert finding.bad
+    assert "12 samples a second" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("scale", "figure", "words"),
+    [(1 / 9.81, "is 0.99", "is it in g?"), (1000 / 9.81, "is 99", "in mg?"), (1.15, "is 11.", "calibrate")],
+)
+def test_gravity_that_is_off(walk: Recording, scale: float, figure: str, words: str) -> None:
+    imu = walk.imu[:, 1] * np.array([scale] * 3 + [1.0] * 3)
+    finding = of_sensor(with_imu(walk, imu))["gravity"]
+    assert finding.bad
+    assert f"gravity {figure}" in finding.text
+    assert words in finding.text
+
+
+def test_gravity_while_moving_has_wider_limits(make_recording: RecordingFactory) -> None:
+    """A wearer who never stands still shows it less exactly."""
+    walk = make_recording([("walking", 30.0)], seed=3)
+    scaled = with_imu(walk, walk.imu[:, 1] * np.array([1.15] * 3 + [1.0] * 3))
+    assert not sensor_figures([walk], 1).quiet
+    assert of_sensor(scaled) == {}
+    assert "gravity" in of_sensor(with_imu(walk, walk.imu[:, 1] / 9.81))
+
+
+def test_clipping(walk: Recording) -> None:
+    finding = of_sensor(with_imu(walk, np.clip(walk.imu[:, 1], -9.81, 9.81)))["clipping"]
+    assert "set a wider one" in finding.text
+    assert "end of its range" in finding.text
+
+
+def test_degrees_are_taken_for_radians(walk: Recording) -> None:
+    degrees = walk.imu[:, 1] * np.array([1.0] * 3 + [180 / np.pi] * 3)
+    assert "degrees a second?" in of_sensor(with_imu(walk, degrees))["angular_rate"].text
+    assert "damaged" in of_sensor(with_imu(walk, walk.imu[:, 1] * 1e4))["angular_rate"].text
+
+
+def test_sensor_that_lies_on_a_table(walk: Recording) -> None:
+    still = np.tile([0.0, 0.0, 9.81, 0.0, 0.0, 0.0], (len(walk), 1))
+    findings = of_sensor(with_imu(walk, still + 0.01 * np.random.default_rng(0).standard_normal(still.shape)))
+    assert list(findings) == ["still"]
+    assert not findings["still"].bad
+
+
+def with_envelope(recording: Recording, values: Array) -> Recording:
+    envelope = recording.envelope.copy()
+    envelope[:, 0] = values
+    return replace(recording, envelope=envelope, emg=None)
+
+
+def test_electrode_off(walk: Recording) -> None:
+    for values in (np.zeros(len(walk)), 30.0 + np.sin(np.arange(len(walk)))):
+        findings = of_muscle(with_envelope(walk, values))
+        assert findings["electrode_off"].bad
+    weak = of_muscle(with_envelope(walk, 0.05 * walk.envelope[:, 0]))["weak"]
+    assert weak.bad
+    assert "6% of what" in weak.text
+    assert not of_muscle(with_envelope(walk, 0.15 * walk.envelope[:, 0]))["weak"].bad
+
+
+def test_rest_is_no_sign_of_an_electrode_that_is_off(walk: Recording) -> None:
+    assert of_muscle(with_envelope(walk, 1.0 + 0.1 * np.sin(np.arange(len(walk)))), moving=False) == {}
+
+
+def test_other_unit_has_no_usual_amplitude(walk: Recording) -> None:
+    millivolts = with_envelope(walk, 1e-3 * walk.envelope[:, 0])
+    figures = muscle_figures([millivolts], 0)
+    assert np.isnan(figures.level)
+    assert judge_muscle("m", figures, moving=True) == []
+
+
+def test_too_little_emg(walk: Recording) -> None:
+    values = walk.envelope[:, 0].copy()
+    values[200:] = np.nan
+    finding = of_muscle(with_envelope(walk, values))["too_little"]
+    assert finding.bad
+    assert f"{200 / walk.rig.rate:.1f} s of EMG" in finding.text
+
+
+@pytest.mark.parametrize(("level", "bad"), [(0.8, False), (0.1, True)])
+def test_saturated_raw_emg(walk: Recording, level: float, bad: bool) -> None:
+    assert walk.emg is not None
+    generator = np.random.default_rng(0)
+    burst = np.repeat(generator.standard_normal((3 * len(walk), 2)), 5, axis=0)  # slow enough to stay at the limit
+    emg = RawEmg(np.clip(burst, -level * 2, level * 2), 15 * walk.rig.rate, "mV")
+    finding = of_muscle(replace(walk, emg=emg))["saturated"]
+    assert finding.bad is bad
+    assert "amplifier's limit" in finding.text
+
+
+@pytest.mark.parametrize(("amplitude", "bad"), [(0.8, False), (5.0, True)])
+def test_hum(walk: Recording, amplitude: float, bad: bool) -> None:
+    time = np.arange(30 * 1000) / 1000
+    noise = np.random.default_rng(0).standard_normal((len(time), 2))
+    raw = noise + amplitude * np.sin(2 * np.pi * 50.0 * time)[:, None]
+    finding = of_muscle(replace(walk, emg=RawEmg(raw, 1000.0, "mV")))["hum"]
+    assert finding.bad is bad
+    assert "50 Hz" in finding.text
+
+
+def test_what_the_reader_knows_counts(walk: Recording) -> None:
+    name = walk.rig.muscle_names[0]
+    stream = Stream(saturated={name: 0.5}, hum={name: 0.9}, hum_frequency={name: 60.0})
+    findings = of_muscle(replace(walk, emg=None), stream=stream)
+    assert findings["saturated"].bad
+    assert "60 Hz" in findings["hum"].text
+
+
+def test_finding_in_words() -> None:
+    assert str(Finding(("left_foot", "right_foot"), "mounting", "look exchanged", True)) == (
+        "left_foot and right_foot: look exchanged"
+    )
