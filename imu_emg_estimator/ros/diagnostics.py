@@ -1,7 +1,8 @@
-"""Diagnostics: once a second, on /diagnostics, how the estimates and every sensor are doing."""
+"""Diagnostics: once a second, on /diagnostics, how the estimates, the calibration and every sensor are doing."""
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -9,7 +10,9 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 
+from imu_emg_estimator.model import drift
 from imu_emg_estimator.msg import MuscleActivation
+from imu_emg_estimator.ros.drift_watch import DriftWatch
 from imu_emg_estimator.ros.estimator_node import EstimatorNode
 from imu_emg_estimator.ros.statistics import SensorCount, percentile
 
@@ -43,13 +46,15 @@ class Diagnostics:
         self._seen = [_Seen() for _ in node.topics]
         self._estimates = 0
         self._time = time.monotonic()
-        # Steady time: with use_sim_time the ROS clock may stand still.
-        node.create_timer(PERIOD, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._drift = DriftWatch(node)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time the ROS clock may stand still
+        node.create_timer(PERIOD, self._report, clock=steady)
+        node.create_timer(drift.EVERY, self._drift.look, clock=steady)
 
     def _report(self) -> None:
         now = time.monotonic()
         elapsed, self._time = now - self._time, now
-        message = DiagnosticArray(status=[self._estimation(elapsed), *self._sensors(elapsed)])
+        message = DiagnosticArray(status=[self._estimation(elapsed), self._calibration(), *self._sensors(elapsed)])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._publisher.publish(message)
 
@@ -72,6 +77,25 @@ class Diagnostics:
             "calibration": node.bundle.calibration_id or "none",
         }
         return _status(level, f"{node.get_fully_qualified_name()}: estimates", text, "", values)
+
+    def _calibration(self) -> DiagnosticStatus:
+        """Whether it still fits how the wearer moves."""
+        node, found, calibration = self._node, self._drift.drift, self._node.bundle.calibration
+        level, text = OK, self._drift.obstacle or "the wearer moves as in the calibration"
+        if sentence := self._drift.message():
+            level, text = WARN, sentence
+        elif found is None and not self._drift.obstacle:
+            text = "too little movement yet to compare with the calibration"
+        values = {
+            "calibration": calibration.id if calibration else "none",
+            "subject": node.subject,
+            "made": calibration.created if calibration else "",
+            "recalibrate": str(bool(sentence)).lower(),
+            "movement changed by [deviations]": f"{found.changed if found else math.nan:.2f}",
+        }
+        for index, name in enumerate(node.base.rig.sensor_names):
+            values[f"{name} turned by [deg]"] = f"{found.turned[index] if found else math.nan:.0f}"
+        return _status(level, f"{node.get_fully_qualified_name()}: calibration", text, "", values)
 
     def _sensors(self, elapsed: float) -> list[DiagnosticStatus]:
         node = self._node

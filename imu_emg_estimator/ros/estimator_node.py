@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
@@ -19,7 +20,7 @@ from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.store import calibration_path, latest_calibration
+from imu_emg_estimator.model.store import calibration_path, current_calibration
 from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.resources import shipped_bundle
 from imu_emg_estimator.ros import parameters
@@ -28,7 +29,7 @@ from imu_emg_estimator.ros.receiver import Arrival, make_receiver
 from imu_emg_estimator.ros.statistics import SensorCount, Statistics
 from imu_emg_estimator.signals.alignment import SECOND, GridAligner, GridRow, Sample
 from imu_emg_estimator.signals.cdr import decode_imu
-from imu_emg_estimator.signals.imu import mount_rotations, turn_mounts
+from imu_emg_estimator.signals.imu import FloatArray, mount_rotations, turn_mounts
 from imu_emg_estimator.signals.messages import imu_sample, nanoseconds
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
 from imu_emg_estimator.streaming.estimator import Estimate, Prepared, StreamingEstimator
@@ -51,6 +52,7 @@ class EstimatorNode(Node):
         settings: values of the parameters.
         base: the wearer-independent bundle, and ``base_path`` its file.
         running_path: file of the bundle in use.
+        subject: the wearer who is estimated; empty = not known.
         topics: full names of the Imu topics, in the order of the rig's sensors.
         statistics: what has come and gone so far.
         spins_itself: ``work`` serves the whole node.
@@ -65,6 +67,7 @@ class EstimatorNode(Node):
         self.base_path = self.settings.bundle or shipped_bundle()
         self.base = Bundle.load(self.base_path)
         self.running_path = self.base_path
+        self.subject = self.settings.subject_id
         rig = self.base.rig
         self.statistics = Statistics([SensorCount() for _ in rig.sensors])
         self._estimator = StreamingEstimator(
@@ -73,7 +76,7 @@ class EstimatorNode(Node):
         self._rotations = mount_rotations(self.settings.sensor_rotations, len(rig.sensors))
         self._mounts_are_straight = np.array_equal(self._rotations, np.broadcast_to(np.eye(3), self._rotations.shape))
         self._aligner = GridAligner(len(rig.sensors), rig.rate, self.settings.alignment)
-        self._pending: Prepared | None = None
+        self._pending: tuple[Prepared, str] | None = None
         self._adopted = threading.Event()
         self._reported: tuple[int, tuple[str, ...]] | None = None
         self._last_arrival = self._last_row = self._last_watch = time.monotonic()
@@ -118,15 +121,27 @@ class EstimatorNode(Node):
                 self._last_watch = now
                 self._watch(now)
 
-    def swap(self, bundle: Bundle, path: Path, timeout: float = 10.0) -> None:
-        """Go over to another bundle of the same rig between two steps; called from any other thread.
+    @property
+    def steps(self) -> int:
+        """Rows since the start, or since the clock has jumped."""
+        return self._estimator.steps
+
+    def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """What the wearer did in the last seconds: slow statistics, and which sensors they hold; from any thread."""
+        return self._estimator.motion()
+
+    def prepare(self, bundle: Bundle) -> Prepared:
+        """Another bundle of the same rig, ready to go over to; from any other thread. Raises InputError."""
+        return self._estimator.prepare(bundle)
+
+    def swap(self, prepared: Prepared, path: Path, subject: str, timeout: float) -> None:
+        """Go over to another bundle, of a wearer, between two steps; called from any other thread.
 
         Raises:
-            InputError: another rig, or the node did not take it within the timeout [s].
+            InputError: the node did not take it within the timeout [s].
         """
-        prepared = self._estimator.prepare(bundle)
         self._adopted.clear()
-        self._pending = prepared
+        self._pending = prepared, subject
         if not self._adopted.wait(timeout):
             self._pending = None
             raise InputError("the node did not go over to the new model in time; it is stored, restart the node")
@@ -143,11 +158,14 @@ class EstimatorNode(Node):
         subject = self.settings.subject_id
         if not subject:
             return self.base
-        calibrated, remarks = latest_calibration(self.settings.calibration_directory, subject, self.base)
+        calibrated, remarks = current_calibration(self.settings.calibration_directory, subject, self.base)
         for remark in remarks:
             self.get_logger().warning(remark)
         if calibrated is None:
-            self.get_logger().info(f"subject '{subject}' has no calibration of this model yet")
+            self.get_logger().info(
+                f"subject '{subject}' has no calibration of this model in use, the base model estimates; "
+                "`imu-emg calibrations list` shows what is stored"
+            )
             return self.base
         self.running_path = calibration_path(self.settings.calibration_directory, calibrated)
         return calibrated
@@ -266,16 +284,15 @@ class EstimatorNode(Node):
             return
         pending, self._pending = self._pending, None
         if pending is not None:
-            self._estimator.adopt(pending)
+            prepared, self.subject = pending
+            self._estimator.adopt(prepared)
             self._identify()
             self._adopted.set()
-            self.get_logger().info(f"now running with {self._calibration_text()}")
+            self.get_logger().info(f"from now on: {self._calibration_text()}")
 
     def _identify(self) -> None:
         """Who is estimated, with which model."""
-        calibration = self.bundle.calibration
-        subject = calibration.subject if calibration else self.settings.subject_id
-        frame_id = self.settings.frame_id or subject or self.bundle.rig.name
+        frame_id = self.settings.frame_id or self.subject or self.bundle.rig.name
         self._output.identify(frame_id, self.base.model_id, self.bundle.calibration_id)
 
     # when nothing comes
@@ -315,7 +332,9 @@ class EstimatorNode(Node):
 
     def _calibration_text(self) -> str:
         calibration = self.bundle.calibration
-        return f"calibration {calibration.id}" if calibration else "no calibration"
+        if calibration is None:
+            return "no calibration"
+        return f"calibration {calibration.id} of subject '{calibration.subject}', made {calibration.created}"
 
 
 def _status(estimate: Estimate, missing: tuple[str, ...]) -> int:

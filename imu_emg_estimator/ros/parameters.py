@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.resources import calibration_directory
 from imu_emg_estimator.signals.alignment import AlignmentSettings
 from imu_emg_estimator.streaming.engine import AUTO, ENGINES
 
@@ -30,6 +33,8 @@ class Parameter:
 
 ALIGNMENT = AlignmentSettings()
 ANY = -1  # processor
+EMG_KINDS = ("raw", "envelope")
+DISKS = ("/media", "/run/media", "/mnt")  # where systems mount them
 KINDS = {
     str: "text (quote what looks like a number: '5')",
     int: "a whole number",
@@ -41,7 +46,7 @@ SCHEMA = (
     Parameter(
         "subject_id",
         "",
-        "The wearer: the newest calibration of this name is loaded at the start; empty = no calibration.",
+        "The wearer: the calibration in use for this name, see calibrations.md, is loaded at the start; empty = none.",
     ),
     Parameter(
         "calibration_directory",
@@ -104,6 +109,26 @@ SCHEMA = (
     ),
     Parameter("calibration_threads", 1, "Threads of the calibration process.", 1, 64),
     Parameter(
+        "bag_directories",
+        [""],
+        "calibrate reads bags below these alone, wherever links and .. lead; one empty text = the home directory, the "
+        "one that the node was started in (but not /), that for temporary files, and disks below "
+        f"{', '.join(DISKS)}; / = anywhere.",
+    ),
+    Parameter("emg_topic", "", "Topic of the EMG in bags; empty = found by its type, its name and its muscles."),
+    Parameter(
+        "emg_channels",
+        [""],
+        "Muscle of every EMG channel in bags, 'none' for none of the rig's; or CHANNEL=MUSCLE pairs; one empty text = "
+        "by their names.",
+    ),
+    Parameter(
+        "emg_kind",
+        "",
+        f"{' or '.join(EMG_KINDS)}, of EMG in bags that does not say so; empty = told by its frequencies.",
+    ),
+    Parameter("emg_rate", 0.0, "Hz, of EMG in bags that does not say so; 0 = found from its stamps.", 0.0, 1.0e5),
+    Parameter(
         "engine",
         AUTO,
         f"Library that computes the network: {', '.join(ENGINES)}, or {AUTO} for the first of them that is installed.",
@@ -141,6 +166,8 @@ class NodeSettings:
     stale_after: float
     calibration_max_duration: float
     calibration_threads: int
+    bag_directories: tuple[Path, ...]
+    emg: Mapping[str, str]
     engine: str
     engine_threads: int
     realtime_priority: int
@@ -154,7 +181,9 @@ def declare(node: Node) -> NodeSettings:
     return NodeSettings(
         bundle=_path(values["bundle"]) if values["bundle"] else None,
         subject_id=values["subject_id"],
-        calibration_directory=_path(values["calibration_directory"] or _default_directory()),
+        calibration_directory=(
+            _path(values["calibration_directory"]) if values["calibration_directory"] else calibration_directory()
+        ),
         imu_topics=topics or None,
         sensor_rotations=tuple(values["sensor_rotations"]),
         frame_id=values["frame_id"],
@@ -168,6 +197,8 @@ def declare(node: Node) -> NodeSettings:
         stale_after=values["stale_after"],
         calibration_max_duration=values["calibration_max_duration"],
         calibration_threads=values["calibration_threads"],
+        bag_directories=_bag_directories(values["bag_directories"]),
+        emg=_emg_options(values),
         engine=values["engine"],
         engine_threads=values["engine_threads"],
         realtime_priority=values["realtime_priority"],
@@ -211,8 +242,37 @@ def _declare_one(node: Node, entry: Parameter) -> Any:
     return entry.default if value is None else value  # None: an empty list
 
 
-def _default_directory() -> str:
-    return os.path.join(os.environ.get("ROS_HOME") or "~/.ros", "imu_emg_estimator", "calibrations")
+def _bag_directories(given: Sequence[str]) -> tuple[Path, ...]:
+    """Absolute paths; those that a bag of an honest user lies below where none was given."""
+    chosen = [directory for directory in given if directory]
+    if faulty := [directory for directory in chosen if "," in directory]:
+        raise InputError(f"parameter 'bag_directories' holds '{faulty[0]}'; give directories without a comma")
+    if chosen:
+        return tuple(_path(directory).absolute() for directory in chosen)
+    usual = [*_found(Path.home), *_found(Path.cwd), *_found(lambda: Path(tempfile.gettempdir())), *map(Path, DISKS)]
+    whole_disk = Path("/")  # home of users without a home, and where services start
+    return tuple(dict.fromkeys(place for place in usual if place != whole_disk and "," not in str(place)))
+
+
+def _found(place: Callable[[], Path]) -> list[Path]:
+    """The place, unless this user has none."""
+    try:
+        return [place().absolute()]
+    except (OSError, RuntimeError):
+        return []
+
+
+def _emg_options(values: Mapping[str, Any]) -> dict[str, str]:
+    """What is known of the EMG in bags, as the options of ``imu-emg calibrate`` after ``--emg-``."""
+    if values["emg_kind"] and values["emg_kind"] not in EMG_KINDS:
+        raise InputError(f"parameter 'emg_kind' is '{values['emg_kind']}'; give {' or '.join(EMG_KINDS)}, or nothing")
+    options = {
+        "topic": values["emg_topic"],
+        "channels": ",".join(channel for channel in values["emg_channels"] if channel),
+        "kind": values["emg_kind"],
+        "rate": f"{values['emg_rate']:g}" if values["emg_rate"] else "",
+    }
+    return {name: value for name, value in options.items() if value}
 
 
 def _path(text: str) -> Path:

@@ -112,8 +112,8 @@ class RunningMotion:
         self._moments += self._share * (self._statistics.products(imu[None])[0] - self._moments)
 
     def describe(self) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Statistics [statistics], and which sensors [sensors] were there for long enough."""
-        return self._statistics.describe(self._moments)
+        """Statistics [statistics], and which sensors [sensors] were there for long enough; from any thread."""
+        return self._statistics.describe(self._moments.copy())  # which another thread may be changing
 
 
 def motion_statistics(imu: FloatArray, rate: float, every: int = 1) -> tuple[FloatArray, NDArray[np.bool_]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
-from imu_emg_estimator.signals.imu import RowFeatures
+from imu_emg_estimator.signals.imu import FloatArray, RowFeatures
 from imu_emg_estimator.streaming.engine import AUTO, make_engine
 from imu_emg_estimator.streaming.monitor import MotionMonitor
 
@@ -143,6 +143,10 @@ class StreamingEstimator:
             score=score,
             out_of_distribution=distribution is not None and score > distribution.threshold,
         )
+
+    def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Slow statistics of the last seconds, see ``signals.motion``, and which sensors they hold; from any thread."""
+        return self._monitor.motion()
 
     def prepare(self, bundle: Bundle) -> Prepared:
         """An engine for another bundle of the same rig and look-ahead, warmed with the recent rows."""

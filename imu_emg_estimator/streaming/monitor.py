@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.distribution import Distribution, Metric
+from imu_emg_estimator.signals.imu import FloatArray
 from imu_emg_estimator.signals.motion import RunningMotion
 
 REFRESH = 0.1  # s between two scores: they change over seconds
@@ -35,6 +36,10 @@ class MotionMonitor:
             self._score = self._scored(distribution)
         self._rows += 1
         return self._score
+
+    def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Slow statistics of the last seconds, and which sensors they hold; from any thread."""
+        return self._motion.describe()
 
     def _scored(self, distribution: Distribution | None) -> float:
         if distribution is not self._distribution:

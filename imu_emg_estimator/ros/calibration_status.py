@@ -1,0 +1,97 @@
+"""The latched topic ~/calibration_status: what the calibrate service is doing, and how far it is."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import Any
+
+from rclpy.clock import Clock
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from imu_emg_estimator.msg import CalibrationStatus
+from imu_emg_estimator.progress import Progress
+
+LATCHED = QoSProfile(
+    depth=1,
+    history=HistoryPolicy.KEEP_LAST,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+INTERVAL = 0.2  # s between two messages of one phase
+STARTING, STORING = "starting", "storing"  # phases before and after those of the process
+
+
+class StatusTopic:
+    """Publishes from any thread; nothing is said of progress that comes when the work is over.
+
+    Args:
+        node: whose publisher it is.
+        name: full name of the topic.
+        clock: that messages are stamped by.
+    """
+
+    def __init__(self, node: Node, name: str, clock: Clock) -> None:
+        self._publisher = node.create_publisher(CalibrationStatus, name, LATCHED)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._status = CalibrationStatus()
+        self._last = -math.inf
+
+    def rest(self, subject: str, calibration_id: str, message: str) -> None:
+        """Nothing is being done."""
+        self._begin(CalibrationStatus.IDLE, subject, calibration_id, "", message)
+
+    def begin(self, subject: str, calibration_id: str) -> None:
+        """A calibration has begun, while estimates are made with another, or none."""
+        message = f"calibrating subject '{subject}'; estimates go on with the old model"
+        self._begin(CalibrationStatus.RUNNING, subject, calibration_id, STARTING, message)
+
+    def advance(self, progress: Progress) -> None:
+        """It is so far."""
+        with self._lock:
+            status, now = self._status, time.monotonic()
+            if status.state != CalibrationStatus.RUNNING:
+                return
+            is_new = progress.phase != status.phase
+            status.phase, status.fraction = progress.phase, min(max(progress.fraction, 0.0), 1.0)
+            status.seconds_left, status.loss = _single(progress.seconds_left), _single(progress.loss)
+            if is_new or now - self._last >= INTERVAL:
+                self._last = now
+                self._publish()
+
+    def end(self, state: int, calibration_id: str, message: str) -> None:
+        """It has ended, one way or another."""
+        with self._lock:
+            status = self._status
+            status.state, status.calibration_id, status.message = state, calibration_id, message
+            status.phase, status.seconds_left = "", math.nan
+            if state == CalibrationStatus.SUCCEEDED:
+                status.fraction, status.seconds_left = 1.0, 0.0
+            self._publish()
+
+    def _begin(self, state: int, subject: str, calibration_id: str, phase: str, message: str) -> None:
+        with self._lock:
+            self._last = -math.inf
+            self._status = CalibrationStatus(
+                state=state,
+                subject_id=subject,
+                phase=phase,
+                seconds_left=math.nan,
+                loss=math.nan,
+                calibration_id=calibration_id,
+                message=message,
+            )
+            self._publish()
+
+    def _publish(self) -> None:
+        stamp: Any = self._clock.now().to_msg()
+        self._status.header.stamp = stamp
+        self._publisher.publish(self._status)
+
+
+def _single(value: float) -> float:
+    """A number that a float32 of a message holds; messages refuse larger ones."""
+    return value if abs(value) < 1e38 else math.nan
