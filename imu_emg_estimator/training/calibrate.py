@@ -381,9 +381,7 @@ class _Trial:
             good = score(self.measured, scaled).r2 > 0.0
         if follows and good:  # an amplitude does not touch r
             fitted, shape = (self.outcome(SCALED, part) for part in (self.found.scaled, self.found.kept))
-            return replace(
-                fitted, after=replace(fitted.after, r=shape.after.r), gain=shape.gain
-            )
+            return replace(fitted, after=replace(fitted.after, r=shape.after.r), gain=shape.gain)
         return replace(self.outcome(KEPT, self.found.kept), gain=self._gain(tried))
 
     def unchanged(self, tried: FloatArray) -> MuscleOutcome:
