@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.rig import Rig
     from imu_emg_estimator.signals.alignment import AlignmentSettings
 
-PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty", "ill-posedness")
+PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty", "ill-posedness", "calibration")
 RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
 BAD_INPUT = 2
 INTERRUPTED = 130

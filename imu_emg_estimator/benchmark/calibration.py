@@ -1,14 +1,15 @@
 """Protocol `calibration`: what `imu-emg calibrate` makes of a bag of a wearer whom the model never saw.
 
-Bags of several lengths and activities are cut from a wearer's recordings, calibrated on as a whole (verdicts, blocks,
-decisions and all), and the result is scored on what was not in the bag.
+Bags of several lengths and activities are cut from a wearer's recordings and calibrated on (verdicts, blocks, decisions
+and all), and the result is scored on what was not in the bag.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,18 @@ from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.model.transformer import weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.emg import EnvelopeSettings
-from imu_emg_estimator.training.calibrate import CalibrationResult, calibrate
+from imu_emg_estimator.signals.imu import Normalisation, fit_normalisation
+from imu_emg_estimator.training.adapt import AdaptationSettings
+from imu_emg_estimator.training.calibrate import calibrate
 from imu_emg_estimator.training.distribution import fit_distribution
 from imu_emg_estimator.training.evaluate import GUARD, SHORTEST_BOUT, bouts, estimate_envelopes
 from imu_emg_estimator.training.pretrain import by_subject
 
 WALKING, STAIRS, RUNNING = ("walking",), ("stairs_up", "stairs_down"), ("running",)
+LEAD = 3.5  # s before a bout: as far back as the networks look
+TOLERATED_LOSS = 0.01  # of r
+WITHOUT_EMG = "walking, 30 s, no EMG"  # a row of its own: only the input's scale is taken from the movement
+SHOWN = ("all", "locomotion")
 
 
 @dataclass(frozen=True)
@@ -54,8 +61,8 @@ MAIN = Bag("walking", (WALKING,), 30.0)  # the bar: half a minute of walking
 BAGS = (
     *(Bag("walking", (WALKING,), seconds) for seconds in (15.0, 30.0, 60.0, 120.0)),
     *(Bag("stairs", (STAIRS,), seconds) for seconds in (30.0, 60.0)),
-    *(Bag("running", (RUNNING,), seconds) for seconds in (30.0,)),
-    *(Bag("mixed", (WALKING, STAIRS, RUNNING), seconds) for seconds in (30.0, 60.0, 120.0)),
+    Bag("running", (RUNNING,), 30.0),
+    *(Bag("walking, stairs and running", (WALKING, STAIRS, RUNNING), seconds) for seconds in (30.0, 60.0, 120.0)),
 )
 
 
@@ -75,7 +82,7 @@ class Cut:
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
     """Calibrate on every bag of every wearer whom the source job's network was not trained on.
 
-    Settings of the job: ``bags``.
+    Settings of the job: ``bags``, ``adaptation`` (AdaptationSettings).
     """
     assert job.source is not None
     fitted = trained(job.source, folder)
@@ -83,7 +90,12 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
     known = [recording for recording in recordings if recording.subject not in job.left_out]
     base = bundle_of(fitted.estimator, known, fit_distribution(known))
     left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
-    return {"wearers": {subject: score_bags(base, group, job.settings["bags"]) for subject, group in left_out.items()}}
+    return {
+        "wearers": {
+            subject: score_bags(base, group, job.settings["bags"], job.settings["adaptation"])
+            for subject, group in left_out.items()
+        }
+    }
 
 
 def bundle_of(estimator: Estimator, known: Sequence[Recording], distribution: Distribution | None) -> Bundle:
@@ -100,43 +112,44 @@ def bundle_of(estimator: Estimator, known: Sequence[Recording], distribution: Di
     )
 
 
-def score_bags(base: Bundle, recordings: Sequence[Recording], bags: Sequence[Bag]) -> dict[str, Any]:
-    """Outcome of every bag that can be cut from one wearer's recordings.
+def score_bags(
+    base: Bundle, recordings: Sequence[Recording], bags: Sequence[Bag], settings: AdaptationSettings | None = None
+) -> dict[str, Any]:
+    """Outcome of every bag that can be cut from one wearer's recordings; empty without trusted EMG.
 
     Returns:
         By name of the bag: ``decisions``, ``left_out``, ``told``, ``message``, ``seconds`` of computing, and ``rest``
         and ``common`` with figures before and after on what was not in this bag, and on what was in none.
     """
+    if not (recordings[0].muscle_weight > 0).any():
+        return {}
     cuts = {bag: cut for bag in bags if (cut := cut_bag(recordings, bag)) is not None}
     before = estimate_envelopes(base, recordings)
     common = [np.asarray(np.any(used, axis=0)) for used in zip(*(cut.used for cut in cuts.values()), strict=True)]
     result: dict[str, Any] = {}
     for bag, cut in cuts.items():
-        start = time.monotonic()
+        told, after, start = {}, before, time.monotonic()
         try:
-            outcome = calibrate(base, cut.recordings, recordings[0].subject)
+            outcome = calibrate(base, cut.recordings, recordings[0].subject, settings=settings)
         except InputError as error:
-            result[str(bag)] = {"message": str(error), "decisions": {}, "left_out": [], "told": []}
-            continue
-        seconds = time.monotonic() - start
-        after = before if outcome.bundle is None else estimate_envelopes(outcome.bundle, recordings)
-        result[str(bag)] = described(outcome) | {
-            "seconds": seconds,
-            "rest": _scores(recordings, cut.used, before, after),
-            "common": _scores(recordings, common, before, after),
-        }
+            told = {"message": str(error), "decisions": {}, "left_out": [], "told": []}
+        else:
+            told = {
+                "message": outcome.message,
+                "decisions": {name: muscle.decision for name, muscle in outcome.muscles.items()},
+                "left_out": outcome.quality.left_out,
+                "told": outcome.quality.told,
+            }
+            after = before if outcome.bundle is None else estimate_envelopes(outcome.bundle, recordings)
+        result[str(bag)] = {"seconds": time.monotonic() - start, **told} | _compared(
+            recordings, cut, common, before, after
+        )
+        if bag == MAIN:
+            own = replace(base, normalisation=fit_normalisation([recording.imu for recording in cut.recordings]))
+            own = replace(own, normalisation=_as_used(own, base))
+            after = estimate_envelopes(own, recordings)
+            result[WITHOUT_EMG] = _compared(recordings, cut, common, before, after)
     return result
-
-
-def described(outcome: CalibrationResult) -> dict[str, Any]:
-    """What a calibration decided, in plain values."""
-    return {
-        "message": outcome.message,
-        "decisions": {name: muscle.decision for name, muscle in outcome.muscles.items()},
-        "gain": {name: asdict(muscle.gain) for name, muscle in outcome.muscles.items()},
-        "left_out": list(outcome.quality.left_out),
-        "told": list(outcome.quality.told),
-    }
 
 
 def cut_bag(recordings: Sequence[Recording], bag: Bag, skip: float = 0.0) -> Cut | None:
@@ -177,14 +190,24 @@ def cut_bag(recordings: Sequence[Recording], bag: Bag, skip: float = 0.0) -> Cut
     return Cut(cut, used)
 
 
-LEAD = 3.5  # s before a bout: as far back as the networks look
-
-
 def _seconds(recordings: Sequence[Recording], activities: Sequence[str]) -> float:
     """Of these activities, in bouts that are long enough [s]."""
     rate = recordings[0].rig.rate
     found = (bouts(np.isin(one.condition, activities), round(SHORTEST_BOUT * rate)) for one in recordings)
     return sum(stop - start for parts in found for start, stop in parts) / rate
+
+
+def _compared(
+    recordings: Sequence[Recording],
+    cut: Cut,
+    common: Sequence[NDArray[np.bool_]],
+    before: FloatArray,
+    after: FloatArray,
+) -> dict[str, Any]:
+    return {
+        "rest": _scores(recordings, cut.used, before, after),
+        "common": _scores(recordings, common, before, after),
+    }
 
 
 def _scores(
@@ -195,13 +218,69 @@ def _scores(
         replace(recording, envelope=np.where(in_bag[:, None], np.nan, recording.envelope))
         for recording, in_bag in zip(recordings, used, strict=True)
     ]
-    if not (recordings[0].muscle_weight > 0).any():
-        return {"before": {}, "after": {}}
     return {"before": score_estimate(kept, before), "after": score_estimate(kept, after)}
+
+
+def _as_used(own: Bundle, base: Bundle) -> Normalisation:
+    """The wearer's own normalisation where the base has one: what was never there stays masked."""
+    used = base.normalisation.used & own.normalisation.used
+    return Normalisation(np.where(used, own.normalisation.mean, np.nan), np.where(used, own.normalisation.std, np.nan))
+
+
+# what it comes to
+
+
+def summarise(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """By bag: changes of r and R² over wearers, who was made worse, what was decided, and how long it took."""
+    wearers = {name: bags for outcome in outcomes for name, bags in outcome["wearers"].items()}
+    names = [*map(str, BAGS), WITHOUT_EMG]
+    known = {name: {who: bags[name] for who, bags in wearers.items() if name in bags} for name in names}
+    return {name: _summary(by_wearer) for name, by_wearer in known.items() if by_wearer}
+
+
+def _summary(by_wearer: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    decided = Counter(what for bag in by_wearer.values() for what in bag.get("decisions", {}).values())
+    seconds = [bag["seconds"] for bag in by_wearer.values() if "seconds" in bag]
+    return {
+        "wearers": len(by_wearer),
+        "changes": {
+            part: {condition: _changed(by_wearer, part, condition) for condition in SHOWN}
+            for part in ("rest", "common")
+        },
+        "decisions": dict(decided),
+        "seconds": float(np.median(seconds)) if seconds else None,
+        "left_out": {who: bag["left_out"] for who, bag in by_wearer.items() if bag.get("left_out")},
+        "messages": {who: bag["message"] for who, bag in by_wearer.items() if "message" in bag},
+    }
+
+
+def _changed(by_wearer: Mapping[str, Mapping[str, Any]], part: str, condition: str) -> dict[str, Any]:
+    r = {who: changes(bag[part], condition) for who, bag in by_wearer.items()}
+    r = {who: change for who, change in r.items() if np.isfinite(change)}
+    r2 = [changes(bag[part], condition, "r2") for bag in by_wearer.values()]
+    before = [figure_of(bag[part]["before"], condition) for bag in by_wearer.values()]
+    return {
+        "r_before": _mean(before),
+        "r": _mean(list(r.values())),
+        "r2": _mean(r2),
+        "least_r": min(r.values(), default=float("nan")),
+        "made_worse": {who: change for who, change in r.items() if change < -TOLERATED_LOSS},
+        "wearers": r,
+    }
 
 
 def changes(scores: Mapping[str, Figures], condition: str, figure: str = "r") -> float:
     """Change of a figure in a condition, mean over muscles; NaN where it is not known."""
-    before, after = (scores[when].get(condition, {}) for when in ("before", "after"))
-    known = [after[muscle][figure] - before[muscle][figure] for muscle in before]
+    before, after = (figure_of(scores[when], condition, figure) for when in ("before", "after"))
+    return after - before
+
+
+def figure_of(figures: Figures, condition: str, figure: str = "r") -> float:
+    """A figure in a condition, mean over muscles; NaN where it is not known."""
+    values = [muscle[figure] for muscle in figures.get(condition, {}).values()]
+    return float(np.mean(values)) if values and None not in values else float("nan")
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.benchmark import ceiling, streaming, sweep
+from imu_emg_estimator.benchmark import calibration, ceiling, streaming, sweep
 from imu_emg_estimator.benchmark.ablation import ABLATIONS
 from imu_emg_estimator.benchmark.compressed import COMPRESSED
 from imu_emg_estimator.benchmark.cycle_models import MODEL_NAMES, CycleSettings
@@ -27,7 +27,7 @@ from imu_emg_estimator.training.uncertainty import SECONDS as CALIBRATION
 from imu_emg_estimator.training.wearers import FilmSettings
 
 OWN = "geglu_transformer"  # the model that the others are compared with
-TUNED_FIRST = ("streaming", "adaptation", "uncertainty")  # the others choose within each job
+TUNED_FIRST = ("streaming", "adaptation", "uncertainty", "calibration")  # the others choose within each job
 USUAL = 1  # place in the grid of what is taken untuned
 TUNING_FOLDS = 5
 INNER_FOLDS = 2
@@ -42,6 +42,7 @@ KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or what takes the
     "ablation": tuple(ABLATIONS),
     "uncertainty": tuple(ARCHITECTURES),
     "ill-posedness": (LIKENESS,),
+    "calibration": (OWN,),
 }
 DEFAULTS = KNOWN | {"streaming": tuple(MODELS), "adaptation": (OWN,), "uncertainty": (OWN,)}
 
@@ -264,6 +265,22 @@ def uncertainty_jobs(plan: Plan) -> list[Job]:
     ]
 
 
+def calibration_jobs(plan: Plan) -> list[Job]:
+    """One for every fold: all bags of its wearers."""
+    return [
+        replace(
+            source,
+            task="calibration",
+            settings={"bags": calibration.BAGS, "adaptation": plan.adaptation},
+            source=source,
+        )
+        for model in plan.models
+        for fold in range(len(plan.folds))
+        for seed in plan.seeds
+        for source in [training_job(plan, model, fold, seed)]
+    ]
+
+
 def _described(name: str) -> dict[str, Any]:
     """A variant in plain values."""
     variant = ABLATIONS[name]
@@ -292,6 +309,7 @@ JOBS: dict[str, Callable[[Plan], list[Job]]] = {
     "ablation": ablation_jobs,
     "uncertainty": uncertainty_jobs,
     "ill-posedness": ill_posedness_jobs,
+    "calibration": calibration_jobs,
 }
 
 

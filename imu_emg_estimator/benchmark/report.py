@@ -54,6 +54,7 @@ def markdown(results: Mapping[str, Any]) -> str:
         "ablation": _ablation,
         "uncertainty": _uncertainty,
         "ill-posedness": _ill_posedness,
+        "calibration": _calibrations,
     }
     parts = [line for name, write in writers.items() if name in results for line in write(results[name])]
     return "\n".join([*parts, *_cost(results["cost"])]) + "\n"
@@ -183,6 +184,27 @@ def _ill_posedness(summary: Mapping[str, Any]) -> Iterator[str]:
         shares = [f"{entry[kind]['share']:.2f}" for kind in ("within", "across")]
         yield _row([condition, *shares, entry["points"]])
     yield ""
+
+
+def _calibrations(summary: Mapping[str, Any]) -> Iterator[str]:
+    yield "## Calibration from a bag, with all that `imu-emg calibrate` decides\n"
+    yield _setup(summary)
+    yield (
+        "Change of r, mean over wearers, on everything that was not in the bag, and on what was in none of the bags; "
+        "the wearer who lost most, and those who lost more than 0.01, of everything; see docs/calibration.md.\n"
+    )
+    head = ["bag", "wearers", "r before", "everything", "locomotion", "R² everything", "in no bag, locomotion"]
+    for name, bags in summary["rows"].items():
+        yield f"### {name}\n"
+        yield from _head([*head, "least", "made worse", "muscles adapted / scaled / kept", "time [s]"])
+        for bag, row in bags.items():
+            rest, common = row["changes"]["rest"], row["changes"]["common"]
+            gains = [rest["all"]["r"], rest["locomotion"]["r"], rest["all"]["r2"], common["locomotion"]["r"]]
+            decided = [str(row["decisions"].get(what, 0)) for what in ("adapted", "scaled", "kept")]
+            cells = [row["wearers"], f"{rest['all']['r_before']:.3f}", *(f"{value:+.3f}" for value in gains)]
+            cells += [f"{rest['all']['least_r']:+.3f}", _lost(rest["all"]["made_worse"]), " / ".join(decided)]
+            yield _row([bag, *cells, "" if row["seconds"] is None else f"{row['seconds']:.1f}"])
+        yield ""
 
 
 def _by_rival(coverage: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:

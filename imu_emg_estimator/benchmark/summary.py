@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.benchmark import gait_cycle
+from imu_emg_estimator.benchmark import calibration, gait_cycle
 from imu_emg_estimator.benchmark.ablation import REFERENCE as ABLATION_REFERENCE
 from imu_emg_estimator.benchmark.campaign import manifest_path
 from imu_emg_estimator.benchmark.ceiling import CEILING
@@ -45,6 +45,7 @@ def gather(run: Path) -> dict[str, Any]:
         "ablation": _ablation,
         "uncertainty": _uncertainty,
         "ill-posedness": _ill_posedness,
+        "calibration": _calibration,
     }
     manifests = {name: read_json(manifest_path(run, name)) for name in summaries}
     known = {name: manifest for name, manifest in manifests.items() if manifest}
@@ -175,6 +176,12 @@ def _cycle_figures(outcomes: Sequence[Mapping[str, Any]]) -> WearerFigures:
         if entry["variant"] == gait_cycle.WITH_AMPLITUDE and entry["method"] in ("none", "all"):
             gathered[entry["subject"]][entry["calibration"], entry["condition"]].append(entry)
     return {subject: {key: _mean(entries) for key, entries in by.items()} for subject, by in gathered.items()}
+
+
+def _calibration(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
+    """What calibrations on bags of several lengths and activities gain."""
+    outcomes = {row: [entry["outcome"] for entry in records] for row, records in rows.items()}
+    return {"rows": {row: calibration.summarise(found) for row, found in outcomes.items()}}
 
 
 def _uncertainty(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:

@@ -124,7 +124,8 @@ def mounting_of(imu: FloatArray, rig: Rig, distribution: Distribution, normalisa
     Args:
         imu: [samples, sensors, 6] in m/s² and rad/s; NaN = not available.
     """
-    worn = _evidence_of(imu, rig, distribution, normalisation)
+    seen = np.where(normalisation.used, imu, np.nan)  # what the network does not look at does not matter
+    worn = _evidence_of(seen, rig, distribution, normalisation)
     if worn is None:
         return None
     judged = worn

@@ -200,13 +200,14 @@ def calibrate(
     ways = {HEADS: fits.heads}
     if len(_judged(usable)) == len(base.rig.muscles):  # a muscle without EMG must not change unseen
         ways[WHOLE] = fits.whole_on_trial
-    found = cross_fit(estimator_of(running), ways, usable)
+    found = cross_fit(estimator_of(running), ways, usable, recordings)
     way, muscles = _decide(found, base, running, usable)
     bundle = None
     if any(outcome.decision != KEPT for outcome in muscles.values()):
         work.begin(ADAPTING)
         adapted = fits.finally_(way, usable) if way else None
         bundle = _composed(base, running, adapted, way, muscles, found, usable[0].envelope_unit)
+        bundle = replace(bundle, normalisation=quality.normalisation(bundle.normalisation))
         calibration = _identity(subject, recordings, seconds, settings, running, way, quality, muscles)
         bundle = replace(bundle, calibration=_with_motion(calibration, base, usable))
     work.done()
@@ -325,6 +326,8 @@ def _decide(
         names[muscle]: trial.outcome(ADAPTED, heads) if muscle in better else trial.rest(heads)
         for muscle, trial in trials.items()
     }
+    if any(outcome.after.r < outcome.before.r for name, outcome in outcomes.items() if outcome.decision != ADAPTED):
+        return None, {names[muscle]: trial.unchanged(heads) for muscle, trial in trials.items()}
     return HEADS if better else None, outcomes
 
 
@@ -376,11 +379,18 @@ class _Trial:
             good = gain_in_r2(self.measured, self.before, scaled, self.rate).sure
         else:
             good = score(self.measured, scaled).r2 > 0.0
-        if follows and good:
-            return self.outcome(SCALED, self.found.scaled)
+        if follows and good:  # an amplitude does not touch r
+            fitted, shape = (self.outcome(SCALED, part) for part in (self.found.scaled, self.found.kept))
+            return replace(fitted, after=replace(fitted.after, r=shape.after.r), gain=shape.gain)
+        return replace(self.outcome(KEPT, self.found.kept), gain=self._gain(tried))
+
+    def unchanged(self, tried: FloatArray) -> MuscleOutcome:
+        """Where the bundle in use stays in use."""
         kept = self.outcome(KEPT, self.found.before)
-        change = gain_in_r(self.measured, self.before, tried[:, self.muscle], self.rate)
-        return replace(kept, after=kept.before, gain=change)
+        return replace(kept, after=kept.before, gain=self._gain(tried))
+
+    def _gain(self, estimate: FloatArray) -> Gain:
+        return gain_in_r(self.measured, self.before, estimate[:, self.muscle], self.rate)
 
 
 def _is_comparable(bundle: Bundle, muscle: int, recording: Recording) -> bool:
@@ -393,7 +403,10 @@ def _without_units(entry: Scores) -> Scores:
 
 def _share_all_but_heads(base: Bundle, other: Bundle) -> bool:
     """Whether the heads of one bundle can be put into the other."""
-    return all(np.array_equal(value, other.weights[name]) for name, value in base.weights.items() if not _is_head(name))
+    same_input = np.array_equal(base.normalisation.used, other.normalisation.used)
+    return same_input and all(
+        np.array_equal(value, other.weights[name]) for name, value in base.weights.items() if not _is_head(name)
+    )
 
 
 def _is_head(name: str) -> bool:
@@ -413,15 +426,15 @@ def _composed(
     unit: str,
 ) -> Bundle:
     """The adapted weights where they were taken, those in use in all other places."""
+    decisions = [muscles[name].decision if name in muscles else KEPT for name in base.rig.muscle_names]
+    own = base if set(decisions) == {ADAPTED} else running
     if way == WHOLE:
         assert adapted is not None
         weights, reference = weights_of(adapted.network), adapted_reference(base.reference, adapted.amplitude, unit)
     else:
-        decisions = [muscles[name].decision if name in muscles else KEPT for name in base.rig.muscle_names]
-        own = base if set(decisions) == {ADAPTED} else running
         weights = {name: value.copy() for name, value in own.weights.items()}
         amplitude = np.array(running.reference.amplitude)
-        scale = scale_of(found.measured, found.before)
+        scale = scale_of(found.measured, found.kept)
         taken = weights_of(adapted.network) if adapted else {}
         for index, decision in enumerate(decisions):
             if decision == SCALED:
@@ -432,7 +445,14 @@ def _composed(
                 for weight in filter(_is_head, weights):
                     weights[weight][index] = taken[weight][index]
         reference = adapted_reference(running.reference, amplitude, unit)
-    return replace(base, weights=weights, reference=reference, parent_id=base.model_id, scores={})
+    return replace(
+        base,
+        weights=weights,
+        normalisation=own.normalisation,
+        reference=reference,
+        parent_id=base.model_id,
+        scores={},
+    )
 
 
 def _identity(

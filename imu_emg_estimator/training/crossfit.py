@@ -30,36 +30,46 @@ class CrossFit:
     Attributes:
         measured: the wearer's EMG.
         before: by the model in use.
-        scaled: by the model in use, its amplitude fitted to the other blocks.
+        kept: by the model in use, from what the adapted models see.
+        scaled: the same, its amplitude fitted to the other blocks.
         adapted: by name of the way to adapt, by models that were adapted to the other blocks.
     """
 
     measured: FloatArray
     before: FloatArray
+    kept: FloatArray
     scaled: FloatArray
     adapted: Mapping[str, FloatArray]
 
 
-def cross_fit(running: Estimator, ways: Mapping[str, Adapt], recordings: Sequence[Recording]) -> CrossFit:
+def cross_fit(
+    running: Estimator,
+    ways: Mapping[str, Adapt],
+    recordings: Sequence[Recording],
+    given: Sequence[Recording] | None = None,
+) -> CrossFit:
     """Estimate every block by models that know the others.
 
     Args:
         running: the model in use, which knows none of the recordings.
         ways: by name, what makes a model for the wearer from recordings in which the EMG of a block is NaN.
+        recordings: what is adapted to, and what the adapted models see.
+        given: the same with sensors that were left out, which the model in use sees; None = none were.
     """
     measured = np.concatenate(
         [np.where(recording.muscle_weight > 0, recording.envelope, np.nan) for recording in recordings]
     )
-    before = estimate_all(running, recordings)
-    scaled = np.full_like(before, np.nan)
-    adapted = {name: np.full_like(before, np.nan) for name in ways}
+    kept = estimate_all(running, recordings)
+    before = kept if given is None else estimate_all(running, given)
+    scaled = np.full_like(kept, np.nan)
+    adapted = {name: np.full_like(kept, np.nan) for name in ways}
     for block, near in _blocks(np.isfinite(measured).any(axis=1), round(GAP * recordings[0].rig.rate)):
         known = np.where(near[:, None], np.nan, measured)
-        scaled[block] = before[block] * scale_of(known, before)
+        scaled[block] = kept[block] * scale_of(known, kept)
         hidden = _with_envelope(recordings, known)
         for name, way in ways.items():
             adapted[name][block] = estimate_all(way(hidden), recordings)[block]
-    return CrossFit(measured, before, scaled, adapted)
+    return CrossFit(measured, before, kept, scaled, adapted)
 
 
 def estimate_all(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:

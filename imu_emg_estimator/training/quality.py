@@ -16,6 +16,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.mounting import Mounting, mounting_of
 from imu_emg_estimator.plain import plain
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.imu import Normalisation
 from imu_emg_estimator.signals.quality import (
     Finding,
     Limits,
@@ -65,6 +66,11 @@ class Quality:
     def told(self) -> tuple[str, ...]:
         """A sentence for every finding."""
         return tuple(str(finding) for finding in self.findings)
+
+    def normalisation(self, given: Normalisation) -> Normalisation:
+        """As given, with the sensors that were left out masked for ever."""
+        out = np.array([name in self.left_out for name in self.sensors])[:, None]
+        return Normalisation(np.where(out, np.nan, given.mean), np.where(out, np.nan, given.std))
 
     def usable(self, recordings: Sequence[Recording]) -> list[Recording]:
         """The recordings without what is bad: samples of such sensors become NaN, such muscles get weight 0."""
@@ -120,6 +126,8 @@ def assess(
         stream: what the reader of the bag knows besides.
     """
     rig, limits = bundle.rig, limits or Limits()
+    used = bundle.normalisation.used  # a gyroscope that the network does not look at may be missing or damaged
+    recordings = [replace(recording, imu=np.where(used, recording.imu, np.nan)) for recording in recordings]
     sensors = {name: sensor_figures(recordings, index, stream) for index, name in enumerate(rig.sensor_names)}
     findings = [finding for name, figures in sensors.items() for finding in judge_sensor(name, figures, limits)]
     moving = any(figures.movement >= limits.still for figures in sensors.values())
