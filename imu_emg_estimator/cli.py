@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
     from imu_emg_estimator.signals.alignment import AlignmentSettings
+    from imu_emg_estimator.training.wearer_bags import BagReading
 
 PROTOCOLS = ("streaming", "gait-cycle", "adaptation", "ablation", "uncertainty", "ill-posedness", "calibration")
 RUN_FOLDER, REPORT_FOLDER = Path("benchmarks/accuracy/run"), Path("benchmarks/accuracy")
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     argv = list(sys.argv[1:] if argv is None else argv)
     arguments, rest = _parser().parse_known_args(argv)
-    if rest and arguments.command != "replay":
+    if rest and arguments.command not in ("replay", "record"):
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.rest = argv[1:]
     try:
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_bag,
         _add_simulate,
         _add_replay,
+        _add_record,
         _add_export,
         _add_bench,
         _add_inspect,
@@ -322,9 +324,10 @@ def _add_calibrate(commands: Any) -> None:
     parser = commands.add_parser("calibrate", help="adapt a bundle to one wearer from a bag, as the service does")
     _bundle_option(parser)
     parser.add_argument(
-        "--bag", type=Path, required=True, nargs="+",
+        "--bag", type=Path, nargs="+",
         help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG; several, of other days or loads, count together",
     )  # fmt: skip
+    _guide_options(parser)
     parser.add_argument("--out", type=Path, help="bundle to write if it is better (.safetensors)")
     parser.add_argument(
         "--store", type=Path, nargs="?", const=calibration_directory(), metavar="DIR",
@@ -350,6 +353,18 @@ def _add_calibrate(commands: Any) -> None:
     )  # fmt: skip
     _json_option(parser)
     parser.set_defaults(run=_calibrate)
+
+
+def _guide_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--guide", action="store_true",
+        help="lead through it with live sensors: check, record, calibrate, judge, keep; with --bag from there on",
+    )  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="with --guide: answer every question as Enter does")
+    parser.add_argument(
+        "--seconds", type=_positive_number, default=30.0, help="with --guide: length of the recording (default: 30)"
+    )
+    parser.add_argument("--recordings", type=Path, metavar="DIR", help="with --guide: folder for the recordings")
 
 
 def _emg_options(parser: argparse.ArgumentParser) -> None:
@@ -386,11 +401,20 @@ def _reading_options(parser: argparse.ArgumentParser) -> None:
 
 def _calibrate(arguments: argparse.Namespace) -> int:
     try:
-        return _calibrate_bag(arguments)
+        return _calibrate_guided(arguments) if arguments.guide else _calibrate_bag(arguments)
     except InputError as error:
         failure = {"success": False, "error": type(error).__name__, "message": str(error)}
         _write_json(arguments.json, failure)
         raise
+
+
+def _calibrate_guided(arguments: argparse.Namespace) -> int:
+    try:
+        from imu_emg_estimator.ros import guide
+    except ImportError:
+        raise InputError("--guide needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
+    guide.check(arguments)
+    return guide.run(arguments, lambda: _reading(arguments), lambda report: _write_json(arguments.json, report))
 
 
 def _calibrate_bag(arguments: argparse.Namespace) -> int:
@@ -399,6 +423,8 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.model.store import check_subject
 
+    if arguments.bag is None:
+        raise InputError("no --bag was given; name a recording, or let --guide make one")
     if arguments.out is None and arguments.store is None:
         raise InputError("neither --out nor --store was given; name a bundle to write, or keep it with --store")
     check_subject(arguments.subject)
@@ -412,13 +438,11 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
 
     from imu_emg_estimator.training.adapt import DEFAULT_METHOD, AdaptationSettings
     from imu_emg_estimator.training.report import calibration_table
-    from imu_emg_estimator.training.wearer_bags import BagReading, calibrate_on_bags
+    from imu_emg_estimator.training.wearer_bags import calibrate_on_bags
 
     torch.set_num_threads(arguments.threads)
     settings = AdaptationSettings(method=arguments.method or DEFAULT_METHOD)
-    reading = BagReading(
-        _mapping(arguments), _alignment(arguments), arguments.sensor_rotations, arguments.emg_delay, check
-    )
+    reading = _reading(arguments)
     with _progress(arguments.progress) as told:
         result, bags = calibrate_on_bags(
             base, arguments.bag, arguments.subject, running, settings, told, reading=reading
@@ -477,6 +501,16 @@ def _keep(bundle: Bundle, arguments: argparse.Namespace) -> None:
 
         path = store_calibration(arguments.store, bundle)
         print(f"stored as {path}: subject '{arguments.subject}' starts with it from now on")
+
+
+def _reading(arguments: argparse.Namespace) -> BagReading:
+    from imu_emg_estimator.datasets.paths import within
+    from imu_emg_estimator.training.wearer_bags import BagReading
+
+    check = within([Path(folder) for folder in arguments.bags_within]) if arguments.bags_within else None
+    return BagReading(
+        _mapping(arguments), _alignment(arguments), arguments.sensor_rotations, arguments.emg_delay, check
+    )
 
 
 def _mapping(arguments: argparse.Namespace) -> TopicMapping:
@@ -584,6 +618,21 @@ def _replay(arguments: argparse.Namespace) -> int:
     except ImportError:
         raise InputError("replay needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
     return replay.main(arguments.rest)
+
+
+def _add_record(commands: Any) -> None:
+    parser = commands.add_parser(
+        "record", help="record Imu and EMG topics to a bag (where `ros2 bag record` is missing)", add_help=False
+    )
+    parser.set_defaults(run=_record)
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    try:
+        from imu_emg_estimator.ros import recorder
+    except ImportError:
+        raise InputError("record needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
+    return recorder.main(arguments.rest)
 
 
 def _add_export(commands: Any) -> None:

@@ -25,7 +25,18 @@ ROS = re.compile(
     rf"|{NAME}\.(msg|srv|action))(\.|$)"
 )
 MADE_OF_TORCH = f"{NAME}.streaming.torch_engine"  # imported when it is chosen
-TORCH_FREE = ("errors", "files", "resources", "rig", "recording", "signals", "streaming", "cli", "cli_calibrations")
+TORCH_FREE = (
+    "errors",
+    "files",
+    "resources",
+    "rig",
+    "recording",
+    "signals",
+    "streaming",
+    "guide",
+    "cli",
+    "cli_calibrations",
+)
 
 
 def test_layers() -> None:

@@ -1,0 +1,146 @@
+"""A running estimator node, as the guide sees it: what it is set to, and its services that change the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.srv import GetParameters
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from std_srvs.srv import Trigger
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.guide.outcome import MuscleOutcome, Outcome, findings_of
+from imu_emg_estimator.msg import CalibrationStatus
+from imu_emg_estimator.progress import Progress
+from imu_emg_estimator.srv import Calibrate, ResetCalibration
+
+CALIBRATE = "imu_emg_estimator/srv/Calibrate"
+RESET = "imu_emg_estimator/srv/ResetCalibration"
+PARAMETERS = ("bundle", "subject_id", "imu_topics", "sensor_rotations", "bag_directories", "emg_topic")
+ANSWER = 5.0  # s that a node may take to answer what needs no work
+SPIN = 0.1  # s
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+class NodeCalibrator:
+    """See ``guide.script.Calibrator``; made by ``find_estimator``.
+
+    Attributes:
+        name: full name of the estimator node.
+        parameters: its parameters, as far as the guide needs them.
+    """
+
+    def __init__(self, node: Node, name: str, service: str) -> None:
+        self.name = name
+        self._node = node
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._calibrate = node.create_client(Calibrate, service)
+        self._cancel = node.create_client(Trigger, f"{name}/cancel_calibration")
+        self._reset = node.create_client(ResetCalibration, f"{name}/reset_calibration")
+        self._newest: Progress | None = None
+        node.create_subscription(CalibrationStatus, f"{name}/calibration_status", self._hear, LATCHED)
+        self.parameters = self._get_parameters()
+
+    @property
+    def where(self) -> str:
+        return f"in the running node {self.name}; its estimates go on"
+
+    def calibrate(self, bag: Path, subject: str, tell: Callable[[Progress], None]) -> Outcome:
+        """Call the service; Ctrl-C cancels the calibration."""
+        request = Calibrate.Request(bag_uri=str(bag.absolute()), subject_id=subject)
+        if not self._calibrate.wait_for_service(ANSWER):
+            raise InputError(f"{self.name} does not offer calibrate any more; start it, and go on with the recording")
+        self._newest = None
+        answer = self._calibrate.call_async(request)
+        try:
+            self._spin_until(answer.done, lambda: self._tell_newest(tell))
+        except KeyboardInterrupt:
+            self._call(self._cancel, Trigger.Request())
+            raise
+        response = answer.result()
+        rows = zip(response.muscle_names, response.decisions, response.r_before, response.r_after, strict=True)
+        muscles = {name: MuscleOutcome(decision, float(before), float(after)) for name, decision, before, after in rows}
+        findings = findings_of(zip(response.channel_names, response.verdicts, strict=True))
+        return Outcome(response.success, response.message, response.calibration_id, muscles, findings)
+
+    def undo(self, subject: str) -> str:
+        """Call the service that goes back to what was in use before."""
+        response = self._call(self._reset, ResetCalibration.Request(subject_id=subject, previous=True))
+        if response is None:
+            raise InputError(
+                f"{self.name} does not answer; undo it with `imu-emg calibrations use --previous --subject {subject}`, "
+                "and start the node again"
+            )
+        if not response.success:
+            raise InputError(response.message)
+        return str(response.calibration_id)
+
+    def after(self) -> str:
+        """What makes the result work."""
+        return "Estimates are made with it from now on, and after every start."
+
+    def _tell_newest(self, tell: Callable[[Progress], None]) -> None:
+        if self._newest:
+            tell(self._newest)
+
+    def _hear(self, message: CalibrationStatus) -> None:
+        if message.state == CalibrationStatus.RUNNING:
+            self._newest = Progress(message.phase, message.fraction, message.seconds_left, message.loss)
+
+    def _get_parameters(self) -> dict[str, Any]:
+        client = self._node.create_client(GetParameters, f"{self.name}/get_parameters")
+        response = self._call(client, GetParameters.Request(names=list(PARAMETERS)))
+        self._node.destroy_client(client)
+        values = response.values if response else []
+        return {name: _value(value) for name, value in zip(PARAMETERS, values, strict=False)}
+
+    def _call(self, client: Any, request: Any) -> Any:
+        """The answer to a call; None where none comes in time."""
+        if not client.wait_for_service(ANSWER):
+            return None
+        answer = client.call_async(request)
+        deadline = time.monotonic() + ANSWER * 3
+        self._spin_until(lambda: answer.done() or time.monotonic() > deadline)
+        return answer.result() if answer.done() else None
+
+    def _spin_until(self, done: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None) -> None:
+        while not done():
+            self._executor.spin_once(timeout_sec=SPIN)
+            meanwhile()
+
+
+def find_estimator(node: Node, patience: float) -> NodeCalibrator | None:
+    """The estimator node that runs; of several the first in the alphabet; None = there is none.
+
+    Args:
+        patience: s to look for it.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        services = node.get_service_names_and_types()
+        offered = sorted(name for name, types in services if CALIBRATE in types)
+        resets = sorted(name for name, types in services if RESET in types)
+        if offered and resets:
+            owner = resets[0].rsplit("/", 1)[0]
+            space = owner.rsplit("/", 1)[0]
+            service = next((name for name in offered if name.startswith(f"{space}/")), offered[0])
+            return NodeCalibrator(node, owner, service)
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(0.05)
+
+
+def _value(value: Any) -> Any:
+    fields = {
+        ParameterType.PARAMETER_STRING: "string_value",
+        ParameterType.PARAMETER_STRING_ARRAY: "string_array_value",
+        ParameterType.PARAMETER_DOUBLE_ARRAY: "double_array_value",
+    }
+    return getattr(value, fields[value.type]) if value.type in fields else None

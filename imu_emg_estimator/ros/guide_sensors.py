@@ -1,0 +1,102 @@
+"""The wearer's sensors for the guide: live samples of every IMU, whether EMG comes, and a bag of both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from rclpy.node import Node
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.guide.heard import Heard, Live, Recorded, SensorHeard, Tell
+from imu_emg_estimator.guide.problems import spoken
+from imu_emg_estimator.guide.topics import WearerTopics, find_topics
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.ros.recorder import LiveRates, record
+from imu_emg_estimator.ros.streams import TopicStream, await_topics
+from imu_emg_estimator.signals.alignment import SECOND, Sample
+from imu_emg_estimator.signals.cdr import decode_imu
+from imu_emg_estimator.signals.imu import FloatArray, turn_mounts
+
+POLL = 0.05  # s
+SETTLING = 2.0  # s that topics have to begin once they are subscribed to
+
+
+class LiveSensors:
+    """See ``guide.heard.Sensors``; topics are looked for anew each time, as somebody may just have switched one on.
+
+    Args:
+        node: sees which topics there are.
+        rotations: [sensors, 3, 3] from the sensors' axes to the rig's.
+        imu_topics, emg_topic: None = found by name and type.
+        patience: s to wait for topics to be found.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        rig: Rig,
+        rotations: FloatArray,
+        imu_topics: Sequence[str] | None = None,
+        emg_topic: str | None = None,
+        patience: float = 3.0,
+    ) -> None:
+        self._node, self._rig, self._rotations = node, rig, rotations
+        self._imu_topics, self._emg_topic, self._patience = imu_topics, emg_topic, patience
+
+    def listen(self, seconds: float, tell: Tell) -> Heard:
+        """What comes over some seconds."""
+        topics = self._find()
+        samples: dict[str, list[tuple[float, Sample]]] = {topic: [] for topic in topics.sensors if topic}
+        emg, counted = topics.emg[0] if topics.emg else None, 0
+        rates = LiveRates(self._labels(topics))
+        with TopicStream(topics.types(), self._node.context) as stream:
+            _settle(stream, set(topics.types()), tell, seconds)
+            origin, began = time.time_ns(), time.monotonic()
+            while (elapsed := time.monotonic() - began) < seconds:
+                for topic, receipt, payload in stream.take(min(POLL, seconds - elapsed)):
+                    rates.note(topic)
+                    if topic == emg:
+                        counted += 1
+                    elif decoded := decode_imu(payload):
+                        samples[topic].append(((receipt - origin) / SECOND, decoded[1]))
+                tell(Live(elapsed, seconds, rates.rates(), counted > 0 if emg else None))
+        sensors = tuple(
+            self._heard(index, topic, samples.get(topic or "", [])) for index, topic in enumerate(topics.sensors)
+        )
+        return Heard(seconds, sensors, emg, counted, topics.others)
+
+    def record(self, path: Path, seconds: float, tell: Tell) -> Recorded:
+        """Write what comes over some seconds to a bag."""
+        topics = self._find()
+        if not any(topics.sensors):
+            raise InputError("no sensor is there; switch the sensors and their driver on")
+        emg = topics.emg[0] if topics.emg else None
+        return record(topics.types(), path, seconds, tell, self._labels(topics), emg, self._node.context)
+
+    def _find(self) -> WearerTopics:
+        def complete(alive: dict[str, str]) -> bool:
+            topics = find_topics(alive, self._rig, self._imu_topics, self._emg_topic)
+            return all(topics.sensors) and topics.emg is not None
+
+        alive = await_topics(self._node, complete, self._patience)
+        return find_topics(alive, self._rig, self._imu_topics, self._emg_topic)
+
+    def _labels(self, topics: WearerTopics) -> dict[str, str]:
+        names = dict(zip(topics.sensors, self._rig.sensor_names, strict=True))
+        return {topic: spoken(names[topic]) if topic in names else "EMG" for topic in topics.types()}
+
+    def _heard(self, index: int, topic: str | None, samples: list[tuple[float, Sample]]) -> SensorHeard:
+        receipts = np.array([instant for instant, _ in samples])
+        imu = np.array([sample for _, sample in samples], dtype=np.float64).reshape(-1, 6)
+        return SensorHeard(topic, receipts, turn_mounts(imu[:, None], self._rotations[[index]])[:, 0])
+
+
+def _settle(stream: TopicStream, waited_for: set[str], tell: Callable[[Live], None], seconds: float) -> None:
+    """Until every topic has spoken, or the time is over."""
+    deadline = time.monotonic() + SETTLING
+    while waited_for and time.monotonic() < deadline:
+        waited_for -= {taken.topic for taken in stream.take(POLL)}
+        tell(Live(0.0, seconds))
