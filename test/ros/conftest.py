@@ -1,6 +1,7 @@
 """What the ROS tests share: a ROS domain of their own, and the node in a laboratory."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,11 +19,14 @@ from imu_emg_estimator.model.bundle import Bundle
 
 @pytest.fixture(scope="session", autouse=True)
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A ROS domain and a home of their own: tests meet no other ROS, and leave nothing behind."""
+    """A ROS domain, a home and temporary files of their own: tests meet no other ROS, and leave nothing behind."""
+    temporary = str(tmp_path_factory.getbasetemp())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 50))
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         patch.setenv("ROS_HOME", str(tmp_path_factory.mktemp("ros_home")))
+        patch.setenv("TMPDIR", temporary)
+        patch.setattr(tempfile, "tempdir", temporary)
         patch.delenv("ROS_LOG_DIR", raising=False)
         yield
 

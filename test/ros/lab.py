@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.srv import Calibrate
+from imu_emg_estimator.msg import CalibrationStatus, MuscleActivation
+from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from numpy.typing import NDArray
 from rcl_interfaces.srv import ListParameters
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -20,7 +20,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
+from std_srvs.srv import Trigger
 
+from imu_emg_estimator.ros.calibration_status import LATCHED
 from imu_emg_estimator.ros.conversions import to_stamp
 from imu_emg_estimator.ros.estimator_node import EstimatorNode
 from imu_emg_estimator.ros.program import serving
@@ -180,13 +182,32 @@ class Lab:
 
     def parameters(self) -> list[str]:
         """Names of the node's parameters, as ``ros2 param list`` asks for them."""
-        client = self.node.create_client(ListParameters, f"{self.estimator.get_fully_qualified_name()}/list_parameters")
-        assert client.wait_for_service(PATIENCE), "the node has no parameter services"
-        answer = client.call_async(ListParameters.Request())
-        self.wait(answer.done, "answer of list_parameters")
-        self.node.destroy_client(client)
-        names: list[str] = answer.result().result.names
+        names: list[str] = self.call(ListParameters, "list_parameters").result.names
         return names
+
+    def call(self, service: Any, name: str, **fields: Any) -> Any:
+        """The answer of one of the node's own services, ``~/name``."""
+        client = self.node.create_client(service, f"{self.estimator.get_fully_qualified_name()}/{name}")
+        assert client.wait_for_service(PATIENCE), f"the node has no service {name}"
+        answer = client.call_async(service.Request(**fields))
+        self.wait(answer.done, f"answer of {name}")
+        self.node.destroy_client(client)
+        return answer.result()
+
+    def cancel(self) -> Trigger.Response:
+        """The answer to a call of cancel_calibration."""
+        return self.call(Trigger, "cancel_calibration")
+
+    def reset(self, **fields: Any) -> ResetCalibration.Response:
+        """The answer to a call of reset_calibration."""
+        return self.call(ResetCalibration, "reset_calibration", **fields)
+
+    def statuses(self) -> list[CalibrationStatus]:
+        """What calibration_status says, to one who subscribes now; the list grows."""
+        said: list[CalibrationStatus] = []
+        name = f"{self.estimator.get_fully_qualified_name()}/calibration_status"
+        self.node.create_subscription(CalibrationStatus, name, said.append, LATCHED)
+        return said
 
     def calibrate(self, bag: Path | str, subject: str = "alice", **fields: Any) -> Any:
         """Future of a call of the service."""

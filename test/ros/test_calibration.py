@@ -1,8 +1,11 @@
 """The calibrate service on real ROS 2: what it answers, what it stores, and that estimates go on meanwhile."""
 
 import os
+import secrets
 import shutil
 import signal
+import stat
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,19 +16,23 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
-from imu_emg_estimator.srv import Calibrate
+from imu_emg_estimator.msg import CalibrationStatus
+from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from lab import HOUR, Lab, activations_of, stamps_of, start, workers
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from imu_emg_estimator.datasets.bag import write_bag
-from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.bundle import Bundle, Calibration
 from imu_emg_estimator.model.offline import estimate_recording
 from imu_emg_estimator.model.store import store_calibration
 from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.ros import scratch
+from imu_emg_estimator.ros.worker import Worker
 from imu_emg_estimator.training.calibrate import calibrate
 
 Answer = Calibrate.Response
+Reset = ResetCalibration.Response
 StartLab = Callable[..., Lab]
 
 
@@ -50,6 +57,7 @@ def bags(walking: Recording, make_recording: Callable[..., Recording], tmp_path_
         "without_emg": replace(walking, emg=None, envelope=np.full_like(walking.envelope, np.nan)),
         "without_an_imu": replace(walking, rig=five, imu=walking.imu[:, :5]),
         "short": walking.slice(0, round(6 * rig.rate)),
+        "standing": make_recording([("standing", 20.0)]),
     }
     for name, recording in recordings.items():
         write_bag(recording, folder / name)
@@ -74,7 +82,7 @@ def lab(bundle_path: Path, tmp_path_factory: Any) -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def alices(bundle: Bundle, walking: Recording) -> Bundle:
-    """The tiny bundle, calibrated to the wearer."""
+    """The tiny bundle, calibrated to a wearer."""
     adapted = calibrate(bundle, walking, "alice").bundle
     assert adapted is not None
     return adapted
@@ -99,6 +107,11 @@ def stored(lab: Lab) -> list[Path]:
     return sorted(path for path in directory.rglob("*") if path.is_file() and path.name not in ("current", ".lock"))
 
 
+def folders() -> list[Path]:
+    """Of temporary files of calibrations of this session."""
+    return list(Path(tempfile.gettempdir()).glob(f"{scratch.PREFIX}*"))
+
+
 # what a good call does
 
 
@@ -110,11 +123,14 @@ def test_adapts_while_estimates_go_on(form: str, start_lab: StartLab, bags: Path
     player = threading.Thread(target=lambda: stamps.extend(lab.play(imu, stop=stop)))
     player.start()
     lab.wait_for(30)
+    statuses = lab.statuses()
+    lab.wait(lambda: statuses, "status of one who subscribes late")
     answer = lab.calibrated(bags / form)
     lab.wait_for(len(lab.messages) + 30)
     stop.set()
     player.join()
     assert (answer.success, answer.error_code) == (True, Answer.OK), answer.message
+    lab.wait(lambda: statuses[-1].state == CalibrationStatus.SUCCEEDED, "status of success")
 
     # Figures, by muscle.
     muscles = len(walking.rig.muscles)
@@ -126,6 +142,28 @@ def test_adapts_while_estimates_go_on(form: str, start_lab: StartLab, bags: Path
     assert (figures[2, 1] < figures[2, 0]).all()
     assert answer.calibration_wall_s > 0
     assert "r " in answer.message
+    gain, low, high = np.array([answer.r_gain, answer.r_gain_low, answer.r_gain_high])
+    np.testing.assert_allclose(gain, figures[0, 1] - figures[0, 0], atol=1e-4)
+    assert ((low < gain) & (gain < high)).all()
+    assert (low > 0).all()
+    assert list(answer.decisions) == ["adapted"] * muscles
+    assert set(answer.channel_names) == {*walking.rig.sensor_names, *walking.rig.muscle_names}
+    assert set(answer.verdicts) == {"good"}
+    assert not answer.left_out
+
+    # How far it was, from the one who had subscribed late to the end.
+    running = [status for status in statuses if status.state == CalibrationStatus.RUNNING]
+    assert (statuses[0].state, statuses[0].calibration_id) == (CalibrationStatus.IDLE, "")
+    phases = list(dict.fromkeys(status.phase for status in running))
+    assert phases == ["starting", "reading", "checking", "judging", "adapting", "done", "storing"]
+    fractions = [status.fraction for status in statuses[1:]]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert any(0 < status.fraction < 1 and status.seconds_left > 0 for status in running)
+    assert np.isfinite([status.loss for status in running if status.phase == "adapting"][-1])
+    assert {(status.subject_id, status.calibration_id) for status in running} == {("alice", "")}
+    assert (statuses[-1].calibration_id, statuses[-1].message) == (answer.calibration_id, answer.message)
+    assert not folders()
 
     # Every grid step once, before, during and after; the swap lies between two of them.
     expected = stamps[: -lab.look_ahead]
@@ -182,11 +220,80 @@ def test_not_better_keeps_the_old_model(
     assert (answer.success, answer.error_code) == (False, Answer.NOT_BETTER), answer.message
     assert "the old model was kept" in answer.message
     assert answer.calibration_id == ""
-    assert np.mean(answer.r_before) > 0.8  # it is alice's model that must be bettered, not the one for all
-    assert np.mean(answer.r_after) < np.mean(answer.r_before)
+    assert set(answer.decisions) == {"kept"}
+    assert answer.r_after == answer.r_before
+    verdicts = dict(zip(answer.channel_names, answer.verdicts, strict=True))
+    assert (
+        set(answer.left_out)
+        == {name for name, verdict in verdicts.items() if verdict.startswith("left out: ")}
+        != set()
+    )
     assert [path.stem for path in stored(lab)] == [alices.calibration_id]
+    statuses = lab.statuses()  # late, and told all the same
+    lab.wait(lambda: statuses, "status")
+    assert (statuses[0].state, statuses[0].message) == (CalibrationStatus.FAILED, answer.message)
+    assert statuses[0].calibration_id == alices.calibration_id
     lab.play(walking.imu[:20], hurry=True)
     assert {message.calibration_id for message in lab.wait_for(15)} == {alices.calibration_id}
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_hopeless_bag_is_refused_with_a_verdict_on_every_channel(lab: Lab, bags: Path, walking: Recording) -> None:
+    answer = lab.calibrated(bags / "standing")
+    assert (answer.success, answer.error_code) == (False, Answer.REFUSED), answer.message
+    assert "the wearer did not move" in answer.message
+    assert set(answer.channel_names) == {*walking.rig.sensor_names, *walking.rig.muscle_names}
+    assert len(answer.verdicts) == len(answer.channel_names)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """What processes would be told that do not start: their options."""
+    options: list[list[str]] = []
+
+    def run(_: Worker, given: list[str], timeout: float) -> dict[str, Any]:
+        options.append(given)
+        return {"error": "InputError", "message": "not started"}
+
+    monkeypatch.setattr(Worker, "run", run)
+    return options
+
+
+def test_wearers_own_model_must_be_bettered(
+    start_lab: StartLab, alices: Bundle, bundle_path: Path, tmp_path: Path, told: list[list[str]]
+) -> None:
+    """Not that of the wearer before."""
+    bobs = replace(alices, calibration=Calibration.made_now("bob", "", "bag", 30.0))
+    paths = [store_calibration(tmp_path / "calibrations", wearers) for wearers in (alices, bobs)]
+    lab = start_lab(subject_id="alice")
+    for subject, path in zip(("alice", "bob", "carol"), (*paths, bundle_path), strict=True):
+        assert lab.calibrated("bag", subject).message == "not started"
+        assert f"--running={path}" in told[-1]
+
+
+def test_bags_are_read_as_the_node_hears(start_lab: StartLab, tmp_path: Path, told: list[list[str]]) -> None:
+    lab = start_lab(
+        bag_directories=[str(tmp_path), "relative"],
+        largest_gap=0.3,
+        clock_jump=2.0,
+        emg_topic="/noraxon",
+        emg_channels=["ch1=vastus_lateralis_left", "ch2=none"],
+        emg_rate=2000.0,
+    )
+    assert lab.calibrated("--out=x", further_bag_uris=["file:///a%20b"]).message == "not started"
+    options, bags = told[0][: told[0].index("--bag")], told[0][told[0].index("--bag") + 1 :]
+    assert bags == [str(Path("--out=x").absolute()), "/a b"]
+    assert {
+        f"--bags-within={tmp_path}",
+        f"--imu-topics={','.join(lab.estimator.topics)}",
+        "--largest-gap=0.3",
+        "--deadline=0.05",
+        "--sensor-timeout=0.25",
+        "--clock-jump=2.0",
+        "--emg-topic=/noraxon",
+        "--emg-channels=ch1=vastus_lateralis_left,ch2=none",
+        "--emg-rate=2000",
+    } <= set(options)
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -252,15 +359,44 @@ def test_bad_request(fields: dict[str, Any], said: str, lab: Lab, bags: Path) ->
 
 @pytest.mark.usefixtures("unchanged")
 def test_home_of_nobody(lab: Lab) -> None:
-    assert lab.calibrated("~nobody-here/bag").error_code == Answer.BAG_UNREADABLE
+    answer = lab.calibrated("~nobody-here/bag")
+    assert answer.error_code == Answer.INVALID_REQUEST
+    assert "names a home directory that is not known" in answer.message
+
+
+# how it ends before its end
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_too_little_time(lab: Lab, bags: Path) -> None:
-    answer = lab.calibrated(bags / "raw", subject="hasty", max_duration=0.3)
+@pytest.mark.parametrize("budget", [0.3, 2.5])
+def test_budget_is_kept(budget: float, lab: Lab, bags: Path) -> None:
+    answer = lab.calibrated(bags / "raw", subject="hasty", max_duration=budget)
     assert answer.error_code == Answer.TIMEOUT, answer.message
     assert "the old model was kept" in answer.message
+    assert answer.calibration_wall_s < budget
     assert not workers("hasty")
+    assert not folders()
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_cancelled(lab: Lab, bags: Path) -> None:
+    assert not lab.cancel().success
+    statuses = lab.statuses()
+    answer = lab.calibrate(bags / "raw", subject="changed-her-mind")
+    lab.wait(lambda: statuses and statuses[-1].phase == "judging", "status of judging")
+    (folder,) = folders()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    busy = lab.reset(subject_id="changed-her-mind")
+    assert (busy.success, busy.error_code) == (False, Reset.BUSY)
+    assert lab.cancel().success
+    lab.wait(answer.done, "answer")
+    assert (answer.result().success, answer.result().error_code) == (False, Answer.CANCELLED)
+    assert "cancelled; the old model was kept" in answer.result().message
+    assert not workers("changed-her-mind")
+    assert not folders()
+    lab.wait(lambda: statuses[-1].state == CalibrationStatus.CANCELLED, "status of cancelled")
+    assert statuses[-1].message == answer.result().message
+    assert not lab.cancel().success
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -271,6 +407,7 @@ def test_worker_that_dies(lab: Lab, bags: Path) -> None:
     lab.wait(answer.done, "answer")
     assert answer.result().error_code == Answer.FAILED
     assert "ended without a report" in answer.result().message
+    assert not folders()
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -301,3 +438,112 @@ def test_bundle_that_was_replaced_meanwhile(start_lab: StartLab, make_bundle: An
     assert f"{path} has changed since the node started; restart the node and calibrate again" in answer.message
     assert lab.estimator.bundle.calibration is None
     assert not stored(lab)
+
+
+# which bags are read
+
+
+def test_bags_elsewhere_are_refused(start_lab: StartLab, bags: Path, tmp_path: Path) -> None:
+    allowed, missing = tmp_path / "allowed", tmp_path / "missing"
+    shutil.copytree(bags / "short", allowed / "short")
+    (allowed / "link").symlink_to(bags / "raw")
+    (allowed / "of_links").mkdir()
+    for file in (bags / "raw").iterdir():
+        (allowed / "of_links" / file.name).symlink_to(file)
+    lab = start_lab(bag_directories=[str(missing), str(allowed)])
+    for bag in (allowed / ".." / "bag", allowed / "link", allowed / "of_links"):
+        answer = lab.calibrated(allowed / "short", further_bag_uris=[str(bag)])
+        assert answer.error_code == Answer.INVALID_REQUEST, answer.message
+        assert f"lies outside the directories that bags are read from ({allowed})" in answer.message
+        assert "\n" not in answer.message
+    assert lab.calibrated(f"file://{allowed}/short").error_code == Answer.TOO_SHORT
+    assert not stored(lab)
+
+
+def test_no_directory_of_bags_is_there(start_lab: StartLab, bags: Path, tmp_path: Path) -> None:
+    lab = start_lab(bag_directories=[str(tmp_path / "missing")])
+    answer = lab.calibrated(bags / "raw")
+    assert answer.error_code == Answer.INVALID_REQUEST
+    assert f"none of the directories that bags may lie in exists ({tmp_path / 'missing'})" in answer.message
+
+
+# what is undone
+
+
+def test_reset_to_base_to_an_earlier_one_and_back(
+    start_lab: StartLab, alices: Bundle, walking: Recording, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    newer = replace(alices, calibration=Calibration.made_now("alice", "guarded", "walking", 30.0))
+    assert alices.calibration is not None
+    older = replace(alices, calibration=replace(alices.calibration, id="alice-20200101T000000-000000"))
+    for bundle in (older, newer):
+        store_calibration(tmp_path / "calibrations", bundle)
+    lab = start_lab(subject_id="alice", stale_after=HOUR)
+    statuses = lab.statuses()
+
+    def assert_running(calibration_id: str) -> None:
+        """Here at once, and in a node that starts now."""
+        for each in (lab, start_lab(subject_id="alice", namespace=f"/again_{secrets.token_hex(4)}", stale_after=HOUR)):
+            each.clear()
+            each.play(walking.imu[:20], hurry=True)
+            messages = each.wait_for(15)
+            assert {message.calibration_id for message in messages} == {calibration_id}
+            assert {message.header.frame_id for message in messages} == {"alice"}
+
+    assert_running(newer.calibration_id)
+    assert (
+        f"calibration {newer.calibration_id} of subject 'alice', made {newer.calibration.created}"
+        in capfd.readouterr().err
+    )
+    for fields, before, after in (
+        ({"calibration_id": older.calibration_id}, newer, older),
+        ({"subject_id": "alice"}, older, None),
+        ({"previous": True}, None, older),
+    ):
+        answer = lab.reset(**fields)
+        assert (answer.success, answer.error_code) == (True, Reset.OK), answer.message
+        expected = after.calibration_id if after else ""
+        assert (answer.calibration_id_before, answer.calibration_id) == (
+            before.calibration_id if before else "",
+            expected,
+        )
+        assert_running(expected)
+        lab.wait(lambda message=answer.message: statuses[-1].message == message, "status of the reset")
+        assert (statuses[-1].state, statuses[-1].calibration_id) == (CalibrationStatus.IDLE, expected)
+    assert len(stored(lab)) == 2
+
+
+def test_reset_that_cannot_be(start_lab: StartLab, alices: Bundle, make_bundle: Any, tmp_path: Path) -> None:
+    directory = tmp_path / "calibrations"
+    path = store_calibration(directory, alices)
+    bobs = replace(make_bundle(seed=5), parent_id="another", calibration=Calibration.made_now("bob", "", "bag", 30.0))
+    store_calibration(directory, bobs)
+    lab = start_lab()
+    for fields, code, said in (
+        ({}, Reset.INVALID_REQUEST, "subject_id is empty and nobody is estimated by name"),
+        ({"subject_id": "../x"}, Reset.INVALID_REQUEST, "'../x' is not a valid name"),
+        ({"calibration_id": alices.calibration_id, "previous": True}, Reset.INVALID_REQUEST, "give one of them"),
+        ({"calibration_id": "nobody-20200101T000000-000000"}, Reset.NOT_FOUND, "holds no calibration"),
+        ({"calibration_id": "../../x"}, Reset.NOT_FOUND, "is not the id of a calibration"),
+        ({"subject_id": "carol", "previous": True}, Reset.NOT_FOUND, "nothing was in use before for subject 'carol'"),
+        ({"calibration_id": bobs.calibration_id}, Reset.FAILED, "was made for model another"),
+    ):
+        answer = lab.reset(**fields)
+        assert (answer.success, answer.error_code, answer.calibration_id) == (False, code, ""), answer.message
+        assert said in answer.message
+    path.write_bytes(path.read_bytes()[:1000])
+    answer = lab.reset(calibration_id=alices.calibration_id)
+    assert (answer.error_code, answer.calibration_id) == (Reset.FAILED, "")
+    assert "is truncated or not a bundle" in answer.message
+    assert lab.estimator.bundle.calibration is None
+
+
+# what a killed process left
+
+
+def test_next_start_removes_what_a_killed_one_left(start_lab: StartLab, capfd: pytest.CaptureFixture[str]) -> None:
+    left = Path(tempfile.mkdtemp(prefix=scratch.PREFIX))
+    (left / "adapted.safetensors").touch()
+    start_lab()
+    assert not left.exists()
+    assert f"removed {left}" in capfd.readouterr().err
