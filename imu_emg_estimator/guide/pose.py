@@ -6,7 +6,7 @@ same when a sensor is turned about the vertical, or exchanged for one that hangs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -39,36 +39,49 @@ def check_pose(heard: Heard, rig: Rig, standing: FloatArray | None, emg: bool = 
         standing: see ``standing_directions``; None = only what needs no comparison is checked.
     """
     problems = connection_problems(heard, rig, emg)
-    good = working(problems, rig)
-    moved = [index for index in good if _deviation(heard, index) > MOVED]
-    if len(moved) > len(good) / 2:
+    gravities = {index: heard.sensors[index].acceleration.mean(axis=0) for index in working(problems, rig)}
+    problems += _of_each(_unit_problem, gravities, rig)  # first: in another unit, stillness looks like movement
+    moved = [index for index in gravities if heard.sensors[index].acceleration.std(axis=0).max() > MOVED]
+    if len(moved) > len(gravities) / 2:
         names = tuple(rig.sensor_names[index] for index in moved)
         return [*problems, Problem("moved", names, "The wearer moved. Stand still for a few seconds, and try again.")]
     for index in moved:
         name = rig.sensor_names[index]
         text = f"The {spoken(name)} sensor moves although the wearer stands still. Is it loose?"
         problems.append(Problem("loose", (name,), text))
-    still = {index: heard.sensors[index].acceleration.mean(axis=0) for index in good if index not in moved}
-    for index, gravity in list(still.items()):
-        if problem := _strength_problem(rig.sensor_names[index], float(np.linalg.norm(gravity))):
-            problems.append(problem)
-            del still[index]
+        del gravities[index]
+    problems += _of_each(_strength_problem, gravities, rig)
     if standing is not None:
-        problems += _direction_problems(still, standing, rig)
+        problems += _direction_problems(gravities, standing, rig)
     return problems
 
 
-def _deviation(heard: Heard, index: int) -> float:
-    return float(heard.sensors[index].acceleration.std(axis=0).max())
+def _of_each(
+    judge: Callable[[str, float], Problem | None], gravities: dict[int, FloatArray], rig: Rig
+) -> list[Problem]:
+    """What is wrong with the strength of gravity; those sensors are taken out."""
+    found = {
+        index: problem
+        for index, gravity in gravities.items()
+        if (problem := judge(rig.sensor_names[index], float(np.linalg.norm(gravity))))
+    }
+    for index in found:
+        del gravities[index]
+    return list(found.values())
+
+
+def _unit_problem(name: str, gravity: float) -> Problem | None:
+    for unit, scale in (("g", 1.0), ("thousandths of g", 1000.0)):
+        if 0.8 < gravity / scale < 1.6:
+            text = f"The {spoken(name)} sensor feels gravity as {gravity:.3g}, not 9.8: its driver sends {unit}. "
+            return Problem("unit", (name,), f"{text}Set it to m/s².")
+    return None
 
 
 def _strength_problem(name: str, gravity: float) -> Problem | None:
     if LIMITS.gravity[0] <= gravity <= LIMITS.gravity[1]:
         return None
     text = f"The {spoken(name)} sensor feels {gravity:.3g} m/s² at rest instead of 9.8. "
-    if 0.8 < gravity < 1.6 or 800 < gravity < 1600:
-        unit = "g" if gravity < 2 else "thousandths of g"
-        return Problem("unit", (name,), f"{text}Its driver sends {unit}: set it to m/s².")
     if gravity < 0.5:
         return Problem("unit", (name,), f"{text}Its driver takes gravity out: set it to send the whole acceleration.")
     return Problem("gravity", (name,), f"{text}Calibrate it as its maker says, or replace it.")
@@ -82,8 +95,8 @@ def _direction_problems(still: dict[int, FloatArray], standing: FloatArray, rig:
     for a, b in combinations(sorted(turned), 2):
         if a in turned and b in turned and _are_exchanged(still[a], still[b], standing[[a, b]]):
             names = (rig.sensor_names[a], rig.sensor_names[b])
-            pair = f"{spoken(names[0])} and the {spoken(names[1])}"
-            text = f"The {pair} sensor look exchanged. Put each on the other's place."
+            pair = f"{spoken(names[0])} and {spoken(names[1])}"
+            text = f"The {pair} sensors look exchanged. Put each on the other's place."
             problems.append(Problem("exchanged", names, text))
             del turned[a], turned[b]
     for index, angle in turned.items():

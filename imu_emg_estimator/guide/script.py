@@ -158,8 +158,8 @@ class Guide:
     def _check(self, name: str, seconds: float, find: Callable[[Heard], list[Problem]]) -> None:
         """Look until nothing is wrong, or somebody goes on all the same."""
         console = self._console
+        console.ask([(NEXT, "look now")])
         while True:
-            console.ask([(NEXT, "look now")])
             heard = self._sensors.listen(seconds, partial(_show_looking, console.panel()))
             problems = find(heard)
             self._note_check(name, heard, problems)
@@ -168,7 +168,7 @@ class Guide:
                 return
             for problem in problems:
                 console.bullet(problem.text, "✗")
-            if console.ask([(AGAIN, "put it right, then look again"), (SKIP, "go on all the same")], SKIP) == SKIP:
+            if console.ask([(AGAIN, "it is put right: look again"), (SKIP, "go on all the same")], SKIP) == SKIP:
                 return
 
     def _note_check(self, name: str, heard: Heard, problems: list[Problem]) -> None:
@@ -300,7 +300,7 @@ def _live_line(title: str, live: Live) -> str:
 
 
 def _show_looking(panel: Panel, live: Live) -> None:
-    panel.show([_live_line("looking", live)])
+    panel.show([_live_line("looking", live)], live.elapsed >= live.total)
 
 
 def _show_recording(panel: Panel, live: Live) -> None:

@@ -60,7 +60,7 @@ def check_step(heard: Heard, rig: Rig, leg: str = LEG, emg: bool = True) -> list
 
 def _exchanged(rig: Rig, pair: tuple[int, int]) -> Problem:
     names = (rig.sensor_names[pair[0]], rig.sensor_names[pair[1]])
-    text = f"The {spoken(names[0])} and the {spoken(names[1])} sensor are exchanged. Put each on the other's place."
+    text = f"The {spoken(names[0])} and {spoken(names[1])} sensors are exchanged. Put each on the other's place."
     return Problem("exchanged", names, text)
 
 

@@ -24,6 +24,7 @@ CALIBRATE = "imu_emg_estimator/srv/Calibrate"
 RESET = "imu_emg_estimator/srv/ResetCalibration"
 PARAMETERS = ("bundle", "subject_id", "imu_topics", "sensor_rotations", "bag_directories", "emg_topic")
 ANSWER = 5.0  # s that a node may take to answer what needs no work
+PATIENCE = 600.0  # s that a calibration may take: somebody watches it, and can stop it
 SPIN = 0.1  # s
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
@@ -54,7 +55,7 @@ class NodeCalibrator:
 
     def calibrate(self, bag: Path, subject: str, tell: Callable[[Progress], None]) -> Outcome:
         """Call the service; Ctrl-C cancels the calibration."""
-        request = Calibrate.Request(bag_uri=str(bag.absolute()), subject_id=subject)
+        request = Calibrate.Request(bag_uri=str(bag.absolute()), subject_id=subject, max_duration=PATIENCE)
         if not self._calibrate.wait_for_service(ANSWER):
             raise InputError(f"{self.name} does not offer calibrate any more; start it, and go on with the recording")
         self._newest = None

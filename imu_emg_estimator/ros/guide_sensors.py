@@ -63,6 +63,7 @@ class LiveSensors:
                     elif decoded := decode_imu(payload):
                         samples[topic].append(((receipt - origin) / SECOND, decoded[1]))
                 tell(Live(elapsed, seconds, rates.rates(), counted > 0 if emg else None))
+        tell(Live(seconds, seconds, rates.rates(), counted > 0 if emg else None))
         sensors = tuple(
             self._heard(index, topic, samples.get(topic or "", [])) for index, topic in enumerate(topics.sensors)
         )

@@ -69,6 +69,9 @@ class TopicStream:
 
     def take(self, timeout: float) -> list[Taken]:
         """What has come; waits for it, at most so long [s]."""
+        if not self._names:  # rclpy does not wait for nothing
+            time.sleep(timeout)
+            return []
         now = time.time_ns()
         taken = []
         for received, source, payload, sequence in self._receiver.receive(timeout):
