@@ -96,6 +96,11 @@ class Recorded:
     counts: Mapping[str, int]
     lost: Mapping[str, int]
 
+    def to_dict(self) -> dict[str, object]:
+        """Plain figures."""
+        messages, lost = dict(self.counts), dict(self.lost)
+        return {"path": str(self.path), "seconds": self.seconds, "messages": messages, "lost": lost}
+
 
 Tell = Callable[[Live], None]
 

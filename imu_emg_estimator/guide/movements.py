@@ -1,10 +1,10 @@
-"""What the wearer should do while the calibration is recorded; why, is in docs/guide.md."""
+"""What the wearer should do while the calibration is recorded; `imu-emg benchmark --protocol calibration` finds it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-SECONDS = 30.0  # s; more is better: 60 s and 120 s gain more
+SECONDS = 30.0  # s
 
 
 @dataclass(frozen=True)
@@ -15,11 +15,7 @@ class Movement:
     share: float
 
 
-SCHEDULE = (
-    Movement("Walk at your usual pace", 0.5),
-    Movement("Walk a little faster", 0.25),
-    Movement("Walk at your usual pace again", 0.25),
-)
+SCHEDULE = (Movement("Walk at your usual pace", 1.0),)
 
 
 def movement_at(elapsed: float, total: float) -> Movement:

@@ -56,6 +56,6 @@ class OfflineCalibrator:
         before, _ = undo_choice(self.store, subject, self.base)
         return before.calibration_id if before else ""
 
-    def after(self) -> str:
-        """What makes the result work."""
-        return "It is used from the next start of the node on."
+    def after(self, subject: str) -> str:
+        """When the result is used."""
+        return f"It is used from the next start of the node on, with subject_id:={subject}."

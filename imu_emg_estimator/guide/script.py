@@ -55,8 +55,8 @@ class Calibrator(Protocol):
     def undo(self, subject: str) -> str:
         """Go back to what was in use before; returns its id, empty = the base model."""
 
-    def after(self) -> str:
-        """What makes the result work, in a sentence."""
+    def after(self, subject: str) -> str:
+        """When the result is used, in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ class Guide:
         console.bullet(f"recorded {recorded.seconds:.0f} s: {recorded.path}", "✓")
         if lost := sum(recorded.lost.values()):
             console.bullet(f"{lost} messages were lost: this computer, or the network, is busy", "✗")
-        self.report["recordings"].append(asdict(recorded))
+        self.report["recordings"].append(recorded.to_dict())
 
     # steps 3 to 5
 
@@ -258,7 +258,7 @@ class Guide:
             console.say("Nothing was changed: the device works as before.")
             choices = [(NEXT, "finish"), (RE_RECORD, "put right what is named above, and record again")]
             return console.ask(choices) == RE_RECORD
-        console.say(f"The calibration is stored and in use. {self._calibrator.after()}")
+        console.say(f"The calibration is stored and in use. {self._calibrator.after(self._subject)}")
         answer = console.ask([(NEXT, "keep it"), (UNDO, "undo it"), (RE_RECORD, "undo it, and record again")])
         if answer in (UNDO, RE_RECORD):
             before = self._calibrator.undo(self._subject)
@@ -289,7 +289,7 @@ def _all_well(name: str, heard: Heard) -> str:
     rates = [sensor.rate for sensor in heard.sensors]
     what = {"pose": "sit the right way round", "step": "are on the right legs"}[name]
     return (
-        f"All {len(rates)} sensors send ({min(rates):.0f} to {max(rates):.0f} times a second) and {what}; "
+        f"All {len(rates)} sensors send, {min(rates):.0f} times a second or more, and {what}; "
         f"EMG arrives on {heard.emg_topic}."
     )
 

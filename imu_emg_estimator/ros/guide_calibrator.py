@@ -83,9 +83,11 @@ class NodeCalibrator:
             raise InputError(response.message)
         return str(response.calibration_id)
 
-    def after(self) -> str:
-        """What makes the result work."""
-        return "Estimates are made with it from now on, and after every start."
+    def after(self, subject: str) -> str:
+        """When the result is used."""
+        named = subject == self.parameters.get("subject_id")
+        later = "after every start" if named else f"after every start with subject_id:={subject}"
+        return f"Estimates are made with it from now on, and {later}."
 
     def _tell_newest(self, tell: Callable[[Progress], None]) -> None:
         if self._newest:

@@ -126,18 +126,8 @@ def run(arguments: argparse.Namespace, ros_arguments: Sequence[str] | None = Non
     if lost := sum(recorded.lost.values()):
         print(f"{lost} messages were lost: this computer, or the network, is busy", file=sys.stderr)
     if arguments.json:
-        write_atomically(arguments.json, to_json(recorded_figures(recorded)))
+        write_atomically(arguments.json, to_json(recorded.to_dict()))
     return 0
-
-
-def recorded_figures(recorded: Recorded) -> dict[str, object]:
-    """Plain figures of a recording."""
-    return {
-        "path": str(recorded.path),
-        "seconds": recorded.seconds,
-        "messages": dict(recorded.counts),
-        "lost": dict(recorded.lost),
-    }
 
 
 @contextmanager
