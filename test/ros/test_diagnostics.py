@@ -1,6 +1,8 @@
 """Diagnostics once a second: how the estimates are doing, and every sensor."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,11 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lab import HOUR, Lab
 from numpy.typing import NDArray
+
+from imu_emg_estimator.model import drift
+from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.store import store_calibration
+from imu_emg_estimator.training.distribution import fit_distribution
 
 StartLab = Callable[..., Lab]
 
@@ -45,6 +52,8 @@ def value(status: Any, key: str) -> str:
 def test_before_any_message_everything_is_an_error(start_lab: StartLab, report: Any) -> None:
     lab = start_lab(stale_after=0.5)
     found = report(lab, lambda named: "STALE" in named["estimates"].message)
+    calibration = found.pop("calibration")
+    assert (calibration.level, calibration.message) == (DiagnosticStatus.OK, "no calibration to compare with")
     assert {status.level for status in found.values()} == {DiagnosticStatus.ERROR}
     assert found["left_foot"].message == "no message on /imu/left_foot"
 
@@ -87,3 +96,74 @@ def test_faults_of_single_sensors(start_lab: StartLab, report: Any, imu: NDArray
 def type_of(lab: Lab) -> type:
     message_type: type = lab.drivers[0].msg_type
     return message_type
+
+
+# whether the calibration still fits
+
+
+@pytest.fixture
+def calibrated(
+    bundle: Bundle, make_recording: Callable[..., Any], tmp_path: Path
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Function that stores a calibration of alice, whose movement was as it says; parameters of a node that has it."""
+
+    def store(figures: dict[str, Any]) -> dict[str, Any]:
+        wearers = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+        knowing = replace(bundle, distribution=fit_distribution(wearers))
+        knowing.save(tmp_path / "knowing.safetensors")
+        calibration = Calibration.made_now("alice", "", "bag", 15.0, figures=figures)
+        own = replace(knowing, parent_id=knowing.model_id, calibration=calibration)
+        store_calibration(tmp_path / "calibrations", own)
+        return {"bundle": str(tmp_path / "knowing.safetensors"), "subject_id": "alice", "stale_after": HOUR}
+
+    return store
+
+
+def test_sensor_that_was_turned_since_the_calibration(
+    start_lab: StartLab,
+    report: Any,
+    calibrated: Any,
+    make_recording: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wearers = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+    imu, rate = wearers[0].imu, wearers[0].rig.rate
+    profile = drift.motion_profile(imu[: round(15 * rate)], rate, fit_distribution(wearers))
+    monkeypatch.setattr(drift, "EVERY", 0.02)  # the movement is played fast
+    lab = start_lab(**calibrated({drift.MOTION: profile.to_dict()}))
+    found = report(lab, lambda named: "too little movement yet" in named["calibration"].message)
+    assert found["calibration"].level == DiagnosticStatus.OK
+
+    lab.play(imu, hurry=True)
+    found = report(lab, lambda named: "moves as in the calibration" in named["calibration"].message)["calibration"]
+    assert found.level == DiagnosticStatus.OK
+    assert (value(found, "subject"), value(found, "recalibrate")) == ("alice", "false")
+    assert value(found, "calibration") == lab.estimator.bundle.calibration_id
+    assert float(value(found, "left_foot turned by [deg]")) < 10
+
+    turned, name = imu.copy(), lab.estimator.base.rig.sensor_names[2]
+    turned[:, 2, [0, 1, 2]] = imu[:, 2, [2, 1, 0]]
+    lab.play(turned, hurry=True)
+    lab.play(turned, hurry=True)
+    found = report(lab, lambda named: named["calibration"].level == DiagnosticStatus.WARN)["calibration"]
+    assert f"({name} by " in found.message
+    assert "recalibrate" in found.message
+    assert value(found, "recalibrate") == "true"
+    assert float(value(found, f"{name} turned by [deg]")) > drift.TURNED
+
+    # Nothing comes: nothing is learned of the wearer.
+    lab.reset(subject_id="alice")
+    found = report(lab, lambda named: value(named["calibration"], "calibration") == "none")["calibration"]
+    assert (found.level, found.message) == (DiagnosticStatus.OK, "no calibration to compare with")
+
+
+@pytest.mark.parametrize(
+    ("figures", "said"), [({}, "does not know what the movement was like"), ({drift.MOTION: 5}, "is malformed")]
+)
+def test_calibration_that_nothing_can_be_compared_with(
+    figures: dict[str, Any], said: str, start_lab: StartLab, report: Any, calibrated: Any
+) -> None:
+    lab = start_lab(**calibrated(figures))
+    found = report(lab, lambda named: named["calibration"].message)["calibration"]
+    assert found.level == DiagnosticStatus.OK
+    assert said in found.message
