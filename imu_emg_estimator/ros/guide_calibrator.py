@@ -64,12 +64,20 @@ class NodeCalibrator:
             self._spin_until(answer.done, lambda: self._tell_newest(tell))
         except KeyboardInterrupt:
             self._call(self._cancel, Trigger.Request())
+            self._undo_late(answer, subject)
             raise
         response = answer.result()
         rows = zip(response.muscle_names, response.decisions, response.r_before, response.r_after, strict=True)
         muscles = {name: MuscleOutcome(decision, float(before), float(after)) for name, decision, before, after in rows}
         findings = findings_of(zip(response.channel_names, response.verdicts, strict=True))
         return Outcome(response.success, response.message, response.calibration_id, muscles, findings)
+
+    def _undo_late(self, answer: Any, subject: str) -> None:
+        """A calibration that was over before it could be cancelled is not wanted either."""
+        deadline = time.monotonic() + ANSWER
+        self._spin_until(lambda: answer.done() or time.monotonic() > deadline)
+        if answer.done() and answer.result().success:
+            self.undo(subject)
 
     def undo(self, subject: str) -> str:
         """Call the service that goes back to what was in use before."""
