@@ -197,7 +197,7 @@ def declare(node: Node) -> NodeSettings:
         stale_after=values["stale_after"],
         calibration_max_duration=values["calibration_max_duration"],
         calibration_threads=values["calibration_threads"],
-        bag_directories=_bag_directories(values["bag_directories"]),
+        bag_directories=_bag_directories(node, values["bag_directories"]),
         emg=_emg_options(values),
         engine=values["engine"],
         engine_threads=values["engine_threads"],
@@ -242,13 +242,18 @@ def _declare_one(node: Node, entry: Parameter) -> Any:
     return entry.default if value is None else value  # None: an empty list
 
 
-def _bag_directories(given: Sequence[str]) -> tuple[Path, ...]:
-    """Absolute paths; those that a bag of an honest user lies below where none was given."""
+def _bag_directories(node: Node, given: Sequence[str]) -> tuple[Path, ...]:
+    """Absolute paths; where none was given, those that honest users keep their bags below."""
     chosen = [directory for directory in given if directory]
     if faulty := [directory for directory in chosen if "," in directory]:
         raise InputError(f"parameter 'bag_directories' holds '{faulty[0]}'; give directories without a comma")
     if chosen:
-        return tuple(_path(directory).absolute() for directory in chosen)
+        places = tuple(_path(directory).absolute() for directory in chosen)
+        for missing in [place for place in places if not place.is_dir()]:
+            node.get_logger().warning(
+                f"parameter 'bag_directories' names {missing}, which does not exist: calibrate reads nothing there"
+            )
+        return places
     usual = [*_found(Path.home), *_found(Path.cwd), *_found(lambda: Path(tempfile.gettempdir())), *map(Path, DISKS)]
     whole_disk = Path("/")  # home of users without a home, and where services start
     return tuple(dict.fromkeys(place for place in usual if place != whole_disk and "," not in str(place)))

@@ -95,6 +95,47 @@ def test_home_of_the_user(
     assert declared(*overrides(bundle="~nobody-here/b")).bundle == Path("~nobody-here/b")
 
 
+def test_bags_are_read_where_people_keep_them(
+    declared: Callable[..., parameters.NodeSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    here, home, temporary = tmp_path / "here", tmp_path / "home", tmp_path / "tmp"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    disks = tuple(map(Path, parameters.DISKS))
+    assert declared().bag_directories == (home, here, temporary, *disks)
+    # A service without a home that starts in / must not open the whole disk.
+    monkeypatch.setenv("HOME", "/")
+    monkeypatch.chdir("/")
+    assert declared().bag_directories == (temporary, *disks)
+
+
+def test_bags_are_read_where_the_parameter_says(
+    declared: Callable[..., parameters.NodeSettings],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bags").mkdir()
+    given = declared(*overrides(bag_directories=["bags", "", "~nobody-here/x", "/"])).bag_directories
+    assert given == (tmp_path / "bags", tmp_path / "~nobody-here" / "x", Path("/"))
+    said = capfd.readouterr().err
+    assert f"names {given[1]}, which does not exist" in said
+    assert said.count("does not exist") == 1
+    with pytest.raises(InputError, match="holds '/a,b'; give directories without a comma"):
+        declared(*overrides(bag_directories=["/a,b"]))
+
+
+def test_what_is_known_of_the_emg(declared: Callable[..., parameters.NodeSettings]) -> None:
+    assert declared().emg == {}
+    given = declared(*overrides(emg_topic="/emg", emg_channels=["a", "none"], emg_kind="raw", emg_rate=1500.0)).emg
+    assert given == {"topic": "/emg", "channels": "a,none", "kind": "raw", "rate": "1500"}
+    with pytest.raises(InputError, match="parameter 'emg_kind' is 'cooked'; give raw or envelope"):
+        declared(*overrides(emg_kind="cooked"))
+
+
 @pytest.mark.parametrize("entry", NUMBERS, ids=lambda entry: entry.name)
 def test_bounds_hold(entry: parameters.Parameter, declared: Callable[..., parameters.NodeSettings]) -> None:
     kind = type(entry.default)
@@ -178,7 +219,7 @@ def test_wrong_bundle(start: Callable[..., str], bundle_path: Path, make_bundle:
     assert "names 6 topics, the bundle's rig has 5 sensors" in message
     path.unlink()
     path.mkdir()
-    assert f"bundle {path} cannot be read" in said()
+    assert f"bundle {path} is not a file" in said()
 
 
 def of_version(bundle_file: bytes, version: int) -> bytes:
