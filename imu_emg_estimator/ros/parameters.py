@@ -34,7 +34,7 @@ class Parameter:
 ALIGNMENT = AlignmentSettings()
 ANY = -1  # processor
 EMG_KINDS = ("raw", "envelope")
-DISKS = ("/media", "/run/media", "/mnt")  # where systems mount them
+DISKS = ("/data", "/media", "/run/media", "/mnt")  # where data and disks usually are
 KINDS = {
     str: "text (quote what looks like a number: '5')",
     int: "a whole number",
@@ -112,7 +112,7 @@ SCHEMA = (
         "bag_directories",
         [""],
         "calibrate reads bags below these alone, wherever links and .. lead; one empty text = the home directory, the "
-        "one that the node was started in (but not /), that for temporary files, and disks below "
+        "one that the node was started in (but not /), that for temporary files, and "
         f"{', '.join(DISKS)}; / = anywhere.",
     ),
     Parameter("emg_topic", "", "Topic of the EMG in bags; empty = found by its type, its name and its muscles."),
