@@ -274,14 +274,15 @@ def _on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dic
 
 
 def _recording(arguments: argparse.Namespace, base: Bundle) -> Recording:
-    from dataclasses import replace
+    """The bag as a calibration reads it."""
+    from imu_emg_estimator.datasets.bag import TopicMapping
+    from imu_emg_estimator.training.wearer_bags import BagReading, open_bags
 
-    from imu_emg_estimator.datasets.bag import read_bag
-    from imu_emg_estimator.signals.imu import mount_rotations, turn_mounts
-
-    recording = read_bag(arguments.bag, base.rig, arguments.imu_topics, arguments.emg_topic, base.envelope)
-    rotations = mount_rotations(arguments.sensor_rotations, len(base.rig.sensors))
-    return replace(recording, imu=turn_mounts(recording.imu, rotations))
+    mapping = TopicMapping(imu_topics=arguments.imu_topics, emg_topic=arguments.emg_topic)
+    (bag,) = open_bags(base, [arguments.bag], "", BagReading(mapping, rotations=arguments.sensor_rotations))
+    for note in bag.notes:
+        print(f"{bag.recording.name}: {note}", file=sys.stderr)
+    return bag.recording
 
 
 # what the actions share

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 WIDTH = 30
 FORETOLD = 0.02  # of the work must be done before the time left can be told
+NEARLY = 0.99  # as far as it can be before it is done
 
 
 class Stopped(Exception):
@@ -67,7 +68,7 @@ class Work:
 
     def advance(self, share: float, loss: float = math.nan) -> None:
         """This share of the phase is done. Raises Stopped."""
-        self._fraction = max(self._fraction, min(1.0, self._begun + self._shares[self._phase] * share))
+        self._fraction = max(self._fraction, min(NEARLY, self._begun + self._shares[self._phase] * share))
         self._loss = self._loss if math.isnan(loss) else loss
         self._tell(self._phase)
 
@@ -104,7 +105,9 @@ class ProgressBar:
         self._show(self._title, fraction, f"{done}/{total}", left, math.nan if loss is None else loss)
 
     def tell(self, progress: Progress) -> None:
-        """Show how far work of several phases is."""
+        """Show how far work of several phases is, once it is anywhere."""
+        if progress.fraction <= 0.0:
+            return
         text = f"{progress.fraction:.0%}"
         self._show(f"{self._title}: {progress.phase}", progress.fraction, text, progress.seconds_left, progress.loss)
 

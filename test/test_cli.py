@@ -39,7 +39,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, make_recording: RecordingFact
 def bag(tmp_path_factory: pytest.TempPathFactory, make_recording: RecordingFactory) -> Path:
     """A bag of an unknown wearer whose muscles fire late."""
     path = tmp_path_factory.mktemp("bags") / "walk"
-    write_bag(make_recording([("walking", 40.0)], seed=20, emg_delay=0.15), path)
+    write_bag(make_recording([("walking", 40.0)], seed=20, emg_delay=0.06), path)  # less than what is put right
     return path
 
 
@@ -281,7 +281,7 @@ def test_calibrate_from_a_bag(bag: Path, tiny: Path, tmp_path: Path, capsys: pyt
     assert run("calibrate", *arguments, "--subject", "anna") == 0
     report = strict_json(path)
     assert report["success"] is True
-    assert np.mean(report["r_after"]) > np.mean(report["r_before"]) + 0.2
+    assert np.mean(report["r_after"]) > np.mean(report["r_before"]) + 0.03
     calibrated = Bundle.load(out)
     assert calibrated.calibration_id == report["calibration"]["id"]
     assert calibrated.parent_id == Bundle.load(tiny).model_id
@@ -299,13 +299,14 @@ def test_calibration_that_is_not_better_is_status_1(
     assert not out.exists()
     report = strict_json(path)
     assert (report["success"], report["calibration"]) == (False, None)
-    assert report["r2_before"] == [None, None]  # millivolts against counts
+    assert report["muscle_names"] == []  # EMG that does not go with the movement is not judged
+    assert "not locked to the movement" in report["message"]
     assert "old model was kept" in report["message"]
 
 
 def test_turned_mounts_are_turned_back(tiny: Path, tmp_path: Path, make_recording: RecordingFactory, bag: Path) -> None:
     """IMUs worn upside down, and said so, calibrate like those worn right."""
-    recording = make_recording([("walking", 40.0)], seed=20, emg_delay=0.15)
+    recording = make_recording([("walking", 40.0)], seed=20, emg_delay=0.06)
     half_turn = np.array([1, -1, -1] * 2)  # about x
     write_bag(replace(recording, imu=recording.imu * half_turn), tmp_path / "bag")
     reports = []

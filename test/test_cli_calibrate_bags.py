@@ -11,6 +11,7 @@ from helpers import RecordingFactory
 from imu_emg_estimator.cli import main
 from imu_emg_estimator.datasets.bag import write_bag
 from imu_emg_estimator.datasets.hugadb import RIG
+from imu_emg_estimator.files import hash_of
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.synchrony import shift_emg
 
@@ -87,3 +88,40 @@ def test_options_that_are_none(options: list[str], capfd: pytest.CaptureFixture[
         calibrate("--bag", "x", "--out", "y", *options)
     assert caught.value.code == 2
     assert options[0] in capfd.readouterr().err
+
+
+def test_several_bags_count_together_and_progress_is_written(
+    tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path
+) -> None:
+    bags = [tmp_path / "monday", tmp_path / "tuesday"]
+    for seed, bag in enumerate(bags):
+        write_bag(make_recording([("walking", 25.0)], seed=20 + seed, emg_delay=0.15), bag)
+    out, report, news = tmp_path / "out.safetensors", tmp_path / "report.json", tmp_path / "news.jsonl"
+    status = calibrate(
+        "--bundle", bundle_path, "--bag", *bags, "--out", out, "--json", report, "--progress", news,
+        "--emg-delay", "0", "--subject", "anna",
+    )  # fmt: skip
+    assert status == 0
+    figures = json.loads(report.read_text())
+    assert [Path(bag["bag"]).name for bag in figures["bags"]] == ["monday", "tuesday"]
+    assert figures["seconds"] == pytest.approx(50.0, abs=1.0)
+    record = Bundle.load(out).calibration
+    assert record is not None
+    assert record.bag == "monday, tuesday"
+    assert record.bag_hash == ", ".join(map(hash_of, bags))
+    assert [delay["seconds"] for delay in record.figures["emg_delay"]] == [0.0, 0.0]
+    told = [json.loads(line) for line in news.read_text().splitlines()]
+    phases = ["reading", "checking", "judging", "adapting", "done"]
+    assert list(dict.fromkeys(entry["phase"] for entry in told)) == phases
+    assert told[-1]["fraction"] == 1.0
+
+
+def test_bag_that_lies_elsewhere_is_refused_among_others(
+    tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("inside", "outside"):
+        write_bag(make_recording([("walking", 5.0)]), tmp_path / name / "bag")
+    (tmp_path / "inside" / "link").symlink_to(tmp_path / "outside" / "bag")
+    arguments = ("--bag", tmp_path / "inside" / "bag", tmp_path / "inside" / "link", "--out", tmp_path / "out")
+    assert calibrate("--bundle", bundle_path, *arguments, "--bags-within", tmp_path / "inside") == 2
+    assert "lies outside the directories" in capfd.readouterr().err

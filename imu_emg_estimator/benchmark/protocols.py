@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.benchmark import calibration, ceiling, streaming, sweep
+from imu_emg_estimator.benchmark import calibration, ceiling, streaming, sweep, verdicts
 from imu_emg_estimator.benchmark.ablation import ABLATIONS
 from imu_emg_estimator.benchmark.compressed import COMPRESSED
 from imu_emg_estimator.benchmark.cycle_models import MODEL_NAMES, CycleSettings
@@ -266,8 +266,8 @@ def uncertainty_jobs(plan: Plan) -> list[Job]:
 
 
 def calibration_jobs(plan: Plan) -> list[Job]:
-    """One for every fold: all bags of its wearers."""
-    return [
+    """Two for every fold: all bags of its wearers, and the verdicts on them."""
+    bags = [
         replace(
             source,
             task="calibration",
@@ -279,6 +279,7 @@ def calibration_jobs(plan: Plan) -> list[Job]:
         for seed in plan.seeds
         for source in [training_job(plan, model, fold, seed)]
     ]
+    return bags + [replace(job, task="verdicts", model=verdicts.VERDICTS, settings={}) for job in bags]
 
 
 def _described(name: str) -> dict[str, Any]:

@@ -205,6 +205,31 @@ def _calibrations(summary: Mapping[str, Any]) -> Iterator[str]:
             cells += [f"{rest['all']['least_r']:+.3f}", _lost(rest["all"]["made_worse"]), " / ".join(decided)]
             yield _row([bag, *cells, "" if row["seconds"] is None else f"{row['seconds']:.1f}"])
         yield ""
+    if summary["verdicts"]:
+        yield from _verdicts(summary["verdicts"])
+
+
+def _verdicts(found: Mapping[str, Any]) -> Iterator[str]:
+    yield "### Verdicts of a calibration\n"
+    yield from _head(["half minutes, worn as they should be", "judged", "with sensors left out", "which"])
+    for activity, entry in found["as_worn"].items():
+        which = "; ".join(f"{name}: {', '.join(sensors)}" for name, sensors in entry["left_out"].items())
+        yield _row([activity, entry["windows"], entry["with_left_out"], which])
+    yield ""
+    yield from _head(["sensors in walking", "named", "of"])
+    for what, (named, count) in found["worn_wrongly"].items():
+        yield _row([what, named, count])
+    for angle, (named, count) in found["slipped"].items():
+        yield _row([f"slipped by {angle}° since the calibration", named, count])
+    alarmed = [f"{name} ({count})" for name, count in found["drift_alarms"].items() if count]
+    wearers = len(found["drift_alarms"])
+    yield f"\nWearers of whom drift was told within the day: {', '.join(alarmed) or 'none'}, of {wearers}.\n"
+    yield from _head(["EMG made late by [s]", "corrected", "of", "found [s]", "error, mean [s]", "largest [s]"])
+    for shift, entry in found["delays"].items():
+        low, high = entry["found"]
+        errors = [f"{entry[name]:.3f}" if entry["corrected"] else "" for name in ("mean_error", "largest_error")]
+        yield _row([shift, entry["corrected"], entry["wearers"], f"{low:+.3f} to {high:+.3f}", *errors])
+    yield ""
 
 
 def _by_rival(coverage: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:

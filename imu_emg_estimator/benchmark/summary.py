@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.benchmark import calibration, gait_cycle
+from imu_emg_estimator.benchmark import calibration, gait_cycle, verdicts
 from imu_emg_estimator.benchmark.ablation import REFERENCE as ABLATION_REFERENCE
 from imu_emg_estimator.benchmark.campaign import manifest_path
 from imu_emg_estimator.benchmark.ceiling import CEILING
@@ -181,7 +181,11 @@ def _cycle_figures(outcomes: Sequence[Mapping[str, Any]]) -> WearerFigures:
 def _calibration(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
     """What calibrations on bags of several lengths and activities gain."""
     outcomes = {row: [entry["outcome"] for entry in records] for row, records in rows.items()}
-    return {"rows": {row: calibration.summarise(found) for row, found in outcomes.items()}}
+    judged = outcomes.pop(verdicts.VERDICTS, [])
+    return {
+        "rows": {row: calibration.summarise(found) for row, found in outcomes.items()},
+        "verdicts": verdicts.summarise(judged) if judged else {},
+    }
 
 
 def _uncertainty(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:

@@ -6,7 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from imu_emg_estimator.benchmark import ablation, calibration, ceiling, gait_cycle, streaming, sweep, uncertainty
+from imu_emg_estimator.benchmark import (
+    ablation,
+    calibration,
+    ceiling,
+    gait_cycle,
+    streaming,
+    sweep,
+    uncertainty,
+    verdicts,
+)
 from imu_emg_estimator.benchmark.compressed import COMPRESSED
 from imu_emg_estimator.benchmark.ill_posedness import ill_posedness
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
@@ -132,4 +141,5 @@ TASKS: Mapping[str, Task] = {
     "uncertainty": score_uncertainty,
     "ill-posedness": compare_like_motion,
     "calibration": calibration.run_fold,
+    "verdicts": verdicts.run_fold,
 }

@@ -115,15 +115,11 @@ class Metric:
         """Scores [rows] of rows [rows, statistics]; NaN if nothing is known."""
         if not len(self.known):
             return np.full(len(statistics), np.nan)
-        result: NDArray[np.float64] = np.sqrt(self._squares(statistics).min(axis=0) / len(self.known))
+        result: NDArray[np.float64] = np.sqrt(self.squares(statistics).min(axis=0) / len(self.known))
         return result
 
-    def nearest(self, statistics: NDArray[np.floating]) -> int:
-        """Index of the centre that a row [statistics] is nearest to."""
-        return int(self._squares(statistics[None])[:, 0].argmin())
-
-    def _squares(self, statistics: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Squared distances [conditions, rows]."""
+    def squares(self, statistics: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Squared distances [conditions, rows] of rows [rows, statistics] to every centre."""
         white = statistics[:, self.known] @ self.whitening
         return np.stack([((white - centre) ** 2).sum(axis=1) for centre in self.centres])
 

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.distribution import Distribution, Metric
+from imu_emg_estimator.model.distribution import Distribution
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.imu import FloatArray
 from imu_emg_estimator.signals.motion import WINDOW, MotionStatistics, motion_statistics
 
 MOTION = "motion"  # key of the profile among the figures of a calibration
 EVERY = 0.5  # s between two rows
+ODD = 36.0  # squared distance beyond which a sensor says nothing more of the kind of movement: it may have slipped
 MOVING = 0.1  # g; standard deviation of the acceleration, mean over sensors and axes
 MEMORY = 240  # rows (two minutes of movement) over which a running profile forgets
 LEAST_ROWS = 60  # of like movement (half a minute), to say anything
@@ -74,7 +75,7 @@ class RunningProfile:
     def __init__(self, distribution: Distribution, sensors: int, memory: float = MEMORY) -> None:
         self._distribution, self._keep, self._sensors = distribution, 1.0 - 1.0 / memory, sensors
         self._owners = MotionStatistics(sensors).owners
-        self._metrics: dict[bytes, Metric] = {}
+        self._metrics = [distribution.metric(alone) for alone in np.eye(sensors, dtype=bool)]
         size = distribution.centres.shape[1]
         self._sums = np.zeros((len(distribution.conditions), size))
         self._counts = np.zeros_like(self._sums)
@@ -85,7 +86,7 @@ class RunningProfile:
         deviation = np.exp(statistics[3 * self._sensors : 6 * self._sensors]).reshape(-1, 3)
         if not available.any() or deviation[available].mean() <= MOVING:
             return
-        kind = self._metric(available).nearest(statistics)
+        kind = self._kind(statistics, available)
         known = available[self._owners].all(axis=1)
         self._sums *= self._keep
         self._counts *= self._keep
@@ -102,11 +103,10 @@ class RunningProfile:
             means = {names[kind]: self._sums[kind] / self._counts[kind] for kind in kinds}
         return MotionProfile(means, {names[kind]: float(self._rows[kind]) for kind in kinds})
 
-    def _metric(self, available: NDArray[np.bool_]) -> Metric:
-        key = available.tobytes()
-        if key not in self._metrics:  # the sensors change seldom, and finding a metric takes a millisecond
-            self._metrics[key] = self._distribution.metric(available)
-        return self._metrics[key]
+    def _kind(self, statistics: FloatArray, available: NDArray[np.bool_]) -> int:
+        """Index of the condition that most sensors, each by itself, say it is."""
+        own = [self._metrics[sensor].squares(statistics[None])[:, 0] for sensor in np.flatnonzero(available)]
+        return int(np.minimum(own, ODD).sum(axis=0).argmin())
 
 
 def motion_profile(imu: FloatArray, rate: float, distribution: Distribution) -> MotionProfile:
@@ -185,3 +185,27 @@ def _change(then: FloatArray, now: FloatArray, distribution: Distribution, senso
     before, after = (mean[: 3 * sensors].reshape(sensors, 3) for mean in (then, now))
     cosine = (before * after).sum(axis=1) / np.linalg.norm(before, axis=1) / np.linalg.norm(after, axis=1)
     return float(np.sqrt(square / len(known))), np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+
+
+class DriftWatch:
+    """Follows a calibrated wearer's movement; give it a row of slow statistics every ``EVERY`` seconds."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._then, self._bundle = profile_of(bundle), bundle
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was seen, as when another wearer comes."""
+        distribution = self._bundle.distribution
+        self._now = RunningProfile(distribution, len(self._bundle.rig.sensors)) if distribution else None
+
+    def step(self, statistics: FloatArray, available: NDArray[np.bool_]) -> None:
+        """Take the slow statistics [statistics], and which sensors [sensors] they hold, of ``signals.motion``."""
+        if self._now is not None and self._then is not None:
+            self._now.step(statistics, available)
+
+    def drift(self) -> Drift | None:
+        """How the movement differs from that of the calibration; None = not calibrated, or not enough seen yet."""
+        if self._now is None or self._then is None or self._bundle.distribution is None:
+            return None
+        return drift_between(self._then, self._now.profile(), self._bundle.distribution, len(self._bundle.rig.sensors))

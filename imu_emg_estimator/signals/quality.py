@@ -48,7 +48,7 @@ class Limits:
     rate: float = 25.0
     missing: tuple[float, float] = (0.02, 0.25)
     gap: float = 0.5
-    clipped: tuple[float, float] = (0.35, 0.5)
+    clipped: tuple[float, float] = (0.35, 0.8)
     gravity: tuple[float, float] = (9.0, 10.6)
     gravity_moving: tuple[float, float] = (8.0, 16.0)
     turning: float = 6.0

@@ -35,6 +35,7 @@ ADAPTED, SCALED, KEPT = "adapted", "scaled", "kept"  # what came of a muscle
 SHORTEST = 14.0  # s of synchronised IMU and EMG: less can be adapted to, but not judged
 BELIEF = 10.0  # s of a wearer's data that the model's own weights count for when they are mixed with the adapted ones
 TRIAL_SHARE = 0.5  # of the optimiser steps, in models that only judge
+WORTH = 0.005  # gain in r, or of an amplitude in R², below which nothing is changed, however sure it is
 LEAST_R = 0.2  # below, the EMG does not go with the movement: anything "betters" an estimate of noise
 CLOSED_FORM = "ridge_head"  # the way to adapt one muscle's head and leave all else as it is
 WHOLE, HEADS = "whole", "heads"  # all weights, or the heads of some muscles
@@ -265,7 +266,7 @@ class _Fits:
         self._prior = None if base.head_prior is None else WearerPrior(head_precision=base.head_prior)
         self._settings = settings
         self._trial = replace(settings, steps=max(1, round(TRIAL_SHARE * settings.steps)))
-        self._heads = replace(recommended(CLOSED_FORM), screening=True)
+        self._heads = settings if settings.method == "none" else replace(recommended(CLOSED_FORM), screening=True)
         self._trials = 0
 
     def whole_on_trial(self, recordings: Sequence[Recording]) -> Estimator:
@@ -354,8 +355,8 @@ class _Trial:
 
     def is_better(self, estimate: FloatArray) -> bool:
         """Whether an estimate [samples, muscles] is surely better in r, one of a movement, and not worse in R²."""
-        after = estimate[:, self.muscle]
-        if score(self.measured, after).r < LEAST_R or not gain_in_r(self.measured, self.before, after, self.rate).sure:
+        after, gain = estimate[:, self.muscle], self._gain(estimate)
+        if score(self.measured, after).r < LEAST_R or not gain.sure or gain.change < WORTH:
             return False
         return not self.comparable or gain_in_r2(self.measured, self.before, after, self.rate).change >= 0.0
 
@@ -376,7 +377,8 @@ class _Trial:
         scaled = self.found.scaled[:, self.muscle]
         follows = score(self.measured, self.before).r >= LEAST_R
         if self.comparable:
-            good = gain_in_r2(self.measured, self.before, scaled, self.rate).sure
+            gain = gain_in_r2(self.measured, self.before, scaled, self.rate)
+            good = gain.sure and gain.change >= WORTH
         else:
             good = score(self.measured, scaled).r2 > 0.0
         if follows and good:  # an amplitude does not touch r

@@ -94,7 +94,7 @@ def test_emg_of_every_type(entries: list[Any], kind: str) -> None:
 def array(data: list[float], *dimensions: tuple[str, int]) -> bytes:
     dimension, layout = (TYPES.types[f"std_msgs/msg/MultiArray{part}"] for part in ("Dimension", "Layout"))
     dims = [dimension(label=label, size=size, stride=0) for label, size in dimensions]
-    message = TYPES.types[FLOAT64_TYPE](layout=layout(dim=dims, data_offset=0), data=np.array(data))
+    message = TYPES.types[FLOAT64_TYPE](layout=layout(dim=dims, data_offset=0), data=np.array(data, dtype=float))
     return bytes(TYPES.serialize_cdr(message, FLOAT64_TYPE))
 
 

@@ -108,7 +108,7 @@ def _clock_notes(topic: str, clock: Clock) -> list[str]:
     notes = []
     if clock.missing == 1.0:
         notes.append(f"{topic} has no stamps: its times of receipt stand for them")
-    elif clock.missing:
+    elif clock.missing > WORTH_TELLING:
         notes.append(f"{clock.missing:.0%} of the messages on {topic} have no stamp: the time of receipt stands for it")
     if clock.corrected and clock.drift:
         notes.append(f"the clock of {topic} drifts by {clock.drift * 1e3:+.0f} ms over the bag: it was put right")
