@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from ast import literal_eval
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import rclpy
-from imu_emg_estimator.msg import MuscleActivation
+from imu_emg_estimator.msg import CalibrationStatus, MuscleActivation
 from imu_emg_estimator.srv import Calibrate
 from lab import PATIENCE, workers
 from rclpy.executors import SingleThreadedExecutor
@@ -22,6 +23,8 @@ from rclpy.node import Node
 from imu_emg_estimator.datasets.bag import write_bag
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.ros.calibration_status import LATCHED
+from imu_emg_estimator.ros.scratch import PREFIX
 
 NODE = [sys.executable, "-m", "imu_emg_estimator.ros.node", "--ros-args"]
 
@@ -142,24 +145,31 @@ def test_exit_status_of_a_start_that_fails() -> None:
 def test_calibration_ends_with_a_node_that_is_killed(
     look: Callable[..., Onlooker], bundle_path: Path, make_recording: Callable[..., Recording], tmp_path: Path
 ) -> None:
+    """In the midst of it; the next start removes what both left."""
     write_bag(make_recording(), tmp_path / "bag")
-    data = tmp_path / "bag" / "bag.mcap"
-    data.unlink()
-    os.mkfifo(data)  # reading it lasts for ever
     subject, onlooker = f"orphan-{os.getpid()}", look()
     client = onlooker.node.create_client(Calibrate, "calibrate")
+    phases: list[str] = []
+    onlooker.node.create_subscription(
+        CalibrationStatus,
+        "/imu_emg_estimator/calibration_status",
+        lambda status: phases.append(status.phase),
+        LATCHED,
+    )
     with process([*NODE, "-p", f"bundle:={bundle_path}"]) as node:
         onlooker.wait(client.service_is_ready, node)
         client.call_async(Calibrate.Request(bag_uri=str(tmp_path / "bag"), subject_id=subject))
-        onlooker.wait(lambda: workers(subject), node)
-        with data.open("wb"):  # when the calibration opens it, too
-            time.sleep(1.0)
-            assert workers(subject), "the calibration did not wait for its bag"
-            node.kill()
-            deadline = time.monotonic() + PATIENCE
-            while workers(subject):
-                assert time.monotonic() < deadline, "the calibration goes on without its node"
-                time.sleep(0.05)
+        onlooker.wait(lambda: "judging" in phases, node)
+        (folder,) = Path(tempfile.gettempdir()).glob(f"{PREFIX}*")
+        node.kill()
+        deadline = time.monotonic() + PATIENCE
+        while workers(subject):
+            assert time.monotonic() < deadline, "the calibration goes on without its node"
+            time.sleep(0.05)
+    assert not (folder / "report.json").exists(), "the calibration went on without its node"
+    said = said_when_up("None", bundle_path)
+    assert f"removed {folder}" in said
+    assert not folder.exists()
 
 
 INTERRUPTED = """
