@@ -18,11 +18,10 @@ from rcl_interfaces.srv import ListParameters
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 from std_srvs.srv import Trigger
 
-from imu_emg_estimator.ros.calibration_status import LATCHED
 from imu_emg_estimator.ros.conversions import to_stamp
 from imu_emg_estimator.ros.estimator_node import EstimatorNode
 from imu_emg_estimator.ros.program import serving
@@ -206,7 +205,8 @@ class Lab:
         """What calibration_status says, to one who subscribes now; the list grows."""
         said: list[CalibrationStatus] = []
         name = f"{self.estimator.get_fully_qualified_name()}/calibration_status"
-        self.node.create_subscription(CalibrationStatus, name, said.append, LATCHED)
+        latched = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self.node.create_subscription(CalibrationStatus, name, said.append, latched)
         return said
 
     def calibrate(self, bag: Path | str, subject: str = "alice", **fields: Any) -> Any:

@@ -404,6 +404,7 @@ def test_cancelled(lab: Lab, bags: Path) -> None:
     assert not folders()
     lab.wait(lambda: statuses[-1].state == CalibrationStatus.CANCELLED, "status of cancelled")
     assert statuses[-1].message == answer.result().message
+    assert "done" not in {status.phase for status in statuses}  # it did not work on to its end
     assert not lab.cancel().success
 
 
@@ -493,7 +494,7 @@ def test_reset_to_base_to_an_earlier_one_and_back(
         """Here at once, and in a node that starts now."""
         for each in (lab, start_lab(subject_id="alice", namespace=f"/again_{secrets.token_hex(4)}", stale_after=HOUR)):
             stamps = each.play(walking.imu[:20], hurry=True)
-            each.wait_beyond(stamps[-1 - each.look_ahead] - 2)  # [ns], for rounding
+            each.wait_beyond(stamps[-5 - each.look_ahead])  # the grid may lie between two samples
             newest = each.messages[-1]
             assert (newest.calibration_id, newest.header.frame_id) == (calibration_id, "alice")
 
