@@ -29,14 +29,16 @@ def yield_to_all() -> None:
     """Run only where nobody else wants the processor, as far as the system lets.
 
     Nice alone is not enough on Linux: with autogroups it counts within a session only, and a session of its own
-    has as much weight as that of the node. Each of the three is needed where another is without effect.
+    has as much weight as that of the node. Each of the three is needed where another is without effect. The autogroup
+    is the session's: it is lowered only by the process that leads the session, not under a terminal or a test run.
     """
     with suppress(OSError):
         os.nice(LOWEST)
     with suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(LOWEST))
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(LOWEST))
 
 
 def _end_with_input() -> None:

@@ -675,7 +675,7 @@ def _bench(arguments: argparse.Namespace) -> int:
 def _add_inspect(commands: Any) -> None:
     parser = commands.add_parser("inspect", help="say what is in a bundle")
     parser.add_argument("bundle", type=Path, nargs="?", default=None, help="bundle (default: the shipped one)")
-    parser.add_argument("--card", type=Path, metavar="FILE", help="write its model card (Markdown), too")
+    parser.add_argument("--card", type=_markdown_file, metavar="FILE.md", help="write its model card, too")
     _json_option(parser)
     parser.set_defaults(run=_inspect)
 
@@ -756,6 +756,13 @@ def _write_json(path: Path | None, content: dict[str, Any]) -> None:
     from imu_emg_estimator.plain import to_json
 
     write_atomically(path, to_json(content))
+
+
+def _markdown_file(text: str) -> Path:
+    # `inspect --card BUNDLE` must not replace the bundle that was meant to be inspected.
+    if Path(text).suffix != ".md":
+        raise argparse.ArgumentTypeError(f"'{text}' is no Markdown file; give a name that ends in .md")
+    return Path(text)
 
 
 def _names(text: str) -> list[str]:

@@ -16,6 +16,13 @@ from imu_emg_estimator import background, cli
 cli.main = lambda: print("at work", flush=True) or time.sleep(1000)
 sys.exit(background.main())
 """
+SHOW_AUTOGROUP = "print(open('/proc/self/autogroup').read())"
+
+
+def in_a_session_of_its_own(script: str) -> str:
+    """What a script says that leads a session."""
+    command = [sys.executable, "-c", script]
+    return subprocess.run(command, start_new_session=True, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture
@@ -37,10 +44,15 @@ def test_lowest_priority(worker: subprocess.Popen[str]) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="a kernel without autogroups")
 def test_lowest_priority_among_sessions() -> None:
-    show = "print(open('/proc/self/autogroup').read())"
-    command = [sys.executable, "-c", f"from imu_emg_estimator import background; background.yield_to_all(); {show}"]
-    said = subprocess.run(command, start_new_session=True, capture_output=True, text=True, check=True).stdout
-    assert f"nice {background.LOWEST}" in said
+    script = f"from imu_emg_estimator import background; background.yield_to_all(); {SHOW_AUTOGROUP}"
+    assert f"nice {background.LOWEST}" in in_a_session_of_its_own(script)
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="a kernel without autogroups")
+def test_others_of_its_session_keep_their_priority() -> None:
+    lower = "from imu_emg_estimator import background; background.yield_to_all()"
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {lower!r}], check=True); {SHOW_AUTOGROUP}"
+    assert "nice 0" in in_a_session_of_its_own(script)
 
 
 def test_ends_with_whoever_started_it(worker: subprocess.Popen[str]) -> None:

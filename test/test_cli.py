@@ -160,6 +160,14 @@ def test_inspect_tells_what_is_in_a_bundle(tiny: Path, tmp_path: Path, capsys: p
     assert described["model_id"] in (tmp_path / "card.md").read_text()
 
 
+def test_card_replaces_no_bundle(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = tiny.read_bytes()
+    with pytest.raises(SystemExit):
+        run("inspect", "--card", tiny)
+    assert ".md" in capsys.readouterr().err
+    assert tiny.read_bytes() == content
+
+
 def test_exported_model_is_the_bundles(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     onnxruntime = pytest.importorskip("onnxruntime")
     assert run("export", "--bundle", tiny, "--out", tmp_path / "a.onnx", "--json", tmp_path / "a.json") == 0

@@ -138,7 +138,7 @@ def test_quick_run_compares_the_nodes(quick: Any, tmp_path: Path) -> None:
     for name in ("age_p99", "cpu", "memory", "start", "memory_after_an_hour"):
         assert results["ratios"][name] > 0, name
     assert results["messages_lost"] is not None
-    assert results["age"]["wait_set"]["cpu"]["median"] > 0
+    assert results["age"]["wait_set"]["cpu"]["median"] is not None
     assert (tmp_path / "age.png").is_file()
 
 

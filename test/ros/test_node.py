@@ -56,7 +56,7 @@ def assert_each_once(messages: Sequence[MuscleActivation], stamps: Sequence[int]
 
 
 def test_every_grid_step_once_at_the_rigs_rate(start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]) -> None:
-    lab = start_lab()
+    lab = start_lab(stale_after=HOUR)
     imu = imu[: round(6 * bundle.rig.rate)]
     stamps = lab.play(imu)[: -bundle.config.look_ahead]
     messages = lab.wait_for(len(stamps))
