@@ -152,7 +152,8 @@ class CalibrationServer:
         reserve = min(TAKE_OVER[0] * budget, TAKE_OVER[1])
         options = self._options(request)
         with private_folder() as folder:
-            worker = Worker(folder, self._live.settings.calibration_threads, self._status.advance)
+            settings = self._live.settings
+            worker = Worker(folder, settings.calibration_threads, settings.calibration_nice, self._status.advance)
             report = self._run(worker, options, start + budget - reserve - time.monotonic())
             if "error" in report:
                 code = ERROR_CODES.get(report["error"], Calibrate.Response.FAILED)

@@ -109,6 +109,14 @@ SCHEMA = (
     ),
     Parameter("calibration_threads", 1, "Threads of the calibration process.", 1, 64),
     Parameter(
+        "calibration_nice",
+        19,
+        "How much the calibration process yields to all others; 19 = it runs only where nobody else wants the "
+        "processor, which is never on a computer that is always busy.",
+        0,
+        19,
+    ),
+    Parameter(
         "bag_directories",
         [""],
         "calibrate reads bags below these alone, wherever links and .. lead; one empty text = the home directory, the "
@@ -166,6 +174,7 @@ class NodeSettings:
     stale_after: float
     calibration_max_duration: float
     calibration_threads: int
+    calibration_nice: int
     bag_directories: tuple[Path, ...]
     emg: Mapping[str, str]
     engine: str
@@ -197,6 +206,7 @@ def declare(node: Node) -> NodeSettings:
         stale_after=values["stale_after"],
         calibration_max_duration=values["calibration_max_duration"],
         calibration_threads=values["calibration_threads"],
+        calibration_nice=values["calibration_nice"],
         bag_directories=_bag_directories(node, values["bag_directories"]),
         emg=_emg_options(values),
         engine=values["engine"],

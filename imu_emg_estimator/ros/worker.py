@@ -28,12 +28,13 @@ class Worker:
     Args:
         folder: private, for all files of the process: it is killed without notice.
         threads: that it may use.
+        nice: how much it yields to others, 0 to 19.
         told: called with its progress, from a thread of its own.
     """
 
-    def __init__(self, folder: Path, threads: int, told: Callable[[Progress], None]) -> None:
+    def __init__(self, folder: Path, threads: int, nice: int, told: Callable[[Progress], None]) -> None:
         self.adapted = folder / "adapted.safetensors"
-        self._folder, self._threads, self._told = folder, threads, told
+        self._folder, self._threads, self._nice, self._told = folder, threads, nice, told
         self._report, self._errors = folder / "report.json", folder / "errors.txt"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -77,7 +78,7 @@ class Worker:
             return True
 
     def _started(self, options: Sequence[str], lifeline: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "imu_emg_estimator.background", "calibrate"]
+        command = [sys.executable, "-m", "imu_emg_estimator.background", str(self._nice), "calibrate"]
         command += [f"--out={self.adapted}", f"--json={self._report}", "--progress=/dev/stdout"]
         command += [f"--threads={self._threads}", *options]
         environment = os.environ | {"OMP_NUM_THREADS": str(self._threads), "TMPDIR": str(self._folder)}

@@ -123,6 +123,8 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setattr(plan, "CANDIDATES", (live.OURS, live.PLAIN, "wait_set"))
     slow = replace(QUICK, rate=SLOW, loss_rate=SLOW)  # a machine that is busy with other tests has to keep up
     monkeypatch.setattr(options, "QUICK", slow)
+    command_of = live.node_command
+    monkeypatch.setattr(live, "node_command", lambda *given: [*command_of(*given), "-p", "calibration_nice:=0"])
 
     def run(sections: str) -> dict[str, Any]:
         status = main(["bench", "--quick", "--engine", "numpy", "--only", sections, "--out", str(tmp_path)])
