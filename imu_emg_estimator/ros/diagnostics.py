@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSCompatibility, qos_check_compatible
 
 from imu_emg_estimator.model import drift
 from imu_emg_estimator.msg import MuscleActivation
@@ -112,7 +114,7 @@ class Diagnostics:
         publishers = self._node.count_publishers(topic)
         level, text = OK, "OK"
         if not new.received:
-            level, text = ERROR, f"no message on {topic}"
+            level, text = ERROR, f"no message on {topic}{misfit(self._node, topic)}"
         elif publishers > 1:
             level, text = WARN, f"{publishers} publishers on {topic}: a sensor needs its own"
         elif new.malformed:
@@ -126,6 +128,16 @@ class Diagnostics:
             "malformed": str(count.malformed),
         }
         return _status(level, f"{self._node.get_fully_qualified_name()}: {name}", text, topic, values)
+
+
+def misfit(node: Node, topic: str) -> str:
+    """Why nothing can come from the topic's publishers to the node's subscription; empty = it can."""
+    for own in (subscription.qos_profile for subscription in node.subscriptions if subscription.topic_name == topic):
+        for publisher in node.get_publishers_info_by_topic(topic):
+            compatibility, why = qos_check_compatible(publisher.qos_profile, own)
+            if compatibility == QoSCompatibility.ERROR:
+                return f": the QoS of {publisher.node_name} does not fit ({why.strip(' ;')}); change qos_overrides"
+    return ""
 
 
 def _status(level: bytes, name: str, text: str, hardware: str, values: dict[str, str]) -> DiagnosticStatus:

@@ -10,10 +10,13 @@ import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lab import HOUR, Lab
 from numpy.typing import NDArray
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.model import drift
 from imu_emg_estimator.model.bundle import Bundle, Calibration
 from imu_emg_estimator.model.store import store_calibration
+from imu_emg_estimator.ros.diagnostics import misfit
 from imu_emg_estimator.training.distribution import fit_distribution
 
 StartLab = Callable[..., Lab]
@@ -91,6 +94,20 @@ def test_faults_of_single_sensors(start_lab: StartLab, report: Any, imu: NDArray
     found = report(lab, lambda named: "publishers" in named[names[0]].message)
     assert f"2 publishers on {lab.estimator.topics[0]}" in found[names[0]].message
     lab.node.destroy_publisher(second)
+
+
+def test_publisher_whose_qos_does_not_fit_is_named(start_lab: StartLab) -> None:
+    lab = start_lab()
+    strict, loose = (
+        QoSProfile(depth=1, reliability=kind) for kind in (ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT)
+    )
+    for topic, quality in (("/fits", loose), ("/fits_not", strict)):
+        lab.estimator.create_subscription(Imu, topic, lambda message: None, quality)
+        lab.node.create_publisher(Imu, topic, loose)
+    lab.wait(lambda: misfit(lab.estimator, "/fits_not"), "a publisher that does not fit")
+    assert lab.node.get_name() in misfit(lab.estimator, "/fits_not")
+    assert "eliab" in misfit(lab.estimator, "/fits_not")
+    assert misfit(lab.estimator, "/fits") == ""
 
 
 def type_of(lab: Lab) -> type:

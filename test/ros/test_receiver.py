@@ -152,3 +152,34 @@ def test_percentiles() -> None:
     values = [float(value) for value in range(100, 0, -1)]
     assert (percentile(values, 0.5), percentile(values, 0.99), percentile(values, 1.0)) == (51.0, 100.0, 100.0)
     assert percentile([], 0.5) != percentile([], 0.5)  # NaN
+
+
+def test_the_nodes_executor_sleeps_while_messages_come(context: rclpy.Context, node: Node) -> None:
+    """Woken by each message, it would cost as much as the estimates do."""
+
+    class Counting(SingleThreadedExecutor):
+        rounds = 0
+
+        def get_nodes(self) -> Any:
+            self.rounds += 1
+            return super().get_nodes()
+
+    subscribed = WaitSetReceiver(node)
+    subscribed.subscribe(Int64, "a", QUALITY)
+    publisher = node.create_publisher(Int64, "a", QUALITY)
+    executor = Counting(context=context)
+    executor.add_node(node)
+    spinning = threading.Thread(target=executor.spin, daemon=True)
+    spinning.start()
+    try:
+        publisher.publish(Int64(data=0))
+        assert received(subscribed, 1) == [(0, 0)]
+        before = executor.rounds
+        for number in range(200):
+            publisher.publish(Int64(data=number))
+            assert received(subscribed, 1) == [(0, number)]
+        assert executor.rounds - before < 100
+    finally:
+        executor.shutdown()
+        spinning.join()
+        subscribed.close()
