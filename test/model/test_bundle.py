@@ -145,8 +145,8 @@ def test_calibration_of_an_earlier_release_is_read(bundle: Bundle, path: Path) -
 @pytest.mark.parametrize(
     ("name", "model_id"),
     [
-        ("hugadb", "hugadb-25323178d4f5"),
-        ("hugadb_without_2_8_17", "hugadb_without_2_8_17-c0750f190f22"),
+        ("hugadb", "hugadb-749b86a02656"),
+        ("hugadb_without_2_8_17", "hugadb_without_2_8_17-7457ab45a643"),
     ],
 )
 def test_shipped_bundles_keep_their_identity(name: str, model_id: str) -> None:
