@@ -409,10 +409,8 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
 
 def _calibrate_guided(arguments: argparse.Namespace) -> int:
-    try:
+    with _needs_ros("--guide"):
         from imu_emg_estimator.ros import guide
-    except ImportError:
-        raise InputError("--guide needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
     guide.check(arguments)
     return guide.run(arguments, lambda: _reading(arguments), lambda report: _write_json(arguments.json, report))
 
@@ -612,11 +610,18 @@ def _add_replay(commands: Any) -> None:
     parser.set_defaults(run=_replay)
 
 
-def _replay(arguments: argparse.Namespace) -> int:
+@contextmanager
+def _needs_ros(command: str) -> Iterator[None]:
+    """Around imports from ``imu_emg_estimator.ros``."""
     try:
-        from imu_emg_estimator.ros import replay
+        yield
     except ImportError:
-        raise InputError("replay needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
+        raise InputError(f"{command} needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    with _needs_ros("replay"):
+        from imu_emg_estimator.ros import replay
     return replay.main(arguments.rest)
 
 
@@ -628,10 +633,8 @@ def _add_record(commands: Any) -> None:
 
 
 def _record(arguments: argparse.Namespace) -> int:
-    try:
+    with _needs_ros("record"):
         from imu_emg_estimator.ros import recorder
-    except ImportError:
-        raise InputError("record needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
     return recorder.main(arguments.rest)
 
 

@@ -84,18 +84,25 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
 
     Settings of the job: ``bags``, ``adaptation`` (AdaptationSettings).
     """
-    assert job.source is not None
-    fitted = trained(job.source, folder)
-    assert isinstance(fitted, FittedNetwork)
-    known = [recording for recording in recordings if recording.subject not in job.left_out]
-    base = bundle_of(fitted.estimator, known, fit_distribution(known))
-    left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
+    base, left_out = base_and_left_out(recordings, job, folder)
     return {
         "wearers": {
             subject: score_bags(base, group, job.settings["bags"], job.settings["adaptation"])
             for subject, group in left_out.items()
         }
     }
+
+
+def base_and_left_out(
+    recordings: Sequence[Recording], job: Job, folder: RunFolder
+) -> tuple[Bundle, dict[str, list[Recording]]]:
+    """The source job's network as a bundle, and the recordings of each wearer whom it was not trained on."""
+    assert job.source is not None
+    fitted = trained(job.source, folder)
+    assert isinstance(fitted, FittedNetwork)
+    known = [recording for recording in recordings if recording.subject not in job.left_out]
+    base = bundle_of(fitted.estimator, known, fit_distribution(known))
+    return base, by_subject([recording for recording in recordings if recording.subject in job.left_out])
 
 
 def bundle_of(estimator: Estimator, known: Sequence[Recording], distribution: Distribution | None) -> Bundle:

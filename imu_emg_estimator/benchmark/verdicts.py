@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from imu_emg_estimator.benchmark.calibration import MAIN, RUNNING, STAIRS, WALKING, Bag, bundle_of, cut_bag
+from imu_emg_estimator.benchmark.calibration import MAIN, RUNNING, STAIRS, WALKING, Bag, base_and_left_out, cut_bag
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
-from imu_emg_estimator.benchmark.models import FittedNetwork
-from imu_emg_estimator.benchmark.streaming import trained
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.drift import EVERY, TURNED, Drift, MotionProfile, RunningProfile, drift_between
 from imu_emg_estimator.model.drift import motion_profile as profile_of_motion
@@ -25,9 +23,7 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.imu import turn_mounts
 from imu_emg_estimator.signals.motion import WINDOW, motion_statistics
 from imu_emg_estimator.signals.synchrony import shift_emg
-from imu_emg_estimator.training.distribution import fit_distribution
 from imu_emg_estimator.training.evaluate import bouts
-from imu_emg_estimator.training.pretrain import by_subject
 from imu_emg_estimator.training.quality import assess
 from imu_emg_estimator.training.timing import in_time
 
@@ -43,12 +39,7 @@ TOLD_EVERY = 10.0  # s
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
     """Verdicts on every wearer whom the source job's network was not trained on."""
-    assert job.source is not None
-    fitted = trained(job.source, folder)
-    assert isinstance(fitted, FittedNetwork)
-    known = [recording for recording in recordings if recording.subject not in job.left_out]
-    base = bundle_of(fitted.estimator, known, fit_distribution(known))
-    left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
+    base, left_out = base_and_left_out(recordings, job, folder)
     return {"wearers": {subject: verdicts_on(base, group) for subject, group in left_out.items()}}
 
 

@@ -192,12 +192,12 @@ class DriftWatch:
 
     def __init__(self, bundle: Bundle) -> None:
         self._then, self._bundle = profile_of(bundle), bundle
-        self.reset()
+        self._now = RunningProfile(bundle.distribution, len(bundle.rig.sensors)) if bundle.distribution else None
 
-    def reset(self) -> None:
-        """Forget what was seen, as when another wearer comes."""
-        distribution = self._bundle.distribution
-        self._now = RunningProfile(distribution, len(self._bundle.rig.sensors)) if distribution else None
+    @property
+    def is_possible(self) -> bool:
+        """Whether the bundle's calibration says what the movement was like then."""
+        return self._then is not None
 
     def step(self, statistics: FloatArray, available: NDArray[np.bool_]) -> None:
         """Take the slow statistics [statistics], and which sensors [sensors] they hold, of ``signals.motion``."""

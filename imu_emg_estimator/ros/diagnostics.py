@@ -14,8 +14,8 @@ from rclpy.qos import QoSCompatibility, qos_check_compatible
 
 from imu_emg_estimator.model import drift
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.ros.drift_watch import DriftWatch
 from imu_emg_estimator.ros.estimator_node import EstimatorNode
+from imu_emg_estimator.ros.live_drift import LiveDrift
 from imu_emg_estimator.ros.statistics import SensorCount, percentile
 
 PERIOD = 1.0  # s
@@ -48,7 +48,7 @@ class Diagnostics:
         self._seen = [_Seen() for _ in node.topics]
         self._estimates = 0
         self._time = time.monotonic()
-        self._drift = DriftWatch(node)
+        self._drift = LiveDrift(node)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time the ROS clock may stand still
         node.create_timer(PERIOD, self._report, clock=steady)
         node.create_timer(drift.EVERY, self._drift.look, clock=steady)

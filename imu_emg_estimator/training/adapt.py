@@ -286,12 +286,6 @@ def _estimates(estimator: Estimator, recordings: Sequence[Recording]) -> FloatAr
 # screening
 
 
-def exchanged_muscles(bundle: Bundle, recordings: Sequence[Recording]) -> list[str]:
-    """Muscles whose channel goes with the movement of the other side: leads or electrodes may be exchanged."""
-    sources = _sources(estimator_of(bundle), recordings)
-    return [name for index, name in enumerate(bundle.rig.muscle_names) if sources[index] != index]
-
-
 def _sources(estimator: Estimator, recordings: Sequence[Recording]) -> list[int]:
     """Which muscle each channel carries, as far as the calibration data tell."""
     rig = recordings[0].rig

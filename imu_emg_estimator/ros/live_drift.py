@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.drift import Drift, MotionProfile, RunningProfile, drift_between, profile_of
+from imu_emg_estimator.model.drift import Drift, DriftWatch
 from imu_emg_estimator.signals.imu import FloatArray
 
 LOOKS = 10  # looks, one every ``drift.EVERY``, between two comparisons: these take milliseconds, and drift minutes
@@ -24,7 +24,7 @@ class Moving(Protocol):
     def motion(self) -> tuple[FloatArray, NDArray]: ...
 
 
-class DriftWatch:
+class LiveDrift:
     """Give it a look every ``drift.EVERY`` seconds; it begins anew with every calibration.
 
     Attributes:
@@ -35,8 +35,7 @@ class DriftWatch:
     def __init__(self, node: Moving) -> None:
         self._node = node
         self._bundle: Bundle | None = None
-        self._then: MotionProfile | None = None
-        self._running: RunningProfile | None = None
+        self._watch: DriftWatch | None = None
         self._looks = self._steps = 0
         self.drift: Drift | None = None
         self.obstacle = ""
@@ -47,16 +46,13 @@ class DriftWatch:
         if bundle is not self._bundle:
             self._begin(bundle)
         steps = self._node.steps
-        if self._then is None or self._running is None or bundle.distribution is None:
-            return
-        if steps == self._steps:  # nothing came: the last seconds are those of the last look
+        if self._watch is None or steps == self._steps:  # nothing came: the last seconds are those of the last look
             return
         self._steps = steps
-        self._running.step(*self._node.motion())
+        self._watch.step(*self._node.motion())
         self._looks += 1
         if self._looks % LOOKS == 0:
-            now, sensors = self._running.profile(), len(bundle.rig.sensors)
-            self.drift = drift_between(self._then, now, bundle.distribution, sensors)
+            self.drift = self._watch.drift()
 
     def message(self) -> str:
         """What to do, in a sentence; empty = nothing."""
@@ -64,16 +60,14 @@ class DriftWatch:
 
     def _begin(self, bundle: Bundle) -> None:
         self._bundle, self.drift, self._looks, self._steps = bundle, None, 0, self._node.steps
-        self._then, self.obstacle = _profile(bundle)
-        if bundle.distribution is not None:
-            self._running = RunningProfile(bundle.distribution, len(bundle.rig.sensors))
+        self._watch, self.obstacle = _watch(bundle)
 
 
-def _profile(bundle: Bundle) -> tuple[MotionProfile | None, str]:
+def _watch(bundle: Bundle) -> tuple[DriftWatch | None, str]:
     if bundle.calibration is None:
         return None, "no calibration to compare with"
     try:
-        profile = profile_of(bundle)
+        watch = DriftWatch(bundle)
     except InputError as error:
         return None, str(error)
-    return profile, "" if profile else "the calibration does not know what the movement was like"
+    return (watch, "") if watch.is_possible else (None, "the calibration does not know what the movement was like")
