@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from imu_emg_estimator import __version__, cli_calibrations
 from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, dataset_rig, list_subjects, load_dataset
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.guide.movements import SECONDS
 from imu_emg_estimator.progress import Progress, ProgressBar
 from imu_emg_estimator.resources import calibration_directory, shipped_bundle
 
@@ -362,8 +363,9 @@ def _guide_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="with --guide: answer every question as Enter does")
     parser.add_argument(
-        "--seconds", type=_positive_number, default=30.0, help="with --guide: length of the recording (default: 30)"
-    )
+        "--seconds", type=_positive_number, default=SECONDS,
+        help=f"with --guide: length of the recording (default: {SECONDS:g})",
+    )  # fmt: skip
     parser.add_argument("--recordings", type=Path, metavar="DIR", help="with --guide: folder for the recordings")
 
 

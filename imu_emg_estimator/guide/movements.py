@@ -1,28 +1,19 @@
-"""What the wearer should do while the calibration is recorded; `imu-emg benchmark --protocol calibration` finds it."""
+"""What the wearer should do while the calibration is recorded; docs/calibration.md has the figures behind it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-SECONDS = 30.0  # s
-
-
-@dataclass(frozen=True)
-class Movement:
-    """Something to do for a share of the recording."""
-
-    text: str
-    share: float
-
-
-SCHEDULE = (Movement("Walk at your usual pace", 1.0),)
+SECONDS = 60.0  # s
+WALK, STAIRS, RUN = "Walk at your usual pace", "Go up and down the stairs", "Run at an easy pace"
+# By what the device is for; each movement has an equal share of the recording.
+MOVEMENTS: Mapping[str, Sequence[str]] = {
+    "walking": (WALK,),
+    "walking and stairs": (WALK, STAIRS),
+    "walking, stairs and running": (WALK, STAIRS, RUN),
+}
 
 
-def movement_at(elapsed: float, total: float) -> Movement:
-    """What to do now."""
-    end = 0.0
-    for movement in SCHEDULE:
-        end += movement.share * total
-        if elapsed < end:
-            return movement
-    return SCHEDULE[-1]
+def movement_at(movements: Sequence[str], elapsed: float, total: float) -> str:
+    """What to do now; total = length of the recording [s]."""
+    return movements[min(int(elapsed / total * len(movements)), len(movements) - 1)]

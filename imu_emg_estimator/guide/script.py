@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide import outcome as judging
 from imu_emg_estimator.guide.console import Console, Panel, Quit, bar
 from imu_emg_estimator.guide.heard import Heard, Live, Recorded, Sensors
-from imu_emg_estimator.guide.movements import SECONDS, movement_at
+from imu_emg_estimator.guide.movements import MOVEMENTS, SECONDS, movement_at
 from imu_emg_estimator.guide.outcome import Outcome
 from imu_emg_estimator.guide.pose import check_pose, standing_directions
 from imu_emg_estimator.guide.problems import Problem, spoken
@@ -28,6 +28,7 @@ STEPS = 5
 CHECK, RECORD, CALIBRATE, JUDGE, KEEP = range(1, STEPS + 1)
 NEXT, AGAIN, SKIP, UNDO = "", "t", "s", "u"
 RE_RECORD = "r"
+PURPOSES = dict(zip((NEXT, "s", "r"), MOVEMENTS, strict=True))
 PHASES = {
     "starting": "starting",
     "reading": "reading the recording",
@@ -92,6 +93,7 @@ class Guide:
         self._console, self._bundle, self._rig = console, bundle, bundle.rig
         self._sensors, self._calibrator, self._settings = sensors, calibrator, settings
         self._subject, self._bag = settings.subject, settings.bag
+        self._movements: Sequence[str] = ()
         self.report: dict[str, Any] = {"success": False, "kept": False, "ended": "", "checks": [], "recordings": []}
 
     def run(self) -> bool:
@@ -127,7 +129,7 @@ class Guide:
     def _welcome(self) -> None:
         console = self._console
         rig = self._rig
-        console.say("This leads you through a calibration. It takes about three minutes.")
+        console.say("This leads you through a calibration. It takes about four minutes.")
         console.say(
             f"You need the wearer with {len(rig.sensors)} motion sensors and EMG electrodes on "
             f"{len(rig.muscles)} muscles ({', '.join(map(spoken, rig.muscle_names))}), and some metres to walk."
@@ -187,14 +189,18 @@ class Guide:
     def _record(self) -> None:
         console, seconds = self._console, self._settings.seconds
         console.step(RECORD, STEPS, f"record {seconds:.0f} seconds")
-        console.say(
-            "Let the wearer walk to and fro. The screen says how; what else the device is for (stairs, ramps) may "
-            "come in, too. Standing around does not help."
-        )
+        if not self._movements:
+            console.say("What will the device be used for? The recording should hold all of it.")
+            self._movements = MOVEMENTS[PURPOSES[console.ask(list(PURPOSES.items()))]]
+        share = seconds / len(self._movements)
+        told = ", then ".join(f"{movement} ({share:.0f} s)" for movement in self._movements)
+        console.say(f"{told}. The screen says when. Standing around does not help.")
         while True:
             console.ask([(NEXT, "record now")])
             try:
-                recorded = self._sensors.record(self._new_bag(), seconds, partial(_show_recording, console.panel()))
+                recorded = self._sensors.record(
+                    self._new_bag(), seconds, partial(_show_recording, console.panel(), self._movements)
+                )
             except InputError as error:
                 console.bullet(str(error), "✗")
                 if console.unattended:
@@ -303,13 +309,14 @@ def _show_looking(panel: Panel, live: Live) -> None:
     panel.show([_live_line("looking", live)], live.elapsed >= live.total)
 
 
-def _show_recording(panel: Panel, live: Live) -> None:
-    panel.show(_recording_lines(live), live.elapsed >= live.total)
+def _show_recording(panel: Panel, movements: Sequence[str], live: Live) -> None:
+    panel.show(_recording_lines(movements, live), live.elapsed >= live.total)
 
 
-def _recording_lines(live: Live) -> list[str]:
+def _recording_lines(movements: Sequence[str], live: Live) -> list[str]:
     emg = {None: "", True: "EMG arrives", False: "NO EMG YET"}[live.emg]
-    lines = [f"{_live_line('recording', live)}   {movement_at(live.elapsed, live.total).text}", f"    {emg}"]
+    now = movement_at(movements, live.elapsed, live.total)
+    lines = [f"{_live_line('recording', live)}   {now}", f"    {emg}"]
     return lines + [f"    {name:<28}{rate:6.0f} Hz{'' if rate else '   SILENT'}" for name, rate in live.rates.items()]
 
 

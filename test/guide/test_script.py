@@ -12,6 +12,7 @@ from wearer import stands, steps
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.console import Console
 from imu_emg_estimator.guide.heard import Heard, Live, Recorded, Tell
+from imu_emg_estimator.guide.movements import MOVEMENTS, RUN, STAIRS, WALK, movement_at
 from imu_emg_estimator.guide.outcome import MuscleOutcome, Outcome
 from imu_emg_estimator.guide.script import Guide, Settings
 from imu_emg_estimator.model.bundle import Bundle
@@ -104,7 +105,7 @@ class Session:
 
 
 def test_enter_alone_leads_to_a_calibration_that_is_kept(bundle: Bundle, tmp_path: Path) -> None:
-    session = Session(bundle, tmp_path, [""] * 5)
+    session = Session(bundle, tmp_path, [""] * 6)
     assert session.run()
     assert [subject for _, subject in session.calibrator.calls] == ["wearer"]
     assert session.calibrator.calls[0][0] == session.sensors.recordings[0]
@@ -130,7 +131,7 @@ def test_unattended(bundle: Bundle, tmp_path: Path) -> None:
 def test_a_fault_is_named_repaired_and_looked_at_again(bundle: Bundle, tmp_path: Path) -> None:
     rig = bundle.rig
     looks = [stands(rig, moving=["left_shank"]), stands(rig), steps(rig, "left"), steps(rig)]
-    session = Session(bundle, tmp_path, [""] * 7, looks=looks)
+    session = Session(bundle, tmp_path, [""] * 8, looks=looks)
     assert session.run()
     assert "left shank sensor moves although" in session.said
     assert "left and right are exchanged" in session.said
@@ -142,24 +143,37 @@ def test_a_fault_is_named_repaired_and_looked_at_again(bundle: Bundle, tmp_path:
 def test_a_fault_does_not_hold_up_who_goes_on(bundle: Bundle, tmp_path: Path, yes: bool) -> None:
     rig = bundle.rig
     looks = [stands(rig, moving=["left_shank"]), steps(rig, "left")]
-    assert Session(bundle, tmp_path, ["", "", "s", "", "s", "", ""], looks=looks, yes=yes).run()
+    assert Session(bundle, tmp_path, ["", "", "s", "", "s", "", "", ""], looks=looks, yes=yes).run()
 
 
 def test_the_name_of_the_wearer_is_checked(bundle: Bundle, tmp_path: Path) -> None:
-    session = Session(bundle, tmp_path, ["../anna", "anna", *[""] * 4])
+    session = Session(bundle, tmp_path, ["../anna", "anna", *[""] * 5])
     assert session.run()
     assert [subject for _, subject in session.calibrator.calls] == ["anna"]
     assert "'../anna' is not a valid name" in session.said
 
 
 def test_an_answer_that_is_none_is_asked_for_again(bundle: Bundle, tmp_path: Path) -> None:
-    session = Session(bundle, tmp_path, ["", "yes please", *[""] * 4])
+    session = Session(bundle, tmp_path, ["", "yes please", *[""] * 5])
     assert session.run()
     assert "'yes please' is none of these" in session.said
 
 
+def test_every_movement_that_the_device_is_for_has_its_share(bundle: Bundle, tmp_path: Path) -> None:
+    """And who records again is not asked again what it is for."""
+    answers = ["", "", "", "r", "", "r", "", ""]
+    session = Session(bundle, tmp_path, answers, outcomes=[NOT_BETTER, BETTER])
+    assert session.run()
+    assert session.said.count("[r] walking, stairs and running") == 1
+    assert session.said.count("(20 s), then Go up and down the stairs (20 s), then Run at an easy pace (20 s)") == 2
+    shown = [
+        movement_at(MOVEMENTS["walking, stairs and running"], elapsed, 60.0) for elapsed in (19.0, 21.0, 41.0, 60.0)
+    ]
+    assert shown == [WALK, STAIRS, RUN, RUN]
+
+
 def test_undo(bundle: Bundle, tmp_path: Path) -> None:
-    session = Session(bundle, tmp_path, ["", "", "", "", "u"])
+    session = Session(bundle, tmp_path, ["", "", "", "", "", "u"])
     assert not session.run()
     assert session.calibrator.undone == ["wearer"]
     assert "in use again: calibration anna-0" in session.said
@@ -168,7 +182,7 @@ def test_undo(bundle: Bundle, tmp_path: Path) -> None:
 
 def test_undo_and_record_again(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(
-        bundle, tmp_path, ["", "", "", "", "r", "", ""], outcomes=[BETTER, replace(BETTER, calibration_id="b")]
+        bundle, tmp_path, ["", "", "", "", "", "r", "", ""], outcomes=[BETTER, replace(BETTER, calibration_id="b")]
     )
     assert session.run()
     assert len(set(session.sensors.recordings)) == 2
@@ -176,7 +190,7 @@ def test_undo_and_record_again(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def test_nothing_better_changes_nothing(bundle: Bundle, tmp_path: Path) -> None:
-    session = Session(bundle, tmp_path, [""] * 5, outcomes=[NOT_BETTER])
+    session = Session(bundle, tmp_path, [""] * 6, outcomes=[NOT_BETTER])
     assert not session.run()
     assert session.calibrator.undone == []
     assert "Nothing was changed" in session.said
@@ -184,18 +198,18 @@ def test_nothing_better_changes_nothing(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def test_nothing_better_then_recorded_again(bundle: Bundle, tmp_path: Path) -> None:
-    assert Session(bundle, tmp_path, ["", "", "", "", "r", "", ""], outcomes=[NOT_BETTER, BETTER]).run()
+    assert Session(bundle, tmp_path, ["", "", "", "", "", "r", "", ""], outcomes=[NOT_BETTER, BETTER]).run()
 
 
 def test_a_calibration_that_fails_is_told(bundle: Bundle, tmp_path: Path) -> None:
-    session = Session(bundle, tmp_path, [""] * 5, outcomes=[InputError("the disk is full; free space")])
+    session = Session(bundle, tmp_path, [""] * 6, outcomes=[InputError("the disk is full; free space")])
     assert not session.run()
     assert "the disk is full" in session.said
 
 
 def test_a_recording_that_fails_is_tried_again(bundle: Bundle, tmp_path: Path) -> None:
     sensors = MadeUpSensors([stands(bundle.rig), steps(bundle.rig)], refusals=1)
-    assert Session(bundle, tmp_path, [""] * 7, sensors=sensors).run()
+    assert Session(bundle, tmp_path, [""] * 8, sensors=sensors).run()
 
 
 def test_a_recording_that_fails_with_nobody_there(bundle: Bundle, tmp_path: Path) -> None:
@@ -207,7 +221,7 @@ def test_a_recording_that_fails_with_nobody_there(bundle: Bundle, tmp_path: Path
 # q and Ctrl-C
 
 
-@pytest.mark.parametrize("answered", range(4))
+@pytest.mark.parametrize("answered", range(5))
 def test_quit_before_the_calibration_changes_nothing(bundle: Bundle, tmp_path: Path, answered: int) -> None:
     session = Session(bundle, tmp_path, [*[""] * answered, "q"])
     assert not session.run()
@@ -221,22 +235,22 @@ def test_the_end_of_the_input_quits(bundle: Bundle, tmp_path: Path) -> None:
 
 
 def test_quit_at_the_last_question_keeps(bundle: Bundle, tmp_path: Path) -> None:
-    session = Session(bundle, tmp_path, ["", "", "", "", "q"])
+    session = Session(bundle, tmp_path, ["", "", "", "", "", "q"])
     assert session.run()
     assert session.calibrator.undone == []
     assert "calibrations use --previous --subject wearer" in session.said
 
 
 def test_quit_after_a_recording_says_how_to_go_on_with_it(bundle: Bundle, tmp_path: Path) -> None:
-    session = Session(bundle, tmp_path, ["", "", "", "", "q"], outcomes=[NOT_BETTER])
+    session = Session(bundle, tmp_path, ["", "", "", "", "", "q"], outcomes=[NOT_BETTER])
     assert not session.run()
     assert f"--bag {session.sensors.recordings[0]}" in session.sink.getvalue()
 
 
 def test_interrupted_while_recording_or_calibrating(bundle: Bundle, tmp_path: Path) -> None:
     looks = [stands(bundle.rig), steps(bundle.rig)]
-    while_recording = Session(bundle, tmp_path, [""] * 5, sensors=MadeUpSensors(looks, interrupted=True))
-    while_calibrating = Session(bundle, tmp_path, [""] * 5, outcomes=[KeyboardInterrupt()])
+    while_recording = Session(bundle, tmp_path, [""] * 6, sensors=MadeUpSensors(looks, interrupted=True))
+    while_calibrating = Session(bundle, tmp_path, [""] * 6, outcomes=[KeyboardInterrupt()])
     for session in (while_recording, while_calibrating):
         with pytest.raises(KeyboardInterrupt):
             session.run()
@@ -255,6 +269,6 @@ def test_goes_on_with_a_recording(bundle: Bundle, tmp_path: Path) -> None:
 
 def test_a_rig_without_two_legs_has_no_step(bundle: Bundle, tmp_path: Path, make_bundle: Callable[..., Bundle]) -> None:
     rig = replace(bundle.rig, sensors=bundle.rig.sensors[:3], muscles=bundle.rig.muscles[:1])
-    session = Session(make_bundle(rig=rig), tmp_path, [""] * 4, looks=[stands(rig)])
+    session = Session(make_bundle(rig=rig), tmp_path, [""] * 5, looks=[stands(rig)])
     assert session.run()
     assert len(session.guide.report["checks"]) == 1

@@ -73,7 +73,7 @@ def test_calibration_in_the_running_node_and_undone(
     assert estimator.parameters["bag_directories"] == [str(tmp_path)]
 
     sink = io.StringIO()
-    console = Console(source=io.StringIO("\n\ns\n\ns\n\nu\n"), sink=sink)  # all the same, record, undo
+    console = Console(source=io.StringIO("\n\ns\n\ns\n\n\nu\n"), sink=sink)  # all the same, record, undo
     settings = Settings("anna", tmp_path, **SETTINGS)
     guide = Guide(console, bundle, sensors_of(guide_node, bundle), estimator, settings)
     with wearer(walk, context):
