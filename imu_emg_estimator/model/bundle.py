@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import secrets
+import os
 import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -129,7 +129,7 @@ class Calibration:
         """A calibration with an id of its own, made at this moment by this software."""
         now = datetime.now(timezone.utc)
         return cls(
-            id=f"{subject}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}",
+            id=f"{subject}-{now:%Y%m%dT%H%M%S}-{os.urandom(3).hex()}",
             subject=subject,
             method=method,
             bag=bag,

@@ -20,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with _stop_signals() as stop:
         for name in THREADS:
             os.environ.setdefault(name, "1")
-        from imu_emg_estimator.ros.lean import skip_interface_generator
+        from imu_emg_estimator.ros.lean import lighten
 
-        skip_interface_generator()
+        lighten()
         from imu_emg_estimator.ros.program import run  # takes most of the start
 
         return run(arguments, stop)

@@ -156,7 +156,7 @@ def test_calibration_ends_with_a_node_that_is_killed(
         lambda status: phases.append(status.phase),
         LATCHED,
     )
-    with process([*NODE, "-p", f"bundle:={bundle_path}"]) as node:
+    with process([*NODE, "-p", f"bundle:={bundle_path}", "-p", "calibration_nice:=0"]) as node:
         onlooker.wait(client.service_is_ready, node)
         client.call_async(Calibrate.Request(bag_uri=str(tmp_path / "bag"), subject_id=subject))
         onlooker.wait(lambda: "judging" in phases, node)
@@ -178,7 +178,7 @@ from imu_emg_estimator.ros import lean, node
 def interrupt():
     print("LOADED", *sys.modules)
     os.kill(os.getpid(), signal.SIGINT)
-lean.skip_interface_generator = interrupt
+lean.lighten = interrupt
 sys.exit(node.main(["--ros-args", *sys.argv[1:]]))
 """
 
@@ -199,7 +199,7 @@ def test_signal_while_it_starts_is_no_traceback(bundle_path: Path) -> None:
 UP = """
 import os, sys, threading
 from imu_emg_estimator.ros import lean, node
-lean.skip_interface_generator()
+lean.lighten()
 from imu_emg_estimator.ros.estimator_node import EstimatorNode
 EstimatorNode.work = lambda self, stop: {what}
 sys.exit(node.main(["--ros-args", *sys.argv[1:]]))
@@ -216,7 +216,8 @@ def said_when_up(what: str, bundle: Path, *arguments: str) -> str:
 
 UNNEEDED = (
     "torch scipy matplotlib rosbags joblib onnxruntime pandas pyarrow lark em multiprocessing numpy.random unittest "
-    "imu_emg_estimator.cli imu_emg_estimator.datasets imu_emg_estimator.training.adapt imu_emg_estimator.model.network"
+    "_hashlib imu_emg_estimator.cli imu_emg_estimator.datasets imu_emg_estimator.training.adapt "
+    "imu_emg_estimator.model.network"
 )
 
 
