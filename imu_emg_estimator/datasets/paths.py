@@ -29,7 +29,8 @@ def within(directories: Sequence[Path]) -> Callable[[Path], Path]:
         if place is None or not any(place.is_relative_to(root) for root in roots):
             allowed = ", ".join(map(str, directories)) or "none"
             raise InputError(
-                f"bag {path} lies outside the directories that bags are read from ({allowed}); move it there"
+                f"bag {path} lies outside the directories that bags are read from ({allowed}); move it there, "
+                "or have its own named among them (the node's parameter 'bag_directories')"
             )
         return place
 

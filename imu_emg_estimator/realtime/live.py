@@ -355,14 +355,22 @@ def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) 
     Returns:
         ``wall_s``: from the call to the first estimate with the new model; None where the old one was kept.
         ``largest_gap`` and ``missed`` of ``calibrating`` and ``quiet``, ``ratio`` of the gaps, and ``over_time``.
+
+    Raises:
+        InputError: the call failed before the model was judged, so that there is nothing to time.
     """
-    calibrations = means.folder / "calibrations"
-    with session(means, load, calibration_directory=calibrations) as running, ExitStack() as stack:
+    places: dict[str, Any] = {
+        "calibration_directory": means.folder / "calibrations",
+        "bag_directories": [str(bag.parent)],
+    }
+    with session(means, load, **places) as running, ExitStack() as stack:
         caller = stack.enter_context(helper(means, "caller", f"--bag={bag}", f"--subject={subject}"))
         caller.wait_for("ready", STARTUP)
         time.sleep(means.settle)
         caller.tell("go")
         report = json.loads(caller.wait_for("report ", CALIBRATION_LIMIT))
+        if not report["judged"]:
+            raise InputError(f"/calibrate did not come to a judgement on {bag}: {report['message']}")
         time.sleep(AFTER_ANSWER)
         end = time.time_ns()
         if quiet:

@@ -46,7 +46,10 @@ def test_what_lies_elsewhere_does_not(places: tuple[Path, Path]) -> None:
     for path in outside:
         with pytest.raises(InputError) as caught:
             check(path)
-        expected = f"bag {path} lies outside the directories that bags are read from ({allowed}); move it there"
+        expected = (
+            f"bag {path} lies outside the directories that bags are read from ({allowed}); move it there, "
+            "or have its own named among them (the node's parameter 'bag_directories')"
+        )
         assert str(caught.value) == expected
 
 

@@ -144,6 +144,16 @@ def test_quick_run_compares_the_nodes(quick: Any, tmp_path: Path) -> None:
     assert (tmp_path / "age.png").is_file()
 
 
+@pytest.fixture
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the test lies where a node reads bags unless it is told to."""
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    for name in ("HOME", "TMPDIR"):
+        monkeypatch.setenv(name, str(elsewhere))
+    monkeypatch.chdir(elsewhere)
+
+
+@pytest.mark.usefixtures("_elsewhere")
 def test_quick_run_calibrates(quick: Any, tmp_path: Path) -> None:
     results = quick("gap,calibration")
     assert results["ratios"]["calibration_gap"] > 0

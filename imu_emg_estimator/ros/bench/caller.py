@@ -1,6 +1,7 @@
 """The caller of calibrate: it is there before it is needed, calls at a line on its standard input, and prints JSON.
 
-The report holds the instants ``called`` and ``answered`` [ns], ``success``, ``message`` and ``calibration_wall_s``.
+The report holds the instants ``called`` and ``answered`` [ns], ``success``, ``judged`` (False where the call ended
+before the model was judged), ``message`` and ``calibration_wall_s``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from imu_emg_estimator.ros.bench.context import READY, REPORT, running
 from imu_emg_estimator.srv import Calibrate
 
 PATIENCE = 30.0  # s until the service must be there
+JUDGED = {Calibrate.Response.OK, Calibrate.Response.NOT_BETTER, Calibrate.Response.REFUSED}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "called": called,
             "answered": time.time_ns(),
             "success": response.success,
+            "judged": response.error_code in JUDGED,
             "message": response.message,
             "calibration_id": response.calibration_id,
             "calibration_wall_s": response.calibration_wall_s,
