@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
 GENERATOR = "rosidl_generator_py"
-OPENSSL = "_hashlib"  # Python's binding of its hashes
+# Modules that do without others where these are missing; together they are 4 MB of memory.
+DISPENSABLE = {
+    "hashlib": ("_hashlib",),  # OpenSSL, for the id of a bundle
+    "shutil": ("bz2", "lzma"),  # to pack archives
+}
 OWN_HASHES = ("_md5", "_sha1", "_sha3", "_blake2")  # of Python itself; a build may lack them
 OWN_SHA_256 = ("_sha256", "_sha2")  # until Python 3.11, and since 3.12
 
@@ -17,7 +22,9 @@ OWN_SHA_256 = ("_sha256", "_sha2")  # until Python 3.11, and since 3.12
 def lighten() -> None:
     """To be called before anything else is imported."""
     _skip_interface_generator()
-    _skip_openssl()
+    for module, dispensable in DISPENSABLE.items():
+        if module != "hashlib" or _python_hashes():
+            _import_without(module, dispensable)
 
 
 def _skip_interface_generator() -> None:
@@ -40,12 +47,18 @@ def _skip_interface_generator() -> None:
         del sys.modules[GENERATOR]
 
 
-def _skip_openssl() -> None:
-    """Let ``hashlib`` take Python's own hashes: OpenSSL's library is 4 MB, for the id of a bundle."""
-    if "hashlib" in sys.modules or not all(map(find_spec, OWN_HASHES)) or not any(map(find_spec, OWN_SHA_256)):
+def _python_hashes() -> bool:
+    return all(map(find_spec, OWN_HASHES)) and any(map(find_spec, OWN_SHA_256))
+
+
+def _import_without(module: str, dispensable: Sequence[str]) -> None:
+    """Import a module as if others were not there; whoever imports those later gets them."""
+    if module in sys.modules:
         return
-    sys.modules[OPENSSL] = None  # type: ignore[assignment]  # imports of it fail
+    hidden = [name for name in dispensable if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: an import of it fails
     try:
-        import_module("hashlib")
+        import_module(module)
     finally:
-        del sys.modules[OPENSSL]
+        for name in hidden:
+            del sys.modules[name]

@@ -216,7 +216,7 @@ def said_when_up(what: str, bundle: Path, *arguments: str) -> str:
 
 UNNEEDED = (
     "torch scipy matplotlib rosbags joblib onnxruntime pandas pyarrow lark em multiprocessing numpy.random unittest "
-    "_hashlib imu_emg_estimator.cli imu_emg_estimator.datasets imu_emg_estimator.training.adapt "
+    "_hashlib bz2 lzma imu_emg_estimator.cli imu_emg_estimator.datasets imu_emg_estimator.training.adapt "
     "imu_emg_estimator.model.network"
 )
 
