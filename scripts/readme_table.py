@@ -19,7 +19,7 @@ NAMES = {
     "gelu_transformer": "Transformer, plain GELU",
     OWN: "**GEGLU-Transformer**",
     "distilled": "three of it distilled into one",
-    "student": "the three distilled into a sixth of the weights",
+    "student": "the three distilled into a quarter of the weights",
     "int8": "it with int8 weights",
 }
 
