@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _check_places(arguments)
         status: int = arguments.run(arguments)
+        sys.stdout.flush()  # here, where it is known what a broken pipe means
         return status
     except InputError as error:
         print(f"imu-emg {arguments.command}: {error}", file=sys.stderr)
