@@ -28,7 +28,7 @@ from imu_emg_estimator.training.wearers import FilmSettings
 
 OWN = "geglu_transformer"  # the model that the others are compared with
 TUNED_FIRST = ("streaming", "adaptation", "uncertainty", "calibration")  # the others choose within each job
-USUAL = 1  # place in the grid of what is taken untuned
+USUAL = 2  # place in the grid of what is taken untuned: the recipe's
 TUNING_FOLDS = 5
 INNER_FOLDS = 2
 TUNING_SHARE = 0.2  # of the steps of a training: candidates are told apart before they are done

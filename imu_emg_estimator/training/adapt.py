@@ -29,7 +29,7 @@ from imu_emg_estimator.model.offline import estimate_recording
 from imu_emg_estimator.model.transformer import network_of, weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.imu import features
-from imu_emg_estimator.training.closed_form import blocks_of, fit_head
+from imu_emg_estimator.training.closed_form import LEAST_ERROR, blocks_of, fit_head, leave_out, squared_error
 from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.pretrain import Wearer, activation_loss, delayed, prepare, reference_amplitude
 from imu_emg_estimator.training.screening import LEAST_R, movement_r, sources_of_channels
@@ -46,7 +46,8 @@ METHODS: dict[str, str] = {
     "ridge_head": "the head, in closed form, shrunk towards the pre-trained one",
     "ridge_prior": "the same, in the metric in which the heads of wearers differ from each other",
     "scratch": "every weight, from random ones",
-    "guarded": "every weight after a look at the electrodes, mixed with the closed form; that alone if one failed",
+    "guarded": "every weight after a look at the electrodes, mixed with the closed form; that alone if one failed; "
+    "the amplitude alone if the closed form cannot better left-out parts of the data",
 }
 DEFAULT_METHOD = "guarded"
 CLOSED_FORMS = ("ridge_zero", "ridge_head", "ridge_prior")
@@ -209,7 +210,9 @@ def adapt_estimator(
     failed = _unrelated_channels(adapted.network, data) if screening else []
     data.weight[:, failed] = 0.0
     amplitude[failed] = estimator.amplitude[failed]
-    if settings.method == "affine":
+    if settings.method == "guarded" and not _promises_gain(adapted.network, data, settings.strength):
+        _fit_deviations(adapted.network, data)
+    elif settings.method == "affine":
         _fit_affine(adapted.network, data)
     elif settings.method in CLOSED_FORMS or (settings.method == "guarded" and failed):
         _fit_heads(adapted.network, data, settings, prior)
@@ -394,6 +397,30 @@ def _fit_heads(network: Network, data: _Calibration, settings: AdaptationSetting
         heads[muscle] = fit.head
         _rescale_deviation(network, tokens, weight, muscle, fit.left_out.error)
     write_head(network.head, heads)
+
+
+def _promises_gain(network: Network, data: _Calibration, strength: float) -> bool:
+    """Whether heads fitted to parts of the data are better, over all muscles, on the parts left out than those given.
+
+    Where they are not, the network fits this wearer's movements already, as far as these data tell, and learning from
+    them would trade that for their chance.
+    """
+    tokens, heads = _tokens(network, data), with_bias(network.head)
+    given = fitted = 0.0
+    for muscle in data.known_muscles():
+        blocks = blocks_of(tokens, data.target[:, muscle], data.weight[:, muscle])
+        given += squared_error(blocks, heads[muscle])
+        trial = leave_out(blocks, heads[muscle], np.eye(len(heads[muscle])), strength)
+        fitted += trial.error * sum(block.count for block in blocks)
+    return fitted < given
+
+
+def _fit_deviations(network: Network, data: _Calibration) -> None:
+    tokens, heads = _tokens(network, data), with_bias(network.head)
+    for muscle in data.known_muscles():
+        blocks = blocks_of(tokens, data.target[:, muscle], data.weight[:, muscle])
+        error = squared_error(blocks, heads[muscle]) / sum(block.count for block in blocks)
+        _rescale_deviation(network, tokens, data.weight[:, muscle], muscle, max(error, LEAST_ERROR))
 
 
 def _fit_affine(network: Network, data: _Calibration) -> None:

@@ -100,6 +100,12 @@ def fit_head(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArra
     return RidgeFit(whole.ridge(centre, precision, candidates[best]), float(candidates[best]), trials[best])
 
 
+def squared_error(blocks: Sequence[Moments], head: FloatArray) -> float:
+    """Sum of squared errors [references²] of a given head [inputs] over all blocks."""
+    whole = reduce(Moments.__add__, blocks)
+    return float(whole.power - 2 * head @ whole.cross + head @ whole.gram @ head)
+
+
 def leave_out(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArray, strength: float) -> LeftOut:
     """Fit to all blocks but one, look how it does on that one, for each of them."""
     whole = reduce(Moments.__add__, blocks)

@@ -24,7 +24,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.configuration import ModelConfig
@@ -42,6 +41,7 @@ from imu_emg_estimator.training.pretrain import (
     cut_sequence,
     estimate_loss,
     input_normalisation,
+    mean_loss,
     optimise,
 )
 
@@ -66,7 +66,7 @@ class MetaSettings:
         lag: standard deviation [samples] of a task's shift of the EMG in time.
         gain: standard deviation of the logarithm of a task's gain of the EMG.
         plain: weight of the loss without adaptation, which keeps the network good for wearers who do not calibrate.
-        training: of the outer steps; its ``batch`` and ``loss`` are those of plain pre-training and not used.
+        training: of the outer steps; its ``batch`` is that of plain pre-training and not used.
     """
 
     kind: str = "ridge"
@@ -217,11 +217,11 @@ def _ridge_loss(
     phase: int,
 ) -> Tensor:
     """Loss on the query with the head that fits the support, and without adaptation on everything."""
-    huber, stride = settings.training.huber, network.config.dilation
+    huber, kind, stride = settings.training.huber, settings.training.loss, network.config.dilation
     target, weight, varied, varied_weight = (part[:, phase::stride] for part in (target, weight, varied, varied_weight))
     tokens = network.tokens(inputs, phase)
     outputs = network.head(tokens), network.deviation_head(tokens.detach())
-    plain = estimate_loss(*outputs, target, weight, huber)
+    plain = estimate_loss(*outputs, target, weight, huber, kind)
     tokens = torch.cat([tokens, torch.ones_like(tokens[..., :1])], dim=2)
     shared = torch.cat([network.head.weight, network.head.bias[:, None]], dim=1)
     adapted = []
@@ -234,8 +234,7 @@ def _ridge_loss(
             shared,
             settings.strength * CORRELATED / stride,
         )
-        error = smooth_l1_loss(tokens[query] @ heads.T, varied[query], reduction="none", beta=huber) / huber
-        adapted.append((error * varied_weight[query]).sum() / varied_weight[query].sum().clamp_min(1.0))
+        adapted.append(mean_loss(tokens[query] @ heads.T, varied[query], varied_weight[query], huber, kind))
     return torch.stack(adapted).mean() + settings.plain * plain
 
 
@@ -275,7 +274,8 @@ def _descended(network: Network, tasks: _Tasks, settings: MetaSettings) -> Netwo
     inputs, target, weight = (torch.from_numpy(part) for part in (task.inputs, task.varied, task.varied_weight))
     optimiser = torch.optim.Adam(own.parameters(), settings.inner_rate)
     for _ in range(settings.inner_steps):
-        loss = activation_loss(own, inputs, target, weight, settings.training.huber, tasks.phase())
+        recipe = settings.training
+        loss = activation_loss(own, inputs, target, weight, recipe.huber, tasks.phase(), recipe.loss)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(own.parameters(), 1.0)

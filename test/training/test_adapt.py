@@ -310,6 +310,24 @@ def test_guarded_leaves_the_other_muscle_exactly_alone_where_an_electrode_failed
     assert not np.array_equal(after[:, 0], before[:, 0])
 
 
+def test_guarded_takes_the_amplitude_alone_where_the_network_fits_already(
+    trained_bundle: Bundle, usual: Recording
+) -> None:
+    """What is left is chance; learning it would cost the wearer what the network knew."""
+
+    def changed_by(envelope: Any) -> set[str]:
+        adapted = adapt(trained_bundle, [replace(usual, envelope=envelope).slice(0, 1764)], settings(method="guarded"))
+        expected = 1.7 * np.array(trained_bundle.reference.amplitude)
+        np.testing.assert_allclose(adapted.reference.amplitude, expected, rtol=0.1)
+        before = trained_bundle.weights
+        return {name for name, value in adapted.weights.items() if not np.array_equal(value, before[name])}
+
+    estimate = 1.7 * np.nan_to_num(estimate_envelopes(trained_bundle, [usual]))
+    noise = 0.2 * estimate.max() * np.random.default_rng(0).standard_normal((len(usual), 2))
+    assert changed_by(estimate + noise) == {"deviation_head.bias"}
+    assert "head.weight" in changed_by(usual.envelope / usual.envelope.std(axis=0) * estimate.std(axis=0))
+
+
 def test_bundles_own_prior_is_used(trained_bundle: Bundle, first: Recording) -> None:
     by_bundle = adapt(replace(trained_bundle, head_prior=np.eye(WIDTH + 1)), [first], settings(method="ridge_prior"))
     by_argument = adapt(trained_bundle, [first], settings(method="ridge_prior"), prior=PRIOR)

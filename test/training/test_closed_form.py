@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imu_emg_estimator.training.closed_form import CORRELATED, Moments, blocks_of, fit_head, leave_out
+from imu_emg_estimator.training.closed_form import CORRELATED, Moments, blocks_of, fit_head, leave_out, squared_error
 
 WIDTH = 6
 IDENTITY = np.eye(WIDTH)
@@ -87,3 +87,11 @@ def test_samples_without_weight_do_not_count() -> None:
     poisoned = np.where(weight > 0, target, 1e6)
     one, other = (fit_head(blocks_of(inputs, y, weight), HEAD, IDENTITY, 5.0).head for y in (target, poisoned))
     np.testing.assert_array_equal(one, other)
+
+
+def test_squared_error_of_a_head_is_its_formula() -> None:
+    inputs, target = data(100, 0.3)
+    weight = np.linspace(0.1, 1, 100)
+    head = 0.7 * HEAD
+    expected = weight @ (target - inputs @ head) ** 2
+    assert squared_error(blocks_of(inputs, target, weight), head) == pytest.approx(expected)

@@ -25,7 +25,7 @@ from imu_emg_estimator.training.meta import (
     meta_train,
     ridge_heads,
 )
-from imu_emg_estimator.training.pretrain import TrainingSettings, Wearer, prepare
+from imu_emg_estimator.training.pretrain import TrainingSettings, Wearer, estimate_loss, mean_loss, prepare
 
 RECIPE = TrainingSettings(steps=3, sequence=64)
 SETTINGS = MetaSettings(tasks=1, support=2, query=2, inner_steps=2, training=RECIPE)
@@ -174,3 +174,26 @@ def test_heads_are_those_of_the_closed_form() -> None:
     for muscle in range(2):
         expected = Moments.of(tokens, target[:, muscle], weight[:, muscle]).ridge(centre[muscle], np.eye(5), 3.0)
         np.testing.assert_allclose(heads[muscle].numpy(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_episodes_learn_by_the_loss_of_the_recipe(
+    estimator: Estimator, wearers: list[Wearer], rig: Rig, kind: str
+) -> None:
+    heads = [
+        meta_train(
+            estimator, wearers, rig, replace(SETTINGS, kind=kind, plain=0.0, training=replace(RECIPE, loss=loss))
+        ).network.head.weight
+        for loss in ("huber", "correlation")
+    ]
+    assert not torch.equal(*heads)
+
+
+def test_loss_of_the_mean_alone_is_that_of_the_estimate_without_its_deviation() -> None:
+    torch.manual_seed(0)
+    mean, target, weight = torch.rand(3, 40, 2), torch.rand(3, 40, 2), (torch.rand(3, 40, 2) > 0.3).float()
+    certain = torch.zeros_like(mean)
+    for kind in ("huber", "correlation"):
+        likelihood = (0.5 * (target - mean) ** 2 * weight).sum() / weight.sum()
+        whole = estimate_loss(mean, certain, target, weight, 0.5, kind)
+        torch.testing.assert_close(whole, mean_loss(mean, target, weight, 0.5, kind) + 0.1 * likelihood)
