@@ -47,11 +47,12 @@ METHODS: dict[str, str] = {
     "ridge_prior": "the same, in the metric in which the heads of wearers differ from each other",
     "scratch": "every weight, from random ones",
     "guarded": "every weight after a look at the electrodes, mixed with the closed form; that alone if one failed; "
-    "the amplitude alone if the closed form cannot better left-out parts of the data",
+    "the amplitude alone if the closed form cannot better left-out parts of the data; mixed with the weights given",
 }
 DEFAULT_METHOD = "guarded"
 CLOSED_FORMS = ("ridge_zero", "ridge_head", "ridge_prior")
 DESCENT_SHARE = 0.75  # of the weights that descent finds in the mix with those of the closed form
+BELIEF = 10.0  # s of a wearer's data that the model's own weights count for when they are mixed with the adapted ones
 SHORTEST = 5.0  # s of EMG; less does not show a handful of strides
 LEAST_GAIN = 0.05  # of an affine fit: an estimate may be turned down, never over
 
@@ -174,7 +175,7 @@ def adapt_estimator(
     settings: AdaptationSettings | None = None,
     progress: Progress | None = None,
     prior: WearerPrior | None = None,
-    share: float = 1.0,
+    share: float | None = None,
 ) -> Estimator:
     """Adapt any network to one wearer.
 
@@ -185,7 +186,7 @@ def adapt_estimator(
         recordings: of one wearer, with EMG envelopes.
         prior: how training wearers differ; ``ridge_prior`` and ``film`` need it.
         share: of the adapted weights in the result; the rest is of those given, with the heads of those muscles that
-            the channels carry.
+            the channels carry. None = ``trust`` in what there is of the wearer for ``guarded``, else 1.
 
     Returns:
         A new estimator of the same architecture; the given one is unchanged.
@@ -218,9 +219,16 @@ def adapt_estimator(
         _fit_heads(adapted.network, data, settings, prior)
     else:
         _learn(adapted.network, data, settings, prior, progress)
+    if share is None:
+        share = trust(seconds) if settings.method == "guarded" else 1.0
     if share < 1.0:
         _mix(adapted.network, estimator.network, share)
     return adapted
+
+
+def trust(seconds: float) -> float:
+    """Share of the weights adapted to so many seconds of a wearer in a mix with the model's own."""
+    return seconds / (seconds + BELIEF)
 
 
 def _mix(network: Network, other: Network, share: float) -> None:

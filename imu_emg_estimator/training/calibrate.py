@@ -24,6 +24,7 @@ from imu_emg_estimator.training.adapt import (
     adapted_reference,
     estimator_of,
     recommended,
+    trust,
 )
 from imu_emg_estimator.training.crossfit import FOLDS, CrossFit, cross_fit, scale_of
 from imu_emg_estimator.training.evaluate import estimate_envelopes
@@ -33,7 +34,6 @@ from imu_emg_estimator.training.quality import Quality, assess
 
 ADAPTED, SCALED, KEPT = "adapted", "scaled", "kept"  # what came of a muscle
 SHORTEST = 14.0  # s of synchronised IMU and EMG: less can be adapted to, but not judged
-BELIEF = 10.0  # s of a wearer's data that the model's own weights count for when they are mixed with the adapted ones
 TRIAL_SHARE = 0.5  # of the optimiser steps, in models that only judge
 WORTH = 0.005  # gain in r, or of an amplitude in R², below which nothing is changed, however sure it is
 LEAST_R = 0.2  # below, the EMG does not go with the movement: anything "betters" an estimate of noise
@@ -196,7 +196,7 @@ def calibrate(
         work.done()
         return CalibrationResult(None, {}, quality, seconds)
     usable = quality.usable(recordings)
-    fits = _Fits(base, settings, share=seconds / (seconds + BELIEF), work=work)
+    fits = _Fits(base, settings, share=trust(seconds), work=work)
     work.begin(JUDGING)
     ways = {HEADS: fits.heads}
     if len(_judged(usable)) == len(base.rig.muscles):  # a muscle without EMG must not change unseen

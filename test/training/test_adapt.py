@@ -13,7 +13,7 @@ from imu_emg_estimator.model.adapters import WearerPrior
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.recording import UNLABELLED, Recording
-from imu_emg_estimator.training.adapt import METHODS, AdaptationSettings, adapt, adapt_estimator
+from imu_emg_estimator.training.adapt import METHODS, AdaptationSettings, adapt, adapt_estimator, estimator_of, trust
 from imu_emg_estimator.training.evaluate import estimate_envelopes, score_recordings
 from imu_emg_estimator.training.metrics import FIGURES
 
@@ -326,6 +326,20 @@ def test_guarded_takes_the_amplitude_alone_where_the_network_fits_already(
     noise = 0.2 * estimate.max() * np.random.default_rng(0).standard_normal((len(usual), 2))
     assert changed_by(estimate + noise) == {"deviation_head.bias"}
     assert "head.weight" in changed_by(usual.envelope / usual.envelope.std(axis=0) * estimate.std(axis=0))
+
+
+def test_guarded_goes_as_far_as_there_is_data_to_trust(trained_bundle: Bundle, usual: Recording) -> None:
+    given = estimator_of(trained_bundle)
+    half_a_minute = [usual.slice(0, 1764)]
+    whole, own = (
+        adapt_estimator(given, half_a_minute, settings(method="guarded", steps=6), share=share).network.state_dict()
+        for share in (1.0, None)
+    )
+    assert trust(30.0) == pytest.approx(0.75)
+    base = given.network.state_dict()
+    for name in ("head.weight", "front_end.convolution.weight"):
+        torch.testing.assert_close(own[name], torch.lerp(base[name], whole[name], trust(1764 / usual.rig.rate)))
+        assert not torch.equal(whole[name], base[name])
 
 
 def test_bundles_own_prior_is_used(trained_bundle: Bundle, first: Recording) -> None:
