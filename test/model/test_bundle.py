@@ -145,8 +145,8 @@ def test_calibration_of_an_earlier_release_is_read(bundle: Bundle, path: Path) -
 @pytest.mark.parametrize(
     ("name", "model_id"),
     [
-        ("hugadb", "hugadb-749b86a02656"),
-        ("hugadb_without_2_8_17", "hugadb_without_2_8_17-7457ab45a643"),
+        ("hugadb", "hugadb-0a8c365a17cb"),
+        ("hugadb_without_2_8_17", "hugadb_without_2_8_17-8e36e5ba227e"),
     ],
 )
 def test_shipped_bundles_keep_their_identity(name: str, model_id: str) -> None:
