@@ -426,9 +426,9 @@ def _promises_gain(network: Network, data: _Calibration, strength: float) -> boo
 def _fit_deviations(network: Network, data: _Calibration) -> None:
     tokens, heads = _tokens(network, data), with_bias(network.head)
     for muscle in data.known_muscles():
-        blocks = blocks_of(tokens, data.target[:, muscle], data.weight[:, muscle])
-        error = squared_error(blocks, heads[muscle]) / sum(block.count for block in blocks)
-        _rescale_deviation(network, tokens, data.weight[:, muscle], muscle, max(error, LEAST_ERROR))
+        target, weight = data.target[:, muscle], data.weight[:, muscle]
+        error = float(np.average((tokens @ heads[muscle] - target) ** 2, weights=weight))
+        _rescale_deviation(network, tokens, weight, muscle, max(error, LEAST_ERROR))
 
 
 def _fit_affine(network: Network, data: _Calibration) -> None:

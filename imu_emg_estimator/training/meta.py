@@ -270,11 +270,10 @@ def _reptile_stage(network: Network, tasks: _Tasks, settings: MetaSettings, prog
 
 def _descended(network: Network, tasks: _Tasks, settings: MetaSettings) -> Network:
     """A copy of the network after a few steps of descent in a task."""
-    own, task = copy.deepcopy(network).train(), tasks.draw()
+    own, task, recipe = copy.deepcopy(network).train(), tasks.draw(), settings.training
     inputs, target, weight = (torch.from_numpy(part) for part in (task.inputs, task.varied, task.varied_weight))
     optimiser = torch.optim.Adam(own.parameters(), settings.inner_rate)
     for _ in range(settings.inner_steps):
-        recipe = settings.training
         loss = activation_loss(own, inputs, target, weight, recipe.huber, tasks.phase(), recipe.loss)
         optimiser.zero_grad()
         loss.backward()
