@@ -47,16 +47,17 @@ class LiveSensors:
         self._imu_topics, self._emg_topic, self._patience = imu_topics, emg_topic, patience
 
     def listen(self, seconds: float, tell: Tell) -> Heard:
-        """What comes over some seconds."""
+        """What comes over some seconds; at once where there is no topic to listen to."""
         topics = self._find()
+        listening = seconds if topics.types() else 0.0
         samples: dict[str, list[tuple[float, Sample]]] = {topic: [] for topic in topics.sensors if topic}
         emg, counted = topics.emg[0] if topics.emg else None, 0
         rates = LiveRates(self._labels(topics))
         with TopicStream(topics.types(), self._node.context) as stream:
             _settle(stream, set(topics.types()), tell, seconds)
             origin, began = time.time_ns(), time.monotonic()
-            while (elapsed := time.monotonic() - began) < seconds:
-                for topic, receipt, payload in stream.take(min(POLL, seconds - elapsed)):
+            while (elapsed := time.monotonic() - began) < listening:
+                for topic, receipt, payload in stream.take(min(POLL, listening - elapsed)):
                     rates.note(topic)
                     if topic == emg:
                         counted += 1

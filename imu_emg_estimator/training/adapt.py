@@ -29,7 +29,7 @@ from imu_emg_estimator.model.offline import estimate_recording
 from imu_emg_estimator.model.transformer import network_of, weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.imu import features
-from imu_emg_estimator.training.closed_form import LEAST_ERROR, blocks_of, fit_head, leave_out, squared_error
+from imu_emg_estimator.training.closed_form import LEAST_ERROR, Moments, blocks_of, fit_head, leave_out, squared_error
 from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.pretrain import Wearer, activation_loss, delayed, prepare, reference_amplitude
 from imu_emg_estimator.training.screening import LEAST_R, movement_r, sources_of_channels
@@ -53,6 +53,7 @@ DEFAULT_METHOD = "guarded"
 CLOSED_FORMS = ("ridge_zero", "ridge_head", "ridge_prior")
 DESCENT_SHARE = 0.75  # of the weights that descent finds in the mix with those of the closed form
 BELIEF = 10.0  # s of a wearer's data that the model's own weights count for when they are mixed with the adapted ones
+LEAST_STEPS = 10  # the schedule needs some to warm up, and to come to rest
 SHORTEST = 5.0  # s of EMG; less does not show a handful of strides
 LEAST_GAIN = 0.05  # of an affine fit: an estimate may be turned down, never over
 
@@ -66,7 +67,7 @@ class AdaptationSettings:
 
     Attributes:
         method: one of ``METHODS``.
-        steps: optimiser steps, of the methods that need them.
+        steps: optimiser steps, of the methods that need them; ``LEAST_STEPS`` or more.
         batch: sequences a step.
         sequence: samples a sequence.
         learning_rate: peak of the one-cycle schedule.
@@ -94,6 +95,8 @@ class AdaptationSettings:
     def __post_init__(self) -> None:
         if self.method not in METHODS:
             raise InputError(f"adaptation method '{self.method}' is not known; use one of {', '.join(METHODS)}")
+        if self.steps < LEAST_STEPS:
+            raise InputError(f"{self.steps} steps of adaptation are too few; give {LEAST_STEPS} or more")
 
 
 RECOMMENDED: dict[str, dict[str, Any]] = {
@@ -245,10 +248,12 @@ class _Calibration:
 
     Attributes:
         inputs: [samples, inputs].
+        tokens: [samples, width + 1] what the heads see of them before anything is adapted, with a 1 for the bias.
         target, weight: [samples, muscles].
     """
 
     inputs: FloatArray
+    tokens: FloatArray
     target: FloatArray
     weight: FloatArray
 
@@ -264,10 +269,21 @@ class _Calibration:
             parts.append((inputs, target, weight))
         inputs, target, weight = (np.concatenate(part) for part in zip(*parts, strict=True))
         padding = ((max(0, sequence - len(inputs)), 0), (0, 0))
-        return cls(np.pad(inputs, padding), np.pad(target, padding), np.pad(weight, padding))
+        inputs = np.pad(inputs, padding)
+        return cls(inputs, _tokens(estimator.network, inputs), np.pad(target, padding), np.pad(weight, padding))
 
     def known_muscles(self) -> list[int]:
         return [int(muscle) for muscle in np.flatnonzero(self.weight.sum(axis=0) > 0)]
+
+    def blocks(self, muscle: int) -> list[Moments]:
+        """Blocks of time of what is known of a muscle, for the closed forms."""
+        return blocks_of(self.tokens, self.target[:, muscle], self.weight[:, muscle])
+
+
+@torch.no_grad()
+def _tokens(network: Network, inputs: FloatArray) -> FloatArray:
+    tokens = network.tokens(torch.from_numpy(inputs)[None])[0].numpy()
+    return np.concatenate([tokens, np.ones_like(tokens[:, :1])], axis=1)
 
 
 def _fitted_reference(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:
@@ -326,11 +342,8 @@ def _unrelated_channels(network: Network, data: _Calibration) -> list[int]:
 
 
 def _movement_r(network: Network, data: _Calibration) -> dict[int, float]:
-    tokens, heads = _tokens(network, data), with_bias(network.head)
-    return {
-        muscle: movement_r(blocks_of(tokens, data.target[:, muscle], data.weight[:, muscle]), heads[muscle])
-        for muscle in data.known_muscles()
-    }
+    heads = with_bias(network.head)
+    return {muscle: movement_r(data.blocks(muscle), heads[muscle]) for muscle in data.known_muscles()}
 
 
 @dataclass(frozen=True)
@@ -386,24 +399,15 @@ def _togetherness(
 # closed forms
 
 
-@torch.no_grad()
-def _tokens(network: Network, data: _Calibration) -> FloatArray:
-    """What the heads see, with a 1 for the bias: [samples, width + 1]."""
-    tokens = network.tokens(torch.from_numpy(data.inputs)[None])[0].numpy()
-    return np.concatenate([tokens, np.ones_like(tokens[:, :1])], axis=1)
-
-
 def _fit_heads(network: Network, data: _Calibration, settings: AdaptationSettings, prior: WearerPrior | None) -> None:
-    tokens, heads = _tokens(network, data), with_bias(network.head)
-    precision = np.eye(network.config.width + 1)
+    heads, precision = with_bias(network.head), np.eye(network.config.width + 1)
     if settings.method == "ridge_prior":
         precision = _known(None if prior is None else prior.head_precision, settings.method)
     for muscle in data.known_muscles():
-        target, weight = data.target[:, muscle], data.weight[:, muscle]
         centre = np.zeros_like(heads[muscle]) if settings.method == "ridge_zero" else heads[muscle]
-        fit = fit_head(blocks_of(tokens, target, weight), centre, precision, settings.strength)
+        fit = fit_head(data.blocks(muscle), centre, precision, settings.strength)
         heads[muscle] = fit.head
-        _rescale_deviation(network, tokens, weight, muscle, fit.left_out.error)
+        _rescale_deviation(network, data, muscle, fit.left_out.error)
     write_head(network.head, heads)
 
 
@@ -413,10 +417,10 @@ def _promises_gain(network: Network, data: _Calibration, strength: float) -> boo
     Where they are not, the network fits this wearer's movements already, as far as these data tell, and learning from
     them would trade that for their chance.
     """
-    tokens, heads = _tokens(network, data), with_bias(network.head)
+    heads = with_bias(network.head)
     given = fitted = 0.0
     for muscle in data.known_muscles():
-        blocks = blocks_of(tokens, data.target[:, muscle], data.weight[:, muscle])
+        blocks = data.blocks(muscle)
         given += squared_error(blocks, heads[muscle])
         trial = leave_out(blocks, heads[muscle], np.eye(len(heads[muscle])), strength)
         fitted += trial.error * sum(block.count for block in blocks)
@@ -424,32 +428,33 @@ def _promises_gain(network: Network, data: _Calibration, strength: float) -> boo
 
 
 def _fit_deviations(network: Network, data: _Calibration) -> None:
-    tokens, heads = _tokens(network, data), with_bias(network.head)
+    heads = with_bias(network.head)
     for muscle in data.known_muscles():
-        target, weight = data.target[:, muscle], data.weight[:, muscle]
-        error = float(np.average((tokens @ heads[muscle] - target) ** 2, weights=weight))
-        _rescale_deviation(network, tokens, weight, muscle, max(error, LEAST_ERROR))
+        blocks = data.blocks(muscle)
+        error = squared_error(blocks, heads[muscle]) / sum(block.count for block in blocks)
+        _rescale_deviation(network, data, muscle, max(error, LEAST_ERROR))
 
 
 def _fit_affine(network: Network, data: _Calibration) -> None:
-    tokens, heads = _tokens(network, data), with_bias(network.head)
+    heads = with_bias(network.head)
     for muscle in data.known_muscles():
         known = data.weight[:, muscle] > 0
-        estimate, target = tokens[known] @ heads[muscle], data.target[known, muscle]
+        tokens, target = data.tokens[known], data.target[known, muscle]
+        estimate = tokens @ heads[muscle]
         spread = float(np.var(estimate))
         gain = float(np.cov(estimate, target, bias=True)[0, 1]) / spread if spread > 0 else 1.0
         gain = max(gain, LEAST_GAIN)
         offset = float(target.mean() - gain * estimate.mean())
         heads[muscle] = gain * heads[muscle] + np.append(np.zeros(network.config.width), offset)
-        error = float(np.mean((tokens[known] @ heads[muscle] - target) ** 2))
-        _rescale_deviation(network, tokens, data.weight[:, muscle], muscle, error)
+        error = float(np.mean((tokens @ heads[muscle] - target) ** 2))
+        _rescale_deviation(network, data, muscle, error)
     write_head(network.head, heads)
 
 
 @torch.no_grad()
-def _rescale_deviation(network: Network, tokens: FloatArray, weight: FloatArray, muscle: int, error: float) -> None:
+def _rescale_deviation(network: Network, data: _Calibration, muscle: int, error: float) -> None:
     """Let a muscle's stated standard deviation agree, on the whole, with the mean squared error that was found."""
-    log_deviation = (tokens @ with_bias(network.deviation_head)[muscle])[weight > 0]
+    log_deviation = data.tokens[data.weight[:, muscle] > 0] @ with_bias(network.deviation_head)[muscle]
     stated = float(np.mean(np.exp(2 * log_deviation)))
     network.deviation_head.bias[muscle] += 0.5 * float(np.log(error / stated))
 
@@ -465,14 +470,21 @@ def _learn(
     progress: Progress | None,
 ) -> None:
     """Adapt by gradient descent, and where the method asks for it, mix the result with that of the closed form."""
-    closed_form = copy.deepcopy(network)
-    _fit_heads(closed_form, data, settings, prior)
+    closed_form = _with_fitted_heads(network, data, settings, prior) if settings.method == "guarded" else None
     _imitate_where_unknown(network, data, settings.seed)
     torch.manual_seed(settings.seed)
     _descend(network, _trained_parameters(network, settings, prior), data, settings, progress)
     fold(network)
-    if settings.method == "guarded":
+    if closed_form is not None:
         _mix(network, closed_form, DESCENT_SHARE)
+
+
+def _with_fitted_heads(
+    network: Network, data: _Calibration, settings: AdaptationSettings, prior: WearerPrior | None
+) -> Network:
+    fitted = copy.deepcopy(network)
+    _fit_heads(fitted, data, settings, prior)
+    return fitted
 
 
 @torch.no_grad()

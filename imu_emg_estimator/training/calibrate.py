@@ -19,6 +19,7 @@ from imu_emg_estimator.progress import Progress, Work
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.quality import Stream
 from imu_emg_estimator.training.adapt import (
+    LEAST_STEPS,
     AdaptationSettings,
     adapt_estimator,
     adapted_reference,
@@ -265,7 +266,7 @@ class _Fits:
         self._given, self._share, self._work = estimator_of(base), share, work
         self._prior = None if base.head_prior is None else WearerPrior(head_precision=base.head_prior)
         self._settings = settings
-        self._trial = replace(settings, steps=max(1, round(TRIAL_SHARE * settings.steps)))
+        self._trial = replace(settings, steps=max(LEAST_STEPS, round(TRIAL_SHARE * settings.steps)))
         self._heads = settings if settings.method == "none" else replace(recommended(CLOSED_FORM), screening=True)
         self._trials = 0
 

@@ -19,7 +19,7 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.adapt import AdaptationSettings
 from imu_emg_estimator.training.evaluate import GUARD
 
-BRIEF = AdaptationSettings(steps=3, batch=2, sequence=64)
+BRIEF = AdaptationSettings(steps=10, batch=2, sequence=64)
 WALKING = Bag("walking", (("walking",),), 30.0)
 MIXED = Bag("mixed", (("walking",), ("stairs_up", "stairs_down"), ("running",)), 30.0)
 

@@ -44,7 +44,7 @@ def test_int8_weights_stay_int8_when_adapted(recordings: list[Recording], tmp_pa
     save(fitted("int8", recordings), tmp_path / "model")
     model = load(tmp_path / "model")
     assert isinstance(model, FittedNetwork)
-    adapted = model.adapted(recordings[:1], AdaptationSettings("all_weights", steps=2, batch=2, sequence=32))
+    adapted = model.adapted(recordings[:1], AdaptationSettings("all_weights", steps=10, batch=2, sequence=32))
     for each in (model, adapted):
         weights = weights_of(each.estimator.network)
         for name, value in from_int8(to_int8(weights)).items():

@@ -96,7 +96,7 @@ def test_adaptation_brings_the_wearer_s_amplitude(
     fitted: dict[str, Fitted], make_recording: RecordingFactory, name: str
 ) -> None:
     strong = make_recording(SCHEDULE, subject="9", seed=9, amplitude=500.0)
-    settings = AdaptationSettings(steps=6, batch=2, sequence=48)
+    settings = AdaptationSettings(steps=10, batch=2, sequence=48)
     adapted = fitted[name].adapted([strong.slice(0, 1500)], settings)
 
     def error(model: Fitted) -> float:

@@ -29,7 +29,7 @@ from imu_emg_estimator.training.evaluate import estimate_envelopes, score_record
 from imu_emg_estimator.training.metrics import FIGURES
 
 SETTINGS = AdaptationSettings(steps=40, sequence=64, learning_rate=5e-3)
-BRIEF = replace(SETTINGS, steps=3, batch=2)
+BRIEF = replace(SETTINGS, steps=10, batch=2)
 RIGHT, LEFT = "vastus_lateralis_right", "vastus_lateralis_left"
 
 

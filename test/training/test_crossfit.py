@@ -13,7 +13,7 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.adapt import AdaptationSettings, adapt_estimator, estimator_of
 from imu_emg_estimator.training.crossfit import FOLDS, GAP, cross_fit, estimate_all, scale_of
 
-BRIEF = AdaptationSettings(steps=3, batch=2, sequence=64)
+BRIEF = AdaptationSettings(steps=10, batch=2, sequence=64)
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from imu_emg_estimator.training.evaluate import (
 from imu_emg_estimator.training.metrics import Scores, score
 from imu_emg_estimator.training.pretrain import TrainingSettings
 
-BRIEF = AdaptationSettings(steps=3, batch=2, sequence=64)
+BRIEF = AdaptationSettings(steps=10, batch=2, sequence=64)
 SETTINGS = AdaptationSettings(steps=40, sequence=64, learning_rate=5e-3)
 DAY = (
     (("sitting", 5.0), ("walking", 8.0), ("standing", 3.0), ("walking", 1.0), ("standing", 2.0), ("running", 9.0)),
