@@ -213,8 +213,11 @@ def test_cluster_without_a_backend_is_refused(folder: RunFolder, recordings: lis
 
 
 @pytest.mark.parametrize("backend", ["ray", "dask"])
-def test_local_cluster_of_two_workers(tmp_path: Path, recordings: list[Recording], backend: str) -> None:
+def test_local_cluster_of_two_workers(
+    tmp_path: Path, recordings: list[Recording], monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
     pytest.importorskip({"ray": "ray", "dask": "distributed"}[backend])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # else Ray's workers find no module of the tests
     folder = RunFolder(tmp_path, fingerprint(recordings))
     jobs = [replace(SCORE, seed=seed) for seed in range(3)]
     run_jobs(folder, recordings, jobs, TASKS, 2, backend)
