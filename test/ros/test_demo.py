@@ -20,7 +20,7 @@ RATE = 58.8
 def test_simulated_wearer_from_end_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(demo, "CALIBRATION_SECONDS", 12.0)
+    monkeypatch.setattr(demo, "CALIBRATION_SECONDS", 16.0)
     assert demo.main(["--seconds", "10", "--out", str(tmp_path)]) == 0
     said = capfd.readouterr().out
     assert "SIMULATED wearer" in said
