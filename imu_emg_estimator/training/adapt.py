@@ -430,8 +430,8 @@ def _promises_gain(network: Network, data: _Calibration, strength: float) -> boo
 def _fit_deviations(network: Network, data: _Calibration) -> None:
     heads = with_bias(network.head)
     for muscle in data.known_muscles():
-        blocks = data.blocks(muscle)
-        error = squared_error(blocks, heads[muscle]) / sum(block.count for block in blocks)
+        errors = data.tokens @ heads[muscle] - data.target[:, muscle]
+        error = float(np.average(errors**2, weights=data.weight[:, muscle]))
         _rescale_deviation(network, data, muscle, max(error, LEAST_ERROR))
 
 

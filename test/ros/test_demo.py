@@ -33,6 +33,7 @@ def test_simulated_wearer_from_end_to_end(
     assert all(math.isfinite(report[figure]) for figure in ("r_before", "r_after"))
     assert report["calibration_wall_s"] > 0
     assert report["calibration_message"] in said
+    assert "held out in turn" in report["calibration_message"]  # it was judged, not refused
     assert (tmp_path / "before_and_after.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,6 +107,13 @@ def test_sensors_that_are_not_there_are_named(
     assert heard.emg_topic == "/emg"
     assert heard.emg_messages > 0
     assert all(len(sensor.imu) > 30 for sensor in heard.sensors[1:])
+
+
+def test_nothing_to_listen_to_is_told_at_once(bundle: Bundle, guide_node: Node) -> None:
+    began = time.monotonic()
+    heard = sensors_of(guide_node, bundle).listen(PATIENCE, lambda live: None)
+    assert time.monotonic() - began < PATIENCE / 2
+    assert [sensor.topic for sensor in heard.sensors] == [None] * 6
 
 
 def test_samples_are_in_the_axes_of_the_rig(

@@ -230,7 +230,7 @@ def test_reference_does_not_depend_on_what_the_wearer_did(
 def test_progress_is_told_at_every_step(trained_bundle: Bundle, first: Recording) -> None:
     told: list[tuple[int, int]] = []
     adapt(trained_bundle, [first], BRIEF, lambda done, total, loss: told.append((done, total)))
-    assert told[-3:] == [(8, 10), (9, 10), (10, 10)]
+    assert told == [(step, 10) for step in range(1, 11)]
 
 
 # what cannot be adapted on
