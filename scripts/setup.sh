@@ -83,8 +83,7 @@ make_environment() {
     fi
     echo "setup: .venv with $("$python" --version), ROS 2 ${ros:-Jazzy from PyPI} (minutes, the first time)"
     "$python" -m venv --clear "${options[@]}" .venv
-    # Compiling all modules takes longer than all else; Python compiles those that are used, when they are.
-    .venv/bin/python -m pip install --no-compile --quiet --disable-pip-version-check --constraint requirements/lock.txt \
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/lock.txt \
         --requirement "$underlay" --requirement requirements/build.txt \
         --requirement requirements/runtime.txt --requirement requirements/dev.txt
     if [[ -z $ros ]]; then
