@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from scipy.signal import butter, lfilter, lfilter_zi
 from scipy.spatial.transform import Rotation
+from torch import Tensor
 
 from imu_emg_estimator.benchmark import streaming
 from imu_emg_estimator.benchmark.compressed import fit_distilled
 from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.benchmark.models import Budget, FittedNetwork
+from imu_emg_estimator.model.configuration import ModelConfig
 from imu_emg_estimator.model.network import Estimator, Network
+from imu_emg_estimator.model.transformer import GegluTransformer
 from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.signals.imu import feature_blocks
 from imu_emg_estimator.training.masked import pretrain_masked
 from imu_emg_estimator.training.pretrain import (
     TrainingSettings,
@@ -41,6 +46,7 @@ class Variant:
         training: fields of ``TrainingSettings`` that differ.
         augmentation: fields of ``AugmentationSettings`` that differ.
         shape: fields of ``ModelConfig`` that differ.
+        architecture: of the network.
         transform: what is done to every recording, trained on or scored; causal, and without labels.
         episodic: trained in episodes that teach it to be adapted.
         gyroscopes: whether the network looks at them; None = as the recipe does.
@@ -53,6 +59,7 @@ class Variant:
     training: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Mapping[str, Any] = field(default_factory=dict)
     shape: Mapping[str, Any] = field(default_factory=dict)
+    architecture: Callable[[ModelConfig], Network] = GegluTransformer
     transform: Transform | None = None
     episodic: bool = True
     gyroscopes: bool | None = None
@@ -91,7 +98,9 @@ def fit(
     if variant.masked:
         imu = [recording.imu for recording in recordings]
         initial = pretrain_masked(imu, rig, config, settings, input_normalisation(wearers))
-    network, normalisation = train_network(wearers, rig, config, settings, episodic=variant.episodic, initial=initial)
+    network, normalisation = train_network(
+        wearers, rig, config, settings, None, variant.architecture, variant.episodic, initial
+    )
     amplitude = population_reference(np.array([wearer.reference for wearer in wearers]), rig)
     return FittedNetwork(Estimator(network, normalisation, amplitude))
 
@@ -100,6 +109,20 @@ def varied(recipe: TrainingSettings, variant: Variant, seed: int) -> TrainingSet
     """The recipe with the variant's changes."""
     augmentation = replace(recipe.augmentation, **variant.augmentation)
     return replace(recipe, seed=seed, augmentation=augmentation, **variant.training)
+
+
+class Blind(GegluTransformer):
+    """The network of this package without some blocks of its inputs."""
+
+    def __init__(self, hidden: Sequence[str], config: ModelConfig) -> None:
+        super().__init__(config)
+        self.hidden = hidden
+
+    def tokens(self, features: Tensor, phase: int | None = None) -> Tensor:
+        features = features.clone()
+        for name in self.hidden:
+            features[..., feature_blocks(self.config.inputs)[name]] = 0.0
+        return super().tokens(features, phase)
 
 
 # what can be done to a recording, live and without labels
@@ -204,6 +227,10 @@ ABLATIONS: dict[str, Variant] = {
         transform=rates_from_acceleration,
         gyroscopes=True,
     ),
+    "no_magnitudes": Variant(
+        "inputs", "axes alone, no magnitudes", architecture=partial(Blind, ("magnitudes", "changes"))
+    ),
+    "no_changes": Variant("inputs", "no magnitudes of changes", architecture=partial(Blind, ("changes",))),
     "gravity_aligned": Variant("inputs", "mounts turned to gravity, live", transform=gravity_aligned),
     "running_normalisation": Variant(
         "inputs", "normalised by the wearer's running statistics", transform=running_normalisation

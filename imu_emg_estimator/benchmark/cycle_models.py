@@ -196,8 +196,7 @@ def _cycle_rows(imu: FloatArray, normalisation: Normalisation) -> FloatArray:
 
 
 def _features(imu: FloatArray, normalisation: Normalisation) -> FloatArray:
-    cycles, points = imu.shape[:2]
-    return features(imu.reshape(-1, *imu.shape[2:]), normalisation).reshape(cycles, points, -1)
+    return np.stack([features(cycle, normalisation) for cycle in imu])
 
 
 def _twice(imu: FloatArray, normalisation: Normalisation) -> torch.Tensor:

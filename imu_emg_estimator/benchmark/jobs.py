@@ -36,7 +36,7 @@ class Job:
     fold: int = 0
     seed: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
-    version: int = 1
+    version: int = 2
     source: Job | None = None
 
     @property

@@ -32,9 +32,9 @@ from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distributi
 from imu_emg_estimator.plain import plain
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg import EnvelopeSettings
-from imu_emg_estimator.signals.imu import CHANNELS, Normalisation
+from imu_emg_estimator.signals.imu import CHANNELS, Normalisation, feature_count
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 LARGEST_FILE = 256 * 1024 * 1024  # bytes
 MEAN, STD = "normalisation.mean", "normalisation.std"
 HEAD_PRIOR = "head_prior"
@@ -333,7 +333,7 @@ def _check(bundle: Bundle) -> None:
         if value.shape != shape or value.dtype != np.float32 or not np.isfinite(value).all():
             raise InputError(f"weight '{name}' is not a finite float32 array of shape {shape}")
     sensors, muscles = len(bundle.rig.sensors), len(bundle.rig.muscles)
-    if bundle.config.inputs != sensors * (CHANNELS + 2) or bundle.config.muscles != muscles:
+    if bundle.config.inputs != feature_count(sensors) or bundle.config.muscles != muscles:
         raise InputError(
             f"network of {bundle.config.inputs} inputs and {bundle.config.muscles} muscles does not fit its rig"
         )

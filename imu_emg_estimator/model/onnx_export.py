@@ -18,7 +18,7 @@ from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.onnx_file import OnnxGraph
 from imu_emg_estimator.model.onnx_graph import add_step, state_shapes, step_weights
 from imu_emg_estimator.plain import plain
-from imu_emg_estimator.signals.imu import CHANNELS, LIMIT, PARTS
+from imu_emg_estimator.signals.imu import CHANNELS, LIMIT, PARTS, feature_blocks
 
 QUANTITIES = {"acceleration": "m/s^2", "angular_rate": "rad/s"}  # of a sensor's row
 FORMAT_VERSION = 1  # of inputs, outputs and metadata
@@ -75,13 +75,42 @@ def _add_features(graph: OnnxGraph, bundle: Bundle) -> str:
     masked = graph.add("ReduceMax", graph.add("Cast", lacking, to=graph.FLOAT32), _shape(graph, 1))
     present = graph.add("Sub", _constant(graph, 1.0), masked)
     bounded = graph.add("Clip", parts, _constant(graph, -LIMIT), _constant(graph, LIMIT))
-    channels = graph.add("Where", graph.add("Cast", masked, to=graph.BOOL), _constant(graph, 0.0), bounded)
-    return graph.add(
-        "Concat",
-        graph.add("Reshape", channels, _shape(graph, 1, sensors * CHANNELS)),
-        graph.add("Reshape", present, _shape(graph, 1, sensors * PARTS)),
-        axis=1,
+    channels = _where(graph, present, bounded)
+    blocks = (channels, present, *_add_lengths(graph, bundle, channels, present))
+    return graph.add("Concat", *(graph.add("Reshape", block, _shape(graph, 1, -1)) for block in blocks), axis=1)
+
+
+def _add_lengths(graph: OnnxGraph, bundle: Bundle, channels: str, present: str) -> tuple[str, str]:
+    """Magnitudes and changes [parts, 1] of channels [parts, 3]; the row before is the newest of the state ``history``."""
+    blocks = feature_blocks(bundle.config.inputs)
+    newest = graph.add("Slice", "history", *(_shape(graph, value) for value in (-1, bundle.config.kernel, 0)))
+
+    def before(name: str, axes: int) -> str:
+        start, stop = (_shape(graph, column) for column in (blocks[name].start, blocks[name].stop))
+        return graph.add("Reshape", graph.add("Slice", newest, start, stop, _shape(graph, 1)), _shape(graph, -1, axes))
+
+    # NaN for parts that the network does not look at, which are never present.
+    mean, std = (
+        _constant(graph, part.reshape(-1, 3)) for part in (bundle.normalisation.mean, bundle.normalisation.std)
     )
+    usual, scale = (_constant(graph, part.reshape(-1, 1)) for part in bundle.normalisation.of_lengths())
+    measured = graph.add("Add", graph.add("Mul", channels, std), mean)
+    change = graph.add("Mul", graph.add("Sub", channels, before("channels", 3)), std)
+    both = graph.add("Mul", present, before("masks", 1))
+    magnitude = graph.add("Div", graph.add("Sub", _length(graph, measured), usual), scale)
+    lengths = (magnitude, present), (graph.add("Div", _length(graph, change), scale), both)
+    bounds = _constant(graph, -LIMIT), _constant(graph, LIMIT)
+    magnitudes, changes = (_where(graph, known, graph.add("Clip", length, *bounds)) for length, known in lengths)
+    return magnitudes, changes
+
+
+def _length(graph: OnnxGraph, vectors: str) -> str:
+    return graph.add("ReduceL2", vectors, _shape(graph, 1))
+
+
+def _where(graph: OnnxGraph, known: str, values: str) -> str:
+    """Values where it is 1 that they are known, else 0."""
+    return graph.add("Where", graph.add("Cast", known, to=graph.BOOL), values, _constant(graph, 0.0))
 
 
 def _add_estimate(graph: OnnxGraph, bundle: Bundle, mean: str, log_deviation: str) -> None:

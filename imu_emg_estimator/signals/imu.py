@@ -1,4 +1,8 @@
-"""IMU samples as the network sees them: normalised channels and masks."""
+"""IMU samples as the network sees them: normalised channels and masks, and what no mount changes.
+
+How a sensor is strapped on differs from wearer to wearer. The magnitudes of what it measures, and of how that changes,
+do not: with them a network knows a new wearer better (docs/benchmark.md).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,15 @@ LIMIT = 8.0  # standard deviations; beyond, an input says nothing more
 
 def feature_count(sensors: int) -> int:
     """Length of a feature row for so many sensors."""
-    return sensors * (CHANNELS + PARTS)
+    return sensors * (CHANNELS + 3 * PARTS)
+
+
+def feature_blocks(inputs: int) -> dict[str, slice]:
+    """Columns of the channels, masks, magnitudes and changes in a feature row of this length."""
+    sensors = inputs // feature_count(1)
+    widths = {"channels": CHANNELS, "masks": PARTS, "magnitudes": PARTS, "changes": PARTS}
+    ends = np.cumsum([sensors * width for width in widths.values()]).tolist()
+    return {name: slice(start, end) for name, start, end in zip(widths, [0, *ends], ends, strict=False)}
 
 
 @dataclass(frozen=True)
@@ -37,31 +49,49 @@ class Normalisation:
         """Channels [sensors, 6] that the network looks at."""
         return np.isfinite(self.mean)
 
+    def of_lengths(self) -> tuple[FloatArray, FloatArray]:
+        """What magnitudes are taken to be usually, and what they and their changes are divided by, both [sensors, 2].
+
+        Root mean square of the magnitude, and of the deviations of its axes; NaN for parts that were never there.
+        """
+        mean, std = (np.asarray(part, np.float64).reshape(-1, PARTS, 3) for part in (self.mean, self.std))
+        return np.sqrt((mean**2 + std**2).sum(axis=2)), np.sqrt((std**2).mean(axis=2))
+
 
 def features(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.float32]:
-    """Normalised channels and masks of IMU samples.
+    """What a network sees of IMU samples in a row.
 
     Args:
         imu: [samples, sensors, 6] in m/s^2 and rad/s; a non-finite value masks
             the accelerometer or gyroscope that it belongs to, for that sample.
 
     Returns:
-        [samples, sensors * 8]: the channels of all sensors (0 where masked), then
-        for every sensor 1 where its accelerometer is present, 1 where its gyroscope is.
+        [samples, sensors * 12], see ``feature_blocks``: the normalised channels of all sensors; for every sensor 1 where
+        its accelerometer is present, 1 where its gyroscope is; the magnitudes of its acceleration and angular rate; and
+        those of their changes since the sample before. What is masked is 0.
     """
     samples, sensors, _ = imu.shape
     normalised = (imu - normalisation.mean) / normalisation.std
-    parts = normalised.reshape(samples, sensors, PARTS, 3)
-    present = np.asarray(np.isfinite(parts).all(axis=3))
-    result = np.empty((samples, feature_count(sensors)), dtype=np.float32)
-    channels = np.where(present[..., None], parts, 0.0).reshape(samples, -1)
-    np.clip(channels, -LIMIT, LIMIT, out=result[:, : sensors * CHANNELS], casting="unsafe")
-    result[:, sensors * CHANNELS :] = present.reshape(samples, -1)
-    return result
+    present = np.asarray(np.isfinite(normalised).reshape(samples, sensors, PARTS, 3).all(axis=3))
+    bounded = np.clip(normalised, -LIMIT, LIMIT)
+    measured = (bounded * normalisation.std + normalisation.mean).reshape(samples, sensors, PARTS, 3)
+    measured[~present] = np.nan
+    usual, scale = normalisation.of_lengths()
+    magnitudes = (_length(measured) - usual) / scale
+    changes = _length(np.diff(measured, axis=0, prepend=np.nan)) / scale
+    lengths = [np.nan_to_num(np.clip(part, -LIMIT, LIMIT)) for part in (magnitudes, changes)]
+    channels = np.where(present[..., None], bounded.reshape(samples, sensors, PARTS, 3), 0.0)
+    blocks = [part.reshape(samples, -1) for part in (channels, present, *lengths)]
+    return np.concatenate(blocks, axis=1, dtype=np.float32)
+
+
+def _length(vectors: FloatArray) -> FloatArray:
+    """Length of vectors [..., 3]."""
+    return np.asarray(np.sqrt(np.square(vectors).sum(axis=-1)))
 
 
 class RowFeatures:
-    """``features`` of one row at a time, bit for bit, on arrays that are made once.
+    """``features`` of rows that come one at a time, bit for bit, on arrays that are made once.
 
     Attributes:
         missing: [sensors] True where a part that the network looks at was masked in the newest row; written over by
@@ -78,9 +108,25 @@ class RowFeatures:
         self._pairs = self._present.reshape(sensors, PARTS)
         self._unused = ~normalisation.used.reshape(sensors, PARTS, 3).all(axis=2)
         self._expected = np.empty_like(self._unused)
+        self._measured = np.empty((sensors, CHANNELS))
+        self._before = np.empty(self._parts.shape)
+        # Of what was measured, then of its changes.
+        self._vectors = np.empty((2 * len(self._parts), 3))
+        self._lengths = np.empty(len(self._vectors))
+        self._unknown = np.empty(len(self._vectors), dtype=np.bool_)
+        usual, scale = (part.reshape(-1) for part in normalisation.of_lengths())
+        self._usual, self._scale = np.concatenate([usual, np.zeros_like(usual)]), np.concatenate([scale, scale])
         self._row = np.empty(feature_count(sensors), dtype=np.float32)
-        self._channels, self._masks = self._row[: sensors * CHANNELS].reshape(-1, 3), self._row[sensors * CHANNELS :]
+        blocks = feature_blocks(len(self._row))
+        self._channels = self._row[blocks["channels"]].reshape(-1, 3)
+        self._masks = self._row[blocks["masks"]]
+        self._mount_free = self._row[blocks["magnitudes"].start : blocks["changes"].stop]
         self.missing = np.empty(sensors, dtype=np.bool_)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the row before: the next one is the first."""
+        self._before.fill(np.nan)
 
     def of(self, imu: FloatArray) -> NDArray[np.float32]:
         """Features [inputs] of a row [sensors, 6], written over by the next row."""
@@ -96,9 +142,31 @@ class RowFeatures:
         np.maximum(parts, -LIMIT, out=parts)
         self._channels[:] = parts
         self._masks[:] = self._present
+        np.multiply(self._normalised, self._std, out=self._measured)
+        np.add(self._measured, self._mean, out=self._measured)
+        measured = self._measured.reshape(parts.shape)
         if not np.logical_and.reduce(self._present):
             self._channels[~self._present] = 0.0
+            measured[~self._present] = np.nan
+        self._measure(measured)
         return self._row
+
+    def _measure(self, measured: FloatArray) -> None:
+        """Magnitudes of vectors [parts, 3], and of their changes."""
+        vectors, lengths = self._vectors, self._lengths
+        vectors[: len(measured)] = measured
+        np.subtract(measured, self._before, out=vectors[len(measured) :])
+        self._before[:] = measured
+        np.square(vectors, out=vectors)
+        np.add.reduce(vectors, axis=1, out=lengths)
+        np.sqrt(lengths, out=lengths)
+        np.subtract(lengths, self._usual, out=lengths)
+        np.divide(lengths, self._scale, out=lengths)
+        np.isnan(lengths, out=self._unknown)
+        np.minimum(lengths, LIMIT, out=lengths)
+        np.maximum(lengths, -LIMIT, out=lengths)
+        np.copyto(lengths, 0.0, where=self._unknown)
+        self._mount_free[:] = lengths
 
 
 def fit_normalisation(imu: list[FloatArray]) -> Normalisation:

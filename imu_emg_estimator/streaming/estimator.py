@@ -67,11 +67,16 @@ class Prepared:
         own, scale = bounded_deviation(log_deviation), self.bundle.deviation_scale
         return activation, np.asarray(scale.apply(activation, own)) if scale else own
 
+    def reset(self, steps: int = 0) -> None:
+        """Forget everything; the next row is the one of this index."""
+        self.features.reset()
+        self.engine.reset()
+        self.engine.steps = steps
+
     def catch_up(self, rows: Sequence[Row], pause: float = 0.0) -> None:
         """Step through those of the newest rows that the engine has not seen, with a pause after each [s]."""
         if rows and self.engine.steps < rows[0][0]:  # it lacks some that are gone: the receptive field begins here
-            self.engine.reset()
-            self.engine.steps = rows[0][0]
+            self.reset(rows[0][0])
         for index, imu in rows:
             if index >= self.engine.steps:
                 self.step(imu)
@@ -113,7 +118,7 @@ class StreamingEstimator:
 
     def reset(self) -> None:
         """Forget everything seen so far, as after a jump of the clock."""
-        self._current.engine.reset()
+        self._current.reset()
         self._monitor.reset()
         self._recent.clear()
         self._run += 1
@@ -164,7 +169,7 @@ class StreamingEstimator:
     def adopt(self, prepared: Prepared) -> None:
         """Go on with a prepared bundle; catches up on the rows since it was prepared."""
         if prepared.run != self._run:
-            prepared.engine.reset()
+            prepared.reset()
         prepared.catch_up(tuple(self._recent))
         self._recent = deque(self._recent, maxlen=prepared.bundle.config.receptive_field)
         self._current = prepared

@@ -22,7 +22,7 @@ from imu_emg_estimator.model.network import Network
 from imu_emg_estimator.model.transformer import GegluTransformer
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu import CHANNELS, Normalisation, features
+from imu_emg_estimator.signals.imu import CHANNELS, Normalisation, feature_blocks, feature_count, features
 from imu_emg_estimator.training.augmentation import augment
 from imu_emg_estimator.training.pretrain import Progress, TrainingSettings, delayed, optimise
 
@@ -110,7 +110,8 @@ def masked_batches(
     generator = np.random.default_rng(settings.seed)
     starts = np.array([max(1, len(recording) - settings.sequence + 1) if len(recording) else 0 for recording in imu])
     no_emg = np.zeros((settings.batch, settings.sequence, len(rig.muscles)), np.float32)
-    channels = len(rig.sensors) * CHANNELS
+    blocks = feature_blocks(feature_count(len(rig.sensors)))
+    channels, masks = blocks["channels"], blocks["masks"]
     while True:
         chosen = generator.choice(len(imu), size=settings.batch, p=starts / starts.sum())
         cut = [_cut(imu[index], int(generator.integers(starts[index])), settings.sequence) for index in chosen]
@@ -119,8 +120,8 @@ def masked_batches(
         masked = np.where(hidden[..., None], np.float32(np.nan), varied)
         whole = np.stack([features(sequence, normalisation) for sequence in varied])
         inputs = np.stack([features(sequence, normalisation) for sequence in masked])
-        lost = np.repeat(whole[..., channels:] - inputs[..., channels:], 3, axis=2)
-        yield inputs, _each_delayed(whole[..., :channels], look_ahead), _each_delayed(lost, look_ahead)
+        lost = np.repeat(whole[..., masks] - inputs[..., masks], 3, axis=2)
+        yield inputs, _each_delayed(whole[..., channels], look_ahead), _each_delayed(lost, look_ahead)
 
 
 def hidden_stretches(

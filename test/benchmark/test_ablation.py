@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from helpers import RecordingFactory
 
 from imu_emg_estimator.benchmark import ablation
 from imu_emg_estimator.benchmark.ablation import ABLATIONS, REFERENCE, Variant, varied
 from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.model.transformer import GegluTransformer
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.imu import feature_blocks
 from imu_emg_estimator.training.pretrain import TrainingSettings, model_config
 
 TRANSFORMS = [variant.transform for variant in ABLATIONS.values() if variant.transform]
@@ -33,6 +36,7 @@ def test_every_variant_is_a_valid_recipe_of_its_own(name: str, recording: Record
         or variant.distilled
         or not variant.episodic
         or variant.gyroscopes is not None
+        or variant.architecture is not GegluTransformer
     )
     assert bool(changed) != (name == REFERENCE)
 
@@ -75,6 +79,17 @@ def test_running_normalisation_knows_no_units(recording: Recording) -> None:
     )
     lively = np.nanstd(recording.imu, axis=0) > 1.0
     np.testing.assert_allclose(one[:, lively], other[:, lively], rtol=0.05, atol=0.05)
+
+
+def test_a_blind_network_sees_all_but_what_is_hidden(recording: Recording) -> None:
+    config = model_config(recording.rig)
+    network = ablation.Blind(("magnitudes", "changes"), config).eval()
+    rows = torch.randn(1, 40, config.inputs)
+    seen = network(rows)[0]
+    for name, columns in feature_blocks(config.inputs).items():
+        changed = rows.clone()
+        changed[..., columns] += 1.0
+        assert torch.equal(network(changed)[0], seen) == (name in network.hidden)
 
 
 def test_a_variant_changes_only_what_it_names() -> None:

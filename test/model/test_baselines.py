@@ -17,7 +17,7 @@ from imu_emg_estimator.model.network import Network
 from imu_emg_estimator.model.transformer import GegluTransformer
 
 BASELINES = (MlpNetwork, LstmNetwork, CnnLstmNetwork, TcnNetwork, GeluTransformer)
-SHAPE = ModelConfig(inputs=48, muscles=2, dilation=4, band=16)  # the benchmark's
+SHAPE = ModelConfig(inputs=72, muscles=2, dilation=4, band=16)  # the benchmark's
 TINY = ModelConfig(5, 2, width=16, layers=1, heads=2, band=8, dilation=3, kernel=3, feedforward=16, dropout=0.0)
 every_baseline = pytest.mark.parametrize("architecture", BASELINES)
 

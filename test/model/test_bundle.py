@@ -243,7 +243,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         save_tensors(half, metadata={"bundle": "not JSON"}),
         save_tensors(half, metadata={"bundle": "[1, 2]"}),
         save_tensors(half, metadata={"bundle": "[" * 10**5}),
-        save_tensors(half, metadata={"bundle": '{"format_version": 2}'}),
+        save_tensors(half, metadata={"bundle": '{"format_version": 3}'}),
         _one_tensor(b'"BF16"'),
         _one_tensor(b'"F8_E4M3"'),
     ):
@@ -279,10 +279,10 @@ def test_any_changed_byte_is_noticed(bundle: Bundle, path: Path) -> None:
 # bundles that are wrong inside
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "2", None])
+@pytest.mark.parametrize("version", [0, 1, 2, 4, "3", None])
 def test_another_version_is_told_with_ours(path: Path, version: object) -> None:
     rewrite(path, lambda document, _: document.update(format_version=version))
-    with refusal(path, f"version {version}", "version 2"):
+    with refusal(path, f"version {version}", "version 3"):
         Bundle.load(path)
 
 

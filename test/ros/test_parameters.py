@@ -212,7 +212,7 @@ def test_wrong_bundle(start: Callable[..., str], bundle_path: Path, make_bundle:
         path.write_bytes(wrong)
         assert f"bundle {path} is truncated or not a bundle" in said()
     path.write_bytes(of_version(content, 99))
-    assert f"bundle {path} has format version 99, this software reads version 2" in said()
+    assert f"bundle {path} has format version 99, this software reads version 3" in said()
     five = _without_a_sensor(make_bundle)
     five.save(path)
     message = start("-p", f"bundle:={path}", "--params-file", str(ROOT / "config" / "estimator.yaml"))

@@ -1,4 +1,6 @@
-"""IMU samples as the network sees them: normalised, clipped, masked; and mounts turned into the rig's axes."""
+"""IMU samples as the network sees them: normalised, clipped, masked, measured; and mounts turned into the rig's axes."""
+
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from imu_emg_estimator.signals.imu import (
     LIMIT,
     Normalisation,
     RowFeatures,
+    feature_blocks,
     feature_count,
     features,
     fit_normalisation,
@@ -32,13 +35,25 @@ def normalisation() -> Normalisation:
     return Normalisation(generator.standard_normal((SENSORS, 6)), generator.uniform(1.0, 3.0, (SENSORS, 6)))
 
 
+def block(rows: NDArray[np.float32], name: str, width: int = 2) -> NDArray[np.float32]:
+    """[samples, sensors, width]: of an accelerometer and a gyroscope, or of their axes."""
+    return rows[:, feature_blocks(rows.shape[1])[name]].reshape(-1, SENSORS, width)
+
+
 def channels(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return rows[:, : SENSORS * 6].reshape(-1, SENSORS, 6)
+    return block(rows, "channels", 6)
 
 
 def masks(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """[samples, sensors, (accelerometer, gyroscope)]"""
-    return rows[:, SENSORS * 6 :].reshape(-1, SENSORS, 2)
+    return block(rows, "masks")
+
+
+def magnitudes(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return block(rows, "magnitudes")
+
+
+def changes(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return block(rows, "changes")
 
 
 def test_channels_are_normalised_and_present(imu: Array, normalisation: Normalisation) -> None:
@@ -49,12 +64,46 @@ def test_channels_are_normalised_and_present(imu: Array, normalisation: Normalis
     assert (masks(rows) == 1).all()
 
 
+def test_magnitudes_are_those_that_were_measured(imu: Array, normalisation: Normalisation) -> None:
+    usual, scale = normalisation.of_lengths()
+    measured = np.linalg.norm(imu.reshape(-1, SENSORS, 2, 3), axis=3)
+    np.testing.assert_allclose(magnitudes(features(imu, normalisation)) * scale + usual, measured, atol=1e-5)
+
+
+def test_changes_are_those_since_the_sample_before(imu: Array, normalisation: Normalisation) -> None:
+    imu[20, 1, 4] = np.nan
+    rows = changes(features(imu, normalisation))
+    steps = np.linalg.norm(np.diff(imu.reshape(-1, SENSORS, 2, 3), axis=0), axis=3)
+    expected = np.concatenate([np.zeros((1, SENSORS, 2)), np.nan_to_num(steps)])
+    np.testing.assert_allclose(rows * normalisation.of_lengths()[1], expected, atol=1e-5)
+    assert (rows[20:22, 1, 1] == 0).all()
+
+
+def test_magnitudes_of_the_training_are_about_zero_and_one_wide() -> None:
+    still = np.array([0.0, 0.0, 9.8, 0.0, 0.0, 0.0])
+    moving = still + np.random.default_rng(2).normal(0.0, 2.0, (2000, SENSORS, 6))
+    rows = magnitudes(features(moving, fit_normalisation([moving])))
+    assert np.abs(rows.mean(axis=0)).max() < 0.2
+    assert ((rows.std(axis=0) > 0.6) & (rows.std(axis=0) < 1.1)).all()
+
+
+@pytest.mark.parametrize("lengths", [magnitudes, changes])
+def test_lengths_do_not_know_how_a_sensor_is_mounted(
+    imu: Array, normalisation: Normalisation, lengths: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+) -> None:
+    matrices = mount_rotations(Rotation.random(SENSORS, random_state=2).as_quat().ravel().tolist(), SENSORS)
+    as_worn, turned = features(imu, normalisation), features(turn_mounts(imu, matrices), normalisation)
+    np.testing.assert_allclose(lengths(turned), lengths(as_worn), atol=1e-5)
+    assert not np.allclose(channels(turned), channels(as_worn), atol=0.1)
+
+
 def test_row_by_row_is_the_same_bit_for_bit(imu: Array, normalisation: Normalisation) -> None:
     """Whatever is masked, and whatever was masked in the row before."""
     imu[10:20, 1, 4], imu[15:30, :, 0], imu[16, 2, 3], imu[40:45] = np.nan, np.inf, -np.inf, np.nan
     imu[30] *= 100  # clipped
     one = RowFeatures(normalisation)
     for dtype in (np.float64, np.float32):
+        one.reset()
         whole = features(imu.astype(dtype), normalisation)
         rows, missing = zip(*((one.of(row).copy(), one.missing.copy()) for row in imu.astype(dtype)), strict=True)
         np.testing.assert_array_equal(np.array(rows).view(np.int32), whole.view(np.int32))
@@ -79,20 +128,25 @@ def test_a_missing_value_masks_its_part_and_nothing_else(
     rows = features(imu, normalisation)
     assert masks(rows)[7, 1].tolist() == [1, 0]
     assert channels(rows)[7, 1, 3:].tolist() == [0, 0, 0]
+    assert magnitudes(rows)[7, 1, 1] == 0
     changed = rows != whole
-    assert set(zip(*np.nonzero(changed), strict=True)) <= {(7, column) for column in (9, 10, 11, 18 + 3)}
+    assert set(zip(*np.nonzero(changed), strict=True)) <= {(8, 30 + 3)} | {(7, column) for column in (9, 10, 11, 18 + 3, 24 + 3, 30 + 3)}
     assert np.isfinite(rows).all()
 
 
 def test_far_values_are_clipped(imu: Array, normalisation: Normalisation) -> None:
     imu[0, 0] = [1e30, -1e30, 1e6, -1e6, 0, 0]
-    assert channels(features(imu, normalisation))[0, 0, :4].tolist() == [LIMIT, -LIMIT, LIMIT, -LIMIT]
+    rows = features(imu, normalisation)
+    assert channels(rows)[0, 0, :4].tolist() == [LIMIT, -LIMIT, LIMIT, -LIMIT]
+    assert magnitudes(rows)[0, 0, 0] == LIMIT
 
 
-def test_one_row_equals_that_row_of_many(imu: Array, normalisation: Normalisation) -> None:
+def test_one_row_equals_that_row_of_many_but_for_its_change(imu: Array, normalisation: Normalisation) -> None:
     imu[::3, 2] = np.nan
-    rows = np.concatenate([features(row[None], normalisation) for row in imu])
-    np.testing.assert_array_equal(rows, features(imu, normalisation))
+    rows, together = np.concatenate([features(row[None], normalisation) for row in imu]), features(imu, normalisation)
+    known = feature_blocks(rows.shape[1])["changes"].start
+    np.testing.assert_array_equal(rows[:, :known], together[:, :known])
+    assert (changes(rows) == 0).all()
 
 
 def test_statistics_leave_missing_values_out(imu: Array) -> None:

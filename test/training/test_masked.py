@@ -58,8 +58,8 @@ def test_targets_are_what_was_there_and_is_hidden(bundle: Bundle, imu: list[Floa
     assert not hidden[:, :, 2 * 6 + 3 : 3 * 6].any()  # the gyroscope that was never there
     assert (inputs[..., :36][hidden] == 0).all()
     np.testing.assert_array_equal(inputs[..., :36][~hidden], target[~hidden])
-    present = np.repeat(inputs[..., 36:], 3, axis=2) > 0
-    np.testing.assert_array_equal(present, ~hidden & (np.repeat(whole[:, 36:], 3, axis=1) > 0))
+    present = np.repeat(inputs[..., 36:48], 3, axis=2) > 0
+    np.testing.assert_array_equal(present, ~hidden & (np.repeat(whole[:, 36:48], 3, axis=1) > 0))
 
     _, late, late_weight = next(
         masked_batches([recording], bundle.rig, settings, MaskingSettings(), 3, bundle.normalisation)
@@ -74,7 +74,7 @@ def test_short_and_empty_recordings_do_no_harm(bundle: Bundle, imu: list[FloatAr
     inputs, _, weight = next(
         masked_batches(recordings, bundle.rig, SHORT, MaskingSettings(share=0.9), 0, bundle.normalisation)
     )
-    assert inputs.shape == (2, 32, 48)
+    assert inputs.shape == (2, 32, 72)
     assert not inputs[:, 10:].any()
     assert not weight[:, 10:].any()
     with refusal("2 recordings", "IMU"):
