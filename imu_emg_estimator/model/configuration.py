@@ -53,8 +53,8 @@ class ModelConfig:
 
     @property
     def receptive_field(self) -> int:
-        """Samples of input that an estimate can depend on; the oldest for the change from it to the next."""
-        return self.dilation * self.layers * (self.band - 1) + self.kernel + 1
+        """Feature rows that an estimate can depend on."""
+        return self.dilation * self.layers * (self.band - 1) + self.kernel
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -108,10 +108,10 @@ class RowFeatures:
         self._pairs = self._present.reshape(sensors, PARTS)
         self._unused = ~normalisation.used.reshape(sensors, PARTS, 3).all(axis=2)
         self._expected = np.empty_like(self._unused)
-        self._measured = np.empty((sensors, CHANNELS))
-        self._before = np.empty(self._parts.shape)
-        # Of what was measured, then of its changes.
-        self._vectors = np.empty((2 * len(self._parts), 3))
+        self._vectors = np.empty((2 * sensors * PARTS, 3))
+        self._measured, self._changes = np.split(self._vectors, 2)
+        self._measured_row = self._measured.reshape(sensors, CHANNELS)
+        self._before = np.empty_like(self._measured)
         self._lengths = np.empty(len(self._vectors))
         self._unknown = np.empty(len(self._vectors), dtype=np.bool_)
         usual, scale = (part.reshape(-1) for part in normalisation.of_lengths())
@@ -142,21 +142,19 @@ class RowFeatures:
         np.maximum(parts, -LIMIT, out=parts)
         self._channels[:] = parts
         self._masks[:] = self._present
-        np.multiply(self._normalised, self._std, out=self._measured)
-        np.add(self._measured, self._mean, out=self._measured)
-        measured = self._measured.reshape(parts.shape)
+        np.multiply(self._normalised, self._std, out=self._measured_row)
+        np.add(self._measured_row, self._mean, out=self._measured_row)
         if not np.logical_and.reduce(self._present):
             self._channels[~self._present] = 0.0
-            measured[~self._present] = np.nan
-        self._measure(measured)
+            self._measured[~self._present] = np.nan
+        self._measure()
         return self._row
 
-    def _measure(self, measured: FloatArray) -> None:
-        """Magnitudes of vectors [parts, 3], and of their changes."""
+    def _measure(self) -> None:
+        """Magnitudes of what was measured, and of its changes."""
         vectors, lengths = self._vectors, self._lengths
-        vectors[: len(measured)] = measured
-        np.subtract(measured, self._before, out=vectors[len(measured) :])
-        self._before[:] = measured
+        np.subtract(self._measured, self._before, out=self._changes)
+        self._before[:] = self._measured
         np.square(vectors, out=vectors)
         np.add.reduce(vectors, axis=1, out=lengths)
         np.sqrt(lengths, out=lengths)

@@ -102,7 +102,8 @@ class StreamingEstimator:
         self._engine, self._threads = engine, threads
         self._run = 0
         self._current = self._start(bundle)
-        # Each row with its index, so that another thread can take a consistent copy.
+        # Each row with its index, so that another thread can take a consistent copy. The next estimate needs one less
+        # for the network's inputs, and the oldest to know since when they have changed.
         self._recent: deque[Row] = deque(maxlen=bundle.config.receptive_field)
         self._monitor = MotionMonitor(len(bundle.rig.sensors), bundle.rig.rate)
 

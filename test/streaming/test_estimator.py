@@ -293,6 +293,16 @@ def test_swap_to_a_network_of_another_shape(
     np.testing.assert_allclose(after[covered:], expected[covered:], rtol=0, atol=TOLERANCE)
 
 
+def test_swap_knows_since_when_the_oldest_row_has_changed(make_bundle: BundleFactory, imu: Array) -> None:
+    """Networks that see three rows and nothing else, so that each counts."""
+    first, second = (make_bundle(seed=seed, band=1, kernel=3) for seed in (7, 8))
+    estimator = StreamingEstimator(first)
+    live(estimator, imu[:50])
+    estimator.adopt(estimator.prepare(second))
+    expected = live(StreamingEstimator(second), imu)[50:]
+    np.testing.assert_allclose(live(estimator, imu[50:]), expected, rtol=0, atol=TOLERANCE)
+
+
 def test_second_swap_to_a_longer_memory_is_warm(make_bundle: BundleFactory, bundle: Bundle, imu: Array) -> None:
     """After the first swap as many rows are kept as the new network looks back."""
     longer = [make_bundle(seed=seed, band=30) for seed in (7, 8)]
