@@ -31,7 +31,8 @@ def main() -> None:
 
 def wearers_of(path: Path) -> dict[str, dict[str, Any]]:
     """Scores by wearer, seconds of calibration, condition and figure."""
-    wearers: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["streaming"]["rows"][MODEL]["wearers"]
+    report = json.loads(path.read_text(encoding="utf-8"))
+    wearers: dict[str, dict[str, Any]] = report["streaming"]["rows"][MODEL]["wearers"]
     return wearers
 
 

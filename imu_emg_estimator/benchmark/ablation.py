@@ -46,7 +46,7 @@ class Variant:
         training: fields of ``TrainingSettings`` that differ.
         augmentation: fields of ``AugmentationSettings`` that differ.
         shape: fields of ``ModelConfig`` that differ.
-        architecture: of the network.
+        hidden: blocks of the inputs that the network is blind to, see ``signals.imu.feature_blocks``.
         transform: what is done to every recording, trained on or scored; causal, and without labels.
         episodic: trained in episodes that teach it to be adapted.
         gyroscopes: whether the network looks at them; None = as the recipe does.
@@ -59,7 +59,7 @@ class Variant:
     training: Mapping[str, Any] = field(default_factory=dict)
     augmentation: Mapping[str, Any] = field(default_factory=dict)
     shape: Mapping[str, Any] = field(default_factory=dict)
-    architecture: Callable[[ModelConfig], Network] = GegluTransformer
+    hidden: tuple[str, ...] = ()
     transform: Transform | None = None
     episodic: bool = True
     gyroscopes: bool | None = None
@@ -98,8 +98,9 @@ def fit(
     if variant.masked:
         imu = [recording.imu for recording in recordings]
         initial = pretrain_masked(imu, rig, config, settings, input_normalisation(wearers))
+    architecture = partial(Blind, variant.hidden) if variant.hidden else GegluTransformer
     network, normalisation = train_network(
-        wearers, rig, config, settings, None, variant.architecture, variant.episodic, initial
+        wearers, rig, config, settings, None, architecture, variant.episodic, initial
     )
     amplitude = population_reference(np.array([wearer.reference for wearer in wearers]), rig)
     return FittedNetwork(Estimator(network, normalisation, amplitude))
@@ -227,10 +228,8 @@ ABLATIONS: dict[str, Variant] = {
         transform=rates_from_acceleration,
         gyroscopes=True,
     ),
-    "no_magnitudes": Variant(
-        "inputs", "axes alone, no magnitudes", architecture=partial(Blind, ("magnitudes", "changes"))
-    ),
-    "no_changes": Variant("inputs", "no magnitudes of changes", architecture=partial(Blind, ("changes",))),
+    "no_magnitudes": Variant("inputs", "axes alone, no magnitudes", hidden=("magnitudes", "changes")),
+    "no_changes": Variant("inputs", "no magnitudes of changes", hidden=("changes",)),
     "gravity_aligned": Variant("inputs", "mounts turned to gravity, live", transform=gravity_aligned),
     "running_normalisation": Variant(
         "inputs", "normalised by the wearer's running statistics", transform=running_normalisation

@@ -81,7 +81,7 @@ def _add_features(graph: OnnxGraph, bundle: Bundle) -> str:
 
 
 def _add_lengths(graph: OnnxGraph, bundle: Bundle, channels: str, present: str) -> tuple[str, str]:
-    """Magnitudes and changes [parts, 1] of channels [parts, 3]; the row before is the newest of the state ``history``."""
+    """Magnitudes and changes [parts, 1] of channels [parts, 3]; the row before is the newest in ``history``."""
     blocks = feature_blocks(bundle.config.inputs)
     newest = graph.add("Slice", "history", *(_shape(graph, value) for value in (-1, bundle.config.kernel, 0)))
 

@@ -66,9 +66,9 @@ def features(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.float3
             the accelerometer or gyroscope that it belongs to, for that sample.
 
     Returns:
-        [samples, sensors * 12], see ``feature_blocks``: the normalised channels of all sensors; for every sensor 1 where
-        its accelerometer is present, 1 where its gyroscope is; the magnitudes of its acceleration and angular rate; and
-        those of their changes since the sample before. What is masked is 0.
+        [samples, sensors * 12], see ``feature_blocks``: the normalised channels of all sensors; for every sensor 1
+        where its accelerometer is present, 1 where its gyroscope is; the magnitudes of its acceleration and angular
+        rate; and those of their changes since the sample before. What is masked is 0.
     """
     samples, sensors, _ = imu.shape
     normalised = (imu - normalisation.mean) / normalisation.std

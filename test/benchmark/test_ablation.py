@@ -10,7 +10,6 @@ from helpers import RecordingFactory
 from imu_emg_estimator.benchmark import ablation
 from imu_emg_estimator.benchmark.ablation import ABLATIONS, REFERENCE, Variant, varied
 from imu_emg_estimator.model.configuration import ModelConfig
-from imu_emg_estimator.model.transformer import GegluTransformer
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.imu import feature_blocks
 from imu_emg_estimator.training.pretrain import TrainingSettings, model_config
@@ -36,7 +35,7 @@ def test_every_variant_is_a_valid_recipe_of_its_own(name: str, recording: Record
         or variant.distilled
         or not variant.episodic
         or variant.gyroscopes is not None
-        or variant.architecture is not GegluTransformer
+        or variant.hidden
     )
     assert bool(changed) != (name == REFERENCE)
 
@@ -90,6 +89,12 @@ def test_a_blind_network_sees_all_but_what_is_hidden(recording: Recording) -> No
         changed = rows.clone()
         changed[..., columns] += 1.0
         assert torch.equal(network(changed)[0], seen) == (name in network.hidden)
+
+
+def test_hidden_blocks_exist() -> None:
+    hidden = {name for variant in ABLATIONS.values() for name in variant.hidden}
+    assert hidden
+    assert hidden < set(feature_blocks(72))
 
 
 def test_a_variant_changes_only_what_it_names() -> None:
