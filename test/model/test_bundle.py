@@ -145,8 +145,8 @@ def test_calibration_of_an_earlier_release_is_read(bundle: Bundle, path: Path) -
 @pytest.mark.parametrize(
     ("name", "model_id"),
     [
-        ("hugadb", "hugadb-0a8c365a17cb"),
-        ("hugadb_without_2_8_17", "hugadb_without_2_8_17-8e36e5ba227e"),
+        ("hugadb", "hugadb-53c6d29892f2"),
+        ("hugadb_without_2_8_17", "hugadb_without_2_8_17-f9398f3fb79a"),
     ],
 )
 def test_shipped_bundles_keep_their_identity(name: str, model_id: str) -> None:
