@@ -55,7 +55,7 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands train with the recipe, only smaller and shorter."""
 
     def config(rig: Any, **_: Any) -> ModelConfig:
-        return ModelConfig(48, 2, width=8, layers=1, heads=1, band=8, kernel=3, feedforward=8)
+        return ModelConfig(72, 2, width=8, layers=1, heads=1, band=8, kernel=3, feedforward=8)
 
     monkeypatch.setattr(recipe, "model_config", config)
     monkeypatch.setattr(evaluate, "RECIPE", replace(recipe.RECIPE, steps=2))

@@ -37,7 +37,7 @@ def test_channel_of_zeros_stays_zero() -> None:
 def test_bytes_are_those_of_the_arrays() -> None:
     small = to_int8({"w": np.ones((3, 4, 5), np.float32), "b": np.ones(3, np.float32)})
     assert small.nbytes == 3 * 4 * 5 + 3 * 4 + 3 * 4
-    weights = weights_of(GegluTransformer(ModelConfig(inputs=48, muscles=2)))
+    weights = weights_of(GegluTransformer(ModelConfig(inputs=72, muscles=2)))
     assert to_int8(weights).nbytes < 0.28 * sum(value.nbytes for value in weights.values())
 
 
