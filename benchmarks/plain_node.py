@@ -30,7 +30,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.transformer import network_of
 from imu_emg_estimator.resources import shipped_bundle
-from imu_emg_estimator.signals.imu import features
+from imu_emg_estimator.signals.imu import RowFeatures
 from imu_emg_estimator.signals.messages import imu_sample, nanoseconds
 
 
@@ -47,6 +47,7 @@ class PlainNode(Node):
         self.model_id = self.bundle.model_id
         self.delay = Duration(seconds=self.bundle.config.look_ahead / self.bundle.rig.rate)
         self.network = network_of(self.bundle)
+        self.features = RowFeatures(self.bundle.normalisation)
         self.window = deque(maxlen=self.get_parameter("window").value)
         self.rows = {}
         self.publisher = self.create_publisher(MuscleActivation, "muscle_activation", 10)
@@ -63,7 +64,7 @@ class PlainNode(Node):
         # Older rows will not be complete any more: a message of theirs was lost.
         self.rows = {other: row for other, row in self.rows.items() if other > stamp}
         imu = np.stack([row[name] for name in self.bundle.rig.sensor_names])
-        self.window.append(features(imu[None], self.bundle.normalisation)[0])
+        self.window.append(self.features.of(imu).copy())
         self.estimate(Time.from_msg(message.header.stamp))
 
     def estimate(self, newest: Time) -> None:
