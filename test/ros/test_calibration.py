@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
+from helpers import BundleFactory
 from imu_emg_estimator.msg import CalibrationStatus
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
-from helpers import BundleFactory
 from lab import HOUR, Lab, activations_of, stamps_of, start, workers
 from rosbags.rosbag2 import StoragePlugin, Writer
 
