@@ -21,7 +21,7 @@ from imu_emg_estimator.training.pretrain import TrainingSettings, prepare
 SETTINGS = TrainingSettings(
     steps=100, batch=8, sequence=64, learning_rate=1e-2, averaging=0.97, augmentation=AugmentationSettings(mirror=0.0)
 )
-BRIEF = replace(SETTINGS, steps=2, batch=2, sequence=32)
+BRIEF = replace(SETTINGS, steps=12, batch=2, sequence=32)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_measured_envelope_alone_teaches_the_deviation_and_can_teach_all(
     alone, also = student_of(quiet, 1.0), student_of(loud, 1.0)
     assert all(np.array_equal(alone[name], also[name]) for name in alone)
     shared, other = student_of(quiet, 0.5), student_of(loud, 0.5)
-    assert not all(np.array_equal(shared[name], other[name]) for name in shared)
+    assert not np.array_equal(shared["head.bias"], other["head.bias"])
 
 
 def test_activation_of_teachers_is_never_negative(bundle: Bundle) -> None:
