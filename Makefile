@@ -9,7 +9,7 @@ setup:  ## .venv with ROS 2 and all else, interfaces built; later runs take seco
 	@scripts/setup.sh
 
 test: setup  ## all tests, the ROS ones on real rclpy
-	$(env) python -m pytest
+	$(env) python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real wearer instead of a simulated one
 	$(env) python -m imu_emg_estimator.ros.demo $(if $(DATA),--data "$(DATA)")

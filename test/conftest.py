@@ -29,6 +29,18 @@ STRIDE_RATE = {"walking": 0.95, "running": 1.4, "stairs_up": 0.8, "stairs_down":
 HARMONICS = 3
 TINY = {"width": 16, "layers": 2, "heads": 2, "band": 12, "kernel": 3, "feedforward": 16, "look_ahead": 2}
 REST = np.array([0.0, 0.0, 9.81, 0.0, 0.0, 0.0])
+ROS_TESTS = Path(__file__).parent / "ros"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Says what one process runs where ``pytest --dist loadgroup`` has several: a file, or all ROS tests.
+
+    Those are live: two at a time would be late by each other. They come first, as they last longest.
+    """
+    items.sort(key=lambda item: ROS_TESTS not in item.path.parents)
+    for item in items:
+        group = "ros" if ROS_TESTS in item.path.parents else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
