@@ -31,9 +31,9 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def bundle_path(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny bundle as a file."""
+    """The module's tiny bundle as a file."""
     path = tmp_path_factory.mktemp("bundle") / "tiny.safetensors"
     bundle.save(path)
     return path

@@ -44,13 +44,6 @@ def bundle(make_bundle: BundleFactory) -> Bundle:
 
 
 @pytest.fixture(scope="module")
-def bundle_path(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("bundle") / "tiny.safetensors"
-    bundle.save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def walking(make_recording: Callable[..., Recording]) -> Recording:
     return make_recording([("walking", 30.0)])
 
