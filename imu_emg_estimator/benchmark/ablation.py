@@ -32,7 +32,6 @@ from imu_emg_estimator.training.recipe import train_network
 
 Transform = Callable[[Recording], Recording]
 
-GRAVITY_CORNER = 0.5  # Hz; slower accelerations are taken for gravity
 MOUNT_MEMORY = 30.0  # s over which a mounting or a wearer's statistics are learned
 
 

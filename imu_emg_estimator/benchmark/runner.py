@@ -15,7 +15,6 @@ from imu_emg_estimator.benchmark.jobs import Job, RunFolder
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 
-BACKENDS = ("loky", "ray", "dask")
 SHARED_FROM = "10K"  # bytes; larger arrays are handed to processes of this machine as files mapped into memory
 LOOK_EVERY = 1.0  # s, for progress
 

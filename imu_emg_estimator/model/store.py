@@ -100,9 +100,6 @@ def current_calibration(directory: Path, subject: str, base: Bundle) -> tuple[Bu
     return _in_use(_folder(directory, subject), base.model_id, base.rig)
 
 
-latest_calibration = current_calibration  # the name that the node knows it by
-
-
 def list_calibrations(
     directory: Path, subject: str | None = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[list[Stored], list[str]]:

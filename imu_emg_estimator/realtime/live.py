@@ -147,16 +147,11 @@ class Session:
 
     def measure(self, seconds: float) -> dict[str, Any]:
         """Processor time and memory over so many seconds; ``start`` and ``stop`` are their instants [ns]."""
-        before = (
-            self.node.processor_time(),
-            self.load.processor_time(),
-            self.listener.processor_time(),
-            machine_time(),
-        )
+        before = self._processor_times()
         start = time.time_ns()
         self._wait(seconds)
         stop = time.time_ns()
-        after = (self.node.processor_time(), self.load.processor_time(), self.listener.processor_time(), machine_time())
+        after = self._processor_times()
         self.node.check()
         node, load, listener, machine = ((b - a) * SECOND / (stop - start) for a, b in zip(before, after, strict=True))
         return {

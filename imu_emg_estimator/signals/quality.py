@@ -18,7 +18,6 @@ from imu_emg_estimator.signals.hum import find_hum
 
 FloatArray = NDArray[np.floating]
 
-STANDARD_GRAVITY = 9.80665  # m/s²
 AT_END = 0.9995  # of a sensor's highest acceleration: there it is at the end of its range
 WINDOW = 2.0  # s over which the acceleration is averaged to find gravity
 QUIET = 0.5  # m/s²; standard deviation of the acceleration in a window in which gravity shows
