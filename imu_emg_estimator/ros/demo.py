@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from imu_emg_estimator.datasets.bag import EMG_TOPIC, write_bag
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.store import current_calibration
 from imu_emg_estimator.msg import Emg, MuscleActivation
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.resources import resource_file, shipped_bundle
@@ -41,6 +42,7 @@ from imu_emg_estimator.training.metrics import score
 from imu_emg_estimator.training.report import draw_before_and_after
 
 DEMO_BUNDLE = "hugadb_without_2_8_17.safetensors"  # not trained on the wearers of its name
+SUBJECT = "demo"
 CALIBRATION_SECONDS = 60.0
 PLAYED_SECONDS = 40.0
 LOCOMOTION_SHARE = 0.75  # of a recording that is worth playing
@@ -48,7 +50,8 @@ STARTUP = 30.0  # s until the node must answer
 CALIBRATION_LIMIT = 120.0  # s
 FLUSH = 1.0  # s in which the last messages arrive
 REFRESH = 0.1  # s between two frames on a terminal, twenty times that elsewhere
-BAR = 24  # characters of an activation of 1
+BAR = 24  # characters of an activation of 1.5 or more
+SHOWN = ("r", "r2")  # figures of the report
 
 
 @dataclass
@@ -81,6 +84,10 @@ class Listener:
                 result[row] = message.activation
         return result
 
+    def envelopes(self, part: Recording, running: Bundle) -> NDArray[np.float64]:
+        """The same in the unit of the EMG: activation is a fraction of the running model's reference."""
+        return self.estimates(len(part), len(part.rig.muscles), part.rig.rate) * running.reference.amplitude
+
 
 class Demo:
     """Plays a recording's parts into a running node and compares what comes out."""
@@ -92,6 +99,7 @@ class Demo:
         self._recording = recording
         self._bundle = bundle
         self._folder = folder
+        self._calibrations = calibrations_of(folder)
         self._out = out
         self._listener = Listener()
         node.create_subscription(
@@ -113,16 +121,18 @@ class Demo:
         if not self._calibrate.wait_for_service(timeout_sec=STARTUP):
             raise InputError(f"the node did not start within {STARTUP:.0f} s; see its messages above")
         say(f"1/3  {self.rest.duration:.0f} s of {self._recording.name}, model without calibration")
-        before = self._play(rest_bag, self.rest)
+        before = self._play(rest_bag, self.rest, self._bundle)
         say(f"2/3  /calibrate on the first {self.first_part.duration:.0f} s, while estimates go on")
         during, response = self._play_and_calibrate(first_bag)
         say("3/3  the same part as in 1/3 again, with the calibrated model")
-        after = self._play(rest_bag, self.rest)
-        return self._report(before, during, after, response)
+        calibrated, _ = current_calibration(self._calibrations, SUBJECT, self._bundle)
+        running = calibrated or self._bundle
+        after = self._play(rest_bag, self.rest, running)
+        return self._report(before, during, after, running, response)
 
-    def _play(self, bag: Path, part: Recording) -> Listener:
+    def _play(self, bag: Path, part: Recording, running: Bundle) -> Listener:
         listener = self._listener = Listener()
-        screen = Screen(part)
+        screen = Screen(part, running)
         with player(bag) as process:
             while process.poll() is None:
                 rclpy.spin_once(self._node, timeout_sec=0.02)
@@ -133,16 +143,16 @@ class Demo:
 
     def _play_and_calibrate(self, bag: Path) -> tuple[Listener, Calibrate.Response]:
         listener = self._listener = Listener()
-        screen = Screen(self.first_part)
+        screen = Screen(self.first_part, self._bundle)
         with player(bag) as process:
             while not listener.messages and process.poll() is None:
                 rclpy.spin_once(self._node, timeout_sec=0.02)
-            answer = self._calibrate.call_async(Calibrate.Request(bag_uri=str(bag), subject_id="demo"))
+            answer = self._calibrate.call_async(Calibrate.Request(bag_uri=str(bag), subject_id=SUBJECT))
             deadline = time.monotonic() + CALIBRATION_LIMIT
             while not answer.done() and time.monotonic() < deadline:
                 rclpy.spin_once(self._node, timeout_sec=0.02)
                 screen.show(listener)
-            process.terminate()
+            self._stop(process)
         screen.close()
         if not answer.done():
             raise InputError(
@@ -153,22 +163,28 @@ class Demo:
         say(response.message)
         return listener, response
 
+    def _stop(self, process: subprocess.Popen[bytes]) -> None:
+        """End the player, and listen on: what waits while nobody listens would look like a gap of the node."""
+        process.terminate()
+        while process.poll() is None:
+            rclpy.spin_once(self._node, timeout_sec=0.02)
+
     def _flush(self) -> None:
         deadline = time.monotonic() + FLUSH
         while time.monotonic() < deadline:
             rclpy.spin_once(self._node, timeout_sec=0.05)
 
     def _report(
-        self, before: Listener, during: Listener, after: Listener, response: Calibrate.Response
+        self,
+        before: Listener,
+        during: Listener,
+        after: Listener,
+        running: Bundle,
+        response: Calibrate.Response,
     ) -> dict[str, Any]:
         rate, muscles = self._recording.rig.rate, self._recording.rig.muscle_names
-        shape = (len(self.rest), len(muscles), rate)
-        measured, old, new = self.rest.envelope, before.estimates(*shape), after.estimates(*shape)
-        trusted = [index for index in range(len(muscles)) if self._recording.muscle_weight[index] > 0]
-        r = {
-            when: {muscles[m]: score(measured[:, m], values[:, m]).r for m in trusted}
-            for when, values in (("before", old), ("after", new))
-        }
+        old, new = before.envelopes(self.rest, self._bundle), after.envelopes(self.rest, running)
+        figures = {when: self._figures(estimated) for when, estimated in (("before", old), ("after", new))}
         ages = np.array([message.age for listener in (before, after) for message in listener.messages])
         expected = 2 * (len(self.rest) - self._bundle.config.look_ahead)
         simulated = self._recording.subject.startswith("simulated")
@@ -177,11 +193,11 @@ class Demo:
             self._out / "before_and_after.png",
             title,
             self.rest.time,
-            normalised(measured),
-            normalised(old),
-            normalised(new),
+            self.rest.envelope,
+            old,
+            new,
             muscles,
-            "normalised",
+            self.rest.envelope_unit,
         )
         return {
             "source": "simulated" if simulated else "recorded",
@@ -192,9 +208,8 @@ class Demo:
             "publish_rate_hz": float(np.mean([arrival_rate(listener) for listener in (before, after)])),
             "age_s": {"p50": float(np.percentile(ages, 50)), "p99": float(np.percentile(ages, 99))},
             "messages_lost": expected - len(set(before.rows(rate))) - len(set(after.rows(rate))),
-            "r_before": float(np.mean(list(r["before"].values()))),
-            "r_after": float(np.mean(list(r["after"].values()))),
-            "r_by_muscle": r,
+            **{f"{name}_{when}": mean(by_muscle[name]) for when, by_muscle in figures.items() for name in SHOWN},
+            **{f"{name}_by_muscle": {when: figures[when][name] for when in figures} for name in SHOWN},
             "calibration_wall_s": float(response.calibration_wall_s),
             "largest_gap_s": {
                 "playing": float(max(np.diff(listener.arrivals).max() for listener in (before, after))),
@@ -202,19 +217,28 @@ class Demo:
             },
         }
 
+    def _figures(self, estimated: NDArray[np.floating]) -> dict[str, dict[str, float]]:
+        """Each figure by trusted muscle, of estimated envelopes [samples, muscles] in the unit of the measured."""
+        scores = {
+            muscle: score(self.rest.envelope[:, index], estimated[:, index])
+            for index, muscle in enumerate(self._recording.rig.muscle_names)
+            if self._recording.muscle_weight[index] > 0
+        }
+        return {name: {muscle: getattr(entry, name) for muscle, entry in scores.items()} for name in SHOWN}
+
 
 class Screen:
     """Estimated and measured activation as bars that move; a line now and then where there is no terminal."""
 
-    def __init__(self, part: Recording) -> None:
+    def __init__(self, part: Recording, running: Bundle) -> None:
         self._part = part
         self._terminal = sys.stdout.isatty()
         self._interval = REFRESH if self._terminal else 20 * REFRESH
         self._due = 0.0
         self._lines = 0
         self._shown = 0
-        # Estimates are fractions of a reference; the measured envelope is drawn on its own scale beside them.
-        self._scale = np.nanpercentile(part.envelope, 99, axis=0)
+        # Estimates are fractions of the running model's reference, and so the measured envelope is drawn, too.
+        self._scale = np.array(running.reference.amplitude)
 
     def show(self, listener: Listener) -> None:
         now = time.monotonic()
@@ -255,10 +279,14 @@ def arrival_rate(listener: Listener) -> float:
     return (len(listener.arrivals) - 1) / (listener.arrivals[-1] - listener.arrivals[0])
 
 
-def normalised(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Each muscle divided by its 99th percentile, so that one scale serves estimate and measurement."""
-    result: NDArray[np.floating] = values / np.nanpercentile(values, 99, axis=0)
-    return result
+def mean(by_muscle: Mapping[str, float]) -> float:
+    """Mean over muscles."""
+    return float(np.mean(list(by_muscle.values())))
+
+
+def calibrations_of(folder: Path) -> Path:
+    """Where the demo's node keeps what it was calibrated to."""
+    return folder / "calibrations"
 
 
 @contextmanager
@@ -321,8 +349,8 @@ def table(report: dict[str, Any]) -> str:
         ("largest gap, playing", f"{1000 * report['largest_gap_s']['playing']:.0f} ms"),
         ("largest gap, calibrating", f"{1000 * report['largest_gap_s']['calibrating']:.0f} ms"),
         ("calibration", f"{report['calibration_wall_s']:.1f} s from call to calibrated estimates"),
-        ("r before", f"{report['r_before']:.3f}"),
-        ("r after", f"{report['r_after']:.3f}"),
+        ("r before, after", f"{report['r_before']:.3f}, {report['r_after']:.3f}"),
+        ("R² before, after", f"{report['r2_before']:.3f}, {report['r2_after']:.3f}"),
     ]
     return "\n".join(f"  {name:<26}{value}" for name, value in rows)
 
@@ -362,7 +390,7 @@ def _run(recording: Recording, bundle_path: Path, out: Path, played: float) -> d
     rclpy.init()
     node = Node("imu_emg_demo")
     try:
-        with estimator_node(bundle_path, folder / "calibrations"):
+        with estimator_node(bundle_path, calibrations_of(folder)):
             report = Demo(node, recording, Bundle.load(bundle_path), folder, out, played).run()
     finally:
         node.destroy_node()

@@ -2,13 +2,16 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import RecordingFactory
 from imu_emg_estimator.msg import Emg, MuscleActivation
 from std_msgs.msg import Header
 
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros import demo
 from imu_emg_estimator.ros.conversions import to_stamp
 from imu_emg_estimator.signals.alignment import SECOND
@@ -30,7 +33,9 @@ def test_simulated_wearer_from_end_to_end(
     assert report["publish_rate_hz"] == pytest.approx(RATE, rel=0.05)
     assert 0 <= report["messages_lost"] < 0.05 * 2 * 10 * RATE  # none, unless the machine stalls
     assert 0 < report["age_s"]["p50"] <= report["age_s"]["p99"] < 0.5
-    assert all(math.isfinite(report[figure]) for figure in ("r_before", "r_after"))
+    assert all(math.isfinite(report[f"{figure}_{when}"]) for figure in ("r", "r2") for when in ("before", "after"))
+    assert report["r2_by_muscle"]["before"].keys() == {"vastus_lateralis_right", "vastus_lateralis_left"}
+    assert "R² before, after" in said
     assert report["calibration_wall_s"] > 0
     assert report["calibration_message"] in said
     assert "held out in turn" in report["calibration_message"]  # it was judged, not refused
@@ -50,6 +55,19 @@ def test_estimates_lie_at_the_instants_that_they_are_for() -> None:
         listener.on_activation(MuscleActivation(header=_header(stamp), status=status, activation=[row, 2.0 * row]))
     nan = [math.nan, math.nan]
     np.testing.assert_array_equal(listener.estimates(5, 2, RATE), [nan, [1.0, 2.0], nan, [3.0, 6.0], nan])
+
+
+def test_estimates_in_the_unit_of_the_measured_envelope(bundle: Bundle, make_recording: RecordingFactory) -> None:
+    part = make_recording([("walking", 2.0)])
+    listener = demo.Listener()
+    listener.on_emg(Emg(header=_header(START)))
+    stamp = START + round(3 * SECOND / part.rig.rate)
+    listener.on_activation(MuscleActivation(header=_header(stamp), activation=[0.5, 2.0]))
+    calibrated = replace(bundle, reference=replace(bundle.reference, amplitude=(40.0, 10.0)))
+    envelopes = listener.envelopes(part, calibrated)
+    assert envelopes.shape == part.envelope.shape
+    np.testing.assert_array_equal(envelopes[3], [20.0, 20.0])
+    assert np.isnan(np.delete(envelopes, 3, axis=0)).all()
 
 
 def test_data_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
