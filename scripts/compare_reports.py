@@ -1,4 +1,7 @@
-"""Prints what a streaming report gains over another, paired over wearers: two results.json of `imu-emg benchmark`."""
+"""Prints what a streaming report gains over another, paired over wearers: ``compare_reports.py NEW OLD [MODEL]``.
+
+NEW and OLD are results.json of `imu-emg benchmark`, MODEL a row of both.
+"""
 
 import json
 import sys
@@ -12,7 +15,8 @@ FIGURES = (("walking", "r"), ("locomotion", "r"), ("all", "r"), ("locomotion", "
 
 
 def main() -> None:
-    new, old = (wearers_of(Path(path)) for path in sys.argv[1:3])
+    model = sys.argv[3] if len(sys.argv) > 3 else MODEL
+    new, old = (wearers_of(Path(path), model) for path in sys.argv[1:3])
     print("| figure | calibration [s] | difference | 95 % interval | p | better |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     seconds = next(iter(new.values())).keys()
@@ -29,10 +33,10 @@ def main() -> None:
                 )
 
 
-def wearers_of(path: Path) -> dict[str, dict[str, Any]]:
+def wearers_of(path: Path, model: str) -> dict[str, dict[str, Any]]:
     """Scores by wearer, seconds of calibration, condition and figure."""
     report = json.loads(path.read_text(encoding="utf-8"))
-    wearers: dict[str, dict[str, Any]] = report["streaming"]["rows"][MODEL]["wearers"]
+    wearers: dict[str, dict[str, Any]] = report["streaming"]["rows"][model]["wearers"]
     return wearers
 
 
