@@ -124,7 +124,8 @@ class Demo:
         before = self._play(rest_bag, self.rest, self._bundle)
         say(f"2/3  /calibrate on the first {self.first_part.duration:.0f} s, while estimates go on")
         during, response = self._play_and_calibrate(first_bag)
-        say("3/3  the same part as in 1/3 again, with the calibrated model")
+        with_what = "with the calibrated model" if response.success else "NOT CALIBRATED, with the same model"
+        say(f"3/3  the same part as in 1/3 again, {with_what}")
         calibrated, _ = current_calibration(self._calibrations, SUBJECT, self._bundle)
         running = calibrated or self._bundle
         after = self._play(rest_bag, self.rest, running)
@@ -203,6 +204,7 @@ class Demo:
             "source": "simulated" if simulated else "recorded",
             "recording": self._recording.name,
             "model_id": self._bundle.model_id,
+            "calibrated": bool(response.success),
             "calibration_id": response.calibration_id,
             "calibration_message": response.message,
             "publish_rate_hz": float(np.mean([arrival_rate(listener) for listener in (before, after)])),
@@ -348,11 +350,16 @@ def table(report: dict[str, Any]) -> str:
         ("messages lost", str(report["messages_lost"])),
         ("largest gap, playing", f"{1000 * report['largest_gap_s']['playing']:.0f} ms"),
         ("largest gap, calibrating", f"{1000 * report['largest_gap_s']['calibrating']:.0f} ms"),
-        ("calibration", f"{report['calibration_wall_s']:.1f} s from call to calibrated estimates"),
+        ("calibration", f"{report['calibration_wall_s']:.1f} s from call to {_outcome(report)}"),
         ("r before, after", f"{report['r_before']:.3f}, {report['r_after']:.3f}"),
         ("R² before, after", f"{report['r2_before']:.3f}, {report['r2_after']:.3f}"),
     ]
     return "\n".join(f"  {name:<26}{value}" for name, value in rows)
+
+
+def _outcome(report: Mapping[str, Any]) -> str:
+    """What ended the calibration; its message says why."""
+    return "calibrated estimates" if report["calibrated"] else "its end, NOT CALIBRATED: the old model was kept"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -39,6 +39,8 @@ def test_simulated_wearer_from_end_to_end(
     assert report["calibration_wall_s"] > 0
     assert report["calibration_message"] in said
     assert "held out in turn" in report["calibration_message"]  # it was judged, not refused
+    assert report["calibrated"] == ("adapted to" in report["calibration_message"])
+    assert ("NOT CALIBRATED" in said) != report["calibrated"]
     assert (tmp_path / "before_and_after.png").read_bytes().startswith(b"\x89PNG")
 
 
