@@ -38,7 +38,8 @@ from imu_emg_estimator.resources import resource_file, shipped_bundle
 from imu_emg_estimator.signals.alignment import SECOND
 from imu_emg_estimator.signals.messages import nanoseconds
 from imu_emg_estimator.srv import Calibrate
-from imu_emg_estimator.training.metrics import score
+from imu_emg_estimator.training.calibrate import mean
+from imu_emg_estimator.training.metrics import Scores, score
 from imu_emg_estimator.training.report import draw_before_and_after
 
 DEMO_BUNDLE = "hugadb_without_2_8_17.safetensors"  # not trained on the wearers of its name
@@ -185,7 +186,7 @@ class Demo:
     ) -> dict[str, Any]:
         rate, muscles = self._recording.rig.rate, self._recording.rig.muscle_names
         old, new = before.envelopes(self.rest, self._bundle), after.envelopes(self.rest, running)
-        figures = {when: self._figures(estimated) for when, estimated in (("before", old), ("after", new))}
+        scores = {when: self._scores(estimated) for when, estimated in (("before", old), ("after", new))}
         ages = np.array([message.age for listener in (before, after) for message in listener.messages])
         expected = 2 * (len(self.rest) - self._bundle.config.look_ahead)
         simulated = self._recording.subject.startswith("simulated")
@@ -210,8 +211,14 @@ class Demo:
             "publish_rate_hz": float(np.mean([arrival_rate(listener) for listener in (before, after)])),
             "age_s": {"p50": float(np.percentile(ages, 50)), "p99": float(np.percentile(ages, 99))},
             "messages_lost": expected - len(set(before.rows(rate))) - len(set(after.rows(rate))),
-            **{f"{name}_{when}": mean(by_muscle[name]) for when, by_muscle in figures.items() for name in SHOWN},
-            **{f"{name}_by_muscle": {when: figures[when][name] for when in figures} for name in SHOWN},
+            **{f"{name}_{when}": mean(by_muscle, name) for when, by_muscle in scores.items() for name in SHOWN},
+            **{
+                f"{name}_by_muscle": {
+                    when: {muscle: getattr(entry, name) for muscle, entry in by_muscle.items()}
+                    for when, by_muscle in scores.items()
+                }
+                for name in SHOWN
+            },
             "calibration_wall_s": float(response.calibration_wall_s),
             "largest_gap_s": {
                 "playing": float(max(np.diff(listener.arrivals).max() for listener in (before, after))),
@@ -219,14 +226,13 @@ class Demo:
             },
         }
 
-    def _figures(self, estimated: NDArray[np.floating]) -> dict[str, dict[str, float]]:
-        """Each figure by trusted muscle, of estimated envelopes [samples, muscles] in the unit of the measured."""
-        scores = {
+    def _scores(self, estimated: NDArray[np.floating]) -> dict[str, Scores]:
+        """By trusted muscle, of estimated envelopes [samples, muscles] in the unit of the measured."""
+        return {
             muscle: score(self.rest.envelope[:, index], estimated[:, index])
             for index, muscle in enumerate(self._recording.rig.muscle_names)
             if self._recording.muscle_weight[index] > 0
         }
-        return {name: {muscle: getattr(entry, name) for muscle, entry in scores.items()} for name in SHOWN}
 
 
 class Screen:
@@ -279,11 +285,6 @@ def say(text: str) -> None:
 def arrival_rate(listener: Listener) -> float:
     """Estimates a second [Hz]."""
     return (len(listener.arrivals) - 1) / (listener.arrivals[-1] - listener.arrivals[0])
-
-
-def mean(by_muscle: Mapping[str, float]) -> float:
-    """Mean over muscles."""
-    return float(np.mean(list(by_muscle.values())))
 
 
 def calibrations_of(folder: Path) -> Path:
