@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ PATIENCE = 60.0  # s
 @pytest.fixture(scope="module")
 def source(make_recording: Callable[..., Recording], tmp_path_factory: Any) -> Path:
     path = tmp_path_factory.mktemp("source") / "walk"
-    write_bag(make_recording([("walking", 6.0)]), path)
+    # A stamp of 0 is none: the time of receipt, which chance has a part in, would stand for it.
+    write_bag(replace(make_recording([("walking", 6.0)]), start=1.0), path)
     return path
 
 
