@@ -57,6 +57,6 @@ setup(
         "dask": ["dask[distributed]"],
         "parquet": ["pyarrow"],  # tables as Parquet beside CSV
     },
-    entry_points={"console_scripts": ["imu-emg = imu_emg_estimator.cli:main"]},
+    entry_points={"console_scripts": ["imu-emg = imu_emg_estimator.cli.main:main"]},
     zip_safe=False,
 )

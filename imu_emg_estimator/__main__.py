@@ -2,7 +2,7 @@
 
 import sys
 
-from imu_emg_estimator.cli import main
+from imu_emg_estimator.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Recording: time-aligned IMU and, where known, EMG data of one wearer."""
+"""Recording: time-aligned IMU and, where known, EMG data of one subject."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class RawEmg:
 
 @dataclass(frozen=True)
 class Recording:
-    """One uninterrupted recording of one wearer on the rig's grid.
+    """One uninterrupted recording of one subject on the rig's grid.
 
     Attributes:
         name: where it comes from, unique within a data set.
-        subject: the wearer.
+        subject: the subject.
         rig: sensors, muscles and rate; defines the order of every array.
-        start: start of the recording, seconds since any fixed origin; orders a wearer's recordings in time.
+        start: start of the recording, seconds since any fixed origin; orders a subject's recordings in time.
         imu: [samples, sensors, 6], acceleration x y z [m/s^2] then angular rate x y z [rad/s]
             in the sensor's frame, +g at rest (REP 145); NaN = not available.
         envelope: [samples, muscles] EMG envelope in ``envelope_unit``; NaN = not known.

@@ -44,7 +44,7 @@ class Rig:
         rate: rate of the estimation grid [Hz].
         sensors: IMUs in the order of the model's input.
         muscles: muscles in the order of the model's output.
-        lateral_axis: the sensor axis that points sideways when the wearer stands
+        lateral_axis: the sensor axis that points sideways when the subject stands
             (x, y or z): the axis that flips between mirrored sensors of the two legs.
     """
 

@@ -24,7 +24,7 @@ def generate_launch_description() -> LaunchDescription:
                 "params_file", default_value=str(params_file), description="Parameter file of the node."
             ),
             DeclareLaunchArgument(
-                "subject_id", default_value="", description="The wearer, whose newest calibration is loaded."
+                "subject_id", default_value="", description="The subject, whose newest calibration is loaded."
             ),
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of node and topics."),
             DeclareLaunchArgument(

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from imu_emg_estimator.realtime.report import aims_table, budget_table
+from benchmarks.latency.latency_report import aims_table, budget_table
 
 PAGE = Path(__file__).parents[1] / "docs" / "realtime.md"
 START, END = "<!-- figures: made by scripts/realtime_page.py -->\n", "<!-- end of figures -->"

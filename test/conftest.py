@@ -1,4 +1,4 @@
-"""What tests share: a tiny network, wearers whose EMG follows from their IMUs, and the real data where it is.
+"""What tests share: a tiny network, subjects whose EMG follows from their IMUs, and the real data where it is.
 
 Factories are fixtures, so that any test module can use them without an import.
 """
@@ -13,16 +13,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
-from helpers import BundleFactory, RecordingFactory
+from fixtures.factories import BundleFactory, RecordingFactory
 from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.model.bundle import Bundle, Reference, weight_shapes
-from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.recording import RawEmg, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.emg import EnvelopeSettings, emg_envelope
-from imu_emg_estimator.signals.imu import Normalisation, feature_count
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
+from imu_emg_estimator.signals.imu_features import Normalisation, feature_count
 
 DATA_VARIABLE = "IMU_EMG_HUGADB"
 STRIDE_RATE = {"walking": 0.95, "running": 1.4, "stairs_up": 0.8, "stairs_down": 0.9}  # Hz; 0 in all else
@@ -63,19 +63,19 @@ def bundle() -> Bundle:
 
 @pytest.fixture(scope="session")
 def trained_bundle() -> Bundle:
-    """A tiny network that learned from the synthetic wearers 1, 2 and 3."""
-    from imu_emg_estimator.training.pretrain import TrainingSettings
+    """A tiny network that learned from the synthetic subjects 1, 2 and 3."""
+    from imu_emg_estimator.training.pretraining import TrainingSettings
     from imu_emg_estimator.training.recipe import train_bundle
 
     schedule = (("standing", 5.0), ("walking", 30.0), ("running", 10.0))
-    wearers = [synthetic_recording(schedule, subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+    subjects = [synthetic_recording(schedule, subject=str(seed), seed=seed) for seed in (1, 2, 3)]
     settings = TrainingSettings(steps=120, batch=8, sequence=64, learning_rate=1e-2, averaging=0.97)
-    return train_bundle(wearers, "trained", "synthetic", settings, overrides=TINY)
+    return train_bundle(subjects, "trained", "synthetic", settings, overrides=TINY)
 
 
 @pytest.fixture(scope="session")
 def make_recording() -> RecordingFactory:
-    """Function that makes a recording of a synthetic wearer; see ``synthetic_recording``."""
+    """Function that makes a recording of a synthetic subject; see ``synthetic_recording``."""
     return synthetic_recording
 
 
@@ -119,12 +119,12 @@ def synthetic_recording(
     amplitude: float = 50.0,
     rig: Rig = RIG,
 ) -> Recording:
-    """Strides of a wearer whose EMG is a function of the phase that the IMUs show.
+    """Strides of a subject whose EMG is a function of the phase that the IMUs show.
 
     Args:
         schedule: activities and their durations [s], at least 2 s in all; only locomotion moves.
-        seed: of the wearer's pace and of the noise; the movement itself is the same for all.
-        emg_delay: share of a stride by which this wearer's muscles are later than usual.
+        seed: of the subject's pace and of the noise; the movement itself is the same for all.
+        emg_delay: share of a stride by which this subject's muscles are later than usual.
         amplitude: peak of the EMG envelope [count].
     """
     generator = np.random.default_rng(seed)

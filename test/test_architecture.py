@@ -27,15 +27,13 @@ ROS = re.compile(
 MADE_OF_TORCH = f"{NAME}.streaming.torch_engine"  # imported when it is chosen
 TORCH_FREE = (
     "errors",
-    "files",
-    "resources",
+    "utils",
     "rig",
     "recording",
     "signals",
     "streaming",
     "guide",
     "cli",
-    "cli_calibrations",
 )
 
 

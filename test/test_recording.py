@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import RecordingFactory
+from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.recording import RawEmg
 

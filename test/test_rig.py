@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from helpers import refusal
+from fixtures.factories import refusal
 
-from imu_emg_estimator.resources import rig_file
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
+from imu_emg_estimator.utils.shipped_files import rig_file
 
 
 def test_survives_dictionary_and_file(rig: Rig, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Assistance(Node):
         latest = self._latest
         if latest is None:
             return
-        # A stamp in the future is no better than an old one: one of the clocks is wrong.
+        # A timestamp in the future is no better than an old one: one of the clocks is wrong.
         wanted = TRUST.get(self._status, 0.0) if abs(self._age(latest)) < LARGEST_AGE else 0.0
         step = PERIOD / FADE_TIME
         self._gain += min(max(wanted - self._gain, -step), step)
@@ -49,8 +49,8 @@ class Assistance(Node):
 
     def _age(self, message: MuscleActivation) -> float:
         """Seconds from the instant that the estimate is for to now."""
-        stamp = message.header.stamp
-        return self.get_clock().now().nanoseconds * 1e-9 - (stamp.sec + stamp.nanosec * 1e-9)
+        timestamp = message.header.stamp
+        return self.get_clock().now().nanoseconds * 1e-9 - (timestamp.sec + timestamp.nanosec * 1e-9)
 
 
 def main() -> None:

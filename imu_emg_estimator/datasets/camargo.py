@@ -17,11 +17,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.datasets import tables
+from imu_emg_estimator.datasets import table_files as tables
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, FloatArray, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
-from imu_emg_estimator.signals.emg import EnvelopeSettings
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
 
 RATE = 200.0  # Hz, IMUs
 EMG_RATE = 1000.0  # Hz
@@ -136,7 +136,7 @@ class _Parsed:
 
 
 def subjects(folder: Path) -> list[str]:
-    """Wearers that the folder has trials of, in order."""
+    """Subjects that the folder has trials of, in order."""
     return sorted({trial.subject for trial in _trials(folder)})
 
 
@@ -146,16 +146,16 @@ def load(
     settings: EnvelopeSettings | None = None,
     workers: int = 1,
 ) -> list[Recording]:
-    """Load the trials, in order of wearer, date, mode and name.
+    """Load the trials, in order of subject, date, mode and name.
 
-    Acceleration and angular rate become m/s^2 and rad/s by what gravity and the fastest movements of the wearer
+    Acceleration and angular rate become m/s^2 and rad/s by what gravity and the fastest movements of the subject
     are in the file's units; a logged warning says which were found. The raw EMG is not kept: it would take
     gigabytes. It is band-passed at 20 to 400 Hz as published, so the high-pass of the default settings takes
     nothing more away.
 
     Args:
         folder: holds SUBJECT/DATE/MODE/SENSOR/TRIAL.csv or .parquet.
-        only: wearers to load; None = all.
+        only: subjects to load; None = all.
         settings: how the envelope is made.
         workers: processes that parse trials side by side.
 
@@ -163,13 +163,13 @@ def load(
         InputError: what is missing or wrong: a folder, a file, a column, a rate or a unit.
     """
     trials = _trials(folder)
-    chosen = tables.only_wearers(folder, [trial.subject for trial in trials], only)
+    chosen = tables.only_subjects(folder, [trial.subject for trial in trials], only)
     trials = [trial for trial in trials if trial.subject in chosen]
     parse = partial(_parse, settings=settings or EnvelopeSettings())
     parsed = tables.in_parallel(parse, trials, workers)
     if unknown := sorted(frozenset().union(*(part.unknown for part in parsed))):
         logger.warning("Camargo labels that are not known were read as unlabelled: %s", ", ".join(unknown))
-    return tables.weighed([recording for recordings in _by_wearer(parsed) for recording in recordings])
+    return tables.weighed([recording for recordings in _by_subject(parsed) for recording in recordings])
 
 
 def heel_strikes(folder: Path, recording: Recording) -> NDArray[np.intp] | None:
@@ -262,7 +262,7 @@ def _condition(trial: _Trial, grid: NDArray[np.float64]) -> tuple[NDArray[np.str
     return tables.latest(times, names[index], grid, UNLABELLED), unknown
 
 
-def _by_wearer(parsed: list[_Parsed]) -> Iterator[list[Recording]]:
+def _by_subject(parsed: list[_Parsed]) -> Iterator[list[Recording]]:
     found: dict[tuple[str, str], list[str]] = {}
     for subject in dict.fromkeys(part.trial.subject for part in parsed):
         own = [part for part in parsed if part.trial.subject == subject]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DATASETS = ("hugadb", "hugadb_as_published", "camargo", "csv", "bags")
 WITHOUT_RIG = ("csv", "bags")  # a lab's own data, whose rig only the lab knows
+MODULES = {"csv": "table_folders", "bags": "bag_folders"}  # others have the name of their data set
 
 
 def load_dataset(
@@ -24,12 +25,12 @@ def load_dataset(
     rig_file: Path | None = None,
     workers: int = 1,
 ) -> list[Recording]:
-    """Recordings of a data set, in order of wearer and time.
+    """Recordings of a data set, in order of subject and time.
 
     Args:
         name: one of ``DATASETS``.
         directory: folder that holds the data set.
-        subjects: wearers to load; None = all.
+        subjects: subjects to load; None = all.
         rig_file: rig YAML; needed for data sets in ``WITHOUT_RIG``, refused for the others.
         workers: processes that read files side by side.
 
@@ -43,7 +44,7 @@ def load_dataset(
 
 
 def list_subjects(name: str, directory: Path, rig_file: Path | None = None) -> list[str]:
-    """Wearers that a data set has recordings of, without reading the recordings; raises InputError as loading does."""
+    """Subjects that a data set has recordings of, without reading the recordings; raises InputError as loading does."""
     dataset_rig(name, rig_file)
     found: list[str] = _module(name).subjects(directory)
     return found
@@ -66,4 +67,4 @@ def dataset_rig(name: str, rig_file: Path | None = None) -> Rig:
 
 
 def _module(name: str) -> Any:
-    return import_module(f"imu_emg_estimator.datasets.{name}")
+    return import_module(f"imu_emg_estimator.datasets.{MODULES.get(name, name)}")

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, RawEmg, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
-from imu_emg_estimator.signals.emg import MINIMUM_DURATION, EnvelopeSettings, emg_envelope
+from imu_emg_estimator.signals.emg_envelope import MINIMUM_DURATION, EnvelopeSettings, emg_envelope
 
 RATE = 58.8  # Hz, from the published durations
 ACCELEROMETER_SCALE = 9.80665 / 16384  # m/s^2 per count, full scale 2 g
@@ -59,9 +59,9 @@ CONDITIONS = {
 MOVING = (1, 2, 3, 4)  # activities in which a corrupted gyroscope clips
 LOCOMOTION = tuple(CONDITIONS[code] for code in MOVING)  # what of a Recording's LOCOMOTION is in here
 
-# Wearers whose EMG columns are exchanged. Vastus lateralis works when its own leg takes the weight: on stairs up
+# Subjects whose EMG columns are exchanged. Vastus lateralis works when its own leg takes the weight: on stairs up
 # its envelope peaks 2 to 9 % of the stride after that leg lands, in both columns of all others. Both columns
-# of wearer 6 peak at 53 % after their own leg's landing, at 3 to 4 % after the other's; walking says the same.
+# of subject 6 peak at 53 % after their own leg's landing, at 3 to 4 % after the other's; walking says the same.
 EXCHANGED_EMG = frozenset({"6"})
 
 # (subject, column) whose electrodes carry hardly any muscle signal: never trained on, never scored.
@@ -91,7 +91,7 @@ class _File:
 
 
 def subjects(folder: Path) -> list[str]:
-    """Wearers that the folder has recordings of, in numerical order."""
+    """Subjects that the folder has recordings of, in numerical order."""
     return sorted({subject for _, subject in _data_files(folder)}, key=int)
 
 
@@ -102,20 +102,20 @@ def load(
     workers: int = 1,
     exchanged: Collection[str] = EXCHANGED_EMG,
 ) -> list[Recording]:
-    """Load the recordings of HuGaDB, in order of wearer and time.
+    """Load the recordings of HuGaDB, in order of subject and time.
 
     Duplicates (the data set holds two) are dropped. Exchanged EMG columns are put right. Corrupted gyroscopes and
     impossible values become NaN. Weak EMG channels get weight 0.
 
     Args:
         folder: directory with ``HuGaDB_v1_*.txt`` or ``.txt.gz`` and, if there, ``corrupted_gyro.csv``.
-        only: wearers to load; None = all.
+        only: subjects to load; None = all.
         settings: how the envelope is made.
         workers: processes that parse files side by side.
-        exchanged: wearers whose right and left EMG columns belong to the other leg.
+        exchanged: subjects whose right and left EMG columns belong to the other leg.
 
     Raises:
-        InputError: the folder, a wearer or a file is not as it should be.
+        InputError: the folder, a subject or a file is not as it should be.
     """
     paths = _data_files(folder)
     if only is not None:
@@ -202,7 +202,7 @@ def _corrupted_gyroscopes(files: list[_File], listed: dict[str, tuple[bool, ...]
     The published list leaves out most walking and standing recordings, although
     a gyroscope that was corrupted in one recording of a session is so in the next.
     A gyroscope scaled by about ten clips in locomotion, so moving recordings tell
-    by themselves; a still one takes over what its wearer's nearest one told.
+    by themselves; a still one takes over what its subject's nearest one told.
     """
     evidence = {file.name: listed.get(file.name) or _clipping_gyroscopes(file) for file in files}
     result = {}

@@ -1,7 +1,7 @@
 """Stride statistics: how people walk, run and climb stairs, in averages and variations.
 
-They are derived from real recordings by ``imu-emg simulate --derive`` and feed the simulated wearer. They
-hold no recording and no single wearer's profile: only means over the legs of many wearers, and the
+They are derived from real recordings by ``imu-emg simulate --derive`` and feed the simulated subject. They
+hold no recording and no single subject's profile: only means over the legs of many subjects, and the
 first few components of how legs and strides differ.
 
 A profile is the course of a channel over a stride, as Fourier coefficients, so that it is periodic. The
@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from imu_emg_estimator.datasets.hugadb import LOCOMOTION
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.resources import resource_file
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.gait import IndexArray, stride_starts, strides, time_normalise
-from imu_emg_estimator.signals.imu import CHANNELS
+from imu_emg_estimator.signals.imu_features import CHANNELS
+from imu_emg_estimator.utils.shipped_files import resource_file
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ DIGITS = 4
 
 @dataclass
 class _Leg:
-    """All that one leg of one wearer showed: profiles [strides, coefficients, channels] by activity."""
+    """All that one leg of one subject showed: profiles [strides, coefficients, channels] by activity."""
 
     profiles: dict[str, list[Array]] = field(default_factory=lambda: defaultdict(list))
     standing: list[Array] = field(default_factory=list)
@@ -79,7 +79,7 @@ def fourier_basis(phase: Array) -> Array:
 
 
 def derive_stride_statistics(recordings: Sequence[Recording]) -> dict[str, Any]:
-    """Averages and variations of strides over recordings of many wearers of one rig.
+    """Averages and variations of strides over recordings of many subjects of one rig.
 
     Masked gyroscopes and EMG channels of weight 0 are left out.
 
@@ -87,17 +87,17 @@ def derive_stride_statistics(recordings: Sequence[Recording]) -> dict[str, Any]:
         A JSON document: see ``resource/stride_statistics.json`` for its keys.
 
     Raises:
-        InputError: a leg has no shank sensor, or an activity occurs with too few wearers.
+        InputError: a leg has no shank sensor, or an activity occurs with too few subjects.
     """
     rig = recordings[0].rig
     legs = _legs(recordings)
     means = {c: {key: leg.mean_profile(c) for key, leg in legs.items()} for c in LOCOMOTION}
     for condition, profiles in means.items():
         if sum(profile is not None for profile in profiles.values()) <= max(COMPONENTS.values()):
-            raise InputError(f"too few wearers show strides of '{condition}'; give recordings of more of them")
+            raise InputError(f"too few subjects show strides of '{condition}'; give recordings of more of them")
     return {
         "format_version": FORMAT_VERSION,
-        "description": "averages and variations of strides of real wearers; no recording, no single wearer",
+        "description": "averages and variations of strides of real subjects; no recording, no single subject",
         "subjects": list(dict.fromkeys(subject for subject, _ in legs)),
         "rig": rig.to_dict(),
         "channels": _channel_names(rig),
@@ -188,7 +188,7 @@ def _leg_signals(recording: Recording, side: str) -> Array:
 def _add_standing(leg: _Leg, signals: Array) -> None:
     if len(signals) > 1:
         leg.standing.append(_nanmean(signals))
-        # Neighbouring samples of a still wearer differ by noise alone; the median passes over the moves.
+        # Neighbouring samples of a still subject differ by noise alone; the median passes over the moves.
         leg.noise.append(np.median(np.abs(np.diff(signals[:, :-1], axis=0)), axis=0) / 0.6745 / np.sqrt(2))
 
 
@@ -264,7 +264,7 @@ def _leg_components(
 ) -> dict[str, Any]:
     """How legs differ over all activities at once, movement and envelope apart.
 
-    The correlation says how alike the two legs of a wearer are in each component.
+    The correlation says how alike the two legs of a subject are in each component.
     """
     postures = np.stack([_posture(leg) for leg in legs.values()])
     profiles = np.full((len(legs), len(LOCOMOTION), 2 * HARMONICS + 1, postures.shape[1]), np.nan)

@@ -1,4 +1,4 @@
-"""What the wearer should do while the calibration is recorded; docs/calibration.md has the figures behind it."""
+"""What the subject should do while the calibration is recorded; docs/calibration.md has the figures behind it."""
 
 from __future__ import annotations
 

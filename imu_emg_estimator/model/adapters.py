@@ -1,4 +1,4 @@
-"""Adapters: small sets of numbers that change a network for a wearer, and fold back into its plain weights.
+"""Adapters: small sets of numbers that change a network for a subject, and fold back into its plain weights.
 
 Each is put onto a network as parametrisations of its weights, so that training sees no difference; ``fold`` then
 writes the changed weights into their places, and nothing that runs the network needs to know of them.
@@ -20,13 +20,13 @@ from imu_emg_estimator.recording import FloatArray
 
 
 @dataclass(frozen=True)
-class WearerPrior:
-    """How wearers differ from each other, learned from those of the training.
+class SubjectPrior:
+    """How subjects differ from each other, learned from those of the training.
 
     Attributes:
         head_precision: [width + 1, width + 1] how firmly adaptation holds each direction of a head (weights, then
             bias); None = not learned.
-        film: by name of a normalisation layer's gain or offset [width]: how it changes with the wearer's
+        film: by name of a normalisation layer's gain or offset [width]: how it changes with the subject's
             embedding, [width, size]; None = not learned.
     """
 
@@ -51,7 +51,7 @@ class LowRank(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Who the wearer is, as a few numbers [size]; zero is the wearer of whom nothing is known."""
+    """Who the subject is, as a few numbers [size]; zero is the subject of whom nothing is known."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class Embedding(nn.Module):
 
 
 class Modulation(nn.Module):
-    """A weight plus fixed directions [..., size] times the wearer's embedding [size]."""
+    """A weight plus fixed directions [..., size] times the subject's embedding [size]."""
 
     def __init__(self, embedding: Embedding, directions: Tensor) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def add_low_rank(network: Network, rank: int) -> list[nn.Parameter]:
 
 
 def add_film(network: Network, directions: Mapping[str, FloatArray]) -> Embedding:
-    """FiLM: gains and offsets of the normalisation layers depend linearly on the wearer's embedding.
+    """FiLM: gains and offsets of the normalisation layers depend linearly on the subject's embedding.
 
     The modulation acts on what a normalisation layer gives, so it folds into that layer's weight and bias exactly.
 

@@ -25,14 +25,14 @@ from safetensors.numpy import save as save_tensors
 
 from imu_emg_estimator import __version__
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.files import write_atomically
-from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
-from imu_emg_estimator.model.configuration import ModelConfig
-from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distribution
-from imu_emg_estimator.plain import plain
+from imu_emg_estimator.model.motion_distribution import CENTRES, COVARIANCE, Distribution
+from imu_emg_estimator.model.network_config import ModelConfig
+from imu_emg_estimator.model.uncertainty import DeviationScale, Uncertainty
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.emg import EnvelopeSettings
-from imu_emg_estimator.signals.imu import CHANNELS, Normalisation, feature_count
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
+from imu_emg_estimator.signals.imu_features import CHANNELS, Normalisation, feature_count
+from imu_emg_estimator.utils.atomic_files import write_atomically
+from imu_emg_estimator.utils.json_values import plain
 
 FORMAT_VERSION = 3
 LARGEST_FILE = 256 * 1024 * 1024  # bytes
@@ -73,7 +73,7 @@ class Reference:
         amplitude: [muscles] EMG envelope in the muscle's unit.
         unit: unit of the envelope, e.g. ``count`` or ``mV``.
         definition: how the amplitude was found, in words.
-        units: [muscles] unit of each muscle; empty = ``unit`` for all. They differ where a wearer's bag had no EMG of
+        units: [muscles] unit of each muscle; empty = ``unit`` for all. They differ where a subject's bag had no EMG of
             a muscle: it keeps the amplitude that it had, and that amplitude's unit.
     """
 
@@ -89,11 +89,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Where a wearer's own bundle comes from; what it was adapted from is the bundle's ``parent_id``.
+    """Where a subject's own bundle comes from; what it was adapted from is the bundle's ``parent_id``.
 
     Attributes:
         id: identity of the calibration.
-        subject: the wearer.
+        subject: the subject.
         method: adaptation method.
         bag: name of the bag it was made from; of several, with a comma between.
         seconds: data that the weights were adapted on [s].
@@ -153,11 +153,11 @@ class Bundle:
 
     Attributes:
         weights: tensors by name, float32, exactly those of ``config``.
-        training: data set, wearers and recipe, for people and for honest evaluation.
-        scores: figures on wearers that the recipe never saw.
+        training: data set, subjects and recipe, for people and for honest evaluation.
+        scores: figures on subjects that the recipe never saw.
         parent_id: identity of the bundle that this one was adapted from; empty = none.
-        uncertainty: what makes the network's standard deviation hold on unseen wearers; None = taken as it is.
-        distribution: what the training wearers' motion looked like; None = nothing is called unlike it.
+        uncertainty: what makes the network's standard deviation hold on unseen subjects; None = taken as it is.
+        distribution: what the training subjects' motion looked like; None = nothing is called unlike it.
         head_prior: [width + 1, width + 1] float64, how much the closed-form adaptation holds on to each
             direction of the head (weights, then bias); None = to all alike.
     """
@@ -187,12 +187,12 @@ class Bundle:
 
     @property
     def calibration_id(self) -> str:
-        """Identity of the wearer's calibration; empty = uncalibrated."""
+        """Identity of the subject's calibration; empty = uncalibrated."""
         return self.calibration.id if self.calibration else ""
 
     @property
     def deviation_scale(self) -> DeviationScale | None:
-        """What makes the network's deviation hold on unseen wearers; a wearer's own bundle has its own scale."""
+        """What makes the network's deviation hold on unseen subjects; a subject's own bundle has its own scale."""
         return self.uncertainty.scale(calibrated=bool(self.parent_id)) if self.uncertainty else None
 
     @property

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.confidence import FLOOR
-from imu_emg_estimator.model.configuration import LOG_DEVIATION_RANGE
+from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.onnx_file import OnnxGraph
 from imu_emg_estimator.model.onnx_graph import add_step, state_shapes, step_weights
-from imu_emg_estimator.plain import plain
-from imu_emg_estimator.signals.imu import CHANNELS, LIMIT, PARTS, feature_blocks
+from imu_emg_estimator.model.uncertainty import FLOOR
+from imu_emg_estimator.signals.imu_features import CHANNELS, LIMIT, PARTS, feature_blocks
+from imu_emg_estimator.utils.json_values import plain
 
 QUANTITIES = {"acceleration": "m/s^2", "angular_rate": "rad/s"}  # of a sensor's row
 FORMAT_VERSION = 1  # of inputs, outputs and metadata

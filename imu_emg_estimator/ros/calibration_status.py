@@ -12,7 +12,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from imu_emg_estimator.msg import CalibrationStatus
-from imu_emg_estimator.progress import Progress
+from imu_emg_estimator.utils.progress import Progress
 
 LATCHED = QoSProfile(
     depth=1,
@@ -87,8 +87,8 @@ class StatusTopic:
             self._publish()
 
     def _publish(self) -> None:
-        stamp: Any = self._clock.now().to_msg()
-        self._status.header.stamp = stamp
+        timestamp: Any = self._clock.now().to_msg()
+        self._status.header.stamp = timestamp
         self._publisher.publish(self._status)
 
 

@@ -1,4 +1,4 @@
-"""The demo: a wearer's recording is played into the node, before and after a calibration.
+"""The demo: a subject's recording is played into the node, before and after a calibration.
 
 Everything runs as it would in a lab: the node and the player are processes of their own, and this one
 only listens to topics and calls the calibrate service.
@@ -26,23 +26,24 @@ from numpy.typing import NDArray
 from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 
-from imu_emg_estimator.datasets import hugadb, simulator, stride_statistics
-from imu_emg_estimator.datasets.bag import EMG_TOPIC, write_bag
+from imu_emg_estimator.bags import EMG_TOPIC, write_bag
+from imu_emg_estimator.calibration.calibration import mean
+from imu_emg_estimator.calibration.calibration_store import current_calibration
+from imu_emg_estimator.datasets import hugadb, stride_statistics
+from imu_emg_estimator.datasets import simulated_subject as simulator
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.files import write_atomically
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.store import current_calibration
 from imu_emg_estimator.msg import Emg, MuscleActivation
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.resources import resource_file, shipped_bundle
-from imu_emg_estimator.signals.alignment import SECOND
-from imu_emg_estimator.signals.messages import nanoseconds
+from imu_emg_estimator.signals.accuracy_metrics import Scores, score
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.imu_message import nanoseconds
 from imu_emg_estimator.srv import Calibrate
-from imu_emg_estimator.training.calibrate import mean
-from imu_emg_estimator.training.metrics import Scores, score
-from imu_emg_estimator.training.report import draw_before_and_after
+from imu_emg_estimator.training.tables_and_pictures import draw_before_and_after
+from imu_emg_estimator.utils.atomic_files import write_atomically
+from imu_emg_estimator.utils.shipped_files import resource_file, shipped_bundle
 
-DEMO_BUNDLE = "hugadb_without_2_8_17.safetensors"  # not trained on the wearers of its name
+DEMO_BUNDLE = "hugadb_without_2_8_17.safetensors"  # not trained on the subjects of its name
 SUBJECT = "demo"
 CALIBRATION_SECONDS = 60.0
 PLAYED_SECONDS = 40.0
@@ -74,8 +75,8 @@ class Listener:
 
     def rows(self, rate: float) -> NDArray[np.int64]:
         """Sample of the played recording that each estimate is for."""
-        stamps = np.array([nanoseconds(message.header.stamp) for message in self.messages], dtype=np.int64)
-        return np.round((stamps - (self.first_emg or 0)) * rate / SECOND).astype(np.int64)
+        timestamps = np.array([nanoseconds(message.header.stamp) for message in self.messages], dtype=np.int64)
+        return np.round((timestamps - (self.first_emg or 0)) * rate / SECOND).astype(np.int64)
 
     def estimates(self, samples: int, muscles: int, rate: float) -> NDArray[np.float64]:
         """Activation [samples, muscles] of the played recording; NaN where no estimate came."""
@@ -190,7 +191,7 @@ class Demo:
         ages = np.array([message.age for listener in (before, after) for message in listener.messages])
         expected = 2 * (len(self.rest) - self._bundle.config.look_ahead)
         simulated = self._recording.subject.startswith("simulated")
-        title = f"{'SIMULATED wearer' if simulated else 'Recorded wearer'} {self._recording.name}, live through ROS 2"
+        title = f"{'SIMULATED subject' if simulated else 'Recorded subject'} {self._recording.name}, live through ROS 2"
         draw_before_and_after(
             self._out / "before_and_after.png",
             title,
@@ -320,23 +321,23 @@ def estimator_node(bundle: Path, calibrations: Path) -> Iterator[subprocess.Pope
             process.kill()
 
 
-def recorded_wearer(data: Path, played: float) -> tuple[Recording, Path]:
-    """A recording of a wearer that the demo's bundle was not trained on: the first with enough locomotion."""
+def recorded_subject(data: Path, played: float) -> tuple[Recording, Path]:
+    """A recording of a subject that the demo's bundle was not trained on: the first with enough locomotion."""
     path = resource_file(DEMO_BUNDLE)
     trained = Bundle.load(path).training["subjects"]
     unseen = [subject for subject in hugadb.subjects(data) if subject not in trained]
     if not unseen:
-        raise InputError(f"{data} has no wearer that {path.name} was not trained on; it needs subject 2 or 17")
+        raise InputError(f"{data} has no subject that {path.name} was not trained on; it needs subject 2 or 17")
     needed = CALIBRATION_SECONDS + played
     for recording in hugadb.load(data, unseen):
         mostly_moving = recording.is_locomotion().mean() > LOCOMOTION_SHARE
         if recording.duration > needed and mostly_moving and recording.muscle_weight.all():
             return recording, path
-    raise InputError(f"no wearer of {', '.join(unseen)} in {data} has {needed:.0f} s of locomotion in one recording")
+    raise InputError(f"no subject of {', '.join(unseen)} in {data} has {needed:.0f} s of locomotion in one recording")
 
 
-def simulated_wearer(seed: int, played: float) -> tuple[Recording, Path]:
-    """A simulated wearer, for the shipped bundle."""
+def simulated_subject(seed: int, played: float) -> tuple[Recording, Path]:
+    """A simulated subject, for the shipped bundle."""
     seconds = CALIBRATION_SECONDS + played + 2.0
     return simulator.simulate(stride_statistics.shipped_statistics(), seconds, seed), shipped_bundle()
 
@@ -366,8 +367,8 @@ def _outcome(report: Mapping[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the demo; exit status 2 and one line on bad input."""
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("--data", type=Path, help="HuGaDB folder: play a real wearer; else a simulated one")
-    parser.add_argument("--seed", type=int, default=0, help="which simulated wearer")
+    parser.add_argument("--data", type=Path, help="HuGaDB folder: play a real subject; else a simulated one")
+    parser.add_argument("--seed", type=int, default=0, help="which simulated subject")
     parser.add_argument("--seconds", type=float, default=PLAYED_SECONDS, help="length of the part that is judged [s]")
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder for the report and the picture")
     arguments = parser.parse_args(argv)
@@ -377,9 +378,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("ROS_DOMAIN_ID", "87")
     try:
         recording, bundle_path = (
-            recorded_wearer(arguments.data, arguments.seconds)
+            recorded_subject(arguments.data, arguments.seconds)
             if arguments.data
-            else simulated_wearer(arguments.seed, arguments.seconds)
+            else simulated_subject(arguments.seed, arguments.seconds)
         )
         report = _run(recording, bundle_path, arguments.out, arguments.seconds)
     except InputError as error:
@@ -392,7 +393,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(recording: Recording, bundle_path: Path, out: Path, played: float) -> dict[str, Any]:
-    kind = "SIMULATED wearer" if recording.subject.startswith("simulated") else "recorded wearer, unseen in training"
+    kind = "SIMULATED subject" if recording.subject.startswith("simulated") else "recorded subject, unseen in training"
     say(f"{kind}: {recording.name}; model {bundle_path.name}")
     folder = Path(tempfile.mkdtemp(prefix="imu_emg_demo_"))
     rclpy.init()

@@ -12,11 +12,11 @@ from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, qos_check_compatible
 
-from imu_emg_estimator.model import drift
+from imu_emg_estimator.model import sensor_drift as drift
 from imu_emg_estimator.msg import MuscleActivation
+from imu_emg_estimator.ros.drift_monitor import LiveDrift
 from imu_emg_estimator.ros.estimator_node import EstimatorNode
-from imu_emg_estimator.ros.live_drift import LiveDrift
-from imu_emg_estimator.ros.statistics import SensorCount, percentile
+from imu_emg_estimator.ros.live_counters import SensorCount, percentile
 
 PERIOD = 1.0  # s
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -81,9 +81,9 @@ class Diagnostics:
         return _status(level, f"{node.get_fully_qualified_name()}: estimates", text, "", values)
 
     def _calibration(self) -> DiagnosticStatus:
-        """Whether it still fits how the wearer moves."""
+        """Whether it still fits how the subject moves."""
         node, found, calibration = self._node, self._drift.drift, self._node.bundle.calibration
-        level, text = OK, self._drift.obstacle or "the wearer moves as in the calibration"
+        level, text = OK, self._drift.obstacle or "the subject moves as in the calibration"
         if sentence := self._drift.message():
             level, text = WARN, sentence
         elif found is None and not self._drift.obstacle:

@@ -18,21 +18,21 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu
 
+from imu_emg_estimator.calibration.calibration_store import calibration_path, current_calibration
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.store import calibration_path, current_calibration
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.resources import shipped_bundle
 from imu_emg_estimator.ros import parameters
-from imu_emg_estimator.ros.activation import ActivationPublisher
-from imu_emg_estimator.ros.receiver import Arrival, make_receiver
-from imu_emg_estimator.ros.statistics import SensorCount, Statistics
-from imu_emg_estimator.signals.alignment import SECOND, GridAligner, GridRow, Sample
-from imu_emg_estimator.signals.cdr import decode_imu
-from imu_emg_estimator.signals.imu import FloatArray, mount_rotations, turn_mounts
-from imu_emg_estimator.signals.messages import imu_sample, nanoseconds
+from imu_emg_estimator.ros.activation_publisher import ActivationPublisher
+from imu_emg_estimator.ros.live_counters import SensorCount, Statistics
+from imu_emg_estimator.ros.raw_subscriptions import Arrival, make_receiver
+from imu_emg_estimator.signals.grid_alignment import SECOND, GridAligner, GridRow, Sample
+from imu_emg_estimator.signals.imu_decoder import decode_imu
+from imu_emg_estimator.signals.imu_features import FloatArray, mount_rotations, turn_mounts
+from imu_emg_estimator.signals.imu_message import imu_sample, nanoseconds
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
-from imu_emg_estimator.streaming.estimator import Estimate, Prepared, StreamingEstimator
+from imu_emg_estimator.streaming.streaming_estimator import Estimate, Prepared, StreamingEstimator
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 NAME = "imu_emg_estimator"
 WATCH_PERIOD = 0.1  # s between looks at whether estimates still come
@@ -50,9 +50,9 @@ class EstimatorNode(Node):
 
     Attributes:
         settings: values of the parameters.
-        base: the wearer-independent bundle, and ``base_path`` its file.
+        base: the subject-independent bundle, and ``base_path`` its file.
         running_path: file of the bundle in use.
-        subject: the wearer who is estimated; empty = not known.
+        subject: the subject who is estimated; empty = not known.
         topics: full names of the Imu topics, in the order of the rig's sensors.
         statistics: what has come and gone so far.
         spins_itself: ``work`` serves the whole node.
@@ -127,7 +127,7 @@ class EstimatorNode(Node):
         return self._estimator.steps
 
     def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """What the wearer did in the last seconds: slow statistics, and which sensors they hold; from any thread."""
+        """What the subject did in the last seconds: slow statistics, and which sensors they hold; from any thread."""
         return self._estimator.motion()
 
     def prepare(self, bundle: Bundle) -> Prepared:
@@ -135,7 +135,7 @@ class EstimatorNode(Node):
         return self._estimator.prepare(bundle)
 
     def swap(self, prepared: Prepared, path: Path, subject: str, timeout: float) -> None:
-        """Go over to another bundle, of a wearer, between two steps; called from any other thread.
+        """Go over to another bundle, of a subject, between two steps; called from any other thread.
 
         Raises:
             InputError: the node did not take it within the timeout [s].
@@ -222,8 +222,8 @@ class EstimatorNode(Node):
             decoded = decode_imu(payload) or self._decoded_slowly(sensor, payload)
             if decoded is None:
                 continue
-            stamp, sample = decoded
-            for row in push(sensor, stamp, sample):
+            timestamp, sample = decoded
+            for row in push(sensor, timestamp, sample):
                 self._last_row = time.monotonic()
                 self._step(row)
 
@@ -244,37 +244,37 @@ class EstimatorNode(Node):
     def _step(self, row: GridRow) -> None:
         start = time.perf_counter()
         if row.restarted and self._estimator.steps:
-            self.get_logger().warning("the stamps have jumped: the buffers start anew")
+            self.get_logger().warning("the timestamps have jumped: the buffers start anew")
             self._estimator.reset()
         self._adopt_pending()
         imu = row.imu if self._mounts_are_straight else turn_mounts(row.imu, self._rotations)
         estimate = self._estimator.step(imu)
         if estimate is not None:
             delay = round(self.bundle.config.look_ahead * SECOND / self.bundle.rig.rate)
-            self._publish(row.stamp - delay, row, estimate)
+            self._publish(row.timestamp - delay, row, estimate)
         self.statistics.durations.append(time.perf_counter() - start)
 
-    def _publish(self, stamp: int, row: GridRow, estimate: Estimate) -> None:
+    def _publish(self, timestamp: int, row: GridRow, estimate: Estimate) -> None:
         age = (self.get_clock().now().nanoseconds - row.newest) / SECOND
         # A step within a gap of all sensors is an extrapolation, however fresh the sample after it.
         if abs(age) > self.settings.stale_after or (estimate.missing.all() and not np.isfinite(row.imu).any()):
-            self._publish_stale(stamp, age)
+            self._publish_stale(timestamp, age)
             return
         missing: tuple[str, ...] = ()
         if estimate.missing.any():
             names = self.bundle.rig.sensor_names
             missing = tuple(name for name, gone in zip(names, estimate.missing, strict=True) if gone)
         status = _status(estimate, missing)
-        self._output.publish(stamp, status, age, missing, estimate.activation, estimate.deviation)
+        self._output.publish(timestamp, status, age, missing, estimate.activation, estimate.deviation)
         self.statistics.ages.append(age)
         self._note(status, missing)
 
-    def _publish_stale(self, stamp: int, age: float) -> None:
-        self._output.publish(stamp, MuscleActivation.STALE, age, self.bundle.rig.sensor_names, NAN, NAN)
+    def _publish_stale(self, timestamp: int, age: float) -> None:
+        self._output.publish(timestamp, MuscleActivation.STALE, age, self.bundle.rig.sensor_names, NAN, NAN)
         self._note(MuscleActivation.STALE, ())
         if abs(age) > self.settings.stale_after:
             self.get_logger().warning(
-                f"the newest IMU stamp is {age:.1f} s {'old' if age > 0 else 'ahead of this clock'}: no estimate; "
+                f"the newest IMU timestamp is {age:.1f} s {'old' if age > 0 else 'ahead of this clock'}: no estimate; "
                 "synchronise the clocks, or set use_sim_time for a replayed bag",
                 throttle_duration_sec=WARNING_PERIOD,
             )

@@ -15,10 +15,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_srvs.srv import Trigger
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.guide.outcome import MuscleOutcome, Outcome, findings_of
+from imu_emg_estimator.guide.calibration_outcome import MuscleOutcome, Outcome, findings_of
 from imu_emg_estimator.msg import CalibrationStatus
-from imu_emg_estimator.progress import Progress
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
+from imu_emg_estimator.utils.progress import Progress
 
 CALIBRATE = "imu_emg_estimator/srv/Calibrate"
 RESET = "imu_emg_estimator/srv/ResetCalibration"

@@ -1,4 +1,4 @@
-"""The wearer's sensors for the guide: live samples of every IMU, whether EMG comes, and a bag of both."""
+"""The subject's sensors for the guide: live samples of every IMU, whether EMG comes, and a bag of both."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from rclpy.node import Node
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.guide.heard import Heard, Live, Recorded, SensorHeard, Tell
-from imu_emg_estimator.guide.problems import spoken
-from imu_emg_estimator.guide.topics import WearerTopics, find_topics
+from imu_emg_estimator.guide.live_samples import Heard, Live, Recorded, SensorHeard, Tell
+from imu_emg_estimator.guide.sensor_problems import spoken
+from imu_emg_estimator.guide.topic_search import SubjectTopics, find_topics
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.ros.recorder import LiveRates, record
-from imu_emg_estimator.ros.streams import TopicStream, await_topics
-from imu_emg_estimator.signals.alignment import SECOND, Sample
-from imu_emg_estimator.signals.cdr import decode_imu
-from imu_emg_estimator.signals.imu import FloatArray, turn_mounts
+from imu_emg_estimator.ros.bag_recorder import LiveRates, record
+from imu_emg_estimator.ros.raw_topics import TopicStream, await_topics
+from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
+from imu_emg_estimator.signals.imu_decoder import decode_imu
+from imu_emg_estimator.signals.imu_features import FloatArray, turn_mounts
 
 POLL = 0.05  # s
 SETTLING = 2.0  # s that topics have to begin once they are subscribed to
@@ -78,7 +78,7 @@ class LiveSensors:
         emg = topics.emg[0] if topics.emg else None
         return record(topics.types(), path, seconds, tell, self._labels(topics), emg, self._node.context)
 
-    def _find(self) -> WearerTopics:
+    def _find(self) -> SubjectTopics:
         def complete(alive: dict[str, str]) -> bool:
             topics = find_topics(alive, self._rig, self._imu_topics, self._emg_topic)
             return all(topics.sensors) and topics.emg is not None
@@ -86,7 +86,7 @@ class LiveSensors:
         alive = await_topics(self._node, complete, self._patience)
         return find_topics(alive, self._rig, self._imu_topics, self._emg_topic)
 
-    def _labels(self, topics: WearerTopics) -> dict[str, str]:
+    def _labels(self, topics: SubjectTopics) -> dict[str, str]:
         names = dict(zip(topics.sensors, self._rig.sensor_names, strict=True))
         return {topic: spoken(names[topic]) if topic in names else "EMG" for topic in topics.types()}
 

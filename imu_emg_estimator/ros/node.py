@@ -20,10 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with _stop_signals() as stop:
         for name in THREADS:
             os.environ.setdefault(name, "1")
-        from imu_emg_estimator.ros.lean import lighten
-
-        lighten()
-        from imu_emg_estimator.ros.program import run  # takes most of the start
+        from imu_emg_estimator.ros.node_threads import run  # takes most of the start
 
         return run(arguments, stop)
 

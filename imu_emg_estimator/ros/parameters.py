@@ -15,9 +15,9 @@ from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValu
 from rclpy.node import Node
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.resources import calibration_directory
-from imu_emg_estimator.signals.alignment import AlignmentSettings
+from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 from imu_emg_estimator.streaming.engine import AUTO, ENGINES
+from imu_emg_estimator.utils.shipped_files import calibration_directory
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ SCHEMA = (
     Parameter(
         "subject_id",
         "",
-        "The wearer: the calibration in use for this name, see calibrations.md, is loaded at the start; empty = none.",
+        "The subject: the calibration in use for this name, see calibrations.md, is loaded at the start; empty = none.",
     ),
     Parameter(
         "calibration_directory",
@@ -75,7 +75,7 @@ SCHEMA = (
     Parameter(
         "deadline",
         ALIGNMENT.deadline,
-        "s; an estimate waits at most so long for a late sensor, in stamp time, then it is masked.",
+        "s; an estimate waits at most so long for a late sensor, in timestamp time, then it is masked.",
         0.0,
         10.0,
     ),
@@ -89,7 +89,7 @@ SCHEMA = (
     Parameter(
         "clock_jump",
         ALIGNMENT.jump,
-        "s; stamps further from the newest one are a jump of the clock, which starts the buffers anew.",
+        "s; timestamps further from the newest one are a jump of the clock, which starts the buffers anew.",
         0.1,
         3600.0,
     ),
@@ -135,7 +135,7 @@ SCHEMA = (
         "",
         f"{' or '.join(EMG_KINDS)}, of EMG in bags that does not say so; empty = told by its frequencies.",
     ),
-    Parameter("emg_rate", 0.0, "Hz, of EMG in bags that does not say so; 0 = found from its stamps.", 0.0, 1.0e5),
+    Parameter("emg_rate", 0.0, "Hz, of EMG in bags that does not say so; 0 = found from its timestamps.", 0.0, 1.0e5),
     Parameter(
         "engine",
         AUTO,

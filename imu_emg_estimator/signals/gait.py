@@ -35,7 +35,7 @@ def stride_starts(shank: FloatArray, rate: float, lateral_axis: str = "y", later
         shank: [samples, 6] acceleration [m/s^2] and angular rate [rad/s] of the shank; NaN = not known.
         rate: sampling rate [Hz].
         lateral_axis: the sensor axis that points sideways: x, y or z.
-        lateral_sign: 1 where that axis points to the wearer's left (REP 103), -1 to the right.
+        lateral_sign: 1 where that axis points to the subject's left (REP 103), -1 to the right.
 
     Returns:
         Indices of samples in ascending order; empty where neither part of the sensor is known.

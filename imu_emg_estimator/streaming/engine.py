@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.configuration import ModelConfig
+from imu_emg_estimator.model.network_config import ModelConfig
 
 Float32 = NDArray[np.float32]
 Maker = Callable[[ModelConfig, Mapping[str, Float32], int], "Engine"]

@@ -1,4 +1,4 @@
-"""Variations of a training batch that a new wearer could bring: other legs, mounts, tempo, missing sensors."""
+"""Variations of a training batch that a new subject could bring: other legs, mounts, tempo, missing sensors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipe: everything that turns many wearers' recordings into a bundle, each step chosen by the benchmark."""
+"""The recipe: everything that turns many subjects' recordings into a bundle, each step chosen by the benchmark."""
 
 from __future__ import annotations
 
@@ -9,33 +9,35 @@ import numpy as np
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
-from imu_emg_estimator.model.configuration import ModelConfig
-from imu_emg_estimator.model.distribution import Distribution
+from imu_emg_estimator.model.geglu_transformer import GegluTransformer, weights_of
+from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.model.network import Estimator, Network
-from imu_emg_estimator.model.transformer import GegluTransformer, weights_of
+from imu_emg_estimator.model.network_config import ModelConfig
+from imu_emg_estimator.model.subject_data import (
+    REFERENCE_PERCENTILE,
+    SubjectData,
+    population_reference,
+    trusted_subjects,
+)
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.emg import EnvelopeSettings
-from imu_emg_estimator.signals.imu import Normalisation
-from imu_emg_estimator.training.distribution import fit_distribution
-from imu_emg_estimator.training.meta import MetaSettings, meta_pretrain, meta_train
-from imu_emg_estimator.training.pretrain import (
-    REFERENCE_PERCENTILE,
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
+from imu_emg_estimator.signals.imu_features import Normalisation
+from imu_emg_estimator.training.episodic_training import MetaSettings, meta_pretrain, meta_train
+from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
+from imu_emg_estimator.training.pretraining import (
     Progress,
     TrainingSettings,
-    Wearer,
     input_normalisation,
     model_config,
-    population_reference,
     pretrain,
-    trusted_wearers,
 )
 
 RECIPE = MetaSettings().training  # the budget and settings of what is shipped
 
 
 def train_network(
-    wearers: Sequence[Wearer],
+    subjects: Sequence[SubjectData],
     rig: Rig,
     config: ModelConfig,
     settings: TrainingSettings,
@@ -44,20 +46,20 @@ def train_network(
     episodic: bool = True,
     initial: Network | None = None,
 ) -> tuple[Network, Normalisation]:
-    """Train a network on many wearers: in episodes that teach it to be adapted, or plainly.
+    """Train a network on many subjects: in episodes that teach it to be adapted, or plainly.
 
     Plainly, too, where no locomotion is labelled: an episode is a calibration, and those are of locomotion.
 
     Args:
         initial: a network to go on from.
     """
-    if not episodic or not any(wearer.locomotion.any() for wearer in wearers):
-        return pretrain(wearers, rig, config, settings, progress, architecture, initial)
+    if not episodic or not any(subject.locomotion.any() for subject in subjects):
+        return pretrain(subjects, rig, config, settings, progress, architecture, initial)
     meta = MetaSettings(training=settings)
     if initial is None:
-        return meta_pretrain(wearers, rig, config, meta, progress, architecture)
-    fresh = Estimator(initial, input_normalisation(wearers), np.ones(config.muscles))
-    return meta_train(fresh, wearers, rig, meta, progress).network, fresh.normalisation
+        return meta_pretrain(subjects, rig, config, meta, progress, architecture)
+    fresh = Estimator(initial, input_normalisation(subjects), np.ones(config.muscles))
+    return meta_train(fresh, subjects, rig, meta, progress).network, fresh.normalisation
 
 
 def train_estimator(
@@ -66,19 +68,19 @@ def train_estimator(
     overrides: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Estimator:
-    """Train on all wearers of these recordings that have trusted EMG, see ``train_network``.
+    """Train on all subjects of these recordings that have trusted EMG, see ``train_network``.
 
     Args:
         overrides: hyperparameters of the network that differ from the default.
 
     Raises:
-        InputError: no wearer has trusted EMG.
+        InputError: no subject has trusted EMG.
     """
     settings = settings or RECIPE
-    wearers, rig = list(trusted_wearers(recordings).values()), recordings[0].rig
+    subjects, rig = list(trusted_subjects(recordings).values()), recordings[0].rig
     config = model_config(rig, **(overrides or {}))
-    network, normalisation = train_network(wearers, rig, config, settings, progress)
-    amplitude = population_reference(np.array([wearer.reference for wearer in wearers]), rig)
+    network, normalisation = train_network(subjects, rig, config, settings, progress)
+    amplitude = population_reference(np.array([subject.reference for subject in subjects]), rig)
     return Estimator(network, normalisation, amplitude)
 
 
@@ -91,7 +93,7 @@ def train_bundle(
     overrides: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Bundle:
-    """Train as ``train_estimator`` does, and bundle the result with what the wearers' motion looks like.
+    """Train as ``train_estimator`` does, and bundle the result with what the subjects' motion looks like.
 
     Args:
         envelope: how the recordings' envelopes were made; travels with the bundle.
@@ -108,7 +110,7 @@ def train_bundle(
         reference=Reference(
             amplitude=tuple(float(value) for value in estimator.amplitude),
             unit=recordings[0].envelope_unit,
-            definition="the amplitude closest, relatively, to the training wearers' own "
+            definition="the amplitude closest, relatively, to the training subjects' own "
             f"{REFERENCE_PERCENTILE:g}th percentiles of the EMG envelope in locomotion",
         ),
         weights=weights_of(estimator.network),
@@ -123,7 +125,7 @@ def train_bundle(
 
 
 def _distribution(recordings: Sequence[Recording]) -> Distribution | None:
-    """What the wearers' motion looks like; None where there are too few wearers to tell."""
+    """What the subjects' motion looks like; None where there are too few subjects to tell."""
     try:
         return fit_distribution(recordings)
     except InputError:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import refusal
+from fixtures.factories import refusal
 from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets import camargo
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.emg import EnvelopeSettings, emg_envelope
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
 
 SECONDS = 6.0
 START = 14.42  # s; tables do not begin at 0
@@ -27,7 +27,7 @@ def instants(rate: float, seconds: float = SECONDS) -> NDArray[np.float64]:
 
 
 def imu(seed: int = 0, gravity: float = 1.0, swing: float = 5.0) -> dict[str, NDArray[np.float64]]:
-    """Table of a wearer whose shank swings by so much angular rate, by default in g and rad/s."""
+    """Table of a subject whose shank swings by so much angular rate, by default in g and rad/s."""
     rng = np.random.default_rng(seed)
     times = instants(camargo.RATE)
     table = {"Header": times}
@@ -186,7 +186,7 @@ def test_heel_strikes_are_where_the_gait_cycle_starts_anew(write: Writer, trial:
     np.testing.assert_allclose(strikes / camargo.RATE, [0.5, 1.75, 3.0, 4.25, 5.5], atol=0.006)
 
 
-def test_trials_come_in_order_of_wearer_and_date(write: Writer, tmp_path: Path) -> None:
+def test_trials_come_in_order_of_subject_and_date(write: Writer, tmp_path: Path) -> None:
     for trial in ("AB07/01_05_2019/ramp", "AB06/01_05_2019/treadmill", "AB06/10_09_18/treadmill", "AB06/10_09_18/ramp"):
         write("imu", imu(), f"{trial}/{{}}/a")
         write("emg", emg(), f"{trial}/{{}}/a")
@@ -207,7 +207,7 @@ def test_a_dead_electrode_is_not_trusted(write: Writer, tmp_path: Path) -> None:
         write("emg", table if number == 1 else table | {"soleus": emg()["soleus"]}, trial)
     first, second = camargo.load(tmp_path)
     soleus, gracilis = 2, 8
-    for recording in (first, second):  # the wearer's: the soleus is known from the other trial
+    for recording in (first, second):  # the subject's: the soleus is known from the other trial
         assert np.flatnonzero(recording.muscle_weight == 0).tolist() == [gracilis]
     assert np.isnan(first.envelope[:, soleus]).all()
     assert np.isfinite(second.envelope[:, soleus]).all()
@@ -254,7 +254,7 @@ def test_bad_folders(tmp_path: Path) -> None:
         camargo.load(tmp_path)
 
 
-def test_an_unknown_wearer(trial: Path) -> None:
+def test_an_unknown_subject(trial: Path) -> None:
     with refusal("no subject AB99; it has AB06"):
         camargo.load(trial, ["AB06", "AB99"])
 

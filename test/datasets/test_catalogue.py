@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from helpers import RecordingFactory, refusal
+from fixtures.factories import RecordingFactory, refusal
 
-from imu_emg_estimator.cli import main
-from imu_emg_estimator.datasets.bag import read_bag, write_bag
+from imu_emg_estimator.bags import read_bag, write_bag
+from imu_emg_estimator.cli.main import main
 from imu_emg_estimator.datasets.catalogue import DATASETS, list_subjects, load_dataset
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.model.bundle import Bundle
@@ -35,11 +35,11 @@ def write_csv(recording: Recording, path: Path) -> None:
 @pytest.fixture
 def lab(tmp_path: Path, make_recording: RecordingFactory) -> Path:
     """One folder for every form of a lab's own data, of anna and bert."""
-    for seed, wearer in enumerate(("anna", "bert")):
+    for seed, subject in enumerate(("anna", "bert")):
         recording = make_recording([("walking", 30.0)], seed=seed)
-        write_csv(recording, tmp_path / "csv" / wearer / "walking.csv")
-        (tmp_path / "bags" / wearer).mkdir(parents=True)
-        write_bag(recording, tmp_path / "bags" / wearer / "walking")
+        write_csv(recording, tmp_path / "csv" / subject / "walking.csv")
+        (tmp_path / "bags" / subject).mkdir(parents=True)
+        write_bag(recording, tmp_path / "bags" / subject / "walking")
     return tmp_path
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.datasets import hugadb, hugadb_as_published
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.emg import EnvelopeSettings, emg_envelope
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
 
 WALKING, STAIRS_UP, STANDING = 1, 3, 8
 RIGHT_SHANK, LEFT_FOOT = 1, 3
@@ -91,7 +91,7 @@ def test_envelope_settings_are_used(write: Writer, tmp_path: Path) -> None:
     assert smooth.envelope.std() < 0.8 * usual.envelope.std()
 
 
-def test_recordings_come_in_order_of_wearer_and_time(write: Writer, tmp_path: Path) -> None:
+def test_recordings_come_in_order_of_subject_and_time(write: Writer, tmp_path: Path) -> None:
     write("HuGaDB_v1_walking_11_00", counts(seed=1), date="08-18-10-00")
     write("HuGaDB_v1_walking_02_01", counts(seed=2), date="08-19-09-00")
     write("HuGaDB_v1_walking_02_00", counts(seed=3), date="08-19-10-00")
@@ -201,7 +201,7 @@ def test_bad_folders(tmp_path: Path) -> None:
         hugadb.subjects(tmp_path / "notes.txt")
 
 
-def test_an_unknown_wearer(write: Writer, tmp_path: Path) -> None:
+def test_an_unknown_subject(write: Writer, tmp_path: Path) -> None:
     write("HuGaDB_v1_walking_11_00", counts())
     with pytest.raises(InputError, match=r"has no HuGaDB subject 4; it has 11"):
         hugadb.load(tmp_path, ["4"])
@@ -257,7 +257,7 @@ def test_a_bad_list_of_gyroscopes(write: Writer, tmp_path: Path, content: bytes,
 # the real data
 
 
-def test_real_wearers(hugadb_folder: Path) -> None:
+def test_real_subjects(hugadb_folder: Path) -> None:
     assert hugadb.subjects(hugadb_folder) == ["1", "2", "3", "5", "6", "7", "8", "11", "13", "14", "15", "17", "18"]
     recordings = hugadb.load(hugadb_folder, ["2", "15"])
     good = [recording for recording in recordings if recording.subject == "2"]
@@ -268,7 +268,7 @@ def test_real_wearers(hugadb_folder: Path) -> None:
     assert np.mean([len(masked(recording)) for recording in corrupted]) > 5.5
 
 
-def test_a_real_wearer_stands_upright(hugadb_folder: Path) -> None:
+def test_a_real_subject_stands_upright(hugadb_folder: Path) -> None:
     """Units: gravity when standing, a swinging shank when walking, an EMG of some counts."""
     recordings = hugadb.load(hugadb_folder, ["2"])
     imu = np.concatenate([recording.imu for recording in recordings])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers import BundleFactory, refusal
+from fixtures.factories import BundleFactory, refusal
 from numpy.typing import NDArray
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -19,11 +19,11 @@ from imu_emg_estimator import __version__
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model import bundle as bundle_module
 from imu_emg_estimator.model.bundle import DOCUMENT_KEYS, MEAN, STD, Bundle, Calibration
-from imu_emg_estimator.model.confidence import DeviationScale, Uncertainty
-from imu_emg_estimator.model.configuration import ModelConfig
-from imu_emg_estimator.model.distribution import CENTRES, COVARIANCE, Distribution
-from imu_emg_estimator.resources import resource_file
-from imu_emg_estimator.signals.imu import Normalisation
+from imu_emg_estimator.model.motion_distribution import CENTRES, COVARIANCE, Distribution
+from imu_emg_estimator.model.network_config import ModelConfig
+from imu_emg_estimator.model.uncertainty import DeviationScale, Uncertainty
+from imu_emg_estimator.signals.imu_features import Normalisation
+from imu_emg_estimator.utils.shipped_files import resource_file
 
 Document = dict[str, Any]
 Tensors = dict[str, NDArray[Any]]

@@ -1,7 +1,7 @@
 """The graph of a step is a sound ONNX file that needs the standard's operators alone."""
 
 import pytest
-from helpers import BundleFactory
+from fixtures.factories import BundleFactory
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.onnx_graph import NEXT, state_shapes, step_model, step_weights

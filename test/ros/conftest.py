@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not sourced; source scripts/env.sh, or make test")
 
 import rclpy
-from lab import Lab, start
+from fixtures.ros_lab import Lab, start
 
 from imu_emg_estimator.model.bundle import Bundle
 

@@ -7,26 +7,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import RecordingFactory
+from fixtures.factories import RecordingFactory
 from imu_emg_estimator.msg import Emg, MuscleActivation
 from std_msgs.msg import Header
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros import demo
-from imu_emg_estimator.ros.conversions import to_stamp
-from imu_emg_estimator.signals.alignment import SECOND
+from imu_emg_estimator.ros.message_conversions import to_timestamp
+from imu_emg_estimator.signals.grid_alignment import SECOND
 
 START = 1_700_000_000 * SECOND
 RATE = 58.8
 
 
-def test_simulated_wearer_from_end_to_end(
+def test_simulated_subject_from_end_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(demo, "CALIBRATION_SECONDS", 16.0)
     assert demo.main(["--seconds", "10", "--out", str(tmp_path)]) == 0
     said = capfd.readouterr().out
-    assert "SIMULATED wearer" in said
+    assert "SIMULATED subject" in said
     assert "vastus_lateralis_right" in said  # the bars
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["source"] == "simulated"
@@ -44,8 +44,8 @@ def test_simulated_wearer_from_end_to_end(
     assert (tmp_path / "before_and_after.png").read_bytes().startswith(b"\x89PNG")
 
 
-def _header(stamp: int) -> Header:
-    return Header(stamp=to_stamp(stamp))
+def _header(timestamp: int) -> Header:
+    return Header(stamp=to_timestamp(timestamp))
 
 
 def test_estimates_lie_at_the_instants_that_they_are_for() -> None:
@@ -53,8 +53,8 @@ def test_estimates_lie_at_the_instants_that_they_are_for() -> None:
     listener.on_emg(Emg(header=_header(START)))
     listener.on_emg(Emg(header=_header(START + SECOND)))
     for row, status in ((1, MuscleActivation.OK), (2, MuscleActivation.STALE), (3, MuscleActivation.DEGRADED)):
-        stamp = START + round(row * SECOND / RATE)
-        listener.on_activation(MuscleActivation(header=_header(stamp), status=status, activation=[row, 2.0 * row]))
+        timestamp = START + round(row * SECOND / RATE)
+        listener.on_activation(MuscleActivation(header=_header(timestamp), status=status, activation=[row, 2.0 * row]))
     nan = [math.nan, math.nan]
     np.testing.assert_array_equal(listener.estimates(5, 2, RATE), [nan, [1.0, 2.0], nan, [3.0, 6.0], nan])
 
@@ -63,8 +63,8 @@ def test_estimates_in_the_unit_of_the_measured_envelope(bundle: Bundle, make_rec
     part = make_recording([("walking", 2.0)])
     listener = demo.Listener()
     listener.on_emg(Emg(header=_header(START)))
-    stamp = START + round(3 * SECOND / part.rig.rate)
-    listener.on_activation(MuscleActivation(header=_header(stamp), activation=[0.5, 2.0]))
+    timestamp = START + round(3 * SECOND / part.rig.rate)
+    listener.on_activation(MuscleActivation(header=_header(timestamp), activation=[0.5, 2.0]))
     calibrated = replace(bundle, reference=replace(bundle.reference, amplitude=(40.0, 10.0)))
     envelopes = listener.envelopes(part, calibrated)
     assert envelopes.shape == part.envelope.shape

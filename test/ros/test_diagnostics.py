@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lab import HOUR, Lab
+from fixtures.ros_lab import HOUR, Lab
 from numpy.typing import NDArray
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
-from imu_emg_estimator.model import drift
+from imu_emg_estimator.calibration.calibration_store import store_calibration
+from imu_emg_estimator.model import sensor_drift as drift
 from imu_emg_estimator.model.bundle import Bundle, Calibration
-from imu_emg_estimator.model.store import store_calibration
 from imu_emg_estimator.ros.diagnostics import misfit
-from imu_emg_estimator.training.distribution import fit_distribution
+from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 StartLab = Callable[..., Lab]
 
@@ -125,8 +125,8 @@ def calibrated(
     """Function that stores a calibration of alice, whose movement was as it says; parameters of a node that has it."""
 
     def store(figures: dict[str, Any]) -> dict[str, Any]:
-        wearers = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
-        knowing = replace(bundle, distribution=fit_distribution(wearers))
+        subjects = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+        knowing = replace(bundle, distribution=fit_distribution(subjects))
         knowing.save(tmp_path / "knowing.safetensors")
         calibration = Calibration.made_now("alice", "", "bag", 15.0, figures=figures)
         own = replace(knowing, parent_id=knowing.model_id, calibration=calibration)
@@ -143,9 +143,9 @@ def test_sensor_that_was_turned_since_the_calibration(
     make_recording: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    wearers = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
-    imu, rate = wearers[0].imu, wearers[0].rig.rate
-    profile = drift.motion_profile(imu[: round(15 * rate)], rate, fit_distribution(wearers))
+    subjects = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+    imu, rate = subjects[0].imu, subjects[0].rig.rate
+    profile = drift.motion_profile(imu[: round(15 * rate)], rate, fit_distribution(subjects))
     monkeypatch.setattr(drift, "EVERY", 0.02)  # the movement is played fast
     lab = start_lab(**calibrated({drift.MOTION: profile.to_dict()}))
     found = report(lab, lambda named: "too little movement yet" in named["calibration"].message)
@@ -168,7 +168,7 @@ def test_sensor_that_was_turned_since_the_calibration(
     assert value(found, "recalibrate") == "true"
     assert float(value(found, f"{name} turned by [deg]")) > drift.TURNED
 
-    # Nothing comes: nothing is learned of the wearer.
+    # Nothing comes: nothing is learned of the subject.
     lab.reset(subject_id="alice")
     found = report(lab, lambda named: value(named["calibration"], "calibration") == "none")["calibration"]
     assert (found.level, found.message) == (DiagnosticStatus.OK, "no calibration to compare with")

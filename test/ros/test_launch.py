@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 import rclpy
+from fixtures.ros_lab import PATIENCE, workers
 from imu_emg_estimator.msg import CalibrationStatus, MuscleActivation
 from imu_emg_estimator.srv import Calibrate
-from lab import PATIENCE, workers
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
-from imu_emg_estimator.datasets.bag import write_bag
+from imu_emg_estimator.bags import write_bag
+from imu_emg_estimator.calibration.private_folder import PREFIX
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.ros.calibration_status import LATCHED
-from imu_emg_estimator.ros.scratch import PREFIX
 
 NODE = [sys.executable, "-m", "imu_emg_estimator.ros.node", "--ros-args"]
 
@@ -216,7 +216,7 @@ def said_when_up(what: str, bundle: Path, *arguments: str) -> str:
 
 UNNEEDED = (
     "torch scipy matplotlib rosbags joblib onnxruntime pandas pyarrow lark em multiprocessing numpy.random unittest "
-    "_hashlib bz2 lzma imu_emg_estimator.cli imu_emg_estimator.datasets imu_emg_estimator.training.adapt "
+    "_hashlib bz2 lzma imu_emg_estimator.cli.main imu_emg_estimator.datasets imu_emg_estimator.calibration.adaptation "
     "imu_emg_estimator.model.network"
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import rclpy
 import yaml
-from lab import Lab, overrides
+from fixtures.ros_lab import Lab, overrides
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 

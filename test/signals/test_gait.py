@@ -114,8 +114,8 @@ def test_unknown_samples_are_not_invented_and_101_points_are_usual() -> None:
 
 
 @pytest.fixture(scope="module")
-def wearers(hugadb_folder: Path) -> dict[str, list[Recording]]:
-    """A wearer whose gyroscopes are good, and one whose shank gyroscopes are corrupted."""
+def subjects(hugadb_folder: Path) -> dict[str, list[Recording]]:
+    """A subject whose gyroscopes are good, and one whose shank gyroscopes are corrupted."""
     groups: dict[str, list[Recording]] = defaultdict(list)
     for recording in hugadb.load(hugadb_folder, ["2", "15"]):
         groups[recording.subject].append(recording)
@@ -124,11 +124,11 @@ def wearers(hugadb_folder: Path) -> dict[str, list[Recording]]:
 
 @pytest.mark.parametrize(("subject", "strides_listed"), [("2", (108, 100)), ("15", (557, 556))])
 def test_strides_of_real_walking(
-    wearers: dict[str, list[Recording]], subject: str, strides_listed: tuple[int, int]
+    subjects: dict[str, list[Recording]], subject: str, strides_listed: tuple[int, int]
 ) -> None:
     for side, listed in zip(("right", "left"), strides_listed, strict=True):
         durations: list[float] = []
-        for recording in wearers[subject]:
+        for recording in subjects[subject]:
             starts = stride_starts(recording.imu[:, SHANKS[side]], recording.rig.rate)
             for first, last in strides(starts, recording.rig.rate):
                 if (recording.condition[first : last + 1] == "walking").all():
@@ -138,9 +138,9 @@ def test_strides_of_real_walking(
         assert 1.0 <= len(durations) / listed <= 1.4  # the list leaves out strides that vary
 
 
-def test_legs_alternate_and_standing_has_no_strides(wearers: dict[str, list[Recording]]) -> None:
+def test_legs_alternate_and_standing_has_no_strides(subjects: dict[str, list[Recording]]) -> None:
     leads: list[float] = []
-    for recording in [recording for group in wearers.values() for recording in group]:
+    for recording in [recording for group in subjects.values() for recording in group]:
         right, left = (stride_starts(recording.imu[:, SHANKS[side]], recording.rig.rate) for side in SHANKS)
         assert (recording.condition[right] == "standing").sum() <= 3
         for first, last in strides(right, recording.rig.rate):
@@ -151,9 +151,9 @@ def test_legs_alternate_and_standing_has_no_strides(wearers: dict[str, list[Reco
     assert np.median(leads) == pytest.approx(0.5, abs=0.03)
 
 
-def test_accelerometer_and_gyroscope_agree_on_a_real_wearer(wearers: dict[str, list[Recording]]) -> None:
+def test_accelerometer_and_gyroscope_agree_on_a_real_subject(subjects: dict[str, list[Recording]]) -> None:
     distances: list[float] = []
-    for recording in wearers["2"]:
+    for recording in subjects["2"]:
         shank = recording.imu[:, SHANKS["right"]].copy()
         by_gyroscope = stride_starts(shank, recording.rig.rate)
         shank[:, 3:] = np.nan

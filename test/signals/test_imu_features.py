@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from helpers import refusal
+from fixtures.factories import refusal
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from imu_emg_estimator.signals.imu import (
+from imu_emg_estimator.signals.imu_features import (
     LIMIT,
     Normalisation,
     RowFeatures,

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers import RecordingFactory
+from fixtures.factories import RecordingFactory
 from numpy.typing import NDArray
 
 from imu_emg_estimator.recording import RawEmg, Recording
-from imu_emg_estimator.signals.quality import (
+from imu_emg_estimator.signals.signal_quality import (
     Finding,
     Stream,
     judge_muscle,
@@ -97,7 +97,7 @@ def test_gravity_that_is_off(walk: Recording, scale: float, figure: str, words: 
 
 
 def test_gravity_while_moving_has_wider_limits(make_recording: RecordingFactory) -> None:
-    """A wearer who never stands still shows it less exactly."""
+    """A subject who never stands still shows it less exactly."""
     walk = make_recording([("walking", 30.0)], seed=3)
     scaled = with_imu(walk, walk.imu[:, 1] * np.array([1.15] * 3 + [1.0] * 3))
     assert not sensor_figures([walk], 1).quiet
@@ -171,21 +171,21 @@ def test_saturated_raw_emg(walk: Recording, level: float, bad: bool) -> None:
 
 
 @pytest.mark.parametrize(("amplitude", "bad"), [(0.8, False), (5.0, True)])
-def test_hum(walk: Recording, amplitude: float, bad: bool) -> None:
+def test_powerline(walk: Recording, amplitude: float, bad: bool) -> None:
     time = np.arange(30 * 1000) / 1000
     noise = np.random.default_rng(0).standard_normal((len(time), 2))
     raw = noise + amplitude * np.sin(2 * np.pi * 50.0 * time)[:, None]
-    finding = of_muscle(replace(walk, emg=RawEmg(raw, 1000.0, "mV")))["hum"]
+    finding = of_muscle(replace(walk, emg=RawEmg(raw, 1000.0, "mV")))["powerline"]
     assert finding.bad is bad
     assert "50 Hz" in finding.text
 
 
 def test_what_the_reader_knows_counts(walk: Recording) -> None:
     name = walk.rig.muscle_names[0]
-    stream = Stream(saturated={name: 0.5}, hum={name: 0.9}, hum_frequency={name: 60.0})
+    stream = Stream(saturated={name: 0.5}, powerline={name: 0.9}, powerline_frequency={name: 60.0})
     findings = of_muscle(replace(walk, emg=None), stream=stream)
     assert findings["saturated"].bad
-    assert "60 Hz" in findings["hum"].text
+    assert "60 Hz" in findings["powerline"].text
 
 
 def test_finding_in_words() -> None:

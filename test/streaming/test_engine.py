@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import BundleFactory, refusal
+from fixtures.factories import BundleFactory, refusal
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.transformer import network_of
+from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.streaming import engine as engines
 from imu_emg_estimator.streaming.engine import ENGINES, Engine, available_engines, make_engine
 
@@ -177,8 +177,8 @@ def test_only_the_torch_engine_loads_torch(name: str) -> None:
     code = f"""
 import sys
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.resources import shipped_bundle
-from imu_emg_estimator.streaming.estimator import StreamingEstimator
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
+from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
 import numpy as np
 estimator = StreamingEstimator(Bundle.load(shipped_bundle()), engine={name!r})
 estimator.step(np.zeros((6, 6)))

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from helpers import BundleFactory
+from fixtures.factories import BundleFactory
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.onnx_graph import NEXT, state_shapes, step_model, step_weights

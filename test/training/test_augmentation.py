@@ -1,11 +1,11 @@
-"""Variations keep what a wearer's body and mounts keep: legs, lengths, and which samples are known."""
+"""Variations keep what a subject's body and mounts keep: legs, lengths, and which samples are known."""
 
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from helpers import RecordingFactory
+from fixtures.factories import RecordingFactory
 from numpy.typing import NDArray
 
 from imu_emg_estimator.recording import Recording
@@ -62,7 +62,7 @@ def test_mirror_exchanges_the_legs_of_imu_and_emg_alike(batch: Batch, rig: Rig) 
         np.testing.assert_array_equal(after, before[:, :, ::-1])
 
 
-def test_mirrored_wearer_is_a_wearer(make_recording: RecordingFactory, rig: Rig) -> None:
+def test_mirrored_subject_is_a_subject(make_recording: RecordingFactory, rig: Rig) -> None:
     """The synthetic legs are mirror images, half a stride apart: mirrored, each follows the other's path."""
     recording: Recording = make_recording([("walking", 20.0)])
     batch = (recording.imu[None], recording.envelope[None], np.ones((1, len(recording), 2)))
@@ -129,7 +129,7 @@ def test_dropped_gyroscopes_leave_the_accelerometers(batch: Batch, rig: Rig) -> 
     assert not gone[..., :3].any()
     np.testing.assert_array_equal(gone[..., 3:], np.broadcast_to(gone[:, :1, :, 3:4], gone[..., 3:].shape))
     by_sequence = gone[:, 0, :, 3]
-    assert by_sequence.all(axis=1).mean() > 0.2  # a wearer without any gyroscope
+    assert by_sequence.all(axis=1).mean() > 0.2  # a subject without any gyroscope
     assert (by_sequence.any(axis=1) & ~by_sequence.all(axis=1)).mean() > 0.3  # or without some
 
 

@@ -1,0 +1,1 @@
+"""The accuracy benchmark: models, protocols, and their comparison on subjects that were left out."""

@@ -1,0 +1,251 @@
+"""Protocol `ablation`: the recipe with one thing changed at a time, each on the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from scipy.signal import butter, lfilter, lfilter_zi
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from benchmarks.accuracy import streaming_protocol as streaming
+from benchmarks.accuracy.compressed_models import fit_distilled
+from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.masked_pretraining import pretrain_masked
+from benchmarks.accuracy.models import Budget, FittedNetwork
+from imu_emg_estimator.model.geglu_transformer import GegluTransformer
+from imu_emg_estimator.model.network import Estimator, Network
+from imu_emg_estimator.model.network_config import ModelConfig
+from imu_emg_estimator.model.subject_data import population_reference, trusted_subjects
+from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.signals.imu_features import feature_blocks
+from imu_emg_estimator.training.pretraining import TrainingSettings, input_normalisation
+from imu_emg_estimator.training.recipe import train_network
+
+Transform = Callable[[Recording], Recording]
+
+MOUNT_MEMORY = 30.0  # s over which a mounting or a subject's statistics are learned
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The recipe with one thing changed.
+
+    Attributes:
+        group: what kind of thing it is; variants of a group stand together in the table.
+        description: in words.
+        training: fields of ``TrainingSettings`` that differ.
+        augmentation: fields of ``AugmentationSettings`` that differ.
+        shape: fields of ``ModelConfig`` that differ.
+        hidden: blocks of the inputs that the network is blind to, see ``signals.imu.feature_blocks``.
+        transform: what is done to every recording, trained on or scored; causal, and without labels.
+        episodic: trained in episodes that teach it to be adapted.
+        gyroscopes: whether the network looks at them; None = as the recipe does.
+        masked: start from weights that were pre-trained on masked IMU data, without EMG.
+        distilled: from an ensemble instead of trained on EMG alone.
+    """
+
+    group: str
+    description: str
+    training: Mapping[str, Any] = field(default_factory=dict)
+    augmentation: Mapping[str, Any] = field(default_factory=dict)
+    shape: Mapping[str, Any] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
+    transform: Transform | None = None
+    episodic: bool = True
+    gyroscopes: bool | None = None
+    masked: bool = False
+    distilled: bool = False
+
+
+def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """Train a variant on everyone but the subjects left out, and score those.
+
+    Settings of the job: ``budget`` (Budget), ``recipe`` (TrainingSettings), ``seconds`` of calibration to
+    compare, ``adaptation`` (AdaptationSettings); the job's model is a name in ``ABLATIONS``.
+    """
+    variant = ABLATIONS[job.model]
+    if variant.transform:
+        recordings = [variant.transform(recording) for recording in recordings]
+    kept = [recording for recording in recordings if recording.subject not in job.left_out]
+    budget: Budget = job.settings["budget"]
+    if variant.gyroscopes is not None:
+        budget = replace(budget, gyroscopes=variant.gyroscopes)
+    fitted = fit(budget.training_set(kept), variant, budget, job.settings["recipe"], job.seed)
+    return streaming.score_left_out(fitted, recordings, job, shown=False)
+
+
+def fit(
+    recordings: Sequence[Recording], variant: Variant, budget: Budget, recipe: TrainingSettings, seed: int
+) -> FittedNetwork:
+    """Train a variant of the recipe on all subjects of the recordings that have trusted EMG."""
+    rig = recordings[0].rig
+    subjects = list(trusted_subjects(recordings).values())
+    settings = varied(recipe, variant, seed)
+    config = budget.config(rig, **variant.shape)
+    if variant.distilled:
+        return fit_distilled(recordings, budget, seed)
+    initial: Network | None = None
+    if variant.masked:
+        imu = [recording.imu for recording in recordings]
+        initial = pretrain_masked(imu, rig, config, settings, input_normalisation(subjects))
+    architecture = partial(Blind, variant.hidden) if variant.hidden else GegluTransformer
+    network, normalisation = train_network(
+        subjects, rig, config, settings, None, architecture, variant.episodic, initial
+    )
+    amplitude = population_reference(np.array([subject.reference for subject in subjects]), rig)
+    return FittedNetwork(Estimator(network, normalisation, amplitude))
+
+
+def varied(recipe: TrainingSettings, variant: Variant, seed: int) -> TrainingSettings:
+    """The recipe with the variant's changes."""
+    augmentation = replace(recipe.augmentation, **variant.augmentation)
+    return replace(recipe, seed=seed, augmentation=augmentation, **variant.training)
+
+
+class Blind(GegluTransformer):
+    """The network of this package without some blocks of its inputs."""
+
+    def __init__(self, hidden: Sequence[str], config: ModelConfig) -> None:
+        super().__init__(config)
+        self.hidden = hidden
+
+    def tokens(self, features: Tensor, phase: int | None = None) -> Tensor:
+        features = features.clone()
+        for name in self.hidden:
+            features[..., feature_blocks(self.config.inputs)[name]] = 0.0
+        return super().tokens(features, phase)
+
+
+# what can be done to a recording, live and without labels
+
+
+def rates_from_acceleration(recording: Recording) -> Recording:
+    """Missing angular rates replaced by those at which the direction of gravity turns: g x dg/dt / |g|².
+
+    It knows nothing of turns about the vertical, and takes slow accelerations for gravity.
+    """
+    imu = recording.imu.copy()
+    gravity = _slow(_filled(imu[..., :3]), 2.0, recording.rig.rate)
+    change = np.gradient(gravity, axis=0) * recording.rig.rate
+    # A vector that stands still in the world turns against the sensor in the sensor's frame.
+    rates = -np.cross(gravity, change) / np.maximum((gravity**2).sum(axis=-1, keepdims=True), 1.0)
+    missing = ~np.isfinite(imu[..., 3:]).all(axis=-1)
+    imu[..., 3:][missing] = rates[missing]
+    return replace(recording, imu=imu)
+
+
+def gravity_aligned(recording: Recording) -> Recording:
+    """Each sensor turned so that its mean acceleration of the last half minute points along its main axis."""
+    mean = _running_mean(_filled(recording.imu[..., :3]), recording.rig.rate)
+    samples, sensors = mean.shape[:2]
+    unit = mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-6)
+    main = np.abs(unit.mean(axis=0)).argmax(axis=-1)
+    target = np.zeros((sensors, 3))
+    target[np.arange(sensors), main] = np.sign(unit.mean(axis=0)[np.arange(sensors), main])
+    axis = np.cross(unit, target)
+    sine = np.linalg.norm(axis, axis=-1, keepdims=True)
+    cosine = (unit * target).sum(axis=-1, keepdims=True)
+    turns = axis / np.maximum(sine, 1e-9) * np.arctan2(sine, cosine)
+    matrices = Rotation.from_rotvec(turns.reshape(-1, 3)).as_matrix().reshape(samples, sensors, 3, 3)
+    parts = recording.imu.reshape(samples, sensors, 2, 3)
+    turned = np.einsum("tsij,tspj->tspi", matrices, parts).reshape(recording.imu.shape)
+    return replace(recording, imu=turned.astype(np.float32))
+
+
+def running_normalisation(recording: Recording) -> Recording:
+    """Every channel less its running mean, over its running deviation, as a subject who just put the sensors on."""
+    filled = _filled(recording.imu)
+    mean = _running_mean(filled, recording.rig.rate)
+    variance = _running_mean((filled - mean) ** 2, recording.rig.rate)
+    least = np.array([0.5] * 3 + [0.2] * 3) ** 2  # a sensor at rest must not be blown up
+    normalised = (recording.imu - mean) / np.sqrt(np.maximum(variance, least))
+    return replace(recording, imu=normalised.astype(np.float32))
+
+
+def _filled(values: FloatArray) -> FloatArray:
+    """Missing values replaced by the last known one, or by zero before the first."""
+    known = np.isfinite(values)
+    index = np.where(known, np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1)), 0)
+    last = np.take_along_axis(values, np.maximum.accumulate(index, axis=0), axis=0)
+    return np.where(np.isfinite(last), last, 0.0)
+
+
+def _slow(values: FloatArray, corner: float, rate: float) -> FloatArray:
+    """Causal first-order low-pass that starts at the first value."""
+    b, a = butter(1, corner, fs=rate)
+    start = lfilter_zi(b, a).reshape(-1, *[1] * (values.ndim - 1)) * values[:1]
+    result: FloatArray = lfilter(b, a, values, axis=0, zi=start)[0]
+    return result
+
+
+def _running_mean(values: FloatArray, rate: float) -> FloatArray:
+    """Mean of all samples so far, over the last half minute once there are so many; causal."""
+    keep = 1.0 - 1.0 / (MOUNT_MEMORY * rate)
+    total = lfilter([1.0], [1.0, -keep], values, axis=0)
+    count = lfilter([1.0], [1.0, -keep], np.ones(len(values)))
+    result: FloatArray = total / count.reshape(-1, *[1] * (values.ndim - 1))
+    return result
+
+
+REFERENCE = "recipe"  # the variant that all others are compared with
+ABLATIONS: dict[str, Variant] = {
+    REFERENCE: Variant("recipe", "the recipe as it is"),
+    "no_augmentation": Variant(
+        "augmentation",
+        "none",
+        augmentation={
+            "mirror": 0.0,
+            "mount_rotation": 0.0,
+            "gain": 0.0,
+            "sensor_dropout": 0.0,
+            "gyroscope_dropout": 0.0,
+        },
+    ),
+    "no_mirror": Variant("augmentation", "legs not exchanged", augmentation={"mirror": 0.0}),
+    "no_rotation": Variant("augmentation", "mounts not turned", augmentation={"mount_rotation": 0.0}),
+    "rotation_20": Variant("augmentation", "mounts turned by 20° instead of 8°", augmentation={"mount_rotation": 20.0}),
+    "no_gain": Variant("augmentation", "no gain", augmentation={"gain": 0.0}),
+    "noise": Variant("augmentation", "white noise of 0.3 m/s² and rad/s", augmentation={"noise": 0.3}),
+    "tempo": Variant("augmentation", "replayed 10 % faster or slower", augmentation={"tempo": 0.1}),
+    "no_dropout": Variant(
+        "augmentation", "no sensor missing", augmentation={"sensor_dropout": 0.0, "gyroscope_dropout": 0.0}
+    ),
+    "no_gyroscopes": Variant("gyroscopes", "accelerometers alone", gyroscopes=False),
+    "gyroscopes": Variant("gyroscopes", "with gyroscopes, corrupted ones masked", gyroscopes=True),
+    "acceleration_rates": Variant(
+        "gyroscopes",
+        "with gyroscopes, corrupted ones replaced by rates from the accelerometers",
+        transform=rates_from_acceleration,
+        gyroscopes=True,
+    ),
+    "no_magnitudes": Variant("inputs", "axes alone, no magnitudes", hidden=("magnitudes", "changes")),
+    "no_changes": Variant("inputs", "no magnitudes of changes", hidden=("changes",)),
+    "gravity_aligned": Variant("inputs", "mounts turned to gravity, live", transform=gravity_aligned),
+    "running_normalisation": Variant(
+        "inputs", "normalised by the subject's running statistics", transform=running_normalisation
+    ),
+    "look_ahead_0": Variant("look-ahead", "0 ms", shape={"look_ahead": 0}),
+    "look_ahead_1": Variant("look-ahead", "1 sample", shape={"look_ahead": 1}),
+    "look_ahead_6": Variant("look-ahead", "6 samples", shape={"look_ahead": 6}),
+    "look_ahead_12": Variant("look-ahead", "12 samples", shape={"look_ahead": 12}),
+    "band_8": Variant("window", "8 tokens", shape={"band": 8}),
+    "band_32": Variant("window", "32 tokens", shape={"band": 32}, training={"sequence": 512, "batch": 16}),
+    "band_64": Variant("window", "64 tokens", shape={"band": 64}, training={"sequence": 512, "batch": 16}),
+    "width_32": Variant("size", "width 32", shape={"width": 32, "feedforward": 64}),
+    "width_96": Variant("size", "width 96", shape={"width": 96, "feedforward": 192}),
+    "dropout_10": Variant("size", "dropout of 0.1 instead of 0.3", shape={"dropout": 0.1}),
+    "layers_2": Variant("size", "2 layers", shape={"layers": 2}),
+    "layers_5": Variant("size", "5 layers", shape={"layers": 5}),
+    "huber": Variant("loss", "Huber's alone", training={"loss": "huber"}),
+    "plain": Variant("episodes", "none: plain pre-training", episodic=False),
+    "plain_huber": Variant("episodes", "none, Huber's loss alone", {"loss": "huber"}, episodic=False),
+    "plain_mse": Variant("episodes", "none, squared error", {"loss": "huber", "huber": 20.0}, episodic=False),
+    "plain_gaussian": Variant("episodes", "none, Gaussian likelihood", {"loss": "gaussian"}, episodic=False),
+    "masked_pretraining": Variant("pre-training", "self-supervised on masked IMU data first", masked=True),
+    "distilled_ensemble": Variant("pre-training", "distilled from three networks", distilled=True),
+}

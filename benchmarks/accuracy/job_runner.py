@@ -1,0 +1,184 @@
+"""Runs jobs side by side, on this machine or on a cluster, and only those that are not done yet."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from joblib import Parallel, delayed, parallel_config
+
+from benchmarks.accuracy.jobs import Job, RunFolder
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import Recording
+
+SHARED_FROM = "10K"  # bytes; larger arrays are handed to processes of this machine as files mapped into memory
+LOOK_EVERY = 1.0  # s, for progress
+
+Task = Callable[[Sequence[Recording], Job, RunFolder], Mapping[str, Any]]
+Bar = Callable[[int, int], None]
+
+
+def run_jobs(
+    folder: RunFolder,
+    recordings: Sequence[Recording],
+    jobs: Sequence[Job],
+    tasks: Mapping[str, Task],
+    workers: int = 1,
+    backend: str = "loky",
+    cluster: str | None = None,
+    progress: Callable[[str], Bar] | None = None,
+) -> None:
+    """Do all jobs that the folder does not hold yet, and before them those whose networks they use.
+
+    Every job is kept as soon as it is done, by the worker that did it: after a kill, the same call
+    does what is missing.
+
+    Args:
+        tasks: what a job's ``task`` stands for.
+        workers: jobs at a time.
+        backend: ``loky`` for processes of this machine, ``ray`` or ``dask`` for a cluster.
+        cluster: address of the Ray or Dask cluster; None = a local one.
+        progress: makes a progress bar from a title.
+
+    Raises:
+        InputError: a missing package or cluster, or a folder that the workers do not share.
+    """
+    missing = [job for job in with_sources(jobs) if folder.read(job) is None]
+    if not missing:
+        return
+    with _connected(backend, workers, cluster):
+        for depth in sorted({job.depth for job in missing}):
+            level = [job for job in missing if job.depth == depth]
+            bar = progress("/".join(dict.fromkeys(job.task for job in level))) if progress else None
+            _run_level(folder, recordings, level, tasks, workers, bar)
+
+
+def with_sources(jobs: Sequence[Job]) -> list[Job]:
+    """The jobs and all that they build on, each once, sources first."""
+    found: dict[str, Job] = {}
+    for job in jobs:
+        chain = []
+        link: Job | None = job
+        while link is not None:
+            chain.append(link)
+            link = link.source
+        for link in reversed(chain):
+            found.setdefault(repr(link.to_dict()), link)
+    return sorted(found.values(), key=lambda job: job.depth)
+
+
+def _run_level(
+    folder: RunFolder,
+    recordings: Sequence[Recording],
+    jobs: Sequence[Job],
+    tasks: Mapping[str, Task],
+    workers: int,
+    bar: Bar | None,
+) -> None:
+    with _watched(folder, jobs, bar):
+        Parallel(n_jobs=workers, batch_size=1, max_nbytes=SHARED_FROM)(
+            delayed(execute)(tasks[job.task], recordings, job, folder) for job in jobs
+        )
+    if not all(folder.holds(job) for job in jobs):
+        raise InputError(
+            f"the workers' files are not to be seen in {folder.path}; name a --run folder that all workers share, "
+            "and do not change the package while it runs"
+        )
+
+
+@contextmanager
+def _watched(folder: RunFolder, jobs: Sequence[Job], bar: Bar | None) -> Iterator[None]:
+    """Tell the bar how many jobs are done. Not every backend of joblib tells, but the folder does."""
+    if bar is None:
+        yield
+        return
+    over = threading.Event()
+
+    def count() -> None:
+        while not over.wait(LOOK_EVERY):
+            bar(sum(folder.holds(job) for job in jobs), len(jobs))
+
+    bar(0, len(jobs))
+    watcher = threading.Thread(target=count, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+    bar(len(jobs), len(jobs))
+
+
+def execute(task: Task, recordings: Sequence[Recording], job: Job, folder: RunFolder) -> None:
+    """Do one job, with one thread, and keep its outcome."""
+    import torch
+
+    torch.set_num_threads(1)  # workers share the cores among themselves
+    start = time.monotonic()
+    outcome = task(recordings, job, folder)
+    folder.write(job, time.monotonic() - start, outcome)
+
+
+@contextmanager
+def _connected(backend: str, workers: int, cluster: str | None) -> Iterator[None]:
+    """joblib's backend for everything inside."""
+    with {"loky": _loky, "ray": _ray, "dask": _dask}[backend](workers, cluster):
+        yield
+
+
+@contextmanager
+def _loky(workers: int, cluster: str | None) -> Iterator[None]:
+    if cluster:
+        raise InputError(
+            f"cluster {cluster} was named without a backend that knows clusters; add --backend ray or dask"
+        )
+    with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
+        yield
+
+
+@contextmanager
+def _ray(workers: int, cluster: str | None) -> Iterator[None]:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError:
+        raise InputError("--backend ray needs Ray, which is not installed; pip install ray") from None
+    try:
+        if cluster:
+            ray.init(address=cluster, logging_level=logging.ERROR)
+        else:
+            ray.init(num_cpus=workers, include_dashboard=False, logging_level=logging.ERROR)
+    except Exception as error:  # Ray raises just that where its start takes too long
+        what = f"no Ray cluster answers at {cluster}; start one" if cluster else "Ray did not start here; try again"
+        raise InputError(f"{what} ({' '.join(str(error).split())[:200]})") from None
+    register_ray()
+    try:
+        with parallel_config("ray", n_jobs=workers):
+            yield
+    finally:
+        ray.shutdown()
+
+
+@contextmanager
+def _dask(workers: int, cluster: str | None) -> Iterator[None]:
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError:
+        raise InputError("--backend dask needs Dask, which is not installed; pip install 'dask[distributed]'") from None
+    place = cluster or LocalCluster(
+        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+    )
+    try:
+        client = Client(place)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at {cluster} ({error}); start one first") from None
+    try:
+        with client, parallel_config("dask", n_jobs=workers):
+            yield
+    finally:
+        if isinstance(place, LocalCluster):
+            place.close()

@@ -1,0 +1,93 @@
+"""The ceiling: what a model of the same kind reaches when it has the subject's own other recordings, too.
+
+No calibration can be expected to do better on this EMG, so scores are also given as shares of it.
+The network of the subject's fold, which was trained on everyone else, is trained on with all weights, long, on
+half of the subject's data, and scored on the other half; then the other way round. The halves are
+alternate recordings of each activity; of an activity with one recording only, that one is cut in the middle.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.models import Fitted
+from benchmarks.accuracy.streaming_protocol import comparable_split, score_estimate, trained
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
+from imu_emg_estimator.model.subject_data import by_subject
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.evaluation import GUARD
+
+CEILING = "ceiling"
+LONG = AdaptationSettings(method="all_weights", steps=600, batch=16, anchor=0.003)
+
+
+def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
+    """Ceiling of the subjects whom the source job's network was not trained on.
+
+    Settings of the job: ``seconds`` as in the streaming protocol, whose samples are scored; ``adaptation``.
+    """
+    assert job.source is not None
+    fitted = trained(job.source, folder)
+    left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
+    scored = {
+        subject: score_subject(fitted, group, job.settings["seconds"], job.settings["adaptation"])
+        for subject, group in left_out.items()
+    }
+    return {"subjects": {subject: outcome for subject, outcome in scored.items() if outcome}}
+
+
+def score_subject(
+    fitted: Fitted, recordings: Sequence[Recording], seconds: Collection[float], settings: AdaptationSettings
+) -> dict[str, Any] | None:
+    """Scores of one subject, both halves pooled, on the samples of the streaming protocol.
+
+    The calibration of that protocol is trained on for either half: it is never scored.
+    """
+    split = comparable_split(recordings, seconds)
+    if split is None:
+        return None
+    half = halves(split.scored)
+    estimated = np.full((len(half), len(recordings[0].rig.muscles)), np.nan)
+    for scored_half in (0, 1):
+        own = _pieces(split.scored, half == 1 - scored_half)
+        trained = fitted.adapted([*split.calibration, *own], settings)
+        chosen = half == scored_half
+        estimated[chosen] = trained.estimate(split.scored)[chosen]
+    return {"scores": {CEILING: score_estimate(split.scored, estimated)}}
+
+
+def halves(recordings: Sequence[Recording]) -> NDArray[np.int_]:
+    """Half, 0 or 1, of every sample [samples] of one subject's recordings in a row."""
+    by_activity: dict[str, list[int]] = defaultdict(list)
+    for index, recording in enumerate(recordings):
+        names, counts = np.unique(recording.condition, return_counts=True)
+        by_activity[str(names[np.argmax(counts)])].append(index)
+    parts = [np.zeros(len(recording), int) for recording in recordings]
+    for indices in by_activity.values():
+        for place, index in enumerate(indices):
+            parts[index][:] = place % 2
+        if len(indices) == 1:
+            parts[indices[0]][len(parts[indices[0]]) // 2 :] = 1
+    return np.concatenate(parts)
+
+
+def _pieces(recordings: Sequence[Recording], chosen: NDArray[np.bool_]) -> list[Recording]:
+    """The chosen samples as recordings, without those that the envelope's filter shares with the other half."""
+    pieces = []
+    first = 0
+    for recording in recordings:
+        own = chosen[first : first + len(recording)]
+        first += len(recording)
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], own.astype(np.int8), [0]])))
+        guard = round(GUARD * recording.rig.rate)
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            start, stop = start + guard * (start > 0), stop - guard * (stop < len(recording))
+            if stop > start:
+                pieces.append(recording.slice(int(start), int(stop)))
+    return pieces

@@ -1,0 +1,122 @@
+"""``imu-emg bench``: measures everything, goes on where it was stopped, writes the report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks import machine
+from benchmarks.latency.latency_options import settings_of
+from benchmarks.latency.latency_report import aims_of, markdown, write_report
+from benchmarks.latency.latency_results import Outcomes, compute
+from benchmarks.latency.latency_settings import SECTIONS, Settings, sections_of
+from benchmarks.latency.material import Data, Material
+from benchmarks.latency.measured_processes import memory_limit_kind
+from benchmarks.latency.measurement_plan import Plan
+from benchmarks.latency.run_pieces import RunFolder, code_fingerprint
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.streaming.engine import available_engines
+from imu_emg_estimator.utils.atomic_files import write_atomically
+from imu_emg_estimator.utils.json_values import to_json
+from imu_emg_estimator.utils.progress import ProgressBar
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
+
+DOMAIN = "93"  # of ROS: apart from whatever else runs, unless told otherwise
+LOAD_IS = (
+    "The load is one Python process that publishes every sensor's Imu message (serialised beforehand, reliable) at "
+    "each instant of a steady grid, one after the other; the timestamp is the instant. The listener is another process, "
+    "which takes messages as bytes. Both use the cores that the node uses, unless --cores leaves them others."
+)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; exit status 1 if a piece failed."""
+    os.environ.setdefault("ROS_DOMAIN_ID", DOMAIN)
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    settings, sections = settings_of(arguments), sections_of(arguments.only)
+    if settings.engine and settings.engine not in available_engines():
+        raise InputError(
+            f"engine '{settings.engine}' is not installed or not known; give one of {', '.join(available_engines())}"
+        )
+    described = machine.describe()
+    warning = machine.busy_warning()
+    if warning and not arguments.report:
+        print(f"warning: {warning}", file=sys.stderr)
+    folder = RunFolder(arguments.run_folder or arguments.report_folder / "run", code_fingerprint())
+    data = Data(arguments.dataset, arguments.data, tuple(arguments.subjects or ()) or None) if arguments.data else None
+    bundle = Bundle.load(arguments.bundle or shipped_bundle())
+    # Absolute: other processes read them.
+    material = Material(folder.path.absolute() / "material", bundle, data, settings.calibration_seconds)
+    plan = Plan(settings, material, folder, sections, _bar if sys.stderr.isatty() else None)
+    outcomes, failed = _measure(plan, folder, arguments.report)
+    results = {
+        **compute(outcomes, settings, available_engines()),
+        "calibration_source": material.source,
+        "left_out": {**dict.fromkeys(sorted(set(SECTIONS) - set(sections)), "not asked for"), **plan.left_out},
+        "failed": failed,
+        "machine": described,
+        "warning": warning,
+        "limits": _limits_text(settings),
+        "load_is": LOAD_IS,
+        "bundle": bundle.model_id,
+        "settings": settings.to_dict(),
+        "command": _command(arguments),
+    }
+    results["aims"] = [{**vars(aim), "is_met": aim.is_met} for aim in aims_of(results)]
+    write_report(results, arguments.report_folder)
+    print(markdown(results))
+    print(f"wrote {arguments.report_folder}")
+    if arguments.json:
+        write_atomically(arguments.json, to_json(results))
+    return 1 if failed else 0
+
+
+def _measure(plan: Plan, folder: RunFolder, only_report: bool) -> tuple[Outcomes, dict[str, str]]:
+    """Outcomes of all tasks, those that are done already taken from the folder; and what failed, with the reason."""
+    found = []
+    failed: dict[str, str] = {}
+    todo = [task for task in plan.tasks if folder.read(task.piece) is None]
+    left = sum(task.piece.seconds for task in todo)
+    if not only_report:
+        print(f"{len(plan.tasks)} pieces, {len(todo)} to measure: about {left / 60:.0f} min", file=sys.stderr)
+    for number, task in enumerate(plan.tasks, 1):
+        outcome: Mapping[str, Any] | None = folder.read(task.piece)
+        if outcome is None and not only_report:
+            piece = task.piece
+            name = f"{piece.section} {piece.name}, repeat {piece.repeat + 1}"
+            print(f"{number}/{len(plan.tasks)} {name}; about {left / 60:.1f} min left", file=sys.stderr, flush=True)
+            try:
+                outcome = task.run()
+                folder.write(piece, outcome)
+            except InputError as error:
+                failed[name] = str(error)
+                print(f"failed: {name}: {error}", file=sys.stderr)
+            left -= piece.seconds
+        if outcome is not None:
+            found.append((task.piece, outcome))
+    return Outcomes(found), failed
+
+
+def _bar(title: str) -> ProgressBar:
+    return ProgressBar(title)
+
+
+def _limits_text(settings: Settings) -> str:
+    parts = []
+    if settings.cores:
+        parts.append(f"{settings.cores} of the machine's cores (affinity)")
+    if settings.memory_limit:
+        parts.append(f"{settings.memory_limit} MB ({memory_limit_kind()})")
+    return f"The processes under test had {' and '.join(parts)}: a stand-in for a smaller machine." if parts else ""
+
+
+def _command(arguments: argparse.Namespace) -> str:
+    """The command as it was given, without paths of this machine."""
+    words = ["imu-emg bench"]
+    for word in arguments.rest:
+        words.append("PATH" if os.sep in word and not word.startswith("-") else word)
+    return " ".join(words)

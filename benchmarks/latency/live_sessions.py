@@ -1,0 +1,443 @@
+"""Sessions: a node under test, a load that feeds it and a listener that hears it, each a process of its own.
+
+Nothing here imports ROS: the three are started, told to stop, and asked for what they wrote down.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.latency.latency_figures import Instants, histogram, largest_gap, missed, percentiles, places, within
+from benchmarks.latency.measured_processes import NONE, Child, Limits, machine_time
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.signals.grid_alignment import SECOND
+
+OURS, PLAIN = "ours", "plain"
+SILENT = ("typed", "raw", "wait_set")
+EMPTY = (*SILENT, "echo")  # what the middleware costs, see ``ros.bench.empty``
+BENCH = "benchmarks.latency.ros_processes"
+STARTUP = 60.0  # s until the first estimate
+CALIBRATION_LIMIT = 180.0  # s
+TAIL = 0.3  # s at the end of a measurement whose estimates may still be on their way
+AFTER_ANSWER = 1.0  # s of the time in which calibrate counts as running, for the change to the new model
+DRAWN = 0.05  # s, of the picture of gaps over time
+MINUTE = "minute "  # of ``ros.bench.load``
+
+# Of the load and the listener, who are there before the node: without it Fast DDS repeats what it missed of a new
+# participant only every 3 s, and the start of any node, whatever it does, takes these 3 s more or less by chance.
+ANNOUNCING = """<?xml version="1.0" encoding="UTF-8"?>
+<profiles xmlns="http://www.eprosima.com/XMLSchemas/fastRTPS_Profiles">
+  <participant profile_name="bench" is_default_profile="true">
+    <rtps><builtin><discovery_config>
+      <leaseAnnouncement><sec>0</sec><nanosec>100000000</nanosec></leaseAnnouncement>
+    </discovery_config></builtin></rtps>
+  </participant>
+</profiles>
+"""
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # by age of Fast DDS
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is published to a node.
+
+    Attributes:
+        bundle: that the node runs.
+        motion: .npy of rows [rows, sensors, 6], over and over.
+        rate: of the rows [Hz].
+    """
+
+    bundle: Path
+    motion: Path
+    rate: float
+
+
+@dataclass(frozen=True)
+class Means:
+    """What sessions share.
+
+    Attributes:
+        folder: for what their processes write.
+        limits: of the nodes under test.
+        settle: time from the first estimate to the measurement [s].
+        engine: of our node; empty = its default.
+        progress: called with (seconds that are over, all).
+    """
+
+    folder: Path
+    limits: Limits = NONE
+    settle: float = 3.0
+    engine: str = ""
+    progress: Progress | None = None
+
+
+def helper(means: Means, name: str, *options: str) -> Child:
+    """One of the benchmark's own processes around the node: on the other cores, and easy to discover."""
+    profile = means.folder / "announcing.xml"
+    profile.write_text(ANNOUNCING, encoding="utf-8")
+    environment = dict.fromkeys(PROFILES, str(profile)) if not any(key in os.environ for key in PROFILES) else {}
+    log = means.folder / f"{name}.log"
+    return Child(module(name, *options), log, means.limits.rest(), environment=environment)
+
+
+class Session:
+    """A running node between its load and its listener.
+
+    Attributes:
+        node: the process under test.
+        first: the instant [ns] of its first estimate; of an empty node, when it had heard all sensors.
+    """
+
+    def __init__(
+        self, stack: ExitStack, means: Means, load: Load, candidate: str, parameters: Mapping[str, Any]
+    ) -> None:
+        self.means = means
+        self._load = load
+        self._candidate = candidate
+        self._bundle = Bundle.load(load.bundle)
+        self.topics = [f"imu/{name}" for name in self._bundle.rig.sensor_names]
+        self._files = {name: means.folder / f"{name}.npz" for name in ("load", "listener", "node")}
+        for file in self._files.values():
+            file.unlink(missing_ok=True)
+        self.listener = stack.enter_context(helper(means, "listener", f"--out={self._files['listener']}"))
+        self.load = stack.enter_context(helper(means, "load", *self._load_options()))
+        for child in (self.listener, self.load):
+            child.wait_for("ready", STARTUP)
+        self.node = stack.enter_context(
+            Child(self._node_command(parameters), means.folder / f"{candidate}.log", means.limits)
+        )
+        speaker = self.node if self._candidate in SILENT else self.listener
+        self._wait_for_first(speaker)
+        time.sleep(means.settle)
+
+    def _load_options(self) -> list[str]:
+        options = [f"--topics={','.join(self.topics)}", f"--motion={self._load.motion}"]
+        return [*options, f"--rate={self._load.rate}", f"--out={self._files['load']}"]
+
+    def _node_command(self, parameters: Mapping[str, Any]) -> list[str]:
+        if self._candidate in EMPTY:
+            delay = round(self._bundle.config.look_ahead * SECOND / self._bundle.rig.rate)
+            options = [f"--mode={self._candidate}", f"--topics={','.join(self.topics)}", f"--delay={delay}"]
+            options += [f"--muscles={','.join(self._bundle.rig.muscle_names)}", f"--out={self._files['node']}"]
+            return module("empty", *options)
+        return node_command(self._candidate, self._load.bundle, self.means, parameters)
+
+    def _wait_for_first(self, speaker: Child) -> None:
+        deadline = time.monotonic() + STARTUP
+        while not speaker.lines("first"):
+            self.node.check()
+            if time.monotonic() > deadline:
+                raise InputError(f"{self._candidate} gave nothing within {STARTUP:.0f} s; see {self.means.folder}")
+            time.sleep(0.02)
+
+    def measure(self, seconds: float) -> dict[str, Any]:
+        """Processor time and memory over so many seconds; ``start`` and ``stop`` are their instants [ns]."""
+        before = self._processor_times()
+        start = time.time_ns()
+        self._wait(seconds)
+        stop = time.time_ns()
+        after = self._processor_times()
+        self.node.check()
+        node, load, listener, machine = ((b - a) * SECOND / (stop - start) for a, b in zip(before, after, strict=True))
+        return {
+            "start": start,
+            "stop": stop,
+            "cpu": node,
+            "cpu_load": load,
+            "cpu_listener": listener,
+            "cpu_others": max(0.0, machine - node - load - listener),
+            "memory": self.node.memory(),
+        }
+
+    def _processor_times(self) -> list[float]:
+        """Of node, load, listener and the whole machine [s]."""
+        return [*(child.processor_time() for child in (self.node, self.load, self.listener)), machine_time()]
+
+    def _wait(self, seconds: float) -> None:
+        began = time.monotonic()
+        while (over := time.monotonic() - began) < seconds:
+            if self.means.progress and seconds > 2.0:
+                self.means.progress(round(over), round(seconds))
+            time.sleep(min(1.0, seconds - over))
+
+    def finish(self) -> Heard:
+        """End all three; returns what was sent and what came."""
+        self.load.stop()
+        time.sleep(TAIL)
+        self.node.stop()
+        self.listener.stop()
+        tables = {name: dict(np.load(file)) for name, file in self._files.items() if file.exists()}
+        if "load" not in tables or "listener" not in tables:
+            raise InputError(f"the load or the listener wrote nothing; see {self.means.folder}")
+        return Heard(self._bundle, self.node.launched, tables["load"], tables["listener"], tables.get("node", {}))
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a session's processes wrote down; instants in ns.
+
+    Attributes:
+        load: see ``ros.bench.load``.
+        listener: see ``ros.bench.listener``.
+        node: see ``ros.bench.empty``; empty for others.
+    """
+
+    bundle: Bundle
+    launched: int
+    load: Mapping[str, NDArray[Any]]
+    listener: Mapping[str, NDArray[Any]]
+    node: Mapping[str, NDArray[Any]]
+
+    @property
+    def delay(self) -> int:
+        """From the timestamp of an estimate to that of its newest samples [ns]."""
+        return round(self.bundle.config.look_ahead * SECOND / self.bundle.rig.rate)
+
+    def estimates(self, start: int, stop: int) -> dict[str, Any]:
+        """Ages [s], and how many of the estimates that were due from start to stop came.
+
+        An age runs from the timestamp of the newest samples to the listener; a ``latency`` from when the last of those
+        samples was published.
+        """
+        due = self._due(start, stop)
+        rows, arrivals = self._estimated("rows"), self._estimated("arrivals")
+        found = places(rows, due)
+        here = found >= 0
+        ages = (arrivals[here] - rows[here]) / SECOND
+        published = self.load["published"][within(self.load["timestamps"], due[0], due[-1] + 1)] if len(due) else due
+        latencies = (arrivals[here] - published[found[here]]) / SECOND
+        return {
+            "age": percentiles(ages),
+            "latency": percentiles(latencies),
+            "histogram": histogram(ages),
+            "due": len(due),
+            "missed": missed(rows, due),
+            "largest_gap": largest_gap(arrivals[within(arrivals, start, stop)], start, stop),
+        }
+
+    def starts(self) -> dict[str, float | None]:
+        """Seconds from the launch of the process to its first estimate, and to its first with status OK."""
+        arrivals = self._estimated("arrivals")
+        first, ok = arrivals[:1], arrivals[self._estimated("status") == 0][:1]
+        return {
+            "first_estimate": float(first[0] - self.launched) / SECOND if len(first) else None,
+            "first_ok": float(ok[0] - self.launched) / SECOND if len(ok) else None,
+        }
+
+    def load_kept(self, start: int, stop: int) -> dict[str, float]:
+        """How well the load kept its rate from start to stop: real rate [Hz], and lateness [s]."""
+        chosen = within(self.load["timestamps"], start, stop)
+        timestamps, published = self.load["timestamps"][chosen], self.load["published"][chosen]
+        if len(timestamps) < 2:
+            return {"asked": float(self.load["rate"]), "kept": 0.0, "late_p50": 0.0, "late_p99": 0.0}
+        late = (published - timestamps) / SECOND
+        return {
+            "asked": float(self.load["rate"]),
+            "kept": float((len(published) - 1) * SECOND / (published[-1] - published[0])),
+            "late_p50": float(np.percentile(late, 50)),
+            "late_p99": float(np.percentile(late, 99)),
+        }
+
+    def masked(self, start: int, stop: int) -> int:
+        """Sensors that were missing from the estimates from start to stop, all estimates together."""
+        rows, missing = self._estimated("rows"), self._estimated("missing")
+        return int(missing[within(rows, start, stop - round(TAIL * SECOND))].sum())
+
+    def received(self, start: int, stop: int) -> dict[str, int]:
+        """Of an empty node: messages that were due from start to stop, and those of them that did not come."""
+        due = self._due(start, stop)
+        sensors = [timestamps for name, timestamps in self.node.items() if name.startswith("sensor_")]
+        return {"due": len(due) * len(sensors), "lost": sum(missed(timestamps, due) for timestamps in sensors)}
+
+    def first_of_new_calibration(self) -> int | None:
+        """Arrival [ns] of the first estimate that was made with another calibration than the first."""
+        arrivals = self._estimated("arrivals")[self._estimated("calibration") > 0]
+        return int(arrivals[0]) if len(arrivals) else None
+
+    def gaps_over_time(self, start: int, stop: int) -> dict[str, list[float]]:
+        """The longest time between two estimates [s] in every piece of the time [s] from start to stop that has any."""
+        arrivals = self._estimated("arrivals")
+        arrivals = arrivals[within(arrivals, start, stop)]
+        if len(arrivals) < 2:
+            return {"time": [], "gap": []}
+        piece = ((arrivals[1:] - start) // round(DRAWN * SECOND)).astype(int)
+        longest = np.zeros(piece.max() + 1)
+        np.maximum.at(longest, piece, np.diff(arrivals) / SECOND)
+        came = np.flatnonzero(longest)
+        return {"time": (DRAWN * came).tolist(), "gap": longest[came].tolist()}
+
+    def _estimated(self, column: str) -> Instants:
+        """A column over the messages that hold an estimate; ``rows`` are the timestamps of its newest samples.
+
+        STALE messages say that there is none.
+        """
+        values = self.listener["timestamps"] + self.delay if column == "rows" else self.listener[column]
+        chosen: Instants = values[self.listener["is_estimate"]]
+        return chosen
+
+    def _due(self, start: int, stop: int) -> Instants:
+        """Timestamps of the samples from start to stop whose estimates had the time to arrive."""
+        timestamps: Instants = self.load["timestamps"]
+        return timestamps[within(timestamps, start, stop - round(TAIL * SECOND))]
+
+
+@contextmanager
+def session(means: Means, load: Load, candidate: str = OURS, **parameters: Any) -> Iterator[Session]:
+    """A session of a candidate: ``ours``, ``plain``, or one of ``EMPTY``; keywords are parameters of our node."""
+    means.folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        yield Session(stack, means, load, candidate, parameters)
+
+
+def end_to_end(means: Means, load: Load, candidate: str, seconds: float) -> dict[str, Any]:
+    """Age, processor time, memory and start of a node."""
+    with session(means, load, candidate) as running:
+        measured = running.measure(seconds)
+        heard = running.finish()
+    start, stop = measured.pop("start"), measured.pop("stop")
+    figures = {**measured, "load": heard.load_kept(start, stop)}
+    if candidate in EMPTY:
+        figures["received"] = heard.received(start, stop)
+    if candidate in SILENT:
+        return figures
+    return {**figures, **heard.estimates(start, stop), "start": heard.starts()}
+
+
+def losses(means: Means, load: Load, candidate: str, seconds: float) -> dict[str, Any]:
+    """How many messages were lost between the load and the listener.
+
+    An Imu message that is lost shows as a sensor that is masked for one instant: our node is told to interpolate
+    between no two samples that are further apart than one and a half periods.
+    """
+    with session(means, load, candidate, largest_gap=1.5 / load.rate) as running:
+        measured = running.measure(seconds)
+        heard = running.finish()
+    start, stop = measured.pop("start"), measured.pop("stop")
+    figures = {**measured, "load": heard.load_kept(start, stop)}
+    if candidate in EMPTY:
+        return {**figures, "received": heard.received(start, stop)}
+    estimates = heard.estimates(start, stop)
+    imu = heard.masked(start, stop)
+    return {
+        **figures,
+        **estimates,
+        "seconds": seconds,
+        "imu_messages": estimates["due"] * len(heard.bundle.rig.sensors),
+        "imu_messages_lost": imu,
+        "estimates_lost": estimates["missed"],
+        "messages_lost": imu + estimates["missed"],
+    }
+
+
+def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) -> dict[str, Any]:
+    """Estimates while calibrate runs and, where wanted, for as long again without.
+
+    Returns:
+        ``wall_s``: from the call to the first estimate with the new model; None where the old one was kept.
+        ``largest_gap`` and ``missed`` of ``calibrating`` and ``quiet``, ``ratio`` of the gaps, and ``over_time``.
+
+    Raises:
+        InputError: the call failed before the model was judged, so that there is nothing to time.
+    """
+    places: dict[str, Any] = {
+        "calibration_directory": means.folder / "calibrations",
+        "bag_directories": [str(bag.parent)],
+    }
+    with session(means, load, **places) as running, ExitStack() as stack:
+        caller = stack.enter_context(helper(means, "caller", f"--bag={bag}", f"--subject={subject}"))
+        caller.wait_for("ready", STARTUP)
+        time.sleep(means.settle)
+        caller.tell("go")
+        report = json.loads(caller.wait_for("report ", CALIBRATION_LIMIT))
+        if not report["judged"]:
+            raise InputError(f"/calibrate did not come to a judgement on {bag}: {report['message']}")
+        time.sleep(AFTER_ANSWER)
+        end = time.time_ns()
+        if quiet:
+            time.sleep((end - report["called"]) / SECOND + TAIL)
+        heard = running.finish()
+    first = heard.first_of_new_calibration()
+    figures = {
+        "success": report["success"],
+        "message": report["message"],
+        "answer_s": (report["answered"] - report["called"]) / SECOND,
+        "wall_s": (first - report["called"]) / SECOND if first is not None else None,
+        "calibrating": heard.estimates(report["called"], end),
+        "load": heard.load_kept(report["called"], end),
+    }
+    if quiet:
+        figures["quiet"] = heard.estimates(end, 2 * end - report["called"])
+        figures["ratio"] = figures["calibrating"]["largest_gap"] / figures["quiet"]["largest_gap"]
+        figures["over_time"] = heard.gaps_over_time(report["called"], 2 * end - report["called"])
+        figures["over_time"]["calibrated_until"] = (end - report["called"]) / SECOND
+    return figures
+
+
+def replay_minutes(means: Means, load: Load, minutes: int) -> dict[str, Any]:
+    """Memory [MB] of our node after every minute of data, replayed as fast as it can follow."""
+    means.folder.mkdir(parents=True, exist_ok=True)
+    bundle = Bundle.load(load.bundle)
+    topics = ",".join(f"imu/{name}" for name in bundle.rig.sensor_names)
+    options = [f"--topics={topics}", f"--motion={load.motion}", f"--rate={load.rate}", f"--hurry={minutes}"]
+    began = time.monotonic()
+    levels: dict[str, dict[str, float | None]] = {}
+    # The timestamps run ahead of the clock: that is not to be taken for a fault.
+    command = node_command(OURS, load.bundle, means, {"stale_after": 1.0e6})
+    out = means.folder / "load.npz"
+    with (
+        Child(command, means.folder / "ours.log", means.limits) as node,
+        helper(means, "load", *options, f"--out={out}") as player,
+    ):
+        while len(levels) < minutes:
+            node.check()
+            if player.process.poll() is not None and len(player.lines(MINUTE)) < minutes:
+                player.check()
+            for minute in player.lines(MINUTE):
+                levels.setdefault(minute, node.memory())
+            if means.progress:
+                means.progress(len(levels), minutes)
+            time.sleep(0.05)
+    return {
+        "minutes": minutes,
+        "took_s": time.monotonic() - began,
+        "rss": {minute: level["rss"] for minute, level in levels.items()},
+        "pss": {minute: level["pss"] for minute, level in levels.items()},
+    }
+
+
+def node_command(candidate: str, bundle: Path, means: Means, parameters: Mapping[str, Any]) -> list[str]:
+    """Our node as a user starts it, or the plain one."""
+    if candidate == PLAIN:
+        return [sys.executable, str(plain_node()), "--ros-args", "-p", f"bundle:={bundle}"]
+    values = {"bundle": bundle, "calibration_directory": means.folder / "calibrations", **parameters}
+    if means.engine:
+        values["engine"] = means.engine
+    options = [part for name, value in values.items() for part in ("-p", f"{name}:={value}")]
+    return [sys.executable, "-m", "imu_emg_estimator.ros.node", "--ros-args", *options]
+
+
+def plain_node() -> Path:
+    """The file of the plain node; raises InputError where there is no checkout."""
+    path = Path(__file__).with_name("plain_node.py")
+    if not path.is_file():
+        raise InputError(f"{path} is missing; the benchmark needs a checkout of the package")
+    return path
+
+
+def module(name: str, *options: str) -> list[str]:
+    """Command of one of the benchmark's own ROS processes."""
+    return [sys.executable, "-m", f"{BENCH}.{name}", *options]

@@ -1,0 +1,99 @@
+"""The plain node: the estimator as most people write it, to measure the package's own node against.
+
+Typed subscriptions with the sensor-data profile, a MultiThreadedExecutor, messages joined by their timestamp, a window of
+the newest samples in a deque, and torch eager over the whole window at each step. It is meant to be small, correct and
+fair: the same bundle, units, normalisation and message; where the window spans the network's receptive field its
+estimates equal those of the package. It steps from the first samples on, whatever the window holds yet, runs torch
+without gradients, and on one thread (parameter ``threads``): a second one makes it later, not earlier.
+
+    python benchmarks/plain_node.py --ros-args -p bundle:=resource/hugadb.safetensors
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import suppress
+from functools import partial
+
+import numpy as np
+import rclpy
+import torch
+from imu_emg_estimator.msg import MuscleActivation
+from rclpy.duration import Duration
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.time import Time
+from sensor_msgs.msg import Imu
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
+from imu_emg_estimator.signals.imu_features import RowFeatures
+from imu_emg_estimator.signals.imu_message import imu_sample, nanoseconds
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
+
+
+class PlainNode(Node):
+    """Steps whenever every sensor's message of one timestamp is there, as message_filters.TimeSynchronizer joins them."""
+
+    def __init__(self) -> None:
+        super().__init__("plain_estimator")
+        self.declare_parameter("bundle", str(shipped_bundle()))
+        self.declare_parameter("window", 200)
+        self.declare_parameter("threads", 1)
+        torch.set_num_threads(self.get_parameter("threads").value)
+        self.bundle = Bundle.load(self.get_parameter("bundle").value)
+        self.model_id = self.bundle.model_id
+        self.delay = Duration(seconds=self.bundle.config.look_ahead / self.bundle.rig.rate)
+        self.network = network_of(self.bundle)
+        self.features = RowFeatures(self.bundle.normalisation)
+        self.window = deque(maxlen=self.get_parameter("window").value)
+        self.rows = {}
+        self.publisher = self.create_publisher(MuscleActivation, "muscle_activation", 10)
+        for sensor in self.bundle.rig.sensor_names:
+            callback = partial(self.on_imu, sensor)
+            self.create_subscription(Imu, f"imu/{sensor}", callback, qos_profile_sensor_data)
+
+    def on_imu(self, sensor: str, message: Imu) -> None:
+        timestamp = nanoseconds(message.header.stamp)
+        row = self.rows.setdefault(timestamp, {})
+        row[sensor] = imu_sample(message)
+        if len(row) < len(self.bundle.rig.sensors):
+            return
+        # Older rows will not be complete any more: a message of theirs was lost.
+        self.rows = {other: row for other, row in self.rows.items() if other > timestamp}
+        imu = np.stack([row[name] for name in self.bundle.rig.sensor_names])
+        self.window.append(self.features.of(imu).copy())
+        self.estimate(Time.from_msg(message.header.stamp))
+
+    def estimate(self, newest: Time) -> None:
+        with torch.inference_mode():
+            mean, log_deviation = self.network(torch.from_numpy(np.stack(self.window))[None])
+        activation = np.maximum(mean[0, -1].numpy(), 0.0)
+        deviation = np.exp(np.clip(log_deviation[0, -1].numpy(), *LOG_DEVIATION_RANGE))
+        if self.bundle.deviation_scale:
+            deviation = self.bundle.deviation_scale.apply(activation, deviation)
+        message = MuscleActivation()
+        message.header.stamp = (newest - self.delay).to_msg()
+        message.header.frame_id = self.bundle.rig.name
+        message.muscle_names = self.bundle.rig.muscle_names
+        message.activation = activation.tolist()
+        message.activation_std = deviation.tolist()
+        warm = len(self.window) == self.window.maxlen
+        message.status = MuscleActivation.OK if warm else MuscleActivation.WARMING_UP
+        message.age = (self.get_clock().now() - newest).nanoseconds / 1e9
+        message.model_id = self.model_id
+        self.publisher.publish(message)
+
+
+def main() -> None:
+    rclpy.init()
+    executor = MultiThreadedExecutor()
+    executor.add_node(PlainNode())
+    with suppress(KeyboardInterrupt, ExternalShutdownException):
+        executor.spin()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""A bag of any form, read message by message in bounded memory: rosbag2 folders and single files, mcap and sqlite3."""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from imu_emg_estimator.bags import mcap_storage as mcap
+from imu_emg_estimator.bags import sqlite_storage as sqlite
+from imu_emg_estimator.bags.bag_errors import BagUnreadable
+from imu_emg_estimator.bags.bag_files import Check, find_files, open_regular, unreadable
+from imu_emg_estimator.bags.decompression import PIECE, compression_of, decompressed, decompressing
+from imu_emg_estimator.bags.message_definitions import known_digest
+from imu_emg_estimator.bags.read_limits import BagLimits, Meter
+from imu_emg_estimator.bags.storage import Message, Storage, TopicInfo
+from imu_emg_estimator.errors import InputError
+
+ROS_1 = b"#ROSBAG V"
+HEAD = 16  # bytes that tell what a file is
+REORDERED = 4096  # messages that are looked ahead to bring them into the order of receipt
+LARGEST_REORDERED = 64 << 20  # bytes of them
+
+
+class Bag:
+    """An open bag; use ``open_bag``.
+
+    Attributes:
+        path: folder or file.
+        topics: what is known of every topic, by name.
+        notes: what was not as it should be, and what was done about it; one sentence each.
+    """
+
+    def __init__(self, path: Path, storages: list[Storage], notes: list[str], meter: Meter) -> None:
+        self.path, self.meter = path, meter
+        self._storages, self._notes = storages, notes
+        self.topics: dict[str, TopicInfo] = {}
+        with readable(path):
+            for storage in storages:
+                meter.rewind()
+                for name, info in storage.topics().items():
+                    self.topics.setdefault(name, info).merge(info)
+
+    @property
+    def notes(self) -> list[str]:
+        return self._notes + [note for storage in self._storages for note in storage.notes]
+
+    def messages(self, wanted: Mapping[str, str]) -> Iterator[Message]:
+        """Messages of some topics (name: type) in the order in which they were written.
+
+        Messages that were compressed one by one are decompressed.
+
+        Raises:
+            BagUnreadable: the bag is corrupt, passes a limit, or follows another definition of a type than ours.
+        """
+        self.meter.rewind()
+        for topic, msgtype in wanted.items():
+            digests = self.topics[topic].digests
+            if digests and known_digest(msgtype) not in digests:
+                raise foreign_definition(self.path, topic, msgtype)
+        with readable(self.path):
+            for storage in self._storages:
+                for message in storage.messages(wanted):
+                    self.meter.tick()
+                    if kind := compression_of(message.data):
+                        data = decompressed(message.data, kind, self.meter.limits.message, self.meter)
+                        message = message._replace(data=data)
+                    yield message
+
+    def first_messages(self, wanted: Mapping[str, str]) -> dict[str, Message]:
+        """The first message of every one of some topics (name: type) that has any."""
+        found: dict[str, Message] = {}
+        for message in self.messages(wanted) if wanted else ():
+            found.setdefault(message.topic, message)
+            if len(found) == len(wanted):
+                break
+        return found
+
+    def messages_in_order(self, wanted: Mapping[str, str]) -> Iterator[Message]:
+        """As ``messages``, in the order of receipt, for those who cannot wait for the end.
+
+        Raises:
+            BagUnreadable: also where the bag is so far from that order that much of it had to be held.
+        """
+        waiting: list[tuple[int, int, Message]] = []
+        held, last = 0, None
+        for count, message in enumerate(self.messages(wanted)):
+            heapq.heappush(waiting, (message.receipt, count, message))
+            held += len(message.data)
+            while len(waiting) > REORDERED or held > LARGEST_REORDERED:
+                earliest = heapq.heappop(waiting)[2]
+                held -= len(earliest.data)
+                if last is not None and earliest.receipt < last:
+                    raise BagUnreadable(
+                        f"bag {self.path} is not in the order of receipt; sort it, as `mcap sort` or "
+                        "`ros2 bag convert` do"
+                    )
+                last = earliest.receipt
+                yield earliest
+        while waiting:
+            yield heapq.heappop(waiting)[2]
+
+
+def check_bag(path: Path, limits: BagLimits | None = None, check: Check | None = None) -> None:
+    """Raise as ``open_bag`` does where there is no bag that may be read. Only first bytes are read."""
+    for file in find_files(Path(path), limits or BagLimits(), check).paths:
+        with readable(Path(path)):
+            head = _head(file)
+            if head and not (compression_of(head) or head.startswith((mcap.MAGIC, sqlite.MAGIC))):
+                raise _no_storage(file, head)
+
+
+@contextmanager
+def open_bag(path: Path, limits: BagLimits | None = None, check: Check | None = None) -> Iterator[Bag]:
+    """An open bag.
+
+    Args:
+        path: rosbag2 folder, or a single file of any name.
+        limits: what it may cost.
+        check: says whether a file may be read; see ``datasets.paths.within``.
+
+    Raises:
+        BagUnreadable, InputError: one sentence that names the fault.
+    """
+    path, limits = Path(path), limits or BagLimits()
+    files = find_files(path, limits, check)
+    meter = Meter(path, limits, files.size)
+    with ExitStack() as stack:
+        storages = []
+        with readable(path):
+            for file in files.paths:
+                if file.stat().st_size == 0 and len(files.paths) > 1:
+                    files.notes.append(f"{file.name} is empty and was left out")
+                    continue
+                storage = _open_storage(file, meter, stack)
+                stack.callback(storage.close)
+                storages.append(storage)
+        if not storages:
+            raise unreadable(path, "all its files are empty")
+        bag = Bag(path, storages, files.notes, meter)
+        if all(info.empty for info in bag.topics.values()):
+            raise BagUnreadable(f"bag {path} holds no message; record it again")
+        yield bag
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Whatever corrupt bytes make a decoder raise becomes one sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # corrupt bytes make the sqlite, zstd and lz4 decoders raise nearly anything
+        raise unreadable(path, getattr(error, "strerror", None) or error) from error
+
+
+def foreign_definition(path: Path, topic: str, msgtype: str) -> BagUnreadable:
+    """The error of messages that cannot be decoded."""
+    return BagUnreadable(
+        f"bag {path}: the messages on {topic} are corrupt or follow another definition "
+        f"of {msgtype}; record them with the definition of this release"
+    )
+
+
+def _open_storage(file: Path, meter: Meter, stack: ExitStack) -> Storage:
+    head, compression = _head(file), None
+    opener: Callable[[], BinaryIO] = partial(open_regular, file)
+    size: int | None = file.stat().st_size
+    if compression := compression_of(head):
+        opener, size = partial(_decompressing, file, compression, meter), None
+        with opener() as stream:
+            head = stream.read(HEAD)
+    if head.startswith(mcap.MAGIC):
+        return mcap.McapFile(opener, size, meter)
+    if head.startswith(sqlite.MAGIC):
+        return sqlite.SqliteFile(file, meter) if size is not None else _unpacked_database(file, opener, stack, meter)
+    raise _no_storage(file, head)
+
+
+def _no_storage(file: Path, head: bytes) -> Exception:
+    if head.startswith(ROS_1):
+        return BagUnreadable(f"{file} is a bag of ROS 1; convert it, as `rosbags-convert` does")
+    return ValueError("it is empty" if not head else f"{file.name} is neither MCAP nor sqlite3")
+
+
+def _head(file: Path) -> bytes:
+    with open_regular(file) as stream:
+        return stream.read(HEAD)
+
+
+def _decompressing(file: Path, kind: str, meter: Meter) -> BinaryIO:
+    return decompressing(open_regular(file), kind, meter)
+
+
+def _unpacked_database(file: Path, opener: Callable[[], BinaryIO], stack: ExitStack, meter: Meter) -> Storage:
+    """A compressed database, unpacked into a private folder that is gone as soon as the file is open."""
+    with tempfile.TemporaryDirectory(prefix="imu_emg_bag_") as folder:
+        target = Path(folder) / "bag.db3"
+        meter.rewind()
+        try:
+            with opener() as source, target.open("xb") as sink:
+                shutil.copyfileobj(source, sink, PIECE)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise
+            raise InputError(
+                f"bag {file} cannot be unpacked in {tempfile.gettempdir()} ({error.strerror}); "
+                "free space there, or set TMPDIR"
+            ) from None
+        return sqlite.SqliteFile(target, meter)

@@ -1,0 +1,150 @@
+"""A recording written as a rosbag2, as a lab's own would be."""
+
+from __future__ import annotations
+
+import heapq
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.rosbag2 import StoragePlugin, Writer
+
+from imu_emg_estimator.bags.cdr_messages import EMG_TYPE, IMU_TYPE
+from imu_emg_estimator.bags.message_definitions import typestore
+from imu_emg_estimator.bags.topic_mapping import EMG_TOPIC
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import RawEmg, Recording
+from imu_emg_estimator.signals.grid_alignment import SECOND
+
+STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
+PACKET = 4  # EMG samples a message
+DELAY = 2_000_000  # ns from the timestamp of the last sample in a message to its receipt
+SENSOR_DELAY = 100_000  # ns more for every further IMU, as on one bus
+
+
+def imu_topic(sensor_name: str) -> str:
+    """Topic of a sensor's Imu messages in bags that this package writes."""
+    return f"/imu/{sensor_name}"
+
+
+def write_bag(recording: Recording, path: Path, storage: str = "mcap") -> None:
+    """Write a recording as a rosbag2 (version 9): an Imu topic per sensor and an Emg topic.
+
+    Timestamps count from ``recording.start``, taken as seconds since 1970, on the rig's grid. The EMG is
+    the raw one where the recording has it, else its envelope, else there is no Emg topic. An accelerometer
+    or gyroscope that is not available is marked by ``covariance[0] = -1``.
+
+    Args:
+        path: folder to create.
+        storage: ``mcap`` or ``sqlite3``.
+
+    Raises:
+        InputError: the folder exists, cannot be written, or the storage is not known.
+    """
+    path = Path(path)
+    if storage not in STORAGES:
+        raise InputError(f"bag storage '{storage}' is not known; choose mcap or sqlite3")
+    if path.exists():
+        raise InputError(f"{path} exists already; choose another name or remove it")
+    try:
+        with Writer(path, version=9, storage_plugin=STORAGES[storage]) as writer:
+            _write_messages(writer, recording)
+    except OSError as error:
+        shutil.rmtree(path, ignore_errors=True)
+        raise InputError(
+            f"bag {path} cannot be written ({error.strerror}); free space or choose another place"
+        ) from None
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+
+
+def _write_messages(writer: Writer, recording: Recording) -> None:
+    types = {imu_topic(name): IMU_TYPE for name in recording.rig.sensor_names}
+    emg = _emg_to_write(recording)
+    if emg is not None:
+        types[EMG_TOPIC] = EMG_TYPE
+    connections = {
+        topic: writer.add_connection(topic, msgtype, typestore=typestore()) for topic, msgtype in types.items()
+    }
+    origin = round(recording.start * SECOND)
+    streams = [_imu_messages(recording, origin)]
+    if emg is not None:
+        streams.append(_emg_messages(emg, recording, origin))
+    for receipt, topic, message in heapq.merge(*streams, key=lambda entry: entry[0]):
+        writer.write(connections[topic], receipt, typestore().serialize_cdr(message, types[topic]))
+
+
+def _emg_to_write(recording: Recording) -> RawEmg | None:
+    if recording.emg is not None:
+        return recording.emg
+    if np.isfinite(recording.envelope).any():
+        return RawEmg(recording.envelope, recording.rig.rate, recording.envelope_unit)
+    return None
+
+
+def _imu_messages(recording: Recording, origin: int) -> Iterator[tuple[int, str, Any]]:
+    names = recording.rig.sensor_names
+    for index, row in enumerate(recording.imu.astype(np.float64)):
+        timestamp = origin + _offset(index, recording.rig.rate)
+        for sensor, sample in enumerate(row):
+            receipt = timestamp + DELAY + sensor * SENSOR_DELAY
+            yield receipt, imu_topic(names[sensor]), _imu_message(names[sensor], timestamp, sample)
+
+
+def _imu_message(frame: str, timestamp: int, sample: NDArray[np.float64]) -> Any:
+    kinds = typestore().types
+    acceleration, acceleration_covariance = _part(sample[:3])
+    rate, rate_covariance = _part(sample[3:])
+    return kinds[IMU_TYPE](
+        header=_header(frame, timestamp),
+        orientation=kinds["geometry_msgs/msg/Quaternion"](x=0.0, y=0.0, z=0.0, w=1.0),
+        orientation_covariance=_covariance(available=False),
+        angular_velocity=rate,
+        angular_velocity_covariance=rate_covariance,
+        linear_acceleration=acceleration,
+        linear_acceleration_covariance=acceleration_covariance,
+    )
+
+
+def _part(values: NDArray[np.float64]) -> tuple[Any, NDArray[np.float64]]:
+    available = bool(np.isfinite(values).all())
+    x, y, z = values.tolist() if available else (0.0, 0.0, 0.0)
+    return typestore().types["geometry_msgs/msg/Vector3"](x=x, y=y, z=z), _covariance(available)
+
+
+def _covariance(available: bool) -> NDArray[np.float64]:
+    """Row-major 3 x 3: all zero = not known, first element -1 = the field is absent (sensor_msgs/Imu)."""
+    covariance = np.zeros(9)
+    covariance[0] = 0.0 if available else -1.0
+    return covariance
+
+
+def _emg_messages(emg: RawEmg, recording: Recording, origin: int) -> Iterator[tuple[int, str, Any]]:
+    for start in range(0, len(emg.data), PACKET):
+        data = emg.data[start : start + PACKET]
+        timestamp = origin + _offset(start, emg.rate)
+        message = typestore().types[EMG_TYPE](
+            header=_header("emg", timestamp),
+            sample_rate=float(emg.rate),
+            channel_names=list(recording.rig.muscle_names),
+            data=np.ascontiguousarray(data, dtype=np.float32).reshape(-1),
+            unit=emg.unit,
+            is_envelope=recording.emg is None,
+        )
+        yield timestamp + _offset(len(data) - 1, emg.rate) + DELAY, EMG_TOPIC, message
+
+
+def _header(frame: str, timestamp: int) -> Any:
+    kinds = typestore().types
+    seconds, nanoseconds = divmod(timestamp, SECOND)
+    time = kinds["builtin_interfaces/msg/Time"](sec=seconds, nanosec=nanoseconds)
+    return kinds["std_msgs/msg/Header"](stamp=time, frame_id=frame)
+
+
+def _offset(index: int, rate: float) -> int:
+    """Instant [ns] of a sample after the first, rounded as GridAligner rounds."""
+    return round(index * SECOND / rate)

@@ -1,0 +1,298 @@
+"""MCAP, read record by record from front to back: chunked or not, with a summary or without.
+
+Of the library that writes our bags only the writer is used: its reader expands chunks before it looks at their size,
+keeps those that overlap in memory, and refuses files of other profiles, with channels that are not ROS 2's, or
+without indices whose messages are not in order. Here nothing is trusted but the order of the records,
+and every length is checked before so many bytes are read. Source: mcap.dev/spec.
+"""
+
+from __future__ import annotations
+
+import struct
+from binascii import crc32
+from collections.abc import Callable, Iterator, Mapping
+from typing import BinaryIO, NamedTuple
+
+from imu_emg_estimator.bags.bag_errors import CutShort
+from imu_emg_estimator.bags.decompression import PIECE, decompressed
+from imu_emg_estimator.bags.read_limits import MIB, BagLimits, Meter
+from imu_emg_estimator.bags.storage import LATEST, Message, TopicInfo, full_type
+
+MAGIC = b"\x89MCAP0\r\n"
+HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK = range(1, 7)
+STATISTICS, DATA_END = 0x0B, 0x0F
+RECORD_HEAD = struct.Struct("<BQ")
+MESSAGE_HEAD = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
+CHUNK_HEAD = struct.Struct("<QQQI")  # start, end, uncompressed size, CRC
+FOOTER_BODY = struct.Struct("<QQI")  # summary start, summary offsets start, CRC of the summary
+END = RECORD_HEAD.size + FOOTER_BODY.size + len(MAGIC)  # bytes of footer and closing magic
+LARGEST_DEFINITION = 4 * MIB  # bytes of a schema or channel record
+LARGEST_SUMMARY = 64 * MIB
+CDR = "cdr"
+ROS2_SCHEMAS = ("ros2msg", "ros2idl", "omgidl", "")
+
+
+class _Channel(NamedTuple):
+    topic: str
+    type: str
+    readable: bool  # CDR of a ROS 2 message
+
+
+class McapFile:
+    """One .mcap file.
+
+    Args:
+        opener: opens it at its beginning.
+        size: its bytes; None = not known, for it is compressed and can only be read forwards.
+
+    Every method raises ValueError or struct.error where the bytes make no sense.
+    """
+
+    def __init__(self, opener: Callable[[], BinaryIO], size: int | None, meter: Meter) -> None:
+        self.notes: list[str] = []
+        self._open, self._size = opener, size
+        self._meter, self._limits = meter, meter.limits
+        self._whole = size is not None and self._ends_as_it_should(size)
+
+    def topics(self) -> dict[str, TopicInfo]:
+        """Topics from the summary, else from all channels of the file."""
+        content = self._from_summary() if self._whole else None
+        return (content or self._from_scan()).topics()
+
+    def messages(self, wanted: Mapping[str, str]) -> Iterator[Message]:
+        """Messages of some topics (name: type) in the order in which they were written.
+
+        A file that was cut short gives what is there, and a note.
+        """
+        content = _Content(self._limits, wanted)
+        try:
+            yield from self._walk(content)
+        except (CutShort, EOFError) as error:
+            if self._whole:
+                raise ValueError("a record is longer than the file") from error
+            self.notes.append("it ends in the middle of a record: what came before was read")
+
+    def close(self) -> None:
+        """Nothing is held open between two readings."""
+
+    def _ends_as_it_should(self, size: int) -> bool:
+        if size < END:
+            return False
+        with self._open() as file:
+            file.seek(size - len(MAGIC))
+            return file.read(len(MAGIC)) == MAGIC
+
+    def _from_scan(self) -> _Content:
+        content = _Content(self._limits, {}, counting=True)
+        try:
+            for _ in self._walk(content):
+                pass
+        except (CutShort, EOFError) as error:
+            if self._whole:
+                raise ValueError("a record is longer than the file") from error
+        return content
+
+    def _from_summary(self) -> _Content | None:
+        """What the summary says, if it is there and sound; wrong channels in it are found out by the messages."""
+        assert self._size is not None
+        with self._open() as file:
+            source = _Source(file, self._size)
+            source.seek(self._size - END)
+            op, length = source.record()
+            if (op, length) != (FOOTER, FOOTER_BODY.size):
+                raise ValueError("the footer is not where it should be")
+            start, _, crc = FOOTER_BODY.unpack(source.read(length))
+            length = self._size - END - start
+            if not start or not 0 < length <= LARGEST_SUMMARY:
+                return None
+            source.seek(start)
+            summary = source.read(length)
+            if crc and crc32(source.read(RECORD_HEAD.size + 16), crc32(summary)) != crc:
+                raise ValueError("the checksum of the summary is wrong")
+        content = _Content(self._limits, {})
+        for op, body in _records(summary):
+            if op in (SCHEMA, CHANNEL, STATISTICS):
+                content.define(op, body)
+        return content if content.channels else None
+
+    def _walk(self, content: _Content) -> Iterator[Message]:
+        with self._open() as file:
+            source = _Source(file, self._size)
+            if source.read(len(MAGIC)) != MAGIC:
+                raise ValueError("it does not begin as MCAP")
+            while not source.at_end():
+                op, length = source.record()
+                self._meter.tick()
+                if op == MESSAGE:
+                    yield from self._lone_message(source, content, length)
+                elif op == CHUNK:
+                    yield from content.messages(self._chunk(source, length))
+                elif op in (SCHEMA, CHANNEL):
+                    content.define(op, memoryview(source.read_at_most(length, LARGEST_DEFINITION)))
+                elif op in (FOOTER, DATA_END):
+                    return
+                else:
+                    source.skip(length)
+        raise CutShort
+
+    def _lone_message(self, source: _Source, content: _Content, length: int) -> Iterator[Message]:
+        """A message outside any chunk; one that is not wanted is not even read."""
+        head = source.read(min(length, MESSAGE_HEAD.size))
+        channel, _, receipt, _ = MESSAGE_HEAD.unpack(head)
+        rest = length - len(head)
+        if content.wants(channel):
+            yield content.message(channel, receipt, source.read_at_most(rest, self._limits.message))
+        else:
+            source.skip(rest)
+
+    def _chunk(self, source: _Source, length: int) -> bytes | memoryview:
+        """The uncompressed content of the chunk that begins here."""
+        body = memoryview(source.read_at_most(length, self._limits.chunk))
+        _, _, size, crc = CHUNK_HEAD.unpack_from(body)
+        compression, at = _text(body, CHUNK_HEAD.size, self._limits.name)
+        (compressed_size,) = struct.unpack_from("<Q", body, at)
+        data: bytes | memoryview = body[at + 8 :]
+        if compressed_size != len(data):
+            raise ValueError("a chunk is not as long as it says")
+        if size > self._limits.chunk:
+            raise ValueError(f"a chunk of {size} bytes is too large")
+        if compression:
+            data = decompressed(data, compression, size, self._meter)
+        if len(data) != size or (crc and crc32(data) != crc):
+            raise ValueError("a chunk is corrupt")
+        return data
+
+
+class _Content:
+    """Schemas and channels so far, and which messages are wanted."""
+
+    def __init__(self, limits: BagLimits, wanted: Mapping[str, str], counting: bool = False) -> None:
+        self.channels: dict[int, _Channel] = {}
+        self._schemas: dict[int, tuple[str, str]] = {}
+        self._limits, self._wanted = limits, wanted
+        self._chosen: set[int] = set()
+        self._counted: set[int] | None = set() if counting else None  # channels that have messages
+
+    def topics(self) -> dict[str, TopicInfo]:
+        topics: dict[str, TopicInfo] = {}
+        for number, channel in self.channels.items():
+            empty = self._counted is not None and number not in self._counted
+            info = TopicInfo({channel.type}, set(), empty, not channel.readable)
+            topics.setdefault(channel.topic, info).merge(info)
+        return topics
+
+    def define(self, op: int, body: memoryview) -> None:
+        """Take in a schema, channel or statistics record."""
+        if op == SCHEMA:
+            (number,) = struct.unpack_from("<H", body)
+            name, at = _text(body, 2, self._limits.name)
+            encoding, _ = _text(body, at, self._limits.name)
+            self._schemas[number] = (full_type(name), encoding)
+        elif op == CHANNEL:
+            number, schema = struct.unpack_from("<HH", body)
+            topic, at = _text(body, 4, self._limits.name)
+            encoding, _ = _text(body, at, self._limits.name)
+            name, definition = self._schemas.get(schema, ("", ""))
+            readable = encoding == CDR and definition in ROS2_SCHEMAS
+            self.channels[number] = _Channel(topic, name, readable)
+            self._chosen.discard(number)
+            if readable and self._wanted.get(topic) == name:
+                self._chosen.add(number)
+        else:
+            self._counted = {number for number, count in _counts(body) if count}
+        if len(self.channels) + len(self._schemas) > self._limits.topics:
+            raise ValueError(f"it has more than {self._limits.topics} topics and types")
+
+    def wants(self, channel: int) -> bool:
+        if channel not in self.channels:
+            raise ValueError(f"a message is of channel {channel}, which was not declared before")
+        if self._counted is not None:
+            self._counted.add(channel)
+        return channel in self._chosen
+
+    def message(self, channel: int, receipt: int, data: bytes) -> Message:
+        return Message(self.channels[channel].topic, min(receipt, LATEST), data)
+
+    def messages(self, chunk: bytes | memoryview) -> Iterator[Message]:
+        """The wanted messages of an uncompressed chunk."""
+        for op, body in _records(chunk):
+            if op == MESSAGE:
+                channel, _, receipt, _ = MESSAGE_HEAD.unpack_from(body)
+                if self.wants(channel):
+                    if len(body) > self._limits.message:
+                        raise ValueError(f"a message of {len(body)} bytes is too large")
+                    yield self.message(channel, receipt, bytes(body[MESSAGE_HEAD.size :]))
+            elif op in (SCHEMA, CHANNEL):
+                self.define(op, body)
+
+
+class _Source:
+    """A file that never gives less than was asked for, nor allocates what it does not hold."""
+
+    def __init__(self, file: BinaryIO, size: int | None) -> None:
+        self.file, self.size = file, size
+        self._position = 0
+
+    def seek(self, position: int) -> None:
+        self._position = self.file.seek(position)
+
+    def at_end(self) -> bool:
+        return self._position == self.size
+
+    def record(self) -> tuple[int, int]:
+        """Kind of the record that begins here, and bytes that follow."""
+        op, length = RECORD_HEAD.unpack(self.read(RECORD_HEAD.size))
+        if op == 0:
+            raise ValueError("a record is of no kind")
+        return op, length
+
+    def read(self, size: int) -> bytes:
+        if self.size is not None and size > self.size - self._position:
+            raise CutShort
+        data = self.file.read(size)
+        self._position += len(data)
+        if len(data) < size:
+            raise CutShort
+        return data
+
+    def read_at_most(self, size: int, largest: int) -> bytes:
+        if size > largest:
+            raise ValueError(f"a record of {size} bytes is too large")
+        return self.read(size)
+
+    def skip(self, size: int) -> None:
+        if self.size is not None:
+            if size > self.size - self._position:
+                raise CutShort
+            self.seek(self._position + size)
+            return
+        while size:
+            size -= len(self.read(min(size, PIECE)))
+
+
+def _records(data: bytes | memoryview) -> Iterator[tuple[int, memoryview]]:
+    """Records that lie in memory, one after the other."""
+    view, at = memoryview(data), 0
+    while at < len(data):
+        op, length = RECORD_HEAD.unpack_from(data, at)
+        at += RECORD_HEAD.size
+        if op == 0 or length > len(data) - at:
+            raise ValueError("a record is of no kind, or longer than the chunk that it is in")
+        yield op, view[at : at + length]
+        at += length
+
+
+def _text(body: memoryview, at: int, longest: int) -> tuple[str, int]:
+    """A string, and where it ends."""
+    (length,) = struct.unpack_from("<I", body, at)
+    end = at + 4 + length
+    if end > len(body) or length > longest:
+        raise ValueError("a text is longer than its record, or than any name")
+    return bytes(body[at + 4 : end]).decode(), end
+
+
+def _counts(body: memoryview) -> Iterator[tuple[int, int]]:
+    """Channel and number of its messages, from a statistics record."""
+    (length,) = struct.unpack_from("<I", body, 42)
+    counts = body[46 : 46 + length]
+    return struct.iter_unpack("<HQ", counts[: len(counts) // 10 * 10])

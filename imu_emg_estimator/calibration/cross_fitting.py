@@ -1,0 +1,110 @@
+"""Estimates of a subject's data by models that were not adapted to them, so that a calibration is judged honestly.
+
+The data are cut into contiguous blocks of time. Each block is estimated by models that were adapted to the others, with
+a gap between: all data are judged once. Hidden are the EMG's values alone; the movement before a block is what a live
+model has seen, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.offline_estimate import estimate_recording
+from imu_emg_estimator.recording import FloatArray, Recording
+
+FOLDS = 4
+GAP = 1.0  # s on either side of a block that are not adapted to: the envelope's filter reaches that far
+
+Adapt = Callable[[Sequence[Recording]], Estimator]
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Envelopes [samples, muscles] of all recordings in a row, in the unit of the EMG; NaN = not known.
+
+    Attributes:
+        measured: the subject's EMG.
+        before: by the model in use.
+        kept: by the model in use, from what the adapted models see.
+        scaled: the same, its amplitude fitted to the other blocks.
+        adapted: by name of the way to adapt, by models that were adapted to the other blocks.
+    """
+
+    measured: FloatArray
+    before: FloatArray
+    kept: FloatArray
+    scaled: FloatArray
+    adapted: Mapping[str, FloatArray]
+
+
+def cross_fit(
+    running: Estimator,
+    ways: Mapping[str, Adapt],
+    recordings: Sequence[Recording],
+    given: Sequence[Recording] | None = None,
+) -> CrossFit:
+    """Estimate every block by models that know the others.
+
+    Args:
+        running: the model in use, which knows none of the recordings.
+        ways: by name, what makes a model for the subject from recordings in which the EMG of a block is NaN.
+        recordings: what is adapted to, and what the adapted models see.
+        given: the same with sensors that were left out, which the model in use sees; None = none were.
+    """
+    measured = np.concatenate(
+        [np.where(recording.muscle_weight > 0, recording.envelope, np.nan) for recording in recordings]
+    )
+    kept = estimate_all(running, recordings)
+    before = kept if given is None else estimate_all(running, given)
+    scaled = np.full_like(kept, np.nan)
+    adapted = {name: np.full_like(kept, np.nan) for name in ways}
+    for block, near in _blocks(np.isfinite(measured).any(axis=1), round(GAP * recordings[0].rig.rate)):
+        known = np.where(near[:, None], np.nan, measured)
+        scaled[block] = kept[block] * scale_of(known, kept)
+        hidden = _with_envelope(recordings, known)
+        for name, way in ways.items():
+            adapted[name][block] = estimate_all(way(hidden), recordings)[block]
+    return CrossFit(measured, before, kept, scaled, adapted)
+
+
+def estimate_all(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:
+    """Envelopes [samples, muscles] of all recordings in a row."""
+    activation = [
+        estimate_recording(estimator.network, estimator.normalisation, recording.imu)[0] for recording in recordings
+    ]
+    envelopes: FloatArray = np.concatenate(activation) * estimator.amplitude
+    return envelopes
+
+
+def scale_of(measured: FloatArray, estimated: FloatArray) -> FloatArray:
+    """Factors [muscles] by which estimates [samples, muscles] fit the measurement best; NaN where there is none."""
+    known = np.isfinite(measured) & np.isfinite(estimated)
+    truth, guess = (np.where(known, values, 0.0) for values in (measured, estimated))
+    power, product = (guess**2).sum(axis=0), (truth * guess).sum(axis=0)
+    possible = (power > 0) & (product > 0)
+    return np.where(possible, product / np.where(possible, power, 1.0), np.nan)
+
+
+def _blocks(known: NDArray[np.bool_], gap: int) -> list[tuple[slice, NDArray[np.bool_]]]:
+    """Contiguous blocks with equally many known samples, and which samples [samples] are in each or near it."""
+    index, count = np.arange(len(known)), np.cumsum(known)
+    edges = np.searchsorted(count, count[-1] * np.arange(1, FOLDS) / FOLDS, side="left")
+    starts, stops = [0, *map(int, edges)], [*map(int, edges), len(known)]
+    return [
+        (slice(start, stop), (index >= start - gap) & (index < stop + gap))
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+
+
+def _with_envelope(recordings: Sequence[Recording], envelope: FloatArray) -> list[Recording]:
+    """The recordings with the rows [samples, muscles] of all of them as their envelopes."""
+    edges = np.cumsum([0, *map(len, recordings)])
+    return [
+        replace(recording, envelope=envelope[start:stop])
+        for recording, start, stop in zip(recordings, edges[:-1], edges[1:], strict=True)
+    ]

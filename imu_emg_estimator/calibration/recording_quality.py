@@ -1,0 +1,233 @@
+"""Whether a subject's recordings are fit to calibrate on: a verdict for every sensor and every muscle.
+
+The signals are judged by ``signals.quality``, how the sensors are worn by ``model.mounting``, and the EMG against the
+movement by the network. Bad channels are left out and named; where too little is left, the recordings are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.calibration.adaptation import Electrodes, look_at_electrodes
+from imu_emg_estimator.calibration.electrode_check import MIN_R
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.imu_features import Normalisation
+from imu_emg_estimator.signals.signal_quality import (
+    Finding,
+    Limits,
+    MuscleFigures,
+    SensorFigures,
+    Stream,
+    judge_muscle,
+    judge_sensor,
+    muscle_figures,
+    sensor_figures,
+)
+from imu_emg_estimator.utils.json_values import plain
+
+MIN_SENSORS = 0.5  # share of the sensors that must be good: the network was trained with few missing
+TOGETHER = 0.5, 0.4  # r of left and right EMG, and how much above that of the estimates, to be told
+SAME_SIGNAL = 0.95  # r of left and right EMG that no two muscles have
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a subject's recordings are worth.
+
+    Attributes:
+        sensors, muscles: figures by name; muscles that were not measured are left out.
+        mounting: how the sensors are worn; None = not known, for want of movement or of training data.
+        follows: by muscle: r of quickly fitted heads on data that they were not fitted to; how well EMG and
+            movement go together.
+        findings: what is wrong, the sensors first.
+        refusal: why nothing should be adapted to these recordings; empty = it may be.
+    """
+
+    sensors: Mapping[str, SensorFigures]
+    muscles: Mapping[str, MuscleFigures]
+    mounting: Mounting | None
+    follows: Mapping[str, float]
+    findings: tuple[Finding, ...]
+    refusal: str
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Names of bad sensors and muscles."""
+        bad = [name for finding in self.findings if finding.bad for name in finding.channels]
+        return tuple(dict.fromkeys(bad))
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """A sentence for every finding."""
+        return tuple(str(finding) for finding in self.findings)
+
+    def normalisation(self, given: Normalisation) -> Normalisation:
+        """As given, with the sensors that were left out masked for ever."""
+        out = np.array([name in self.left_out for name in self.sensors])[:, None]
+        return Normalisation(np.where(out, np.nan, given.mean), np.where(out, np.nan, given.std))
+
+    def usable(self, recordings: Sequence[Recording]) -> list[Recording]:
+        """The recordings without what is bad: samples of such sensors become NaN, such muscles get weight 0."""
+        rig = recordings[0].rig
+        sensors = [name in self.left_out for name in rig.sensor_names]
+        muscles = np.array([name in self.left_out for name in rig.muscle_names])
+        return [
+            replace(
+                recording,
+                imu=np.where(np.array(sensors)[:, None], np.nan, recording.imu),
+                muscle_weight=np.where(muscles, 0.0, recording.muscle_weight),
+            )
+            for recording in recordings
+        ]
+
+    def verdicts(self) -> dict[str, str]:
+        """A verdict in words for every sensor and muscle."""
+        by_name: dict[str, list[Finding]] = {name: [] for name in (*self.sensors, *self.muscles)}
+        for finding in self.findings:
+            for name in finding.channels:
+                by_name.setdefault(name, []).append(finding)
+        return {name: _verdict(findings) for name, findings in by_name.items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain figures and words."""
+        mounting = self.mounting
+        figures: dict[str, Any] = plain(
+            {
+                "refusal": self.refusal,
+                "left_out": self.left_out,
+                "findings": self.findings,
+                "verdicts": self.verdicts(),
+                "sensors": self.sensors,
+                "muscles": self.muscles,
+                "follows_movement": self.follows,
+                "mounting": None
+                if mounting is None
+                else {"score": mounting.score, "mended": mounting.mended, "strangeness": mounting.strangeness}
+                | {"evidence": [found.evidence for found in mounting.found]},
+            }
+        )
+        return figures
+
+
+def assess(
+    bundle: Bundle, recordings: Sequence[Recording], stream: Stream | None = None, limits: Limits | None = None
+) -> Quality:
+    """A verdict on a subject's recordings, before anything is adapted to them.
+
+    Args:
+        bundle: that is to be adapted.
+        recordings: of one subject, of the bundle's rig.
+        stream: what the reader of the bag knows besides.
+    """
+    rig, limits = bundle.rig, limits or Limits()
+    used = bundle.normalisation.used  # a gyroscope that the network does not look at may be missing or damaged
+    recordings = [replace(recording, imu=np.where(used, recording.imu, np.nan)) for recording in recordings]
+    sensors = {name: sensor_figures(recordings, index, stream) for index, name in enumerate(rig.sensor_names)}
+    findings = [finding for name, figures in sensors.items() for finding in judge_sensor(name, figures, limits)]
+    moving = any(figures.movement >= limits.still for figures in sensors.values())
+    mounting = _mounting(bundle, _without(findings, recordings)) if moving else None
+    if mounting is not None:
+        findings += _judge_mounting(mounting, rig.sensor_names)
+    muscles = {
+        name: muscle_figures(recordings, index, _amplitude(bundle, recordings, index), stream)
+        for index, name in enumerate(rig.muscle_names)
+        if any(recording.muscle_weight[index] > 0 for recording in recordings)
+    }
+    for name, muscle in muscles.items():
+        findings += judge_muscle(name, muscle, moving, limits)
+    follows: dict[str, float] = {}
+    if moving and _left(findings, rig.sensor_names) and _left(findings, muscles):
+        electrodes = look_at_electrodes(bundle, _without(findings, recordings))
+        follows = {rig.muscle_names[muscle]: r for muscle, r in electrodes.follows.items()}
+        findings += _judge_electrodes(electrodes, rig.muscle_names)
+    refusal = _refusal(findings, rig.sensor_names, tuple(muscles), moving)
+    return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal)
+
+
+def _mounting(bundle: Bundle, recordings: Sequence[Recording]) -> Mounting | None:
+    if bundle.distribution is None:
+        return None
+    imu = np.concatenate([recording.imu for recording in recordings])
+    return mounting_of(imu, bundle.rig, bundle.distribution, bundle.normalisation)
+
+
+def _judge_mounting(mounting: Mounting, names: Sequence[str]) -> list[Finding]:
+    findings = [
+        Finding(tuple(names[sensor] for sensor in found.remedy.sensors), "mounting", found.remedy.describe(), True)
+        for found in mounting.found
+    ]
+    for sensor in mounting.unusual:
+        deviation = f"{mounting.strangeness[sensor] ** 0.5:.1f} times what is usual"
+        bad = sensor in mounting.strange
+        what = "moves like no subject of the training" if bad else "moves unlike most subjects of the training"
+        text = f"{what} ({deviation}): is it loose, in another place, or damaged?"
+        findings.append(Finding((names[sensor],), "strange", text, bad))
+    return findings
+
+
+def _judge_electrodes(electrodes: Electrodes, names: Sequence[str]) -> list[Finding]:
+    findings = []
+    for muscle, r in electrodes.follows.items():
+        if r < MIN_R:
+            text = f"its EMG is not locked to the movement (r {r:.2f}): is the electrode off, or the clock another?"
+            findings.append(Finding((names[muscle],), "not_locked", text, True))
+    unrelated = {muscle for muscle, r in electrodes.follows.items() if r < MIN_R}
+    for muscle, source in electrodes.source.items():
+        if source != muscle and muscle not in unrelated:
+            text = f"its EMG goes with the movement of {names[source]}; check the leads"
+            findings.append(Finding((names[muscle],), "exchanged", text, False))
+    for (muscle, twin), (measured, estimated) in electrodes.together.items():
+        pair = (names[muscle], names[twin])
+        if measured > SAME_SIGNAL:
+            text = f"carry the same signal (r {measured:.2f}); check the leads"
+            findings.append(Finding(pair, "same_signal", text, True))
+        elif measured > TOGETHER[0] and measured - estimated > TOGETHER[1]:
+            text = f"work in the same phase (r {measured:.2f}, expected {estimated:.2f}); are both on one leg?"
+            findings.append(Finding(pair, "same_phase", text, False))
+    return findings
+
+
+def _amplitude(bundle: Bundle, recordings: Sequence[Recording], muscle: int) -> float:
+    """That the model expects, where the recordings are in its unit."""
+    known = bundle.reference.unit_of(muscle) == recordings[0].envelope_unit
+    return bundle.reference.amplitude[muscle] if known else float("nan")
+
+
+def _without(findings: Sequence[Finding], recordings: Sequence[Recording]) -> list[Recording]:
+    return Quality({}, {}, None, {}, tuple(findings), "").usable(recordings)
+
+
+def _left(findings: Sequence[Finding], names: Sequence[str] | Mapping[str, Any]) -> list[str]:
+    """Those of the channels that are not bad."""
+    bad = {name for finding in findings if finding.bad for name in finding.channels}
+    return [name for name in names if name not in bad]
+
+
+def _refusal(findings: Sequence[Finding], sensors: Sequence[str], muscles: Sequence[str], moving: bool) -> str:
+    """Why nothing can be made of the recordings; empty = something can."""
+    if not moving:
+        return "the subject did not move: record walking, and what else the device is for"
+    if not muscles:
+        return "no muscle has EMG; check the topics and the electrodes"
+    if len(_left(findings, sensors)) < MIN_SENSORS * len(sensors):
+        return f"too few sensors are good ({_all_of(findings, sensors)}); put that right and record again"
+    if not _left(findings, muscles):
+        return f"no muscle has usable EMG ({_all_of(findings, muscles)}); put that right and record again"
+    return ""
+
+
+def _all_of(findings: Sequence[Finding], names: Sequence[str]) -> str:
+    return "; ".join(str(finding) for finding in findings if finding.bad and set(finding.channels) & set(names))
+
+
+def _verdict(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "good"
+    state = "left out" if any(finding.bad for finding in findings) else "used, but look at it"
+    return f"{state}: {'; '.join(finding.text for finding in findings)}"

@@ -1,0 +1,144 @@
+"""The process that calibrates: ``imu-emg calibrate`` beside the node, at the lowest priority."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.progress import Progress, Stopped
+
+LAST_WORDS = 2.0  # s to wait for a process that was killed: one that hangs in the system is left to itself
+LINE = 1 << 16  # bytes
+
+
+class Worker:
+    """One calibration in a process of its own, which another thread may stop.
+
+    Args:
+        folder: private, for all files of the process: it is killed without notice.
+        threads: that it may use.
+        nice: how much it yields to others, 0 to 19.
+        told: called with its progress, from a thread of its own.
+    """
+
+    def __init__(self, folder: Path, threads: int, nice: int, told: Callable[[Progress], None]) -> None:
+        self.adapted = folder / "adapted.safetensors"
+        self._folder, self._threads, self._nice, self._told = folder, threads, nice, told
+        self._report, self._errors = folder / "report.json", folder / "errors.txt"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._stopped = self._done = False
+
+    def run(self, options: Sequence[str], timeout: float) -> dict[str, Any]:
+        """Calibrate with options of ``imu-emg calibrate``; returns its report, and ``adapted`` is the new bundle.
+
+        Raises:
+            Stopped: by ``stop``.
+            TimeoutError: it took longer [s].
+            InputError: it ended without a report.
+        """
+        # A node that is killed closes its end of the pipe, which ends the process.
+        lifeline, held = os.pipe()
+        try:
+            try:
+                process = self._started(options, lifeline)
+            finally:
+                os.close(lifeline)
+            listener = threading.Thread(target=self._listen, args=(process.stdout,), name="progress", daemon=True)
+            listener.start()
+            try:
+                process.wait(max(timeout, 0.0))
+            except subprocess.TimeoutExpired:
+                raise TimeoutError from None
+            finally:
+                self._end(process, listener)
+            return self._read_report()
+        finally:
+            os.close(held)
+
+    def stop(self) -> bool:
+        """End it, from any thread, at once; False if its work was done already."""
+        with self._lock:
+            if self._done:
+                return False
+            self._stopped = True
+            if self._process is not None:
+                _kill(self._process)
+            return True
+
+    def _started(self, options: Sequence[str], lifeline: int) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "imu_emg_estimator.calibration.background", str(self._nice), "calibrate"]
+        command += [f"--out={self.adapted}", f"--json={self._report}", "--progress=/dev/stdout"]
+        command += [f"--threads={self._threads}", *options]
+        environment = os.environ | {"OMP_NUM_THREADS": str(self._threads), "TMPDIR": str(self._folder)}
+        with self._lock, self._errors.open("wb") as errors:
+            if self._stopped:
+                raise Stopped
+            # A session of its own: Ctrl-C at the terminal is for the node, which then ends the process.
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                stdin=lifeline,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                start_new_session=True,
+            )
+        return self._process
+
+    def _end(self, process: subprocess.Popen[bytes], listener: threading.Thread) -> None:
+        """Nothing of the process is left, and nothing can stop it any more; raises Stopped if something has."""
+        with self._lock:
+            self._done = True
+            _kill(process)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LAST_WORDS)
+        listener.join(LAST_WORDS)
+        if self._stopped:
+            raise Stopped
+
+    def _listen(self, stream: BinaryIO) -> None:
+        with stream:
+            for line in iter(partial(stream.readline, LINE), b""):
+                progress = _progress(line)
+                if progress and not self._done:
+                    self._told(progress)
+
+    def _read_report(self) -> dict[str, Any]:
+        try:
+            report: dict[str, Any] = json.loads(self._report.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            last = (lines or ["no message"])[-1]
+            raise InputError(
+                f"the calibration process ended without a report ({last}); the old model was kept"
+            ) from None
+        return report
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """With all that it has started."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _progress(line: bytes) -> Progress | None:
+    """What a line says; None if it is not about progress."""
+    try:
+        found = json.loads(line)
+        phase, fraction = str(found["phase"]), float(found["fraction"])
+        left, loss = (math.nan if found[name] is None else float(found[name]) for name in ("seconds_left", "loss"))
+    except (ValueError, TypeError, KeyError):
+        return None
+    return Progress(phase, fraction, left, loss)

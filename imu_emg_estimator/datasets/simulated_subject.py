@@ -1,0 +1,274 @@
+"""A simulated subject, for those who have no recording at hand.
+
+Its strides are drawn from stride statistics of real subjects. What comes out is made up, is called
+simulated wherever it shows, and is no substitute for data: it serves demonstrations and tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
+from scipy.signal import butter, sosfiltfilt
+from scipy.spatial.transform import Rotation
+
+from imu_emg_estimator.datasets.hugadb import LOCOMOTION
+from imu_emg_estimator.datasets.stride_statistics import (
+    LEFT,
+    RIGHT,
+    STANDING,
+    derive_stride_statistics,
+    fourier_basis,
+    leg_muscle,
+    leg_sensors,
+    shipped_statistics,
+)
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import RawEmg, Recording
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
+
+__all__ = ["SCHEDULE", "derive_stride_statistics", "shipped_statistics", "simulate"]
+
+Array = NDArray[np.float64]
+Schedule = Sequence[tuple[str, float]]
+
+SCHEDULE: Schedule = (
+    (STANDING, 3.0),
+    ("walking", 20.0),
+    ("stairs_up", 10.0),
+    ("walking", 6.0),
+    ("stairs_down", 10.0),
+    ("running", 9.0),
+)  # s
+SHORTEST, LONGEST = 5.0, 3600.0  # s
+EPOCH = 1_704_067_200.0  # s; simulated recordings start on 2024-01-01
+TRANSITION = 1.0  # s from one activity to the next
+LARGEST_DEVIATION = 2.0  # standard deviations of a subject from the mean
+MOUNTING = np.radians(3.0)  # standard deviation of a sensor's rotation on its segment, about each axis
+MEMORY = 0.5  # correlation of a stride's deviation with that of the stride before
+CADENCE_CORNER = 0.4  # Hz; below, the cadence wanders
+UNSTEADINESS_CORNER = 6.0  # Hz; below, strides differ beyond their components
+FLOOR = 0.03  # of full amplitude; a muscle at rest
+FULL_SCALE = 2 * 9.80665  # m/s^2; the accelerometers that the statistics come from clip here
+RESTING_LEVEL, LARGEST_COUNT = 128, 255  # of the simulated EMG amplifier
+
+
+@dataclass(frozen=True)
+class _Deviation:
+    """How a leg differs from the mean: profiles [coefficients, channels] by activity, posture [channels]."""
+
+    profiles: Mapping[str, Array]
+    posture: Array
+
+
+@dataclass(frozen=True)
+class _LegTraits:
+    """What makes one leg of the simulated subject its own.
+
+    Attributes:
+        profiles: [coefficients, channels] by activity.
+        posture: [channels] when standing.
+        amplitude: envelope that stands for 1 in the envelope channel.
+        mounting: rotation of every sensor.
+    """
+
+    profiles: Mapping[str, Array]
+    posture: Array
+    amplitude: float
+    mounting: Sequence[Rotation]
+
+
+def simulate(statistics: Mapping[str, Any], seconds: float, seed: int, schedule: Schedule = SCHEDULE) -> Recording:
+    """A simulated subject's recording on the statistics' rig, with raw EMG and labelled activities.
+
+    The seed decides on the subject: how it moves, where its sensors sit, what its muscles do.
+
+    Args:
+        statistics: see stride_statistics.
+        seconds: length of the recording.
+        schedule: activities (``standing`` and the locomotion ones) and their length [s], repeated to the end.
+
+    Raises:
+        InputError: a length or an activity that cannot be simulated.
+    """
+    rig = Rig.from_dict(statistics["rig"], where="stride statistics")
+    rng = np.random.default_rng(seed)
+    traits = dict(zip((RIGHT, LEFT), _draw_legs(statistics, rng), strict=True))
+    labels = _labels(schedule, seconds, rig.rate)
+    weights = _weights(labels, rig.rate)
+    phases = _phases(statistics, weights, rig.rate, rng)
+    imu = np.empty((len(labels), len(rig.sensors), 6))
+    raw = np.empty((len(labels), len(rig.muscles)))
+    for side, leg in traits.items():
+        channels = _leg_channels(statistics, leg, weights, phases[side], rig.rate, rng)
+        imu[:, leg_sensors(rig, side)] = _measured(channels[:, :-1], leg, statistics, rng)
+        raw[:, leg_muscle(rig, side)] = _emg(channels[:, -1] * leg.amplitude, rig.rate, rng)
+    imu[:, leg_sensors(rig, LEFT)] *= rig.mirror_signs()
+    return Recording(
+        name=f"simulated-{seed}",
+        subject=f"simulated-{seed}",
+        rig=rig,
+        start=EPOCH,
+        imu=imu.astype(np.float32),
+        envelope=emg_envelope(raw, rig.rate, EnvelopeSettings()).astype(np.float32),
+        envelope_unit=statistics["amplitude"]["unit"],
+        muscle_weight=np.ones(len(rig.muscles)),
+        condition=labels,
+        emg=RawEmg(raw, rig.rate, statistics["amplitude"]["unit"]),
+    )
+
+
+# the subject
+
+
+def _draw_legs(statistics: Mapping[str, Any], rng: np.random.Generator) -> list[_LegTraits]:
+    """The right and the left leg of a subject."""
+    movements = _draw_deviations(statistics["leg_components"]["imu"], rng)
+    activations = _draw_deviations(statistics["leg_components"]["envelope"], rng)
+    return [_draw_leg(statistics, *pair, rng) for pair in zip(movements, activations, strict=True)]
+
+
+def _draw_leg(
+    statistics: Mapping[str, Any], movement: _Deviation, activation: _Deviation, rng: np.random.Generator
+) -> _LegTraits:
+    amplitude = statistics["amplitude"]
+    sensors = len(movement.posture) // 6
+    return _LegTraits(
+        profiles={
+            c: np.array(statistics["conditions"][c]["mean"])
+            + np.concatenate([movement.profiles[c], activation.profiles[c]], axis=1)
+            for c in LOCOMOTION
+        },
+        posture=np.array(statistics["standing"]) + np.concatenate([movement.posture, activation.posture]),
+        amplitude=amplitude["median"] * float(np.exp(amplitude["log_std"] * _deviates(rng, 1)[0])),
+        mounting=[Rotation.from_rotvec(rng.normal(0.0, MOUNTING, 3)) for _ in range(sensors)],
+    )
+
+
+def _draw_deviations(components: Mapping[str, Any], rng: np.random.Generator) -> list[_Deviation]:
+    """How each leg of a subject differs from the mean; its two legs are as alike as those of the real subjects."""
+    alike = np.array(components["leg_correlation"])
+    shared = _deviates(rng, len(alike))
+    deviations = []
+    for _ in (RIGHT, LEFT):
+        scores = np.sqrt(alike) * shared + np.sqrt(1 - alike) * _deviates(rng, len(alike))
+        profiles = {c: np.tensordot(scores, np.array(components["profiles"][c]), 1) for c in LOCOMOTION}
+        deviations.append(_Deviation(profiles, scores @ np.array(components["standing"])))
+    return deviations
+
+
+def _deviates(rng: np.random.Generator, count: int) -> Array:
+    return np.asarray(np.clip(rng.standard_normal(count), -LARGEST_DEVIATION, LARGEST_DEVIATION))
+
+
+# what it does when
+
+
+def _labels(schedule: Schedule, seconds: float, rate: float) -> NDArray[np.str_]:
+    if not SHORTEST <= seconds <= LONGEST:
+        raise InputError(f"{seconds:g} s cannot be simulated; choose {SHORTEST:g} to {LONGEST:g} s")
+    for condition, length in schedule:
+        if condition not in (STANDING, *LOCOMOTION) or not length > 0:
+            known = ", ".join((STANDING, *LOCOMOTION))
+            raise InputError(f"{length:g} s of '{condition}' cannot be simulated; choose from {known}")
+    if not schedule:
+        raise InputError("an empty schedule cannot be simulated; name at least one activity")
+    samples = round(seconds * rate)
+    labels: list[str] = []
+    for condition, length in cycle(schedule):
+        labels += [condition] * max(1, round(length * rate))
+        if len(labels) >= samples:
+            return np.array(labels[:samples])
+    raise AssertionError("a cycle does not end")
+
+
+def _weights(labels: NDArray[np.str_], rate: float) -> dict[str, Array]:
+    """Share [samples] of every activity; a smooth change from one to the next."""
+    width = max(1, round(TRANSITION * rate / 2))
+    shares = {}
+    for condition in (STANDING, *LOCOMOTION):
+        once = uniform_filter1d((labels == condition).astype(np.float64), width, mode="nearest")
+        shares[condition] = uniform_filter1d(once, width, mode="nearest")
+    return shares
+
+
+def _phases(
+    statistics: Mapping[str, Any], weights: Mapping[str, Array], rate: float, rng: np.random.Generator
+) -> dict[str, Array]:
+    """Phase [samples] of either leg in strides; a leg lands at every whole number."""
+    samples = len(weights[STANDING])
+    pace, lead = _deviates(rng, 2)
+    wander = _slow_noise(samples, CADENCE_CORNER, rate, rng)
+    frequency, ahead = np.zeros(samples), np.zeros(samples)
+    for condition in LOCOMOTION:
+        time, phase = (statistics["conditions"][condition][key] for key in ("stride_time", "other_leg_phase"))
+        duration = time["mean"] + pace * time["between_legs"] + wander * time["within_leg"]
+        frequency += weights[condition] / np.maximum(duration, 0.5 * time["mean"])
+        ahead += weights[condition] * (phase["mean"] + lead * phase["between_legs"] - 0.5)
+    right = np.cumsum(frequency) / rate
+    return {RIGHT: right, LEFT: right + 0.5 - ahead}
+
+
+# signals
+
+
+def _leg_channels(
+    statistics: Mapping[str, Any],
+    leg: _LegTraits,
+    weights: Mapping[str, Array],
+    phase: Array,
+    rate: float,
+    rng: np.random.Generator,
+) -> Array:
+    """Channels [samples, channels] of a leg as it moves, before sensors and electrodes."""
+    basis = fourier_basis(phase)
+    channels = weights[STANDING][:, None] * leg.posture
+    for condition in LOCOMOTION:
+        figures = statistics["conditions"][condition]
+        movement = basis @ leg.profiles[condition]
+        for component in np.array(figures["stride_components"]):
+            movement += _stride_deviation(phase, rng)[:, None] * (basis @ component)
+        # The EMG is noise by nature and needs no more of it.
+        for channel, deviation in enumerate(figures["stride_noise"][:-1]):
+            movement[:, channel] += deviation * _slow_noise(len(phase), UNSTEADINESS_CORNER, rate, rng)
+        channels += weights[condition][:, None] * movement
+    channels[:, -1] = np.maximum(channels[:, -1], FLOOR)
+    return channels
+
+
+def _stride_deviation(phase: Array, rng: np.random.Generator) -> Array:
+    """One deviate a stride, alike in neighbouring strides, passing smoothly from one to the next."""
+    first, last = int(np.floor(phase[0])), int(np.ceil(phase[-1])) + 1
+    deviates = rng.standard_normal(last - first + 1)
+    for index in range(1, len(deviates)):
+        deviates[index] = MEMORY * deviates[index - 1] + np.sqrt(1 - MEMORY**2) * deviates[index]
+    return np.asarray(np.interp(phase, np.arange(first, last + 1), deviates))
+
+
+def _measured(channels: Array, leg: _LegTraits, statistics: Mapping[str, Any], rng: np.random.Generator) -> Array:
+    """Sensor samples [samples, sensors, 6] of the movement: turned on the segment, noisy, clipped."""
+    noisy: Array = channels + rng.standard_normal(channels.shape) * np.array(statistics["sensor_noise"])
+    imu = noisy.reshape(len(channels), -1, 6)
+    for sensor, rotation in enumerate(leg.mounting):
+        imu[:, sensor, :3] = np.clip(rotation.apply(imu[:, sensor, :3]), -FULL_SCALE, FULL_SCALE)
+        imu[:, sensor, 3:] = rotation.apply(imu[:, sensor, 3:])
+    return imu
+
+
+def _emg(envelope: Array, rate: float, rng: np.random.Generator) -> Array:
+    """Raw EMG [samples] in counts: noise whose mean magnitude, after the high-pass, is the envelope."""
+    kept = 1 - 2 * EnvelopeSettings().high_pass / rate  # share of white noise that passes
+    noise = rng.standard_normal(len(envelope)) * np.sqrt(np.pi / 2 / kept)
+    return np.asarray(np.clip(np.round(RESTING_LEVEL + envelope * noise), 0, LARGEST_COUNT))
+
+
+def _slow_noise(samples: int, corner: float, rate: float, rng: np.random.Generator) -> Array:
+    """Noise [samples] of unit variance below a corner frequency [Hz]."""
+    noise = sosfiltfilt(butter(2, corner, "lowpass", fs=rate, output="sos"), rng.standard_normal(samples))
+    return np.asarray(noise / noise.std())

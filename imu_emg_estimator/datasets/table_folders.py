@@ -1,0 +1,191 @@
+"""A lab's own tables: one CSV or Parquet file for each recording, sensors and muscles named by a rig.
+
+Columns: ``time`` [s]; ``<sensor>_acc_x`` ... [m/s^2] and ``<sensor>_gyro_x`` ... [rad/s] for every sensor of the
+rig; ``emg_<muscle>`` (raw) or ``envelope_<muscle>``, their unit in brackets if known, as in ``emg_soleus [mV]``;
+and, if wanted, ``condition`` and ``subject``. Rows may be uneven, and each sensor may fill rows of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.datasets import table_files as tables
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import UNLABELLED, RawEmg, Recording
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
+
+TIME, CONDITION, SUBJECT = "time", "condition", "subject"
+EMG_COLUMN = re.compile(r"(?P<kind>emg|envelope)_(?P<muscle>[^\[]+?)\s*(\[(?P<unit>[^\]]*)\])?$")
+UNKNOWN_UNIT = "unknown"
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Emg:
+    """EMG of a recording on the grid: ``envelope`` [samples, muscles], NaN where a muscle was not measured."""
+
+    envelope: Array
+    unit: str
+    raw: RawEmg | None
+
+
+def subjects(folder: Path) -> list[str]:
+    """Subjects that the folder has tables of, in order."""
+    return sorted({file.subject for file in _files(folder)})
+
+
+def load(
+    folder: Path,
+    rig: Rig,
+    only: Collection[str] | None = None,
+    settings: EnvelopeSettings | None = None,
+    workers: int = 1,
+) -> list[Recording]:
+    """Load the tables of a folder, in order of subject and time.
+
+    Args:
+        folder: holds SUBJECT/*.csv (or .parquet), or such files with a column ``subject``.
+        rig: names the sensors and muscles; the recordings are on its grid.
+        only: subjects to load; None = all.
+        settings: how the envelope of raw EMG is made.
+        workers: processes that parse files side by side.
+
+    Raises:
+        InputError: a folder, a subject, a file, a column, a unit or a cell is not as it should be.
+    """
+    return tables.load_all(
+        folder, _files(folder), partial(_parse, rig=rig, settings=settings or EnvelopeSettings()), only, workers
+    )
+
+
+def _files(folder: Path) -> list[tables.Source]:
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"data folder {folder} does not exist; give the folder that holds SUBJECT/*.csv")
+    subjects = sorted(path for path in folder.iterdir() if path.is_dir())
+    files = [tables.Source(path, subject.name) for subject in subjects for path in tables.table_files(subject)]
+    files += [tables.Source(path, _subject_of(path)) for path in tables.table_files(folder)]
+    if not files:
+        raise InputError(f"data folder {folder} holds no SUBJECT/*.csv or .parquet; see docs/datasets.md")
+    return files
+
+
+def _subject_of(path: Path) -> str:
+    """The subject of a table that lies in no subject's folder."""
+    if SUBJECT not in tables.columns(path):
+        raise InputError(
+            f"{path} lies in no subject's folder and has no column '{SUBJECT}'; put it in a folder of the subject's name"
+        )
+    names = np.unique(tables.words(path, SUBJECT))
+    if len(names) != 1 or not names[0]:
+        raise InputError(f"{path} has {len(names)} different cells in column '{SUBJECT}'; write one file a subject")
+    return str(names[0])
+
+
+def _parse(file: tables.Source, rig: Rig, settings: EnvelopeSettings) -> Recording:
+    path, present = file.path, tables.columns(file.path)
+    names = [f"{sensor}_{kind}_{axis}" for sensor in rig.sensor_names for kind in ("acc", "gyro") for axis in "xyz"]
+    tables.require(path, present, [TIME, *names])
+    emg_names = _emg_columns(path, rig, present)
+    rows = tables.numbers(path, [TIME, *names, *emg_names.values()])
+    times, imu, emg = rows[:, 0], rows[:, 1 : 1 + len(names)], rows[:, 1 + len(names) :]
+    tables.sample_rate(path, times, TIME)
+    grid = _grid(path, times, imu, rig.rate)
+    on_grid = tables.on_grid(times, imu, grid, tables.LARGEST_GAP).reshape(len(grid), len(rig.sensors), 6)
+    _check_units(path, on_grid)
+    measured = _emg(path, times, emg, emg_names, grid, rig, settings)
+    return Recording(
+        name=f"{file.subject}/{path.stem}",
+        subject=file.subject,
+        rig=rig,
+        start=float(grid[0]),
+        imu=on_grid.astype(np.float32),
+        envelope=measured.envelope,
+        envelope_unit=measured.unit,
+        muscle_weight=np.ones(len(rig.muscles)),
+        condition=_condition(path, present, times, grid),
+        emg=measured.raw,
+    )
+
+
+def _grid(path: Path, times: Array, imu: Array, rate: float) -> Array:
+    known = np.isfinite(imu).any(axis=1)
+    if not known.any():
+        raise InputError(f"{path} holds no IMU sample; fill the columns of the sensors, or remove the file")
+    grid = tables.grid_of(path, times[known], rate)
+    if np.median(np.diff(times[known])) > tables.LARGEST_GAP:
+        raise InputError(
+            f"{path}: the IMU samples are further apart than {tables.LARGEST_GAP:g} s; give '{TIME}' in seconds, "
+            "or record faster"
+        )
+    return grid
+
+
+def _check_units(path: Path, imu: Array) -> None:
+    """Raise InputError unless samples on the grid [samples, sensors, 6] look like m/s^2 and rad/s."""
+    acceleration = tables.acceleration_unit(imu)
+    if acceleration is None or acceleration[0] != "m/s²":
+        found = "not m/s² by the size of gravity" if acceleration is None else f"in {acceleration[0]}"
+        raise InputError(f"{path}: the accelerations are {found}; convert them to m/s², with gravity")
+    if (unit := tables.rate_unit(imu)[0]) != "rad/s":
+        raise InputError(f"{path}: the angular rates are in {unit} by their size; convert them to rad/s")
+
+
+def _emg_columns(path: Path, rig: Rig, present: list[str]) -> dict[int, str]:
+    """Column of every measured muscle, by its place in the rig, all of one kind and unit."""
+    found = {name: match for name in present if (match := EMG_COLUMN.match(name))}
+    ours = {name: match for name, match in found.items() if match["muscle"] in rig.muscle_names}
+    if not ours:
+        raise InputError(
+            f"{path} has no column emg_<muscle> or envelope_<muscle> of rig '{rig.name}', whose muscles are "
+            f"{', '.join(rig.muscle_names)}; it has {', '.join(found) or 'none'}"
+        )
+    for what in ("kind", "unit"):
+        if len({match[what] for match in ours.values()}) > 1:
+            raise InputError(f"{path}: the EMG columns {', '.join(ours)} differ in {what}; use one {what}")
+    muscles = [rig.muscle_names.index(match["muscle"]) for match in ours.values()]
+    if len(set(muscles)) < len(muscles):
+        raise InputError(f"{path}: a muscle is in two of the columns {', '.join(ours)}; keep one")
+    return dict(zip(muscles, ours, strict=True))
+
+
+def _emg(
+    path: Path, times: Array, values: Array, names: dict[int, str], grid: Array, rig: Rig, settings: EnvelopeSettings
+) -> _Emg:
+    """EMG columns [rows, columns] as an envelope on the grid."""
+    match = EMG_COLUMN.match(next(iter(names.values())))
+    assert match is not None
+    unit = (match["unit"] or "").strip() or UNKNOWN_UNIT
+    rows = np.isfinite(values).any(axis=1)
+    if rows.sum() < 2:
+        raise InputError(f"{path} holds no EMG sample in {', '.join(names.values())}; fill them, or remove the file")
+    times, values = times[rows], values[rows]
+    every = np.full((len(values), len(rig.muscles)), np.nan)
+    every[:, list(names)] = values
+    if match["kind"] == "envelope":
+        rate = tables.sample_rate(path, times, TIME)
+        envelope, raw = tables.on_grid(times, every, grid, tables.bridged(rate)), None
+    else:
+        even, rate = tables.on_own_grid(path, times, every, grid, TIME)
+        envelope = tables.envelope_on_grid(path, even, rate, grid, settings)
+        raw = RawEmg(even.astype(np.float32), rate, unit)
+    tables.check_overlap(path, envelope, rig.rate)
+    return _Emg(envelope, unit, raw)
+
+
+def _condition(path: Path, present: list[str], times: Array, grid: Array) -> NDArray[np.str_]:
+    """Activity of every sample of the grid, from its column, where an empty cell means "as before", or the name."""
+    if CONDITION not in present:
+        return np.full(len(grid), tables.condition_of(path.stem))
+    labels = tables.words(path, CONDITION)
+    told = labels != ""
+    return tables.latest(times[told], labels[told], grid, UNLABELLED) if told.any() else np.full(len(grid), UNLABELLED)

@@ -1,0 +1,121 @@
+"""What came of a calibration, in words and bars."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from imu_emg_estimator.guide.console import bar
+from imu_emg_estimator.guide.sensor_problems import spoken
+
+GOODNESS = ((0.85, "very well"), (0.7, "well"), (0.5, "fairly well"), (0.3, "weakly"), (-1.0, "poorly"))  # r
+CLEARLY, NOTICEABLY = 0.05, 0.01  # of r
+DECISIONS = {"adapted": "adapted", "scaled": "only its strength was fitted", "kept": "left as it was"}
+
+
+@dataclass(frozen=True)
+class MuscleOutcome:
+    """One muscle, on data that was not adapted on.
+
+    Attributes:
+        decision: adapted, scaled or kept.
+        before, after: r between estimate and EMG; NaN = not known.
+    """
+
+    decision: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a calibration.
+
+    Attributes:
+        success: whether something is better; else the model stayed as it was.
+        message: one sentence or two.
+        calibration_id: of what was stored; empty = nothing.
+        muscles: by name.
+        findings: what was wrong with channels, a sentence each.
+    """
+
+    success: bool
+    message: str
+    calibration_id: str = ""
+    muscles: Mapping[str, MuscleOutcome] = field(default_factory=dict)
+    findings: Sequence[str] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain figures."""
+        return asdict(self)
+
+    @classmethod
+    def from_report(cls, report: Mapping[str, Any]) -> Outcome:
+        """Of the report of ``training.calibrate`` as plain figures."""
+        names = report["muscle_names"]
+        decisions = report.get("decisions", {})
+        rows = zip(names, report["r_before"], report["r_after"], strict=True)
+        muscles = {
+            name: MuscleOutcome(decisions.get(name, ""), _number(before), _number(after))
+            for name, before, after in rows
+        }
+        verdicts = report.get("quality", {}).get("verdicts", {})
+        calibration = report.get("calibration") or {}
+        return cls(
+            report["success"], report["message"], calibration.get("id", ""), muscles, findings_of(verdicts.items())
+        )
+
+
+def findings_of(verdicts: Any) -> tuple[str, ...]:
+    """Sentences for (name, verdict) pairs that are not "good"."""
+    return tuple(f"{spoken(name)}: {verdict}" for name, verdict in verdicts if verdict != "good")
+
+
+def picture(outcome: Outcome) -> list[str]:
+    """Bars of how well the estimate follows each muscle, before and after."""
+    lines: list[str] = []
+    for name, muscle in outcome.muscles.items():
+        lines.append(f"  {spoken(name)}")
+        lines.append(f"    before  {_bar(muscle.before)}")
+        lines.append(f"    now     {_bar(muscle.after)}   {gain_in_words(muscle)}")
+    return lines
+
+
+def gain_in_words(muscle: MuscleOutcome) -> str:
+    """How much better it got."""
+    gain = muscle.after - muscle.before
+    if muscle.decision in ("scaled", "kept"):
+        return DECISIONS[muscle.decision]
+    if math.isnan(gain):
+        return "cannot be compared"
+    if gain >= CLEARLY:
+        return "clearly better"
+    if gain >= NOTICEABLY:
+        return "a little better"
+    return "as good as before" if gain > -NOTICEABLY else "a little worse"
+
+
+def summary(outcome: Outcome) -> str:
+    """The judgement in a sentence."""
+    known = [muscle.after for muscle in outcome.muscles.values() if not math.isnan(muscle.after)]
+    if not outcome.success:
+        return "The calibration made nothing better, so nothing was changed."
+    if not known:
+        return "The calibration helped, but the new estimates cannot be compared in figures."
+    mean = sum(known) / len(known)
+    return f"The calibration helped. The estimates now follow the muscles {goodness(mean)} ({mean:.2f} of at most 1)."
+
+
+def goodness(r: float) -> str:
+    """How an estimate follows the EMG, in words."""
+    return next(words for least, words in GOODNESS if r >= least)
+
+
+def _bar(r: float) -> str:
+    return f"{bar(r)} {r:.2f}" if not math.isnan(r) else "not known"
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,327 @@
+"""The guided calibration, step by step: check the sensors, record, calibrate, judge, keep."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from imu_emg_estimator.calibration.calibration_store import check_subject
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.guide import calibration_outcome as judging
+from imu_emg_estimator.guide.calibration_outcome import Outcome
+from imu_emg_estimator.guide.console import Console, Panel, Quit, bar
+from imu_emg_estimator.guide.leg_check import LEG, can_step, check_step
+from imu_emg_estimator.guide.live_samples import Heard, Live, Recorded, Sensors
+from imu_emg_estimator.guide.movements import MOVEMENTS, SECONDS, movement_at
+from imu_emg_estimator.guide.sensor_problems import Problem, spoken
+from imu_emg_estimator.guide.standing_check import check_pose, standing_directions
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.utils.json_values import plain
+from imu_emg_estimator.utils.progress import Progress
+
+STEPS = 5
+CHECK, RECORD, CALIBRATE, JUDGE, KEEP = range(1, STEPS + 1)
+NEXT, AGAIN, SKIP, UNDO = "", "t", "s", "u"
+RE_RECORD = "r"
+PURPOSES = dict(zip((NEXT, "s", "r"), MOVEMENTS, strict=True))
+PHASES = {
+    "starting": "starting",
+    "reading": "reading the recording",
+    "checking": "checking sensors and electrodes",
+    "judging": "trying what helps, on parts that were set aside",
+    "adapting": "adapting to the subject",
+    "storing": "storing",
+    "done": "done",
+}
+
+
+class Calibrator(Protocol):
+    """What turns a recording into a calibration.
+
+    Attributes:
+        where: where that happens, for people.
+    """
+
+    @property
+    def where(self) -> str: ...
+
+    def calibrate(self, bag: Path, subject: str, tell: Callable[[Progress], None]) -> Outcome:
+        """Adapt, judge, and use and store what is better; raises InputError where that cannot be done."""
+
+    def undo(self, subject: str) -> str:
+        """Go back to what was in use before; returns its id, empty = the base model."""
+
+    def after(self, subject: str) -> str:
+        """When the result is used, in a sentence."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the guide goes.
+
+    Attributes:
+        subject: name of the subject that is proposed.
+        folder: holds the recordings.
+        seconds: length of the recording.
+        pose_seconds, step_seconds: for how long is looked in the two checks.
+        bag: a recording that is there already; None = check and record.
+    """
+
+    subject: str
+    folder: Path
+    seconds: float = SECONDS
+    pose_seconds: float = 4.0
+    step_seconds: float = 8.0
+    bag: Path | None = None
+
+
+class Guide:
+    """Leads through a calibration.
+
+    Attributes:
+        report: figures of what happened, for JSON.
+    """
+
+    def __init__(
+        self, console: Console, bundle: Bundle, sensors: Sensors, calibrator: Calibrator, settings: Settings
+    ) -> None:
+        self._console, self._bundle, self._rig = console, bundle, bundle.rig
+        self._sensors, self._calibrator, self._settings = sensors, calibrator, settings
+        self._subject, self._bag = settings.subject, settings.bag
+        self._movements: Sequence[str] = ()
+        self.report: dict[str, Any] = {"success": False, "kept": False, "ended": "", "checks": [], "recordings": []}
+
+    def run(self) -> bool:
+        """Go through all steps; returns whether a new calibration is in use."""
+        try:
+            self._steps()
+            self.report["ended"] = "finished"
+        except Quit:
+            self.report["ended"] = "quit"
+            self._console.say("Stopped, as you wanted.")
+            self._say_what_is_there()
+        except KeyboardInterrupt:
+            self.report["ended"] = "interrupted"
+            self._console.say()
+            self._console.say("Interrupted.")
+            self._say_what_is_there()
+            raise
+        return bool(self.report["kept"])
+
+    def _steps(self) -> None:
+        self._welcome()
+        if self._bag is None:
+            self._check_sensors()
+            self._record()
+        while True:
+            assert self._bag is not None
+            outcome = self._calibrate(self._bag)
+            self._judge(outcome)
+            if not self._keep(outcome):
+                return
+            self._record()
+
+    def _welcome(self) -> None:
+        console = self._console
+        rig = self._rig
+        console.say("This leads you through a calibration. It takes about four minutes.")
+        console.say(
+            f"You need the subject with {len(rig.sensors)} motion sensors and EMG electrodes on "
+            f"{len(rig.muscles)} muscles ({', '.join(map(spoken, rig.muscle_names))}), and some metres to walk."
+        )
+        console.say("At every question the Enter key alone is a good answer. 'q' quits; nothing is lost.")
+        console.say()
+        self._subject = console.ask_text("Name of the subject (letters and digits)", self._subject, check_subject)
+        self.report["subject"] = self._subject
+
+    # step 1
+
+    def _check_sensors(self) -> None:
+        console, standing = self._console, standing_directions(self._bundle.distribution, len(self._rig.sensors))
+        console.step(CHECK, STEPS, "are the sensors right?")
+        console.say("Let the subject stand still and upright, arms hanging, both feet flat on the ground.")
+        if standing is None:
+            console.say(
+                "(This model does not know how its subjects stood: which way round sensors sit is not checked.)"
+            )
+        self._check("pose", self._settings.pose_seconds, lambda heard: check_pose(heard, self._rig, standing))
+        if can_step(self._rig):
+            console.say()
+            console.say(
+                f"Now let the subject lift the {LEG.upper()} foot and put it down again, as in a step on the spot, "
+                "again and again. The other foot stays on the ground. "
+                f"Go on for {self._settings.step_seconds:.0f} seconds."
+            )
+            self._check("step", self._settings.step_seconds, lambda heard: check_step(heard, self._rig))
+
+    def _check(self, name: str, seconds: float, find: Callable[[Heard], list[Problem]]) -> None:
+        """Look until nothing is wrong, or somebody goes on all the same."""
+        console = self._console
+        console.ask([(NEXT, "look now")])
+        while True:
+            heard = self._sensors.listen(seconds, partial(_show_looking, console.panel()))
+            problems = find(heard)
+            self._note_check(name, heard, problems)
+            if not problems:
+                console.bullet(_all_well(name, heard), "✓")
+                return
+            for problem in problems:
+                console.bullet(problem.text, "✗")
+            if console.ask([(AGAIN, "it is put right: look again"), (SKIP, "go on all the same")], SKIP) == SKIP:
+                return
+
+    def _note_check(self, name: str, heard: Heard, problems: list[Problem]) -> None:
+        rates = {name: sensor.rate for name, sensor in zip(self._rig.sensor_names, heard.sensors, strict=True)}
+        self.report["checks"].append(
+            {
+                "check": name,
+                "rates_hz": rates,
+                "emg_messages": heard.emg_messages,
+                "problems": list(map(asdict, problems)),
+            }
+        )
+
+    # step 2
+
+    def _record(self) -> None:
+        console, seconds = self._console, self._settings.seconds
+        console.step(RECORD, STEPS, f"record {seconds:.0f} seconds")
+        if not self._movements:
+            console.say("What will the device be used for? The recording should hold all of it.")
+            self._movements = MOVEMENTS[PURPOSES[console.ask(list(PURPOSES.items()))]]
+        share = seconds / len(self._movements)
+        told = ", then ".join(f"{movement} ({share:.0f} s)" for movement in self._movements)
+        console.say(f"{told}. The screen says when. Standing around does not help.")
+        while True:
+            console.ask([(NEXT, "record now")])
+            try:
+                recorded = self._sensors.record(
+                    self._new_bag(), seconds, partial(_show_recording, console.panel(), self._movements)
+                )
+            except InputError as error:
+                console.bullet(str(error), "✗")
+                if console.unattended:
+                    raise
+                console.ask([(AGAIN, "try again")])
+                continue
+            self._bag = recorded.path
+            self._note_recording(recorded)
+            return
+
+    def _new_bag(self) -> Path:
+        stem = f"{self._subject}-{time.strftime('%Y%m%dT%H%M%S')}"
+        names = [stem, *(f"{stem}-{number}" for number in range(2, 100))]
+        return next(self._settings.folder / name for name in names if not (self._settings.folder / name).exists())
+
+    def _note_recording(self, recorded: Recorded) -> None:
+        console = self._console
+        console.bullet(f"recorded {recorded.seconds:.0f} s: {recorded.path}", "✓")
+        if lost := sum(recorded.lost.values()):
+            console.bullet(f"{lost} messages were lost: this computer, or the network, is busy", "✗")
+        self.report["recordings"].append(recorded.to_dict())
+
+    # steps 3 to 5
+
+    def _calibrate(self, bag: Path) -> Outcome:
+        console = self._console
+        console.step(CALIBRATE, STEPS, "calibrate")
+        console.say(f"The model learns from the recording ({self._calibrator.where}). The subject may rest.")
+        panel = console.panel()
+        try:
+            outcome = self._calibrator.calibrate(
+                bag, self._subject, lambda progress: panel.show([_progress_line(progress)], progress.fraction >= 1.0)
+            )
+        except InputError as error:
+            outcome = Outcome(False, str(error))
+        self.report |= {"success": outcome.success, "outcome": plain(outcome.to_dict()), "kept": outcome.success}
+        return outcome
+
+    def _judge(self, outcome: Outcome) -> None:
+        console = self._console
+        console.step(JUDGE, STEPS, "how good is it?")
+        console.say(judging.summary(outcome))
+        if outcome.muscles:
+            console.say(
+                "How well the estimate follows each muscle, on parts that it did not learn from (1 = perfectly):"
+            )
+            console.say()
+            for line in judging.picture(outcome):
+                console.line(line)
+        console.say()
+        if not outcome.success:
+            console.bullet(outcome.message)
+        for finding in outcome.findings:
+            console.bullet(finding)
+
+    def _keep(self, outcome: Outcome) -> bool:
+        """Whether to record again."""
+        console = self._console
+        console.step(KEEP, STEPS, "keep it?" if outcome.success else "what now?")
+        if not outcome.success:
+            console.say("Nothing was changed: the device works as before.")
+            choices = [(NEXT, "finish"), (RE_RECORD, "put right what is named above, and record again")]
+            return console.ask(choices) == RE_RECORD
+        console.say(f"The calibration is stored and in use. {self._calibrator.after(self._subject)}")
+        answer = console.ask([(NEXT, "keep it"), (UNDO, "undo it"), (RE_RECORD, "undo it, and record again")])
+        if answer in (UNDO, RE_RECORD):
+            before = self._calibrator.undo(self._subject)
+            self.report |= {"kept": False, "undone": outcome.calibration_id}
+            console.bullet(
+                f"in use again: {f'calibration {before}' if before else 'the model without calibration'}", "✓"
+            )
+        else:
+            console.bullet(f"kept as {outcome.calibration_id}", "✓")
+            console.say(f"Changed your mind? imu-emg calibrations use --previous --subject {self._subject}")
+        return answer == RE_RECORD
+
+    def _say_what_is_there(self) -> None:
+        console = self._console
+        if self.report["kept"]:
+            console.say(
+                "The calibration is stored and in use. To undo it: "
+                f"imu-emg calibrations use --previous --subject {self._subject}"
+            )
+            return
+        console.say("Nothing was changed: the device works as before.")
+        if self._bag is not None:
+            console.say("The recording is kept. To go on with it:")
+            console.line(f"  imu-emg calibrate --guide --subject {self._subject} --bag {self._bag}")
+
+
+def _all_well(name: str, heard: Heard) -> str:
+    rates = [sensor.rate for sensor in heard.sensors]
+    what = {"pose": "sit the right way round", "step": "are on the right legs"}[name]
+    return (
+        f"All {len(rates)} sensors send, {min(rates):.0f} times a second or more, and {what}; "
+        f"EMG arrives on {heard.emg_topic}."
+    )
+
+
+def _live_line(title: str, live: Live) -> str:
+    left = max(0.0, live.total - live.elapsed)
+    return f"  {title} [{bar(live.elapsed / live.total)}] {left:3.0f} s left"
+
+
+def _show_looking(panel: Panel, live: Live) -> None:
+    panel.show([_live_line("looking", live)], live.elapsed >= live.total)
+
+
+def _show_recording(panel: Panel, movements: Sequence[str], live: Live) -> None:
+    panel.show(_recording_lines(movements, live), live.elapsed >= live.total)
+
+
+def _recording_lines(movements: Sequence[str], live: Live) -> list[str]:
+    emg = {None: "", True: "EMG arrives", False: "NO EMG YET"}[live.emg]
+    now = movement_at(movements, live.elapsed, live.total)
+    lines = [f"{_live_line('recording', live)}   {now}", f"    {emg}"]
+    return lines + [f"    {name:<28}{rate:6.0f} Hz{'' if rate else '   SILENT'}" for name, rate in live.rates.items()]
+
+
+def _progress_line(progress: Progress) -> str:
+    left = "" if math.isnan(progress.seconds_left) else f", about {progress.seconds_left:.0f} s left"
+    return f"  [{bar(progress.fraction)}] {progress.fraction:4.0%}  {PHASES.get(progress.phase, progress.phase)}{left}"

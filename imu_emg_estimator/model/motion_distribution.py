@@ -1,0 +1,132 @@
+"""What the training subjects' motion looked like, and how far a motion is from it; torch-free."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.signals.motion_statistics import MotionStatistics
+
+CENTRES, COVARIANCE = "distribution.centres", "distribution.covariance"  # tensors in a bundle
+FIELDS = {"definition", "conditions", "threshold"}
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """Distance to the nearest activity of the training subjects, in standard deviations.
+
+    After Lee et al. 2018 (arXiv:1807.03888): Mahalanobis distance to the nearest of several centres
+    with one covariance for all, here of the slow statistics of ``signals.motion``.
+
+    Attributes:
+        definition: what it was made from and how the threshold was found, in words.
+        conditions: activities that the centres stand for.
+        threshold: score above which a motion is unlike the training data.
+        centres: [conditions, statistics].
+        covariance: [statistics, statistics] within an activity, over subjects and time; positive definite.
+    """
+
+    definition: str
+    conditions: tuple[str, ...]
+    threshold: float
+    centres: NDArray[np.float64]
+    covariance: NDArray[np.float64]
+
+    def scores(self, statistics: NDArray[np.floating], available: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """How far rows are from the nearest centre: about 1 for the training subjects.
+
+        Args:
+            statistics: [rows, statistics] of ``signals.motion``.
+            available: [rows, sensors] False = leave this sensor out, as if it had never been there.
+
+        Returns:
+            [rows] root mean square of the whitened distance; NaN where there is no sensor.
+        """
+        result = np.full(len(statistics), np.nan)
+        for combination in np.unique(available, axis=0):
+            rows = (available == combination).all(axis=1)
+            result[rows] = self.metric(combination).scores(statistics[rows])
+        return result
+
+    def metric(self, available: NDArray[np.bool_]) -> Metric:
+        """The distance by what these sensors [sensors] tell."""
+        owners = MotionStatistics(len(available)).owners
+        known = np.flatnonzero(available[owners].all(axis=1))
+        whitening = np.linalg.cholesky(np.linalg.inv(self.covariance[np.ix_(known, known)]))
+        return Metric(known, whitening, self.centres[:, known] @ whitening)
+
+    def has_metrics_of(self, other: Distribution) -> bool:
+        """Whether distances are the same as by the other one."""
+        return np.array_equal(self.centres, other.centres) and np.array_equal(self.covariance, other.covariance)
+
+    def check(self, sensors: int) -> None:
+        """Raise InputError unless it fits so many sensors."""
+        size = len(MotionStatistics(sensors))
+        shapes = {"centres": (len(self.conditions), size), "covariance": (size, size)}
+        for name, shape in shapes.items():
+            value = getattr(self, name)
+            if value.shape != shape or value.dtype != np.float64 or not np.isfinite(value).all() or not value.size:
+                raise InputError(f"distribution {name} is not a finite float64 array of shape {shape}")
+        if not np.array_equal(self.covariance, self.covariance.T) or not _is_positive_definite(self.covariance):
+            raise InputError("distribution covariance is not symmetric and positive definite")
+        if not (math.isfinite(self.threshold) and self.threshold > 0):
+            raise InputError("distribution threshold is not a positive number")
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the arrays."""
+        return {"definition": self.definition, "conditions": list(self.conditions), "threshold": self.threshold}
+
+    @classmethod
+    def from_dict(cls, values: object, centres: NDArray[np.float64], covariance: NDArray[np.float64]) -> Distribution:
+        """Strict: every field, each of its kind; else InputError."""
+        if not isinstance(values, Mapping) or set(values) != FIELDS:
+            raise InputError(f"distribution does not hold {', '.join(sorted(FIELDS))}; train or fetch it again")
+        conditions, threshold = values["conditions"], values["threshold"]
+        if not isinstance(conditions, list) or not all(isinstance(name, str) for name in conditions):
+            raise InputError("distribution conditions are no list of names; train or fetch it again")
+        if not isinstance(threshold, (int, float)) or isinstance(threshold, bool):
+            raise InputError(f"distribution threshold is {threshold!r}, not a number; train or fetch it again")
+        if not isinstance(values["definition"], str):
+            raise InputError("distribution definition is no text; train or fetch it again")
+        return cls(values["definition"], tuple(conditions), float(threshold), centres, covariance)
+
+
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """Distance to the centres by some of the statistics.
+
+    Attributes:
+        known: indices of those statistics.
+        whitening: [known, known] makes them white.
+        centres: [conditions, known], white.
+    """
+
+    known: NDArray[np.intp]
+    whitening: NDArray[np.float64]
+    centres: NDArray[np.float64]
+
+    def scores(self, statistics: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Scores [rows] of rows [rows, statistics]; NaN if nothing is known."""
+        if not len(self.known):
+            return np.full(len(statistics), np.nan)
+        result: NDArray[np.float64] = np.sqrt(self.squares(statistics).min(axis=0) / len(self.known))
+        return result
+
+    def squares(self, statistics: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Squared distances [conditions, rows] of rows [rows, statistics] to every centre."""
+        white = statistics[:, self.known] @ self.whitening
+        return np.stack([((white - centre) ** 2).sum(axis=1) for centre in self.centres])
+
+
+def _is_positive_definite(matrix: NDArray[np.float64]) -> bool:
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return False
+    return True

@@ -1,0 +1,46 @@
+"""The network over a whole recording at once: the reference for the streaming engines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.network import Network
+from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
+from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.signals.imu_features import Normalisation, features
+
+
+@torch.no_grad()
+def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Activation and its standard deviation for every sample of a recording.
+
+    Args:
+        imu: [samples, sensors, 6]; NaN = not available.
+
+    Returns:
+        Two arrays [samples, muscles], in references: at row i the estimate *for* the instant i.
+        The last ``look_ahead`` rows are NaN: their input has not come yet.
+    """
+    inputs = torch.from_numpy(features(imu, normalisation))[None]
+    mean, log_deviation = (output[0].numpy() for output in model(inputs))
+    return in_place(np.maximum(mean, 0.0), model), in_place(np.exp(np.clip(log_deviation, *LOG_DEVIATION_RANGE)), model)
+
+
+def in_place(outputs: FloatArray, model: Network) -> FloatArray:
+    """Move outputs [samples, ...] from the sample that gave them to the instant that they are for."""
+    look_ahead = model.config.look_ahead
+    tail = np.full((min(look_ahead, len(outputs)), *outputs.shape[1:]), np.nan, outputs.dtype)
+    return np.concatenate([outputs[look_ahead:], tail])
+
+
+def estimate_envelopes(bundle: Bundle, recordings: Sequence[Recording]) -> FloatArray:
+    """Estimated envelopes [samples, muscles] of all recordings in a row, in the unit of the bundle's reference."""
+    model = network_of(bundle)
+    activation = [estimate_recording(model, bundle.normalisation, recording.imu)[0] for recording in recordings]
+    envelopes: FloatArray = np.concatenate(activation) * np.array(bundle.reference.amplitude)
+    return envelopes

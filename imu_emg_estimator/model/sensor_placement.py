@@ -1,0 +1,310 @@
+"""Whether the sensors are worn as the training subjects wore them; torch-free.
+
+Every way to exchange two sensors, all left with all right ones, or to turn one by right angles is undone on the slow
+statistics of the accelerations, and the result compared with the training subjects. The gyroscopes add about which axis
+a sensor turns most. A way whose undoing makes the subject much more likely is named, with what undoes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import combinations, permutations, product
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from imu_emg_estimator.model.motion_distribution import Distribution, Metric
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.imu_features import FloatArray, Normalisation
+from imu_emg_estimator.signals.motion_statistics import WINDOW, MotionStatistics, motion_moments
+
+EVERY = 0.5  # s between two rows
+MAX_ROWS = 40
+MIN_ROWS = 8  # 4 s of movement
+MOVING = 0.1  # g; standard deviation of the acceleration, mean over sensors and axes: a slow walk has 0.2
+# Found on the development subjects of HuGaDB, each left out, see docs/calibration.md.
+LIKELY = 12.0  # natural logarithm of the likelihood ratio at which a remedy is named
+UNUSUAL, STRANGE = 6.0, 12.0  # mean squared deviation of a sensor from the training subjects, 1 = like them
+PLAUSIBLE = 3.0  # root mean square deviation of a subject; beyond, no remedy has explained what is wrong
+MAX_REMEDIES = 3
+PATTERN_DEVIATION = 0.2  # of the logarithm of a gyroscope axis' share in a sensor's turning, between subjects
+PATTERN_LIMIT = 4.0  # such deviations; more is no stronger evidence
+TURNING = 0.5  # rad/s; a sensor that turns less has no pattern
+
+
+@dataclass(frozen=True, eq=False)
+class Remedy:
+    """What undoes one way to wear sensors wrongly.
+
+    Attributes:
+        sensors: those that it concerns.
+        sources: [sensors] of every place on the body, the sensor that is worn there.
+        rotation: [3, 3] from the one sensor's axes, as it is worn, to the rig's; None = sensors are exchanged.
+    """
+
+    sensors: tuple[int, ...]
+    sources: tuple[int, ...]
+    rotation: FloatArray | None = None
+
+    def rotations(self) -> FloatArray:
+        """The same for every place, [sensors, 3, 3]."""
+        result = np.tile(np.eye(3), (len(self.sources), 1, 1))
+        if self.rotation is not None:
+            result[self.sensors[0]] = self.rotation
+        return result
+
+    def apply(self, imu: FloatArray) -> FloatArray:
+        """Samples [samples, sensors, 6] as they would be if the sensors were worn rightly."""
+        moved = imu[:, list(self.sources)].reshape(len(imu), len(self.sources), 2, 3)
+        turned: FloatArray = np.einsum("sij,tspj->tspi", self.rotations(), moved).reshape(imu.shape)
+        return turned
+
+    def quaternion(self) -> tuple[float, ...]:
+        """The rotation as x y z w, for the parameter ``sensor_rotations``."""
+        matrix = np.eye(3) if self.rotation is None else self.rotation
+        return tuple(float(value) + 0.0 for value in np.round(Rotation.from_matrix(matrix).as_quat(canonical=True), 4))
+
+    def describe(self) -> str:
+        """What is wrong and what to do, in words that follow the sensors' names."""
+        if self.rotation is not None:
+            worn = Rotation.from_matrix(self.rotation).inv()
+            return (
+                f"looks turned by {_turn_in_words(worn)}; put it on as the others wore it, or give it the rotation "
+                f"{' '.join(f'{value:g}' for value in self.quaternion())} (x y z w)"
+            )
+        if len(self.sensors) > 2:
+            return "the sides look exchanged; exchange the sensors, or their topics"
+        return "look exchanged; exchange the sensors, or their topics"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A remedy, and the natural logarithm of how much more likely it makes the subject."""
+
+    remedy: Remedy
+    evidence: float
+
+
+@dataclass(frozen=True)
+class Mounting:
+    """How the sensors of a recording are worn, compared with the training subjects.
+
+    Attributes:
+        found: remedies that make the subject much more likely, the strongest first; empty = worn as it should be.
+        score: root mean square deviation from the training subjects as worn, about 1 for a subject like them.
+        mended: the same after the remedies.
+        strangeness: [sensors] mean squared deviation of what concerns a sensor, after the remedies; NaN = not there.
+    """
+
+    found: tuple[Found, ...]
+    score: float
+    mended: float
+    strangeness: tuple[float, ...]
+
+    @property
+    def strange(self) -> tuple[int, ...]:
+        """Sensors that are like no training subject's, and no remedy explains it."""
+        return self._beyond(STRANGE)
+
+    @property
+    def unusual(self) -> tuple[int, ...]:
+        """Those among which are the strange ones, and others that may be."""
+        return self._beyond(UNUSUAL)
+
+    def _beyond(self, limit: float) -> tuple[int, ...]:
+        return tuple(index for index, value in enumerate(self.strangeness) if value > limit)
+
+
+def mounting_of(imu: FloatArray, rig: Rig, distribution: Distribution, normalisation: Normalisation) -> Mounting | None:
+    """How the sensors are worn; None where there are less than four seconds of movement to tell from.
+
+    Args:
+        imu: [samples, sensors, 6] in m/s² and rad/s; NaN = not available.
+    """
+    seen = np.where(normalisation.used, imu, np.nan)  # what the network does not look at does not matter
+    worn = _evidence_of(seen, rig, distribution, normalisation)
+    if worn is None:
+        return None
+    judged = worn
+    strange: list[int] = []
+    found, mended = _mend(judged, rig)
+    while mended.score > PLAUSIBLE and judged.available.sum() > 1:  # no remedy helps a sensor that is damaged
+        strange.append(judged.strangest())
+        judged = judged.without(strange[-1])
+        found, mended = _mend(judged, rig)
+    strangeness = np.array(mended.strangeness())
+    strangeness[strange] = [worn.share_of(sensor) for sensor in strange]
+    return Mounting(tuple(found), worn.score, mended.score, tuple(map(float, strangeness)))
+
+
+def _mend(worn: _Evidence, rig: Rig) -> tuple[list[Found], _Evidence]:
+    """The remedies that help, the strongest first, and what they make of it."""
+    candidates = [remedy for remedy in remedies(rig) if worn.available[list(remedy.sensors)].all()]
+    found: list[Found] = []
+    mended = worn
+    while candidates and len(found) < MAX_REMEDIES:
+        tried = [(mended.after(remedy), remedy) for remedy in candidates]
+        best, remedy = min(tried, key=lambda pair: pair[0].unlikely)
+        if (evidence := mended.unlikely - best.unlikely) < LIKELY:
+            break
+        found.append(Found(remedy, evidence))
+        mended = best
+        candidates = [other for other in candidates if not set(other.sensors) & set(remedy.sensors)]
+    return found, mended
+
+
+def remedies(rig: Rig) -> Iterator[Remedy]:
+    """Every way to wear sensors wrongly that is thought of."""
+    places = tuple(range(len(rig.sensors)))
+    for sensor in places:
+        for rotation in _right_angles():
+            yield Remedy((sensor,), places, rotation)
+    for a, b in combinations(places, 2):
+        order = list(places)
+        order[a], order[b] = b, a
+        yield Remedy((a, b), tuple(order))
+    if rig.is_mirrorable and len(places) > 2:
+        twins = tuple(int(twin) for twin in rig.mirror_sensors())
+        if concerned := tuple(place for place in places if twins[place] != place):
+            yield Remedy(concerned, twins)
+
+
+@dataclass(frozen=True, eq=False)
+class _Evidence:
+    """What tells how sensors are worn.
+
+    Attributes:
+        moments: [rows, moments] running means of the accelerations while the subject moves.
+        turning: [sensors, 3, 3] mean products of the angular rates; NaN = not there.
+        available: [sensors] accelerometers that are there.
+        pattern: [sensors, 3] logarithm of each axis' share in a sensor's turning, of the training subjects.
+    """
+
+    moments: FloatArray
+    turning: FloatArray
+    available: NDArray[np.bool_]
+    pattern: FloatArray
+    distribution: Distribution
+    metric: Metric
+    definition: MotionStatistics
+
+    @cached_property
+    def squares(self) -> float:
+        """Squared deviation from the nearest centre, mean over rows."""
+        statistics, _ = self.definition.describe(self.moments)
+        return float(np.mean(self.metric.scores(statistics) ** 2)) * len(self.metric.known)
+
+    @property
+    def score(self) -> float:
+        """Root mean square deviation, about 1 for a subject like the training's."""
+        return float(np.sqrt(self.squares / len(self.metric.known)))
+
+    @property
+    def unlikely(self) -> float:
+        """Negative logarithm of the likelihood, rows being no more than one piece of evidence together."""
+        return 0.5 * (self.squares + self._odd_turning())
+
+    def after(self, remedy: Remedy) -> _Evidence:
+        """The same if sensors were worn otherwise."""
+        rotations, sources = remedy.rotations(), list(remedy.sources)
+        moments = self.definition.remounted(self.moments, sources, rotations)
+        turning = rotations @ self.turning[sources] @ rotations.transpose(0, 2, 1)
+        return replace(self, moments=moments, turning=turning)
+
+    def strangeness(self) -> tuple[float, ...]:
+        """By sensor: how much less deviates without it, a statistic.
+
+        A strange sensor makes all correlations with it strange: once it is found, the others are judged without it.
+        """
+        result: FloatArray = np.full(len(self.available), np.nan)
+        rest = self
+        while rest.available.sum() > 1:
+            shares = np.array([rest.share_of(sensor) for sensor in range(len(result))])
+            result = np.where(rest.available, shares, result)
+            if not np.nanmax(shares) > UNUSUAL:
+                break
+            rest = rest.without(rest.strangest())
+        return tuple(map(float, result))
+
+    def strangest(self) -> int:
+        """The sensor without which the least deviates."""
+        return int(np.nanargmax([self.share_of(sensor) for sensor in range(len(self.available))]))
+
+    def share_of(self, sensor: int) -> float:
+        """How much less deviates without a sensor, a statistic; NaN where it is not there, or alone."""
+        if not self.available[sensor] or self.available.sum() == 1:
+            return float("nan")
+        without = self.without(sensor)
+        return (self.squares - without.squares) / (len(self.metric.known) - len(without.metric.known))
+
+    def without(self, sensor: int) -> _Evidence:
+        """The same as if a sensor were not there."""
+        others = self.available.copy()
+        others[sensor] = False
+        return replace(self, available=others, metric=self.distribution.metric(others))
+
+    def _odd_turning(self) -> float:
+        power = np.einsum("sii->si", self.turning)
+        turns = self.available & (power.sum(axis=1) > TURNING**2)  # never where it is not known
+        off = (_pattern(np.where(turns[:, None], power, 1.0)) - self.pattern) / PATTERN_DEVIATION
+        return float((np.clip(off, -PATTERN_LIMIT, PATTERN_LIMIT)[turns] ** 2).sum())
+
+
+def _evidence_of(
+    imu: FloatArray, rig: Rig, distribution: Distribution, normalisation: Normalisation
+) -> _Evidence | None:
+    every, start = max(1, round(EVERY * rig.rate)), round(WINDOW * rig.rate)
+    moments = motion_moments(imu, rig.rate, every)[-(-start // every) :]
+    if not len(moments):
+        return None
+    sensors = len(rig.sensors)
+    statistics, there = MotionStatistics(sensors).describe(moments)
+    available = np.asarray(there.mean(axis=0) > 0.5)
+    if not available.any():
+        return None
+    deviation = np.exp(statistics[:, 3 * sensors : 6 * sensors]).reshape(len(statistics), sensors, 3).mean(axis=2)
+    whole = np.asarray(there[:, available]).all(axis=1)
+    moving = np.asarray(deviation[:, available]).mean(axis=1) > MOVING
+    rows = np.flatnonzero(whole & moving)
+    if len(rows) < MIN_ROWS:
+        return None
+    rows = rows[np.unique(np.linspace(0, len(rows) - 1, MAX_ROWS).astype(int))]
+    rate = imu[..., 3:]
+    present = np.asarray(np.isfinite(rate).all(axis=2))
+    rate = np.where(present[..., None], rate, 0.0)
+    count = present.sum(axis=0)
+    turning = np.einsum("tsi,tsj->sij", rate, rate) / np.maximum(count, 1)[:, None, None]
+    turning[count < start] = np.nan
+    pattern = _pattern(np.asarray(normalisation.std, dtype=np.float64)[:, 3:] ** 2)
+    definition, metric = MotionStatistics(sensors), distribution.metric(available)
+    return _Evidence(moments[rows], turning, available, pattern, distribution, metric, definition)
+
+
+def _pattern(power: FloatArray) -> FloatArray:
+    """Logarithm of each axis' deviation [sensors, 3] relative to the sensor's others."""
+    logarithm = 0.5 * np.log(power + 1e-6)
+    return np.asarray(logarithm - logarithm.mean(axis=1, keepdims=True))
+
+
+def _right_angles() -> Iterator[FloatArray]:
+    """The 23 rotations that map axes to axes, but for the one that changes nothing."""
+    for order in permutations(range(3)):
+        for signs in product((1.0, -1.0), repeat=3):
+            matrix = np.zeros((3, 3))
+            matrix[range(3), order] = signs
+            if np.linalg.det(matrix) > 0 and not np.array_equal(matrix, np.eye(3)):
+                yield matrix
+
+
+def _turn_in_words(rotation: Rotation) -> str:
+    vector = rotation.as_rotvec(degrees=True)
+    angle = float(np.linalg.norm(vector))
+    axis = np.round(vector / np.abs(vector).max()).astype(int)
+    single = np.flatnonzero(axis)
+    if len(single) == 1:
+        sign = "" if axis[single[0]] > 0 or round(angle) == 180 else "-"
+        return f"{sign}{angle:.0f}° about its {'xyz'[single[0]]} axis"
+    return f"{angle:.0f}° about its direction ({', '.join(map(str, axis))})"

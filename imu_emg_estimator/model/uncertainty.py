@@ -1,0 +1,142 @@
+"""What a bundle knows of its own errors; torch-free, so that any engine can read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.errors import InputError
+
+LEVELS = (0.5, 0.8, 0.95)  # of the intervals that travel with a bundle
+FLOOR = 0.03  # references; at rest errors do not vanish with the activation
+LARGEST_POWER = 4.0
+
+
+@dataclass(frozen=True)
+class DeviationScale:
+    """The published standard deviation and its intervals, as found on subjects that the network had not seen.
+
+    published = factor x deviation^deviation_power x (activation + FLOOR)^activation_power: an unknown
+    subject's amplitude is unknown, too, so errors grow with the activation, of which the network
+    learned nothing on subjects that it had seen.
+
+    Attributes:
+        factor, deviation_power, activation_power: [muscles].
+        multiples: [levels][muscles] half-width of the interval / published standard deviation.
+    """
+
+    factor: tuple[float, ...]
+    deviation_power: tuple[float, ...]
+    activation_power: tuple[float, ...]
+    multiples: tuple[tuple[float, ...], ...]
+
+    def apply(self, activation: NDArray[np.floating], deviation: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Published standard deviation [..., muscles] from activation and the network's own, both positive."""
+        factor, deviation_power, activation_power = self._arrays
+        powers = deviation**deviation_power * (activation + FLOOR) ** activation_power
+        return np.asarray(factor * powers, dtype=activation.dtype)
+
+    @cached_property
+    def _arrays(self) -> tuple[NDArray[np.float64], ...]:
+        return tuple(map(np.array, (self.factor, self.deviation_power, self.activation_power)))
+
+    @classmethod
+    def from_dict(cls, values: object) -> DeviationScale:
+        """Strict: all fields, lists of numbers; else InputError."""
+        names = ("factor", "deviation_power", "activation_power", "multiples")
+        if not isinstance(values, Mapping) or set(values) != set(names):
+            raise InputError(f"uncertainty: a scale does not hold {', '.join(names)}; train or fetch it again")
+        *rows, multiples = (values[name] for name in names)
+        if not all(map(_are_numbers, rows)) or not isinstance(multiples, list) or not all(map(_are_numbers, multiples)):
+            raise InputError("uncertainty: a scale holds something else than lists of numbers; train or fetch it again")
+        factor, deviation_power, activation_power = map(tuple, rows)
+        return cls(factor, deviation_power, activation_power, tuple(map(tuple, multiples)))
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Scales of the standard deviation, by conformal prediction on unseen subjects.
+
+    The interval of a level is activation ± multiple x published standard deviation, its lower
+    end at least 0. One standard deviation covers 68.3 %.
+
+    Attributes:
+        definition: how the scales were found, in words.
+        levels: coverage of the intervals, ascending, e.g. 0.5, 0.8, 0.95.
+        uncalibrated: for a subject of whom nothing is known, amplitude included.
+        calibrated: for a subject's own bundle; None = not found, ``uncalibrated`` serves.
+    """
+
+    definition: str
+    levels: tuple[float, ...]
+    uncalibrated: DeviationScale
+    calibrated: DeviationScale | None = None
+
+    def scale(self, calibrated: bool) -> DeviationScale:
+        """The scale to use for a subject's own bundle, or for the one of everybody."""
+        return self.calibrated if calibrated and self.calibrated else self.uncalibrated
+
+    def check(self, muscles: int) -> None:
+        """Raise InputError unless it fits so many muscles, with intervals that widen with their level."""
+        if not self.levels or not _ascend((0.0, *self.levels, 1.0)):
+            raise InputError("uncertainty levels are not ascending shares between 0 and 1")
+        for scale in filter(None, (self.uncalibrated, self.calibrated)):
+            factors, powers = (scale.factor, *scale.multiples), (scale.deviation_power, scale.activation_power)
+            if len(scale.multiples) != len(self.levels) or any(len(row) != muscles for row in factors + powers):
+                raise InputError(f"uncertainty is not of {muscles} muscles and {len(self.levels)} levels")
+            if not all(_is_positive(value) for row in factors for value in row):
+                raise InputError("uncertainty holds a factor that is not a positive number")
+            if not all(0 <= value <= LARGEST_POWER for row in powers for value in row):
+                raise InputError(f"uncertainty holds a power that is not within 0 to {LARGEST_POWER:g}")
+            if not all(map(_ascend, zip(*scale.multiples, strict=True))):
+                raise InputError("uncertainty intervals do not widen with their level")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "definition": self.definition,
+            "levels": list(self.levels),
+            "uncalibrated": _plain(self.uncalibrated),
+            "calibrated": _plain(self.calibrated) if self.calibrated else None,
+        }
+
+    @classmethod
+    def from_dict(cls, values: object) -> Uncertainty:
+        """Strict: every field, each of its kind; else InputError."""
+        fields = {"definition", "levels", "uncalibrated", "calibrated"}
+        if not isinstance(values, Mapping) or set(values) != fields:
+            raise InputError(f"uncertainty does not hold {', '.join(sorted(fields))}; train or fetch it again")
+        if not isinstance(values["definition"], str) or not _are_numbers(values["levels"]):
+            raise InputError("uncertainty has a definition or levels of the wrong kind; train or fetch it again")
+        calibrated = values["calibrated"]
+        return cls(
+            definition=values["definition"],
+            levels=tuple(values["levels"]),
+            uncalibrated=DeviationScale.from_dict(values["uncalibrated"]),
+            calibrated=None if calibrated is None else DeviationScale.from_dict(calibrated),
+        )
+
+
+def _plain(scale: DeviationScale) -> dict[str, Any]:
+    rows = {field.name: list(getattr(scale, field.name)) for field in fields(scale) if field.name != "multiples"}
+    return rows | {"multiples": [list(row) for row in scale.multiples]}
+
+
+def _are_numbers(values: object) -> bool:
+    return isinstance(values, list) and all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) for value in values
+    )
+
+
+def _ascend(values: Sequence[float]) -> bool:
+    return all(a < b for a, b in pairwise(values))
+
+
+def _is_positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0

@@ -1,0 +1,253 @@
+"""Replay: publishes a bag's Imu and Emg topics in their own timing, where ``ros2 bag play`` is missing."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import struct
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from rclpy.context import Context
+from rclpy.duration import Duration
+from rclpy.exceptions import NameValidationException
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args, try_shutdown
+from rosgraph_msgs.msg import Clock  # type: ignore[import-untyped, import-not-found, unused-ignore]
+from sensor_msgs.msg import Imu
+
+from imu_emg_estimator.bags import (
+    EMG_TYPE,
+    IMU_TYPE,
+    Bag,
+    BagLimits,
+    BagUnreadable,
+    TopicMissing,
+    open_bag,
+    present_topics,
+)
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.msg import Emg
+from imu_emg_estimator.signals.grid_alignment import SECOND
+
+MESSAGES = {IMU_TYPE: Imu, EMG_TYPE: Emg}
+# Reliable matches best-effort subscribers too; the depth holds a second of six IMUs at 200 Hz.
+QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=2000, reliability=ReliabilityPolicy.RELIABLE)
+CLOCK_PERIOD = SECOND // 100  # ns of bag time
+FLUSH = Duration(seconds=2.0)  # how long the last messages may take to reach reliable subscribers
+
+
+@dataclass(frozen=True)
+class ReplaySettings:
+    """How a bag is played.
+
+    Attributes:
+        rate: speed, 1 = as recorded.
+        loop: begin anew at the end, until stopped.
+        start: skip so many seconds of the bag.
+        end: stop so many seconds after the bag's beginning; None = at its end.
+        prefix: put before every topic, e.g. ``/subject1``.
+        restamp: shift the timestamps so that the first one is now; else they stay as recorded.
+        clock: publish ``/clock`` for nodes with use_sim_time.
+        wait: wait at most so many seconds until every topic has a subscriber.
+    """
+
+    rate: float = 1.0
+    loop: bool = False
+    start: float = 0.0
+    end: float | None = None
+    prefix: str = ""
+    restamp: bool = False
+    clock: bool = False
+    wait: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise InputError(f"replay rate {self.rate:g} is not a positive number; 1 plays as recorded")
+        if not 0 <= self.start < (math.inf if self.end is None else self.end):
+            raise InputError(
+                f"replay from {self.start:g} s to {self.end} s is no stretch of time; correct start or end"
+            )
+
+
+def replay(
+    path: Path,
+    settings: ReplaySettings,
+    stop: threading.Event | None = None,
+    context: Context | None = None,
+) -> int:
+    """Publish a bag; rclpy must be initialised. Returns the number of messages published.
+
+    Args:
+        stop: set it from another thread to end early.
+        context: of rclpy; None = the default one.
+
+    Raises:
+        InputError: the bag cannot be read, or has no Imu or Emg messages.
+    """
+    stop = stop or threading.Event()
+    with open_bag(path, BagLimits(seconds=math.inf)) as bag:
+        topics = {topic: msgtype for msgtype in MESSAGES for topic in present_topics(bag, msgtype)}
+        if not topics:
+            raise TopicMissing(f"bag {path} has no Imu or Emg messages to replay; give a bag that has")
+        node = rclpy.create_node("replay", context=context, start_parameter_services=False)
+        try:
+            return _Replay(node, bag, topics, settings, stop).run()
+        finally:
+            node.destroy_node()
+
+
+class _Replay:
+    def __init__(
+        self,
+        node: Node,
+        bag: Bag,
+        topics: Mapping[str, str],
+        settings: ReplaySettings,
+        stop: threading.Event,
+    ) -> None:
+        self._node, self._bag, self._settings, self._stop = node, bag, settings, stop
+        self._topics = topics
+        self._publishers = {topic: self._publisher(topic, msgtype) for topic, msgtype in topics.items()}
+        self._clock = node.create_publisher(Clock, "/clock", QOS) if settings.clock else None
+        self._clock_due = 0
+
+    def run(self) -> int:
+        self._await_subscribers()
+        played = self._play_once()
+        while self._settings.loop and played and not self._ended():
+            played += self._play_once()
+        if not self._ended():
+            for publisher in self._publishers.values():
+                publisher.wait_for_all_acked(FLUSH)
+        self._node.get_logger().info(f"replayed {played} messages of {self._bag.path}")
+        return played
+
+    def _publisher(self, topic: str, msgtype: str) -> Any:
+        try:
+            return self._node.create_publisher(MESSAGES[msgtype], self._settings.prefix + topic, QOS)
+        except NameValidationException as error:
+            raise InputError(
+                f"topic '{self._settings.prefix}{topic}' is not a valid name ({error}); correct it"
+            ) from None
+
+    def _await_subscribers(self) -> None:
+        deadline = time.monotonic() + self._settings.wait
+        while time.monotonic() < deadline and not self._ended():
+            if all(publisher.get_subscription_count() for publisher in self._publishers.values()):
+                return
+            self._stop.wait(0.02)
+
+    def _ended(self) -> bool:
+        return self._stop.is_set() or not self._node.context.ok()
+
+    def _play_once(self) -> int:
+        played, shift, self._clock_due = 0, 0, 0
+        for topic, receipt, raw in self._in_time():
+            if played == 0 and self._settings.restamp:
+                shift = self._node.get_clock().now().nanoseconds - _timestamp(self._bag.path, raw)
+            self._tick(receipt + shift)
+            self._publishers[topic].publish(_shifted(self._bag.path, raw, shift) if shift else raw)
+            played += 1
+        return played
+
+    def _in_time(self) -> Iterator[tuple[str, int, bytes]]:
+        """Topic, time of receipt [ns] and bytes of each message at the moment when it is due."""
+        bag_start: int | None = None
+        first: int | None = None
+        for topic, receipt, raw in self._bag.messages_in_order(self._topics):
+            bag_start = receipt if bag_start is None else bag_start
+            elapsed = (receipt - bag_start) / SECOND
+            if elapsed < self._settings.start:
+                continue
+            if self._settings.end is not None and elapsed >= self._settings.end:
+                return
+            if first is None:  # reading up to here took its own time
+                began, first = time.monotonic(), receipt
+            due = began + (receipt - first) / SECOND / self._settings.rate
+            self._stop.wait(max(0.0, due - time.monotonic()))
+            if self._ended():
+                return
+            yield topic, receipt, raw
+
+    def _tick(self, now: int) -> None:
+        if self._clock is not None and now >= self._clock_due:
+            message = Clock()
+            message.clock.sec, message.clock.nanosec = divmod(now, SECOND)
+            self._clock.publish(message)
+            self._clock_due = now + CLOCK_PERIOD
+
+
+# The header is the first field of Imu and Emg: in CDR its timestamp follows the four bytes of encapsulation.
+
+
+def _byte_order(path: object, raw: bytes) -> str:
+    if len(raw) < 12:
+        raise BagUnreadable(f"bag {path} holds a message that is cut short; record it again")
+    return "<" if raw[1] & 1 else ">"
+
+
+def _timestamp(path: object, raw: bytes) -> int:
+    seconds, nanoseconds = struct.unpack_from(_byte_order(path, raw) + "iI", raw, 4)
+    return int(seconds) * SECOND + int(nanoseconds)
+
+
+def _shifted(path: object, raw: bytes, shift: int) -> bytes:
+    seconds, nanoseconds = divmod(_timestamp(path, raw) + shift, SECOND)
+    if not -(2**31) <= seconds < 2**31:
+        raise BagUnreadable(f"bag {path} holds a timestamp that cannot be shifted to now; replay it without restamp")
+    return raw[:4] + struct.pack(_byte_order(path, raw) + "iI", seconds, nanoseconds) + raw[12:]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of the command."""
+    parser.add_argument("bag", type=Path, help="rosbag2 folder, .mcap or .db3 file")
+    parser.add_argument("--rate", type=float, default=1.0, help="speed, 1 = as recorded")
+    parser.add_argument("--loop", action="store_true", help="begin anew at the end, until Ctrl-C")
+    parser.add_argument("--start", type=float, default=0.0, help="skip so many seconds")
+    parser.add_argument("--end", type=float, help="stop so many seconds after the bag's beginning")
+    parser.add_argument("--prefix", default="", help="put before every topic, e.g. /subject1")
+    parser.add_argument("--restamp", action="store_true", help="shift the timestamps so that the first one is now")
+    parser.add_argument("--clock", action="store_true", help="publish /clock, for nodes with use_sim_time")
+    parser.add_argument("--wait", type=float, default=0.0, help="wait at most so many seconds for subscribers")
+
+
+def run(arguments: argparse.Namespace, ros_arguments: list[str] | None = None) -> int:
+    """Run the command with rclpy of its own; Ctrl-C and SIGTERM end it cleanly. Returns the exit status."""
+    options = {key: value for key, value in vars(arguments).items() if key in ReplaySettings.__dataclass_fields__}
+    # rclpy's own handlers invalidate the context under a publisher; a shell's `&` leaves SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        settings = ReplaySettings(**options)
+        rclpy.init(args=ros_arguments, signal_handler_options=SignalHandlerOptions.NO)
+        replay(arguments.bag, settings)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        pass
+    finally:
+        try_shutdown()
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``python -m imu_emg_estimator.ros.bag_player``."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(prog="replay", description=__doc__)
+    add_arguments(parser)
+    return run(parser.parse_args(remove_ros_args(["replay", *argv])[1:]), argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,394 @@
+"""The services that change the model in use: calibrate, cancel and reset; estimates go on meanwhile."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from imu_emg_estimator.calibration.calibration_store import (
+    calibration_path,
+    check_subject,
+    current_calibration,
+    find_calibration,
+    reset_calibration,
+    store_calibration,
+    undo_choice,
+    use_calibration,
+)
+from imu_emg_estimator.calibration.private_folder import private_folder, sweep
+from imu_emg_estimator.calibration.worker import Worker
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.msg import CalibrationStatus
+from imu_emg_estimator.ros.calibration_status import STORING, StatusTopic
+from imu_emg_estimator.ros.parameters import NodeSettings
+from imu_emg_estimator.signals.accuracy_metrics import FIGURES
+from imu_emg_estimator.srv import Calibrate, ResetCalibration
+from imu_emg_estimator.utils.progress import Progress, Stopped
+
+LONGEST = 3600.0  # s, bound of max_duration
+MAX_BAGS = 100  # of one call
+TAKE_OVER = (0.2, 2.0)  # share of the budget, and s at most, that are kept for storing and going over
+SWAP = 10.0  # s that the node may take to go over when nobody gave a budget
+ERROR_CODES = {
+    "BagUnreadable": Calibrate.Response.BAG_UNREADABLE,
+    "TopicMissing": Calibrate.Response.MISSING_TOPIC,
+    "BagTooShort": Calibrate.Response.TOO_SHORT,
+    "InputError": Calibrate.Response.INVALID_REQUEST,
+}
+
+
+class LiveNode(Protocol):
+    """What the services need of the running node."""
+
+    settings: NodeSettings
+    base: Bundle
+    base_path: Path
+    bundle: Bundle
+    running_path: Path
+    subject: str
+    topics: list[str]
+
+    def get_clock(self) -> Clock: ...
+    def prepare(self, bundle: Bundle) -> Any: ...
+    def swap(self, prepared: Any, path: Path, subject: str, timeout: float) -> None: ...
+
+
+class CallFailed(Exception):
+    """A call that ended without a change: error code and sentence for the response."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class CalibrationServer:
+    """Serves them from its own node and threads, so that the data's executor never waits for them.
+
+    Use as a context manager; leaving it ends a running calibration.
+    """
+
+    def __init__(self, live: Any) -> None:
+        self._live: LiveNode = live
+        # Names are resolved by the live node, so that its remappings and namespace hold here too.
+        self._node = Node(
+            f"{live.get_name()}_calibration",
+            namespace=live.get_namespace(),
+            context=live.context,
+            use_global_arguments=False,
+            start_parameter_services=False,
+        )
+        self._busy = threading.Lock()
+        self._worker: Worker | None = None
+        self._closed = False
+        self._status = StatusTopic(self._node, live.resolve_topic_name("~/calibration_status"), live.get_clock())
+        self._status.rest(live.subject, live.bundle.calibration_id, "no calibration was asked for since the start")
+        for service, name, serve in (
+            (Calibrate, "calibrate", self._serve_calibrate),
+            (Trigger, "~/cancel_calibration", self._serve_cancel),
+            (ResetCalibration, "~/reset_calibration", self._serve_reset),
+        ):
+            self._node.create_service(
+                service, live.resolve_service_name(name), serve, callback_group=ReentrantCallbackGroup()
+            )
+        # Two threads: one calibrates, the other answers all calls meanwhile.
+        self._executor = MultiThreadedExecutor(num_threads=2, context=live.context)
+        self._executor.add_node(self._node)
+        self._thread = threading.Thread(target=self._spin, name="calibration", daemon=True)
+        for folder in sweep():
+            self._node.get_logger().info(f"removed {folder}, which a killed calibration had left")
+
+    def __enter__(self) -> CalibrationServer:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed = True
+        if worker := self._worker:
+            worker.stop()
+        self._executor.shutdown(timeout_sec=2.0)
+        self._thread.join(timeout=2.0)
+        self._node.destroy_node()
+
+    def _spin(self) -> None:
+        with suppress(ExternalShutdownException):
+            self._executor.spin()
+
+    # calibrate
+
+    def _serve_calibrate(self, request: Calibrate.Request, response: Calibrate.Response) -> Calibrate.Response:
+        start = time.monotonic()
+        if not self._busy.acquire(blocking=False):
+            response.error_code = Calibrate.Response.BUSY
+            response.message = "another calibration is running; wait for its answer, or cancel it, and call again"
+            return response
+        try:
+            self._status.begin(request.subject_id, self._live.bundle.calibration_id)
+            self._answer(response, Calibrate.Response.FAILED, lambda: self._calibrate(request, response, start))
+            response.calibration_wall_s = time.monotonic() - start
+            self._status.end(_state(response), self._live.bundle.calibration_id, response.message)
+        finally:
+            self._busy.release()
+        self._log("calibration", response)
+        return response
+
+    def _calibrate(self, request: Calibrate.Request, response: Calibrate.Response, start: float) -> None:
+        budget = self._checked_budget(request)
+        reserve = min(TAKE_OVER[0] * budget, TAKE_OVER[1])
+        options = self._options(request)
+        with private_folder() as folder:
+            settings = self._live.settings
+            worker = Worker(folder, settings.calibration_threads, settings.calibration_nice, self._status.advance)
+            report = self._run(worker, options, start + budget - reserve - time.monotonic())
+            if "error" in report:
+                code = ERROR_CODES.get(report["error"], Calibrate.Response.FAILED)
+                raise CallFailed(code, report["message"])
+            _fill_figures(response, report)
+            if not report["success"]:
+                refused = bool(report.get("refused"))
+                code = Calibrate.Response.REFUSED if refused else Calibrate.Response.NOT_BETTER
+                raise CallFailed(code, report["message"])
+            response.message = report["message"]
+            if request.dry_run:
+                response.message += "; dry run: nothing was changed or stored"
+            else:
+                self._status.advance(Progress(STORING, 1.0, 0.0, math.nan))
+                response.calibration_id = self._take_over(Bundle.load(worker.adapted), start + budget)
+
+    def _checked_budget(self, request: Calibrate.Request) -> float:
+        invalid = Calibrate.Response.INVALID_REQUEST
+        try:
+            check_subject(request.subject_id)
+        except InputError as error:
+            raise CallFailed(invalid, f"subject_id: {error}") from None
+        if not request.bag_uri:
+            raise CallFailed(invalid, "bag_uri is empty; give the path of a rosbag2 folder or file")
+        if len(request.further_bag_uris) >= MAX_BAGS:
+            raise CallFailed(invalid, f"more than {MAX_BAGS} bags were given; give those of the last weeks")
+        if not (math.isfinite(request.max_duration) and 0.0 <= request.max_duration <= LONGEST):
+            raise CallFailed(
+                invalid, f"max_duration is {request.max_duration}; give 0 for the default, or up to {LONGEST:g} s"
+            )
+        return float(request.max_duration) or self._live.settings.calibration_max_duration
+
+    def _options(self, request: Calibrate.Request) -> list[str]:
+        """Of ``imu-emg calibrate``; "--option=value", as a value that begins with a dash must not become an option."""
+        live, settings = self._live, self._live.settings
+        alignment = settings.alignment
+        return [
+            f"--bundle={live.base_path}",
+            f"--running={self._running_path(request.subject_id)}",
+            f"--bags-within={','.join(map(str, _existing(settings.bag_directories)))}",
+            f"--subject={request.subject_id}",
+            f"--method={request.method}",
+            f"--imu-topics={','.join(live.topics)}",
+            f"--sensor-rotations={','.join(map(str, settings.sensor_rotations))}",
+            f"--largest-gap={alignment.largest_gap}",
+            f"--deadline={alignment.deadline}",
+            f"--sensor-timeout={alignment.timeout}",
+            f"--clock-jump={alignment.jump}",
+            *(f"--emg-{name}={value}" for name, value in settings.emg.items()),
+            "--bag",
+            *map(str, _paths([request.bag_uri, *request.further_bag_uris])),
+        ]
+
+    def _running_path(self, subject: str) -> Path:
+        """The bundle that a calibration of a subject must better: the subject's own, or else the base model."""
+        live = self._live
+        if subject == live.subject:
+            return live.running_path
+        own, _ = current_calibration(live.settings.calibration_directory, subject, live.base)
+        return calibration_path(live.settings.calibration_directory, own) if own else live.base_path
+
+    def _run(self, worker: Worker, options: Sequence[str], timeout: float) -> dict[str, Any]:
+        self._worker = worker
+        try:
+            if self._closed:
+                raise Stopped
+            return worker.run(options, timeout)
+        except Stopped:
+            if self._closed:
+                raise CallFailed(
+                    Calibrate.Response.FAILED, "the node is shutting down; the old model was kept"
+                ) from None
+            raise CallFailed(
+                Calibrate.Response.CANCELLED, "the calibration was cancelled; the old model was kept"
+            ) from None
+        except TimeoutError:
+            raise CallFailed(
+                Calibrate.Response.TIMEOUT,
+                "max_duration was over before the adaptation; the old model was kept: allow more time",
+            ) from None
+        finally:
+            self._worker = None
+
+    def _take_over(self, bundle: Bundle, deadline: float) -> str:
+        """Store the calibration, then run with it: what runs is always what the next start finds."""
+        live = self._live
+        if bundle.parent_id != live.base.model_id:
+            raise InputError(
+                f"{live.base_path} has changed since the node started; restart the node and calibrate again"
+            )
+        assert bundle.calibration is not None  # the process makes no other
+        prepared = live.prepare(bundle)
+        path = store_calibration(live.settings.calibration_directory, bundle)
+        live.swap(prepared, path, bundle.calibration.subject, max(deadline - time.monotonic(), 0.1))
+        return bundle.calibration_id
+
+    # cancel
+
+    def _serve_cancel(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        worker = self._worker
+        response.success = worker is not None and worker.stop()
+        response.message = (
+            "the calibration is being cancelled; the old model goes on"
+            if response.success
+            else "no calibration is running that could be cancelled; ~/reset_calibration undoes one that is in use"
+        )
+        return response
+
+    # reset
+
+    def _serve_reset(
+        self, request: ResetCalibration.Request, response: ResetCalibration.Response
+    ) -> ResetCalibration.Response:
+        response.calibration_id = response.calibration_id_before = self._live.bundle.calibration_id
+        if not self._busy.acquire(blocking=False):
+            response.error_code = ResetCalibration.Response.BUSY
+            response.message = "a calibration is running; wait for its answer, or cancel it, and call again"
+            return response
+        try:
+            self._answer(response, ResetCalibration.Response.FAILED, lambda: self._reset(request, response))
+            response.calibration_id = self._live.bundle.calibration_id
+            if response.success:
+                self._status.rest(self._live.subject, response.calibration_id, response.message)
+        finally:
+            self._busy.release()
+        self._log("reset", response)
+        return response
+
+    def _reset(self, request: ResetCalibration.Request, response: ResetCalibration.Response) -> None:
+        live, directory = self._live, self._live.settings.calibration_directory
+        subject = self._reset_subject(request)
+        own: Bundle | None = None
+        if request.previous:
+            try:
+                own, remarks = undo_choice(directory, subject, live.base)
+            except InputError as error:
+                raise CallFailed(ResetCalibration.Response.NOT_FOUND, str(error)) from None
+            for remark in remarks:
+                self._node.get_logger().warning(remark)
+        elif request.calibration_id:
+            own = use_calibration(directory, subject, request.calibration_id, live.base)
+        else:
+            reset_calibration(directory, subject, live.base)
+        path = calibration_path(directory, own) if own else live.base_path
+        live.swap(live.prepare(own or live.base), path, subject, SWAP)
+        used = f"calibration {own.calibration_id}" if own else "the base model, without a calibration,"
+        response.message = f"{used} is in use for subject '{subject}' now, and at every next start"
+
+    def _reset_subject(self, request: ResetCalibration.Request) -> str:
+        """Whose calibration it is; whoever asks for what cannot be is told so."""
+        invalid = ResetCalibration.Response.INVALID_REQUEST
+        subject = request.subject_id or self._live.subject
+        if request.previous and request.calibration_id:
+            raise CallFailed(invalid, "calibration_id and previous were given; give one of them")
+        if not subject and not request.calibration_id:
+            raise CallFailed(invalid, "subject_id is empty and nobody is estimated by name; give the subject's")
+        try:
+            if subject:
+                check_subject(subject)
+        except InputError as error:
+            raise CallFailed(invalid, f"subject_id: {error}") from None
+        if not request.calibration_id:
+            return subject
+        try:
+            directory = self._live.settings.calibration_directory
+            return find_calibration(directory, request.calibration_id, subject or None)[0]
+        except InputError as error:
+            raise CallFailed(ResetCalibration.Response.NOT_FOUND, str(error)) from None
+
+    # what the services share
+
+    def _answer(self, response: Any, failed: int, work: Callable[[], None]) -> None:
+        """Do the work of a call; whatever comes of it is in the response, and the service lives on."""
+        try:
+            work()
+            response.success, response.error_code = True, response.OK
+        except CallFailed as failure:
+            response.error_code, response.message = failure.code, str(failure)
+        except (InputError, OSError) as error:
+            response.error_code, response.message = failed, str(error)
+        except Exception as error:  # not foreseen
+            self._node.get_logger().error(traceback.format_exc())
+            response.error_code, response.message = failed, f"{type(error).__name__}: {error}"
+
+    def _log(self, what: str, response: Any) -> None:
+        # Two calls: rclpy refuses another severity from the same place.
+        if response.success:
+            self._node.get_logger().info(f"{what}: {response.message}")
+        else:
+            self._node.get_logger().warning(f"{what}: {response.message}")
+
+
+def _existing(directories: Sequence[Path]) -> list[Path]:
+    """Those that are there: a disk may not be mounted today."""
+    there = [directory for directory in directories if directory.is_dir()]
+    if not there:
+        names = ", ".join(map(str, directories))
+        raise CallFailed(
+            Calibrate.Response.INVALID_REQUEST,
+            f"none of the directories that bags may lie in exists ({names}); correct the parameter 'bag_directories'",
+        )
+    return there
+
+
+def _paths(uris: Sequence[str]) -> list[Path]:
+    """Absolute, so that none looks like an option."""
+    from imu_emg_estimator.bags.allowed_paths import path_of_uri  # here: the live process needs none of datasets
+
+    try:
+        return [path_of_uri(uri).absolute() for uri in uris]
+    except InputError as error:
+        raise CallFailed(Calibrate.Response.INVALID_REQUEST, f"bag_uri: {error}") from None
+
+
+def _state(response: Calibrate.Response) -> int:
+    if response.success:
+        return int(CalibrationStatus.SUCCEEDED)
+    if response.error_code == Calibrate.Response.CANCELLED:
+        return int(CalibrationStatus.CANCELLED)
+    return int(CalibrationStatus.FAILED)
+
+
+def _fill_figures(response: Calibrate.Response, report: Mapping[str, Any]) -> None:
+    muscles = report["muscle_names"]
+    response.muscle_names = muscles
+    response.decisions = [report["decisions"][name] for name in muscles]
+    for figure in FIGURES:
+        for when in ("before", "after"):
+            setattr(response, f"{figure}_{when}", _numbers(report[f"{figure}_{when}"]))
+    for name, key in (("r_gain", "change"), ("r_gain_low", "low"), ("r_gain_high", "high")):
+        setattr(response, name, _numbers([report["gain_r"][muscle][key] for muscle in muscles]))
+    verdicts = report["quality"]["verdicts"]
+    response.channel_names, response.verdicts = list(verdicts), list(verdicts.values())
+    response.left_out = report["quality"]["left_out"]
+
+
+def _numbers(values: Sequence[float | None]) -> list[float]:
+    return [math.nan if value is None else value for value in values]

@@ -1,0 +1,120 @@
+"""Topics of any type as bytes, for as long as somebody listens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from importlib import import_module
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from rclpy.context import Context
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.ros.raw_subscriptions import make_receiver
+
+DEPTH = 2000  # messages of a topic that may wait: seconds, should the disk be slow
+NODE = "imu_emg_listener"
+
+
+class Taken(NamedTuple):
+    """One message.
+
+    Attributes:
+        topic: its name.
+        receipt: when it was received [ns since 1970].
+        payload: CDR.
+    """
+
+    topic: str
+    receipt: int
+    payload: bytes
+
+
+class TopicStream:
+    """Messages of some topics, in order of arrival; a context manager with a node of its own.
+
+    Best effort, unless all that publish a topic are reliable.
+
+    Args:
+        topics: type of every topic.
+
+    Raises:
+        InputError: the Python type of a topic is not installed.
+
+    Attributes:
+        lost: by topic, messages that the publishers counted and that did not come, as far as the middleware tells.
+    """
+
+    def __init__(self, topics: Mapping[str, str], context: Context | None = None) -> None:
+        self.lost = dict.fromkeys(topics, 0)
+        self._names = list(topics)
+        self._sequences: list[int | None] = [None] * len(topics)
+        classes = {topic: message_class(topic, msgtype) for topic, msgtype in topics.items()}
+        self._node = Node(NODE, context=context, start_parameter_services=False)
+        self._receiver = make_receiver(self._node)
+        for topic, kind in classes.items():
+            self._receiver.subscribe(kind, topic, self._quality(topic))
+
+    def __enter__(self) -> TopicStream:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._receiver.close()
+        self._node.destroy_node()
+
+    def take(self, timeout: float) -> list[Taken]:
+        """What has come; waits for it, at most so long [s]."""
+        if not self._names:  # rclpy does not wait for nothing
+            time.sleep(timeout)
+            return []
+        now = time.time_ns()
+        taken = []
+        for received, source, payload, sequence in self._receiver.receive(timeout):
+            self._count(source, sequence)
+            taken.append(Taken(self._names[source], received or now, payload))
+        return taken
+
+    def _count(self, source: int, sequence: int | None) -> None:
+        before, self._sequences[source] = self._sequences[source], sequence
+        if before is not None and sequence is not None and sequence > before + 1:
+            self.lost[self._names[source]] += sequence - before - 1
+
+    def _quality(self, topic: str) -> QoSProfile:
+        publishers = self._node.get_publishers_info_by_topic(topic)
+        reliable = publishers and all(
+            publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE for publisher in publishers
+        )
+        return QoSProfile(
+            depth=DEPTH,
+            history=HistoryPolicy.KEEP_LAST,
+            reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
+        )
+
+
+def alive_topics(node: Node) -> dict[str, str]:
+    """Type of every topic that somebody publishes."""
+    return {
+        topic: types[0] for topic, types in node.get_topic_names_and_types() if types and node.count_publishers(topic)
+    }
+
+
+def await_topics(node: Node, ready: Any, patience: float) -> dict[str, str]:
+    """``alive_topics`` as soon as ``ready`` says so of them, or after the patience [s]; they are found one by one."""
+    deadline = time.monotonic() + patience
+    while not ready(alive := alive_topics(node)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return alive
+
+
+def message_class(topic: str, msgtype: str) -> Any:
+    """The Python class of a message type such as ``sensor_msgs/msg/Imu``."""
+    package, _, name = msgtype.partition("/msg/")
+    try:
+        return getattr(import_module(f"{package}.msg"), name)
+    except (ImportError, AttributeError):
+        raise InputError(f"topic {topic} is of type {msgtype}, which is not installed; install {package}") from None

@@ -1,0 +1,252 @@
+"""The delay between EMG and IMUs, found from the movement itself, and corrected only where it is clear.
+
+Timestamps cannot tell of it: an amplifier that timestamps late by a tenth of a second looks like one that does not. What the
+EMG should be at every instant can: a model's estimate of it, or, more coarsely, how vigorously the limb moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfiltfilt
+
+from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.rig import Rig
+
+Floats = NDArray[np.float64]
+
+SMOOTHED = 4.0  # Hz, as the envelope is
+CURVE = 0.25  # s around the highest correlation that belong to it
+
+
+@dataclass(frozen=True)
+class DelaySettings:
+    """When a delay is clear enough to be corrected.
+
+    Attributes:
+        longest: s; delays up to this are looked for. Beyond half a stride the next one fits as well.
+        least: s; subjects' own timing differs by as much from what is expected, and is not to be taken away.
+        least_r: correlation after the correction.
+        least_gain: of the correlation by the correction.
+        margin: by which every other delay must fit worse.
+        agreement: s within which muscles and stretches of the recording must agree.
+        agreeing: share of the stretches that must.
+        stretch: s, length of a stretch.
+        stretches: at least so many are needed.
+    """
+
+    longest: float = 0.4
+    least: float = 0.08
+    least_r: float = 0.4
+    least_gain: float = 0.05
+    margin: float = 0.05
+    agreement: float = 0.05
+    agreeing: float = 0.7
+    stretch: float = 8.0
+    stretches: int = 3
+
+
+# Movement energy tells the phase of the stride in which a muscle works only roughly.
+COARSE = DelaySettings(longest=1.0, least=0.3, margin=0.1, least_gain=0.15)
+
+
+@dataclass(frozen=True)
+class Delay:
+    """How late the EMG is.
+
+    Attributes:
+        seconds: by which the EMG is behind the movement; negative = ahead.
+        r_before, r_after: mean correlation of the muscles with what is expected, as it is and without the delay.
+        agreeing: stretches that agree on it, of ``stretches``.
+        stretches: that tell anything.
+        by_muscle: delay of every muscle [s]; NaN = it does not tell.
+        corrected: whether the delay is clear, and the EMG was shifted.
+        reason: why not; empty if corrected.
+    """
+
+    seconds: float
+    r_before: float
+    r_after: float
+    agreeing: int
+    stretches: int
+    by_muscle: tuple[float, ...]
+    corrected: bool
+    reason: str
+
+    @property
+    def note(self) -> str:
+        """What was found and done, in one sentence; empty where there is nothing to tell."""
+        if self.stretches == 0 or (abs(self.seconds) < 0.5 * DelaySettings().least and not self.corrected):
+            return ""
+        side = "behind" if self.seconds > 0 else "ahead of"
+        found = (
+            f"the EMG is {1e3 * abs(self.seconds):.0f} ms {side} the movement (r {self.r_before:.2f} as it is, "
+            f"{self.r_after:.2f} without the delay, {self.agreeing} of {self.stretches} stretches agree)"
+        )
+        return f"{found}: it was shifted" if self.corrected else f"{found}: it was left as it is, for {self.reason}"
+
+
+def given_delay(seconds: float) -> Delay:
+    """A delay that the user knows; it was corrected without a look."""
+    nan = float("nan")
+    return Delay(seconds, nan, nan, 0, 0, (), corrected=True, reason="")
+
+
+def synchronise(
+    recording: Recording, expected: FloatArray | None = None, settings: DelaySettings | None = None
+) -> tuple[Recording, Delay]:
+    """The recording with its EMG in time with the movement, and the delay that was found.
+
+    Args:
+        expected: [samples, muscles] what the envelopes should be like, such as a model's estimate; None = the energy of
+            the movement, which corrects only delays that no muscle can have by itself.
+        settings: None = those for a model, or for the energy.
+    """
+    if settings is None:
+        settings = COARSE if expected is None else DelaySettings()
+    expected = movement_energy(recording.imu, recording.rig) if expected is None else expected
+    trusted = recording.muscle_weight > 0
+    delay = find_delay(expected, np.where(trusted, recording.envelope, np.nan), recording.rig.rate, settings)
+    return (shift_emg(recording, delay.seconds) if delay.corrected else recording), delay
+
+
+def find_delay(expected: FloatArray, measured: FloatArray, rate: float, settings: DelaySettings) -> Delay:
+    """The delay at which measured envelopes correlate best with what is expected, and whether it is clear.
+
+    Args:
+        expected: [samples, muscles]; only its course matters, not its scale.
+        measured: [samples, muscles]; NaN = not known.
+        rate: samples a second.
+    """
+    reach = round(settings.longest * rate)
+    lags = np.arange(-reach, reach + 1)
+    if len(measured) <= 4 * reach:
+        return _unclear("the recording is too short", len(measured[0]))
+    curves = np.array([_correlations(*pair, lags) for pair in zip(expected.T, measured.T, strict=True)])
+    telling = np.nan_to_num(curves, nan=-1.0).max(axis=1) >= settings.least_r / 2
+    if not telling.any():
+        return _unclear("the EMG does not go with the movement at any delay", len(curves))
+    curve = np.nanmean(curves[telling], axis=0)
+    seconds = _peak(curve, lags) / rate
+    by_muscle = tuple(_peak(one, lags) / rate if told else np.nan for one, told in zip(curves, telling, strict=True))
+    votes = _votes(expected[:, telling], measured[:, telling], lags, rate, settings)
+    delay = Delay(
+        seconds=seconds,
+        r_before=float(curve[reach]),
+        r_after=float(np.nanmax(curve)),
+        agreeing=int((np.abs(votes - seconds) <= settings.agreement).sum()),
+        stretches=len(votes),
+        by_muscle=by_muscle,
+        corrected=False,
+        reason="",
+    )
+    reason = _doubt(delay, curve, lags / rate, settings)
+    return replace(delay, corrected=not reason, reason=reason)
+
+
+def shift_emg(recording: Recording, seconds: float) -> Recording:
+    """The recording with its EMG that much earlier; NaN where there is none then."""
+    envelope = _earlier(recording.envelope, seconds * recording.rig.rate)
+    emg = recording.emg
+    if emg is not None:
+        emg = replace(emg, data=_earlier(emg.data, round(seconds * emg.rate)))
+    return replace(recording, envelope=envelope, emg=emg)
+
+
+def movement_energy(imu: FloatArray, rig: Rig) -> Floats:
+    """How vigorously the side of every muscle moves [samples, muscles], in m/s^3 per sensor, smoothed as envelopes are.
+
+    It is the jerk, the change of acceleration, of the sensors on the muscle's side: it peaks when the foot lands, where
+    the muscles that carry the weight work.
+    """
+    acceleration = np.asarray(imu[:, :, :3], dtype=np.float64)
+    jerk = np.linalg.norm(np.diff(acceleration, axis=0, prepend=acceleration[:1]), axis=2) * rig.rate
+    jerk = np.where(np.isfinite(jerk), jerk, 0.0)
+    smooth = butter(2, min(SMOOTHED, 0.4 * rig.rate), "lowpass", fs=rig.rate, output="sos")
+    sides = np.array([sensor.side for sensor in rig.sensors])
+    energy = []
+    for muscle in rig.muscles:
+        own = sides == muscle.side if (sides == muscle.side).any() else np.full(len(sides), True)
+        energy.append(jerk[:, own].mean(axis=1))
+    return np.asarray(sosfiltfilt(smooth, np.stack(energy, axis=1), axis=0))
+
+
+def _unclear(reason: str, muscles: int) -> Delay:
+    nan = float("nan")
+    return Delay(nan, nan, nan, 0, 0, (nan,) * muscles, False, reason)
+
+
+def _doubt(delay: Delay, curve: Floats, lags: Floats, settings: DelaySettings) -> str:
+    """Why the delay should not be corrected; empty = it is clear."""
+    elsewhere = curve[np.abs(lags - delay.seconds) > CURVE]
+    told = np.array([value for value in delay.by_muscle if np.isfinite(value)])
+    doubts = {
+        "subjects differ by as much": abs(delay.seconds) < settings.least,
+        "it may be longer than what is looked for": abs(delay.seconds) > 0.95 * settings.longest,
+        f"the EMG hardly goes with the movement then (r {delay.r_after:.2f})": delay.r_after < settings.least_r,
+        "little is gained": delay.r_after - delay.r_before < settings.least_gain,
+        "other delays fit as well": len(elsewhere) > 0 and delay.r_after - np.nanmax(elsewhere) < settings.margin,
+        "the muscles do not agree": (np.abs(told - delay.seconds) > settings.agreement).any(),
+        "there is too little movement": delay.stretches < settings.stretches,
+        "stretches of the recording do not agree": delay.agreeing < settings.agreeing * delay.stretches,
+    }
+    return next((doubt for doubt, holds in doubts.items() if holds), "")
+
+
+def _votes(
+    expected: FloatArray, measured: FloatArray, lags: NDArray[np.int64], rate: float, settings: DelaySettings
+) -> Floats:
+    """Delay [s] in every stretch of the recording in which there is movement."""
+    length = round(settings.stretch * rate)
+    usual = expected.std(axis=0)
+    votes = []
+    for begin in range(0, len(expected) - length + 1, length):
+        part = slice(begin, begin + length)
+        if (expected[part].std(axis=0) < 0.3 * usual).all():
+            continue
+        curves = [_correlations(*pair, lags) for pair in zip(expected[part].T, measured[part].T, strict=True)]
+        if np.isfinite(curves).any(axis=1).any():
+            mean = np.nanmean([curve for curve in curves if np.isfinite(curve).any()], axis=0)
+            votes.append(_peak(mean, lags) / rate)
+    return np.array(votes)
+
+
+def _correlations(expected: FloatArray, measured: FloatArray, lags: NDArray[np.int64]) -> Floats:
+    """Correlation of the expected samples with those measured so many samples later, over the same expected ones."""
+    reach = int(lags[-1])
+    inner = np.asarray(expected[reach : len(expected) - reach], dtype=np.float64)
+    result = np.full(len(lags), np.nan)
+    for index, lag in enumerate(lags):
+        later = measured[reach + lag : reach + lag + len(inner)]
+        known = np.isfinite(later) & np.isfinite(inner)
+        if known.sum() > len(inner) / 2:
+            here, there = inner[known] - inner[known].mean(), later[known] - later[known].mean()
+            power = float(here @ here) * float(there @ there)
+            result[index] = float(here @ there) / np.sqrt(power) if power > 0 else np.nan
+    return result
+
+
+def _peak(curve: Floats, lags: NDArray[np.int64]) -> float:
+    """Lag of the highest value, between samples by a parabola through it and its neighbours."""
+    top = int(np.nanargmax(curve))
+    if 0 < top < len(curve) - 1 and np.isfinite(curve[top - 1 : top + 2]).all():
+        before, here, after = curve[top - 1 : top + 2]
+        bend = before - 2 * here + after
+        return float(lags[top] + (0.5 * (before - after) / bend if bend < 0 else 0.0))
+    return float(lags[top])
+
+
+def _earlier(values: FloatArray, samples: float) -> FloatArray:
+    """Values [samples, columns] as they are so many samples later, between samples by a straight line."""
+    whole = int(np.floor(samples))
+    share = samples - whole
+    index = np.arange(len(values)) + whole
+    padded = np.vstack([values, np.full((1, values.shape[1]), np.nan)])
+
+    def at(index: NDArray[np.int64]) -> FloatArray:
+        return np.asarray(padded[np.where((index >= 0) & (index < len(values)), index, len(values))])
+
+    here = at(index)
+    return here if share < 1e-9 else (1 - share) * here + share * at(index + 1)

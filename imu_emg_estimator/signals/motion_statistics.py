@@ -1,0 +1,136 @@
+"""Slow statistics of the accelerations: how the sensors are mounted and what their subject does.
+
+Gravity tells how a sensor is turned, the deviations how much it moves, and the correlations
+which axes, and which sensors, move together: a sensor that is rotated or changed for another
+shows within seconds. Accelerometers only: gyroscopes are the sensors that fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.signals.imu_features import FloatArray
+
+WINDOW = 2.0  # s, time constant of the running means: a stride or two
+GRAVITY = 9.81  # m/s^2; statistics are in g
+MIN_PRESENCE = 0.6  # share of the window's weight in which a sensor must have been there
+NOISE = 5e-4  # g^2, added to variances: what does not move has no direction
+NEVER = 1e-9  # in place of a presence of nothing
+
+
+class MotionStatistics:
+    """Statistics of so many sensors: where they stand in a row, and which sensors each one needs.
+
+    The order is: mean x y z of every sensor [g], log of the standard deviation, correlations xy xz yz
+    within every sensor, and correlations of like axes x y z for every pair of sensors.
+
+    Attributes:
+        owners: [statistics, 2] the sensors that a statistic is made of.
+    """
+
+    def __init__(self, sensors: int) -> None:
+        self.sensors = sensors
+        channels = 3 * sensors
+        # Moments are products of two entries of (accelerations, presences): the upper triangle, in a row.
+        self._first, self._second = np.triu_indices(channels + sensors)
+        place = np.zeros((channels + sensors,) * 2, dtype=np.intp)
+        place[self._first, self._second] = np.arange(len(self._first))
+        owner, axis = np.divmod(np.arange(channels), 3)
+        presence = channels + owner
+        a, b = np.triu_indices(channels, 1)
+        related = (owner[a] == owner[b]) | (axis[a] == axis[b])
+        within = owner[a[related]] != owner[b[related]]
+        order = np.argsort(within, kind="stable")
+        self._a, self._b = a[related][order], b[related][order]
+        self._channel = np.arange(channels)
+        self._sums, self._squares = place[self._channel, presence], place[self._channel, self._channel]
+        self._counts = place[presence, presence]
+        self._products, self._pair_counts = place[self._a, self._b], place[presence[self._a], presence[self._b]]
+        self._presences = place[channels + np.arange(sensors), channels + np.arange(sensors)]
+        alone = np.stack([owner, owner], axis=1)
+        self.owners = np.concatenate([alone, alone, np.stack([owner[self._a], owner[self._b]], axis=1)])
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    def products(self, imu: FloatArray) -> FloatArray:
+        """What the running means are taken of: rows [samples, sensors, 6] -> [samples, moments]."""
+        acceleration = imu[..., :3] / GRAVITY
+        present = np.isfinite(acceleration).all(axis=-1)
+        values = np.where(present[..., None], acceleration, 0.0).reshape(len(imu), -1)
+        entries = np.concatenate([values, present], axis=1, dtype=np.float64)
+        result: FloatArray = entries[:, self._first] * entries[:, self._second]
+        return result
+
+    def remounted(self, moments: FloatArray, sources: Sequence[int], rotations: FloatArray) -> FloatArray:
+        """Running means [..., moments] as they would be if the sensors were worn otherwise.
+
+        Args:
+            sources: of every place, the sensor whose samples go there.
+            rotations: [sensors, 3, 3] from that sensor's axes to those of the place.
+        """
+        channels, size = 3 * self.sensors, 4 * self.sensors
+        change = np.zeros((size, size))
+        for place, source in enumerate(sources):
+            change[3 * place : 3 * place + 3, 3 * source : 3 * source + 3] = rotations[place]
+            change[channels + place, channels + source] = 1.0
+        products = np.zeros((*moments.shape[:-1], size, size))
+        products[..., self._first, self._second] = moments
+        products[..., self._second, self._first] = moments
+        changed: FloatArray = (change @ products @ change.T)[..., self._first, self._second]
+        return changed
+
+    def describe(self, moments: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Statistics [..., statistics] from running means [..., moments], and which sensors [..., sensors] suffice."""
+        count = np.maximum(moments[..., self._counts], NEVER)
+        mean = moments[..., self._sums] / count
+        variance = np.maximum(moments[..., self._squares] / count - mean**2, 0.0) + NOISE
+        together = np.maximum(moments[..., self._pair_counts], NEVER)
+        covariance = moments[..., self._products] / together - mean[..., self._a] * mean[..., self._b]
+        correlation = covariance / np.sqrt(variance[..., self._a] * variance[..., self._b])
+        statistics = np.concatenate([mean, 0.5 * np.log(variance), np.clip(correlation, -1.0, 1.0)], axis=-1)
+        return statistics, np.asarray(moments[..., self._presences] >= MIN_PRESENCE)
+
+
+class RunningMotion:
+    """Statistics of the last seconds, updated with every row."""
+
+    def __init__(self, sensors: int, rate: float) -> None:
+        self._statistics = MotionStatistics(sensors)
+        self._share = _share(rate)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything seen so far."""
+        self._moments: FloatArray = np.zeros(len(self._statistics._first))
+
+    def step(self, imu: FloatArray) -> None:
+        """Take one row [sensors, 6] in m/s^2 and rad/s; NaN = not available."""
+        self._moments += self._share * (self._statistics.products(imu[None])[0] - self._moments)
+
+    def describe(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Statistics [statistics], and which sensors [sensors] were there for long enough; from any thread."""
+        return self._statistics.describe(self._moments.copy())  # which another thread may be changing
+
+
+def motion_statistics(imu: FloatArray, rate: float, every: int = 1) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """The same over a whole recording: [samples, sensors, 6] -> [samples / every, statistics] and [.., sensors]."""
+    return MotionStatistics(imu.shape[1]).describe(motion_moments(imu, rate, every))
+
+
+def motion_moments(imu: FloatArray, rate: float, every: int = 1) -> FloatArray:
+    """The running means that the statistics of a recording come from: [samples / every, moments]."""
+    from scipy.signal import lfilter  # here: the live path must not wait for scipy, nor carry it
+
+    share = _share(rate)
+    products = MotionStatistics(imu.shape[1]).products(imu)
+    moments: FloatArray = lfilter([share], [1.0, share - 1.0], products, axis=0)[::every]
+    return moments
+
+
+def _share(rate: float) -> float:
+    """Weight of the newest row in the running means."""
+    return 1.0 / (WINDOW * rate)

@@ -1,0 +1,305 @@
+"""What the channels of recordings are worth, in figures and in words, as far as the signals alone tell.
+
+Nothing here knows a model. Limits were set beyond what any half minute of walking, running, stairs, sitting or standing
+of HuGaDB's development subjects held, its damaged channels aside; see docs/calibration.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.emg_envelope import saturated
+from imu_emg_estimator.signals.powerline import find_powerline
+
+FloatArray = NDArray[np.floating]
+
+AT_END = 0.9995  # of a sensor's highest acceleration: there it is at the end of its range
+WINDOW = 2.0  # s over which the acceleration is averaged to find gravity
+QUIET = 0.5  # m/s²; standard deviation of the acceleration in a window in which gravity shows
+DEGREES = np.degrees(1.0)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Beyond which a channel is told of, and beyond which it is left out.
+
+    Attributes:
+        rate: samples a second of an IMU; fewer do not show a stride.
+        missing: share of the time without samples: told, left out.
+        gap: longest time without samples [s]: told.
+        clipped: share of samples at the end of the accelerometer's range: told, left out.
+        gravity: length of the mean acceleration in quiet [m/s²]: lowest, highest.
+        gravity_moving: the same where the subject was never quiet.
+        turning: root mean square of the angular rate [rad/s] beyond any gait.
+        still: standard deviation of the acceleration [m/s²] below which a sensor did not move.
+        seconds: of EMG that a muscle needs.
+        level: share of the usual amplitude [reference] that the EMG's peaks (its 95th percentile) must have: left
+            out, told.
+        modulation: of the envelope: its 95th over its 5th percentile in movement.
+        saturated, powerline: share of raw EMG at the amplifier's limit, and of powerline in its power: told, left out.
+    """
+
+    rate: float = 25.0
+    missing: tuple[float, float] = (0.02, 0.25)
+    gap: float = 0.5
+    clipped: tuple[float, float] = (0.35, 0.8)
+    gravity: tuple[float, float] = (9.0, 10.6)
+    gravity_moving: tuple[float, float] = (8.0, 16.0)
+    turning: float = 6.0
+    still: float = 0.5
+    seconds: float = 5.0
+    level: tuple[float, float] = (0.1, 0.25)
+    modulation: float = 3.0
+    saturated: tuple[float, float] = (0.03, 0.25)
+    powerline: tuple[float, float] = (0.2, 0.6)
+
+
+@dataclass(frozen=True)
+class SensorFigures:
+    """What an IMU gave.
+
+    Attributes:
+        rate: samples a second.
+        missing: share of the time without acceleration.
+        longest_gap: without acceleration [s].
+        gyroscope_missing: share of the time without angular rate.
+        clipped: share of samples in which an axis is at the end of the range.
+        gravity: length of the mean acceleration over two seconds, median over the quiet ones if there are any [m/s²].
+        quiet: whether there were any.
+        movement: standard deviation of the acceleration, mean over axes [m/s²].
+        turning: root mean square of the angular rate [rad/s].
+    """
+
+    rate: float
+    missing: float
+    longest_gap: float
+    gyroscope_missing: float
+    clipped: float
+    gravity: float
+    quiet: bool
+    movement: float
+    turning: float
+
+
+@dataclass(frozen=True)
+class MuscleFigures:
+    """What an EMG channel gave.
+
+    Attributes:
+        seconds: of EMG.
+        missing: share of the time without.
+        peaks: 95th percentile of the envelope, in its unit.
+        level: the same over the amplitude that the model expects; NaN = not in the same unit.
+        modulation: 95th over 5th percentile of the envelope.
+        saturated: share of raw samples at the amplifier's limit; NaN = not known.
+        powerline: share of powerline powerline in the power of the raw EMG; NaN = not known.
+        powerline_frequency: of the powerline [Hz]; NaN = no powerline.
+    """
+
+    seconds: float
+    missing: float
+    peaks: float
+    level: float
+    modulation: float
+    saturated: float
+    powerline: float
+    powerline_frequency: float
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What only the reader of a bag knows of channels, by the name of the sensor or muscle.
+
+    Attributes:
+        rate: samples a second of an IMU.
+        saturated: share of raw EMG at the amplifier's limit.
+        powerline: share of powerline powerline in the raw EMG.
+        powerline_frequency: of the powerline [Hz].
+    """
+
+    rate: Mapping[str, float] = field(default_factory=dict)
+    saturated: Mapping[str, float] = field(default_factory=dict)
+    powerline: Mapping[str, float] = field(default_factory=dict)
+    powerline_frequency: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with channels.
+
+    Attributes:
+        channels: names of the sensors or muscles that it concerns.
+        kind: what it is, in one word, for programs.
+        text: the same with figures, for people, after the names.
+        bad: whether the channels must be left out, not only told of.
+    """
+
+    channels: tuple[str, ...]
+    kind: str
+    text: str
+    bad: bool
+
+    def __str__(self) -> str:
+        return f"{' and '.join(self.channels)}: {self.text}"
+
+
+def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream | None = None) -> SensorFigures:
+    """Figures of one IMU over all recordings of a subject."""
+    rate, name = recordings[0].rig.rate, recordings[0].rig.sensor_names[sensor]
+    acceleration = [recording.imu[:, sensor, :3] for recording in recordings]
+    angular = np.concatenate([recording.imu[:, sensor, 3:] for recording in recordings])
+    joined = np.concatenate(acceleration)
+    present = np.isfinite(joined).all(axis=1)
+    turns = angular[np.isfinite(angular).all(axis=1)]
+    known = joined[present]
+    gravity, quiet = _gravity(acceleration, rate)
+    highest = np.abs(known).max(initial=0.0)
+    return SensorFigures(
+        rate=(stream or Stream()).rate.get(name, rate * float(present.mean())),
+        missing=1.0 - float(present.mean()),
+        longest_gap=max(_longest(np.asarray(~np.isfinite(part).all(axis=1))) for part in acceleration) / rate,
+        gyroscope_missing=1.0 - len(turns) / len(angular),
+        clipped=float((np.abs(known) >= AT_END * highest).any(axis=1).mean()) if len(known) else np.nan,
+        gravity=gravity,
+        quiet=quiet,
+        movement=float(known.std(axis=0).mean()) if len(known) else np.nan,
+        turning=float(np.sqrt((turns**2).sum(axis=1).mean() / 3)) if len(turns) else np.nan,
+    )
+
+
+def muscle_figures(
+    recordings: Sequence[Recording], muscle: int, amplitude: float = float("nan"), stream: Stream | None = None
+) -> MuscleFigures:
+    """Figures of one EMG channel over all recordings of a subject.
+
+    Args:
+        amplitude: that the model expects, in the unit of the recordings; NaN = not known in it.
+    """
+    name, stream = recordings[0].rig.muscle_names[muscle], stream or Stream()
+    envelope = np.concatenate([recording.envelope[:, muscle] for recording in recordings])
+    known = envelope[np.isfinite(envelope)]
+    low, peaks = np.percentile(known, (5, 95)) if len(known) else (np.nan, np.nan)
+    limit, powerline, frequency = _raw_figures(recordings, muscle)
+    return MuscleFigures(
+        seconds=len(known) / recordings[0].rig.rate,
+        missing=1.0 - len(known) / len(envelope),
+        peaks=float(peaks),
+        level=float(peaks) / amplitude,
+        modulation=float(peaks / low) if low > 0 else float(np.inf if peaks > 0 else 1.0),
+        saturated=stream.saturated.get(name, limit),
+        powerline=stream.powerline.get(name, powerline),
+        powerline_frequency=stream.powerline_frequency.get(name, frequency),
+    )
+
+
+def judge_sensor(name: str, figures: SensorFigures, limits: Limits | None = None) -> list[Finding]:
+    """What is wrong with an IMU; an empty list = nothing."""
+    limits, found = limits or Limits(), []
+
+    def note(kind: str, bad: bool, text: str) -> None:
+        found.append(Finding((name,), kind, text, bad))
+
+    if figures.missing == 1.0:
+        note("missing", True, "no samples")
+        return found
+    if figures.rate < limits.rate:
+        note("rate", True, f"{figures.rate:.0f} samples a second, at least {limits.rate:.0f} are needed")
+    if figures.missing > limits.missing[0] or figures.longest_gap > limits.gap:
+        text = f"{figures.missing:.0%} of the time without samples, up to {figures.longest_gap:.1f} s in a row"
+        note("gaps", figures.missing > limits.missing[1], text)
+    if figures.movement < limits.still:
+        note("still", False, "did not move")
+    if figures.clipped > limits.clipped[0]:
+        text = f"{figures.clipped:.0%} of the samples at the end of its range; set a wider one"
+        note("clipping", figures.clipped > limits.clipped[1], text)
+    lowest, highest = limits.gravity if figures.quiet else limits.gravity_moving
+    if not lowest <= figures.gravity <= highest:
+        text = f"gravity is {figures.gravity:.3g} instead of 9.81 m/s²"
+        note("gravity", True, text + _unit_in_words(figures.gravity))
+    if figures.turning > limits.turning:
+        text = f"turns at {figures.turning:.0f} rad/s, more than a limb can"
+        likely = figures.turning / DEGREES < limits.turning
+        note("angular_rate", True, text + ("; is it in degrees a second?" if likely else "; the gyroscope is damaged"))
+    return found
+
+
+def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits | None = None) -> list[Finding]:
+    """What is wrong with an EMG channel, as far as it shows without the movement; an empty list = nothing.
+
+    Args:
+        moving: whether the subject moved: at rest an electrode cannot be told from one that is off.
+    """
+    limits, found = limits or Limits(), []
+
+    def note(kind: str, bad: bool, text: str) -> None:
+        found.append(Finding((name,), kind, text, bad))
+
+    if figures.seconds < limits.seconds:
+        note("too_little", True, f"{figures.seconds:.1f} s of EMG, at least {limits.seconds:g} s are needed")
+        return found
+    if not figures.peaks > 0:
+        note("electrode_off", True, "no signal at all: the electrode or its lead is off")
+        return found
+    if moving and figures.level < limits.level[1]:
+        text = (
+            f"its peaks are {figures.level:.0%} of what the muscle usually gives: is the electrode off or badly placed?"
+        )
+        note("weak", figures.level < limits.level[0], text)
+    if moving and figures.modulation < limits.modulation:
+        text = f"its peaks are only {figures.modulation:.1f} times its rest: the electrode looks off"
+        note("electrode_off", True, text)
+    if figures.saturated > limits.saturated[0]:
+        text = f"{figures.saturated:.0%} of the samples at the amplifier's limit; lower its gain"
+        note("saturated", figures.saturated > limits.saturated[1], text)
+    if figures.powerline > limits.powerline[0]:
+        text = f"{figures.powerline:.0%} of its power is powerline at {figures.powerline_frequency:.0f} Hz; check the reference electrode"
+        note("powerline", figures.powerline > limits.powerline[1], text)
+    return found
+
+
+def _gravity(parts: Sequence[FloatArray], rate: float) -> tuple[float, bool]:
+    """Length of the mean acceleration in windows, median [m/s²]; of the quiet ones if there are any."""
+    length = round(WINDOW * rate)
+    windows = [
+        part[start : start + length] for part in parts for start in range(0, len(part) - length + 1, length)
+    ] or list(parts)
+    windows = [window for window in windows if np.isfinite(window).all()]
+    if not windows:
+        return float("nan"), False
+    lengths = np.array([np.linalg.norm(window.mean(axis=0)) for window in windows])
+    quiet = np.array([window.std(axis=0).max() < QUIET for window in windows])
+    return float(np.median(lengths[quiet] if quiet.any() else lengths)), bool(quiet.any())
+
+
+def _unit_in_words(gravity: float) -> str:
+    if 0.8 < gravity < 1.6:
+        return ": is it in g?"
+    if 800 < gravity < 1600:
+        return ": is it in mg?"
+    return "; calibrate or replace it"
+
+
+def _longest(missing: NDArray[np.bool_]) -> int:
+    """Length of the longest run of True."""
+    edges = np.flatnonzero(np.diff(missing, prepend=False, append=False))
+    return int((edges[1::2] - edges[::2]).max(initial=0))
+
+
+def _raw_figures(recordings: Sequence[Recording], muscle: int) -> tuple[float, float, float]:
+    """Share at the amplifier's limit, share of powerline, and its frequency; NaN where there is no raw EMG, or no powerline."""
+    raw = [recording.emg for recording in recordings if recording.emg is not None]
+    if not raw:
+        return float("nan"), float("nan"), float("nan")
+    limit = np.average([saturated(emg.data[:, [muscle]]).mean() for emg in raw], weights=[len(emg.data) for emg in raw])
+    longest = max(raw, key=lambda emg: len(emg.data))
+    powerline = find_powerline(longest.data[:, [muscle]], longest.rate)[0]
+    return (
+        float(limit),
+        powerline.share if powerline else float("nan"),
+        powerline.frequency if powerline else float("nan"),
+    )

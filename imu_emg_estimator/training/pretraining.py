@@ -1,0 +1,210 @@
+"""Pre-training: many subjects' recordings into one network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.activation_loss import activation_loss
+from imu_emg_estimator.model.geglu_transformer import GegluTransformer
+from imu_emg_estimator.model.network import Network
+from imu_emg_estimator.model.network_config import ModelConfig
+from imu_emg_estimator.model.subject_data import SubjectData, delayed
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.imu_features import Normalisation, feature_count, features, fit_normalisation
+from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
+
+LOSSES = ("huber", "correlation", "gaussian")
+TOKEN_PERIOD = 0.068  # s between the tokens of one interleaved sequence: an envelope of 4 Hz has no more to tell
+FRONT_END = 0.289  # s that the convolution sees
+LOOK_AHEAD = 0.051  # s by which an estimate lags its newest input
+DROPOUT = 0.3  # 0.1 does as well: tuning chose the one or the other, see benchmarks/accuracy
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The recipe of a pre-training run.
+
+    Attributes:
+        steps: optimiser steps.
+        batch: sequences a step.
+        sequence: samples a sequence.
+        learning_rate: peak of the one-cycle schedule.
+        weight_decay: of AdamW.
+        locomotion_share: share of sequences drawn from locomotion; the rest is drawn from everything.
+        loss: ``huber``, ``correlation`` (Huber and one minus the correlation within each sequence) or
+            ``gaussian`` (likelihood of mean and deviation together).
+        huber: error [references] where the loss turns from square to linear; a large one makes it the square.
+        averaging: decay of the running mean of the weights, which is what is kept.
+        seed: of every random choice.
+    """
+
+    steps: int = 500
+    batch: int = 32
+    sequence: int = 256
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    locomotion_share: float = 0.7
+    loss: str = "correlation"
+    huber: float = 0.5
+    averaging: float = 0.995
+    seed: int = 0
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+
+    def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise InputError(f"loss '{self.loss}' is not known; use one of {', '.join(LOSSES)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+Progress = Callable[[int, int, float], None]
+Loss = Callable[..., Tensor]  # of a batch's tensors, and of the phase as the last argument
+
+
+def pretrain(
+    subjects: Sequence[SubjectData],
+    rig: Rig,
+    config: ModelConfig,
+    settings: TrainingSettings,
+    progress: Progress | None = None,
+    architecture: Callable[[ModelConfig], Network] = GegluTransformer,
+    initial: Network | None = None,
+) -> tuple[Network, Normalisation]:
+    """Train a network on many subjects, each with equal say.
+
+    Each step trains one of the network's interleaved sequences, picked at random.
+
+    Args:
+        initial: network of the same architecture and shape whose weights are started from; None = random ones.
+    """
+    torch.manual_seed(settings.seed)
+    normalisation = input_normalisation(subjects)
+    model = architecture(config)
+    if initial is not None:
+        model.load_state_dict(initial.state_dict())
+
+    def loss(inputs: Tensor, target: Tensor, weight: Tensor, phase: int) -> Tensor:
+        return activation_loss(model, inputs, target, weight, settings.huber, phase, settings.loss)
+
+    batches = training_batches(subjects, rig, settings, config.look_ahead, normalisation)
+    optimise(model, config.dilation, batches, loss, settings, progress)
+    return model, normalisation
+
+
+def input_normalisation(subjects: Sequence[SubjectData]) -> Normalisation:
+    """Statistics of the training subjects' IMUs in locomotion; of all samples of those who have none."""
+    return fit_normalisation(
+        [subject.imu[subject.locomotion] if subject.locomotion.any() else subject.imu for subject in subjects]
+    )
+
+
+def optimise(
+    model: nn.Module,
+    dilation: int,
+    batches: Iterable[Sequence[NDArray[Any]]],
+    loss: Loss,
+    settings: TrainingSettings,
+    progress: Progress | None = None,
+) -> None:
+    """Train a model in place by the recipe; what it ends with is the running mean of its weights, ready to estimate.
+
+    Args:
+        dilation: of the network; each step picks one of so many phases.
+        batches: one for every step at least.
+        loss: of the model.
+    """
+    device = training_device()
+    model.to(device).train()
+    average = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.averaging)
+    )
+    optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
+    phases = np.random.default_rng(settings.seed)
+    for step, batch in zip(range(settings.steps), batches, strict=False):
+        value = loss(*(torch.from_numpy(array).to(device) for array in batch), int(phases.integers(dilation)))
+        optimiser.zero_grad()
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        average.update_parameters(model)
+        if progress:
+            progress(step + 1, settings.steps, float(value.detach()))
+    model.load_state_dict(average.module.state_dict())
+    model.cpu().eval()
+
+
+def training_device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def training_batches(
+    subjects: Sequence[SubjectData], rig: Rig, settings: TrainingSettings, look_ahead: int, normalisation: Normalisation
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """Without end: varied sequences, each subject's as likely as any other's.
+
+    Yields:
+        Inputs [batch, samples, inputs], and target and weight [batch, samples, muscles], aligned with the outputs.
+    """
+    for imu, target, weight in varied_sequences(subjects, rig, settings, look_ahead):
+        yield np.stack([features(sequence, normalisation) for sequence in imu]), target, weight
+
+
+def varied_sequences(
+    subjects: Sequence[SubjectData], rig: Rig, settings: TrainingSettings, look_ahead: int
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
+    """Without end: augmented batches of IMU samples, targets and weights, each subject as likely as any other."""
+    generator = np.random.default_rng(settings.seed)
+    choices = [_possible_starts(subject, settings.sequence) for subject in subjects]
+    while True:
+        sequences = []
+        for _ in range(settings.batch):
+            index = int(generator.integers(len(subjects)))
+            anywhere, in_locomotion = choices[index]
+            pool = in_locomotion if generator.random() < settings.locomotion_share and len(in_locomotion) else anywhere
+            sequences.append(cut_sequence(subjects[index], int(generator.choice(pool)), settings.sequence, look_ahead))
+        imu, target, weight = (np.stack(part) for part in zip(*sequences, strict=True))
+        yield augment(imu, target, weight, rig, settings.augmentation, generator)
+
+
+def _possible_starts(subject: SubjectData, length: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Starts of sequences anywhere, and of those whose middle is in locomotion."""
+    spans = [np.arange(a, max(a + 1, b - length)) for a, b in zip(subject.starts[:-1], subject.starts[1:], strict=True)]
+    anywhere = np.concatenate(spans)
+    middle = np.minimum(anywhere + length // 2, len(subject.locomotion) - 1)
+    return anywhere, anywhere[subject.locomotion[middle]]
+
+
+def cut_sequence(
+    subject: SubjectData, start: int, length: int, look_ahead: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """IMU samples, targets and weights from a start, the latter two aligned with the network's outputs.
+
+    Padded with missing samples where the recording is shorter than ``length``.
+    """
+    end = int(subject.starts[np.searchsorted(subject.starts, start, side="right")])
+    stop = min(start + length, end)
+    padding = [(0, length - (stop - start)), (0, 0)]
+    imu = np.pad(subject.imu[start:stop], [*padding, (0, 0)], constant_values=np.nan)
+    target = np.pad(subject.target[start:stop], padding)
+    weight = np.pad(subject.weight[start:stop], padding)
+    return imu, delayed(target, look_ahead), delayed(weight, look_ahead)
+
+
+def model_config(rig: Rig, **overrides: Any) -> ModelConfig:
+    """Network shape for a rig, of the same durations at any rate; keywords override the default hyperparameters."""
+    durations = {"dilation": TOKEN_PERIOD, "kernel": FRONT_END, "look_ahead": LOOK_AHEAD}
+    shape = {name: max(1, round(duration * rig.rate)) for name, duration in durations.items()}
+    given = {"dropout": DROPOUT} | shape | overrides
+    return ModelConfig(inputs=feature_count(len(rig.sensors)), muscles=len(rig.muscles), **given)

@@ -1,0 +1,99 @@
+"""Only what lies below the allowed directories is read, wherever a path or a link leads."""
+
+from pathlib import Path
+
+import pytest
+from fixtures.factories import RecordingFactory, refusal
+
+from imu_emg_estimator.bags import read_bag, write_bag
+from imu_emg_estimator.bags.allowed_paths import path_of_uri, within
+from imu_emg_estimator.datasets.hugadb import RIG
+from imu_emg_estimator.errors import InputError
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    """A directory that bags may be read from, and one beside it."""
+    allowed, other = tmp_path / "bags", tmp_path / "bags_of_others"
+    allowed.mkdir()
+    other.mkdir()
+    return allowed, other
+
+
+def test_what_lies_below_passes(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed, _ = places
+    (allowed / "anna").mkdir()
+    (allowed / "link").symlink_to(allowed / "anna")
+    check = within([allowed])
+    assert check(allowed / "anna" / "walk") == allowed / "anna" / "walk"
+    assert check(allowed / "link" / "walk") == allowed / "anna" / "walk"
+    assert check(allowed / "anna" / ".." / "walk") == allowed / "walk"
+    monkeypatch.chdir(allowed)
+    assert check(Path("anna")) == allowed / "anna"
+
+
+def test_what_lies_elsewhere_does_not(places: tuple[Path, Path]) -> None:
+    """Nor does the sentence tell whether there is something."""
+    allowed, other = places
+    (other / "secret").touch()
+    (allowed / "out").symlink_to(other)
+    (allowed / "loop").symlink_to(allowed / "loop")
+    check = within([allowed])
+    outside = [
+        other / "secret", other / "nothing", Path("/etc/passwd"), allowed / ".." / other.name / "secret",
+        allowed / "out" / "secret", allowed / "out" / "nothing", allowed / "loop", allowed / "nul\0",
+    ]  # fmt: skip
+    for path in outside:
+        with pytest.raises(InputError) as caught:
+            check(path)
+        expected = (
+            f"bag {path} lies outside the directories that bags are read from ({allowed}); move it there, "
+            "or have its own named among them (the node's parameter 'bag_directories')"
+        )
+        assert str(caught.value) == expected
+
+
+def test_no_directory_lets_nothing_pass(places: tuple[Path, Path]) -> None:
+    with refusal("lies outside the directories that bags are read from (none)"):
+        within([])(places[0])
+    with refusal(places[0] / "nowhere", "does not exist"):
+        within([places[0] / "nowhere"])
+
+
+def test_a_bag_may_not_hold_links_out(places: tuple[Path, Path], make_recording: RecordingFactory) -> None:
+    allowed, other = places
+    recording = make_recording([("walking", 5.0)])
+    write_bag(recording, allowed / "walk")
+    write_bag(recording, other / "walk")
+    check = within([allowed])
+    assert len(read_bag(allowed / "walk", RIG, check=check)) == len(recording)
+    with refusal(other / "walk", "lies outside"):
+        read_bag(other / "walk", RIG, check=check)
+
+    (allowed / "walk" / "walk.mcap").unlink()
+    (allowed / "walk" / "walk.mcap").symlink_to(other / "walk" / "walk.mcap")
+    with refusal(allowed / "walk" / "walk.mcap", "lies outside"):
+        read_bag(allowed / "walk", RIG, check=check)
+    assert len(read_bag(allowed / "walk", RIG)) == len(recording)
+
+
+def test_metadata_may_not_name_files_elsewhere(places: tuple[Path, Path], make_recording: RecordingFactory) -> None:
+    allowed, other = places
+    write_bag(make_recording([("walking", 5.0)]), other / "walk")
+    (allowed / "walk").mkdir()
+    metadata = (other / "walk" / "metadata.yaml").read_text()
+    (allowed / "walk" / "metadata.yaml").write_text(metadata.replace("walk.mcap", f"{other}/walk/walk.mcap"))
+    with refusal("names walk.mcap, which is not there"):
+        read_bag(allowed / "walk", RIG)
+
+
+def test_uris(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert path_of_uri("/bags/a b") == Path("/bags/a b")
+    assert path_of_uri("~/walk") == Path("/home/anna/walk")
+    assert path_of_uri("file:///bags/a%20b") == Path("/bags/a b")
+    for uri in ("http://lab/walk", "file://lab/walk", "ftp://x"):
+        with refusal(uri, "is not a file on this machine"):
+            path_of_uri(uri)
+    with refusal("~nobody-of-this-name", "home directory"):
+        path_of_uri("~nobody-of-this-name/walk")

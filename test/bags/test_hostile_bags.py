@@ -1,0 +1,278 @@
+"""Hostile bags: one sentence, little memory, little time, and nothing left behind."""
+
+import os
+import re
+import resource
+import sqlite3
+import struct
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import lz4.frame
+import pytest
+import zstandard
+from fixtures.bag_forms import FORMS, Entry, Signal, emg_entries, imu_entries, in_order, write_form
+from fixtures.factories import RecordingFactory, refusal
+
+from imu_emg_estimator.bags import BagLimits, BagUnreadable, open_bag, read_bag
+from imu_emg_estimator.bags.cdr_messages import EMG_TYPE
+from imu_emg_estimator.bags.mcap_storage import CHUNK, CHUNK_HEAD, MAGIC, RECORD_HEAD
+from imu_emg_estimator.datasets.hugadb import RIG
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import Recording
+
+MIB = 1 << 20
+MEMORY = 300 * MIB  # more than reading a small bag takes, less than a bomb holds
+PATIENCE = 10.0  # s
+
+
+@pytest.fixture(scope="module")
+def recording(make_recording: RecordingFactory) -> Recording:
+    return make_recording([("walking", 4.0)])
+
+
+@pytest.fixture(scope="module")
+def entries(recording: Recording) -> list[Entry]:
+    assert recording.emg is not None
+    emg = emg_entries(Signal(recording.emg.data, RIG.rate, RIG.muscle_names, False), 4)
+    return in_order(imu_entries(recording), emg)
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files, of this test's own."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def in_child(work: Callable[[], object]) -> str:
+    """Do something in a process that may not take much memory or time; returns the sentence of its refusal."""
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process == 0:
+        os.close(reader)
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
+        try:
+            work()
+            answer = "nothing was refused"
+        except InputError as error:
+            answer = f"{type(error).__name__}: {error}"
+        except BaseException as error:
+            answer = f"CRASH {type(error).__name__}: {error}"
+        os.write(writer, answer.encode())
+        os._exit(0)
+    os.close(writer)
+    began = time.monotonic()
+    with open(reader, "rb") as pipe:
+        answer = pipe.read().decode()
+    assert os.waitpid(process, 0)[1] == 0
+    assert time.monotonic() - began < PATIENCE
+    assert "MemoryError" not in answer
+    return answer
+
+
+def record(op: int, body: bytes, length: int | None = None) -> bytes:
+    return RECORD_HEAD.pack(op, len(body) if length is None else length) + body
+
+
+def text(value: str) -> bytes:
+    return struct.pack("<I", len(value)) + value.encode()
+
+
+def chunk(data: bytes, compression: str, size: int) -> bytes:
+    head = CHUNK_HEAD.pack(0, 1, size, 0) + text(compression)
+    return record(CHUNK, head + struct.pack("<Q", len(data)) + data)
+
+
+UNKNOWN = record(0x80, bytes(60 * MIB))  # of a kind that readers pass over
+
+
+def mcap(*records: bytes) -> bytes:
+    return MAGIC + record(1, text("ros2") + text("x")) + b"".join(records)
+
+
+BOMB = zstandard.compress(bytes(2048 * MIB), 1)  # 2 GiB in some 200 kB
+LZ4_BOMB = lz4.frame.compress(bytes(512 * MIB))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (mcap(chunk(BOMB, "zstd", 2048 * MIB)), "a chunk of 2147483648 bytes is too large"),
+        (mcap(chunk(BOMB, "zstd", 100)), "holds more than 100 bytes"),
+        (mcap(chunk(BOMB, "zstd", 120 * MIB)), "expands to more than"),
+        (mcap(chunk(LZ4_BOMB, "lz4", 100)), "holds more than 100 bytes"),
+        (mcap(*[chunk(zstandard.compress(UNKNOWN), "zstd", len(UNKNOWN))] * 40), "expands to more than"),
+        (mcap(record(CHUNK, b"", 1 << 62)), "holds no message|cannot be read"),
+        (mcap(record(3, b"", 1 << 62)), "too large|holds no message"),
+        (mcap(record(5, b"", (1 << 63) - 1)), "cannot be read|holds no message"),
+        (mcap(record(0, b"")), "a record is of no kind"),
+        (mcap(chunk(record(CHUNK, b""), "", 9)), "holds no message"),
+        (mcap(chunk(b"\x05" + struct.pack("<Q", 1 << 60), "", 9)), "longer than the chunk"),
+        (mcap(chunk(b"x", "brotli", 1)), "compression 'brotli' is not known"),
+        (mcap(record(4, struct.pack("<HH", 1, 1) + struct.pack("<I", 1 << 31))), "a text is longer than its record"),
+        (mcap(record(4, struct.pack("<HH", 1, 1) + struct.pack("<I", 1) + b"\xff")), "can't decode byte 0xff"),
+        (zstandard.compress(mcap(record(9, b"", 1 << 62))), "holds no message"),
+        (zstandard.compress(MAGIC + bytes(512 * MIB), 1), "no kind|cannot be read"),
+    ],
+)
+def test_lengths_and_bombs(content: bytes, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "bag.mcap"
+    path.write_bytes(content)
+    answer = in_child(lambda: read_bag(path, RIG))
+    assert answer.startswith("BagUnreadable: ")
+    assert re.search(said, answer), answer
+    assert "\n" not in answer
+
+
+def test_a_bomb_for_every_message(tmp_path: Path, entries: list[Entry]) -> None:
+    path = write_form(tmp_path / "bag", entries, FORMS["sqlite3"])
+    with closing(sqlite3.connect(path / "bag_0.db3")) as database:
+        database.execute("UPDATE messages SET data = ? WHERE id = 7", (BOMB,))
+        database.commit()
+    assert "frame holds more than" in in_child(lambda: read_bag(path, RIG))
+
+
+def test_a_database_that_unpacks_without_end(tmp_path: Path, temporary: Path) -> None:
+    path = tmp_path / "bag.db3.zstd"
+    path.write_bytes(zstandard.compress(b"SQLite format 3\0" + bytes(256 * MIB), 1))
+    assert "expands to more than" in in_child(lambda: read_bag(path, RIG))
+    assert list(temporary.iterdir()) == []
+
+
+def test_unpacked_databases_are_private_and_gone_at_once(tmp_path: Path, temporary: Path, entries: list[Entry]) -> None:
+    path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-zstd-file"])
+    with open_bag(path) as bag:
+        assert list(temporary.iterdir()) == []
+        assert sum(1 for _ in bag.messages({"/emg": EMG_TYPE})) > 50
+    assert list(temporary.iterdir()) == []
+
+
+# databases
+
+
+def database(path: Path, script: str) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+        connection.commit()
+    return path
+
+
+TOPICS = "CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT, type TEXT, serialization_format TEXT);"
+MESSAGES = "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER, timestamp INTEGER, data BLOB);"
+NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+ENDLESS = f"{NUMBERS}) SELECT i AS topic_id, i AS timestamp, 'x' AS data FROM n"
+IMUS = "".join(
+    f"INSERT INTO topics VALUES ({number}, '/imu/{name}', 'sensor_msgs/msg/Imu', 'cdr');"
+    for number, name in enumerate(RIG.sensor_names)
+)
+EMG = f"INSERT INTO topics VALUES (99, '/emg', '{EMG_TYPE}', 'cdr');"
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("CREATE TABLE notes(x);", "without the tables of a rosbag2"),
+        (TOPICS + f"CREATE VIEW messages AS {ENDLESS};", "without the tables of a rosbag2"),
+        (f"CREATE TABLE old(x); CREATE VIEW topics AS SELECT * FROM old; {MESSAGES}", "without the tables"),
+        (TOPICS + "CREATE VIRTUAL TABLE messages USING fts5(topic_id, timestamp, data);", "without the tables"),
+        (
+            TOPICS + IMUS + EMG + "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER, timestamp INTEGER, "
+            "data BLOB AS (zeroblob(1000000000)) VIRTUAL); INSERT INTO messages(topic_id, timestamp) VALUES (1, 1);",
+            "cannot be read",
+        ),
+        (TOPICS + MESSAGES + IMUS + EMG + "INSERT INTO messages VALUES (1, 1, 'late', x'00');", "has no time"),
+        (TOPICS + MESSAGES + IMUS + EMG + "INSERT INTO messages VALUES (1, 1, 5, 'text');", "has no time"),
+        (TOPICS + MESSAGES + IMUS + EMG + "INSERT INTO messages VALUES (1, 1, 5, zeroblob(9000000));", "more than"),
+        (TOPICS + MESSAGES + "INSERT INTO topics VALUES (1, x'ff', 3, 'cdr');", "is no text"),
+        (
+            TOPICS + MESSAGES + f"INSERT INTO topics {NUMBERS} LIMIT 20000) SELECT i, '/t' || i, 'x', 'cdr' FROM n;",
+            "more than 10000 topics",
+        ),
+        (TOPICS + MESSAGES + IMUS + EMG, "holds no message"),
+    ],
+)
+def test_hostile_databases(script: str, said: str, tmp_path: Path) -> None:
+    path = database(tmp_path / "bag.db3", script)
+    answer = in_child(lambda: read_bag(path, RIG))
+    assert answer.startswith("BagUnreadable: ")
+    assert said in answer, answer
+
+
+def test_reading_changes_nothing(tmp_path: Path, entries: list[Entry]) -> None:
+    path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-file"])
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    read_bag(path, RIG)
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["what?mode=rwc", "50%", "a#b", "a b&immutable=0", "ünï"])
+def test_odd_names(name: str, tmp_path: Path, entries: list[Entry], recording: Recording) -> None:
+    path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-file"])
+    path = path.rename(tmp_path / f"{name}.db3")
+    assert len(read_bag(path, RIG)) == len(recording)
+
+
+def test_what_its_recorder_did_not_file_is_told(tmp_path: Path, entries: list[Entry]) -> None:
+    path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-file"])
+    path.with_name(path.name + "-wal").write_bytes(bytes(100))
+    with open_bag(path) as bag:
+        assert "messages that its recorder did not come to file" in bag.notes[0]
+
+
+# files that are none
+
+
+def test_pipes_and_devices_do_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.mcap")
+    for path in (tmp_path / "pipe.mcap", Path("/dev/zero")):
+        with refusal(path, "is no regular file"):
+            read_bag(path, RIG)
+    (tmp_path / "bag").mkdir()
+    os.mkfifo(tmp_path / "bag" / "metadata.yaml")
+    with refusal("is not a rosbag2"):
+        read_bag(tmp_path / "bag", RIG)
+
+
+def test_a_folder_with_too_many_files(tmp_path: Path) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.mcap").touch()
+    with refusal("more than 3 files"):
+        read_bag(tmp_path, RIG, limits=BagLimits(files=3))
+
+
+# limits
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        (BagLimits(seconds=0.0), "takes longer than 0 s to read"),
+        (BagLimits(samples=10_000), "more IMU and EMG samples than"),
+        (BagLimits(message=100), "too large"),
+        (BagLimits(topics=5), "more than 5 topics"),
+    ],
+)
+@pytest.mark.parametrize("form", ["mcap", "sqlite3"])
+def test_limits(form: str, limits: BagLimits, said: str, tmp_path: Path, entries: list[Entry]) -> None:
+    path = write_form(tmp_path / "bag", entries, FORMS[form])
+    with pytest.raises(BagUnreadable) as caught:
+        read_bag(path, RIG, limits=limits)
+    assert said in str(caught.value) or (form == "sqlite3" and "more than 100 bytes" in str(caught.value))
+
+
+def test_samples_too_sparse_for_rows_without_end(tmp_path: Path, recording: Recording) -> None:
+    """Six hundred messages whose timestamps are a second apart would make thousands of empty rows."""
+    entries = imu_entries(recording)
+    first = entries[0].timestamp
+    sparse = [entry.stamped(first + index * 900_000_000) for index, entry in enumerate(entries)]
+    emg = emg_entries(Signal(recording.envelope, RIG.rate, RIG.muscle_names, True))
+    path = write_form(tmp_path / "bag", in_order(sparse, emg), FORMS["mcap"])
+    with refusal(path, "at less than 5 Hz"):
+        read_bag(path, RIG)

@@ -1,0 +1,224 @@
+"""Jobs run once, whatever interrupts them, and never stand for other data or other settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fixtures.factories import RecordingFactory, refusal
+
+from benchmarks.accuracy.job_runner import run_jobs, with_sources
+from benchmarks.accuracy.jobs import Job, RunFolder, fingerprint
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
+from imu_emg_estimator.recording import Recording
+
+TEST = Path(__file__).parents[2]
+TRAIN = Job("train", "ridge", ("1", "2"), fold=0)
+SCORE = Job("score", "ridge", ("1", "2"), fold=0, settings={"seconds": (0.0, 30.0)}, source=TRAIN)
+
+
+@pytest.fixture(scope="module")
+def recordings(make_recording: RecordingFactory) -> list[Recording]:
+    return [make_recording([("walking", 4.0)], subject=str(seed), seed=seed) for seed in range(3)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, recordings: list[Recording]) -> RunFolder:
+    return RunFolder(tmp_path, fingerprint(recordings))
+
+
+def note(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> Mapping[str, Any]:
+    """Leaves a line for every time that it runs."""
+    with (folder.path / "notes").open("a") as file:
+        file.write(f"{job.task}\n")
+    return {"samples": sum(map(len, recordings)), "undefined": float("nan"), "array": np.arange(2)}
+
+
+TASKS = {"train": note, "score": note}
+
+
+def notes(folder: RunFolder) -> list[str]:
+    return (folder.path / "notes").read_text().split()
+
+
+# what is kept
+
+
+def test_outcome_is_kept_with_what_it_belongs_to(folder: RunFolder, recordings: list[Recording]) -> None:
+    assert folder.read(SCORE) is None
+    run_jobs(folder, recordings, [SCORE], TASKS)
+    kept = folder.read(SCORE)
+    assert kept is not None
+    assert kept["outcome"] == {"samples": sum(map(len, recordings)), "undefined": None, "array": [0, 1]}
+    assert kept["job"] == json.loads(json.dumps(SCORE.to_dict()))
+    assert kept["job"]["source"]["task"] == "train"
+    assert kept["data"] == folder.data
+    assert kept["seconds"] >= 0
+
+
+def test_what_is_done_is_not_done_again(folder: RunFolder, recordings: list[Recording]) -> None:
+    run_jobs(folder, recordings, [SCORE], TASKS)
+    run_jobs(folder, recordings, [SCORE, replace(SCORE, seed=1)], TASKS)
+    assert notes(folder) == ["train", "score", "score"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"task": "train"},
+        {"model": "mlp"},
+        {"left_out": ("1",)},
+        {"seed": 1},
+        {"version": SCORE.version + 1},
+        {"settings": {"seconds": (0.0, 60.0)}},
+        {"settings": {"seconds": (0.0, 30.0), "adaptation": AdaptationSettings()}},
+        {"settings": {"seconds": (0.0, 30.0), "adaptation": AdaptationSettings(steps=61)}},
+        {"source": replace(TRAIN, settings={"steps": 1})},
+        {"source": None},
+    ],
+)
+def test_whatever_changes_a_job_makes_it_another(folder: RunFolder, change: dict[str, Any]) -> None:
+    other = replace(SCORE, **change)
+    assert folder.key(other) != folder.key(SCORE)
+    folder.write(SCORE, 1.0, {})
+    assert folder.read(other) is None
+
+
+def test_key_does_not_depend_on_where_and_when(folder: RunFolder) -> None:
+    """Else a run would not go on after a restart, or in a folder that was moved."""
+    elsewhere = RunFolder(Path("elsewhere"), "some data")
+    assert elsewhere.key(SCORE) == replace(folder, data="some data").key(replace(SCORE))
+    assert elsewhere.key(SCORE) == "score-ridge-fold0-seed0-b476bee9bafa90b9"
+
+
+@pytest.mark.parametrize("field", ["imu", "envelope", "muscle_weight", "condition"])
+def test_outcomes_of_other_data_are_not_used(folder: RunFolder, recordings: list[Recording], field: str) -> None:
+    folder.write(SCORE, 1.0, {})
+    changed = getattr(recordings[1], field).copy()
+    changed.flat[0] = "running" if field == "condition" else changed.flat[0] + 1e-3
+    others = [recordings[0], replace(recordings[1], **{field: changed}), recordings[2]]
+    assert replace(folder, data=fingerprint(recordings)).read(SCORE) is not None
+    assert replace(folder, data=fingerprint(others)).read(SCORE) is None
+
+
+def test_half_a_file_counts_as_none(folder: RunFolder, recordings: list[Recording]) -> None:
+    run_jobs(folder, recordings, [SCORE], TASKS)
+    (path,) = (folder.path / "jobs").glob("score-*.json")
+    path.write_bytes(path.read_bytes()[:40])
+    run_jobs(folder, recordings, [SCORE], TASKS)
+    assert notes(folder) == ["train", "score", "score"]
+
+
+# the order, and what happens on the way
+
+
+def test_sources_come_first_and_once() -> None:
+    jobs = with_sources([SCORE, replace(SCORE, seed=1), TRAIN])
+    assert [job.task for job in jobs] == ["train", "score", "score"]
+
+
+def test_progress_tells_jobs_done_of_those_missing(folder: RunFolder, recordings: list[Recording]) -> None:
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    def progress(title: str) -> Any:
+        return lambda done, total: told.setdefault(title, []).append((done, total))
+
+    run_jobs(folder, recordings, [replace(SCORE, seed=seed) for seed in range(3)], TASKS, progress=progress)
+    assert told["train"][-1] == (1, 1)
+    assert told["score"][0] == (0, 3)
+    assert told["score"][-1] == (3, 3)
+
+
+def test_a_failure_keeps_what_was_done_before(folder: RunFolder, recordings: list[Recording]) -> None:
+    def fail(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> Mapping[str, Any]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_jobs(folder, recordings, [SCORE], {"train": note, "score": fail})
+    run_jobs(folder, recordings, [SCORE], TASKS)
+    assert notes(folder) == ["train", "score"]
+
+
+def test_two_workers_give_what_one_gives(tmp_path: Path, recordings: list[Recording]) -> None:
+    jobs = [replace(SCORE, seed=seed) for seed in range(3)]
+    folders = [RunFolder(tmp_path / str(workers), fingerprint(recordings)) for workers in (1, 2)]
+    for workers, folder in enumerate(folders, start=1):
+        folder.path.mkdir()
+        run_jobs(folder, recordings, jobs, TASKS, workers)
+    alone, together = ([folder.read(job)["outcome"] for job in jobs] for folder in folders)  # type: ignore[index]
+    assert alone == together
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from conftest import synthetic_recording
+from benchmarks.accuracy.jobs import Job, RunFolder, fingerprint
+from benchmarks.accuracy.job_runner import run_jobs
+
+def slow(recordings, job, folder):
+    with (folder.path / "notes").open("a") as file:
+        file.write(f"{job.seed}\\n")
+    time.sleep(float(sys.argv[2]) if job.seed else 0)
+    return {}
+
+recordings = [synthetic_recording([("walking", 4.0)])]
+folder = RunFolder(Path(sys.argv[1]), fingerprint(recordings))
+run_jobs(folder, recordings, [Job("slow", "any", ("1",), seed=seed) for seed in range(3)], {"slow": slow})
+"""
+
+
+def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    def start(pause: float) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path), str(pause)], cwd=TEST, env=environment)
+
+    environment = os.environ | {"PYTHONPATH": f"{TEST}{os.pathsep}{os.environ.get('PYTHONPATH', TEST.parent)}"}
+    first = start(pause=60.0)
+    deadline = time.monotonic() + 60.0
+    while not (tmp_path / "notes").is_file() or "1" not in (tmp_path / "notes").read_text().split():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert start(pause=0.0).wait(timeout=60.0) == 0
+    # The second job was cut short and the third not begun; the first is not done again.
+    assert (tmp_path / "notes").read_text().split() == ["0", "1", "1", "2"]
+
+
+# clusters
+
+
+@pytest.mark.parametrize(("backend", "package"), [("ray", "ray"), ("dask", "distributed")])
+def test_backend_that_is_not_installed_is_refused(
+    folder: RunFolder, recordings: list[Recording], monkeypatch: pytest.MonkeyPatch, backend: str, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with refusal(backend, "not installed", "pip install"):
+        run_jobs(folder, recordings, [SCORE], TASKS, 2, backend)
+
+
+def test_cluster_without_a_backend_is_refused(folder: RunFolder, recordings: list[Recording]) -> None:
+    with refusal("tcp://somewhere:8786", "--backend"):
+        run_jobs(folder, recordings, [SCORE], TASKS, 2, cluster="tcp://somewhere:8786")
+
+
+@pytest.mark.parametrize("backend", ["ray", "dask"])
+def test_local_cluster_of_two_workers(
+    tmp_path: Path, recordings: list[Recording], monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    pytest.importorskip({"ray": "ray", "dask": "distributed"}[backend])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))  # else Ray's workers find no module of the tests
+    folder = RunFolder(tmp_path, fingerprint(recordings))
+    jobs = [replace(SCORE, seed=seed) for seed in range(3)]
+    run_jobs(folder, recordings, jobs, TASKS, 2, backend)
+    assert all(folder.holds(job) for job in jobs)

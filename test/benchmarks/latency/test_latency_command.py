@@ -1,0 +1,87 @@
+"""``imu-emg bench`` without ROS: every field is there, a second call measures nothing, bad input is refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.latency import latency_command as command
+from benchmarks.latency import measurement_plan as plan
+from imu_emg_estimator.cli.main import main
+from imu_emg_estimator.model.bundle import Bundle
+
+WITHOUT_ROS = ["--only", "floor,step,sweep"]
+
+
+@pytest.fixture
+def bench(bundle: Bundle, tmp_path: Path) -> Any:
+    """Function that runs the command on the tiny bundle; returns status and results."""
+    path = tmp_path / "tiny.safetensors"
+    bundle.save(path)
+
+    def run(*options: str) -> tuple[int, dict[str, Any]]:
+        out, file = tmp_path / "out", tmp_path / "figures.json"
+        places = ["--out", str(out), "--json", str(file)]
+        status = main(["bench", "--quick", "--bundle", str(path), *places, *options])
+        return status, json.loads(file.read_text())
+
+    return run
+
+
+@pytest.mark.usefixtures("_numpy_only")
+def test_sections_without_ros(bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, results = bench(*WITHOUT_ROS)
+    assert status == 0
+    assert results["ratios"]["step"] > 0
+    assert results["floor"]["gemv_us"]["median"] > 0
+    assert set(results["sweep"]) == {"window", "width", "sensors", "rate"}
+    assert results["ratios"]["age_p99"] is None
+    assert results["left_out"]["age"] == "not asked for"
+    assert json.loads((tmp_path / "out" / "results.json").read_text()) == results
+    assert "| one streaming step" in (tmp_path / "out" / "table.md").read_text()
+    assert (tmp_path / "out" / "cost.png").stat().st_size > 1000
+    capsys.readouterr()
+
+    again, same = bench(*WITHOUT_ROS)
+    assert again == 0
+    assert same["step"] == results["step"]
+    assert ", 0 to measure" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_numpy_only")
+def test_missing_ros_is_told_and_the_rest_runs(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "PROBE", "import no_such_module_of_ros")
+    status, results = bench("--only", "floor,age,loss")
+    assert status == 0
+    assert results["floor"]["gemv_us"]["median"] > 0
+    for section in ("age", "loss"):
+        assert "no_such_module_of_ros" in results["left_out"][section]
+        assert "source scripts/env.sh" in results["left_out"][section]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--only", "step,speed"], ["section 'speed'", "floor, step"]),
+        (["--engine", "fast"], ["engine 'fast'", "numpy"]),
+        (["--cores", "4096"], ["4096 cores", "give fewer"]),
+        (["--age-seconds", "-1"], ["--age-seconds -1"]),
+        (["--growth-minutes", "1"], ["1 min cannot show growth"]),
+    ],
+)
+def test_bad_input_ends_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: list[str]
+) -> None:
+    assert main(["bench", "--out", str(tmp_path), *options]) == 2
+    *_, last = capsys.readouterr().err.strip().splitlines()
+    assert last.startswith("imu-emg bench: ")
+    assert all(word in last for word in words), last
+
+
+@pytest.fixture
+def _numpy_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One engine is enough to see that all fields come; and the code stays what it is while a test runs."""
+    monkeypatch.setattr(command, "code_fingerprint", lambda: "code")
+    for module in (plan, command):
+        monkeypatch.setattr(module, "available_engines", lambda: ["numpy"])

@@ -1,0 +1,57 @@
+"""Screening finds channels that carry another muscle or nothing, and leaves weak and noisy ones alone."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.calibration.closed_form import blocks_of
+from imu_emg_estimator.calibration.electrode_check import MIN_R, movement_r, sources_of_channels
+
+TWINS = [1, 0]
+SAMPLES = 1800  # 30 s
+
+
+def bursts() -> NDArray[np.float64]:
+    """Estimates of two muscles [samples, 2], one for each leg."""
+    phase = 2 * np.pi * np.arange(SAMPLES) / 60
+    return np.stack([np.exp(3 * (np.cos(phase) - 1)), np.exp(3 * (np.cos(phase + np.pi) - 1))], axis=1)
+
+
+def noise(seed: int, scale: float = 0.3) -> NDArray[np.float64]:
+    return scale * np.random.default_rng(seed).standard_normal((SAMPLES, 2))
+
+
+def test_each_channel_is_its_own_muscle_whatever_its_scale() -> None:
+    envelope = [20.0, 3.0] * (bursts() + noise(0))
+    assert sources_of_channels(envelope, bursts(), TWINS) == [0, 1]
+
+
+def test_exchanged_channels_are_found() -> None:
+    assert sources_of_channels(bursts()[:, ::-1] + noise(0), bursts(), TWINS) == [1, 0]
+
+
+def test_one_channel_alone_may_carry_its_twin() -> None:
+    envelope = bursts()[:, [1, 1]] + noise(0)
+    assert sources_of_channels(envelope, bursts(), TWINS) == [1, 1]
+    envelope[:, 0] = np.nan
+    assert sources_of_channels(envelope, bursts(), TWINS) == [0, 1]
+
+
+def test_a_few_seconds_or_noise_do_not_exchange_channels() -> None:
+    envelope = bursts()[:, ::-1] + noise(0)
+    envelope[120:] = np.nan
+    assert sources_of_channels(envelope, bursts(), TWINS) == [0, 1]
+    assert sources_of_channels(noise(1), bursts(), TWINS) == [0, 1]
+    assert sources_of_channels(np.zeros((SAMPLES, 2)), bursts(), TWINS) == [0, 1]
+
+
+def test_a_channel_without_movement_in_it_is_found() -> None:
+    tokens = np.append(bursts(), np.ones((SAMPLES, 1)), axis=1)
+    head = np.array([1.0, 0.0, 0.0])
+
+    def follows(target: NDArray[np.float64]) -> bool:
+        return movement_r(blocks_of(tokens, target, np.ones(SAMPLES)), head) >= MIN_R
+
+    assert follows(bursts()[:, 0] + noise(0, 0.8)[:, 0])
+    assert follows(bursts()[:, 1])  # what the head can learn
+    assert not follows(noise(0)[:, 0])
+    assert not follows(np.full(SAMPLES, 0.2))

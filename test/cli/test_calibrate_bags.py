@@ -1,0 +1,127 @@
+"""`imu-emg calibrate` with bags of other kinds: what is given on the command line reaches the reader."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.bag_forms import FORMS, Signal, array_entries, imu_entries, in_order, write_form
+from fixtures.factories import RecordingFactory
+
+from imu_emg_estimator.bags import write_bag
+from imu_emg_estimator.cli.main import main
+from imu_emg_estimator.datasets.hugadb import RIG
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.signals.emg_delay import shift_emg
+from imu_emg_estimator.utils.atomic_files import hash_of
+
+
+@pytest.fixture(scope="module")
+def bundle_path(tmp_path_factory: pytest.TempPathFactory, trained_bundle: Bundle) -> Path:
+    path = tmp_path_factory.mktemp("bundles") / "trained.safetensors"
+    trained_bundle.save(path)
+    return path
+
+
+def calibrate(*arguments: object) -> int:
+    return main(["calibrate", *map(str, arguments)])
+
+
+def test_emg_of_any_kind_may_be_mapped_and_its_delay_is_corrected(
+    tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recording = shift_emg(make_recording([("walking", 40.0)], seed=20), -0.2)
+    channels = np.column_stack([np.zeros(len(recording)), np.nan_to_num(recording.envelope[:, ::-1])])
+    entries = array_entries(Signal(channels, RIG.rate, (), True), 64, named=False, topic="/amplifier/data")
+    bag = write_form(tmp_path / "bag", in_order(imu_entries(recording), entries), FORMS["sqlite3-zstd-message"])
+    report = tmp_path / "report.json"
+    status = calibrate(
+        "--bundle", bundle_path, "--bag", bag, "--out", tmp_path / "out", "--json", report,
+        "--emg-topic", "/amplifier/data", "--emg-channels", f"none,{RIG.muscle_names[1]},{RIG.muscle_names[0]}",
+        "--emg-kind", "envelope", "--bags-within", tmp_path, "--largest-gap", "0.2", "--deadline", "0",
+    )  # fmt: skip
+    figures = json.loads(report.read_text())
+    assert status in (0, 1)
+    assert figures["bags"][0]["emg"]["channels"] == {RIG.muscle_names[0]: "2", RIG.muscle_names[1]: "1"}
+    assert figures["bags"][0]["emg_delay"]["corrected"]
+    assert figures["bags"][0]["emg_delay"]["seconds"] == pytest.approx(0.2, abs=0.08)
+    said = capfd.readouterr().err
+    assert "bag: /amplifier/data has no timestamps" in said
+    assert "behind the movement" in said
+
+
+def test_a_delay_may_be_given(tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path) -> None:
+    write_bag(make_recording([("walking", 40.0)], seed=20), tmp_path / "bag")
+    report = tmp_path / "report.json"
+    calibrate(
+        "--bundle", bundle_path, "--bag", tmp_path / "bag", "--out", tmp_path / "out", "--json", report,
+        "--emg-delay", "-0.03",
+    )  # fmt: skip
+    assert json.loads(report.read_text())["bags"][0]["emg_delay"]["seconds"] == -0.03
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--emg-topic", "/nothing"], "no imu_emg_estimator/msg/Emg messages on /nothing"),
+        (["--emg-channels", "biceps,triceps"], "has no muscle 'biceps'; its muscles are vastus"),
+        (["--emg-channels", RIG.muscle_names[0]], "EMG of 2 channels, 1 are named"),
+        (["--emg-channels", f"emg1={RIG.muscle_names[0]}"], "has no EMG channel 'emg1'; its channels are vastus"),
+        (["--bags-within", "/usr/share"], "lies outside the directories that bags are read from (/usr/share)"),
+        (["--bags-within", "/nowhere"], "directory /nowhere, which bags may be read from, does not exist"),
+    ],
+)
+def test_what_does_not_fit_is_said(
+    options: list[str], said: str, tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    write_bag(make_recording([("walking", 5.0)]), tmp_path / "bag")
+    assert calibrate("--bundle", bundle_path, "--bag", tmp_path / "bag", "--out", tmp_path / "out", *options) == 2
+    assert said in capfd.readouterr().err.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "options", [["--emg-kind", "loud"], ["--emg-rate", "-5"], ["--emg-delay", "soon"], ["--deadline", "-1"]]
+)
+def test_options_that_are_none(options: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        calibrate("--bag", "x", "--out", "y", *options)
+    assert caught.value.code == 2
+    assert options[0] in capfd.readouterr().err
+
+
+def test_several_bags_count_together_and_progress_is_written(
+    tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path
+) -> None:
+    bags = [tmp_path / "monday", tmp_path / "tuesday"]
+    for seed, bag in enumerate(bags):
+        write_bag(make_recording([("walking", 25.0)], seed=20 + seed, emg_delay=0.15), bag)
+    out, report, news = tmp_path / "out.safetensors", tmp_path / "report.json", tmp_path / "news.jsonl"
+    status = calibrate(
+        "--bundle", bundle_path, "--bag", *bags, "--out", out, "--json", report, "--progress", news,
+        "--emg-delay", "0", "--subject", "anna",
+    )  # fmt: skip
+    assert status == 0
+    figures = json.loads(report.read_text())
+    assert [Path(bag["bag"]).name for bag in figures["bags"]] == ["monday", "tuesday"]
+    assert figures["seconds"] == pytest.approx(50.0, abs=1.0)
+    record = Bundle.load(out).calibration
+    assert record is not None
+    assert record.bag == "monday, tuesday"
+    assert record.bag_hash == ", ".join(map(hash_of, bags))
+    assert [delay["seconds"] for delay in record.figures["emg_delay"]] == [0.0, 0.0]
+    told = [json.loads(line) for line in news.read_text().splitlines()]
+    phases = ["reading", "checking", "judging", "adapting", "done"]
+    assert list(dict.fromkeys(entry["phase"] for entry in told)) == phases
+    assert told[-1]["fraction"] == 1.0
+
+
+def test_bag_that_lies_elsewhere_is_refused_among_others(
+    tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("inside", "outside"):
+        write_bag(make_recording([("walking", 5.0)]), tmp_path / name / "bag")
+    (tmp_path / "inside" / "link").symlink_to(tmp_path / "outside" / "bag")
+    arguments = ("--bag", tmp_path / "inside" / "bag", tmp_path / "inside" / "link", "--out", tmp_path / "out")
+    assert calibrate("--bundle", bundle_path, *arguments, "--bags-within", tmp_path / "inside") == 2
+    assert "lies outside the directories" in capfd.readouterr().err

@@ -1,0 +1,228 @@
+"""The simulated subject: made up from figures of real ones, it moves and contracts as they do."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imu_emg_estimator.datasets import hugadb
+from imu_emg_estimator.datasets.hugadb import LOCOMOTION, RIG
+from imu_emg_estimator.datasets.simulated_subject import (
+    SCHEDULE,
+    derive_stride_statistics,
+    shipped_statistics,
+    simulate,
+)
+from imu_emg_estimator.datasets.stride_statistics import HARMONICS, fourier_basis
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
+from imu_emg_estimator.signals.gait import stride_starts, strides, time_normalise
+from imu_emg_estimator.utils import shipped_files as resources
+
+SHANKS = {"right": 1, "left": 4}
+HELD_BACK = {"4", "9", "10", "12", "16"}
+
+
+@pytest.fixture(scope="module")
+def statistics() -> dict[str, Any]:
+    return shipped_statistics()
+
+
+@pytest.fixture(scope="module")
+def subjects(statistics: dict[str, Any]) -> list[Recording]:
+    return [simulate(statistics, 240.0, seed) for seed in range(6)]
+
+
+def steady(recording: Recording, side: str, condition: str) -> NDArray[np.intp]:
+    """Strides of a leg that are wholly of one activity."""
+    pairs = strides(stride_starts(recording.imu[:, SHANKS[side]], RIG.rate), RIG.rate)
+    return pairs[[bool((recording.condition[a : b + 1] == condition).all()) for a, b in pairs]]
+
+
+def profile(recording: Recording, side: str, condition: str) -> NDArray[np.float64]:
+    """Mean envelope of a leg over its strides, [points]."""
+    muscle = ("right", "left").index(side)
+    return time_normalise(recording.envelope[:, muscle], steady(recording, side, condition)).mean(axis=0)
+
+
+def test_it_is_a_recording_of_the_rig_and_says_that_it_is_simulated(subjects: list[Recording]) -> None:
+    recording = subjects[3]
+    assert recording.subject == recording.name == "simulated-3"
+    assert recording.rig == RIG
+    assert len(recording) == round(240.0 * RIG.rate)
+    assert np.isfinite(recording.imu).all()
+    assert np.isfinite(recording.envelope).all()
+    assert recording.envelope_unit == "count"
+    assert recording.muscle_weight.all()
+    np.testing.assert_array_equal(np.unique(recording.condition), sorted({name for name, _ in SCHEDULE}))
+
+
+def test_the_envelope_is_that_of_its_raw_emg(subjects: list[Recording]) -> None:
+    emg = subjects[0].emg
+    assert emg is not None
+    assert (emg.rate, emg.unit) == (RIG.rate, "count")
+    np.testing.assert_array_equal(emg.data, np.clip(np.round(emg.data), 0, 255))
+    envelope = emg_envelope(emg.data, emg.rate, EnvelopeSettings())
+    np.testing.assert_allclose(subjects[0].envelope, envelope, rtol=1e-5, atol=1e-5)
+
+
+def test_a_seed_is_a_subject(statistics: dict[str, Any], subjects: list[Recording]) -> None:
+    again = simulate(statistics, 240.0, 1)
+    np.testing.assert_array_equal(again.imu, subjects[1].imu)
+    np.testing.assert_array_equal(again.envelope, subjects[1].envelope)
+    profiles = np.array([profile(recording, "right", "walking") for recording in subjects])
+    other_day = simulate(statistics, 120.0, 1, [("walking", 120.0)])
+    likeness = [np.corrcoef(profile(other_day, "right", "walking"), known)[0, 1] for known in profiles]
+    assert int(np.argmax(likeness)) == 1
+    amplitudes = profiles.max(axis=1)
+    assert amplitudes.max() > 1.3 * amplitudes.min()
+
+
+@pytest.mark.parametrize(
+    ("condition", "shortest", "longest"),
+    [("walking", 0.75, 1.15), ("running", 0.5, 0.7), ("stairs_up", 0.7, 1.3), ("stairs_down", 0.6, 1.1)],
+)
+def test_it_strides_as_people_do(subjects: list[Recording], condition: str, shortest: float, longest: float) -> None:
+    for recording in subjects:
+        seconds = (recording.condition == condition).sum() / RIG.rate
+        for side in SHANKS:
+            pairs = steady(recording, side, condition)
+            durations = (pairs[:, 1] - pairs[:, 0]) / RIG.rate
+            assert shortest < np.median(durations) < longest
+            assert durations.sum() > 0.6 * seconds
+
+
+def test_legs_alternate(subjects: list[Recording]) -> None:
+    for recording in subjects:
+        left = stride_starts(recording.imu[:, SHANKS["left"]], RIG.rate)
+        leads = []
+        for first, last in steady(recording, "right", "walking"):
+            leads += [(start - first) / (last - first) for start in left if first < start < last]
+        assert np.median(leads) == pytest.approx(0.5, abs=0.07)
+
+
+def test_it_stands_still_with_gravity(subjects: list[Recording]) -> None:
+    for recording in subjects:
+        still = recording.condition == "standing"
+        inner = still & np.roll(still, 60) & np.roll(still, -60)
+        inner[:60] = still[:60]
+        assert np.abs(recording.imu[inner][..., 3:]).mean() < 0.1
+        gravity = np.linalg.norm(recording.imu[inner][..., :3].mean(axis=0), axis=1)
+        np.testing.assert_allclose(gravity, 9.81, rtol=0.15)
+
+
+def test_the_left_leg_is_the_mirror_image_of_the_right(subjects: list[Recording]) -> None:
+    lateral = np.mean(
+        [recording.imu[recording.condition == "standing", :, 1].mean(axis=0) for recording in subjects], axis=0
+    )
+    right_foot, left_foot = lateral[0], lateral[3]
+    assert right_foot < -1.0 < 1.0 < left_foot  # m/s^2; feet turn outwards
+
+
+def test_nothing_leaps_from_one_activity_to_the_next(statistics: dict[str, Any]) -> None:
+    recording = simulate(statistics, 60.0, 0, [("standing", 5.0), ("walking", 5.0)])
+    changes = np.flatnonzero(recording.condition[1:] != recording.condition[:-1])
+    thigh = np.abs(np.diff(recording.imu[:, 2, 4]))
+    moving = thigh[recording.condition[1:] == "walking"]
+    assert all(thigh[k - 5 : k + 5].max() <= 1.5 * np.percentile(moving, 99) for k in changes)
+
+
+def test_the_stride_decides_on_the_emg_as_much_as_in_real_subjects(subjects: list[Recording]) -> None:
+    """Share of the envelope's variance that is locked to the stride: 0.12 to 0.59 in ten real subjects."""
+    shares = []
+    for recording in subjects:
+        for muscle, side in enumerate(SHANKS):
+            strides_ = time_normalise(recording.envelope[:, muscle], steady(recording, side, "walking"))
+            shares.append(1 - ((strides_ - strides_.mean(axis=0)) ** 2).mean() / strides_.var())
+    assert 0.2 < np.mean(shares) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("seconds", "schedule", "fault"),
+    [
+        (1.0, SCHEDULE, r"1 s cannot be simulated; choose 5 to 3600 s"),
+        (float("nan"), SCHEDULE, r"nan s cannot be simulated"),
+        (1e6, SCHEDULE, r"1e\+06 s cannot be simulated"),
+        (60.0, (), r"an empty schedule cannot be simulated"),
+        (60.0, (("swimming", 10.0),), r"'swimming' cannot be simulated; choose from standing, walking, running"),
+        (60.0, (("walking", 0.0),), r"0 s of 'walking' cannot be simulated"),
+    ],
+)
+def test_what_cannot_be_simulated_is_said(
+    statistics: dict[str, Any], seconds: float, schedule: Any, fault: str
+) -> None:
+    with pytest.raises(InputError, match=fault):
+        simulate(statistics, seconds, 0, schedule)
+
+
+# the figures
+
+
+def test_shipped_figures_are_few_and_of_the_subjects_that_may_be_used(statistics: dict[str, Any]) -> None:
+    assert resources.resource_file("stride_statistics.json").stat().st_size < 200_000
+    assert Rig.from_dict(statistics["rig"]) == RIG
+    assert len(statistics["subjects"]) == 13
+    assert not HELD_BACK & set(statistics["subjects"])
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format_version": 99}'])
+def test_bad_figures_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    (tmp_path / "resource").mkdir()
+    (tmp_path / "resource" / "stride_statistics.json").write_text(content)
+    monkeypatch.setattr(resources, "share_directory", lambda: tmp_path)
+    with pytest.raises(InputError, match=r"stride_statistics\.json"):
+        shipped_statistics()
+
+
+def test_a_fourier_profile_is_periodic_and_exact() -> None:
+    phase = np.linspace(0.0, 1.0, 200, endpoint=False)
+    signal = 2.0 + np.cos(2 * np.pi * phase) - 0.5 * np.sin(2 * np.pi * HARMONICS * phase)
+    coefficients = np.linalg.pinv(fourier_basis(phase)) @ signal
+    np.testing.assert_allclose(fourier_basis(phase + 7) @ coefficients, signal, atol=1e-9)
+
+
+def test_figures_of_simulated_subjects_are_those_they_came_from(statistics: dict[str, Any]) -> None:
+    """Derive, simulate, derive again: the means come back, masked gyroscopes and weak EMG change nothing."""
+    recordings = []
+    for seed in range(12):
+        recording = simulate(statistics, 240.0, seed)
+        if seed % 3 == 0:
+            imu = recording.imu.copy()
+            imu[:, :, 3:] = np.nan
+            envelope = recording.envelope * [1.0, -1.0]
+            recording = replace(recording, imu=imu, envelope=envelope, muscle_weight=np.array([1.0, 0.0]))
+        recordings.append(recording)
+    derived = json.loads(json.dumps(derive_stride_statistics(recordings)))
+    assert derived.keys() == statistics.keys()
+    assert derived["subjects"] == [f"simulated-{seed}" for seed in range(12)]
+    assert derived["standing"][1] == pytest.approx(statistics["standing"][1], abs=1.5)  # the foot, sideways
+    assert derived["amplitude"]["median"] == pytest.approx(statistics["amplitude"]["median"], rel=0.4)
+    for condition in LOCOMOTION:
+        old, new = (figures["conditions"][condition] for figures in (statistics, derived))
+        assert new["stride_time"]["mean"] == pytest.approx(old["stride_time"]["mean"], rel=0.08)
+        likeness = [
+            np.corrcoef(np.array(old["mean"])[:5, channel], np.array(new["mean"])[:5, channel])[0, 1]
+            for channel in (6, 8, 10, 16, 18)  # shank forward and down, its swing, the thigh's, the envelope
+        ]
+        assert min(likeness) > 0.8, (condition, likeness)
+
+
+def test_too_few_subjects_are_refused(statistics: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"too few subjects show strides of 'walking'"):
+        derive_stride_statistics([simulate(statistics, 30.0, 0)])
+
+
+def test_real_figures_come_from_real_strides(hugadb_folder: Path) -> None:
+    """Three real subjects lie around the shipped mean; the whole derivation takes too long for a test."""
+    statistics = derive_stride_statistics(hugadb.load(hugadb_folder, ["2", "3", "15", "11"]))
+    shipped = shipped_statistics()
+    for condition in ("walking", "stairs_up"):
+        few, all_ = (figures["conditions"][condition] for figures in (statistics, shipped))
+        assert few["stride_time"]["mean"] == pytest.approx(all_["stride_time"]["mean"], rel=0.1)
+        assert np.corrcoef(np.array(few["mean"])[:, 10], np.array(all_["mean"])[:, 10])[0, 1] > 0.9

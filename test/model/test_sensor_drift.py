@@ -1,0 +1,108 @@
+"""Drift since the calibration: seen where sensors slipped, not where the subject only does something else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fixtures.factories import RecordingFactory, refusal
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.sensor_drift import (
+    EVERY,
+    MOTION,
+    Drift,
+    DriftWatch,
+    MotionProfile,
+    motion_profile,
+    profile_of,
+)
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.imu_features import turn_mounts
+from imu_emg_estimator.signals.motion_statistics import RunningMotion
+from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
+
+Array = NDArray[np.floating]
+SCHEDULE = (("standing", 5.0), ("walking", 40.0), ("running", 20.0))
+
+
+@pytest.fixture(scope="module")
+def walking(make_recording: RecordingFactory) -> Recording:
+    return make_recording([("walking", 40.0)], seed=9)
+
+
+@pytest.fixture(scope="module")
+def calibrated(bundle: Bundle, make_recording: RecordingFactory, walking: Recording) -> Bundle:
+    """That knows how its subject walked."""
+    subjects = [vigorous(make_recording(SCHEDULE, subject=str(seed), seed=seed)) for seed in range(1, 6)]
+    distribution = fit_distribution(subjects)
+    profile = motion_profile(walking.imu, walking.rig.rate, distribution)
+    record = Calibration.made_now("anna", "guarded", "bag", 40.0, figures={MOTION: profile.to_dict()})
+    return replace(bundle, distribution=distribution, calibration=record)
+
+
+def vigorous(recording: Recording) -> Recording:
+    """Running shakes the sensors three times as much."""
+    rest = np.array([0.0, 0.0, 9.81, 0.0, 0.0, 0.0])
+    runs = (recording.condition == "running")[:, None, None]
+    return replace(recording, imu=np.where(runs, rest + 3.0 * (recording.imu - rest), recording.imu))
+
+
+def watched(bundle: Bundle, imu: Array) -> Drift | None:
+    """What is told after samples [samples, sensors, 6], as live."""
+    rate, watch = bundle.rig.rate, DriftWatch(bundle)
+    motion = RunningMotion(len(bundle.rig.sensors), rate)
+    for number, row in enumerate(imu):
+        motion.step(row)
+        if number > 2 * rate and number % round(EVERY * rate) == 0:
+            watch.step(*motion.describe())
+    return watch.drift()
+
+
+def test_the_same_walk_on_another_day_is_no_drift(calibrated: Bundle, make_recording: RecordingFactory) -> None:
+    drift = watched(calibrated, make_recording([("walking", 45.0)], seed=10).imu)
+    assert drift is not None
+    assert not drift.recalibrate
+    assert drift.message(calibrated.rig) == ""
+    assert max(drift.turned) < 5.0
+
+
+def test_sensor_that_slipped_is_named_with_its_angle(calibrated: Bundle, make_recording: RecordingFactory) -> None:
+    imu = make_recording([("walking", 45.0)], seed=10).imu
+    rotations = np.tile(np.eye(3), (6, 1, 1))
+    rotations[4] = Rotation.from_euler("x", 40, degrees=True).as_matrix()
+    drift = watched(calibrated, turn_mounts(imu, rotations))
+    assert drift is not None
+    assert drift.recalibrate
+    assert drift.turned[4] == pytest.approx(40.0, abs=4.0)
+    assert f"{calibrated.rig.sensor_names[4]} by" in drift.message(calibrated.rig)
+    assert "recalibrate" in drift.message(calibrated.rig)
+
+
+@pytest.mark.parametrize("activity", ["running", "standing"])
+def test_what_the_calibration_did_not_hold_is_not_compared(
+    calibrated: Bundle, make_recording: RecordingFactory, activity: str
+) -> None:
+    assert watched(calibrated, vigorous(make_recording([(activity, 45.0)], seed=10)).imu) is None
+
+
+def test_sensor_that_is_silent_is_not_compared(calibrated: Bundle, make_recording: RecordingFactory) -> None:
+    imu = make_recording([("walking", 45.0)], seed=10).imu
+    imu[:, 2] = np.nan
+    drift = watched(calibrated, imu)
+    assert drift is not None
+    assert np.isnan(drift.turned[2])
+    assert not drift.recalibrate
+
+
+def test_bundle_that_is_not_calibrated_tells_nothing(bundle: Bundle, walking: Recording) -> None:
+    assert profile_of(bundle) is None
+    assert watched(bundle, walking.imu) is None
+
+
+@pytest.mark.parametrize("values", [None, {}, {"means": {"walking": ["a"]}, "rows": {"walking": 5}}, {"means": 5}])
+def test_malformed_profile_is_refused(calibrated: Bundle, values: object) -> None:
+    assert calibrated.distribution is not None
+    with refusal("calibrate again"):
+        MotionProfile.from_dict(values, calibrated.distribution)

@@ -1,0 +1,139 @@
+"""Sensors that are worn wrongly are named, with what undoes it; sensors that are worn rightly are left alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from fixtures.factories import RecordingFactory
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from imu_emg_estimator.model.motion_distribution import Distribution
+from imu_emg_estimator.model.sensor_placement import Mounting, Remedy, mounting_of, remedies
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.imu_features import Normalisation, fit_normalisation, mount_rotations, turn_mounts
+from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
+
+Array = NDArray[np.floating]
+SCHEDULE = (("standing", 5.0), ("walking", 40.0), ("running", 15.0))
+
+
+@pytest.fixture(scope="module")
+def subjects(make_recording: RecordingFactory) -> list[Recording]:
+    return [make_recording(SCHEDULE, subject=str(seed), seed=seed) for seed in range(1, 6)]
+
+
+@pytest.fixture(scope="module")
+def distribution(subjects: list[Recording]) -> Distribution:
+    return fit_distribution(subjects)
+
+
+@pytest.fixture(scope="module")
+def normalisation(subjects: list[Recording]) -> Normalisation:
+    return fit_normalisation([subject.imu[subject.is_locomotion()] for subject in subjects])
+
+
+@pytest.fixture(scope="module")
+def imu(make_recording: RecordingFactory) -> Array:
+    return make_recording([("standing", 5.0), ("walking", 25.0)], seed=9).imu
+
+
+@pytest.fixture
+def judged(rig: Rig, distribution: Distribution, normalisation: Normalisation):  # type: ignore[no-untyped-def]
+    """Function that says how the sensors of samples are worn."""
+
+    def judge(imu: Array) -> Mounting:
+        mounting = mounting_of(imu, rig, distribution, normalisation)
+        assert mounting is not None
+        return mounting
+
+    return judge
+
+
+def turned(imu: Array, sensor: int, axis: str, degrees: float) -> Array:
+    rotations = np.tile(np.eye(3), (6, 1, 1))
+    rotations[sensor] = Rotation.from_euler(axis, degrees, degrees=True).as_matrix()
+    return turn_mounts(imu, rotations)
+
+
+def exchanged(imu: Array, a: int, b: int) -> Array:
+    result = imu.copy()
+    result[:, [a, b]] = imu[:, [b, a]]
+    return result
+
+
+def test_sensors_worn_rightly_are_left_alone(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
+    mounting = judged(imu)
+    assert mounting.found == ()
+    assert mounting.strange == mounting.unusual == ()
+    assert 0.5 < mounting.score == mounting.mended < 1.5
+
+
+@pytest.mark.parametrize(("axis", "degrees"), [("x", 90), ("x", 180), ("y", -90), ("y", 180), ("z", 90), ("z", 180)])
+@pytest.mark.parametrize("sensor", [0, 4])
+def test_turned_sensor_is_named_and_put_right(  # type: ignore[no-untyped-def]
+    judged, imu: Array, sensor: int, axis: str, degrees: float
+) -> None:
+    mounting = judged(turned(imu, sensor, axis, degrees))
+    (found,) = mounting.found
+    assert found.remedy.sensors == (sensor,)
+    assert f"{abs(degrees)}° about its {axis} axis" in found.remedy.describe()
+    np.testing.assert_allclose(found.remedy.apply(turned(imu, sensor, axis, degrees)), imu, atol=1e-9)
+    quaternions = [0.0, 0.0, 0.0, 1.0] * 6  # as the parameter sensor_rotations takes them
+    quaternions[4 * sensor : 4 * sensor + 4] = found.remedy.quaternion()
+    mended = turn_mounts(turned(imu, sensor, axis, degrees), mount_rotations(quaternions, 6))
+    np.testing.assert_allclose(mended, imu, atol=1e-2)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0, 3), (1, 4), (0, 1), (2, 4)])
+def test_exchanged_sensors_are_named(judged, imu: Array, a: int, b: int) -> None:  # type: ignore[no-untyped-def]
+    (found,) = judged(exchanged(imu, a, b)).found
+    assert found.remedy.sensors == (a, b)
+    assert "exchanged" in found.remedy.describe()
+    np.testing.assert_array_equal(found.remedy.apply(exchanged(imu, a, b)), imu)
+
+
+def test_two_faults_are_named_both(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
+    found = judged(turned(exchanged(imu, 0, 3), 5, "y", 180)).found
+    assert {one.remedy.sensors for one in found} == {(0, 3), (5,)}
+
+
+def test_missing_sensor_is_no_fault_and_hides_none(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
+    imu = imu.copy()
+    imu[:, 2] = np.nan
+    mounting = judged(imu)
+    assert mounting.found == ()
+    assert np.isnan(mounting.strangeness[2])
+    assert judged(exchanged(imu, 0, 3)).found[0].remedy.sensors == (0, 3)
+
+
+def test_damaged_sensor_that_no_turn_explains_is_strange(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
+    damaged = imu.copy()
+    damaged[:, 1, :3] = 8.0 * np.random.default_rng(0).standard_normal(damaged[:, 1, :3].shape)
+    assert judged(damaged).strange == (1,)
+
+
+def test_rest_tells_nothing(
+    make_recording: RecordingFactory, rig: Rig, distribution: Distribution, normalisation: Normalisation
+) -> None:
+    still = make_recording([("standing", 30.0)], seed=9).imu
+    assert mounting_of(still, rig, distribution, normalisation) is None
+    assert mounting_of(still[:20], rig, distribution, normalisation) is None
+    assert mounting_of(np.full_like(still, np.nan), rig, distribution, normalisation) is None
+
+
+def test_rig_of_one_side_has_no_sides_to_exchange(rig: Rig) -> None:
+    whole = [len(remedy.sensors) for remedy in remedies(rig)]
+    assert (whole.count(1), whole.count(2), whole.count(6)) == (6 * 23, 15, 1)
+    leg = replace(rig, sensors=rig.sensors[:3], muscles=rig.muscles[:1])
+    parts = [remedy.sensors for remedy in remedies(leg)]
+    assert max(map(len, parts)) == 2
+
+
+def test_remedy_in_words(rig: Rig) -> None:
+    upside_down = Remedy((1,), tuple(range(6)), Rotation.from_euler("y", 180, degrees=True).as_matrix())
+    assert "180° about its y axis" in upside_down.describe()
+    assert "0 1 0 0" in upside_down.describe()
+    sides = next(remedy for remedy in remedies(rig) if len(remedy.sensors) == 6)
+    assert "sides" in sides.describe()

@@ -1,0 +1,221 @@
+"""Replay: every message of a bag comes again, unchanged and in its own time, and Ctrl-C ends it."""
+
+import signal
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rclpy
+from fixtures.factories import RecordingFactory
+from imu_emg_estimator.msg import Emg
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rosbags.rosbag2 import Reader, Writer
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Imu
+
+from imu_emg_estimator.bags import EMG_TOPIC, imu_topic, write_bag
+from imu_emg_estimator.datasets.hugadb import RIG
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.ros.bag_player import ReplaySettings, replay
+
+SECONDS = 4.0
+TOPICS = [imu_topic(name) for name in RIG.sensor_names]
+PATIENCE = 20.0  # s; on a busy machine processes start slowly
+SECOND = 1_000_000_000  # ns
+
+
+@pytest.fixture(scope="module")
+def bag(make_recording: RecordingFactory, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("bags") / "walk"
+    write_bag(make_recording([("walking", SECONDS)]), path)
+    return path
+
+
+def recorded(bag: Path) -> dict[str, list[bytes]]:
+    messages: dict[str, list[bytes]] = {topic: [] for topic in [*TOPICS, EMG_TOPIC]}
+    with Reader(bag) as reader:
+        for connection, _, raw in reader.messages():
+            messages[connection.topic].append(raw)
+    return messages
+
+
+def timestamp(raw: bytes) -> int:
+    seconds, nanoseconds = struct.unpack_from("<iI", raw, 4)
+    return int(seconds) * SECOND + int(nanoseconds)
+
+
+@dataclass
+class Listener:
+    """What arrived: bytes by topic, and the times of arrival of the first IMU's messages [s]."""
+
+    messages: dict[str, list[bytes]] = field(default_factory=lambda: {topic: [] for topic in [*TOPICS, EMG_TOPIC]})
+    arrivals: list[float] = field(default_factory=list)
+    clock: list[int] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return sum(len(received) for received in self.messages.values())
+
+    def take(self, topic: str, raw: bytes) -> None:
+        self.messages[topic].append(bytes(raw))
+        if topic == TOPICS[0]:
+            self.arrivals.append(time.monotonic())
+
+
+@contextmanager
+def listening(
+    context: rclpy.Context, prefix: str = "", reliability: ReliabilityPolicy = ReliabilityPolicy.RELIABLE
+) -> Iterator[Listener]:
+    """A subscriber to all topics of the bag, on a thread of its own."""
+    listener = Listener()
+    node = rclpy.create_node("listener", context=context)
+    qos = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5000, reliability=reliability)
+    for topic in [*TOPICS, EMG_TOPIC]:
+        kind = Emg if topic == EMG_TOPIC else Imu
+        node.create_subscription(kind, prefix + topic, lambda raw, t=topic: listener.take(t, raw), qos, raw=True)
+    node.create_subscription(
+        Clock, "/clock", lambda m: listener.clock.append(m.clock.sec * SECOND + m.clock.nanosec), qos
+    )
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    thread = threading.Thread(target=executor.spin)
+    thread.start()
+    try:
+        yield listener
+    finally:
+        executor.shutdown()
+        thread.join()
+        node.destroy_node()
+
+
+def await_count(listener: Listener, count: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while listener.count < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "imu_emg_estimator.ros.bag_player", *map(str, arguments)]
+
+
+@pytest.mark.parametrize("reliability", [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT])
+def test_every_message_arrives_unchanged_and_in_order(
+    bag: Path, context: rclpy.Context, reliability: ReliabilityPolicy
+) -> None:
+    """Played 3.4 times as fast: six IMUs at 200 Hz."""
+    expected = recorded(bag)
+    with listening(context, reliability=reliability) as listener:
+        played = replay(bag, ReplaySettings(rate=3.4, wait=PATIENCE), context=context)
+        await_count(listener, played)
+    assert played == sum(len(messages) for messages in expected.values())
+    assert listener.messages == expected
+
+
+@pytest.mark.parametrize("rate", [1.0, 2.0])
+def test_messages_come_in_their_own_time(bag: Path, context: rclpy.Context, rate: float) -> None:
+    with listening(context) as listener:
+        played = replay(bag, ReplaySettings(rate=rate, wait=PATIENCE), context=context)
+        await_count(listener, played)
+    assert listener.arrivals[-1] - listener.arrivals[0] == pytest.approx(SECONDS / rate, rel=0.1)
+    assert np.median(np.diff(listener.arrivals)) == pytest.approx(1 / RIG.rate / rate, rel=0.2)
+
+
+def test_restamped_messages_are_of_now_and_otherwise_the_same(bag: Path, context: rclpy.Context) -> None:
+    expected = recorded(bag)
+    with listening(context) as listener:
+        before = time.time_ns()
+        played = replay(bag, ReplaySettings(rate=4.0, restamp=True, wait=PATIENCE), context=context)
+        after = time.time_ns()
+        await_count(listener, played)
+    shifts = set()
+    for topic, messages in expected.items():
+        assert len(listener.messages[topic]) == len(messages)
+        for old, new in zip(messages, listener.messages[topic], strict=True):
+            shifts.add(timestamp(new) - timestamp(old))
+            assert new[:4] + new[12:] == old[:4] + old[12:]
+    assert len(shifts) == 1
+    assert before <= timestamp(listener.messages[TOPICS[0]][0]) <= after
+
+
+def test_a_stretch_with_a_prefix_and_a_clock(bag: Path, context: rclpy.Context) -> None:
+    expected = recorded(bag)
+    settings = ReplaySettings(rate=2.0, start=1.0, end=2.0, prefix="/subject1", clock=True, wait=PATIENCE)
+    with listening(context, prefix="/subject1") as listener:
+        played = replay(bag, settings, context=context)
+        await_count(listener, played)
+        time.sleep(0.2)
+    for topic in TOPICS:
+        received = listener.messages[topic]
+        assert len(received) == pytest.approx(RIG.rate, abs=2)
+        assert received[0] in expected[topic][57:61]
+    assert len(listener.clock) == pytest.approx(1.0 / (1 / RIG.rate), rel=0.3)
+    assert listener.clock == sorted(listener.clock)
+    assert 0.9 * SECOND < listener.clock[-1] - listener.clock[0] < 1.0 * SECOND
+
+
+def test_a_loop_begins_anew_until_it_is_stopped(bag: Path, context: rclpy.Context) -> None:
+    stop = threading.Event()
+    with listening(context) as listener:
+        settings = ReplaySettings(rate=20.0, loop=True, wait=PATIENCE)
+        thread = threading.Thread(target=replay, args=(bag, settings, stop, context))
+        thread.start()
+        await_count(listener, 2 * sum(len(messages) for messages in recorded(bag).values()) + 100)
+        stop.set()
+        thread.join(timeout=PATIENCE)
+    assert not thread.is_alive()
+    first_timestamp = timestamp(recorded(bag)[TOPICS[0]][0])
+    assert sum(timestamp(raw) == first_timestamp for raw in listener.messages[TOPICS[0]]) >= 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_the_command_cleanly(bag: Path, context: rclpy.Context, number: signal.Signals) -> None:
+    with listening(context) as listener:
+        process = subprocess.Popen(command(bag, "--loop"), stderr=subprocess.PIPE, text=True)
+        await_count(listener, 50)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=PATIENCE)
+    assert listener.count >= 50
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["nowhere"], "bag nowhere does not exist"),
+        (["nowhere", "--rate", "0"], "replay rate 0 is not a positive number"),
+        (["nowhere", "--rate", "nan"], "replay rate nan is not a positive number"),
+        (["nowhere", "--start", "3", "--end", "2"], "no stretch of time"),
+        (["nowhere", "--start", "-1"], "no stretch of time"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(tmp_path: Path, arguments: list[str], fault: str) -> None:
+    done = subprocess.run(command(*arguments), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert fault in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_bags_that_cannot_be_replayed(bag: Path, context: rclpy.Context, tmp_path: Path) -> None:
+    with Writer(tmp_path / "other", version=9) as writer:
+        connection = writer.add_connection("/chat", "std_msgs/msg/String", msgdef="string data", rihs01="RIHS01_0")
+        writer.write(connection, 1, b"\x00\x01\x00\x00")
+    with pytest.raises(InputError, match=r"other has no Imu or Emg messages to replay"):
+        replay(tmp_path / "other", ReplaySettings(), context=context)
+
+    with Writer(tmp_path / "foreign", version=9) as writer:
+        connection = writer.add_connection("/imu/x", "sensor_msgs/msg/Imu", msgdef="string data", rihs01="RIHS01_0")
+        writer.write(connection, 1, b"\x00\x01\x00\x00")
+    with pytest.raises(InputError, match=r"/imu/x are corrupt or follow another definition"):
+        replay(tmp_path / "foreign", ReplaySettings(), context=context)
+    with pytest.raises(InputError, match=r"is not a valid name"):
+        replay(bag, ReplaySettings(prefix="/no topic"), context=context)

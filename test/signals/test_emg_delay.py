@@ -1,0 +1,150 @@
+"""A delay between EMG and IMUs is found, and corrected where it is clear and only there."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.factories import RecordingFactory
+from numpy.typing import NDArray
+
+from imu_emg_estimator.datasets import hugadb
+from imu_emg_estimator.datasets.hugadb import RIG
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.emg_delay import DelaySettings, find_delay, movement_energy, shift_emg, synchronise
+
+RATE = RIG.rate
+
+
+@pytest.fixture(scope="module")
+def walk(make_recording: RecordingFactory) -> Recording:
+    return make_recording([("standing", 3.0), ("walking", 40.0)], seed=3)
+
+
+def estimate(recording: Recording, seed: int = 0) -> NDArray[np.float64]:
+    """What a decent model would say: the envelope with a good deal of smooth noise."""
+    rng = np.random.default_rng(seed)
+    noise = np.apply_along_axis(np.convolve, 0, rng.standard_normal(recording.envelope.shape), np.ones(8) / 8, "same")
+    return recording.envelope + 1.5 * recording.envelope.std() * noise
+
+
+def late(recording: Recording, seconds: float) -> Recording:
+    return shift_emg(recording, -seconds)
+
+
+@pytest.mark.parametrize("delay", [-0.3, -0.15, -0.1, 0.1, 0.137, 0.25, 0.35])
+def test_a_clear_delay_is_corrected(walk: Recording, delay: float) -> None:
+    corrected, found = synchronise(late(walk, delay), estimate(walk))
+    assert found.corrected
+    assert found.seconds == pytest.approx(delay, abs=0.015)
+    assert found.r_after > found.r_before + 0.05
+    known = np.isfinite(corrected.envelope).all(axis=1)
+    assert known.mean() > 0.95
+    error = corrected.envelope[known] - walk.envelope[known]
+    assert error.std() < 0.15 * walk.envelope.std()
+    assert f"{abs(1e3 * found.seconds):.0f} ms {'behind' if delay > 0 else 'ahead of'}" in found.note
+    assert "it was shifted" in found.note
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02, -0.05])
+def test_what_subjects_differ_by_is_left_alone(walk: Recording, delay: float) -> None:
+    given = late(walk, delay)
+    same, found = synchronise(given, estimate(walk))
+    assert same is given
+    assert not found.corrected
+    assert found.reason == "subjects differ by as much"
+    assert found.seconds == pytest.approx(delay, abs=0.015)
+    assert (found.note == "") == (abs(delay) < 0.04)
+
+
+def doubtful(walk: Recording) -> dict[str, tuple[Recording, NDArray[np.float64]]]:
+    rng = np.random.default_rng(0)
+    expected, shifted = estimate(walk), late(walk, 0.15)
+    one_ahead = shifted.envelope.copy()
+    one_ahead[:, 1] = late(walk, -0.15).envelope[:, 1]
+    halves = np.where(np.arange(len(walk))[:, None] < len(walk) // 2, shifted.envelope, late(walk, -0.15).envelope)
+    return {
+        "the EMG does not go with the movement at any delay": (
+            replace(shifted, envelope=np.abs(rng.standard_normal(walk.envelope.shape))), expected
+        ),
+        "the muscles do not agree": (replace(shifted, envelope=one_ahead), expected),
+        "stretches of the recording do not agree": (replace(shifted, envelope=halves), expected),
+        "there is too little movement": (shifted.slice(0, 900), expected[:900]),
+        "the recording is too short": (shifted.slice(0, 80), expected[:80]),
+        "it may be longer than what is looked for": (late(walk, 0.45), expected),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", [
+    "the EMG does not go with the movement at any delay", "the muscles do not agree",
+    "stretches of the recording do not agree", "there is too little movement", "the recording is too short",
+    "it may be longer than what is looked for",
+])  # fmt: skip
+def test_doubts(walk: Recording, reason: str) -> None:
+    recording, expected = doubtful(walk)[reason]
+    same, found = synchronise(recording, expected)
+    assert not found.corrected
+    assert same is recording
+    accepted = {
+        "stretches of the recording do not agree": ("little is gained", "subjects differ by as much", "hardly goes"),
+        "the muscles do not agree": ("little is gained", "subjects differ by as much", "other delays fit as well"),
+    }.get(reason, ())
+    assert any(part in found.reason for part in (reason, *accepted)), found.reason
+
+
+def test_a_steady_tone_fits_at_many_delays() -> None:
+    time = np.arange(3000) / RATE
+    tone = np.sin(2 * np.pi * 4.0 * time)[:, None] + 1
+    found = find_delay(tone, np.roll(tone, 6, axis=0), RATE, DelaySettings())
+    assert not found.corrected
+
+
+def test_muscles_that_are_not_trusted_have_no_say(walk: Recording) -> None:
+    envelope = late(walk, 0.15).envelope.copy()
+    envelope[:, 1] = late(walk, -0.2).envelope[:, 1]
+    recording = replace(walk, envelope=envelope, muscle_weight=np.array([1.0, 0.0]))
+    _, found = synchronise(recording, estimate(walk))
+    assert found.corrected
+    assert np.isnan(found.by_muscle[1])
+
+
+def test_gaps_in_the_emg_do_not_matter(walk: Recording) -> None:
+    envelope = late(walk, 0.15).envelope.copy()
+    envelope[500:700] = np.nan
+    corrected, found = synchronise(replace(walk, envelope=envelope), estimate(walk))
+    assert found.corrected
+    assert found.seconds == pytest.approx(0.15, abs=0.02)
+    assert np.isnan(corrected.envelope[500:680]).all()
+
+
+def test_shifting_goes_there_and_back(walk: Recording) -> None:
+    assert walk.emg is not None
+    back = shift_emg(shift_emg(walk, 10 / RATE), -10 / RATE)
+    inside = slice(10, -10)
+    np.testing.assert_allclose(back.envelope[inside], walk.envelope[inside])
+    assert back.emg is not None
+    np.testing.assert_array_equal(back.emg.data[inside], walk.emg.data[inside])
+    assert np.isnan(shift_emg(walk, 0.1).envelope[-3:]).all()
+    np.testing.assert_array_equal(back.imu, walk.imu)
+
+
+def test_movement_energy_is_of_the_muscles_own_side(make_recording: RecordingFactory) -> None:
+    recording = make_recording([("walking", 10.0)])
+    imu = recording.imu.copy()
+    imu[:, 3:] = imu[:1, 3:]  # the left leg stands still
+    imu[100:110, 0] = np.nan
+    energy = movement_energy(imu, RIG)
+    assert energy.shape == (len(imu), 2)
+    assert np.isfinite(energy).all()
+    assert energy[:, 0].mean() > 10 * energy[:, 1].mean()
+
+
+def test_without_a_model_only_what_no_muscle_does_by_itself_is_corrected(hugadb_folder: Path) -> None:
+    """On a real subject, who stood, walked and stood."""
+    recordings = hugadb.load(hugadb_folder, ["18"])
+    recording = max(recordings, key=lambda recording: recording.is_locomotion().sum())
+    _, found = synchronise(recording)
+    assert not found.corrected
+    for delay in (-0.5, 0.1, 0.6):
+        _, found = synchronise(late(recording, delay))
+        assert not found.corrected or found.seconds == pytest.approx(delay, abs=0.08)

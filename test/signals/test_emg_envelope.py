@@ -1,0 +1,93 @@
+"""The EMG envelope: amplitude of the muscle signal, in its own unit, in time with it."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope, saturated
+
+SETTINGS = EnvelopeSettings()
+
+
+def modulated_noise(rate: float, seconds: float, seed: int = 0) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Noise [samples, 1] around a resting level, and its amplitude [samples]: bursts of 1 Hz."""
+    time = np.arange(round(seconds * rate)) / rate
+    amplitude = 10.0 * (1.1 + np.sin(2 * np.pi * time))
+    noise = np.random.default_rng(seed).standard_normal(len(time))
+    return (128.0 + amplitude * noise)[:, None], amplitude
+
+
+def test_the_envelope_is_the_mean_magnitude_of_the_activity() -> None:
+    raw, amplitude = modulated_noise(1000.0, 60.0)
+    envelope = emg_envelope(raw, 1000.0, SETTINGS)[:, 0]
+    assert np.corrcoef(envelope, amplitude)[0, 1] > 0.98
+    assert envelope.mean() / amplitude.mean() == pytest.approx(np.sqrt(2 / np.pi), rel=0.05)
+
+
+def test_the_envelope_has_no_delay() -> None:
+    raw, amplitude = modulated_noise(1000.0, 60.0)
+    envelope = emg_envelope(raw, 1000.0, SETTINGS)[:, 0]
+    lags = range(-100, 101)
+    agreement = [np.dot(np.roll(envelope, -lag) - envelope.mean(), amplitude - amplitude.mean()) for lag in lags]
+    assert abs(lags[int(np.argmax(agreement))]) <= 5  # ms
+
+
+def test_resting_level_and_slow_artefacts_do_not_count() -> None:
+    time = np.arange(6000) / 1000.0
+    artefact = 500.0 + 50.0 * np.sin(2 * np.pi * 0.7 * time)
+    envelope = emg_envelope(artefact[:, None], 1000.0, SETTINGS)
+    assert envelope[500:-500].max() < 1.0
+
+
+def test_the_envelope_is_never_negative_and_scales_with_the_unit() -> None:
+    raw, _ = modulated_noise(58.8, 30.0)
+    envelope = emg_envelope(raw, 58.8, SETTINGS)
+    assert envelope.min() >= 0.0
+    np.testing.assert_allclose(emg_envelope(1e-3 * raw, 58.8, SETTINGS), 1e-3 * envelope, atol=1e-12)
+
+
+def test_gaps_stay_gaps_and_spoil_neither_time_nor_channel_beside_them() -> None:
+    raw, _ = modulated_noise(200.0, 30.0)
+    two = np.concatenate([raw, raw], axis=1)
+    two[1000:1100, 1] = np.nan
+    two[2000, 1] = np.inf
+    envelope = emg_envelope(two, 200.0, SETTINGS)
+    missing = np.zeros(len(two), dtype=bool)
+    missing[1000:1100] = missing[2000] = True
+    np.testing.assert_array_equal(np.isnan(envelope[:, 1]), missing)
+    np.testing.assert_array_equal(envelope[:, 0], emg_envelope(raw, 200.0, SETTINGS)[:, 0])
+    np.testing.assert_allclose(envelope[3000:, 1], envelope[3000:, 0], rtol=1e-3)
+
+
+def test_a_channel_without_data_is_unknown() -> None:
+    raw, _ = modulated_noise(200.0, 5.0)
+    envelope = emg_envelope(np.concatenate([raw, np.full_like(raw, np.nan)], axis=1), 200.0, SETTINGS)
+    assert np.isfinite(envelope[:, 0]).all()
+    assert np.isnan(envelope[:, 1]).all()
+
+
+def test_too_slow_or_too_short_is_said() -> None:
+    with pytest.raises(InputError, match=r"16 Hz is needed"):
+        emg_envelope(np.zeros((100, 1)), 16.0, SETTINGS)
+    with pytest.raises(InputError, match=r"1\.0 s is too short"):
+        emg_envelope(np.zeros((100, 1)), 100.0, SETTINGS)
+
+
+def test_saturation_is_a_stay_at_the_end_of_the_range() -> None:
+    rng = np.random.default_rng(0)
+    raw = np.clip(np.round(128 + 60 * rng.standard_normal((2000, 2))), 0, 255)
+    raw[100:110, 0] = 255.0
+    raw[500:504, 0] = 0.0
+    hit = saturated(raw)
+    assert hit[100:110, 0].all()
+    assert hit[500:504, 0].all()
+    assert hit[:, 0].sum() < 40
+    assert hit[:, 1].mean() < 0.01
+
+
+def test_a_quiet_or_flat_channel_is_not_saturated() -> None:
+    quiet = np.random.default_rng(0).integers(127, 130, (2000, 1)).astype(float)
+    assert not saturated(quiet).any()
+    assert not saturated(np.full((100, 1), 5.0)).any()
+    assert not saturated(np.full((100, 1), np.nan)).any()

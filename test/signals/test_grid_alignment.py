@@ -1,0 +1,374 @@
+"""GridAligner: one row per grid step, whatever the sensors do to their samples."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings, GridAligner, GridRow
+
+RATE = 58.8  # Hz
+SENSORS = 3
+START = 1_700_000_000 * SECOND
+Arrival = tuple[int, int, NDArray[np.float64]]  # sensor, timestamp [ns], sample
+
+
+def value(sensor: int, timestamp: int) -> NDArray[np.float64]:
+    """A signal that is linear in time, so that interpolating it is exact."""
+    return (timestamp - START) / SECOND * np.arange(1.0, 7.0) + 10.0 * sensor
+
+
+def grid_timestamp(index: int, start: int = START) -> int:
+    return start + round(index * SECOND / RATE)
+
+
+def arrivals(steps: range, sensors: Iterable[int] = range(SENSORS), shift: int = 0) -> list[Arrival]:
+    """Samples on the grid of all sensors in turn, their timestamps and signals shifted by ``shift``."""
+    return [(s, grid_timestamp(k) + shift, value(s, grid_timestamp(k) + shift)) for k in steps for s in sensors]
+
+
+def push_all(aligner: GridAligner, samples: Iterable[Arrival]) -> list[GridRow]:
+    return [row for sample in samples for row in aligner.push(*sample)]
+
+
+def assert_regular(rows: list[GridRow], start: int = START) -> None:
+    """Every step of the grid once, in order, and only the first one marked as a restart."""
+    assert [row.timestamp for row in rows] == [grid_timestamp(k, start) for k in range(len(rows))]
+    assert [row.restarted for row in rows] == [True] + [False] * (len(rows) - 1)
+
+
+def expected(row: GridRow) -> NDArray[np.float64]:
+    return np.stack([value(sensor, row.timestamp) for sensor in range(SENSORS)])
+
+
+@pytest.fixture
+def aligner() -> GridAligner:
+    return GridAligner(SENSORS, RATE)
+
+
+def test_samples_on_the_grid_pass_unchanged_as_soon_as_the_last_sensor_speaks(aligner: GridAligner) -> None:
+    for k in range(100):
+        *early, last = arrivals(range(k, k + 1))
+        assert push_all(aligner, early) == []
+        (row,) = push_all(aligner, [last])
+        assert row.timestamp == row.newest == grid_timestamp(k)
+        np.testing.assert_array_equal(row.imu, expected(row))
+        assert row.restarted == (k == 0)
+    assert aligner.late_samples == 0
+
+
+def test_other_rates_with_jitter_are_interpolated(aligner: GridAligner) -> None:
+    rng = np.random.default_rng(0)
+    samples: list[Arrival] = []
+    for sensor, rate in enumerate((100.0, 200.0, 73.0)):
+        times = np.arange(0.0, 5.0, 1 / rate)
+        times[1:] += rng.uniform(-0.3, 0.3, len(times) - 1) / rate
+        samples += [(sensor, START + round(t * SECOND), value(sensor, START + round(t * SECOND))) for t in times]
+    rows = push_all(aligner, sorted(samples, key=lambda sample: sample[1]))
+    assert len(rows) >= 4.97 * RATE
+    assert_regular(rows)
+    for row in rows:
+        np.testing.assert_allclose(row.imu, expected(row), atol=1e-9)
+
+
+def test_samples_out_of_order_and_twice_change_nothing(aligner: GridAligner) -> None:
+    rng = np.random.default_rng(1)
+    samples = [sample for k in range(100) for sample in arrivals(range(k, k + 1)) * 2]
+    shuffled = [samples[i] for i in np.argsort(np.arange(len(samples)) + rng.uniform(0, 9, len(samples)))]
+    rows = push_all(aligner, shuffled)
+    first = rows[0].timestamp
+    assert [row.timestamp for row in rows] == [grid_timestamp(k, first) for k in range(len(rows))]
+    assert len(rows) >= 95
+    for row in rows[2:]:
+        np.testing.assert_allclose(row.imu, expected(row), atol=1e-9)
+    assert aligner.late_samples >= 290
+
+
+def test_a_dead_sensor_is_masked_and_the_others_go_on(aligner: GridAligner) -> None:
+    rows = push_all(aligner, arrivals(range(60)) + arrivals(range(60, 200), sensors=(0, 1)))
+    assert_regular(rows)
+    assert len(rows) == 200
+    for k, row in enumerate(rows):
+        assert np.isnan(row.imu[2]).all() == (k >= 60)
+        np.testing.assert_allclose(row.imu[:2], expected(row)[:2], atol=1e-9)
+    delays = [row.newest - row.timestamp for row in rows]
+    assert max(delays) <= 0.05 * SECOND + SECOND / RATE  # the deadline, and at most one step of waiting
+    assert delays[-1] == 0  # a sensor that stays silent is not waited for
+
+
+def test_a_sensor_that_never_spoke_is_masked(aligner: GridAligner) -> None:
+    rows = push_all(aligner, arrivals(range(60), sensors=(1, 2)))
+    assert_regular(rows)
+    assert len(rows) == 60
+    assert all(np.isnan(row.imu[0]).all() and np.isfinite(row.imu[1:]).all() for row in rows)
+
+
+def test_a_dead_sensor_that_comes_back_is_used_again(aligner: GridAligner) -> None:
+    pause = arrivals(range(60, 120), sensors=(0, 1))
+    rows = push_all(aligner, arrivals(range(60)) + pause + arrivals(range(120, 180)))
+    assert_regular(rows)
+    assert len(rows) >= 179
+    assert all(np.isnan(row.imu[2]).all() for row in rows[60:120])
+    assert all(np.isfinite(row.imu).all() for row in rows[122:])
+
+
+def test_a_late_burst_within_the_deadline_loses_nothing(aligner: GridAligner) -> None:
+    samples: list[Arrival] = []
+    for k in range(0, 100, 2):
+        samples += arrivals(range(k, k + 2), sensors=(0, 1)) + arrivals(range(k, k + 2), sensors=(2,))
+    rows = push_all(aligner, samples)
+    assert len(rows) == 100
+    assert all(np.isfinite(row.imu).all() for row in rows)
+
+
+def test_a_burst_after_the_deadline_is_masked_not_faked(aligner: GridAligner) -> None:
+    samples = arrivals(range(50))
+    samples += arrivals(range(50, 60), sensors=(0, 1)) + arrivals(range(50, 60), sensors=(2,))
+    rows = push_all(aligner, samples + arrivals(range(60, 100)))
+    assert_regular(rows)
+    assert len(rows) == 100
+    lost = [k for k, row in enumerate(rows) if np.isnan(row.imu[2]).any()]
+    assert lost == list(range(50, 50 + len(lost)))
+    assert 3 <= len(lost) <= 8
+    for row in rows:
+        known = np.isfinite(row.imu)
+        np.testing.assert_allclose(row.imu[known], expected(row)[known], atol=1e-9)
+
+
+@pytest.mark.parametrize("ahead", [0.04, 0.2, 0.5, 0.9, 5.0])
+def test_one_clock_ahead_does_not_mask_the_others(aligner: GridAligner, ahead: float) -> None:
+    shift = round(ahead * SECOND)
+    samples = arrivals(range(20))
+    for k in range(20, 150):
+        samples += arrivals(range(k, k + 1), sensors=(0,), shift=shift) + arrivals(range(k, k + 1), sensors=(1, 2))
+    rows = push_all(aligner, samples)
+    assert len(rows) >= 145
+    assert all(np.isfinite(row.imu[1:]).all() for row in rows)
+
+
+@pytest.mark.parametrize("behind", [0.2, 0.9, 5.0])
+def test_one_clock_behind_is_masked_and_holds_nobody_up(aligner: GridAligner, behind: float) -> None:
+    shift = -round(behind * SECOND)
+    samples = arrivals(range(100))
+    for k in range(100, 200):
+        samples += arrivals(range(k, k + 1), sensors=(0,), shift=shift) + arrivals(range(k, k + 1), sensors=(1, 2))
+    rows = push_all(aligner, samples)
+    assert_regular(rows)
+    assert len(rows) >= 195
+    assert all(np.isfinite(row.imu[1:]).all() for row in rows)
+    assert all(row.newest - row.timestamp <= 0.3 * SECOND for row in rows)
+
+
+@pytest.mark.parametrize("shift", [-5 * SECOND, 5 * SECOND])
+def test_of_two_sensors_the_one_that_jumps_is_left_out(shift: int) -> None:
+    samples = arrivals(range(100), sensors=(0, 1))
+    for k in range(100, 200):
+        samples += arrivals(range(k, k + 1), sensors=(0,), shift=shift) + arrivals(range(k, k + 1), sensors=(1,))
+    rows = push_all(GridAligner(2, RATE), samples)
+    assert_regular(rows)
+    assert len(rows) == 200
+    assert all(np.isfinite(row.imu[1]).all() for row in rows)
+
+
+@pytest.mark.parametrize("jump", [-60.0, -1.5, 1.5, 3600.0, 4e8])
+def test_a_jump_of_all_clocks_restarts_the_grid_once(aligner: GridAligner, jump: float) -> None:
+    shift = round(jump * SECOND)
+    before = push_all(aligner, arrivals(range(100)))
+    after = push_all(aligner, arrivals(range(100, 200), shift=shift))
+    assert_regular(before)
+    assert_regular(after, start=after[0].timestamp)
+    assert abs(after[0].timestamp - grid_timestamp(100) - shift) <= 2 * SECOND / RATE
+    assert len(after) >= 98
+    for row in after[2:]:
+        np.testing.assert_allclose(row.imu, expected(row), rtol=1e-12, atol=1e-6)
+
+
+def test_a_bag_that_loops_restarts_at_every_turn(aligner: GridAligner) -> None:
+    rows = push_all(aligner, [sample for _ in range(4) for sample in arrivals(range(120))])
+    assert sum(row.restarted for row in rows) == 4
+    assert len(rows) >= 4 * 118
+
+
+def test_few_sensors_with_a_new_clock_are_heard_after_the_others_died(aligner: GridAligner) -> None:
+    """A hub that restarts: its clock begins anew, and only one sensor comes back."""
+    push_all(aligner, arrivals(range(100)))
+    rows = push_all(aligner, arrivals(range(100), sensors=(1,), shift=-500 * SECOND))
+    assert rows
+    assert rows[0].restarted
+    assert rows[-1].timestamp >= grid_timestamp(98) - 500 * SECOND - 1
+    assert np.isfinite(rows[-1].imu[1]).all()
+
+
+def test_a_masked_part_stays_masked_and_spreads_to_nothing_else(aligner: GridAligner) -> None:
+    samples = arrivals(range(50))
+    for sensor, _, sample in samples:
+        if sensor == 1:
+            sample[3:] = np.nan
+    for row in push_all(aligner, samples):
+        assert np.isnan(row.imu[1, 3:]).all()
+        assert np.isfinite(row.imu[1, :3]).all()
+        assert np.isfinite(row.imu[[0, 2]]).all()
+
+
+def test_samples_far_apart_are_not_interpolated_between() -> None:
+    aligner = GridAligner(1, RATE, AlignmentSettings(largest_gap=0.1))
+    rows = push_all(aligner, arrivals(range(50), sensors=(0,)) + arrivals(range(60, 100), sensors=(0,)))
+    assert_regular(rows)
+    assert [k for k, row in enumerate(rows) if np.isnan(row.imu).any()] == list(range(50, 60))
+
+
+def test_reset_forgets(aligner: GridAligner) -> None:
+    push_all(aligner, arrivals(range(50)))
+    aligner.reset()
+    rows = push_all(aligner, arrivals(range(70, 80)))
+    assert_regular(rows, start=grid_timestamp(70))
+
+
+# whatever comes
+
+
+class Reference:
+    """What GridAligner does, written for reading: looks at everything whenever a sample comes."""
+
+    def __init__(self, sensors: int, rate: float, settings: AlignmentSettings) -> None:
+        self.rate, self.late = rate, 0
+        self.gap, self.deadline, self.timeout, self.jump = (
+            round(getattr(settings, name) * SECOND) for name in ("largest_gap", "deadline", "timeout", "jump")
+        )
+        self.sensors = range(sensors)
+        self.origin: int | None = None
+
+    def start(self, origin: int) -> None:
+        self.origin = self.newest = origin
+        self.elapsed = self.index = 0
+        self.claims: dict[int, int] = {}
+        self.first_claims: dict[int, int] = {}
+        self.samples: list[dict[int, NDArray[np.float64]]] = [{} for _ in self.sensors]
+        self.last: list[int | None] = [None for _ in self.sensors]
+        self.heard = [0 for _ in self.sensors]
+
+    def push(self, sensor: int, timestamp: int, sample: NDArray[np.float64]) -> list[GridRow]:
+        if self.origin is None:
+            self.start(timestamp)
+        elif abs(timestamp - self.newest) > self.jump:
+            if not self.jump_is_agreed(sensor, timestamp):
+                self.late += 1
+                return []
+            self.start(timestamp)
+        self.claims.pop(sensor, None)
+        self.first_claims.clear()
+        self.newest = max(self.newest, timestamp)
+        last, samples = self.last[sensor], self.samples[sensor]
+        if last is not None:
+            self.elapsed = max(self.elapsed, self.heard[sensor] + min(max(timestamp - last, 0), self.gap))
+        self.heard[sensor] = self.elapsed
+        if last is not None and timestamp <= last and (timestamp in samples or not samples or timestamp < min(samples)):
+            self.late += 1
+            return []
+        samples[timestamp] = sample
+        self.last[sensor] = max(samples)
+        return self.rows()
+
+    def jump_is_agreed(self, sensor: int, timestamp: int) -> bool:
+        self.claims[sensor] = timestamp
+        if not 0 <= timestamp - self.first_claims.setdefault(sensor, timestamp) <= self.jump:
+            self.first_claims[sensor] = timestamp
+        agreeing = [claim for claim in self.claims.values() if abs(claim - timestamp) <= self.jump]
+        live = [s for s in self.sensors if self.is_awaited(s) or s in self.claims]
+        return 2 * len(agreeing) > len(live) or timestamp - self.first_claims[sensor] > self.timeout
+
+    def is_awaited(self, sensor: int) -> bool:
+        return self.elapsed - self.heard[sensor] <= self.timeout
+
+    def rows(self) -> list[GridRow]:
+        assert self.origin is not None
+        live = [self.last[s] for s in self.sensors if self.is_awaited(s)]
+        reached = sorted(self.origin if last is None else last for last in live)[len(live) // 2]
+        rows = []
+        while (timestamp := self.origin + round(self.index * SECOND / self.rate)) <= self.newest:
+            there = [last is not None and last >= timestamp for last in self.last]
+            silent = [not self.is_awaited(s) for s in self.sensors]
+            if reached - timestamp <= self.deadline and not np.all(np.logical_or(there, silent)):
+                break
+            imu = np.stack([self.interpolated(self.samples[s], timestamp) for s in self.sensors])
+            rows.append(GridRow(timestamp, imu, max(reached, timestamp), self.index == 0))
+            self.index += 1
+        return rows
+
+    def interpolated(self, samples: dict[int, NDArray[np.float64]], timestamp: int) -> NDArray[np.float64]:
+        before = max((known for known in samples if known <= timestamp), default=None)
+        after = min((known for known in samples if known >= timestamp), default=None)
+        for known in [known for known in samples if before is not None and known < before]:
+            del samples[known]
+        if before is None or after is None or after - before > self.gap:
+            return np.full(6, np.nan)
+        if before == timestamp:
+            return samples[before]
+        share = (timestamp - before) / (after - before)
+        return samples[before] + share * (samples[after] - samples[before])
+
+
+def disorder(generator: np.random.Generator, sensors: int) -> list[Arrival]:
+    """Some seconds in which everything goes wrong that can: in order of arrival."""
+    received = []
+    for sensor in range(sensors):
+        rate = generator.choice([25.0, RATE, 100.0, 200.0])
+        times = np.arange(0.0, 3.0, 1 / rate) + generator.uniform(0, 0.02)
+        times += generator.uniform(-0.6, 0.6, len(times)) / rate * (generator.random() < 0.5)
+        timestamps = START + np.round(times * SECOND).astype(np.int64)
+        delays = 0.01 * generator.exponential(size=len(times)) * (generator.random() < 0.5)
+        for fault in generator.choice(
+            ["none", "dies", "pauses", "leaps", "stutters", "freezes"], generator.integers(3)
+        ):
+            from_, to = np.sort(generator.uniform(0, 3.5, 2))
+            within = (times > from_) & (times < to)
+            if fault == "dies":
+                times[within] = np.nan
+            elif fault == "pauses":  # and sends it all at once
+                delays = np.where(within, to - times, delays)
+            elif fault == "leaps":
+                timestamps[times > from_] += round(generator.choice([-9.0, -0.9, -0.2, 0.03, 0.3, 0.9, 9.0]) * SECOND)
+            elif fault == "stutters":
+                timestamps[within] = np.repeat(timestamps[within][::2], 2)[: within.sum()]
+            elif fault == "freezes":
+                timestamps[within] = timestamps[0]
+        samples = np.round(generator.standard_normal((len(times), 6)), 2)
+        samples[generator.random(samples.shape) < 0.02] = np.nan
+        received += [
+            (time + delay, sensor, int(timestamp), sample)
+            for time, delay, timestamp, sample in zip(times, delays, timestamps, samples, strict=True)
+            if np.isfinite(time) and generator.random() > 0.02
+        ]
+    received.sort(key=lambda entry: entry[0])
+    arrived = [entry[1:] for entry in received]
+    if generator.random() < 0.3:  # all clocks together
+        cut, leap = generator.integers(len(arrived)), round(generator.choice([-20.0, -1.5, 2.0, 50.0]) * SECOND)
+        arrived[cut:] = [(sensor, timestamp + leap, sample) for sensor, timestamp, sample in arrived[cut:]]
+    return arrived
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_gives_what_the_plain_way_gives_whatever_comes(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    sensors = int(generator.integers(1, 7))
+    settings = AlignmentSettings(
+        largest_gap=float(generator.choice([0.03, 0.1])),
+        deadline=float(generator.choice([0.0, 0.05, 0.3])),
+        timeout=float(generator.choice([0.05, 0.25])),
+    )
+    aligner, reference = GridAligner(sensors, RATE, settings), Reference(sensors, RATE, settings)
+    count = 0
+    for sensor, timestamp, sample in disorder(generator, sensors):
+        rows, expected_rows = (
+            aligner.push(sensor, timestamp, sample.tolist()),
+            reference.push(sensor, timestamp, sample),
+        )
+        assert [(r.timestamp, r.newest, r.restarted) for r in rows] == [
+            (r.timestamp, r.newest, r.restarted) for r in expected_rows
+        ]
+        for row, expected_row in zip(rows, expected_rows, strict=True):
+            np.testing.assert_array_equal(row.imu, expected_row.imu)
+        assert aligner.late_samples == reference.late
+        count += len(rows)
+    assert count > 0

@@ -1,0 +1,145 @@
+"""Imu messages decoded from their bytes: the same as by the message's own type, or left to it, whatever they are."""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import Imu
+
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.imu_decoder import decode_imu
+from imu_emg_estimator.signals.imu_message import imu_sample, nanoseconds
+
+MESSAGES = 400  # of each kind
+Generator = np.random.Generator
+
+
+def random_message(generator: Generator) -> Any:
+    """Any Imu: timestamps of all times, frames of all lengths, values of all sizes, absent and infinite ones."""
+    message = Imu()
+    message.header.stamp.sec = int(generator.integers(-(2**31), 2**31))
+    message.header.stamp.nanosec = int(generator.integers(0, 2**32))
+    message.header.frame_id = ("Fußsensor_" * 30)[: generator.choice([0, 1, 8, int(generator.integers(300))])]
+    values = generator.standard_normal(6) * 10.0 ** generator.integers(-3, 308, 6)
+    values[generator.random(6) < 0.1] = generator.choice([np.nan, np.inf, -np.inf, 0.0])
+    for vector, three in ((message.linear_acceleration, values[:3]), (message.angular_velocity, values[3:])):
+        vector.x, vector.y, vector.z = three.tolist()
+    for covariance in (message.linear_acceleration_covariance, message.angular_velocity_covariance):
+        covariance[0] = generator.choice([-1.0, 0.0, 0.01])
+    message.orientation.w = generator.standard_normal()
+    return message
+
+
+def big_endian(message: Any) -> bytes:
+    """What a machine of the other byte order sends."""
+    frame = message.header.frame_id.encode() + b"\0"
+    start = struct.pack(f">iII{len(frame)}s", message.header.stamp.sec, message.header.stamp.nanosec, len(frame), frame)
+    orientation = message.orientation
+    parts = (
+        ([orientation.x, orientation.y, orientation.z, orientation.w], message.orientation_covariance),
+        (vector_of(message.angular_velocity), message.angular_velocity_covariance),
+        (vector_of(message.linear_acceleration), message.linear_acceleration_covariance),
+    )
+    numbers = [value for vector, covariance in parts for value in (*vector, *covariance)]
+    return b"\0\0\0\0" + start + bytes(-len(start) % 8) + struct.pack(">37d", *numbers)
+
+
+def vector_of(vector: Any) -> list[float]:
+    return [vector.x, vector.y, vector.z]
+
+
+def by_type(payload: bytes) -> tuple[int, tuple[float, ...]] | None:
+    """Timestamp and sample as the message's own type has them; None where it cannot be deserialised."""
+    try:
+        message = deserialize_message(payload, Imu)
+    except Exception:
+        return None
+    return nanoseconds(message.header.stamp), imu_sample(message)
+
+
+def assert_same(payload: bytes) -> bool:
+    """Decoded as the type does, or left to the type; returns whether it was decoded."""
+    decoded = decode_imu(payload)
+    if decoded is None:
+        return False
+    typed = by_type(payload)
+    assert typed is not None, f"decoded although the type refuses it: {payload[:40].hex()}"
+    assert decoded[0] == typed[0]
+    np.testing.assert_array_equal(decoded[1], typed[1])
+    return True
+
+
+@pytest.mark.parametrize("serialise", [serialize_message, big_endian], ids=["native", "big-endian"])
+def test_every_sound_message_is_decoded(serialise: Callable[[Any], bytes]) -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(MESSAGES):
+        message = random_message(generator)
+        payload = bytes(serialise(message))
+        assert assert_same(payload)
+        decoded = decode_imu(payload)
+        assert decoded is not None
+        assert decoded[0] == message.header.stamp.sec * SECOND + message.header.stamp.nanosec
+        np.testing.assert_array_equal(decoded[1], imu_sample(message))
+
+
+def truncated(payload: bytearray, generator: Generator) -> bytes:
+    return bytes(payload[: generator.integers(len(payload))])
+
+
+def lengthened(payload: bytearray, generator: Generator) -> bytes:
+    return bytes(payload) + generator.bytes(generator.integers(1, 30))
+
+
+def changed(payload: bytearray, generator: Generator) -> bytes:
+    for place in generator.integers(0, len(payload), 4):
+        payload[place] = generator.integers(256)
+    return bytes(payload)
+
+
+def changed_at_its_start(payload: bytearray, generator: Generator) -> bytes:
+    payload[generator.integers(24)] = generator.integers(256)
+    return bytes(payload)
+
+
+def of_another_representation(payload: bytearray, generator: Generator) -> bytes:
+    payload[:2] = bytes(generator.choice([0, 1, 2, 3, 6, 7, 8, 9, 10, 11, 255], 2).astype(np.uint8))
+    return bytes(payload)
+
+
+def with_a_frame_of_another_length(payload: bytearray, generator: Generator) -> bytes:
+    struct.pack_into("<I", payload, 12, generator.choice([0, 1, 5, 200, 2**31 - 1, 2**31, 2**32 - 12, 2**32 - 1]))
+    return bytes(payload)
+
+
+def noise(payload: bytearray, generator: Generator) -> bytes:
+    return generator.bytes(generator.integers(0, 500))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "decodes_some"),
+    [
+        (truncated, False),
+        (lengthened, True),
+        (changed, True),
+        (changed_at_its_start, True),
+        (of_another_representation, True),
+        (with_a_frame_of_another_length, True),
+        (noise, False),
+    ],
+)
+def test_whatever_else_comes_is_decoded_as_by_the_type_or_left_to_it(
+    spoil: Callable[[bytearray, Generator], bytes], decodes_some: bool
+) -> None:
+    generator = np.random.default_rng(1)
+    payloads = [spoil(bytearray(serialize_message(random_message(generator))), generator) for _ in range(MESSAGES)]
+    decoded = [assert_same(payload) for payload in payloads]
+    assert any(decoded) == decodes_some
+
+
+def test_a_message_that_ends_anywhere_is_left_to_the_type() -> None:
+    payload = serialize_message(random_message(np.random.default_rng(2)))
+    assert not any(decode_imu(payload[:length]) for length in range(len(payload)))
+    assert decode_imu(payload)

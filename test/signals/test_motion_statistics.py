@@ -1,0 +1,87 @@
+"""Slow statistics of motion: what they say of mounting and movement, live as offline, through missing sensors."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imu_emg_estimator.signals.motion_statistics import (
+    GRAVITY,
+    WINDOW,
+    MotionStatistics,
+    RunningMotion,
+    motion_statistics,
+)
+
+RATE, SENSORS = 50.0, 3
+Array = NDArray[np.floating]
+
+
+@pytest.fixture
+def imu() -> Array:
+    """Ten seconds: sensors 0 and 1 shake along x together, 2 against them along y too; z is up."""
+    generator = np.random.default_rng(0)
+    imu = 0.01 * generator.standard_normal((500, SENSORS, 6))
+    shake = 3.0 * np.sin(2 * np.pi * 2.0 * np.arange(500) / RATE)
+    imu[:, :, 2] += GRAVITY
+    imu[:, :, 0] += shake[:, None] * np.array([1.0, 1.0, -1.0])
+    imu[:, 2, 1] += shake
+    return imu
+
+
+def named(statistics: Array) -> tuple[Array, Array, Array]:
+    """Means [3, 3], deviations [3, 3], and all correlations of a row."""
+    return statistics[:9].reshape(3, 3), np.exp(statistics[9:18]).reshape(3, 3), statistics[18:]
+
+
+def test_says_where_gravity_is_and_what_moves_together(imu: Array) -> None:
+    statistics, available = motion_statistics(imu, RATE)
+    mean, deviation, correlation = named(statistics[-1])
+    np.testing.assert_allclose(mean[:, 2], 1.0, atol=0.01)
+    np.testing.assert_allclose(mean[:, :2], 0.0, atol=0.05)
+    np.testing.assert_allclose(deviation[:, 0], 3.0 / GRAVITY / np.sqrt(2), rtol=0.1)
+    assert deviation[:, 2].max() < 0.03
+    owners = MotionStatistics(SENSORS).owners[18:]
+    within, across = correlation[:9], correlation[9:]
+    assert (owners[:9, 0] == owners[:9, 1]).all()
+    assert (owners[9:, 0] != owners[9:, 1]).all()
+    assert np.sort(within)[0] == pytest.approx(-1.0, abs=0.05)  # x and y of sensor 2
+    assert sorted(across.round()) == [-1, -1, 0, 0, 0, 0, 0, 0, 1]  # x of 0 and 1 together, of 2 against both
+    assert available[-1].all()
+
+
+def test_live_equals_offline_through_missing_sensors(imu: Array) -> None:
+    imu[100:200, 1, :3] = np.nan
+    imu[150:152] = np.inf
+    imu[:, 2, 3:] = np.nan  # gyroscopes take no part
+    running = RunningMotion(SENSORS, RATE)
+    expected, available = motion_statistics(imu, RATE)
+    for index, row in enumerate(imu):
+        running.step(row)
+        statistics, now = running.describe()
+        np.testing.assert_allclose(statistics, expected[index], rtol=0, atol=1e-9)
+        np.testing.assert_array_equal(now, available[index])
+
+
+def test_sensor_counts_after_the_window_is_filled_and_until_it_has_been_gone_for_long(imu: Array) -> None:
+    imu[250:, 1] = np.nan
+    _, available = motion_statistics(imu, RATE)
+    window = round(WINDOW * RATE)
+    first, last = np.flatnonzero(available[:, 1])[[0, -1]]
+    assert 0.5 * window < first < 1.5 * window
+    assert 250 < last < 250 + window
+    assert available[first:, [0, 2]].all()
+
+
+def test_short_gap_changes_little(imu: Array) -> None:
+    whole, _ = motion_statistics(imu, RATE)
+    imu[450:455, 0] = np.nan
+    gap, _ = motion_statistics(imu, RATE)
+    assert np.abs(gap[-1] - whole[-1]).max() < 0.1
+
+
+def test_reset_forgets(imu: Array) -> None:
+    running = RunningMotion(SENSORS, RATE)
+    for row in imu:
+        running.step(row)
+    running.reset()
+    assert not running.describe()[1].any()

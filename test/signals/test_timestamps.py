@@ -1,0 +1,200 @@
+"""Clocks that disagree are brought to one, and the samples of packets are laid in time."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imu_emg_estimator.signals.timestamps import (
+    SECOND,
+    measured_rate,
+    plausible_receipts,
+    receipts_are_useless,
+    reconcile,
+    sample_clock,
+)
+
+Instants = NDArray[np.int64]
+START = 1_700_000_000 * SECOND
+
+
+def ns(seconds: NDArray[np.float64] | float) -> Instants:
+    return np.round(np.asarray(seconds) * SECOND).astype(np.int64)
+
+
+def steady(rate: float = 100.0, seconds: float = 30.0) -> Instants:
+    return START + ns(np.arange(round(rate * seconds)) / rate)
+
+
+def transported(timestamps: Instants, seed: int, delay: float = 0.003, jitter: float = 0.004) -> Instants:
+    """Times of receipt: a delay, now and then much more."""
+    late = delay + np.random.default_rng(seed).exponential(jitter, len(timestamps))
+    return np.sort(timestamps + ns(late))
+
+
+# clocks
+
+
+def test_transport_is_left_alone() -> None:
+    """Two hundred milliseconds of radio are no other clock: the timestamps know better."""
+    timestamps = [steady(), steady(50.0), steady(20.0)]
+    receipts = [transported(timestamps[seed], seed, delay) for seed, delay in enumerate((0.003, 0.01, 0.2))]
+    results, _, clocks = reconcile(timestamps, receipts, [0, 1])
+    for timestamp, result, clock in zip(timestamps, results, clocks, strict=True):
+        np.testing.assert_array_equal(result, timestamp)
+        assert not clock.corrected
+    assert clocks[2].offset == pytest.approx(0.19, abs=0.02)
+
+
+@pytest.mark.parametrize("offset", [-1e9, -37.0, 0.5, 5.0, 1e6])
+@pytest.mark.parametrize("drift", [0.0, 1e-3, -0.01])
+def test_another_clock_is_brought_to_the_reference(offset: float, drift: float) -> None:
+    true = steady()
+    receipts = [transported(true, seed) for seed in range(4)]
+    timestamps = [true, true, true, true + ns(offset + drift * np.arange(len(true)) / 100.0)]
+    results, _, clocks = reconcile(timestamps, receipts, [0, 1, 2])
+    assert clocks[3].corrected
+    assert clocks[3].drift == pytest.approx(-drift * 30, abs=0.003)
+    assert np.abs(results[3] - true).max() < ns(0.01)
+    for result in results[:3]:
+        np.testing.assert_array_equal(result, true)
+
+
+def test_one_bad_clock_among_the_reference_does_not_move_the_others() -> None:
+    true = steady()
+    receipts = [transported(true, seed) for seed in range(3)]
+    results, _, clocks = reconcile([true, true + ns(100.0), true], receipts, [0, 1, 2])
+    assert [clock.corrected for clock in clocks] == [False, True, False]
+    assert np.abs(results[1] - true).max() < ns(0.01)
+
+
+def test_messages_without_timestamps_are_under_way_as_long_as_the_reference() -> None:
+    true = steady()
+    receipts = [transported(true, seed) for seed in range(3)]
+    zeros = np.zeros_like(true)
+    results, arrivals, clocks = reconcile([true, zeros, None], receipts, [0])
+    assert [clock.missing for clock in clocks] == [0.0, 1.0, 1.0]
+    for index in (1, 2):
+        assert np.median(np.abs(results[index] - true)) < ns(0.006)
+        np.testing.assert_array_equal(results[index], arrivals[index])
+
+
+def test_some_missing_timestamps_are_filled_in() -> None:
+    true = steady()
+    some = np.where(np.arange(len(true)) % 10 == 3, 0, true)
+    results, _, clocks = reconcile([true, some], [transported(true, seed) for seed in range(2)], [0])
+    assert clocks[1].missing == pytest.approx(0.1)
+    assert np.abs(results[1] - true).max() < ns(0.05)
+    np.testing.assert_array_equal(results[1][some != 0], true[some != 0])
+
+
+def test_jumps_that_all_clocks_share_and_a_recorder_that_lags_are_no_drift() -> None:
+    true = steady()
+    jumped = true + np.where(np.arange(len(true)) > 1700, ns(1000.0), 0)
+    lagging = [transported(true, seed) + ns(0.1 * np.arange(len(true)) / len(true)) for seed in range(3)]
+    results, _, clocks = reconcile([jumped] * 3, lagging, [0, 1])
+    for result, clock in zip(results, clocks, strict=True):
+        np.testing.assert_array_equal(result, jumped)
+        assert not clock.corrected
+
+
+def test_a_clock_that_wanders_is_left_alone() -> None:
+    """Neither an offset nor a drift: nothing could be put right."""
+    true = steady()
+    wandering = true + ns(0.2 * np.sin(np.arange(len(true)) / 300.0))
+    results, _, clocks = reconcile([true, wandering], [transported(true, seed) for seed in range(2)], [0])
+    assert not clocks[1].corrected
+    np.testing.assert_array_equal(results[1], wandering)
+
+
+def test_receipts_that_are_no_receipts() -> None:
+    true = steady()
+    assert receipts_are_useless([true, true], [np.full_like(true, START)] * 2)
+    assert not receipts_are_useless([true, np.zeros_like(true)], [transported(true, 0)] * 2)
+    rolled_over = true.copy()
+    rolled_over[[0, 5, 100]] = (1 << 63) - 1
+    np.testing.assert_array_equal(plausible_receipts(rolled_over)[[5, 100]], true[[4, 99]])
+    assert plausible_receipts(rolled_over).max() == true.max()
+
+
+# samples in packets
+
+
+def packets(rate: float, size: int, count: int) -> tuple[Instants, Instants]:
+    timestamps = START + ns(np.arange(count) * size / rate)
+    return timestamps, np.full(count, size, dtype=np.int64)
+
+
+@pytest.mark.parametrize(("rate", "size"), [(58.8, 1), (1000.0, 1), (1000.0, 10), (2148.1481, 27), (4000.0, 80)])
+def test_regular_packets_need_no_change(rate: float, size: int) -> None:
+    timestamps, counts = packets(rate, size, 500)
+    clock = sample_clock(timestamps, timestamps + SECOND, counts, rate)
+    np.testing.assert_array_equal(clock.starts, np.arange(500) * size)
+    assert (clock.length, clock.lost, clock.shared) == (500 * size, 0, 0.0)
+    assert clock.rate == pytest.approx(rate, rel=1e-6)
+    expected = START + ns(np.arange(500 * size) / rate)
+    assert np.abs(clock.instants() - expected).max() < 1000
+    assert measured_rate(timestamps, counts) == pytest.approx(rate, rel=1e-3)
+
+
+def test_losses_leave_gaps_of_their_length() -> None:
+    timestamps, counts = packets(1000.0, 10, 300)
+    there = np.ones(300, dtype=bool)
+    there[[50, 100, 101, 102, 200]] = False
+    clock = sample_clock(timestamps[there], timestamps[there] + SECOND, counts[there], 1000.0)
+    np.testing.assert_array_equal(clock.starts, np.flatnonzero(there) * 10)
+    assert clock.lost == 50
+
+
+def test_jitter_is_no_loss_and_is_averaged_out() -> None:
+    rng = np.random.default_rng(0)
+    timestamps, counts = packets(1000.0, 10, 1000)
+    jittered = timestamps + ns(rng.uniform(-0.002, 0.002, 1000))
+    clock = sample_clock(jittered, jittered + SECOND, counts, 1000.0)
+    assert clock.lost == 0
+    assert np.abs(clock.instants()[::10] - timestamps).max() < ns(0.001)
+
+
+def test_timestamps_on_arrival_in_bursts() -> None:
+    """Single samples at 100 Hz that come as 10 us, 10 us, 10 us, 40 ms, stamped when they come."""
+    true = steady(100.0, 20.0)
+    index = np.arange(len(true))
+    arrived = true[np.minimum(index // 4 * 4 + 3, len(true) - 1)] + (index % 4) * 10_000
+    clock = sample_clock(arrived, arrived, np.ones(len(true), dtype=np.int64), 100.0)
+    assert clock.lost == 0
+    assert clock.shared == pytest.approx(0.75)
+    assert np.abs(clock.instants() - true).max() < ns(0.002)
+
+
+def test_twins_that_share_the_timestamp_of_the_first() -> None:
+    true = steady(100.0, 20.0)
+    twins = true[np.arange(len(true)) // 2 * 2]
+    clock = sample_clock(twins, true, np.ones(len(true), dtype=np.int64), 100.0)
+    assert clock.shared == pytest.approx(0.5)
+    assert np.abs(clock.instants() - true).max() < ns(0.002)
+
+
+def test_a_rate_that_is_a_little_off_and_a_clock_that_drifts() -> None:
+    timestamps, counts = packets(1003.0, 10, 3000)
+    clock = sample_clock(timestamps, timestamps + SECOND, counts, 1000.0)
+    assert clock.lost == 0
+    assert clock.rate == pytest.approx(1003.0, rel=1e-5)
+    assert np.abs(clock.instants()[::10] - timestamps).max() < ns(0.0005)
+
+
+def test_pauses_in_timestamps_that_jitter() -> None:
+    rng = np.random.default_rng(1)
+    timestamps, counts = packets(1000.0, 1, 8000)
+    there = (np.arange(8000) < 3000) | (np.arange(8000) >= 3500)
+    jittered = np.sort(timestamps + ns(rng.uniform(0, 0.004, 8000)))[there]
+    clock = sample_clock(jittered, jittered + SECOND, counts[there], 1000.0)
+    assert clock.lost == pytest.approx(500, abs=5)
+    assert np.median(np.abs(clock.instants()[clock.starts] - timestamps[there])) < ns(0.005)
+
+
+def test_rates_that_cannot_be() -> None:
+    timestamps, counts = packets(58.8, 4, 100)
+    assert sample_clock(timestamps, timestamps, counts, 30.0).rate == pytest.approx(58.8, rel=0.01)
+    with pytest.raises(ValueError, match=r"are promised where"):
+        sample_clock(timestamps, timestamps, counts, 5000.0)
+    with pytest.raises(ValueError, match=r"do not advance"):
+        measured_rate(np.full(10, START), np.ones(10, dtype=np.int64))

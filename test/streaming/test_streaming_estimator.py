@@ -1,0 +1,370 @@
+"""What is estimated live equals what is estimated offline, through gaps, resets and changes of the bundle."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fixtures.factories import BundleFactory, RecordingFactory, refusal
+from numpy.typing import NDArray
+
+from imu_emg_estimator.datasets import hugadb
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.offline_estimate import estimate_recording
+from imu_emg_estimator.model.uncertainty import DeviationScale, Uncertainty
+from imu_emg_estimator.signals.imu_features import Normalisation
+from imu_emg_estimator.signals.motion_statistics import motion_statistics
+from imu_emg_estimator.streaming.engine import ENGINES
+from imu_emg_estimator.streaming.motion_monitor import REFRESH, MotionMonitor
+from imu_emg_estimator.streaming.streaming_estimator import Estimate, StreamingEstimator
+from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
+
+Array = NDArray[np.float64]
+TOLERANCE = 1e-4
+
+
+@pytest.fixture(scope="module")
+def imu(make_recording: RecordingFactory) -> Array:
+    """Three seconds of walking, in which sensors and parts of them come and go."""
+    imu = make_recording([("walking", 3.0)]).imu
+    imu[:, 5, 3:] = np.nan  # a gyroscope that never works
+    imu[40:90, 0] = np.nan
+    imu[60:62] = np.nan
+    imu[100, 2, 1] = np.inf
+    return imu
+
+
+@pytest.fixture(scope="module")
+def other(make_bundle: BundleFactory, bundle: Bundle) -> Bundle:
+    """Another bundle of the same rig, with its own weights and normalisation."""
+    other = make_bundle(seed=7)
+    return replace(other, normalisation=replace(bundle.normalisation, std=0.5 * bundle.normalisation.std))
+
+
+def offline(bundle: Bundle, imu: Array) -> Array:
+    """Activation and deviation [samples, 2 muscles], NaN where not known yet."""
+    activation, deviation = estimate_recording(network_of(bundle), bundle.normalisation, imu)
+    scale = bundle.deviation_scale
+    return np.hstack([activation, scale.apply(activation, deviation) if scale else deviation])
+
+
+def live(estimator: StreamingEstimator, imu: Iterable[Array]) -> Array:
+    """Estimates of these rows, NaN where there is none."""
+    return np.array([values(estimator.step(row)) for row in imu]).reshape(-1, 4)
+
+
+def values(estimate: Estimate | None) -> Array:
+    return np.full(4, np.nan) if estimate is None else np.concatenate([estimate.activation, estimate.deviation])
+
+
+def assert_live_is_offline(estimates: Array, expected: Array, look_ahead: int) -> None:
+    """Live, the estimate for an instant comes look_ahead rows after it."""
+    assert np.isnan(estimates[:look_ahead]).all()
+    end = len(expected) - look_ahead
+    np.testing.assert_allclose(estimates[look_ahead:], expected[:end], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("look_ahead", [0, 1, 3])
+def test_live_equals_offline(make_bundle: BundleFactory, imu: Array, look_ahead: int) -> None:
+    bundle = make_bundle(look_ahead=look_ahead)
+    estimator = StreamingEstimator(bundle)
+    assert_live_is_offline(live(estimator, imu), offline(bundle, imu), look_ahead)
+    assert estimator.steps == len(imu)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("shape", [{}, {"dilation": 4, "band": 6, "look_ahead": 3}], ids=str)
+def test_live_equals_offline_by_every_engine(
+    make_bundle: BundleFactory, other: Bundle, imu: Array, engine: str, shape: dict[str, int]
+) -> None:
+    """Before a swap and after it."""
+    bundles = [replace(each, config=make_bundle(**shape).config) for each in (make_bundle(**shape), other)]
+    look_ahead = bundles[0].config.look_ahead
+    estimator = StreamingEstimator(bundles[0], engine=engine)
+    assert_live_is_offline(live(estimator, imu[:101]), offline(bundles[0], imu[:101]), look_ahead)
+    estimator.adopt(estimator.prepare(bundles[1]))
+    after = live(estimator, imu[101:])
+    np.testing.assert_allclose(after, offline(bundles[1], imu)[101 - look_ahead : -look_ahead], rtol=0, atol=TOLERANCE)
+
+
+def test_trained_network_live_equals_offline_on_a_subject(
+    trained_bundle: Bundle, make_recording: RecordingFactory
+) -> None:
+    imu = make_recording([("standing", 3.0), ("walking", 10.0)], seed=5).imu
+    estimates = live(StreamingEstimator(trained_bundle), imu)
+    assert_live_is_offline(estimates, offline(trained_bundle, imu), trained_bundle.config.look_ahead)
+    assert np.nanmax(estimates[:, :2]) > 0.5
+
+
+def test_shipped_network_live_equals_offline_on_a_real_subject(hugadb_folder: Path) -> None:
+    """A subject with a corrupted gyroscope, by the network that robots run."""
+    recordings = hugadb.load(hugadb_folder, ["5"])
+    recording = next(each for each in recordings if np.isnan(each.imu).any() and each.is_locomotion().all())
+    bundle = Bundle.load(shipped_bundle())
+    imu = recording.imu[:1500]
+    assert_live_is_offline(live(StreamingEstimator(bundle), imu), offline(bundle, imu), bundle.config.look_ahead)
+
+
+def test_after_a_reset_live_equals_offline(bundle: Bundle, imu: Array) -> None:
+    estimator = StreamingEstimator(bundle)
+    live(estimator, imu[::-1])
+    estimator.reset()
+    assert estimator.steps == 0
+    assert_live_is_offline(live(estimator, imu), offline(bundle, imu), bundle.config.look_ahead)
+
+
+def test_activation_is_never_negative_and_deviation_always_positive(bundle: Bundle, imu: Array) -> None:
+    estimates = live(StreamingEstimator(bundle), 20 * imu)[bundle.config.look_ahead :]
+    assert (estimates[:, :2] >= 0).all()
+    assert (estimates[:, :2] == 0).any(), "no estimate was at the bound: the test shows nothing"
+    assert (estimates[:, 2:] > 0).all()
+
+
+@pytest.mark.parametrize(("log_deviation", "bound"), [(-50.0, -5.0), (50.0, 2.0)])
+def test_deviation_is_bounded_alike(bundle: Bundle, imu: Array, log_deviation: float, bound: float) -> None:
+    extreme = {"deviation_head.bias": np.full(2, log_deviation, np.float32)}
+    bundle = replace(bundle, weights={**bundle.weights, **extreme})
+    estimates = live(StreamingEstimator(bundle), imu)
+    assert_live_is_offline(estimates, offline(bundle, imu), bundle.config.look_ahead)
+    np.testing.assert_allclose(estimates[bundle.config.look_ahead :, 2:], np.exp(bound), rtol=1e-5)
+
+
+def test_masked_sensors_are_named(bundle: Bundle, imu: Array) -> None:
+    estimator = StreamingEstimator(bundle)
+    estimates = [estimator.step(row) for row in imu]
+    missing = {index: np.flatnonzero(estimates[index].missing).tolist() for index in (39, 40, 61, 100)}
+    assert missing == {39: [5], 40: [0, 5], 61: [0, 1, 2, 3, 4, 5], 100: [2, 5]}
+
+
+def test_gyroscopes_that_are_not_used_are_not_missed(bundle: Bundle, imu: Array) -> None:
+    mean, std = bundle.normalisation.mean.copy(), bundle.normalisation.std.copy()
+    mean[:, 3:] = std[:, 3:] = np.nan
+    blind = replace(bundle, normalisation=Normalisation(mean, std))
+    without = imu.copy()
+    without[..., 3:] = np.nan
+    given, missing = StreamingEstimator(blind), StreamingEstimator(blind)
+    for row, poorer in zip(imu, without, strict=True):
+        one, other = given.step(row), missing.step(poorer)
+        np.testing.assert_array_equal(values(one), values(other))
+        if one is not None and other is not None:
+            np.testing.assert_array_equal(one.missing, ~np.isfinite(row[:, :3]).all(axis=1))
+            np.testing.assert_array_equal(one.missing, other.missing)
+    assert_live_is_offline(live(StreamingEstimator(blind), imu), offline(blind, imu), bundle.config.look_ahead)
+
+
+def test_warms_up_until_the_band_is_filled(bundle: Bundle, imu: Array) -> None:
+    estimator = StreamingEstimator(bundle)
+    for _ in range(2):
+        warming = [estimate.warming_up for row in imu if (estimate := estimator.step(row))]
+        assert sum(warming) == bundle.config.band - 1 - bundle.config.look_ahead
+        assert warming == sorted(warming, reverse=True)
+        estimator.reset()
+
+
+# how sure it is
+
+
+UNCERTAINTY = Uncertainty(
+    "made up",
+    (0.5,),
+    uncalibrated=DeviationScale((1.5, 2.0), (0.5, 0.0), (0.3, 1.0), ((0.7, 0.7),)),
+    calibrated=DeviationScale((0.5, 0.6), (1.0, 1.0), (0.0, 0.0), ((0.7, 0.7),)),
+)
+
+
+def test_deviation_is_scaled_as_offline(bundle: Bundle, imu: Array) -> None:
+    """And otherwise for a subject's own bundle."""
+    scaled = replace(bundle, uncertainty=UNCERTAINTY)
+    own = replace(scaled, parent_id=scaled.model_id)
+    estimates = [live(StreamingEstimator(each), imu) for each in (bundle, scaled, own)]
+    for each, values_ in zip((bundle, scaled, own), estimates, strict=True):
+        assert_live_is_offline(values_, offline(each, imu), bundle.config.look_ahead)
+    np.testing.assert_allclose(estimates[2][:, 2:], estimates[0][:, 2:] * [0.5, 0.6], rtol=1e-5)
+    np.testing.assert_array_equal(estimates[1][:, :2], estimates[0][:, :2])
+
+
+@pytest.fixture(scope="module")
+def knowing(bundle: Bundle, make_recording: RecordingFactory) -> Bundle:
+    """The bundle, with what three subjects' motion looked like."""
+    subjects = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+    distribution = fit_distribution(subjects)
+    return replace(bundle, distribution=replace(distribution, threshold=1.3 * distribution.threshold))
+
+
+@pytest.fixture(scope="module")
+def turned(make_recording: RecordingFactory) -> Array:
+    """A subject who, ten seconds on, turns a thigh's sensor by a quarter, and ten seconds on turns it back."""
+    imu = make_recording([("walking", 30.0)], subject="9", seed=9).imu
+    rows = slice(588, 1176)
+    for part in (0, 3):
+        imu[rows, 2, part], imu[rows, 2, part + 2] = imu[rows, 2, part + 2], -imu[rows, 2, part].copy()
+    return imu
+
+
+def test_rotated_sensor_is_out_of_distribution_until_it_is_turned_back(knowing: Bundle, turned: Array) -> None:
+    estimator = StreamingEstimator(knowing)
+    estimates = [estimate for row in turned if (estimate := estimator.step(row))]
+    raised = np.array([estimate.out_of_distribution for estimate in estimates])
+    assert not raised[:580].any()
+    assert raised[588 + 60 : 1176].all(), "not noticed within a second"
+    assert not raised[1176 + 600 :].any()
+    assert np.isnan(estimates[0].score)
+    assert (np.array([estimate.score for estimate in estimates[200:580]]) > 0).all()
+
+
+def test_score_is_the_offline_one(knowing: Bundle, turned: Array) -> None:
+    assert knowing.distribution is not None
+    monitor = MotionMonitor(6, knowing.rig.rate)
+    live_ = [monitor.step(row, knowing.distribution) for row in turned]
+    every = round(REFRESH * knowing.rig.rate)
+    expected = knowing.distribution.scores(*motion_statistics(turned, knowing.rig.rate, every))
+    np.testing.assert_allclose(live_[::every], expected, rtol=1e-6)
+
+
+def test_without_a_distribution_nothing_is_out_of_it(bundle: Bundle, turned: Array) -> None:
+    estimator = StreamingEstimator(bundle)
+    estimates = [estimate for row in turned[:800] if (estimate := estimator.step(row))]
+    assert not any(estimate.out_of_distribution for estimate in estimates)
+    assert np.isnan([estimate.score for estimate in estimates]).all()
+
+
+def test_swap_keeps_the_score_and_a_reset_forgets_it(knowing: Bundle, other: Bundle, turned: Array) -> None:
+    alone, swapped = StreamingEstimator(knowing), StreamingEstimator(knowing)
+    for row in turned[:700]:
+        alone.step(row)
+        swapped.step(row)
+    swapped.adopt(swapped.prepare(replace(other, distribution=knowing.distribution)))
+    expected, estimate = alone.step(turned[700]), swapped.step(turned[700])
+    assert expected is not None
+    assert estimate is not None
+    assert estimate.score == expected.score
+    assert estimate.out_of_distribution
+    swapped.reset()
+    after = [estimate for row in turned[:30] if (estimate := swapped.step(row))]
+    assert np.isnan([estimate.score for estimate in after]).all()
+
+
+# another bundle between two steps
+
+
+@pytest.fixture(scope="module")
+def alone(bundle: Bundle, imu: Array) -> Array:
+    return live(StreamingEstimator(bundle), imu)
+
+
+@pytest.fixture(scope="module")
+def other_alone(other: Bundle, imu: Array) -> Array:
+    return live(StreamingEstimator(other), imu)
+
+
+@pytest.mark.parametrize("prepared_at", [0, 1, 100])
+@pytest.mark.parametrize("wait", [0, 1, 24, 25, 26, 70])
+def test_after_a_swap_all_is_as_if_it_had_always_run(
+    bundle: Bundle, other: Bundle, imu: Array, alone: Array, other_alone: Array, prepared_at: int, wait: int
+) -> None:
+    """At once, not only when the receptive field has passed: the new engine is warm."""
+    estimator = StreamingEstimator(bundle)
+    live(estimator, imu[:prepared_at])
+    prepared = estimator.prepare(other)
+    before = live(estimator, imu[prepared_at : prepared_at + wait])
+    estimator.adopt(prepared)
+    after = live(estimator, imu[prepared_at + wait :])
+    assert estimator.bundle is other
+    assert estimator.steps == len(imu)
+    np.testing.assert_array_equal(before, alone[prepared_at : prepared_at + wait])
+    np.testing.assert_allclose(after, other_alone[prepared_at + wait :], rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("shape", [{"band": 30}, {"layers": 3}, {"band": 5}, {"width": 32}], ids=str)
+def test_swap_to_a_network_of_another_shape(
+    make_bundle: BundleFactory, bundle: Bundle, imu: Array, shape: dict[str, int]
+) -> None:
+    other = make_bundle(seed=7, **shape)
+    estimator = StreamingEstimator(bundle)
+    live(estimator, imu[:50])
+    estimator.adopt(estimator.prepare(other))
+    after = live(estimator, imu[50:])
+    covered = other.config.receptive_field
+    expected = live(StreamingEstimator(other), imu)[50:]
+    np.testing.assert_allclose(after[covered:], expected[covered:], rtol=0, atol=TOLERANCE)
+
+
+def test_swap_knows_since_when_the_oldest_row_has_changed(make_bundle: BundleFactory, imu: Array) -> None:
+    """Networks that see three rows and nothing else, so that each counts."""
+    first, second = (make_bundle(seed=seed, band=1, kernel=3) for seed in (7, 8))
+    estimator = StreamingEstimator(first)
+    live(estimator, imu[:50])
+    estimator.adopt(estimator.prepare(second))
+    expected = live(StreamingEstimator(second), imu)[50:]
+    np.testing.assert_allclose(live(estimator, imu[50:]), expected, rtol=0, atol=TOLERANCE)
+
+
+def test_second_swap_to_a_longer_memory_is_warm(make_bundle: BundleFactory, bundle: Bundle, imu: Array) -> None:
+    """After the first swap as many rows are kept as the new network looks back."""
+    longer = [make_bundle(seed=seed, band=30) for seed in (7, 8)]
+    estimator = StreamingEstimator(bundle)
+    live(estimator, imu[:20])
+    estimator.adopt(estimator.prepare(longer[0]))
+    live(estimator, imu[20:120])
+    estimator.adopt(estimator.prepare(longer[1]))
+    expected = live(StreamingEstimator(longer[1]), imu)[120:]
+    np.testing.assert_allclose(live(estimator, imu[120:]), expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("rows", [0, 3, 10, 11, 40])
+def test_reset_while_a_bundle_is_prepared(bundle: Bundle, other: Bundle, imu: Array, rows: int) -> None:
+    """What was before the jump of the clock must not come back with the new bundle."""
+    estimator = StreamingEstimator(bundle)
+    live(estimator, 3 * imu[-10:])
+    prepared = estimator.prepare(other)
+    estimator.reset()
+    live(estimator, imu[:rows])
+    estimator.adopt(prepared)
+    expected = live(StreamingEstimator(other), imu)[rows:]
+    np.testing.assert_allclose(live(estimator, imu[rows:]), expected, rtol=0, atol=TOLERANCE)
+
+
+def test_given_row_is_not_kept(bundle: Bundle, other: Bundle, imu: Array, other_alone: Array) -> None:
+    """A caller may use one array for all its rows, a swap included."""
+    estimator = StreamingEstimator(bundle)
+    row = np.empty_like(imu[0])
+    for values_ in imu[:100]:
+        row[:] = values_
+        estimator.step(row)
+    estimator.adopt(estimator.prepare(other))
+    np.testing.assert_allclose(live(estimator, imu[100:]), other_alone[100:], rtol=0, atol=TOLERANCE)
+
+
+def test_bundles_are_prepared_by_another_thread_while_steps_go_on(bundle: Bundle, other: Bundle, imu: Array) -> None:
+    rows = np.concatenate([imu] * 20)
+    estimator = StreamingEstimator(bundle)
+    prepared = []
+    thread = threading.Thread(target=lambda: prepared.extend(estimator.prepare(other) for _ in range(10)))
+    live(estimator, rows[:30])
+    thread.start()
+    while thread.is_alive() and estimator.steps < len(rows) - 100:
+        estimator.step(rows[estimator.steps])
+    thread.join()
+    assert len(prepared) == 10
+    start, stop = estimator.steps, estimator.steps + 100
+    estimator.adopt(prepared[-1])
+    expected = live(StreamingEstimator(other), rows[:stop])[start:]
+    np.testing.assert_allclose(live(estimator, rows[start:stop]), expected, rtol=0, atol=TOLERANCE)
+
+
+def test_bundle_that_cannot_take_over_is_refused(
+    make_bundle: BundleFactory, bundle: Bundle, imu: Array, alone: Array
+) -> None:
+    estimator = StreamingEstimator(bundle)
+    live(estimator, imu[:30])
+    faster = replace(bundle, rig=replace(bundle.rig, rate=100.0))
+    with refusal(faster.model_id, "rig"):
+        estimator.prepare(faster)
+    later = make_bundle(look_ahead=5)
+    with refusal(later.model_id, "look-ahead"):
+        estimator.prepare(later)
+    np.testing.assert_array_equal(live(estimator, imu[30:]), alone[30:])

@@ -1,0 +1,205 @@
+"""The meta-learning stage makes a network that a few seconds adapt better, and keeps it good without them."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from fixtures.factories import RecordingFactory, refusal
+
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_estimator
+from imu_emg_estimator.calibration.closed_form import CORRELATED, Moments
+from imu_emg_estimator.model.activation_loss import estimate_loss, mean_loss
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.offline_estimate import estimate_recording
+from imu_emg_estimator.model.subject_data import SubjectData, prepare
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.imu_features import feature_blocks
+from imu_emg_estimator.training.augmentation import AugmentationSettings
+from imu_emg_estimator.training.episodic_training import (
+    KINDS,
+    MetaSettings,
+    _shifted,
+    _Tasks,
+    meta_pretrain,
+    meta_train,
+    ridge_heads,
+)
+from imu_emg_estimator.training.pretraining import TrainingSettings
+
+RECIPE = TrainingSettings(steps=3, sequence=64)
+SETTINGS = MetaSettings(tasks=1, support=2, query=2, inner_steps=2, training=RECIPE)
+
+
+@pytest.fixture(scope="module")
+def subjects(make_recording: RecordingFactory) -> list[SubjectData]:
+    schedule = [("standing", 3.0), ("walking", 20.0), ("running", 5.0)]
+    return [prepare([make_recording(schedule, subject=str(seed), seed=seed)]) for seed in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def estimator(trained_bundle: Bundle) -> Estimator:
+    return Estimator(network_of(trained_bundle), trained_bundle.normalisation, np.array([40.0, 40.0]))
+
+
+def error(estimator: Estimator, subject: SubjectData) -> float:
+    """Mean squared error of the estimate on a subject of the training."""
+    estimate = estimate_recording(estimator.network, estimator.normalisation, subject.imu)[0]
+    return float(np.nanmean((estimate - subject.target) ** 2))
+
+
+def test_ridge_stage_makes_the_closed_form_do_better(
+    estimator: Estimator, subjects: list[SubjectData], rig: Rig, make_recording: RecordingFactory
+) -> None:
+    recipe = replace(RECIPE, steps=40, learning_rate=5e-3, averaging=0.9)
+    settings = replace(SETTINGS, tasks=2, support=4, query=4, lag=4.0, plain=1.0, training=recipe)
+    taught = meta_train(estimator, subjects, rig, settings)
+    late = [
+        make_recording([("walking", 30.0)], seed=20 + seed, emg_delay=delay) for seed, delay in enumerate((0.1, -0.1))
+    ]
+    ridge = AdaptationSettings(method="ridge_head")
+    before, after = (
+        [
+            error(adapt_estimator(network, [recording.slice(0, 600)], ridge), prepare([recording.slice(660, 1700)]))
+            for recording in late
+        ]
+        for network in (estimator, taught)
+    )
+    assert np.mean(after) < 0.9 * np.mean(before)
+    assert error(taught, subjects[0]) < error(estimator, subjects[0]) + 0.005
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_given_network_is_unchanged_and_a_seed_decides(
+    estimator: Estimator, subjects: list[SubjectData], rig: Rig, kind: str
+) -> None:
+    before = {name: value.clone() for name, value in estimator.network.state_dict().items()}
+    settings = replace(SETTINGS, kind=kind)
+    one, same = (meta_train(estimator, subjects, rig, settings).network.state_dict() for _ in range(2))
+    other = meta_train(
+        estimator, subjects, rig, replace(settings, training=replace(RECIPE, seed=1))
+    ).network.state_dict()
+    assert all(torch.equal(value, before[name]) for name, value in estimator.network.state_dict().items())
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not torch.equal(one["front_end.convolution.weight"], other["front_end.convolution.weight"])
+    assert not torch.equal(one["front_end.convolution.weight"], before["front_end.convolution.weight"])
+
+
+def test_reptile_goes_a_share_of_the_way(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
+    base = estimator.network.state_dict()
+
+    def moved(share: float) -> float:
+        settings = replace(SETTINGS, kind="reptile", outer_rate=share, training=replace(RECIPE, steps=1))
+        state = meta_train(estimator, subjects, rig, settings).network.state_dict()
+        return float((state["head.weight"] - base["head.weight"]).norm())
+
+    assert moved(0.0) == 0.0
+    assert moved(0.5) == pytest.approx(0.5 * moved(1.0), rel=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_progress_is_told_at_every_step(estimator: Estimator, subjects: list[SubjectData], rig: Rig, kind: str) -> None:
+    told: list[tuple[int, int]] = []
+    meta_train(estimator, subjects, rig, replace(SETTINGS, kind=kind), lambda a, b, loss: told.append((a, b)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_subjects_without_locomotion_cannot_teach_it(
+    estimator: Estimator, subjects: list[SubjectData], rig: Rig
+) -> None:
+    still = [replace(subject, locomotion=np.zeros_like(subject.locomotion)) for subject in subjects]
+    with refusal("locomotion"):
+        meta_train(estimator, still, rig, SETTINGS)
+
+
+def test_unknown_kind_is_named_with_the_known_ones() -> None:
+    with refusal("'magic'", *KINDS):
+        MetaSettings(kind="magic")
+
+
+def test_pre_training_by_tasks_learns_what_is_estimated(
+    subjects: list[SubjectData], rig: Rig, trained_bundle: Bundle
+) -> None:
+    recipe = replace(RECIPE, steps=100, learning_rate=1e-2, averaging=0.97)
+    network, normalisation = meta_pretrain(
+        subjects, rig, trained_bundle.config, replace(SETTINGS, support=3, query=3, training=recipe)
+    )
+    assert error(Estimator(network, normalisation, np.ones(2)), subjects[0]) < 0.02
+    assert not network.training
+
+
+# the parts
+
+
+def tasks_of(estimator: Estimator, subjects: list[SubjectData], rig: Rig, **values: Any) -> _Tasks:
+    return _Tasks(subjects, rig, estimator, replace(SETTINGS, **values))
+
+
+def test_a_task_has_one_side_and_one_mount_throughout(
+    estimator: Estimator, subjects: list[SubjectData], rig: Rig
+) -> None:
+    """A subject does not change legs between the support and the query."""
+    dropping = AugmentationSettings(sensor_dropout=0.5, mount_rotation=0.0, gain=0.0)
+    tasks = tasks_of(estimator, subjects, rig, training=replace(RECIPE, augmentation=dropping), support=3, query=3)
+    some_are_missing = False
+    for _ in range(5):
+        inputs = tasks.draw().inputs
+        present = inputs[..., feature_blocks(inputs.shape[-1])["masks"]]
+        gone = (present == 0).all(axis=1)  # [sequences, parts]
+        assert (gone == gone[0]).all()
+        some_are_missing |= bool(gone.any())
+    assert some_are_missing
+
+
+def test_task_varies_the_emg_but_keeps_what_was_measured(
+    estimator: Estimator, subjects: list[SubjectData], rig: Rig
+) -> None:
+    task = tasks_of(estimator, subjects, rig, lag=5.0, gain=0.5).draw()
+    assert not np.array_equal(task.target, task.varied)
+    plain = tasks_of(estimator, subjects, rig, lag=0.0, gain=0.0).draw()
+    assert np.array_equal(plain.target, plain.varied)
+    assert np.array_equal(plain.weight, plain.varied_weight)
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"), [(0, [1, 2, 3, 4]), (1, [0, 1, 2, 3]), (-2, [3, 4, 0, 0]), (9, [0] * 4)]
+)
+def test_shift_in_time(samples: int, expected: list[int]) -> None:
+    values = np.arange(1.0, 5.0)[None, :, None]
+    assert _shifted(values, samples).ravel().tolist() == expected
+
+
+def test_heads_are_those_of_the_closed_form() -> None:
+    generator = np.random.default_rng(0)
+    tokens = np.append(generator.standard_normal((60, 4)), np.ones((60, 1)), axis=1)
+    target, weight, centre = generator.random((60, 2)), generator.random((60, 2)), generator.random((2, 5))
+    heads = ridge_heads(*(torch.from_numpy(part) for part in (tokens, target, weight, centre)), 3.0 * CORRELATED)
+    for muscle in range(2):
+        expected = Moments.of(tokens, target[:, muscle], weight[:, muscle]).ridge(centre[muscle], np.eye(5), 3.0)
+        np.testing.assert_allclose(heads[muscle].numpy(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_episodes_learn_by_the_loss_of_the_recipe(
+    estimator: Estimator, subjects: list[SubjectData], rig: Rig, kind: str
+) -> None:
+    heads = [
+        meta_train(
+            estimator, subjects, rig, replace(SETTINGS, kind=kind, plain=0.0, training=replace(RECIPE, loss=loss))
+        ).network.head.weight
+        for loss in ("huber", "correlation")
+    ]
+    assert not torch.equal(*heads)
+
+
+def test_loss_of_the_mean_alone_is_that_of_the_estimate_without_its_deviation() -> None:
+    torch.manual_seed(0)
+    mean, target, weight = torch.rand(3, 40, 2), torch.rand(3, 40, 2), (torch.rand(3, 40, 2) > 0.3).float()
+    certain = torch.zeros_like(mean)
+    for kind in ("huber", "correlation"):
+        likelihood = (0.5 * (target - mean) ** 2 * weight).sum() / weight.sum()
+        whole = estimate_loss(mean, certain, target, weight, 0.5, kind)
+        torch.testing.assert_close(whole, mean_loss(mean, target, weight, 0.5, kind) + 0.1 * likelihood)
