@@ -172,7 +172,7 @@ def _gait_cycle(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], r
 
 
 def _cycle_figures(outcomes: Sequence[Mapping[str, Any]]) -> SubjectFigures:
-    """r of one model by subject, with amplitude: uncalibrated, and after each calibration with all that it can learn."""
+    """r of one model by subject, with amplitude: uncalibrated, and after each calibration with all that it learns."""
     gathered: dict[str, dict[Key, list[Figures]]] = defaultdict(lambda: defaultdict(list))
     for entry in (entry for outcome in outcomes for entry in outcome["figures"]):
         if entry["variant"] == gait_cycle.WITH_AMPLITUDE and entry["method"] in ("none", "all"):

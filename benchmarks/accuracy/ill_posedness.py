@@ -32,7 +32,7 @@ def ill_posedness(recordings: Sequence[Recording], progress: Progress | None = N
     the most alike of a finite number of moments are not equal.
 
     Returns:
-        ``<condition>`` with ``within`` (the same subject at another time) and ``across`` (other subjects): ``share``, the
+        ``<condition>`` with ``within`` (the same subject at another time) and ``across`` (others): ``share``, the
         mean over channels, and ``channels`` of each; and ``points`` compared.
     """
     groups = {s: group for s, group in by_subject(recordings).items() if (group[0].muscle_weight > 0).any()}

@@ -1,6 +1,6 @@
 """Protocol `calibration`: what `imu-emg calibrate` makes of a bag of a subject whom the model never saw.
 
-Bags of several lengths and activities are cut from a subject's recordings and calibrated on (verdicts, blocks, decisions
+Bags of several lengths and activities are cut from a subject's recordings and calibrated on (verdicts, decisions
 and all), and the result is scored on what was not in the bag.
 """
 

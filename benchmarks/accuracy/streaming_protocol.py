@@ -39,7 +39,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
 
 
 def score_left_out(fitted: Fitted, recordings: Sequence[Recording], job: Job, shown: bool = True) -> dict[str, Any]:
-    """Outcome of a job: ``score_subject`` of all subjects that it leaves out and that can be scored, by ``subjects``."""
+    """Outcome of a job: ``score_subject`` of all subjects that it leaves out and can score, by ``subjects``."""
     seconds, adaptation = job.settings["seconds"], job.settings["adaptation"]
     left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
     scored = {subject: score_subject(fitted, group, seconds, adaptation, shown) for subject, group in left_out.items()}

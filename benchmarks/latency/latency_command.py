@@ -28,7 +28,7 @@ from imu_emg_estimator.utils.shipped_files import shipped_bundle
 DOMAIN = "93"  # of ROS: apart from whatever else runs, unless told otherwise
 LOAD_IS = (
     "The load is one Python process that publishes every sensor's Imu message (serialised beforehand, reliable) at "
-    "each instant of a steady grid, one after the other; the timestamp is the instant. The listener is another process, "
+    "each instant of a steady grid, one after the other; that is the timestamp. The listener is another process, "
     "which takes messages as bytes. Both use the cores that the node uses, unless --cores leaves them others."
 )
 

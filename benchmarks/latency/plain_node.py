@@ -1,6 +1,6 @@
 """The plain node: the estimator as most people write it, to measure the package's own node against.
 
-Typed subscriptions with the sensor-data profile, a MultiThreadedExecutor, messages joined by their timestamp, a window of
+Typed subscriptions with the sensor-data profile, a MultiThreadedExecutor, messages joined by timestamp, a window of
 the newest samples in a deque, and torch eager over the whole window at each step. It is meant to be small, correct and
 fair: the same bundle, units, normalisation and message; where the window spans the network's receptive field its
 estimates equal those of the package. It steps from the first samples on, whatever the window holds yet, runs torch
@@ -35,7 +35,7 @@ from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 
 class PlainNode(Node):
-    """Steps whenever every sensor's message of one timestamp is there, as message_filters.TimeSynchronizer joins them."""
+    """Steps whenever every sensor's message of one timestamp is there, as message_filters.TimeSynchronizer does."""
 
     def __init__(self) -> None:
         super().__init__("plain_estimator")

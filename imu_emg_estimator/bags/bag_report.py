@@ -143,7 +143,7 @@ def _emg_notes(emg: EmgReport) -> list[str]:
         if powerline:
             lines = ", ".join(f"{line:.0f}" for line in powerline.lines)
             notes.append(
-                f"powerline powerline, {powerline.share:.0%} of the EMG of {muscle}, was notched out at {lines} Hz"
+                f"powerline interference, {powerline.share:.0%} of the EMG of {muscle}, was notched out at {lines} Hz"
             )
     for muscle, share in emg.saturated.items():
         if share > WORTH_TELLING:

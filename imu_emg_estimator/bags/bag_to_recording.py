@@ -95,9 +95,9 @@ def read_bag_with_report(
     """Read a subject's IMUs and EMG onto the rig's grid.
 
     Every IMU sample goes through the node's own GridAligner in the order of receipt, so a calibration sees the rows
-    that the node saw. Clocks that disagree are brought to the IMUs'. Where the timestamps jump, the longest uninterrupted
+    that the node saw. Clocks that disagree are brought to the IMUs'. Where timestamps jump, the longest uninterrupted
     piece is read. An EMG channel that the bag lacks, or that never changes, is NaN or constant and has weight 0. EMG
-    is not extrapolated and not invented in gaps. Powerline powerline is taken out of raw EMG.
+    is not extrapolated and not invented in gaps. powerline interference is taken out of raw EMG.
 
     Args:
         path: rosbag2 folder, or a single file, mcap or sqlite3, compressed or not.
@@ -249,7 +249,7 @@ class _Emg:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Between two jumps of the clock: timestamps [rows], imu [rows, sensors, 6], times of the first and last receipt."""
+    """Between two jumps of the clock: timestamps [rows], imu [rows, sensors, 6], times of first and last receipt."""
 
     timestamps: Instants
     imu: FloatArray

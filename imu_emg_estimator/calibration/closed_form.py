@@ -1,4 +1,4 @@
-"""Closed-form adaptation: the linear head that fits a subject's EMG on the frozen network's tokens, by ridge regression.
+"""Closed-form adaptation: a linear head fitted to a subject's EMG on the frozen network's tokens by ridge regression.
 
 The strength of the shrinkage is chosen by blocked cross-validation within the calibration data, held near its
 default where these are too few to tell.

@@ -327,7 +327,7 @@ def load_all(
     only: Collection[str] | None,
     workers: int,
 ) -> list[Recording]:
-    """Recordings of the subjects that are wanted, in order of subject and time, in one unit, with trusted channels told.
+    """Recordings of the wanted subjects, in order of subject and time, in one unit, with trusted channels told.
 
     Args:
         read: of one source; runs in a process of its own where there are several workers.

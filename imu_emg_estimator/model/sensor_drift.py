@@ -27,7 +27,7 @@ MOVING = 0.1  # g; standard deviation of the acceleration, mean over sensors and
 MEMORY = 240  # rows (two minutes of movement) over which a running profile forgets
 MIN_ROWS = 60  # of like movement (half a minute), to say anything
 MIN_OF_KIND = 6  # rows of a kind of movement that count
-# No development subject of HuGaDB got there within a day, but for one whose sensor was damaged; see docs/calibration.md.
+# No development subject of HuGaDB got there within a day, but for one with a damaged sensor; see docs/calibration.md.
 TURNED = 20.0  # degrees by which a sensor sits otherwise
 CHANGED = 1.4  # standard deviations by which the movement as a whole is another
 

@@ -1,6 +1,6 @@
 """The delay between EMG and IMUs, found from the movement itself, and corrected only where it is clear.
 
-Timestamps cannot tell of it: an amplifier that timestamps late by a tenth of a second looks like one that does not. What the
+Timestamps cannot tell of it: an amplifier that stamps a tenth of a second late looks like one that does not. What the
 EMG should be at every instant can: a model's estimate of it, or, more coarsely, how vigorously the limb moves.
 """
 

@@ -1,6 +1,6 @@
 """IMU samples as the network sees them: normalised channels and masks, and what no mount changes.
 
-How a sensor is strapped on differs from subject to subject. The magnitudes of what it measures, and of how that changes,
+How a sensor is strapped on differs between subjects. The magnitudes of what it measures, and of how that changes,
 do not: with them a network knows a new subject better (docs/benchmark.md).
 """
 

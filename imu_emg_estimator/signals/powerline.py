@@ -1,4 +1,4 @@
-"""Powerline powerline in raw EMG: found by itself at 50 or 60 Hz, and notched out with its harmonics."""
+"""powerline interference in raw EMG: found by itself at 50 or 60 Hz, and notched out with its harmonics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEGMENTS = 60  # spectra at most, spread over the recording
 
 @dataclass(frozen=True)
 class Powerline:
-    """Powerline powerline of one channel.
+    """powerline interference of one channel.
 
     Attributes:
         frequency: of the mains, as measured [Hz].

@@ -97,7 +97,7 @@ class MuscleFigures:
         level: the same over the amplitude that the model expects; NaN = not in the same unit.
         modulation: 95th over 5th percentile of the envelope.
         saturated: share of raw samples at the amplifier's limit; NaN = not known.
-        powerline: share of powerline powerline in the power of the raw EMG; NaN = not known.
+        powerline: share of powerline interference in the power of the raw EMG; NaN = not known.
         powerline_frequency: of the powerline [Hz]; NaN = no powerline.
     """
 
@@ -118,7 +118,7 @@ class Stream:
     Attributes:
         rate: samples a second of an IMU.
         saturated: share of raw EMG at the amplifier's limit.
-        powerline: share of powerline powerline in the raw EMG.
+        powerline: share of powerline interference in the raw EMG.
         powerline_frequency: of the powerline [Hz].
     """
 
@@ -257,7 +257,7 @@ def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits
         text = f"{figures.saturated:.0%} of the samples at the amplifier's limit; lower its gain"
         note("saturated", figures.saturated > limits.saturated[1], text)
     if figures.powerline > limits.powerline[0]:
-        text = f"{figures.powerline:.0%} of its power is powerline at {figures.powerline_frequency:.0f} Hz; check the reference electrode"
+        frequency = f"{figures.powerline_frequency:.0f} Hz"
         note("powerline", figures.powerline > limits.powerline[1], text)
     return found
 

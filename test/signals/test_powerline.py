@@ -1,4 +1,4 @@
-"""Powerline powerline is found where it is, and only there, and is gone afterwards."""
+"""powerline interference is found where it is, and only there, and is gone afterwards."""
 
 import numpy as np
 import pytest

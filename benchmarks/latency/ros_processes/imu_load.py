@@ -1,6 +1,6 @@
 """The load: a driver that publishes the Imu topics of a rig, all sensors at every instant of a steady grid.
 
-All messages are serialised beforehand; to publish one, its timestamp is written into its bytes. So a single Python process
+All messages are serialised beforehand; to publish one, its timestamp is written into its bytes: a single Python process
 keeps thousands of messages a second, and how well it kept them is written down: ``--out`` holds ``timestamps``,
 when the last message of each instant was ``published`` (both [ns]) and ``rate``, the rate that was asked for.
 """
