@@ -83,7 +83,7 @@ def _subject_of(path: Path) -> str:
     """The subject of a table that lies in no subject's folder."""
     if SUBJECT not in tables.columns(path):
         raise InputError(
-            f"{path} lies in no subject's folder and has no column '{SUBJECT}'; put it in a folder named after the subject"
+            f"{path} lies in no subject's folder and has no column '{SUBJECT}'; name its folder after the subject"
         )
     names = np.unique(tables.words(path, SUBJECT))
     if len(names) != 1 or not names[0]:

@@ -258,6 +258,7 @@ def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits
         note("saturated", figures.saturated > limits.saturated[1], text)
     if figures.powerline > limits.powerline[0]:
         frequency = f"{figures.powerline_frequency:.0f} Hz"
+        text = f"{figures.powerline:.0%} of its power is powerline at {frequency}; check the reference electrode"
         note("powerline", figures.powerline > limits.powerline[1], text)
     return found
 
@@ -291,7 +292,7 @@ def _longest(missing: NDArray[np.bool_]) -> int:
 
 
 def _raw_figures(recordings: Sequence[Recording], muscle: int) -> tuple[float, float, float]:
-    """Share at the amplifier's limit, share of powerline, and its frequency; NaN where there is no raw EMG, or no powerline."""
+    """Share at the amplifier's limit, share of powerline interference, and its frequency; NaN = not known."""
     raw = [recording.emg for recording in recordings if recording.emg is not None]
     if not raw:
         return float("nan"), float("nan"), float("nan")

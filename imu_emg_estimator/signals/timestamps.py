@@ -60,7 +60,7 @@ def reconcile(
         reference: topics of whose clocks the median counts.
 
     Returns:
-        Timestamps and times of receipt on the reference's clock, less the usual delay, and what was found, topic by topic.
+        Timestamps and times of receipt on the reference's clock, less the usual delay, and what was found, by topic.
     """
     known = [None if timestamp is None or (timestamp == 0).mean() > 0.5 else timestamp != 0 for timestamp in timestamps]
     edges = _windows(np.concatenate(receipts))
@@ -81,7 +81,7 @@ def reconcile(
 
 
 def receipts_are_useless(timestamps: Sequence[Instants], receipts: Sequence[Instants]) -> bool:
-    """Whether the times of receipt of most topics do not pass as their timestamps do: a converter's, not a recorder's."""
+    """Whether the times of receipt of most topics do not pass as their timestamps: a converter's, not a recorder's."""
     useless = [
         _span(received) < 0.1 * _span(timestamp[timestamp != 0])
         for timestamp, received in zip(timestamps, receipts, strict=True)
@@ -241,8 +241,8 @@ def measured_rate(timestamps: Instants, counts: NDArray[np.int64]) -> float:
 def sample_clock(timestamps: Instants, arrivals: Instants, counts: NDArray[np.int64], rate: float) -> SampleClock:
     """Lay packets on a regular grid and find when each grid point was.
 
-    Packets that share a timestamp count as one, which begins at the timestamp; if they had arrived before all of their samples
-    were taken then, it ends there, for they were stamped when they arrived. A step of the timestamps that lasts is a loss
+    Packets that share a timestamp count as one, which begins at the timestamp; if they had arrived before all of
+    their samples were taken then, it ends there, for they were stamped on arrival. A step that lasts is a loss
     of samples, one that does not is jitter; jitter is averaged out over ``BLOCK``. So a rate that is a little off, or
     a clock that drifts, does no harm.
 

@@ -371,7 +371,10 @@ REFUSED: dict[str, tuple[Change, str, type[InputError], str]] = {
         on_emg(data=np.zeros(7, np.float32)), "foxglove-zstd", BagUnreadable, "7 values do not divide into 2 channels"
     ),
     "no-values": (
-        on_emg(data=np.full(2, np.nan, np.float32)), "mcap", BagTooShort, "0.0 s in which IMU and EMG timestamps overlap"
+        on_emg(data=np.full(2, np.nan, np.float32)),
+        "mcap",
+        BagTooShort,
+        "0.0 s in which IMU and EMG timestamps overlap",
     ),
 }  # fmt: skip
 
