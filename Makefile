@@ -1,6 +1,7 @@
-.PHONY: help setup test demo lint format types architecture clean
+.PHONY: help setup quick test coverage demo lint format types architecture clean
 .DEFAULT_GOAL := help
 env := scripts/run-in-env
+pytest := -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | awk -F': ' '{ printf "make %-14s%s\n", $$1, $$2 }'
@@ -8,8 +9,17 @@ help:  ## this list
 setup:  ## .venv with ROS 2 and all else, interfaces built; later runs take seconds
 	@scripts/setup.sh
 
+quick: setup  ## the tests that are not marked slow, ros or hostile
+	$(env) python $(pytest)
+
 test: setup  ## all tests, the ROS ones on real rclpy
-	$(env) python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(env) python $(pytest) test
+
+coverage: setup  ## branch coverage of the package under all tests, of every process that they start
+	rm -rf build/coverage
+	$(env) python -m coverage run $(pytest) --timeout 900 test
+	$(env) coverage combine --quiet
+	$(env) coverage report --skip-covered --sort cover
 
 demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real wearer instead of a simulated one
 	$(env) python -m imu_emg_estimator.ros.demo $(if $(DATA),--data "$(DATA)")

@@ -1,106 +1,11 @@
 """Results from made outcomes: each ratio is ours over the other, missing pieces leave gaps and no errors."""
 
-from typing import Any
-
 import pytest
+from fixtures.latency_outcomes import complete, results_of
 
 from benchmarks.latency.latency_report import aims_of, markdown
-from benchmarks.latency.latency_results import Outcomes, compute
-from benchmarks.latency.latency_settings import Settings
-from benchmarks.latency.run_pieces import Piece
 
-SETTINGS = Settings(repeats=2, windows=(0.5, 4.0), widths=(64,), sensors=(6,), rates=(200.0,))
 RATIOS = {"step", "age_p99", "cpu", "memory", "start", "calibration_gap"}
-MIDDLE = {"p50": 1.0, "p90": 1.0, "p99": 1.0, "p99.9": 1.0, "mean": 1.0, "largest": 1.0}
-
-
-def times(p50: float) -> dict[str, Any]:
-    kinds = {kind: MIDDLE | {"p50": p50, "processor_p50": p50} for kind in ("step", "estimate")}
-    return {"multiply_adds": 1000, **kinds}
-
-
-def step(p50: float) -> dict[str, Any]:
-    return {"start_s": 0.1, "memory": {"rss": 40.0}, "cases": {"main": times(p50), "large": times(2 * p50)}}
-
-
-def node(scale: float) -> dict[str, Any]:
-    """Every figure of a node is so many times that of ours."""
-    return {
-        "cpu": 0.1 * scale,
-        "cpu_load": 0.1,
-        "cpu_others": 0.0,
-        "memory": {"rss": 80.0 * scale, "pss": 40.0, "peak": 90.0},
-        "load": {"asked": 200.0, "kept": 200.0, "late_p50": 0.0, "late_p99": 0.0},
-        "age": dict.fromkeys(MIDDLE, 0.002 * scale),
-        "latency": dict.fromkeys(MIDDLE, 0.001 * scale),
-        "histogram": [1, 2],
-        "due": 100,
-        "missed": 5,
-        "largest_gap": 0.005,
-        "start": {"first_estimate": 0.5 * scale, "first_ok": 1.0 * scale},
-    }
-
-
-def gaps(calibrating: float, quiet: float, missed: int) -> dict[str, Any]:
-    return {
-        "wall_s": 6.0,
-        "answer_s": 6.0,
-        "message": "",
-        "ratio": calibrating / quiet,
-        "calibrating": {"largest_gap": calibrating, "missed": missed},
-        "quiet": {"largest_gap": quiet, "missed": 0},
-        "over_time": {"time": [0.0], "gap": [quiet], "calibrated_until": 1.0},
-    }
-
-
-def complete() -> dict[tuple[str, str, int], dict[str, Any]]:
-    """Two repeats, the second on a machine of half the speed."""
-    outcomes: dict[tuple[str, str, int], dict[str, Any]] = {}
-    for repeat, slow in enumerate((1.0, 2.0)):
-        outcomes["floor", "arithmetic", repeat] = {
-            "multiply_adds": 1000,
-            "gemv_us": 5.0 * slow,
-            "gemv_gflops": 40.0,
-            "gemm_gflops": 60.0,
-            "interpreter_us": 1.0,
-        }
-        for name, p50 in (("onnx", 50.0), ("numpy", 100.0), ("window", 1000.0), ("sequence", 500.0)):
-            outcomes["step", name, repeat] = step(p50 * slow)
-        for name in ("onnx", "window"):
-            cases = {"window=0.5": times(50.0 * slow), "window=4": times(55.0 * slow), "width=64": times(50.0 * slow)}
-            outcomes["sweep", name, repeat] = {"cases": cases}
-        for name, scale in (
-            ("ours", 1.0),
-            ("plain", 5.0),
-            ("wait_set", 0.3),
-            ("raw", 0.5),
-            ("typed", 0.8),
-            ("echo", 0.6),
-        ):
-            outcomes["age", name, repeat] = node(scale * slow)
-        outcomes["gap", "ours", repeat] = gaps(0.012 * slow, 0.01 * slow, missed=repeat)
-        outcomes["growth", "ours", repeat] = {"rss": {"1": 80.0, "2": 80.4}}
-    outcomes["loss", "ours", 0] = node(1.0) | {
-        "seconds": 600.0, "imu_messages": 800, "imu_messages_lost": 3, "estimates_lost": 1, "messages_lost": 4
-    }  # fmt: skip
-    outcomes["loss", "wait_set", 0] = {"received": {"due": 800, "lost": 0}, "cpu": 0.3}
-    for subject, wall in (("1", 6.0), ("2", None), ("3", 8.0), ("5", 7.0)):
-        outcomes["calibration", subject, 0] = {"wall_s": wall, "answer_s": 9.0, "message": ""}
-    return outcomes
-
-
-def results_of(outcomes: dict[tuple[str, str, int], dict[str, Any]]) -> dict[str, Any]:
-    pieces = [(Piece(*key, {}), outcome) for key, outcome in outcomes.items()]
-    return {
-        **compute(Outcomes(pieces), SETTINGS, ["onnx", "numpy"]),
-        "settings": SETTINGS.to_dict(),
-        "calibration_source": "simulated",
-        "machine": {
-            "processor": "made up", "cores_allowed": 2, "virtual": False, "system": "Linux", "python": "3",
-            "libraries": {}, "load_average": [0.0], "date": "today",
-        },
-        "command": "imu-emg bench", "limits": "", "load_is": "", "left_out": {}, "failed": {}, "warning": None,
-    }  # fmt: skip
 
 
 def test_ratios_are_ours_over_the_other() -> None:

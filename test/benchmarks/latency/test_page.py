@@ -4,7 +4,7 @@ import json
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from test_results import complete, results_of
+from fixtures.latency_outcomes import complete, results_of
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "realtime_page.py"
 
