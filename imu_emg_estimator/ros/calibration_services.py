@@ -34,7 +34,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.msg import CalibrationStatus
 from imu_emg_estimator.ros.calibration_status import STORING, StatusTopic
-from imu_emg_estimator.ros.parameters import NodeSettings
+from imu_emg_estimator.ros.parameter_schema import NodeSettings
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from imu_emg_estimator.utils.progress import Progress, Stopped
@@ -202,7 +202,7 @@ class CalibrationServer:
             f"--deadline={alignment.deadline}",
             f"--sensor-timeout={alignment.timeout}",
             f"--clock-jump={alignment.jump}",
-            *(f"--emg-{name}={value}" for name, value in settings.emg.items()),
+            *_emg_options(settings),
             "--bag",
             *map(str, _paths([request.bag_uri, *request.further_bag_uris])),
         ]
@@ -344,6 +344,16 @@ class CalibrationServer:
             self._node.get_logger().info(f"{what}: {response.message}")
         else:
             self._node.get_logger().warning(f"{what}: {response.message}")
+
+
+def _emg_options(settings: NodeSettings) -> list[str]:
+    known = {
+        "topic": settings.emg_topic,
+        "channels": ",".join(settings.emg_channels or ()),
+        "kind": settings.emg_kind,
+        "rate": settings.emg_rate,
+    }
+    return [f"--emg-{name}={value}" for name, value in known.items() if value]
 
 
 def _existing(directories: Sequence[Path]) -> list[Path]:

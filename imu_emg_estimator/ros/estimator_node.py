@@ -22,9 +22,9 @@ from imu_emg_estimator.calibration.calibration_store import calibration_path, cu
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.ros import parameters
 from imu_emg_estimator.ros.activation_publisher import ActivationPublisher
 from imu_emg_estimator.ros.live_counters import SensorCount, Statistics
+from imu_emg_estimator.ros.parameters import declare_parameters
 from imu_emg_estimator.ros.raw_subscriptions import Arrival, make_receiver
 from imu_emg_estimator.signals.grid_alignment import SECOND, GridAligner, GridRow, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu
@@ -63,7 +63,7 @@ class EstimatorNode(Node):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__(NAME, **node_options)
-        self.settings = parameters.declare(self)
+        self.settings = declare_parameters(self)
         self.base_path = self.settings.bundle or shipped_bundle()
         self.base = Bundle.load(self.base_path)
         self.running_path = self.base_path

@@ -14,15 +14,19 @@ from fixtures.ros_lab import Lab, overrides
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
+from imu_emg_estimator.bags import TopicMapping
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.ros import node as estimator_node
-from imu_emg_estimator.ros import parameters
+from imu_emg_estimator.ros import parameter_schema
+from imu_emg_estimator.ros.parameter_schema import PARAMETERS, NodeSettings
+from imu_emg_estimator.ros.parameter_schema import Parameter as Entry
+from imu_emg_estimator.ros.parameters import declare_parameters
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = {entry.name: entry for entry in parameters.SCHEMA}
-NUMBERS = [entry for entry in parameters.SCHEMA if entry.lowest is not None]
+SCHEMA = {entry.name: entry for entry in PARAMETERS}
+NUMBERS = [entry for entry in PARAMETERS if entry.minimum is not None]
 
 
 @pytest.fixture
@@ -30,9 +34,9 @@ def declared(context: rclpy.Context) -> Any:
     """Function that declares the parameters on a bare node."""
     nodes = []
 
-    def declare(*values: Parameter) -> parameters.NodeSettings:
+    def declare(*values: Parameter) -> NodeSettings:
         nodes.append(Node("bare", context=context, parameter_overrides=list(values)))
-        return parameters.declare(nodes[-1])
+        return declare_parameters(nodes[-1])
 
     yield declare
     for node in nodes:
@@ -44,10 +48,12 @@ def declared(context: rclpy.Context) -> Any:
 
 def test_documentation_is_the_schema() -> None:
     page = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
-    assert page == parameters.markdown_page() + "\n", "python -m imu_emg_estimator.ros.parameters > docs/parameters.md"
+    assert page == parameter_schema.markdown_page() + "\n", (
+        "python -m imu_emg_estimator.ros.parameter_schema > docs/parameters.md"
+    )
 
 
-def test_shipped_configuration_is_of_the_schema(declared: Callable[..., parameters.NodeSettings]) -> None:
+def test_shipped_configuration_is_of_the_schema(declared: Callable[..., NodeSettings]) -> None:
     content = yaml.safe_load((ROOT / "config" / "estimator.yaml").read_text(encoding="utf-8"))
     values = content["/**"]["ros__parameters"]
     assert set(values) <= set(SCHEMA)
@@ -56,7 +62,7 @@ def test_shipped_configuration_is_of_the_schema(declared: Callable[..., paramete
     assert settings.imu_topics == tuple(f"imu/{name}" for name in rig.sensor_names)
 
 
-def test_shipped_configuration_shows_defaults(declared: Callable[..., parameters.NodeSettings]) -> None:
+def test_shipped_configuration_shows_defaults(declared: Callable[..., NodeSettings]) -> None:
     content = yaml.safe_load((ROOT / "config" / "estimator.yaml").read_text(encoding="utf-8"))
     shown = declared(*overrides(**content["/**"]["ros__parameters"]))
     assert dataclasses.replace(shown, imu_topics=None) == declared()
@@ -64,29 +70,29 @@ def test_shipped_configuration_shows_defaults(declared: Callable[..., parameters
 
 def test_each_parameter_tells_what_it_is(start_lab: Callable[..., Lab]) -> None:
     node = start_lab().estimator
-    for entry in parameters.SCHEMA:
+    for entry in PARAMETERS:
         descriptor = node.describe_parameter(entry.name)
         assert descriptor.description == entry.description
         assert descriptor.read_only
         bounds = [*descriptor.integer_range, *descriptor.floating_point_range]
         assert [(b.from_value, b.to_value) for b in bounds] == (
-            [] if entry.lowest is None else [(entry.lowest, entry.highest)]
+            [] if entry.minimum is None else [(entry.minimum, entry.maximum)]
         )
 
 
 def test_numbers_have_bounds() -> None:
-    for entry in parameters.SCHEMA:
+    for entry in PARAMETERS:
         if isinstance(entry.default, (int, float)):
-            assert entry.lowest <= entry.default <= entry.highest
+            assert entry.minimum <= entry.default <= entry.maximum
 
 
-def test_empty_lists_are_the_defaults(declared: Callable[..., parameters.NodeSettings]) -> None:
+def test_empty_lists_are_the_defaults(declared: Callable[..., NodeSettings]) -> None:
     empty = [Parameter(name, Parameter.Type.NOT_SET) for name in ("imu_topics", "sensor_rotations")]
     assert declared(*empty) == declared()
 
 
 def test_home_of_the_user(
-    declared: Callable[..., parameters.NodeSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    declared: Callable[..., NodeSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("ROS_HOME")
@@ -96,14 +102,14 @@ def test_home_of_the_user(
 
 
 def test_bags_are_read_where_people_keep_them(
-    declared: Callable[..., parameters.NodeSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    declared: Callable[..., NodeSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     here, home, temporary = tmp_path / "here", tmp_path / "home", tmp_path / "tmp"
     here.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setattr("tempfile.tempdir", str(temporary))
-    disks = tuple(map(Path, parameters.DISKS))
+    disks = tuple(map(Path, parameter_schema.DATA_DISKS))
     assert declared().bag_directories == (home, here, temporary, *disks)
     # A service without a home that starts in / must not open the whole disk.
     monkeypatch.setenv("HOME", "/")
@@ -112,7 +118,7 @@ def test_bags_are_read_where_people_keep_them(
 
 
 def test_bags_are_read_where_the_parameter_says(
-    declared: Callable[..., parameters.NodeSettings],
+    declared: Callable[..., NodeSettings],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
@@ -128,20 +134,22 @@ def test_bags_are_read_where_the_parameter_says(
         declared(*overrides(bag_directories=["/a,b"]))
 
 
-def test_what_is_known_of_the_emg(declared: Callable[..., parameters.NodeSettings]) -> None:
-    assert declared().emg == {}
-    given = declared(*overrides(emg_topic="/emg", emg_channels=["a", "none"], emg_kind="raw", emg_rate=1500.0)).emg
-    assert given == {"topic": "/emg", "channels": "a,none", "kind": "raw", "rate": "1500"}
+def test_what_is_known_of_the_emg(declared: Callable[..., NodeSettings]) -> None:
+    assert declared().topic_mapping == TopicMapping()
+    given = declared(*overrides(emg_topic="/emg", emg_channels=["a", "none"], emg_kind="raw", emg_rate=1500.0))
+    assert given.topic_mapping == TopicMapping(
+        emg_topic="/emg", emg_channels=("a", "none"), emg_kind="raw", emg_rate=1500.0
+    )
     with pytest.raises(InputError, match="parameter 'emg_kind' is 'cooked'; give raw or envelope"):
         declared(*overrides(emg_kind="cooked"))
 
 
 @pytest.mark.parametrize("entry", NUMBERS, ids=lambda entry: entry.name)
-def test_bounds_hold(entry: parameters.Parameter, declared: Callable[..., parameters.NodeSettings]) -> None:
+def test_bounds_hold(entry: Entry, declared: Callable[..., NodeSettings]) -> None:
     kind = type(entry.default)
-    declared(*overrides(**{entry.name: kind(entry.lowest)}))
-    declared(*overrides(**{entry.name: kind(entry.highest)}))
-    for value in [kind(entry.lowest - 1), kind(2 * entry.highest)] + [float("nan")] * (kind is float):
+    declared(*overrides(**{entry.name: kind(entry.minimum)}))
+    declared(*overrides(**{entry.name: kind(entry.maximum)}))
+    for value in [kind(entry.minimum - 1), kind(2 * entry.maximum)] + [float("nan")] * (kind is float):
         with pytest.raises(InputError, match=f"'{entry.name}' is out of bounds; it takes"):
             declared(*overrides(**{entry.name: value}))
 

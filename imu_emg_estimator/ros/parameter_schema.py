@@ -1,0 +1,308 @@
+"""The node's parameters: one dataclass, from which declaration, checks and documentation are derived; needs no ROS."""
+# ruff: noqa: RUF009 (parameter() makes fields, as dataclasses.field does)
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
+from imu_emg_estimator.streaming.engine import AUTO, ENGINES
+from imu_emg_estimator.utils.shipped_files import calibration_directory
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.bags import TopicMapping
+
+ALIGNMENT = AlignmentSettings()
+ANY_PROCESSOR = -1
+EMG_KINDS = ("raw", "envelope")
+DATA_DISKS = ("/data", "/media", "/run/media", "/mnt")  # usual mount points
+TYPE_DESCRIPTIONS = {
+    str: "text (quote what looks like a number: '5')",
+    int: "a whole number",
+    float: "a number with a decimal point",
+}
+
+Converter = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One ROS parameter.
+
+    Attributes:
+        name: as in ROS.
+        default: as in ROS, so that it has one of ROS's types.
+        meaning: one or two sentences for users.
+        unit: of a number; empty = none.
+        minimum, maximum: bounds of a number, both inclusive; None = not a number.
+        convert: turns the value of the ROS parameter into that of the field; raises InputError.
+    """
+
+    name: str
+    default: Any
+    meaning: str
+    unit: str
+    minimum: float | None
+    maximum: float | None
+    convert: Converter
+
+    @property
+    def description(self) -> str:
+        """Unit and meaning, as `ros2 param describe` shows them."""
+        return f"[{self.unit}] {self.meaning}" if self.unit else self.meaning
+
+    @property
+    def bounds(self) -> str:
+        """Bounds for people; empty = none."""
+        return "" if self.minimum is None else f"{self.minimum:g} to {self.maximum:g}"
+
+    @property
+    def type_description(self) -> str:
+        """What the parameter takes, for people."""
+        if isinstance(self.default, list):
+            return f"a list, each {TYPE_DESCRIPTIONS[type(self.default[0])]}"
+        return TYPE_DESCRIPTIONS[type(self.default)]
+
+
+def parameter(
+    default: Any,
+    meaning: str,
+    unit: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    convert: Converter = lambda value: value,
+) -> Any:
+    """Make a dataclass field that is a ROS parameter; see ``Parameter``."""
+    metadata = {"default": default, "meaning": meaning, "unit": unit, "convert": convert}
+    return field(
+        default_factory=lambda: convert(default), metadata={**metadata, "minimum": minimum, "maximum": maximum}
+    )
+
+
+def expanded_path(text: str) -> Path:
+    """Return a path with ``~`` replaced by the home directory."""
+    return Path(os.path.expanduser(text))
+
+
+def parse_path(text: str) -> Path | None:
+    """Return the path, or None for empty text."""
+    return expanded_path(text) if text else None
+
+
+def parse_list(texts: Sequence[str]) -> tuple[str, ...] | None:
+    """Return the texts that are not empty; None if there is none."""
+    return tuple(text for text in texts if text) or None
+
+
+def parse_emg_kind(text: str) -> str | None:
+    """Return a kind of EMG, or None for empty text."""
+    if text and text not in EMG_KINDS:
+        raise InputError(f"parameter 'emg_kind' is '{text}'; give {' or '.join(EMG_KINDS)}, or nothing")
+    return text or None
+
+
+def parse_bag_directories(given: Sequence[str]) -> tuple[Path, ...]:
+    """Return absolute directories; if none is given, those where users usually keep their bags."""
+    chosen = parse_list(given) or ()
+    if faulty := [directory for directory in chosen if "," in directory]:
+        raise InputError(f"parameter 'bag_directories' holds '{faulty[0]}'; give directories without a comma")
+    if chosen:
+        return tuple(expanded_path(directory).absolute() for directory in chosen)
+    usual = [*_existing(Path.home), *_existing(Path.cwd), *_existing(lambda: Path(tempfile.gettempdir()))]
+    whole_disk = Path("/")  # home of users without one, and where services start
+    allowed = (place for place in [*usual, *map(Path, DATA_DISKS)] if place != whole_disk and "," not in str(place))
+    return tuple(dict.fromkeys(allowed))
+
+
+def _existing(place: Callable[[], Path]) -> list[Path]:
+    """Return the place in a list, which is empty where this user has no such place."""
+    try:
+        return [place().absolute()]
+    except (OSError, RuntimeError):
+        return []
+
+
+@dataclass(frozen=True)
+class NodeSettings:
+    """Checked values of all parameters; a field is a ROS parameter of the same name."""
+
+    bundle: Path | None = parameter(
+        "", "Path of the bundle (.safetensors); empty = the bundle that the package ships.", convert=parse_path
+    )
+    subject_id: str = parameter(
+        "", "The subject, whose calibration in use is loaded at the start (see calibrations.md); empty = none."
+    )
+    calibration_directory: Path = parameter(
+        "",
+        "Where calibrations are stored; empty = $ROS_HOME/imu_emg_estimator/calibrations, ROS_HOME being ~/.ros.",
+        convert=lambda text: expanded_path(text) if text else calibration_directory(),
+    )
+    imu_topics: tuple[str, ...] | None = parameter(
+        [""],
+        "sensor_msgs/Imu topics in the order of the rig's sensors; one empty text = imu/<sensor name> for each.",
+        convert=parse_list,
+    )
+    sensor_rotations: tuple[float, ...] = parameter(
+        [0.0, 0.0, 0.0, 1.0],
+        "Rotations from each IMU's axes to the rig's, as quaternions x y z w in one list: one for every sensor, or one "
+        "for all.",
+        convert=tuple,
+    )
+    frame_id: str = parameter("", "frame_id of the published messages; empty = the subject, or the rig's name.")
+    queue_depth: int = parameter(
+        200, "Messages queued for each topic while the node is busy.", minimum=1, maximum=100000
+    )
+    largest_gap: float = parameter(
+        ALIGNMENT.largest_gap,
+        "Samples of a sensor are not interpolated across a longer gap: the sensor is masked there.",
+        "s",
+        0.001,
+        10.0,
+    )
+    deadline: float = parameter(
+        ALIGNMENT.deadline,
+        "An estimate waits this long at most for a late sensor, in timestamp time; then the sensor is masked.",
+        "s",
+        0.0,
+        10.0,
+    )
+    sensor_timeout: float = parameter(
+        ALIGNMENT.timeout,
+        "A sensor that has been silent for longer is not waited for until it sends again.",
+        "s",
+        0.01,
+        60.0,
+    )
+    clock_jump: float = parameter(
+        ALIGNMENT.jump,
+        "A timestamp further from the newest one is a jump of the clock, which resets the buffers.",
+        "s",
+        0.1,
+        3600.0,
+    )
+    stale_after: float = parameter(
+        0.5,
+        "Input that is older, or has been missing for longer, gives STALE with NaN instead of an estimate.",
+        "s",
+        0.02,
+        1.0e9,
+    )
+    calibration_max_duration: float = parameter(
+        120.0, "Time budget of a calibrate call that sets none.", "s", 1.0, 3600.0
+    )
+    calibration_threads: int = parameter(1, "Threads of the calibration process.", minimum=1, maximum=64)
+    calibration_nice: int = parameter(
+        19,
+        "Niceness of the calibration process; 19 = it runs only when no other process wants the processor, which is "
+        "never on a computer that is always busy.",
+        minimum=0,
+        maximum=19,
+    )
+    bag_directories: tuple[Path, ...] = parameter(
+        [""],
+        "calibrate reads only bags below these directories, links and .. resolved; one empty text = the home "
+        "directory, the directory that the node was started in (unless /), the directory for temporary files, and "
+        f"{', '.join(DATA_DISKS)}; / = anywhere.",
+        convert=parse_bag_directories,
+    )
+    emg_topic: str | None = parameter(
+        "",
+        "Topic of the EMG in bags; empty = found by its type, its name and its muscles.",
+        convert=lambda text: text or None,
+    )
+    emg_channels: tuple[str, ...] | None = parameter(
+        [""],
+        "Muscle of each EMG channel in bags, 'none' for a muscle that is not in the rig; or CHANNEL=MUSCLE pairs; one "
+        "empty text = found by the channels' names.",
+        convert=parse_list,
+    )
+    emg_kind: str | None = parameter(
+        "",
+        f"{' or '.join(EMG_KINDS)}, for EMG in bags that does not say which; empty = found from its frequencies.",
+        convert=parse_emg_kind,
+    )
+    emg_rate: float | None = parameter(
+        0.0,
+        "Rate of EMG in bags that does not state it; 0 = found from its timestamps.",
+        "Hz",
+        0.0,
+        1.0e5,
+        convert=lambda rate: rate or None,
+    )
+    engine: str = parameter(
+        AUTO,
+        f"Library that computes the network: {', '.join(ENGINES)}, or {AUTO} for the first of them that is installed.",
+    )
+    engine_threads: int = parameter(
+        1, "Threads of a step; more than one helps only very wide networks, and adds jitter.", minimum=1, maximum=64
+    )
+    realtime_priority: int = parameter(
+        0,
+        "Priority (SCHED_FIFO) of the threads that receive, estimate and publish; 0 = normal scheduling.",
+        minimum=0,
+        maximum=99,
+    )
+    cpu_affinity: tuple[int, ...] = parameter(
+        [ANY_PROCESSOR],
+        "Numbers of the processors for those threads; -1 = any. Without realtime_priority it makes latency worse.",
+        convert=lambda numbers: tuple(number for number in numbers if number != ANY_PROCESSOR),
+    )
+
+    @property
+    def alignment(self) -> AlignmentSettings:
+        """What a late, lost or mistimed sample leads to, live and in bags."""
+        return AlignmentSettings(
+            largest_gap=self.largest_gap, deadline=self.deadline, timeout=self.sensor_timeout, jump=self.clock_jump
+        )
+
+    @property
+    def topic_mapping(self) -> TopicMapping:
+        """What is known of the EMG in bags. Imu topics are left out: the running node has their full names."""
+        from imu_emg_estimator.bags import TopicMapping  # the live process needs no bag readers
+
+        return TopicMapping(
+            emg_topic=self.emg_topic,
+            emg_channels=self.emg_channels,
+            emg_kind=self.emg_kind,
+            emg_rate=self.emg_rate,
+        )
+
+
+PARAMETERS = tuple(Parameter(name=entry.name, **entry.metadata) for entry in fields(NodeSettings))
+
+
+def settings_from_values(values: Mapping[str, Any]) -> NodeSettings:
+    """Make the settings from the values of all ROS parameters; raises InputError that names the faulty one."""
+    return NodeSettings(**{entry.name: entry.convert(values[entry.name]) for entry in PARAMETERS})
+
+
+def markdown_table() -> str:
+    """Return the table of all parameters."""
+    rows = ["| parameter | default | unit | bounds | meaning |", "| --- | --- | --- | --- | --- |"]
+    for entry in PARAMETERS:
+        rows.append(
+            f"| `{entry.name}` | `{json.dumps(entry.default)}` | {entry.unit} | {entry.bounds} | {entry.meaning} |"
+        )
+    return "\n".join(rows)
+
+
+def markdown_page() -> str:
+    """Return the page about parameters in the documentation."""
+    return (
+        "# Parameters of the estimator node\n\n"
+        "Generated by `python -m imu_emg_estimator.ros.parameter_schema`. "
+        "The node reads every parameter once, when it starts.\n"
+        "To change the QoS of a topic, set ROS 2's own "
+        "`qos_overrides.<topic>.<publisher or subscription>.<policy>`.\n\n" + markdown_table()
+    )
+
+
+if __name__ == "__main__":
+    print(markdown_page())
