@@ -17,12 +17,12 @@ from benchmarks.accuracy.compressed_models import fit_distilled
 from benchmarks.accuracy.jobs import Job, RunFolder
 from benchmarks.accuracy.masked_pretraining import pretrain_masked
 from benchmarks.accuracy.models import Budget, FittedNetwork
+from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import GegluTransformer
-from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import population_reference, trusted_subjects
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.signals.imu_features import feature_blocks
+from imu_emg_estimator.signals.masked_imu_features import feature_blocks
 from imu_emg_estimator.training.pretraining import TrainingSettings, input_normalisation
 from imu_emg_estimator.training.recipe import train_network
 
@@ -41,7 +41,7 @@ class Variant:
         training: fields of ``TrainingSettings`` that differ.
         augmentation: fields of ``AugmentationSettings`` that differ.
         shape: fields of ``ModelConfig`` that differ.
-        hidden: blocks of the inputs that the network is blind to, see ``signals.imu.feature_blocks``.
+        hidden: blocks of the inputs that the network is blind to, see ``masked_imu_features.feature_blocks``.
         transform: what is done to every recording, trained on or scored; causal, and without labels.
         episodic: trained in episodes that teach it to be adapted.
         gyroscopes: whether the network looks at them; None = as the recipe does.

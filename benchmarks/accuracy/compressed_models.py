@@ -20,7 +20,7 @@ from benchmarks.accuracy.models import (
     fit_network,
     recipe_of,
 )
-from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import trusted_subjects
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.distillation import distil

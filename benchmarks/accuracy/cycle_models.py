@@ -18,11 +18,11 @@ from benchmarks.accuracy.gait_cycles import Cycles, Scale
 from benchmarks.accuracy.models import ARCHITECTURES, GRID, Settings
 from benchmarks.accuracy.regression import Sums, ridge, ridge_of_few
 from imu_emg_estimator.model.activation_loss import activation_loss
-from imu_emg_estimator.model.network import Network
+from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.gait import POINTS
-from imu_emg_estimator.signals.imu_features import Normalisation, features, fit_normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, features, fit_normalisation
+from imu_emg_estimator.signals.stride_detection import POINTS
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 from imu_emg_estimator.training.pretraining import Progress, model_config
 

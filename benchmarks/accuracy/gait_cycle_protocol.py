@@ -21,7 +21,7 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import score
-from imu_emg_estimator.signals.gait import POINTS
+from imu_emg_estimator.signals.stride_detection import POINTS
 from imu_emg_estimator.training.pretraining import Progress
 
 __all__ = ["CycleSettings", "cycle_scores", "cycles_of", "run_fold", "summarise"]

@@ -17,7 +17,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.subject_data import TARGET_LIMIT, population_reference
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.gait import POINTS, stride_starts, strides, time_normalise
+from imu_emg_estimator.signals.stride_detection import POINTS, stride_starts, strides, time_normalise
 
 SWING_SEGMENT = "shank"  # its angular rate shows the strides
 SIDES = ("right", "left", "centre")

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.model.geglu_transformer import weights_of
-from imu_emg_estimator.model.network import Network
 
 LARGEST = 127  # -128 is left out, so that the grid is symmetric
 

@@ -17,13 +17,19 @@ from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.model.geglu_transformer import GegluTransformer
-from imu_emg_estimator.model.network import Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import delayed
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu_features import CHANNELS, Normalisation, feature_blocks, feature_count, features
+from imu_emg_estimator.signals.masked_imu_features import (
+    CHANNELS,
+    Normalisation,
+    feature_blocks,
+    feature_count,
+    features,
+)
 from imu_emg_estimator.training.augmentation import augment
 from imu_emg_estimator.training.pretraining import Progress, TrainingSettings, optimise
 

@@ -25,15 +25,15 @@ from benchmarks.accuracy.int8_weights import quantised
 from imu_emg_estimator.calibration import adaptation as adapt
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import GegluTransformer, weights_of
-from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import by_subject, population_reference, trusted_subjects
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import score
-from imu_emg_estimator.signals.imu_features import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.training.evaluation import folds_of
 from imu_emg_estimator.training.pretraining import Progress, TrainingSettings, model_config
 from imu_emg_estimator.training.recipe import train_network

@@ -13,12 +13,12 @@ from scipy.signal import lfilter
 from scipy.spatial.transform import Rotation
 from scipy.stats import rankdata
 
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.motion_distribution import Distribution
-from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
 from imu_emg_estimator.training.evaluation import bouts
 from imu_emg_estimator.training.fit_motion_distribution import EVERY, Motion, distribution_of, motion_of

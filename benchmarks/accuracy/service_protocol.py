@@ -22,14 +22,14 @@ from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.calibration.calibration import calibrate
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.geglu_transformer import weights_of
 from imu_emg_estimator.model.motion_distribution import Distribution
-from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
-from imu_emg_estimator.signals.imu_features import Normalisation, fit_normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, fit_normalisation
 from imu_emg_estimator.training.evaluation import GUARD, SHORTEST_BOUT, bouts
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 

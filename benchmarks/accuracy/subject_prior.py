@@ -13,11 +13,11 @@ from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.calibration.closed_form import Moments
 from imu_emg_estimator.model.adapters import SubjectPrior, norm_parameters, with_bias
-from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import SubjectData, delayed
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.training.pretraining import TrainingSettings, varied_sequences
 
 OWN_STRENGTH = (

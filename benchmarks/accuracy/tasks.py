@@ -29,7 +29,7 @@ from benchmarks.accuracy.models import (
 )
 from benchmarks.accuracy.subject_prior import learn_prior
 from imu_emg_estimator.calibration.adaptation import adapt_estimator
-from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import trusted_subjects
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.episodic_training import meta_train

@@ -9,12 +9,12 @@ import numpy as np
 from scipy.stats import norm
 
 from benchmarks.accuracy.ood_alarm import AT_REST, alarm
-from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.causal_network import Estimator
+from imu_emg_estimator.model.conformal_uncertainty import LEVELS, DeviationScale
 from imu_emg_estimator.model.subject_data import by_subject
-from imu_emg_estimator.model.uncertainty import LEVELS, DeviationScale
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.training.fit_uncertainty import (
+from imu_emg_estimator.training.fit_conformal_uncertainty import (
     SECONDS,
     Adapt,
     Errors,

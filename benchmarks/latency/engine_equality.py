@@ -18,7 +18,7 @@ from imu_emg_estimator.datasets.simulated_subject import simulate
 from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 from imu_emg_estimator.model.bundle import Bundle, write_atomically
 from imu_emg_estimator.model.geglu_transformer import network_of
-from imu_emg_estimator.signals.imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.streaming.engine import Engine, available_engines, make_engine
 from imu_emg_estimator.utils.json_values import to_json
 from imu_emg_estimator.utils.progress import ProgressBar

@@ -22,7 +22,7 @@ from benchmarks.latency.latency_figures import percentiles
 from benchmarks.latency.measured_processes import memory_of
 from benchmarks.latency.shapes import made_up_motion
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.signals.imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import features
 
 WINDOW, SEQUENCE = "window", "sequence"
 ROWS = 512  # of input, over and over

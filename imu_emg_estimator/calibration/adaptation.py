@@ -33,14 +33,14 @@ from imu_emg_estimator.model.adapters import (
     write_head,
 )
 from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import network_of, weights_of
-from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import SubjectData, delayed, prepare, reference_amplitude
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import score
-from imu_emg_estimator.signals.imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import features
 
 METHODS: dict[str, str] = {
     "none": "nothing is changed",

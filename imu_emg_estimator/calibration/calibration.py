@@ -24,8 +24,8 @@ from imu_emg_estimator.calibration.recording_quality import Quality, assess
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.adapters import SubjectPrior
 from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.geglu_transformer import weights_of
-from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.sensor_drift import MOTION, motion_profile
 from imu_emg_estimator.recording import FloatArray, Recording

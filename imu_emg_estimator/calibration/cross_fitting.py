@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.recording import FloatArray, Recording
 

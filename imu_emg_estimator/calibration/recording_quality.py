@@ -17,7 +17,7 @@ from imu_emg_estimator.calibration.electrode_check import MIN_R
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.imu_features import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.signal_quality import (
     Finding,
     Limits,

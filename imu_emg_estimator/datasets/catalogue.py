@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 DATASETS = ("hugadb", "hugadb_as_published", "camargo", "csv", "bags")
 WITHOUT_RIG = ("csv", "bags")  # a lab's own data, whose rig only the lab knows
-MODULES = {"csv": "table_folders", "bags": "bag_folders"}  # others have the name of their data set
+MODULES = {"csv": "csv_folders", "bags": "bag_folders"}  # others have the name of their data set
 
 
 def load_dataset(

@@ -24,8 +24,8 @@ from imu_emg_estimator.datasets.hugadb import LOCOMOTION
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.gait import IndexArray, stride_starts, strides, time_normalise
-from imu_emg_estimator.signals.imu_features import CHANNELS
+from imu_emg_estimator.signals.masked_imu_features import CHANNELS
+from imu_emg_estimator.signals.stride_detection import IndexArray, stride_starts, strides, time_normalise
 from imu_emg_estimator.utils.shipped_files import resource_file
 
 Array = NDArray[np.float64]

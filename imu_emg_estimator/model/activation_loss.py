@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
-from imu_emg_estimator.model.network import Network
+from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 
 CORRELATION_SHARE = 0.2  # of a loss that has one

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from imu_emg_estimator.model.network import Network
+from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.recording import FloatArray
 
 

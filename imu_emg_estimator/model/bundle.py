@@ -25,12 +25,12 @@ from safetensors.numpy import save as save_tensors
 
 from imu_emg_estimator import __version__
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncertainty
 from imu_emg_estimator.model.motion_distribution import CENTRES, COVARIANCE, Distribution
 from imu_emg_estimator.model.network_config import ModelConfig
-from imu_emg_estimator.model.uncertainty import DeviationScale, Uncertainty
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
-from imu_emg_estimator.signals.imu_features import CHANNELS, Normalisation, feature_count
+from imu_emg_estimator.signals.masked_imu_features import CHANNELS, Normalisation, feature_count
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.json_values import plain
 

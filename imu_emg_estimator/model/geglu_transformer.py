@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import gelu, pad, scaled_dot_product_attention
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu import GEGLU
-from imu_emg_estimator.model.network import Network
+from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.model.network_config import ROTARY_BASE, ModelConfig
 
 
@@ -72,6 +71,23 @@ class BandedAttention(nn.Module):
         mask = mask.expand(blocks, 1, -1, -1).clone()
         mask[0, :, :, : self.band] = False
         return mask
+
+
+class GEGLU(nn.Module):
+    """Gated feed-forward Wo [GELU(W1 x) * W2 x] over the last axis: [..., width] -> [..., width].
+
+    Source: Shazeer 2020, "GLU Variants Improve Transformer", arXiv:2002.05202.
+    """
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.gate_and_value = nn.Linear(width, 2 * hidden)
+        self.output = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        gate, value = self.gate_and_value(x).chunk(2, dim=-1)
+        product: Tensor = gelu(gate, approximate="tanh") * value
+        return torch.as_tensor(self.output(product))
 
 
 class EncoderLayer(nn.Module):

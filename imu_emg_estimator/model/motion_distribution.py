@@ -22,7 +22,7 @@ class Distribution:
     """Distance to the nearest activity of the training subjects, in standard deviations.
 
     After Lee et al. 2018 (arXiv:1807.03888): Mahalanobis distance to the nearest of several centres
-    with one covariance for all, here of the slow statistics of ``signals.motion``.
+    with one covariance for all, here of the slow statistics of ``motion_statistics``.
 
     Attributes:
         definition: what it was made from and how the threshold was found, in words.
@@ -42,7 +42,7 @@ class Distribution:
         """How far rows are from the nearest centre: about 1 for the training subjects.
 
         Args:
-            statistics: [rows, statistics] of ``signals.motion``.
+            statistics: [rows, statistics] of ``motion_statistics``.
             available: [rows, sensors] False = leave this sensor out, as if it had never been there.
 
         Returns:

@@ -17,7 +17,7 @@ class ModelConfig:
     """Hyperparameters of the causal GEGLU-Transformer.
 
     Attributes:
-        inputs: channels of a sample, see ``signals.imu.features``.
+        inputs: channels of a sample, see ``masked_imu_features.features``.
         muscles: estimated muscles.
         width: size of a token.
         layers: encoder layers.

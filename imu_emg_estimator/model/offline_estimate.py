@@ -8,11 +8,11 @@ import numpy as np
 import torch
 
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.model.geglu_transformer import network_of
-from imu_emg_estimator.model.network import Network
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.signals.imu_features import Normalisation, features
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, features
 
 
 @torch.no_grad()

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.conformal_uncertainty import FLOOR
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.onnx_file import OnnxGraph
-from imu_emg_estimator.model.onnx_graph import add_step, state_shapes, step_weights
-from imu_emg_estimator.model.uncertainty import FLOOR
-from imu_emg_estimator.signals.imu_features import CHANNELS, LIMIT, PARTS, feature_blocks
+from imu_emg_estimator.model.onnx_streaming_step import add_step, state_shapes, step_weights
+from imu_emg_estimator.signals.masked_imu_features import CHANNELS, LIMIT, PARTS, feature_blocks
 from imu_emg_estimator.utils.json_values import plain
 
 QUANTITIES = {"acceleration": "m/s^2", "angular_rate": "rad/s"}  # of a sensor's row
@@ -29,7 +29,7 @@ def bundle_to_onnx(bundle: Bundle) -> bytes:
 
     Inputs are ``imu`` [sensors, 6] in m/s^2 and rad/s, NaN = not available; ``step`` (int64 [1]), the rows
     before this one; and the states. Outputs are ``activation`` and ``deviation``, each [muscles], for the
-    row ``look_ahead`` rows before, and the next states. See ``onnx_graph`` for the states.
+    row ``look_ahead`` rows before, and the next states. See ``onnx_streaming_step`` for the states.
     """
     graph = OnnxGraph()
     weights = step_weights(bundle.config, bundle.weights)
@@ -64,7 +64,7 @@ def metadata(bundle: Bundle) -> dict[str, str]:
 
 
 def _add_features(graph: OnnxGraph, bundle: Bundle) -> str:
-    """``signals.imu.features`` of the input ``imu``: [1, inputs]."""
+    """``masked_imu_features.features`` of the input ``imu``: [1, inputs]."""
     sensors = len(bundle.rig.sensors)
     imu = graph.input("imu", "float32", (sensors, CHANNELS))
     mean, std = bundle.normalisation.mean, bundle.normalisation.std

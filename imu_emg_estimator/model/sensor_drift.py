@@ -17,7 +17,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu_features import FloatArray
+from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import WINDOW, MotionStatistics, motion_statistics
 
 MOTION = "motion"  # key of the profile among the figures of a calibration
@@ -200,7 +200,7 @@ class DriftWatch:
         return self._then is not None
 
     def step(self, statistics: FloatArray, available: NDArray[np.bool_]) -> None:
-        """Take the slow statistics [statistics], and which sensors [sensors] they hold, of ``signals.motion``."""
+        """Take the slow statistics [statistics], and which sensors [sensors] they hold, of ``motion_statistics``."""
         if self._now is not None and self._then is not None:
             self._now.step(statistics, available)
 

@@ -18,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu_features import FloatArray, Normalisation
+from imu_emg_estimator.signals.masked_imu_features import FloatArray, Normalisation
 from imu_emg_estimator.signals.motion_statistics import WINDOW, MotionStatistics, motion_moments
 
 EVERY = 0.5  # s between two rows

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.sensor_drift import Drift, DriftWatch
-from imu_emg_estimator.signals.imu_features import FloatArray
+from imu_emg_estimator.signals.masked_imu_features import FloatArray
 
 LOOKS = 10  # looks, one every ``drift.EVERY``, between two comparisons: these take milliseconds, and drift minutes
 

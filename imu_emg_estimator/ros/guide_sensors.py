@@ -18,7 +18,7 @@ from imu_emg_estimator.ros.bag_recorder import LiveRates, record
 from imu_emg_estimator.ros.raw_topics import TopicStream, await_topics
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu
-from imu_emg_estimator.signals.imu_features import FloatArray, turn_mounts
+from imu_emg_estimator.signals.masked_imu_features import FloatArray, turn_mounts
 
 POLL = 0.05  # s
 SETTLING = 2.0  # s that topics have to begin once they are subscribed to

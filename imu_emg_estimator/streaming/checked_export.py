@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.onnx_export import bundle_to_onnx
-from imu_emg_estimator.model.onnx_graph import NEXT, state_shapes
+from imu_emg_estimator.model.onnx_streaming_step import NEXT, state_shapes
 from imu_emg_estimator.streaming.engine import LIBRARY, available_engines
 from imu_emg_estimator.streaming.streaming_estimator import Prepared
 from imu_emg_estimator.utils.atomic_files import write_atomically

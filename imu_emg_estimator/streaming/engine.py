@@ -43,7 +43,7 @@ class Engine(Protocol):
         """Take one row.
 
         Args:
-            features: [inputs], see ``signals.imu.features``; copied.
+            features: [inputs], see ``masked_imu_features.features``; copied.
 
         Returns:
             Mean and log standard deviation, each [muscles]; the next step may write over them.

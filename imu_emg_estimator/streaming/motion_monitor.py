@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
-from imu_emg_estimator.signals.imu_features import FloatArray
+from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import RunningMotion
 
 REFRESH = 0.1  # s between two scores: they change over seconds

@@ -14,7 +14,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when it is imported
 import onnxruntime
 
 from imu_emg_estimator.model.network_config import ModelConfig
-from imu_emg_estimator.model.onnx_graph import NEXT, state_shapes, step_model, step_weights
+from imu_emg_estimator.model.onnx_streaming_step import NEXT, state_shapes, step_model, step_weights
 from imu_emg_estimator.streaming.engine import Engine, Float32
 
 ERRORS = 3  # log level: no warnings of a library on a robot's console

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
-from imu_emg_estimator.signals.imu_features import FloatArray, RowFeatures
+from imu_emg_estimator.signals.masked_imu_features import FloatArray, RowFeatures
 from imu_emg_estimator.streaming.engine import AUTO, make_engine
 from imu_emg_estimator.streaming.motion_monitor import MotionMonitor
 
@@ -151,7 +151,7 @@ class StreamingEstimator:
         )
 
     def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Slow statistics of the last seconds, see ``signals.motion``, and which sensors they hold; from any thread."""
+        """Return ``motion_statistics`` of the last seconds and which sensors they cover; callable from any thread."""
         return self._monitor.motion()
 
     def prepare(self, bundle: Bundle) -> Prepared:

@@ -28,13 +28,13 @@ from torch import Tensor
 from imu_emg_estimator.calibration.closed_form import CORRELATED
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import activation_loss, estimate_loss, mean_loss
+from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import GegluTransformer
-from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu_features import Normalisation, features
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, features
 from imu_emg_estimator.training.augmentation import augment
 from imu_emg_estimator.training.pretraining import TrainingSettings, cut_sequence, input_normalisation, optimise
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from imu_emg_estimator.calibration.adaptation import adapt_estimator
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.fit_uncertainty import MIN_SUBJECTS, fit_uncertainty, inner_errors
+from imu_emg_estimator.training.fit_conformal_uncertainty import MIN_SUBJECTS, fit_uncertainty, inner_errors
 from imu_emg_estimator.training.pretraining import Progress, TrainingSettings
 from imu_emg_estimator.training.recipe import train_estimator
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import activation_loss
+from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.model.geglu_transformer import GegluTransformer
-from imu_emg_estimator.model.network import Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData, delayed
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu_features import Normalisation, feature_count, features, fit_normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, feature_count, features, fit_normalisation
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 
 LOSSES = ("huber", "correlation", "gaussian")

@@ -9,9 +9,9 @@ import numpy as np
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import GegluTransformer, weights_of
 from imu_emg_estimator.model.motion_distribution import Distribution
-from imu_emg_estimator.model.network import Estimator, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import (
     REFERENCE_PERCENTILE,
@@ -22,7 +22,7 @@ from imu_emg_estimator.model.subject_data import (
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
-from imu_emg_estimator.signals.imu_features import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.training.episodic_training import MetaSettings, meta_pretrain, meta_train
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 from imu_emg_estimator.training.pretraining import (

@@ -19,7 +19,7 @@ from imu_emg_estimator.calibration.adaptation import (
 )
 from imu_emg_estimator.model.adapters import SubjectPrior
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.network import Estimator, Network
+from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.recording import UNLABELLED, Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES

@@ -22,7 +22,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
-from imu_emg_estimator.signals.gait import stride_starts, strides, time_normalise
+from imu_emg_estimator.signals.stride_detection import stride_starts, strides, time_normalise
 from imu_emg_estimator.utils import shipped_files as resources
 
 SHANKS = {"right": 1, "left": 4}

@@ -19,10 +19,10 @@ from imu_emg_estimator import __version__
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model import bundle as bundle_module
 from imu_emg_estimator.model.bundle import DOCUMENT_KEYS, MEAN, STD, Bundle, Calibration
+from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncertainty
 from imu_emg_estimator.model.motion_distribution import CENTRES, COVARIANCE, Distribution
 from imu_emg_estimator.model.network_config import ModelConfig
-from imu_emg_estimator.model.uncertainty import DeviationScale, Uncertainty
-from imu_emg_estimator.signals.imu_features import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.utils.shipped_files import resource_file
 
 Document = dict[str, Any]

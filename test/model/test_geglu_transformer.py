@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
+from imu_emg_estimator.model.geglu import GEGLU
 from torch import Tensor
 
 from imu_emg_estimator.model.bundle import Bundle, weight_shapes
-from imu_emg_estimator.model.geglu import GEGLU
+from imu_emg_estimator.model.causal_network import CausalConvolution
 from imu_emg_estimator.model.geglu_transformer import (
     BandedAttention,
     network_of,
@@ -15,7 +16,6 @@ from imu_emg_estimator.model.geglu_transformer import (
     rotate,
     weights_of,
 )
-from imu_emg_estimator.model.network import CausalConvolution
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 

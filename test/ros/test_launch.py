@@ -217,7 +217,7 @@ def said_when_up(what: str, bundle: Path, *arguments: str) -> str:
 UNNEEDED = (
     "torch scipy matplotlib rosbags joblib onnxruntime pandas pyarrow lark em multiprocessing numpy.random unittest "
     "_hashlib bz2 lzma imu_emg_estimator.cli.main imu_emg_estimator.datasets imu_emg_estimator.calibration.adaptation "
-    "imu_emg_estimator.model.network"
+    "imu_emg_estimator.model.causal_network"
 )
 
 

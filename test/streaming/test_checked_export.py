@@ -10,9 +10,9 @@ import pytest
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
 
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncertainty
 from imu_emg_estimator.model.onnx_export import bundle_to_onnx
-from imu_emg_estimator.model.onnx_graph import state_shapes
-from imu_emg_estimator.model.uncertainty import DeviationScale, Uncertainty
+from imu_emg_estimator.model.onnx_streaming_step import state_shapes
 from imu_emg_estimator.streaming import checked_export as export
 from imu_emg_estimator.streaming.checked_export import TOLERANCE, export_bundle, run_model
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator

@@ -8,7 +8,7 @@ import pytest
 from fixtures.factories import BundleFactory
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.onnx_graph import NEXT, state_shapes, step_model, step_weights
+from imu_emg_estimator.model.onnx_streaming_step import NEXT, state_shapes, step_model, step_weights
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed; pip install onnxruntime")
 

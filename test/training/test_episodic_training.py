@@ -12,12 +12,12 @@ from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_e
 from imu_emg_estimator.calibration.closed_form import CORRELATED, Moments
 from imu_emg_estimator.model.activation_loss import estimate_loss, mean_loss
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.geglu_transformer import network_of
-from imu_emg_estimator.model.network import Estimator
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import SubjectData, prepare
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.imu_features import feature_blocks
+from imu_emg_estimator.signals.masked_imu_features import feature_blocks
 from imu_emg_estimator.training.augmentation import AugmentationSettings
 from imu_emg_estimator.training.episodic_training import (
     KINDS,

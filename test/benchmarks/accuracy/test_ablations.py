@@ -11,7 +11,7 @@ from benchmarks.accuracy import ablations as ablation
 from benchmarks.accuracy.ablations import ABLATIONS, REFERENCE, Variant, varied
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.imu_features import feature_blocks
+from imu_emg_estimator.signals.masked_imu_features import feature_blocks
 from imu_emg_estimator.training.pretraining import TrainingSettings, model_config
 
 TRANSFORMS = [variant.transform for variant in ABLATIONS.values() if variant.transform]

@@ -11,7 +11,7 @@ from benchmarks.accuracy.masked_pretraining import MaskingSettings, hidden_stret
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.subject_data import prepare
 from imu_emg_estimator.recording import FloatArray
-from imu_emg_estimator.signals.imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.training.augmentation import AugmentationSettings
 from imu_emg_estimator.training.pretraining import TrainingSettings, pretrain
 

@@ -11,7 +11,7 @@ from fixtures.factories import BundleFactory
 
 from benchmarks.latency import step_timing as stepping
 from benchmarks.latency.shapes import made_up_motion
-from imu_emg_estimator.signals.imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.streaming.engine import make_engine
 
 

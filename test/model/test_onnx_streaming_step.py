@@ -4,7 +4,7 @@ import pytest
 from fixtures.factories import BundleFactory
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.onnx_graph import NEXT, state_shapes, step_model, step_weights
+from imu_emg_estimator.model.onnx_streaming_step import NEXT, state_shapes, step_model, step_weights
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed; pip install onnx")
 

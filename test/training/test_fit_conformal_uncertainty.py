@@ -9,12 +9,18 @@ from fixtures.factories import RecordingFactory, refusal
 from benchmarks.accuracy import ood_alarm as alarm
 from benchmarks.accuracy.uncertainty_protocol import run_fold
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.causal_network import Estimator
+from imu_emg_estimator.model.conformal_uncertainty import FLOOR, LEVELS
 from imu_emg_estimator.model.geglu_transformer import network_of
-from imu_emg_estimator.model.network import Estimator
-from imu_emg_estimator.model.uncertainty import FLOOR, LEVELS
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.training.fit_uncertainty import Errors, calibrated_errors, covered, errors_of, fit_uncertainty
+from imu_emg_estimator.training.fit_conformal_uncertainty import (
+    Errors,
+    calibrated_errors,
+    covered,
+    errors_of,
+    fit_uncertainty,
+)
 
 SAMPLES = 4000
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.gait import stride_starts, strides, time_normalise
+from imu_emg_estimator.signals.stride_detection import stride_starts, strides, time_normalise
 
 RATE = 100.0  # Hz
 STRIDE = 1.1  # s

@@ -10,7 +10,7 @@ import pytest
 from fixtures.factories import refusal
 from numpy.typing import NDArray
 
-from imu_emg_estimator.datasets import table_folders as csv
+from imu_emg_estimator.datasets import csv_folders as csv
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope

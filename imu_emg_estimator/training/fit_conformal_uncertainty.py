@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.network import Estimator
+from imu_emg_estimator.model.causal_network import Estimator
+from imu_emg_estimator.model.conformal_uncertainty import FLOOR, LARGEST_POWER, LEVELS, DeviationScale, Uncertainty
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import by_subject
-from imu_emg_estimator.model.uncertainty import FLOOR, LARGEST_POWER, LEVELS, DeviationScale, Uncertainty
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.evaluation import folds_of, split_for_calibration

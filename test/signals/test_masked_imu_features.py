@@ -8,7 +8,7 @@ from fixtures.factories import refusal
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from imu_emg_estimator.signals.imu_features import (
+from imu_emg_estimator.signals.masked_imu_features import (
     LIMIT,
     Normalisation,
     RowFeatures,
