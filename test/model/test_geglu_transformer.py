@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
-from imu_emg_estimator.model.geglu import GEGLU
 from torch import Tensor
 
 from imu_emg_estimator.model.bundle import Bundle, weight_shapes
 from imu_emg_estimator.model.causal_network import CausalConvolution
 from imu_emg_estimator.model.geglu_transformer import (
+    GEGLU,
     BandedAttention,
     network_of,
     rotary_phases,
