@@ -40,9 +40,11 @@ setup(
     data_files=[*shared_files(), (f"share/{NAME}", ["package.xml"])],
     install_requires=[
         'backports.zstd; python_version < "3.14"',
+        "filelock>=3.8",
         "joblib>=1.3",
         "lz4>=3",
         "matplotlib>=3.5",
+        "mcap>=1.1",
         "numpy>=1.23",
         "onnxruntime>=1.19",
         "pyyaml>=5.4",
