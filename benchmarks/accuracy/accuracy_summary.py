@@ -19,7 +19,7 @@ from benchmarks.accuracy.paired_test import compare
 from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import OWN
 from benchmarks.accuracy.within_subject_reference import CEILING
-from imu_emg_estimator.calibration.adaptation import DEFAULT_METHOD
+from imu_emg_estimator.calibration.adaptation import METHOD
 from imu_emg_estimator.errors import InputError
 
 FIGURES = ("r", "r2", "r2_scaled", "nrmse")
@@ -127,7 +127,7 @@ def _adaptation(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], r
     subjects = {row: subject_figures(records) for row, records in rows.items()}
     times = {row: _adapting_times(records) for row, records in rows.items()}
     return {
-        "default": DEFAULT_METHOD,
+        "default": METHOD,
         "rows": {
             row: {
                 "mean": _nested(mean_over_subjects(figures)),
@@ -137,7 +137,7 @@ def _adaptation(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], r
             }
             for row, figures in subjects.items()
         },
-        "tests": _tests(subjects, DEFAULT_METHOD),
+        "tests": _tests(subjects, METHOD),
     }
 
 

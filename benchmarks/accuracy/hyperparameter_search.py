@@ -11,11 +11,12 @@ import numpy as np
 from safetensors.numpy import load_file as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from benchmarks.accuracy.adaptation_methods import adapt_estimator
 from benchmarks.accuracy.jobs import Job, RunFolder
 from benchmarks.accuracy.models import FittedNetwork
 from benchmarks.accuracy.streaming_protocol import score_left_out, trained
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_estimator
-from imu_emg_estimator.model.adapters import SubjectPrior
+from benchmarks.accuracy.subject_prior import SubjectPrior
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.utils.atomic_files import write_atomically
 

@@ -20,9 +20,9 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from benchmarks.accuracy import simple_baselines as references
+from benchmarks.accuracy.adaptation_methods import adapt_estimator
 from benchmarks.accuracy.baseline_networks import CnnLstmNetwork, GeluTransformer, LstmNetwork, MlpNetwork, TcnNetwork
 from benchmarks.accuracy.int8_weights import quantised
-from imu_emg_estimator.calibration import adaptation as adapt
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.causal_network import Estimator, Network
@@ -145,7 +145,7 @@ class FittedNetwork:
         return envelopes
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> FittedNetwork:
-        adapted = adapt.adapt_estimator(self.estimator, calibration, settings)
+        adapted = adapt_estimator(self.estimator, calibration, settings)
         if self.int8:
             adapted = replace(adapted, network=quantised(adapted.network))
         return FittedNetwork(adapted, self.int8)

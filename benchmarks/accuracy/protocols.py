@@ -14,6 +14,7 @@ from benchmarks.accuracy import streaming_protocol as streaming
 from benchmarks.accuracy import verdict_protocol as verdicts
 from benchmarks.accuracy import within_subject_reference as ceiling
 from benchmarks.accuracy.ablations import ABLATIONS
+from benchmarks.accuracy.adaptation_methods import METHODS, MethodSettings, recommended
 from benchmarks.accuracy.compressed_models import COMPRESSED
 from benchmarks.accuracy.cycle_models import MODEL_NAMES, CycleSettings
 from benchmarks.accuracy.ill_posedness import LIKENESS
@@ -21,7 +22,7 @@ from benchmarks.accuracy.jobs import Job, RunFolder
 from benchmarks.accuracy.models import ARCHITECTURES, GRID, MODELS, Budget, Settings
 from benchmarks.accuracy.subject_prior import FilmSettings
 from benchmarks.accuracy.tasks import CATALOGUE
-from imu_emg_estimator.calibration.adaptation import METHODS, AdaptationSettings, recommended
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
@@ -83,7 +84,7 @@ class Plan:
     seconds: tuple[float, ...] = (0.0, 30.0, 60.0)
     adaptation: AdaptationSettings = field(default_factory=recommended)
     long: AdaptationSettings = ceiling.LONG
-    methods: tuple[AdaptationSettings, ...] = ()
+    methods: tuple[MethodSettings, ...] = ()
     meta: tuple[MetaSettings, ...] = ()
     film: FilmSettings = field(default_factory=FilmSettings)
     cycles: CycleSettings = field(default_factory=CycleSettings)
@@ -350,7 +351,7 @@ def check_models(protocol: str, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def check_methods(names: Sequence[str]) -> tuple[AdaptationSettings, ...]:
+def check_methods(names: Sequence[str]) -> tuple[MethodSettings, ...]:
     """Settings of the methods with these names; InputError where one is not known."""
     if unknown := [name for name in names if name not in METHODS]:
         raise InputError(f"adaptation method '{unknown[0]}' is not known; use any of {', '.join(METHODS)}")

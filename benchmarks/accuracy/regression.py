@@ -8,6 +8,7 @@ from functools import reduce
 
 import numpy as np
 
+from imu_emg_estimator.calibration.closed_form import solve_ridge
 from imu_emg_estimator.recording import FloatArray
 
 STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # beside inputs of unit variance
@@ -49,8 +50,7 @@ class Sums:
         mass = max(float(self.gram[-1, -1]), 1e-12)  # sum of the weights
         penalty = np.full(len(self.gram), strength * mass)
         penalty[-1] = INTERCEPT_STRENGTH * mass
-        solved = np.linalg.solve(self.gram + np.diag(penalty), self.cross + penalty[:, None] * prior)
-        return np.asarray(solved)
+        return solve_ridge(self.gram, self.cross, np.diag(penalty), prior)
 
     def error(self, coefficients: FloatArray) -> float:
         """Weighted sum of squared errors of the coefficients on these rows."""

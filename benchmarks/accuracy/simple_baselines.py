@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from benchmarks.accuracy.adaptation_methods import MethodSettings
 from benchmarks.accuracy.regression import Sums, ridge
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.network_config import ModelConfig
@@ -45,7 +46,7 @@ class MeanProfile:
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> MeanProfile:
         """Gain and offset of every muscle, whatever the method."""
-        if settings.method == "none":
+        if isinstance(settings, MethodSettings) and settings.method == "none":
             return self
         measured, trusted = _measured(calibration)
         gain, offset = affine_fit(measured, self.estimate(calibration), trusted)
@@ -122,7 +123,7 @@ class Ridge:
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> Ridge:
         """Shrunk towards these coefficients instead of zero, as far as blocks of the calibration advise."""
-        if settings.method == "none":
+        if isinstance(settings, MethodSettings) and settings.method == "none":
             return self
         measured, trusted = _measured(calibration)
         estimated = self.estimate(calibration)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
+from benchmarks.accuracy.network_adapters import norm_parameters
 from imu_emg_estimator.calibration.closed_form import Moments
-from imu_emg_estimator.model.adapters import SubjectPrior, norm_parameters, with_bias
 from imu_emg_estimator.model.causal_network import Estimator
+from imu_emg_estimator.model.head_weights import head_weights
 from imu_emg_estimator.model.subject_data import SubjectData, delayed
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
@@ -27,6 +28,21 @@ DIAGONAL_SHARE = 0.5  # of the covariance of heads: a few subjects do not tell h
 FLOOR = 0.1  # of the mean variance, in every direction
 
 Progress = Callable[[int, int, float], None]
+
+
+@dataclass(frozen=True)
+class SubjectPrior:
+    """How subjects differ from each other, learned from those of the training.
+
+    Attributes:
+        head_precision: [width + 1, width + 1] how firmly adaptation holds each direction of a head (weights, then
+            bias); None = not learned.
+        film: by name of a normalisation layer's gain or offset [width]: how it changes with the subject's
+            embedding, [width, size]; None = not learned.
+    """
+
+    head_precision: NDArray[np.float64] | None = None
+    film: Mapping[str, FloatArray] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +76,7 @@ def head_precision(estimator: Estimator, subjects: Sequence[SubjectData]) -> NDA
     It is the inverse of the covariance, over subjects and muscles, of the heads that fit each subject's locomotion
     best on the frozen tokens, about the shared head; shrunk to its diagonal, and scaled to a mean variance of 1.
     """
-    shared = with_bias(estimator.network.head)
+    shared = head_weights(estimator.network.head)
     differences = [
         moments.ridge(shared[muscle], np.eye(shared.shape[1]), OWN_STRENGTH) - shared[muscle]
         for subject in subjects

@@ -14,6 +14,7 @@ from benchmarks.accuracy import streaming_protocol as streaming
 from benchmarks.accuracy import uncertainty_protocol as uncertainty
 from benchmarks.accuracy import verdict_protocol as verdicts
 from benchmarks.accuracy import within_subject_reference as ceiling
+from benchmarks.accuracy.adaptation_methods import adapt_estimator
 from benchmarks.accuracy.compressed_models import COMPRESSED
 from benchmarks.accuracy.ill_posedness import ill_posedness
 from benchmarks.accuracy.job_runner import Task
@@ -28,7 +29,6 @@ from benchmarks.accuracy.models import (
     tuning_scores,
 )
 from benchmarks.accuracy.subject_prior import learn_prior
-from imu_emg_estimator.calibration.adaptation import adapt_estimator
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import trusted_subjects
 from imu_emg_estimator.recording import Recording

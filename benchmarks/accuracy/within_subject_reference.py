@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.adaptation_methods import MethodSettings
 from benchmarks.accuracy.jobs import Job, RunFolder
 from benchmarks.accuracy.models import Fitted
 from benchmarks.accuracy.streaming_protocol import comparable_split, score_estimate, trained
@@ -24,7 +25,7 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.evaluation import GUARD
 
 CEILING = "ceiling"
-LONG = AdaptationSettings(method="all_weights", steps=600, batch=16, anchor=0.003)
+LONG = MethodSettings(method="all_weights", steps=600, batch=16, anchor=0.003)
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:

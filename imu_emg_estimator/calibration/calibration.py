@@ -10,23 +10,23 @@ import numpy as np
 
 from imu_emg_estimator.bags import BagTooShort
 from imu_emg_estimator.calibration.adaptation import (
+    METHOD,
     MIN_STEPS,
     AdaptationSettings,
+    StepProgress,
     adapt_estimator,
-    adapted_reference,
-    estimator_of,
-    recommended,
-    trust,
+    adapted_share,
 )
+from imu_emg_estimator.calibration.adapted_bundle import adapted_reference, check_rig
+from imu_emg_estimator.calibration.calibration_limits import MIN_CALIBRATION_S, MIN_ESTIMATE_R
 from imu_emg_estimator.calibration.cross_fitting import FOLDS, CrossFit, cross_fit, scale_of
 from imu_emg_estimator.calibration.improvement import Gain, gain_in_r, gain_in_r2
 from imu_emg_estimator.calibration.recording_quality import Quality, assess
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.adapters import SubjectPrior
 from imu_emg_estimator.model.bundle import Bundle, Calibration
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.geglu_transformer import weights_of
-from imu_emg_estimator.model.offline_estimate import estimate_envelopes
+from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimator_of
 from imu_emg_estimator.model.sensor_drift import MOTION, motion_profile
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
@@ -34,11 +34,8 @@ from imu_emg_estimator.signals.signal_quality import Stream
 from imu_emg_estimator.utils.progress import Progress, Work
 
 ADAPTED, SCALED, KEPT = "adapted", "scaled", "kept"  # what came of a muscle
-SHORTEST = 14.0  # s of synchronised IMU and EMG: less can be adapted to, but not judged
 TRIAL_SHARE = 0.5  # of the optimiser steps, in models that only judge
 WORTH = 0.005  # gain in r, or of an amplitude in R², below which nothing is changed, however sure it is
-MIN_R = 0.2  # below, the EMG does not go with the movement: anything "betters" an estimate of noise
-CLOSED_FORM = "ridge_head"  # the way to adapt one muscle's head and leave all else as it is
 WHOLE, HEADS = "whole", "heads"  # all weights, or the heads of some muscles
 CHECKING, JUDGING, ADAPTING = "checking", "judging", "adapting"
 PHASES = {CHECKING: 0.1, JUDGING: 0.6, ADAPTING: 0.3}  # share of the time that each takes
@@ -109,7 +106,7 @@ class CalibrationResult:
         if np.isfinite(mean(self.before, "r2")):
             figures += f", R² {mean(self.before, 'r2'):.2f} before, {mean(self.after, 'r2'):.2f} after"
         if self.bundle is None:
-            weak = max((entry.r for entry in self.before.values()), default=0.0) < MIN_R
+            weak = max((entry.r for entry in self.before.values()), default=0.0) < MIN_ESTIMATE_R
             why = "the EMG hardly follows the movement" if weak else "no muscle is surely better"
             return (
                 f"the old model was kept, {why} on {self.seconds:.0f} s (r {mean(self.before, 'r'):.2f}): "
@@ -187,7 +184,7 @@ def calibrate(
         Stopped: ``stop`` said so.
     """
     recordings = [recordings] if isinstance(recordings, Recording) else list(recordings)
-    settings, running = settings or recommended(), running or base
+    settings, running = settings or AdaptationSettings(), running or base
     _check(base, recordings)
     work = Work(PHASES, progress, stop)
     work.begin(CHECKING)
@@ -197,7 +194,7 @@ def calibrate(
         work.done()
         return CalibrationResult(None, {}, quality, seconds)
     usable = quality.usable(recordings)
-    fits = _Fits(base, settings, share=trust(seconds), work=work)
+    fits = _Fits(base, settings, share=adapted_share(seconds), work=work)
     work.begin(JUDGING)
     ways = {HEADS: fits.heads}
     if len(_judged(usable)) == len(base.rig.muscles):  # a muscle without EMG must not change unseen
@@ -236,20 +233,17 @@ def mean(scores: Mapping[str, Scores], figure: str) -> float:
 
 def _check(base: Bundle, recordings: Sequence[Recording]) -> None:
     for recording in recordings:
-        if recording.rig != base.rig:
-            raise InputError(
-                f"recording {recording.name} is of rig '{recording.rig.name}', the bundle of '{base.rig.name}'"
-            )
+        check_rig(base, recording)
         if recording.envelope_unit != recordings[0].envelope_unit:
             raise InputError(
                 f"the EMG of {recording.name} is in {recording.envelope_unit}, that of {recordings[0].name} in "
                 f"{recordings[0].envelope_unit}; calibrate on recordings of one unit"
             )
-    if (seconds := _known_seconds(recordings)) < SHORTEST:
+    if (seconds := _known_seconds(recordings)) < MIN_CALIBRATION_S:
         names = _and([recording.name for recording in recordings])
         raise BagTooShort(
-            f"bag {names} has {seconds:.1f} s of synchronised IMU and EMG, at least {SHORTEST:.0f} s are needed to "
-            "adapt and to judge; record 30 to 60 s of walking"
+            f"bag {names} has {seconds:.1f} s of synchronised IMU and EMG, at least {MIN_CALIBRATION_S:.0f} s are "
+            "needed to adapt and to judge; record 30 to 60 s of walking"
         )
 
 
@@ -264,10 +258,8 @@ class _Fits:
 
     def __init__(self, base: Bundle, settings: AdaptationSettings, share: float, work: Work) -> None:
         self._given, self._share, self._work = estimator_of(base), share, work
-        self._prior = None if base.head_prior is None else SubjectPrior(head_precision=base.head_prior)
         self._settings = settings
         self._trial = replace(settings, steps=max(MIN_STEPS, round(TRIAL_SHARE * settings.steps)))
-        self._heads = settings if settings.method == "none" else replace(recommended(CLOSED_FORM), screening=True)
         self._trials = 0
 
     def whole_on_trial(self, recordings: Sequence[Recording]) -> Estimator:
@@ -281,7 +273,7 @@ class _Fits:
 
     def heads(self, recordings: Sequence[Recording]) -> Estimator:
         """The heads alone, in closed form: a muscle's head does not depend on the others'."""
-        return self._adapted(recordings, self._heads)
+        return adapt_estimator(self._given, recordings, self._settings, share=self._share, heads_only=True)
 
     def finally_(self, way: str, recordings: Sequence[Recording]) -> Estimator:
         """The way that was chosen."""
@@ -295,9 +287,9 @@ class _Fits:
         self,
         recordings: Sequence[Recording],
         settings: AdaptationSettings,
-        told: Callable[[int, int, float], None] | None = None,
+        told: StepProgress,
     ) -> Estimator:
-        return adapt_estimator(self._given, recordings, settings, told, self._prior, self._share)
+        return adapt_estimator(self._given, recordings, settings, told, self._share)
 
 
 # decisions
@@ -357,7 +349,7 @@ class _Trial:
     def is_better(self, estimate: FloatArray) -> bool:
         """Whether an estimate [samples, muscles] is surely better in r, one of a movement, and not worse in R²."""
         after, gain = estimate[:, self.muscle], self._gain(estimate)
-        if score(self.measured, after).r < MIN_R or not gain.sure or gain.change < WORTH:
+        if score(self.measured, after).r < MIN_ESTIMATE_R or not gain.sure or gain.change < WORTH:
             return False
         return not self.comparable or gain_in_r2(self.measured, self.before, after, self.rate).change >= 0.0
 
@@ -376,7 +368,7 @@ class _Trial:
     def rest(self, tried: FloatArray) -> MuscleOutcome:
         """Where the shape stays: with its amplitude fitted if that is surely better, else as it was."""
         scaled = self.found.scaled[:, self.muscle]
-        follows = score(self.measured, self.before).r >= MIN_R
+        follows = score(self.measured, self.before).r >= MIN_ESTIMATE_R
         if self.comparable:
             gain = gain_in_r2(self.measured, self.before, scaled, self.rate)
             good = gain.sure and gain.change >= WORTH
@@ -470,7 +462,7 @@ def _identity(
 ) -> Calibration:
     return Calibration.made_now(
         subject=subject,
-        method=settings.method,
+        method=METHOD,
         bag=", ".join(recording.name for recording in recordings),
         seconds=seconds,
         settings=asdict(settings),

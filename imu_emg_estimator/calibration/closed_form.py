@@ -13,9 +13,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES
 from imu_emg_estimator.recording import FloatArray
 
-CORRELATED = 7.0  # samples in a row that tell as much as one: the envelope holds 4 Hz, the rate is 58.8 Hz
 STEPS = 10.0 ** np.arange(-1.5, 1.75, 0.25)  # strengths that are tried, relative to the default
 STRENGTH_DEVIATION = 0.25  # of the natural logarithm of the strength about its default, before any data
 BLOCKS = 5
@@ -56,8 +56,19 @@ class Moments:
         Args:
             precision: [inputs, inputs] how firmly each direction is held, relative to the others.
         """
-        pull = strength * CORRELATED * precision
-        return np.asarray(np.linalg.solve(self.gram + pull, self.cross + pull @ centre))
+        return solve_ridge(self.gram, self.cross, strength * CORRELATED_SAMPLES * precision, centre)
+
+
+def solve_ridge(gram: FloatArray, cross: FloatArray, penalty: FloatArray, centre: FloatArray) -> NDArray[np.float64]:
+    """Coefficients [inputs] or [inputs, targets] of least squared error + (coefficients - centre)' penalty (...).
+
+    Args:
+        gram: [inputs, inputs] of the inputs with themselves.
+        cross: [inputs] or [inputs, targets] of the inputs with the targets.
+        penalty: [inputs, inputs].
+        centre: as ``cross``; what the coefficients shrink to.
+    """
+    return np.asarray(np.linalg.solve(gram + penalty, cross + penalty @ centre))
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ def fit_head(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArra
     whole = reduce(Moments.__add__, blocks)
     candidates = strength * STEPS
     trials = [leave_out(blocks, centre, precision, candidate) for candidate in candidates]
-    unlikely = 0.5 * whole.count / CORRELATED * np.log([trial.error for trial in trials])
+    unlikely = 0.5 * whole.count / CORRELATED_SAMPLES * np.log([trial.error for trial in trials])
     unlikely += 0.5 * (np.log(STEPS) / STRENGTH_DEVIATION) ** 2
     best = int(np.argmin(unlikely))
     return RidgeFit(whole.ridge(centre, precision, candidates[best]), float(candidates[best]), trials[best])

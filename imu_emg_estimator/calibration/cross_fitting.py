@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.offline_estimate import estimate_recording
+from imu_emg_estimator.model.offline_estimate import estimate_all
 from imu_emg_estimator.recording import FloatArray, Recording
 
 FOLDS = 4
@@ -70,15 +70,6 @@ def cross_fit(
         for name, way in ways.items():
             adapted[name][block] = estimate_all(way(hidden), recordings)[block]
     return CrossFit(measured, before, kept, scaled, adapted)
-
-
-def estimate_all(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:
-    """Envelopes [samples, muscles] of all recordings in a row."""
-    activation = [
-        estimate_recording(estimator.network, estimator.normalisation, recording.imu)[0] for recording in recordings
-    ]
-    envelopes: FloatArray = np.concatenate(activation) * estimator.amplitude
-    return envelopes
 
 
 def scale_of(measured: FloatArray, estimated: FloatArray) -> FloatArray:

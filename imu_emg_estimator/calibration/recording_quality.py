@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.calibration.adaptation import Electrodes, look_at_electrodes
-from imu_emg_estimator.calibration.electrode_check import MIN_R
+from imu_emg_estimator.calibration.calibration_limits import MIN_MOVEMENT_R
+from imu_emg_estimator.calibration.electrode_check import ElectrodeCheck, check_electrodes
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.offline_estimate import estimator_of
 from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.signal_quality import (
     Finding,
@@ -143,9 +145,9 @@ def assess(
         findings += judge_muscle(name, muscle, moving, limits)
     follows: dict[str, float] = {}
     if moving and _left(findings, rig.sensor_names) and _left(findings, muscles):
-        electrodes = look_at_electrodes(bundle, _without(findings, recordings))
-        follows = {rig.muscle_names[muscle]: r for muscle, r in electrodes.follows.items()}
-        findings += _judge_electrodes(electrodes, rig.muscle_names)
+        electrodes = check_electrodes(estimator_of(bundle), _without(findings, recordings))
+        follows = {rig.muscle_names[muscle]: r for muscle, r in electrodes.movement_r.items()}
+        findings += _judge_electrodes(electrodes, rig)
     refusal = _refusal(findings, rig.sensor_names, tuple(muscles), moving)
     return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal)
 
@@ -171,18 +173,18 @@ def _judge_mounting(mounting: Mounting, names: Sequence[str]) -> list[Finding]:
     return findings
 
 
-def _judge_electrodes(electrodes: Electrodes, names: Sequence[str]) -> list[Finding]:
+def _judge_electrodes(electrodes: ElectrodeCheck, rig: Rig) -> list[Finding]:
     findings = []
-    for muscle, r in electrodes.follows.items():
-        if r < MIN_R:
+    names, measured_muscles = rig.muscle_names, np.isfinite(electrodes.data.amplitude)
+    for muscle, r in electrodes.movement_r.items():
+        if r < MIN_MOVEMENT_R:
             text = f"its EMG is not locked to the movement (r {r:.2f}): is the electrode off, or the clock another?"
             findings.append(Finding((names[muscle],), "not_locked", text, True))
-    unrelated = {muscle for muscle, r in electrodes.follows.items() if r < MIN_R}
-    for muscle, source in electrodes.source.items():
-        if source != muscle and muscle not in unrelated:
+    for muscle, source in enumerate(electrodes.sources):
+        if source != muscle and measured_muscles[muscle] and muscle not in electrodes.unrelated:
             text = f"its EMG goes with the movement of {names[source]}; check the leads"
             findings.append(Finding((names[muscle],), "exchanged", text, False))
-    for (muscle, twin), (measured, estimated) in electrodes.together.items():
+    for (muscle, twin), (measured, estimated) in electrodes.twin_correlations(rig).items():
         pair = (names[muscle], names[twin])
         if measured > SAME_SIGNAL:
             text = f"carry the same signal (r {measured:.2f}); check the leads"

@@ -439,16 +439,16 @@ def _calibrate_bag(arguments: argparse.Namespace) -> int:
 
     import torch
 
-    from imu_emg_estimator.calibration.adaptation import DEFAULT_METHOD, AdaptationSettings
+    from imu_emg_estimator.calibration.adaptation import check_method
     from imu_emg_estimator.calibration.calibration_bags import calibrate_on_bags
     from imu_emg_estimator.training.tables_and_pictures import calibration_table
 
     torch.set_num_threads(arguments.threads)
-    settings = AdaptationSettings(method=arguments.method or DEFAULT_METHOD)
+    check_method(arguments.method)
     reading = _reading(arguments)
     with _progress(arguments.progress) as told:
         result, bags = calibrate_on_bags(
-            base, arguments.bag, arguments.subject, running, settings, told, reading=reading
+            base, arguments.bag, arguments.subject, running, progress=told, reading=reading
         )
     for bag in bags:
         for note in bag.notes:

@@ -40,13 +40,13 @@ class OfflineCalibrator:
         """Adapt, judge against what is in use, and store what is better."""
         import torch
 
-        from imu_emg_estimator.calibration.adaptation import DEFAULT_METHOD, AdaptationSettings
+        from imu_emg_estimator.calibration.adaptation import check_method
         from imu_emg_estimator.calibration.calibration_bags import calibrate_on_bags
 
         torch.set_num_threads(self.threads)
         running, _ = current_calibration(self.store, subject, self.base)
-        settings = AdaptationSettings(method=self.method or DEFAULT_METHOD)
-        result, _ = calibrate_on_bags(self.base, [bag], subject, running, settings, tell, reading=self.reading())
+        check_method(self.method)
+        result, _ = calibrate_on_bags(self.base, [bag], subject, running, progress=tell, reading=self.reading())
         if result.bundle:
             store_calibration(self.store, result.bundle)
         return Outcome.from_report(result.to_dict())

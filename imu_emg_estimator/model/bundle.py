@@ -37,7 +37,6 @@ from imu_emg_estimator.utils.json_values import plain
 FORMAT_VERSION = 3
 LARGEST_FILE = 256 * 1024 * 1024  # bytes
 MEAN, STD = "normalisation.mean", "normalisation.std"
-HEAD_PRIOR = "head_prior"
 JSON_KINDS: dict[str, type | tuple[type, ...]] = {  # by the annotation of a dataclass's field
     "str": str,
     "int": int,
@@ -158,8 +157,6 @@ class Bundle:
         parent_id: identity of the bundle that this one was adapted from; empty = none.
         uncertainty: what makes the network's standard deviation hold on unseen subjects; None = taken as it is.
         distribution: what the training subjects' motion looked like; None = nothing is called unlike it.
-        head_prior: [width + 1, width + 1] float64, how much the closed-form adaptation holds on to each
-            direction of the head (weights, then bias); None = to all alike.
     """
 
     name: str
@@ -175,7 +172,6 @@ class Bundle:
     calibration: Calibration | None = None
     uncertainty: Uncertainty | None = None
     distribution: Distribution | None = None
-    head_prior: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -237,7 +233,6 @@ class Bundle:
         document, tensors = _decode(path, payload)
         try:
             normalisation = Normalisation(tensors.pop(MEAN), tensors.pop(STD))
-            head_prior = tensors.pop(HEAD_PRIOR, None)
             distribution = None
             if "distribution" in document:
                 distribution = Distribution.from_dict(
@@ -257,7 +252,6 @@ class Bundle:
                 calibration=None if document["calibration"] is None else _plain(Calibration, document, "calibration"),
                 uncertainty=Uncertainty.from_dict(document["uncertainty"]) if "uncertainty" in document else None,
                 distribution=distribution,
-                head_prior=head_prior,
             )
         except InputError as error:
             raise InputError(f"bundle {path}: {error}") from None
@@ -292,8 +286,6 @@ class Bundle:
         }
         if self.distribution is not None:
             tensors |= {CENTRES: self.distribution.centres, COVARIANCE: self.distribution.covariance}
-        if self.head_prior is not None:
-            tensors[HEAD_PRIOR] = self.head_prior
         return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
 
 
@@ -357,9 +349,6 @@ def _check(bundle: Bundle) -> None:
         bundle.uncertainty.check(muscles)
     if bundle.distribution is not None:
         bundle.distribution.check(sensors)
-    prior, size = bundle.head_prior, bundle.config.width + 1
-    if prior is not None and (prior.shape != (size, size) or prior.dtype != np.float64 or not np.isfinite(prior).all()):
-        raise InputError(f"{HEAD_PRIOR} is not a finite float64 array of shape {(size, size)}")
 
 
 def _are_figures(figures: Mapping[str, Any]) -> bool:

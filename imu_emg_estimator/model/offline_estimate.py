@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Network
+from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.recording import FloatArray, Recording
@@ -38,9 +38,23 @@ def in_place(outputs: FloatArray, model: Network) -> FloatArray:
     return np.concatenate([outputs[look_ahead:], tail])
 
 
+def estimator_of(bundle: Bundle) -> Estimator:
+    """The bundle's network, ready to estimate and to be adapted."""
+    return Estimator(network_of(bundle), bundle.normalisation, np.array(bundle.reference.amplitude))
+
+
+def estimate_activations(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:
+    """Estimated activations [samples, muscles] of all recordings in a row; NaN = not known."""
+    network, normalisation = estimator.network, estimator.normalisation
+    return np.concatenate([estimate_recording(network, normalisation, recording.imu)[0] for recording in recordings])
+
+
+def estimate_all(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:
+    """Estimated envelopes [samples, muscles] of all recordings in a row, in the unit of the estimator's amplitude."""
+    envelopes: FloatArray = estimate_activations(estimator, recordings) * estimator.amplitude
+    return envelopes
+
+
 def estimate_envelopes(bundle: Bundle, recordings: Sequence[Recording]) -> FloatArray:
     """Estimated envelopes [samples, muscles] of all recordings in a row, in the unit of the bundle's reference."""
-    model = network_of(bundle)
-    activation = [estimate_recording(model, bundle.normalisation, recording.imu)[0] for recording in recordings]
-    envelopes: FloatArray = np.concatenate(activation) * np.array(bundle.reference.amplitude)
-    return envelopes
+    return estimate_all(estimator_of(bundle), recordings)

@@ -25,7 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imu_emg_estimator.calibration.closed_form import CORRELATED
+from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import activation_loss, estimate_loss, mean_loss
 from imu_emg_estimator.model.causal_network import Estimator, Network
@@ -225,7 +225,7 @@ def _ridge_loss(
             varied[support].flatten(0, 1),
             varied_weight[support].flatten(0, 1),
             shared,
-            settings.strength * CORRELATED / stride,
+            settings.strength * CORRELATED_SAMPLES / stride,
         )
         adapted.append(mean_loss(tokens[query] @ heads.T, varied[query], varied_weight[query], huber, kind))
     return torch.stack(adapted).mean() + settings.plain * plain

@@ -10,7 +10,8 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
+from imu_emg_estimator.calibration.adapted_bundle import adapt_bundle
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
@@ -109,7 +110,7 @@ def evaluate_subject(
         if amount > 0:
             part = split_for_calibration(recordings, amount)
             assert part is not None  # the longest one exists
-            own = adapt(bundle, part.calibration, settings)
+            own = adapt_bundle(bundle, part.calibration, settings)
         result[f"{amount:g}"] = score_recordings(own, whole.scored)
     return result
 

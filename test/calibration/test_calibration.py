@@ -9,7 +9,7 @@ import pytest
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import BagTooShort
-from imu_emg_estimator.calibration.adaptation import DEFAULT_METHOD, AdaptationSettings
+from imu_emg_estimator.calibration.adaptation import METHOD, AdaptationSettings
 from imu_emg_estimator.calibration.calibration import (
     ADAPTED,
     KEPT,
@@ -74,7 +74,7 @@ def test_better_bundle_is_taken_and_says_whose_it_is(
     assert result.bundle.parent_id == trained_bundle.model_id
     calibration = result.bundle.calibration
     assert calibration is not None
-    assert (calibration.subject, calibration.method, calibration.bag) == ("anna", DEFAULT_METHOD, subject.name)
+    assert (calibration.subject, calibration.method, calibration.bag) == ("anna", METHOD, subject.name)
     assert calibration.seconds == pytest.approx(subject.duration, abs=0.1)
     assert {name: muscle.decision for name, muscle in result.muscles.items()} == {RIGHT: ADAPTED, LEFT: ADAPTED}
     assert mean(result.before, "r") < 0.6

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.closed_form import CORRELATED, Moments, blocks_of, fit_head, leave_out, squared_error
+from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES
+from imu_emg_estimator.calibration.closed_form import Moments, blocks_of, fit_head, leave_out, squared_error
 
 WIDTH = 6
 IDENTITY = np.eye(WIDTH)
@@ -31,7 +32,7 @@ def test_ridge_is_its_formula() -> None:
     def cost(head: NDArray[np.float64]) -> float:
         difference = head - centre
         misfit = weight @ (target - inputs @ head) ** 2
-        return float(misfit + strength * CORRELATED * difference @ precision @ difference)
+        return float(misfit + strength * CORRELATED_SAMPLES * difference @ precision @ difference)
 
     least = cost(found)
     for direction in np.eye(WIDTH):

@@ -1,10 +1,11 @@
-"""Screening finds channels that carry another muscle or nothing, and leaves weak and noisy ones alone."""
+"""The electrode check finds channels that carry another muscle or nothing, and leaves weak and noisy ones alone."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.calibration.calibration_limits import MIN_MOVEMENT_R
 from imu_emg_estimator.calibration.closed_form import blocks_of
-from imu_emg_estimator.calibration.electrode_check import MIN_R, movement_r, sources_of_channels
+from imu_emg_estimator.calibration.electrode_check import movement_r, sources_of_channels
 
 TWINS = [1, 0]
 SAMPLES = 1800  # 30 s
@@ -49,7 +50,7 @@ def test_a_channel_without_movement_in_it_is_found() -> None:
     head = np.array([1.0, 0.0, 0.0])
 
     def follows(target: NDArray[np.float64]) -> bool:
-        return movement_r(blocks_of(tokens, target, np.ones(SAMPLES)), head) >= MIN_R
+        return movement_r(blocks_of(tokens, target, np.ones(SAMPLES)), head) >= MIN_MOVEMENT_R
 
     assert follows(bursts()[:, 0] + noise(0, 0.8)[:, 0])
     assert follows(bursts()[:, 1])  # what the head can learn

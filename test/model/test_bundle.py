@@ -49,7 +49,6 @@ DISTRIBUTION = Distribution(
     np.random.default_rng(4).standard_normal((2, STATISTICS)),
     np.eye(STATISTICS),
 )
-HEAD_PRIOR = np.random.default_rng(3).standard_normal((17, 17))
 
 
 def spoilt_scale(**change: object) -> Document:
@@ -89,7 +88,6 @@ def test_comes_back_as_it_was_written(bundle: Bundle, tmp_path: Path) -> None:
         calibration=CALIBRATION,
         uncertainty=UNCERTAINTY,
         distribution=DISTRIBUTION,
-        head_prior=HEAD_PRIOR,
     )
     own.save(tmp_path / "new" / "folder" / "a.safetensors")
     loaded = Bundle.load(tmp_path / "new" / "folder" / "a.safetensors")
@@ -101,8 +99,6 @@ def test_comes_back_as_it_was_written(bundle: Bundle, tmp_path: Path) -> None:
     assert loaded.distribution.to_dict() == DISTRIBUTION.to_dict()
     np.testing.assert_array_equal(loaded.distribution.centres, DISTRIBUTION.centres)
     np.testing.assert_array_equal(loaded.distribution.covariance, DISTRIBUTION.covariance)
-    assert loaded.head_prior is not None
-    np.testing.assert_array_equal(loaded.head_prior, HEAD_PRIOR)
     np.testing.assert_array_equal(loaded.normalisation.mean, own.normalisation.mean)
     np.testing.assert_array_equal(loaded.normalisation.std, own.normalisation.std)
     for name, weight in own.weights.items():
@@ -173,12 +169,11 @@ def test_identity_follows_the_content(bundle: Bundle, make_bundle: BundleFactory
         replace(bundle, reference=replace(bundle.reference, units=("count", "mV"))),
         replace(bundle, uncertainty=UNCERTAINTY),
         replace(bundle, uncertainty=replace(UNCERTAINTY, calibrated=None)),
-        replace(bundle, head_prior=HEAD_PRIOR),
         replace(bundle, distribution=DISTRIBUTION),
         replace(bundle, distribution=replace(DISTRIBUTION, threshold=2.0)),
         replace(bundle, distribution=replace(DISTRIBUTION, centres=2 * DISTRIBUTION.centres)),
     ]
-    assert len({bundle.content_hash, *(other.content_hash for other in others)}) == 14
+    assert len({bundle.content_hash, *(other.content_hash for other in others)}) == 13
 
 
 def test_deviation_is_scaled_as_the_bundle_says(bundle: Bundle) -> None:
@@ -482,7 +477,7 @@ def test_extra_weight_is_named(path: Path) -> None:
         Bundle.load(path)
 
 
-@pytest.mark.parametrize("name", [WEIGHT, MEAN, STD, "head_prior"])
+@pytest.mark.parametrize("name", [WEIGHT, MEAN, STD])
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -497,7 +492,7 @@ def test_extra_weight_is_named(path: Path) -> None:
 def test_spoilt_tensor_is_named(
     bundle: Bundle, path: Path, name: str, spoil: Callable[[NDArray[Any]], NDArray[Any]]
 ) -> None:
-    replace(bundle, head_prior=HEAD_PRIOR).save(path)
+    bundle.save(path)
     rewrite(path, lambda _, tensors: tensors.update({name: np.ascontiguousarray(spoil(tensors[name]))}))
     with refusal(path, name.removeprefix("normalisation.")):
         Bundle.load(path)

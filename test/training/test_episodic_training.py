@@ -8,8 +8,9 @@ import pytest
 import torch
 from fixtures.factories import RecordingFactory, refusal
 
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_estimator
-from imu_emg_estimator.calibration.closed_form import CORRELATED, Moments
+from imu_emg_estimator.calibration.adaptation import adapt_estimator
+from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES
+from imu_emg_estimator.calibration.closed_form import Moments
 from imu_emg_estimator.model.activation_loss import estimate_loss, mean_loss
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator
@@ -60,10 +61,12 @@ def test_ridge_stage_makes_the_closed_form_do_better(
     late = [
         make_recording([("walking", 30.0)], seed=20 + seed, emg_delay=delay) for seed, delay in enumerate((0.1, -0.1))
     ]
-    ridge = AdaptationSettings(method="ridge_head")
     before, after = (
         [
-            error(adapt_estimator(network, [recording.slice(0, 600)], ridge), prepare([recording.slice(660, 1700)]))
+            error(
+                adapt_estimator(network, [recording.slice(0, 600)], share=1.0, heads_only=True),
+                prepare([recording.slice(660, 1700)]),
+            )
             for recording in late
         ]
         for network in (estimator, taught)
@@ -176,7 +179,9 @@ def test_heads_are_those_of_the_closed_form() -> None:
     generator = np.random.default_rng(0)
     tokens = np.append(generator.standard_normal((60, 4)), np.ones((60, 1)), axis=1)
     target, weight, centre = generator.random((60, 2)), generator.random((60, 2)), generator.random((2, 5))
-    heads = ridge_heads(*(torch.from_numpy(part) for part in (tokens, target, weight, centre)), 3.0 * CORRELATED)
+    heads = ridge_heads(
+        *(torch.from_numpy(part) for part in (tokens, target, weight, centre)), 3.0 * CORRELATED_SAMPLES
+    )
     for muscle in range(2):
         expected = Moments.of(tokens, target[:, muscle], weight[:, muscle]).ridge(centre[muscle], np.eye(5), 3.0)
         np.testing.assert_allclose(heads[muscle].numpy(), expected, rtol=1e-9)

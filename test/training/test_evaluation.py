@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
 
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
+from imu_emg_estimator.calibration.adapted_bundle import adapt_bundle
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimate_recording
@@ -142,7 +143,7 @@ def test_all_amounts_of_calibration_are_scored_on_the_same_samples(
     split = split_for_calibration(day, 20.0)
     assert split is not None
     assert result["0"] == score_recordings(trained_bundle, split.scored)
-    assert result["20"] == score_recordings(adapt(trained_bundle, split.calibration, BRIEF), split.scored)
+    assert result["20"] == score_recordings(adapt_bundle(trained_bundle, split.calibration, BRIEF), split.scored)
 
 
 def test_scored_emg_does_not_touch_the_calibration(trained_bundle: Bundle, day: list[Recording]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory, refusal
 
+from benchmarks.accuracy.adaptation_methods import MethodSettings
 from benchmarks.accuracy.models import (
     ARCHITECTURES,
     GRID,
@@ -109,7 +110,7 @@ def test_adaptation_brings_the_subject_s_amplitude(
 
 @pytest.mark.parametrize("name", ["mean_profile", "ridge", "geglu_transformer"])
 def test_method_none_changes_nothing(fitted: dict[str, Fitted], unseen: Recording, name: str) -> None:
-    same = fitted[name].adapted([unseen], AdaptationSettings(method="none"))
+    same = fitted[name].adapted([unseen], MethodSettings(method="none"))
     np.testing.assert_allclose(same.estimate([unseen]), fitted[name].estimate([unseen]))
 
 

@@ -9,8 +9,8 @@ import torch
 from fixtures.factories import RecordingFactory
 from numpy.typing import NDArray
 
+from benchmarks.accuracy.network_adapters import add_film, fold
 from benchmarks.accuracy.subject_prior import FilmSettings, head_precision, learn_film, learn_prior
-from imu_emg_estimator.model.adapters import add_film, fold
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.geglu_transformer import network_of

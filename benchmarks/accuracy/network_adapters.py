@@ -7,31 +7,13 @@ writes the changed weights into their places, and nothing that runs the network 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.recording import FloatArray
-
-
-@dataclass(frozen=True)
-class SubjectPrior:
-    """How subjects differ from each other, learned from those of the training.
-
-    Attributes:
-        head_precision: [width + 1, width + 1] how firmly adaptation holds each direction of a head (weights, then
-            bias); None = not learned.
-        film: by name of a normalisation layer's gain or offset [width]: how it changes with the subject's
-            embedding, [width, size]; None = not learned.
-    """
-
-    head_precision: NDArray[np.float64] | None = None
-    film: Mapping[str, FloatArray] | None = None
 
 
 class LowRank(nn.Module):
@@ -123,15 +105,3 @@ def norm_parameters(network: Network) -> dict[str, nn.Parameter]:
 def biases(network: Network) -> dict[str, nn.Parameter]:
     """All biases by name."""
     return {name: parameter for name, parameter in network.named_parameters() if name.rpartition(".")[2] == "bias"}
-
-
-def with_bias(head: nn.Linear) -> FloatArray:
-    """Weights and bias of a head in one array [muscles, width + 1]."""
-    return np.concatenate([head.weight.detach().numpy(), head.bias.detach().numpy()[:, None]], axis=1)
-
-
-@torch.no_grad()
-def write_head(head: nn.Linear, values: FloatArray) -> None:
-    """The other way about."""
-    head.weight.copy_(torch.from_numpy(values[:, :-1]))
-    head.bias.copy_(torch.from_numpy(values[:, -1]))
