@@ -15,7 +15,7 @@ from benchmarks.accuracy.jobs import read_json
 from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import OWN
 from imu_emg_estimator.recording import FloatArray
-from imu_emg_estimator.training.tables_and_pictures import AFTER_COLOUR, BEFORE_COLOUR, MEASURED_COLOUR, save_figure
+from imu_emg_estimator.training.envelope_pictures import AFTER_COLOUR, BEFORE_COLOUR, MEASURED_COLOUR, save_figure
 
 SHOWN_CONDITION = "locomotion"
 LOOK_AHEAD = "look-ahead"  # group of ablations

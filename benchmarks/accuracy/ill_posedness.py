@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.model.subject_data import by_subject, reference_amplitude
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
+from imu_emg_estimator.training.envelope_pictures import save_figure
 from imu_emg_estimator.training.fit_conformal_uncertainty import Progress
-from imu_emg_estimator.training.tables_and_pictures import save_figure
 
 LIKENESS = "nearest_motion"  # what moments are compared by, as a row of the benchmark
 CONDITIONS = (*LOCOMOTION, "sitting", "standing")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import math
-import signal
 import struct
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,6 @@ from rclpy.duration import Duration
 from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args, try_shutdown
 from rosgraph_msgs.msg import Clock  # type: ignore[import-untyped, import-not-found, unused-ignore]
 from sensor_msgs.msg import Imu
 
@@ -37,6 +33,7 @@ from imu_emg_estimator.bags import (
 )
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import Emg
+from imu_emg_estimator.ros.bag_recorder import ros
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 MESSAGES = {IMU_TYPE: Imu, EMG_TYPE: Emg}
@@ -208,46 +205,7 @@ def _shifted(path: object, raw: bytes, shift: int) -> bytes:
     return raw[:4] + struct.pack(_byte_order(path, raw) + "iI", seconds, nanoseconds) + raw[12:]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of the command."""
-    parser.add_argument("bag", type=Path, help="rosbag2 folder, .mcap or .db3 file")
-    parser.add_argument("--rate", type=float, default=1.0, help="speed, 1 = as recorded")
-    parser.add_argument("--loop", action="store_true", help="begin anew at the end, until Ctrl-C")
-    parser.add_argument("--start", type=float, default=0.0, help="skip so many seconds")
-    parser.add_argument("--end", type=float, help="stop so many seconds after the bag's beginning")
-    parser.add_argument("--prefix", default="", help="put before every topic, e.g. /subject1")
-    parser.add_argument("--restamp", action="store_true", help="shift the timestamps so that the first one is now")
-    parser.add_argument("--clock", action="store_true", help="publish /clock, for nodes with use_sim_time")
-    parser.add_argument("--wait", type=float, default=0.0, help="wait at most so many seconds for subscribers")
-
-
-def run(arguments: argparse.Namespace, ros_arguments: list[str] | None = None) -> int:
-    """Run the command with rclpy of its own; Ctrl-C and SIGTERM end it cleanly. Returns the exit status."""
-    options = {key: value for key, value in vars(arguments).items() if key in ReplaySettings.__dataclass_fields__}
-    # rclpy's own handlers invalidate the context under a publisher; a shell's `&` leaves SIGINT ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        settings = ReplaySettings(**options)
-        rclpy.init(args=ros_arguments, signal_handler_options=SignalHandlerOptions.NO)
-        replay(arguments.bag, settings)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        pass
-    finally:
-        try_shutdown()
-    return 0
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of ``python -m imu_emg_estimator.ros.bag_player``."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="replay", description=__doc__)
-    add_arguments(parser)
-    return run(parser.parse_args(remove_ros_args(["replay", *argv])[1:]), argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def play(path: Path, settings: ReplaySettings, ros_arguments: Sequence[str] = ()) -> None:
+    """Publish a bag with an rclpy of its own; Ctrl-C and SIGTERM end it cleanly. Raises InputError as replay does."""
+    with suppress(KeyboardInterrupt), ros(ros_arguments):
+        replay(path, settings)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,7 +13,7 @@ import rclpy
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
-from rclpy.utilities import remove_ros_args, try_shutdown
+from rclpy.utilities import try_shutdown
 
 from imu_emg_estimator.bags.mcap_writer import LiveBag
 from imu_emg_estimator.errors import InputError
@@ -23,14 +21,11 @@ from imu_emg_estimator.guide.console import Console, bar
 from imu_emg_estimator.guide.live_samples import Live, Recorded, Tell
 from imu_emg_estimator.guide.topic_search import worth_recording
 from imu_emg_estimator.ros.raw_topics import TopicStream, await_topics
-from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 POLL = 0.1  # s
-DISCOVERY = 3.0  # s in which topics are found
 RECENT = 2.0  # s over which a live rate is taken
 FOREVER = float("inf")
 
@@ -99,56 +94,42 @@ def record(
     return Recorded(path, time.monotonic() - began, bag.counts, stream.lost)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of the command."""
-    parser.add_argument("--topics", metavar="A,B", help="topics to record (default: all of Imu and EMG)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="length (default: until Ctrl-C)")
-    parser.add_argument("--out", type=Path, required=True, metavar="BAG", help="folder to make")
-    parser.add_argument("--wait", type=float, default=DISCOVERY, help="s to wait for the topics (default: 3)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON, too")
+def record_on_screen(
+    names: Sequence[str] | None, path: Path, seconds: float, patience: float, ros_arguments: Sequence[str] = ()
+) -> Recorded:
+    """Record with an rclpy of its own, and show how it goes; Ctrl-C ends the recording, which is kept.
 
+    Args:
+        names: topics; None = all of Imu and EMG.
+        seconds: duration; ``FOREVER`` = until Ctrl-C.
+        patience: how long to wait for the topics [s].
 
-def run(arguments: argparse.Namespace, ros_arguments: Sequence[str] | None = None) -> int:
-    """Run the command; Ctrl-C ends the recording, which is kept. Returns the exit status."""
-    try:
-        seconds = FOREVER if arguments.seconds is None else arguments.seconds
-        if not seconds > 0:
-            raise InputError(f"--seconds {seconds:g} is not a positive number of seconds; correct it")
-        with ros(ros_arguments):
-            topics = _chosen(arguments.topics, arguments.wait)
-            recorded = _record_on_screen(topics, arguments.out, seconds)
-    except InputError as error:
-        print(f"imu-emg record: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    print(f"wrote {recorded.path}: {recorded.seconds:.1f} s, {sum(recorded.counts.values())} messages")
-    if lost := sum(recorded.lost.values()):
-        print(f"{lost} messages were lost: this computer, or the network, is busy", file=sys.stderr)
-    if arguments.json:
-        write_atomically(arguments.json, to_json(recorded.to_dict()))
-    return 0
+    Raises:
+        InputError: a topic is missing, the bag cannot be written, or no message came.
+    """
+    with ros(ros_arguments):
+        return _record_on_screen(_chosen(names, patience), path, seconds)
 
 
 @contextmanager
-def ros(arguments: Sequence[str] | None) -> Iterator[None]:
+def ros(arguments: Sequence[str]) -> Iterator[None]:
     """rclpy for as long as a command runs; Ctrl-C and SIGTERM are KeyboardInterrupt."""
     # rclpy's own handlers invalidate the context in the middle of things; a shell's `&` leaves SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
-        rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
+        rclpy.init(args=list(arguments), signal_handler_options=SignalHandlerOptions.NO)
         yield
     finally:
         try_shutdown()
 
 
-def _chosen(wanted: str | None, patience: float) -> dict[str, str]:
+def _chosen(wanted: Sequence[str] | None, patience: float) -> dict[str, str]:
     node = Node("imu_emg_recorder", start_parameter_services=False)
     try:
         if wanted is None:
             return _worth_recording(node, patience)
-        names = [node.resolve_topic_name(name.strip()) for name in wanted.split(",") if name.strip()]
+        names = [node.resolve_topic_name(name) for name in wanted]
         alive = await_topics(node, lambda alive: set(names) <= set(alive), patience)
     except RuntimeError as error:
         raise InputError(f"--topics holds a name that is not valid: {str(error).splitlines()[0]}") from None
@@ -200,15 +181,3 @@ def suppress_interrupt(stopped: list[bool]) -> Iterator[None]:
         for number, handler in before.items():
             with suppress(ValueError):
                 signal.signal(number, handler)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of ``imu-emg record``."""
-    argv = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(prog="imu-emg record", description=__doc__)
-    add_arguments(parser)
-    return run(parser.parse_args(remove_ros_args(["record", *argv])[1:]), argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

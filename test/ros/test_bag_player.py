@@ -104,7 +104,7 @@ def await_count(listener: Listener, count: int) -> None:
 
 
 def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "imu_emg_estimator.ros.bag_player", *map(str, arguments)]
+    return [sys.executable, "-m", "imu_emg_estimator", "replay", *map(str, arguments)]
 
 
 @pytest.mark.parametrize("reliability", [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT])

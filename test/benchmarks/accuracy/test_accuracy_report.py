@@ -21,7 +21,7 @@ from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import Plan, make_plan
 from imu_emg_estimator.cli.main import main as cli
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.tables_and_pictures import scores_table
+from imu_emg_estimator.training.evaluation_report import scores_table
 
 MODELS = ["mean_profile", "ridge", "geglu_transformer"]
 PICTURES = ["best_median_worst.png", "r_over_calibration.png", "r_per_subject.png"]

@@ -1,0 +1,70 @@
+"""``imu-emg bag``: write recordings of a data set as rosbag2."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.cli.output_files import write_json
+from imu_emg_estimator.cli.shared_options import (
+    add_data_options,
+    add_json_option,
+    add_storage_option,
+    load_recordings,
+)
+from imu_emg_estimator.errors import InputError
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.recording import Recording
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of ``imu-emg``."""
+    parser = commands.add_parser("bag", help="write recordings of a data set as rosbag2 with Imu and Emg topics")
+    add_data_options(parser)
+    parser.add_argument("--recording", help="name of the recording (default: the one with most locomotion)")
+    parser.add_argument("--list", action="store_true", help="list the recordings instead of writing one")
+    add_storage_option(parser)
+    parser.add_argument("--out", type=Path, help="folder to create")
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write one recording as a bag, or list the recordings."""
+    from imu_emg_estimator.bags import write_bag
+
+    if not arguments.list and arguments.out is None:
+        raise InputError("no --out was given; name the folder to create, or use --list")
+    recordings = load_recordings(arguments)
+    if arguments.list:
+        found = [_describe(recording) for recording in recordings]
+        for entry in found:
+            print(f"{entry['name']}  {entry['duration_s']:7.1f} s, {entry['locomotion']:4.0%} locomotion")
+        write_json(arguments.json, {"recordings": found})
+        return 0
+    recording = _choose(arguments, recordings)
+    write_bag(recording, arguments.out, arguments.storage)
+    print(f"wrote {arguments.out}: {recording.name}, {recording.duration:.1f} s, {arguments.storage}")
+    write_json(arguments.json, _describe(recording) | {"bag": str(arguments.out), "storage": arguments.storage})
+    return 0
+
+
+def _describe(recording: Recording) -> dict[str, Any]:
+    return {
+        "name": recording.name,
+        "subject": recording.subject,
+        "duration_s": recording.duration,
+        "locomotion": recording.is_locomotion().mean(),  # share of the samples
+    }
+
+
+def _choose(arguments: argparse.Namespace, recordings: Sequence[Recording]) -> Recording:
+    if arguments.recording is None:
+        return max(recordings, key=lambda recording: recording.is_locomotion().sum())
+    for recording in recordings:
+        if recording.name == arguments.recording:
+            return recording
+    raise InputError(f"{arguments.data} has no recording '{arguments.recording}'; see imu-emg bag --list")

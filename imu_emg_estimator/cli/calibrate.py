@@ -1,0 +1,279 @@
+"""``imu-emg calibrate``: adapt a bundle to one subject from bags, or lead through it with live sensors."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.cli import argument_types as types
+from imu_emg_estimator.cli.output_files import write_json
+from imu_emg_estimator.cli.ros_commands import ros_required
+from imu_emg_estimator.cli.shared_options import (
+    add_bundle_option,
+    add_json_option,
+    add_threads_option,
+    add_topic_options,
+)
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.guide.movements import SECONDS
+from imu_emg_estimator.utils.progress import Progress, ProgressBar
+from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.bags import TopicMapping
+    from imu_emg_estimator.calibration.calibration_bags import BagReading
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
+
+CALIBRATED, NOT_BETTER = 0, 1  # exit status
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of ``imu-emg``."""
+    parser = commands.add_parser("calibrate", help="adapt a bundle to one subject from a bag, as the service does")
+    add_bundle_option(parser)
+    parser.add_argument(
+        "--bag", type=Path, nargs="+",
+        help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG; several (other days or loads) are used together",
+    )  # fmt: skip
+    _add_guide_options(parser)
+    _add_result_options(parser)
+    parser.add_argument("--subject", default="subject", help="name of the subject (default: subject)")
+    parser.add_argument("--method", default="", help="adaptation method (default: the package's)")
+    add_topic_options(parser)
+    _add_emg_options(parser)
+    _add_reading_options(parser)
+    add_threads_option(parser)
+    parser.add_argument(
+        "--progress", type=Path, metavar="FILE",
+        help="append the progress as one JSON object a line; /dev/stdout for a process that waits for it",
+    )  # fmt: skip
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_result_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, help="bundle to write if it is better (.safetensors)")
+    parser.add_argument(
+        "--store", type=Path, nargs="?", const=calibration_directory(), metavar="DIR",
+        help="store the calibration for the next start of the node if it is better (without DIR: where the node looks)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--running", type=Path, metavar="BUNDLE",
+        help="bundle in use, which must be improved on (default: with --store the stored one in use, else --bundle)",
+    )  # fmt: skip
+
+
+def _add_guide_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--guide", action="store_true",
+        help="guide through check, recording, calibration and test with live sensors; with --bag, from there on",
+    )  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="with --guide: answer every question as Enter does")
+    parser.add_argument(
+        "--seconds", type=types.positive_number, default=SECONDS,
+        help=f"with --guide: duration of the recording [s] (default: {SECONDS:g})",
+    )  # fmt: skip
+    parser.add_argument("--recordings", type=Path, metavar="DIR", help="with --guide: folder for the recordings")
+
+
+def _add_emg_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--emg-channels", type=types.names, metavar="A,B",
+        help="muscle of every EMG channel in order ('none' = not in the rig); or CHANNEL=MUSCLE pairs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--emg-kind", choices=("raw", "envelope"),
+        help="kind of EMG where messages do not state it (default: found from its spectrum)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--emg-field", choices=("effort", "position", "velocity"), help="field of JointState messages that holds EMG"
+    )
+    parser.add_argument(
+        "--emg-rate", type=types.positive_number, metavar="HZ",
+        help="sampling rate of EMG where messages do not state it (default: measured)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--emg-delay", type=types.number, metavar="S",
+        help="delay of the EMG [s] (default: estimated from the movement, and corrected where the estimate is clear)",
+    )  # fmt: skip
+
+
+def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bags-within",
+        type=types.names,
+        metavar="DIR,DIR",
+        help="refuse bags that lie, or link, outside these folders",
+    )
+    for name, meaning in (
+        ("largest-gap", "longest gap to interpolate across"),
+        ("deadline", "longest wait for a late sensor"),
+        ("sensor-timeout", "silence after which a sensor is no longer waited for"),
+        ("clock-jump", "difference between timestamps that counts as a jump of the clock"),
+    ):
+        parser.add_argument(
+            f"--{name}", type=types.nonnegative_number, metavar="S", help=f"{meaning} [s], as the node's parameter"
+        )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Calibrate from bags or with the guide; a failure stands in the JSON, too."""
+    try:
+        return _calibrate_guided(arguments) if arguments.guide else _calibrate_bag(arguments)
+    except InputError as error:
+        failure = {"success": False, "error": type(error).__name__, "message": str(error)}
+        write_json(arguments.json, failure)
+        raise
+
+
+def _calibrate_guided(arguments: argparse.Namespace) -> int:
+    with ros_required("--guide"):
+        from imu_emg_estimator.ros import live_guide as guide
+    guide.check(arguments)
+    return guide.run(arguments, lambda: _reading(arguments), lambda report: write_json(arguments.json, report))
+
+
+def _calibrate_bag(arguments: argparse.Namespace) -> int:
+    from imu_emg_estimator.bags import check_bag
+    from imu_emg_estimator.bags.allowed_paths import within
+    from imu_emg_estimator.calibration.calibration_store import check_subject
+    from imu_emg_estimator.model.bundle import Bundle
+
+    if arguments.bag is None:
+        raise InputError("no --bag was given; name a recording, or let --guide make one")
+    if arguments.out is None and arguments.store is None:
+        raise InputError("neither --out nor --store was given; name a bundle to write, or keep it with --store")
+    check_subject(arguments.subject)
+    base = Bundle.load(arguments.bundle or shipped_bundle())
+    running = _running(arguments, base)
+    check = within([Path(folder) for folder in arguments.bags_within]) if arguments.bags_within else None
+    for bag in arguments.bag:
+        check_bag(bag, check=check)  # a wrong path is refused before torch is imported, which takes seconds
+
+    import torch
+
+    from imu_emg_estimator.calibration.adaptation import check_method
+    from imu_emg_estimator.calibration.calibration_bags import calibrate_on_bags
+
+    torch.set_num_threads(arguments.threads)
+    check_method(arguments.method)
+    reading = _reading(arguments)
+    with _progress(arguments.progress) as show:
+        result, bags = calibrate_on_bags(
+            base, arguments.bag, arguments.subject, running, progress=show, reading=reading
+        )
+    for bag in bags:
+        for note in bag.notes:
+            print(f"{bag.recording.name}: {note}", file=sys.stderr)
+    report = result.to_dict() | {"bags": [bag.to_dict() for bag in bags]}
+    print(calibration_table(report))
+    print(result.message)
+    if result.bundle:
+        _keep(result.bundle, arguments)
+    write_json(arguments.json, report)
+    return CALIBRATED if result.bundle else NOT_BETTER
+
+
+def calibration_table(report: Mapping[str, Any]) -> str:
+    """Format the figures of each muscle before and after a calibration as Markdown."""
+    from imu_emg_estimator.signals.accuracy_metrics import FIGURES
+
+    lines = ["| muscle | r | R² | nRMSE |", "| --- | --- | --- | --- |"]
+    for index, muscle in enumerate(report["muscle_names"]):
+        cells = (
+            f"{_figure(report[f'{figure}_before'][index])} → {_figure(report[f'{figure}_after'][index])}"
+            for figure in FIGURES
+        )
+        lines.append(f"| {muscle} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _figure(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "n/a"
+
+
+@contextmanager
+def _progress(file: Path | None) -> Iterator[Callable[[Progress], None]]:
+    """Give a function that shows progress as a bar and appends it to the file."""
+    bar = ProgressBar("calibration")
+    if file is None:
+        yield bar.tell
+        return
+    try:
+        stream = file.open("a", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{file} cannot be written ({error.strerror}); give another place") from None
+    with stream:
+
+        def show(progress: Progress) -> None:
+            bar.tell(progress)
+            print(json.dumps(progress.to_dict()), file=stream, flush=True)
+
+        yield show
+
+
+def _running(arguments: argparse.Namespace, base: Bundle) -> Bundle:
+    """Load the bundle that the calibration must improve on."""
+    from imu_emg_estimator.calibration.calibration_store import current_calibration
+
+    if arguments.running:
+        return type(base).load(arguments.running)
+    if arguments.store is None:
+        return base
+    current, remarks = current_calibration(arguments.store, arguments.subject, base)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    return current or base
+
+
+def _keep(bundle: Bundle, arguments: argparse.Namespace) -> None:
+    if arguments.out:
+        bundle.save(arguments.out)
+    if arguments.store:
+        from imu_emg_estimator.calibration.calibration_store import store_calibration
+
+        path = store_calibration(arguments.store, bundle)
+        print(f"stored as {path}: subject '{arguments.subject}' starts with it from now on")
+
+
+def _reading(arguments: argparse.Namespace) -> BagReading:
+    from imu_emg_estimator.bags.allowed_paths import within
+    from imu_emg_estimator.calibration.calibration_bags import BagReading
+
+    check = within([Path(folder) for folder in arguments.bags_within]) if arguments.bags_within else None
+    return BagReading(
+        _mapping(arguments), _alignment(arguments), arguments.sensor_rotations, arguments.emg_delay, check
+    )
+
+
+def _mapping(arguments: argparse.Namespace) -> TopicMapping:
+    from imu_emg_estimator.bags import TopicMapping
+
+    return TopicMapping(
+        imu_topics=arguments.imu_topics,
+        emg_topic=arguments.emg_topic,
+        emg_channels=arguments.emg_channels,
+        emg_kind=arguments.emg_kind,
+        emg_field=arguments.emg_field,
+        emg_rate=arguments.emg_rate,
+    )
+
+
+def _alignment(arguments: argparse.Namespace) -> AlignmentSettings:
+    """Take over the node's alignment, so that the bag is read as the node saw it."""
+    from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
+
+    given = {
+        "largest_gap": arguments.largest_gap,
+        "deadline": arguments.deadline,
+        "timeout": arguments.sensor_timeout,
+        "jump": arguments.clock_jump,
+    }
+    return AlignmentSettings(**{name: value for name, value in given.items() if value is not None})

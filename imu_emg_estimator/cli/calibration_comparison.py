@@ -1,0 +1,124 @@
+"""``imu-emg calibrations compare``: set calibrations side by side, on their own bags or all on one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.cli.shared_options import add_bundle_option, add_topic_options
+from imu_emg_estimator.cli.stored_calibrations import (
+    BASE_MODEL,
+    QUIET_S,
+    add_action,
+    add_subject_option,
+    find_stored,
+    mean_change,
+    to_dict,
+)
+from imu_emg_estimator.cli.text_table import UNKNOWN, aligned, figure
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.progress import ProgressBar
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.calibration.calibration_store import Stored
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.recording import Recording
+
+
+def add_compare(actions: Any) -> None:
+    """Add the action that compares calibrations."""
+    parser = add_action(actions, "compare", _compare, "set calibrations side by side, on one bag if you have one")
+    parser.add_argument("id", nargs="+", metavar="ID", help="calibrations to compare")
+    add_subject_option(parser)
+    parser.add_argument("--bag", type=Path, help="score all of them and their base model on this bag")
+    add_bundle_option(parser, "with --bag: base model")
+    add_topic_options(parser)
+
+
+def _compare(arguments: argparse.Namespace) -> dict[str, Any]:
+    entries = [find_stored(arguments.directory, name, arguments.subject) for name in dict.fromkeys(arguments.id)]
+    result: dict[str, Any] = {"calibrations": [to_dict(entry) for entry in entries]}
+    if arguments.bag:
+        result["on_bag"] = _on_one_bag(arguments, entries)
+        return result
+    facts: list[tuple[str, Callable[[Stored], str]]] = [
+        ("in use", lambda entry: "yes" if entry.in_use else "no"),
+        ("subject", lambda entry: entry.calibration.subject),
+        ("made", lambda entry: entry.calibration.created),
+        ("made from model", lambda entry: entry.parent_id),
+        ("bag", lambda entry: entry.calibration.bag),
+        ("SHA-256 of the bag", lambda entry: entry.calibration.bag_hash[:12] or UNKNOWN),
+        ("adapted on", lambda entry: f"{entry.calibration.seconds:.1f} s"),
+        ("r", lambda entry: mean_change(entry.calibration, "r")),
+        ("R²", lambda entry: mean_change(entry.calibration, "r2")),
+        ("nRMSE", lambda entry: mean_change(entry.calibration, "nrmse")),
+        ("method", lambda entry: entry.calibration.method),
+        *((name, _setting(name)) for name in _differing_settings(entries)),
+        ("software", lambda entry: entry.calibration.software or UNKNOWN),
+    ]
+    rows = [("", *(entry.calibration.id for entry in entries))]
+    rows += [(name, *(value(entry) for entry in entries)) for name, value in facts]
+    print(aligned(rows))
+    print("\nEach was scored on its own bag; --bag BAG scores all of them on one, best a bag of another day.")
+    return result
+
+
+def _setting(name: str) -> Callable[[Stored], str]:
+    return lambda entry: str(entry.calibration.settings.get(name, UNKNOWN))
+
+
+def _differing_settings(entries: Sequence[Stored]) -> list[str]:
+    settings = [entry.calibration.settings for entry in entries]
+    names = dict.fromkeys(name for setting in settings for name in setting)
+    return [name for name in names if name != "method" and len({repr(setting.get(name)) for setting in settings}) > 1]
+
+
+def _on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dict[str, Any]:
+    """Score the base model and the calibrations on a whole bag; return the figures by model and muscle."""
+    from imu_emg_estimator.bags import open_bag
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.utils.atomic_files import hash_of
+
+    base = Bundle.load(arguments.bundle or shipped_bundle())
+    for entry in entries:
+        if entry.parent_id != base.model_id:
+            raise InputError(
+                f"calibration {entry.calibration.id} was made from model {entry.parent_id}, not from {base.model_id}; "
+                "compare calibrations of one model, and give it with --bundle"
+            )
+    with open_bag(arguments.bag):
+        pass  # a wrong path is refused before torch is imported, which takes seconds
+    recording = _recording(arguments, base)
+
+    from imu_emg_estimator.calibration.calibration import judge
+    from imu_emg_estimator.signals.accuracy_metrics import FIGURES
+
+    bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=QUIET_S))
+    rows: list[tuple[str, ...]] = [("", "muscle", "r", "R²", "nRMSE")]
+    result: dict[str, Any] = {"bag": str(arguments.bag), "bag_hash": bag_hash, "figures": {}, "seen": []}
+    for name, path in [(BASE_MODEL, None), *((entry.calibration.id, entry.path) for entry in entries)]:
+        scores = judge(Bundle.load(path) if path else base, recording)
+        result["figures"][name] = scores
+        for muscle, judged in scores.items():
+            rows.append((name, muscle, *(figure(getattr(judged, metric)) for metric in FIGURES)))
+    print(f"on all {recording.duration:.0f} s of {arguments.bag}:\n{aligned(rows)}")
+    result["seen"] = [entry.calibration.id for entry in entries if bag_hash in entry.calibration.bag_hash.split(", ")]
+    for name in result["seen"]:
+        print(f"{name} was adapted on part of this bag: its figures are optimistic")
+    return result
+
+
+def _recording(arguments: argparse.Namespace, base: Bundle) -> Recording:
+    """Read the bag as a calibration does."""
+    from imu_emg_estimator.bags import TopicMapping
+    from imu_emg_estimator.calibration.calibration_bags import BagReading, open_bags
+
+    mapping = TopicMapping(imu_topics=arguments.imu_topics, emg_topic=arguments.emg_topic)
+    (bag,) = open_bags(base, [arguments.bag], "", BagReading(mapping, rotations=arguments.sensor_rotations))
+    for note in bag.notes:
+        print(f"{bag.recording.name}: {note}", file=sys.stderr)
+    return bag.recording

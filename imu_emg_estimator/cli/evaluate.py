@@ -1,0 +1,152 @@
+"""``imu-emg evaluate``: score subjects that the model never saw, with and without calibration."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.cli import argument_types as types
+from imu_emg_estimator.cli.output_files import write_json
+from imu_emg_estimator.cli.shared_options import (
+    add_bundle_option,
+    add_data_options,
+    add_gyroscopes_option,
+    add_json_option,
+    add_workers_option,
+    load_recordings,
+    load_training_recordings,
+)
+from imu_emg_estimator.datasets.catalogue import dataset_rig, list_subjects
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.progress import ProgressBar
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.recording import Recording
+    from imu_emg_estimator.rig import Rig
+    from imu_emg_estimator.training.evaluation import SubjectScores
+
+    Evaluation = tuple[str, list[Bundle], list[Recording], dict[str, SubjectScores]]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of ``imu-emg``."""
+    parser = commands.add_parser(
+        "evaluate", help="score subjects that the model never saw, with and without calibration"
+    )
+    add_bundle_option(parser)
+    add_data_options(parser)
+    parser.add_argument(
+        "--calibration-seconds", type=types.durations, default=[0.0], metavar="0,30,60",
+        help="calibration durations to compare [s of locomotion] (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folds", type=types.folds, metavar="N",
+        help="instead of a bundle, retrain the recipe without each of N groups of subjects and score that group; "
+        f"'{types.EVERY_SUBJECT}' leaves out one subject at a time",
+    )  # fmt: skip
+    add_gyroscopes_option(parser)
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="with --folds: keep the bundle of every fold here")
+    add_workers_option(parser)
+    parser.add_argument(
+        "--picture", type=Path, metavar="PNG", help="draw estimate and measured envelope of the median subject"
+    )
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Score the subjects; print the means and a row per subject."""
+    from imu_emg_estimator.training.evaluation import summarise
+
+    protocol, bundles, recordings, scores = (_evaluate_folds if arguments.folds else _evaluate_bundle)(arguments)
+    if not scores:
+        raise InputError("no subject has trusted EMG and enough locomotion to score; name others or calibrate on less")
+    look_ahead_s = bundles[0].config.look_ahead / bundles[0].rig.rate
+    summary = {"protocol": protocol, "look_ahead_s": look_ahead_s, **summarise(scores)}
+    summary["not_scored"] = sorted({recording.subject for recording in recordings} - set(scores))
+    _print_tables(summary)
+    write_json(arguments.json, summary)
+    if arguments.picture:
+        from imu_emg_estimator.training.envelope_pictures import draw_median_subject
+
+        draw_median_subject(arguments.picture, bundles, recordings, scores)
+        print(f"wrote {arguments.picture}")
+    return 0
+
+
+def _evaluate_folds(arguments: argparse.Namespace) -> Evaluation:
+    """Retrain the recipe for every fold, and keep the bundles if asked."""
+    from imu_emg_estimator.model.subject_data import by_subject
+    from imu_emg_estimator.training.evaluation import evaluate_folds
+
+    recordings = load_training_recordings(arguments)
+    folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
+    scores, bundles = evaluate_folds(
+        recordings,
+        folds,
+        arguments.dataset,
+        arguments.calibration_seconds,
+        workers=arguments.workers,
+        progress=ProgressBar("folds"),
+    )
+    if arguments.keep:
+        for bundle in bundles:
+            bundle.save(arguments.keep / f"{bundle.name}.safetensors")
+    protocol = f"{folds} leave-subjects-out folds of {arguments.dataset}, recipe retrained for each"
+    return protocol, bundles, recordings, scores
+
+
+def _evaluate_bundle(arguments: argparse.Namespace) -> Evaluation:
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.training.evaluation import evaluate_bundle
+
+    bundle = Bundle.load(arguments.bundle or shipped_bundle())
+    recordings = load_recordings(arguments, _unseen_subjects(arguments, bundle))
+    scores = evaluate_bundle(
+        bundle,
+        recordings,
+        arguments.calibration_seconds,
+        workers=arguments.workers,
+        progress=ProgressBar("subjects"),
+    )
+    return f"bundle {bundle.model_id} on unseen subjects of {arguments.dataset}", [bundle], recordings, scores
+
+
+def _unseen_subjects(arguments: argparse.Namespace, bundle: Bundle) -> list[str]:
+    """List the subjects to score; raise InputError where the bundle knows one of them, or has another rig."""
+    from imu_emg_estimator.training.evaluation import check_unseen, trained_subjects
+
+    trained = trained_subjects(bundle, arguments.dataset)
+    present = list_subjects(arguments.dataset, arguments.data, arguments.rig)
+    names = arguments.subjects or [name for name in present if name not in trained]
+    if not names:
+        raise InputError(
+            f"bundle {bundle.model_id} was trained on every subject in {arguments.data}; "
+            "give other data, or use --folds to retrain without some of them"
+        )
+    check_unseen(bundle, arguments.dataset, names)
+    _check_rig(bundle, dataset_rig(arguments.dataset, arguments.rig))
+    return names
+
+
+def _check_rig(bundle: Bundle, rig: Rig) -> None:
+    """Check that the data have the bundle's sensors and muscles, in their order and at their rate."""
+    for what in ("sensor_names", "muscle_names", "rate"):
+        ours, theirs = getattr(bundle.rig, what), getattr(rig, what)
+        if ours != theirs:
+            raise InputError(
+                f"bundle {bundle.model_id} is for rig '{bundle.rig.name}' with {what} {ours}, "
+                f"the data for rig '{rig.name}' with {theirs}; give a bundle of that rig, or --folds to train some"
+            )
+
+
+def _print_tables(summary: Mapping[str, Any]) -> None:
+    from imu_emg_estimator.training.evaluation_report import scores_table, subjects_table
+
+    print(f"{scores_table(summary)}\n\n{subjects_table(summary)}")
+    if summary["not_scored"]:
+        print(f"\nnot scored (too little locomotion, or no trusted EMG): {', '.join(summary['not_scored'])}")

@@ -1,0 +1,54 @@
+"""``imu-emg simulate``: write a bag of a simulated subject."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from imu_emg_estimator.cli import argument_types as types
+from imu_emg_estimator.cli.shared_options import add_storage_option
+from imu_emg_estimator.errors import InputError
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of ``imu-emg``."""
+    parser = commands.add_parser("simulate", help="write a bag of a simulated subject")
+    parser.add_argument("--out", type=Path, help="folder to create")
+    parser.add_argument("--seconds", type=types.positive_number, default=120.0, help="duration [s] (default: 120)")
+    parser.add_argument("--seed", type=types.seed, default=0, help="which simulated subject (default: 0)")
+    add_storage_option(parser)
+    parser.add_argument(
+        "--derive", type=Path, metavar="DIR",
+        help="instead, compute stride statistics of the HuGaDB data in DIR and write them to --out (JSON)",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the bag, or the statistics that subjects are simulated from."""
+    from imu_emg_estimator.bags import write_bag
+    from imu_emg_estimator.datasets.simulated_subject import simulate
+    from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
+
+    if arguments.out is None:
+        raise InputError("no --out was given; name what to write")
+    if arguments.derive:
+        return _derive_statistics(arguments)
+    recording = simulate(shipped_statistics(), arguments.seconds, arguments.seed)
+    write_bag(recording, arguments.out, arguments.storage)
+    print(f"wrote {arguments.out}: SIMULATED subject {arguments.seed}, {recording.duration:.1f} s")
+    return 0
+
+
+def _derive_statistics(arguments: argparse.Namespace) -> int:
+    from imu_emg_estimator.datasets import hugadb
+    from imu_emg_estimator.datasets.stride_statistics import derive_stride_statistics
+    from imu_emg_estimator.utils.atomic_files import write_atomically
+
+    statistics = derive_stride_statistics(hugadb.load(arguments.derive, workers=os.cpu_count() or 1))
+    write_atomically(arguments.out, (json.dumps(statistics, separators=(",", ":")) + "\n").encode())
+    print(f"wrote {arguments.out}: stride statistics of {len(statistics['subjects'])} subjects")
+    return 0

@@ -1,0 +1,91 @@
+"""What the actions of ``imu-emg calibrations`` share: their options, and the calibrations they find."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.cli.output_files import write_json
+from imu_emg_estimator.cli.shared_options import add_json_option
+from imu_emg_estimator.cli.text_table import change
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.progress import ProgressBar
+from imu_emg_estimator.utils.shipped_files import calibration_directory
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.calibration.calibration_store import Stored
+    from imu_emg_estimator.model.bundle import Calibration
+
+BASE_MODEL = "base model"
+QUIET_S = 1.0  # no progress is shown of work that takes less
+
+
+def add_action(
+    actions: Any, name: str, run: Callable[[argparse.Namespace], dict[str, Any]], purpose: str
+) -> argparse.ArgumentParser:
+    """Add an action whose result is also written as JSON."""
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=purpose)
+    directory = calibration_directory()
+    parser.add_argument(
+        "--directory", type=Path, default=directory, metavar="DIR", help=f"where they are stored (default: {directory})"
+    )
+    add_json_option(parser)
+
+    def run_and_write(arguments: argparse.Namespace) -> int:
+        write_json(arguments.json, run(arguments))
+        return 0
+
+    parser.set_defaults(run=run_and_write)
+    return parser
+
+
+def add_id_argument(parser: argparse.ArgumentParser) -> None:
+    """Declare one calibration."""
+    parser.add_argument("id", metavar="ID", help="calibration, as `list` shows it")
+    add_subject_option(parser)
+
+
+def add_subject_option(parser: argparse.ArgumentParser, purpose: str = "subject, where several have this id") -> None:
+    """Declare whose calibrations are meant."""
+    parser.add_argument("--subject", metavar="NAME", help=purpose)
+
+
+def list_stored(directory: Path, subject: str | None) -> tuple[list[Stored], list[str]]:
+    """List the calibrations of a subject (None = of all), and remarks on files that cannot be read."""
+    from imu_emg_estimator.calibration.calibration_store import list_calibrations
+
+    return list_calibrations(directory, subject, ProgressBar("reading", patience=QUIET_S))
+
+
+def find_stored(directory: Path, calibration_id: str, subject: str | None) -> Stored:
+    """Find one calibration; raise InputError that tells what is wrong with it."""
+    from imu_emg_estimator.calibration.calibration_store import find_calibration
+
+    subject, path = find_calibration(directory, calibration_id, subject)
+    stored, remarks = list_stored(directory, subject)
+    for entry in stored:
+        if entry.calibration.id == calibration_id:
+            return entry
+    raise InputError(next((remark for remark in remarks if str(path) in remark), f"{path} cannot be read"))
+
+
+def to_dict(entry: Stored) -> dict[str, Any]:
+    """Flatten a stored calibration for JSON."""
+    content = asdict(entry)
+    calibration: dict[str, Any] = content.pop("calibration")
+    return calibration | content | {"path": str(entry.path)}
+
+
+def print_remarks(remarks: Sequence[str]) -> None:
+    """Print remarks where they do not disturb the output."""
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+
+
+def mean_change(calibration: Calibration, figure: str) -> str:
+    """Format the mean of a figure over the muscles, before and after."""
+    return change(calibration.mean(figure, "before"), calibration.mean(figure, "after"))

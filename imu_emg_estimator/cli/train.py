@@ -1,0 +1,82 @@
+"""``imu-emg train``: pre-train a bundle on many subjects."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.cli import argument_types as types
+from imu_emg_estimator.cli.output_files import write_json
+from imu_emg_estimator.cli.shared_options import (
+    add_data_options,
+    add_gyroscopes_option,
+    add_json_option,
+    add_threads_option,
+    load_training_recordings,
+)
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.recording import Recording
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of ``imu-emg``."""
+    parser = commands.add_parser("train", help="pre-train a bundle on many subjects")
+    add_data_options(parser)
+    parser.add_argument("--out", type=Path, required=True, help="bundle to write (.safetensors)")
+    parser.add_argument("--name", help="name of the model (default: that of the data set)")
+    parser.add_argument(
+        "--leave-out", type=types.names, default=[], metavar="A,B", help="subjects to leave out of the training"
+    )
+    parser.add_argument("--steps", type=types.positive_integer, help="optimiser steps (default: the recipe's)")
+    parser.add_argument("--seed", type=types.seed, default=0, help="seed of all random choices (default: 0)")
+    add_gyroscopes_option(parser)
+    add_threads_option(parser)
+    parser.add_argument(
+        "--interval-folds", type=types.integer, default=3, metavar="N",
+        help="folds retrained to measure the standard deviation on unseen subjects (default: 3; 0 = do not measure)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scores", type=Path, metavar="FILE",
+        help="JSON of `evaluate --folds` or of the accuracy benchmark; its means are stored in the bundle",
+    )  # fmt: skip
+    add_json_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train the bundle and save it."""
+    import torch
+
+    from imu_emg_estimator.training.evaluation_report import read_scores
+    from imu_emg_estimator.training.interval_folds import check_folds, with_uncertainty
+    from imu_emg_estimator.training.recipe import RECIPE, train_bundle
+
+    torch.set_num_threads(arguments.threads)
+    settings = replace(RECIPE, seed=arguments.seed, steps=arguments.steps or RECIPE.steps)
+    folds, dataset = arguments.interval_folds, arguments.dataset
+    scores = read_scores(arguments.scores) if arguments.scores else {}
+    recordings = _without(arguments, load_training_recordings(arguments))
+    if folds:
+        check_folds(recordings, folds)
+    bundle = train_bundle(recordings, arguments.name or dataset, dataset, settings, progress=ProgressBar("training"))
+    if folds:
+        bundle = with_uncertainty(
+            bundle, recordings, folds, settings, lambda fold: ProgressBar(f"intervals {fold}/{folds}")
+        )
+    bundle = replace(bundle, scores=scores)
+    bundle.save(arguments.out)
+    print(f"wrote {arguments.out}: {bundle.model_id}, trained on {len(bundle.training['subjects'])} subjects")
+    write_json(arguments.json, bundle.describe())
+    return 0
+
+
+def _without(arguments: argparse.Namespace, recordings: list[Recording]) -> list[Recording]:
+    """Drop the subjects of ``--leave-out``; a misspelt one must not end up in the training data."""
+    if unknown := sorted(set(arguments.leave_out) - {recording.subject for recording in recordings}):
+        raise InputError(f"{arguments.data} has no subject {unknown[0]} to leave out; correct --leave-out")
+    return [recording for recording in recordings if recording.subject not in arguments.leave_out]

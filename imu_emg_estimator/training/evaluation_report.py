@@ -1,0 +1,87 @@
+"""The summary of an evaluation as Markdown tables, and as the scores that a bundle carries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.signals.accuracy_metrics import FIGURES
+
+OWN_MODEL = "geglu_transformer"  # the row of the accuracy benchmark that shows this package's recipe
+SUBJECT_CONDITION = "locomotion"  # what the row of a subject shows
+
+
+def scores_table(summary: Mapping[str, Any]) -> str:
+    """Markdown table of the mean figures by amount of calibration and condition."""
+    lines = [
+        f"{summary['protocol']}; mean over subjects, look-ahead {1000 * summary['look_ahead_s']:.0f} ms",
+        "",
+        "| calibration [s] | condition | subjects | r | R² | nRMSE |",
+        "| ---: | --- | ---: | ---: | ---: | ---: |",
+    ]
+    for seconds, by_condition in summary["mean"].items():
+        for condition, figures in by_condition.items():
+            values = " | ".join(f"{figures[figure]:.3f}" for figure in FIGURES)
+            lines.append(f"| {seconds} | {condition} | {figures.get('subjects', figures.get('wearers'))} | {values} |")
+    return "\n".join(lines)
+
+
+def subjects_table(summary: Mapping[str, Any]) -> str:
+    """Format each subject's figures in locomotion, mean over muscles, by amount of calibration as Markdown."""
+    amounts = list(summary["mean"])
+    columns = [f"{figure} after {amount} s" for amount in amounts for figure in ("r", "R²", "nRMSE")]
+    lines = [
+        f"each subject in {SUBJECT_CONDITION}, mean over muscles, after s of calibration",
+        "",
+        f"| subject | {' | '.join(columns)} |",
+        f"| --- |{' ---: |' * len(columns)}",
+    ]
+    for subject, by_amount in summary["subjects"].items():
+        cells = [_cell(by_amount, amount, figure) for amount in amounts for figure in FIGURES]
+        lines.append(f"| {subject} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(by_amount: Mapping[str, Any], amount: str, figure: str) -> str:
+    value = by_amount.get(amount, {}).get(SUBJECT_CONDITION, {}).get("mean", {}).get(figure, np.nan)
+    return f"{value:.3f}" if np.isfinite(value) else "n/a"
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """Read the scores that a bundle carries: ``protocol``, ``look_ahead_s`` and ``mean``.
+
+    Args:
+        path: JSON of ``imu-emg evaluate``, or results of the accuracy benchmark with its streaming protocol.
+
+    Raises:
+        InputError: the file cannot be read, or holds neither.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if "streaming" in content:
+            return _benchmark_scores(content["streaming"])
+        return {key: content[key] for key in ("protocol", "look_ahead_s", "mean")}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        raise InputError(
+            f"scores {path} is not JSON of `imu-emg evaluate --folds` or of the accuracy benchmark; make it first"
+        ) from None
+
+
+def _benchmark_scores(streaming: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the means of this package's recipe out of the benchmark's streaming protocol."""
+    setup = streaming["setup"]
+    mean = {
+        amount: {
+            condition: {figure: entry["mean"] for figure, entry in figures.items()}
+            | {"subjects": int(next(iter(figures.values()))["subjects"])}
+            for condition, figures in by_condition.items()
+        }
+        for amount, by_condition in streaming["rows"][OWN_MODEL]["mean"].items()
+    }
+    protocol = f"{len(setup['folds'])} leave-subjects-out folds of {setup['dataset']}, recipe retrained for each"
+    return {"protocol": protocol, "look_ahead_s": setup["look_ahead_s"], "mean": mean}

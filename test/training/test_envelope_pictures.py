@@ -1,0 +1,82 @@
+"""Pictures show estimated beside measured envelopes, of a bundle that never saw the subject."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fixtures.factories import BundleFactory, RecordingFactory, refusal, subject_scores
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.training import envelope_pictures as pictures
+
+
+def assert_is_picture(path: Path) -> None:
+    import matplotlib.image
+
+    pixels = matplotlib.image.imread(path)
+    assert min(pixels.shape[:2]) > 100
+    assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 10
+
+
+def test_picture_is_of_the_median_subject_by_a_bundle_that_never_saw_it(
+    make_bundle: BundleFactory,
+    make_recording: RecordingFactory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(pictures, "draw_conditions", lambda *arguments: drawn.extend(arguments))
+    recordings = [make_recording(subject=name) for name in ("1", "2", "3", "2", "4")]
+    folds = [replace(make_bundle(), training={"subjects": names}) for names in (["1", "2"], ["1", "3"], ["2", "3"])]
+    scores = {
+        "1": subject_scores(0.1),
+        "2": subject_scores(0.5),
+        "3": subject_scores(0.9),
+        "4": subject_scores(0.7, "sitting"),
+    }
+    pictures.draw_median_subject(tmp_path / "a.png", folds, recordings, scores)
+    _, bundle, own, title = drawn
+    assert bundle is folds[1]
+    assert own == [recordings[1], recordings[3]]
+    assert "subject 2" in title
+    assert "0.50" in title
+    drawn.clear()
+    pictures.draw_median_subject(tmp_path / "a.png", folds[:1], recordings, scores)  # of another data set
+    assert drawn[1] is folds[0]
+
+
+def test_without_locomotion_there_is_nothing_to_draw(
+    bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path
+) -> None:
+    sitting = make_recording([("sitting", 20.0)], subject="4")
+    with refusal("nothing to draw"):
+        pictures.draw_median_subject(tmp_path / "a.png", [bundle], [sitting], {"4": subject_scores(0.5, "sitting")})
+    brief = make_recording([("walking", 7.0)], subject="4")
+    with refusal("8 s", "subject 4"):
+        pictures.draw_median_subject(tmp_path / "a.png", [bundle], [brief], {"4": subject_scores(0.5)})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_picture_of_conditions(bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path) -> None:
+    recordings = [make_recording([("walking", 9.0), ("running", 12.0), ("stairs_up", 3.0)]), make_recording()]
+    doubted = [replace(recording, muscle_weight=np.array([0.0, 1.0])) for recording in recordings]
+    for name, given in (("two.png", recordings), ("one.png", doubted)):
+        pictures.draw_conditions(tmp_path / "new" / name, bundle, given, "title")
+        assert_is_picture(tmp_path / "new" / name)
+
+
+def test_picture_before_and_after(tmp_path: Path) -> None:
+    time = np.arange(100) / 50
+    curves = np.sin(time)[:, None] + np.array([[0.0, 1.0]])
+    pictures.draw_before_and_after(
+        tmp_path / "a.png", "title", time, curves, curves + 0.1, curves * np.nan, ["a", "b_c"], "count"
+    )
+    assert_is_picture(tmp_path / "a.png")
+
+
+def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    time, curves = np.arange(10.0), np.zeros((10, 1))
+    with refusal(tmp_path):
+        pictures.draw_before_and_after(tmp_path, "title", time, curves, curves, curves, ["a"], "count")
