@@ -1,6 +1,6 @@
-"""Publishing: MuscleActivation as bytes, of which a step changes the numbers alone.
+"""Publish MuscleActivation as bytes, of which a step changes only the numbers.
 
-Source of the layout: as in ``signals.cdr``, encoding version 1 of OMG DDS-XTypes.
+Source of the layout: OMG DDS-XTypes 1.3, 7.4.1, encoding version 1, as in ``signals.imu_decoder``.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message, serialize_message
 
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.ros.message_conversions import split_timestamp, to_timestamp
+from imu_emg_estimator.signals.imu_message import split_timestamp
 
-HEADER = 4  # bytes before the first field
+HEADER_BYTES = 4  # before the first field
 LITTLE_ENDIAN = 1  # second byte of the header
-KEPT = 64  # messages, one for each combination of missing sensors
-TRIAL = (1_234_567_890_123_456_789, 2, -0.625, 0.375)  # timestamp, status, age, activation
+MAX_KEPT_MESSAGES = 64  # one for each combination of missing sensors
+TRIAL = (1_234_567_890_123_456_789, 2, -0.625, 0.375)  # timestamp [ns], status, age [s], activation
 
 
 class Message(Protocol):
-    """A message whose names and identities stay while its numbers change.
+    """A message whose names and ids stay while its numbers change.
 
     Attributes:
         activation, deviation: [muscles] float32, to be written into.
@@ -33,7 +33,7 @@ class Message(Protocol):
     deviation: NDArray[np.float32]
 
     def finish(self, timestamp: int, status: int, age: float) -> bytes | MuscleActivation:
-        """What is to be published, for an instant [ns], with a status and an age [s]."""
+        """Return what is to be published, for an instant [ns], with a status and an age [s]."""
 
 
 class ActivationPublisher:
@@ -51,7 +51,7 @@ class ActivationPublisher:
         self.identify("", "", "")
 
     def identify(self, frame_id: str, model_id: str, calibration_id: str) -> None:
-        """Say who, and with which model, from the next message on."""
+        """Set subject and model of the next messages."""
         self._identities = (frame_id, model_id, calibration_id)
         self._messages.clear()
         self._message(())
@@ -81,7 +81,7 @@ class ActivationPublisher:
     def _message(self, missing: tuple[str, ...]) -> Message:
         message = self._messages.get(missing)
         if message is None:
-            if len(self._messages) == KEPT:
+            if len(self._messages) == MAX_KEPT_MESSAGES:
                 self._messages.clear()
             message = self._messages[missing] = make_message(self._new_message(missing))
         return message
@@ -101,10 +101,10 @@ class ActivationPublisher:
 
 
 def make_message(message: MuscleActivation) -> Message:
-    """The message as bytes to be patched; as it is where this middleware serialises it in an unknown way."""
+    """Return the message as bytes to be patched, or as it is where the middleware serialises it in an unknown way."""
     try:
         return SerialisedMessage(message)
-    except (ValueError, RuntimeError):  # rclpy's, of bytes that are no message
+    except (ValueError, RuntimeError):  # the latter by rclpy, for bytes that are no message
         return TypedMessage(message)
 
 
@@ -119,7 +119,7 @@ class SerialisedMessage:
         payload = bytearray(serialize_message(message))
         order = "<" if payload[1] == LITTLE_ENDIAN else ">"
         muscles = len(message.muscle_names)
-        names_end = _after_texts(_after_text(HEADER + 8, message.header.frame_id), message.muscle_names)
+        names_end = _after_texts(_after_text(HEADER_BYTES + 8, message.header.frame_id), message.muscle_names)
         activation = _aligned(names_end) + 4
         deviation = activation + 4 * muscles + 4
         self._status_at = deviation + 4 * muscles
@@ -130,20 +130,21 @@ class SerialisedMessage:
         self._timestamp, self._age = Struct(f"{order}iI"), Struct(f"{order}f")
         self.activation = np.frombuffer(payload, f"{order}f4", muscles, activation)
         self.deviation = np.frombuffer(payload, f"{order}f4", muscles, deviation)
-        self._try(message)
+        self._verify(message)
 
     def finish(self, timestamp: int, status: int, age: float) -> bytes:
-        self._timestamp.pack_into(self._payload, HEADER, *split_timestamp(timestamp))
+        self._timestamp.pack_into(self._payload, HEADER_BYTES, *split_timestamp(timestamp))
         self._payload[self._status_at] = status
         self._age.pack_into(self._payload, self._age_at, age)
         return bytes(self._payload)
 
-    def _try(self, message: MuscleActivation) -> None:
+    def _verify(self, message: MuscleActivation) -> None:
+        """Raise ValueError unless the middleware reads from the patched bytes what was put in."""
         timestamp, status, age, value = TRIAL
         self.activation[:], self.deviation[:] = value, -value
         typed = TypedMessage(message)
         typed.activation[:], typed.deviation[:] = value, -value
-        # Not byte by byte: what the middleware leaves between the fields has no meaning, and differs.
+        # Not byte by byte: padding between the fields has no meaning, and differs.
         made, wanted = self.finish(timestamp, status, age), serialize_message(typed.finish(timestamp, status, age))
         if deserialize_message(made, MuscleActivation) != deserialize_message(wanted, MuscleActivation):
             raise ValueError("the numbers of MuscleActivation are not where they should be")
@@ -158,7 +159,8 @@ class TypedMessage:
         self.deviation: NDArray[np.float32] = np.zeros_like(self.activation)
 
     def finish(self, timestamp: int, status: int, age: float) -> MuscleActivation:
-        self._message.header.stamp = to_timestamp(timestamp)
+        stamp = self._message.header.stamp
+        stamp.sec, stamp.nanosec = split_timestamp(timestamp)
         self._message.status, self._message.age = status, age
         self._message.activation = self.activation.tolist()
         self._message.activation_std = self.deviation.tolist()
@@ -166,8 +168,8 @@ class TypedMessage:
 
 
 def _aligned(at: int) -> int:
-    """The next multiple of four, counted from the end of the header."""
-    return at + (HEADER - at) % 4
+    """Return the next multiple of four, counted from the end of the header."""
+    return at + (HEADER_BYTES - at) % 4
 
 
 def _after_text(at: int, text: str) -> int:

@@ -1,10 +1,9 @@
-"""Diagnostics: once a second, on /diagnostics, how the estimates, the calibration and every sensor are doing."""
+"""Publish the state of the estimates, the calibration and every sensor on /diagnostics, once a second."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
@@ -14,14 +13,14 @@ from rclpy.qos import QoSCompatibility, qos_check_compatible
 
 from imu_emg_estimator.model import sensor_drift as drift
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.ros.drift_monitor import LiveDrift
+from imu_emg_estimator.ros.drift_monitor import DriftMonitor
 from imu_emg_estimator.ros.estimator_node import EstimatorNode
-from imu_emg_estimator.ros.live_counters import SensorCount, percentile
+from imu_emg_estimator.ros.raw_subscriptions import MessageCount
 
-PERIOD = 1.0  # s
+REPORT_PERIOD_S = 1.0
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 STATUSES = {
-    None: (ERROR, "nothing was published yet"),
+    None: (ERROR, "no estimate was published yet"),
     MuscleActivation.OK: (OK, "OK"),
     MuscleActivation.WARMING_UP: (WARN, "WARMING_UP"),
     MuscleActivation.DEGRADED: (WARN, "DEGRADED: a sensor is masked"),
@@ -30,28 +29,19 @@ STATUSES = {
 }
 
 
-@dataclass
-class _Seen:
-    """Counts of a sensor at the latest report."""
-
-    received: int = 0
-    lost: int = 0
-    malformed: int = 0
-
-
 class Diagnostics:
-    """Publishes them from the executor that spins the node, off the way of the data."""
+    """Publishes from the executor that spins the node, not on the data thread."""
 
     def __init__(self, node: EstimatorNode) -> None:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        self._seen = [_Seen() for _ in node.topics]
+        self._last_counts = [MessageCount() for _ in node.topics]
         self._estimates = 0
         self._time = time.monotonic()
-        self._drift = LiveDrift(node)
+        self._drift = DriftMonitor(node)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time the ROS clock may stand still
-        node.create_timer(PERIOD, self._report, clock=steady)
-        node.create_timer(drift.EVERY, self._drift.look, clock=steady)
+        node.create_timer(REPORT_PERIOD_S, self._report, clock=steady)
+        node.create_timer(drift.EVERY, self._drift.update, clock=steady)
 
     def _report(self) -> None:
         now = time.monotonic()
@@ -62,7 +52,8 @@ class Diagnostics:
 
     def _estimation(self, elapsed: float) -> DiagnosticStatus:
         node, statistics = self._node, self._node.statistics
-        ages, durations = list(statistics.ages), list(statistics.durations)  # each in one go, as they grow meanwhile
+        # Each copied at once, as the data thread appends meanwhile.
+        ages, durations = list(statistics.ages), list(statistics.durations)
         statistics.ages.clear()
         statistics.durations.clear()
         published, self._estimates = statistics.estimates - self._estimates, statistics.estimates
@@ -81,7 +72,7 @@ class Diagnostics:
         return _status(level, f"{node.get_fully_qualified_name()}: estimates", text, "", values)
 
     def _calibration(self) -> DiagnosticStatus:
-        """Whether it still fits how the subject moves."""
+        """Report whether the calibration still fits how the subject moves."""
         node, found, calibration = self._node, self._drift.drift, self._node.bundle.calibration
         level, text = OK, self._drift.obstacle or "the subject moves as in the calibration"
         if sentence := self._drift.message():
@@ -102,27 +93,30 @@ class Diagnostics:
     def _sensors(self, elapsed: float) -> list[DiagnosticStatus]:
         node = self._node
         return [
-            self._sensor(name, topic, count, seen, elapsed)
-            for name, topic, count, seen in zip(
-                node.base.rig.sensor_names, node.topics, node.statistics.sensors, self._seen, strict=True
+            self._sensor(name, topic, count, before, elapsed)
+            for name, topic, count, before in zip(
+                node.base.rig.sensor_names, node.topics, node.statistics.sensors, self._last_counts, strict=True
             )
         ]
 
-    def _sensor(self, name: str, topic: str, count: SensorCount, seen: _Seen, elapsed: float) -> DiagnosticStatus:
-        new = _Seen(count.received - seen.received, count.lost - seen.lost, count.malformed - seen.malformed)
-        seen.received, seen.lost, seen.malformed = count.received, count.lost, count.malformed
+    def _sensor(
+        self, name: str, topic: str, count: MessageCount, before: MessageCount, elapsed: float
+    ) -> DiagnosticStatus:
+        received, lost = count.received - before.received, count.lost - before.lost
+        malformed = count.malformed - before.malformed
+        before.received, before.lost, before.malformed = count.received, count.lost, count.malformed
         publishers = self._node.count_publishers(topic)
         level, text = OK, "OK"
-        if not new.received:
-            level, text = ERROR, f"no message on {topic}{misfit(self._node, topic)}"
+        if not received:
+            level, text = ERROR, f"no message on {topic}{qos_mismatch(self._node, topic)}"
         elif publishers > 1:
-            level, text = WARN, f"{publishers} publishers on {topic}: a sensor needs its own"
-        elif new.malformed:
-            level, text = WARN, f"{new.malformed} messages on {topic} could not be decoded"
-        elif new.lost:
-            level, text = WARN, f"{new.lost} messages on {topic} were lost on their way"
+            level, text = WARN, f"{publishers} publishers on {topic}: every sensor needs a topic of its own"
+        elif malformed:
+            level, text = WARN, f"{malformed} messages on {topic} could not be decoded"
+        elif lost:
+            level, text = WARN, f"{lost} messages on {topic} were lost in transit"
         values = {
-            "rate [Hz]": f"{new.received / elapsed:.1f}",
+            "rate [Hz]": f"{received / elapsed:.1f}",
             "received": str(count.received),
             "lost": str(count.lost),
             "malformed": str(count.malformed),
@@ -130,14 +124,22 @@ class Diagnostics:
         return _status(level, f"{self._node.get_fully_qualified_name()}: {name}", text, topic, values)
 
 
-def misfit(node: Node, topic: str) -> str:
-    """Why nothing can come from the topic's publishers to the node's subscription; empty = it can."""
+def qos_mismatch(node: Node, topic: str) -> str:
+    """Return why the node's subscription cannot receive from the topic's publishers; empty = it can."""
     for own in (subscription.qos_profile for subscription in node.subscriptions if subscription.topic_name == topic):
         for publisher in node.get_publishers_info_by_topic(topic):
             compatibility, why = qos_check_compatible(publisher.qos_profile, own)
             if compatibility == QoSCompatibility.ERROR:
-                return f": the QoS of {publisher.node_name} does not fit ({why.strip(' ;')}); change qos_overrides"
+                return f": the QoS of {publisher.node_name} does not match ({why.strip(' ;')}); change qos_overrides"
     return ""
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value that a share of the values does not exceed; NaN of none."""
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
 def _status(level: bytes, name: str, text: str, hardware: str, values: dict[str, str]) -> DiagnosticStatus:

@@ -1,6 +1,6 @@
-"""The node as a program: ``python -m imu_emg_estimator.ros.node --ros-args ...``.
+"""Run the node: ``python -m imu_emg_estimator.ros.node --ros-args ...``.
 
-Nothing of ROS or NumPy is imported before the signals are caught and the threads capped.
+Signals are caught and threads capped before ROS and NumPy are imported.
 """
 
 from __future__ import annotations
@@ -11,23 +11,23 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-# What NumPy's and torch's libraries read when they are loaded: one thread waits for no other, and none spins.
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+# Read by the libraries of NumPy and torch when they load. With one thread, none waits for another and none spins.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until Ctrl-C or SIGTERM; the exit status is 2 if it cannot start."""
     with _stop_signals() as stop:
-        for name in THREADS:
+        for name in THREAD_VARIABLES:
             os.environ.setdefault(name, "1")
-        from imu_emg_estimator.ros.node_threads import run  # takes most of the start
+        from imu_emg_estimator.ros.node_threads import run  # this import takes most of the start
 
         return run(arguments, stop)
 
 
 @contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """Collects Ctrl-C and SIGTERM; unlike KeyboardInterrupt they cannot get lost, or break in anywhere."""
+    """Collect Ctrl-C and SIGTERM in a list: unlike KeyboardInterrupt they are never lost and interrupt nothing."""
     received: list[int] = []
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in handlers:

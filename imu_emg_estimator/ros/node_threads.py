@@ -1,4 +1,4 @@
-"""The node from its start to its end, and the threads that it has."""
+"""The node from start to end, and its threads."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from rclpy.utilities import try_shutdown
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.ros.calibration_services import CalibrationServer
 from imu_emg_estimator.ros.diagnostics import Diagnostics
-from imu_emg_estimator.ros.estimator_node import NAME, EstimatorNode, reason
+from imu_emg_estimator.ros.estimator_node import NODE_NAME, EstimatorNode
+from imu_emg_estimator.ros.node_topics import rcl_reason
 from imu_emg_estimator.ros.thread_scheduling import current_threads, schedule
 
-BAD_START = 2  # exit status
-SWITCH_INTERVAL = 5e-4  # s; the thread of the data waits at most so long for the interpreter
+EXIT_BAD_START = 2
+SWITCH_INTERVAL_S = 5e-4  # the data thread waits this long at most for the interpreter
+SHUTDOWN_TIMEOUT_S = 2.0
 
 
 def run(arguments: Sequence[str] | None, stop: Sequence[int]) -> int:
-    """Run the node until ``stop`` holds something; returns the exit status."""
+    """Run the node until ``stop`` holds something; return the exit status."""
     try:
         if not stop:
             _initialise(arguments)
             _work(EstimatorNode(), stop)
     except InputError as error:
-        print(f"{NAME}: {error}", file=sys.stderr)
-        return BAD_START
+        print(f"{NODE_NAME}: {error}", file=sys.stderr)
+        return EXIT_BAD_START
     except ExternalShutdownException:
         pass
     finally:
@@ -41,7 +43,7 @@ def run(arguments: Sequence[str] | None, stop: Sequence[int]) -> int:
 
 @contextmanager
 def serving(node: EstimatorNode) -> Iterator[None]:
-    """Everything of the node but ``work``, on threads of its own: parameters, diagnostics, calibrate."""
+    """Serve everything of the node but ``work`` on other threads: parameters, diagnostics, calibrate."""
     Diagnostics(node)
     with ExitStack() as stack:
         if not node.spins_itself:
@@ -54,17 +56,17 @@ def _initialise(arguments: Sequence[str] | None) -> None:
     try:
         rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
-        raise InputError(f"the ROS arguments cannot be used: {reason(error)}") from None
+        raise InputError(f"the ROS arguments cannot be used: {rcl_reason(error)}") from None
 
 
 def _work(node: EstimatorNode, stop: Sequence[int]) -> None:
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    data_threads = current_threads()  # this one, and the middleware's that deliver to it
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    data_threads = current_threads()  # this one, and those of the middleware that deliver to it
     try:
         with serving(node):
             for refusal in schedule(data_threads, node.settings.realtime_priority, node.settings.cpu_affinity):
                 node.get_logger().warning(refusal)
-            _spare_collector()
+            _exclude_from_collection()
             node.work(stop)
     finally:
         node.destroy_node()
@@ -83,11 +85,11 @@ def _spinning(executor: Executor, node: EstimatorNode) -> Iterator[None]:
     try:
         yield
     finally:
-        executor.shutdown(timeout_sec=2.0)
-        thread.join(timeout=2.0)
+        executor.shutdown(timeout_sec=SHUTDOWN_TIMEOUT_S)
+        thread.join(timeout=SHUTDOWN_TIMEOUT_S)
 
 
-def _spare_collector() -> None:
-    """Garbage collections need not look at what was loaded at the start, which takes tens of milliseconds."""
+def _exclude_from_collection() -> None:
+    """Exclude what was loaded so far from garbage collections, which would take tens of milliseconds."""
     gc.collect()
     gc.freeze()

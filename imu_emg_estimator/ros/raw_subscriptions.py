@@ -1,8 +1,8 @@
-"""Receiving: the messages of some subscriptions as bytes, taken by the thread that needs them.
+"""Receive the messages of some subscriptions as bytes, on the thread that needs them.
 
-For every single message rclpy's executor builds a wait set of all that belongs to the node, waits, and wraps the
-callback into a coroutine and a task: 100 to 160 µs of processor. Here one wait set is kept, it holds these
-subscriptions alone, and everything that has come is taken at once: 15 to 25 µs a message.
+For every message rclpy's executor builds a wait set of everything that belongs to the node, waits, and wraps the
+callback into a coroutine and a task: 100 to 160 µs of processor time. Here one wait set is kept that holds only these
+subscriptions, and everything that has arrived is taken at once: 15 to 25 µs a message.
 
 The wait set and ``take_message`` of rclpy's implementation are not documented, but the same from Humble to Kilted.
 Where they are missing, rclpy's executor does the work.
@@ -11,6 +11,7 @@ Where they are missing, rclpy's executor does the work.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
@@ -23,8 +24,9 @@ from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
-NANOSECONDS = 1_000_000_000
-MOST = 1000  # messages taken of one subscription at once, should more come than can be taken
+from imu_emg_estimator.signals.grid_alignment import SECOND
+
+MAX_MESSAGES_AT_ONCE = 1000  # of one subscription, should they arrive faster than they can be taken
 
 
 class Arrival(NamedTuple):
@@ -43,27 +45,51 @@ class Arrival(NamedTuple):
     sequence: int | None
 
 
+@dataclass
+class MessageCount:
+    """Messages of one subscription since the start.
+
+    Attributes:
+        received: messages taken, decoded or not.
+        lost: gaps in the publisher's own count, where the middleware reports it.
+        malformed: messages that could not be decoded.
+    """
+
+    received: int = 0
+    lost: int = 0
+    malformed: int = 0
+    _sequence: int | None = None
+
+    def add(self, sequence: int | None) -> None:
+        """Count one message, given its number by the publisher's count."""
+        self.received += 1
+        if sequence is not None:
+            if self._sequence is not None and sequence > self._sequence:
+                self.lost += sequence - self._sequence - 1
+            self._sequence = sequence
+
+
 class Receiver(Protocol):
     """Subscriptions whose messages one thread takes.
 
     Attributes:
-        spins_node: whether ``receive`` serves the node's other entities, too; else an executor must.
+        spins_node: ``receive`` serves the node's other entities, too; else an executor must.
     """
 
     spins_node: bool
 
     def subscribe(self, message_type: type, topic: str, quality: QoSProfile) -> None:
-        """Subscribe to one more topic; before the first ``receive``."""
+        """Subscribe to one more topic; call it before the first ``receive``."""
 
     def receive(self, timeout: float) -> list[Arrival]:
-        """What has come, in order of arrival; waits for it, at most so long [s]. Empty if there is nothing."""
+        """Wait at most ``timeout`` seconds for messages; return them in order of arrival."""
 
     def close(self) -> None:
-        """Let go of the subscriptions, so that the node can destroy them."""
+        """Release the subscriptions, so that the node can destroy them."""
 
 
 def make_receiver(node: Node) -> Receiver:
-    """The cheapest receiver that this rclpy allows."""
+    """Make the cheapest receiver that this rclpy allows."""
     try:
         return WaitSetReceiver(node)
     except (AttributeError, TypeError):  # another rclpy
@@ -71,7 +97,7 @@ def make_receiver(node: Node) -> Receiver:
 
 
 class WaitSetReceiver:
-    """Waits on the subscriptions alone and takes all that has come; the node's executor must serve the rest."""
+    """Waits for these subscriptions alone and takes all that has arrived; the node's executor must serve the rest."""
 
     spins_node = False
 
@@ -95,17 +121,17 @@ class WaitSetReceiver:
         self._wait_set.clear_entities()
         for handle in self._handles:
             self._wait_set.add_subscription(handle)
-        self._wait_set.wait(int(timeout * NANOSECONDS))
+        self._wait_set.wait(int(timeout * SECOND))
         arrivals = []
         for source, (take, message_type) in enumerate(self._takes):
-            for _ in range(MOST):
+            for _ in range(MAX_MESSAGES_AT_ONCE):
                 taken = take(message_type, True)
                 if taken is None:
                     break
                 payload, info = taken
                 sequence = info.get("publication_sequence_number")
                 arrivals.append(Arrival(info["received_timestamp"], source, payload, sequence))
-        if len(arrivals) > len(self._takes):  # more than one round: what waited must not come sensor by sensor
+        if len(arrivals) > len(self._takes):  # a backlog: sort what was taken topic by topic
             arrivals.sort(key=itemgetter(0))
         return arrivals
 
@@ -113,7 +139,7 @@ class WaitSetReceiver:
         self._uses.close()
 
     def _in_use(self, handle: Any) -> Any:
-        """The handle, which cannot be destroyed until ``close``."""
+        """Keep a handle from being destroyed until ``close``; return it."""
         self._uses.enter_context(handle)
         return handle
 
@@ -152,8 +178,8 @@ class ExecutorReceiver:
 class _TakenElsewhere(CallbackGroup):
     """Keeps subscriptions and their events out of the wait set of the node's executor.
 
-    The events, too: Fast DDS wakes who waits for a subscription's events with each of its messages, for nothing, and
-    the executor then costs as much as the estimates. Diagnostics tell of a QoS that does not fit.
+    Events, too: with each message Fast DDS needlessly wakes whoever waits for the subscription's events, and the
+    executor then costs as much as the estimates. Diagnostics report a QoS that does not match.
     """
 
     def can_execute(self, entity: Any) -> bool:
@@ -181,4 +207,4 @@ def _subscribe(
 
 
 def _never(payload: bytes) -> None:
-    """No executor calls it: see _TakenElsewhere."""
+    """Do nothing: no executor calls it, see _TakenElsewhere."""

@@ -8,11 +8,17 @@ from typing import Any
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 
 NAN = float("nan")
+LATEST = 2**31 * SECOND - 1  # ns; seconds of a timestamp are a 32-bit integer
 
 
 def nanoseconds(timestamp: Any) -> int:
     """A builtin_interfaces/Time in ns."""
     return int(timestamp.sec) * SECOND + int(timestamp.nanosec)
+
+
+def split_timestamp(timestamp: int) -> tuple[int, int]:
+    """Split ns into seconds and remaining ns of a builtin_interfaces/Time, the nearest one that it can hold."""
+    return divmod(min(max(timestamp, 0), LATEST), SECOND)
 
 
 def imu_sample(message: Any) -> Sample:

@@ -1,4 +1,4 @@
-"""Export of a bundle to ONNX, checked against the engine that needs nothing but NumPy before it is written."""
+"""Export a bundle to ONNX, after checking the model against the NumPy engine."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.onnx_export import bundle_to_onnx
 from imu_emg_estimator.model.onnx_streaming_step import NEXT, state_shapes
 from imu_emg_estimator.streaming.engine import LIBRARY, available_engines
-from imu_emg_estimator.streaming.streaming_estimator import Prepared
+from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle
 from imu_emg_estimator.utils.atomic_files import write_atomically
 
 TOLERANCE = 1e-4
-ROWS = 50  # beside the receptive field
-LATE = 1 << 20  # rows; hours, where phases in single precision would have gone wrong
+EXTRA_ROWS = 50  # beyond the receptive field
+LATE_STEP = 1 << 20  # hours after the start, where phases in single precision would be wrong
 
 
 @dataclass(frozen=True)
 class Export:
-    """What was written.
+    """A file that was written.
 
     Attributes:
         size: of the file [bytes].
-        rows: number of rows that it was checked on.
+        rows: number of rows that the model was checked on.
         largest_difference: between its outputs and those of the NumPy engine.
     """
 
@@ -38,41 +38,42 @@ class Export:
 
 
 def export_bundle(bundle: Bundle, path: Path) -> Export:
-    """Write the streaming step of a bundle as an ONNX file, whole and checked or not at all.
+    """Write the streaming step of a bundle as an ONNX file, unless its check fails.
 
     Raises:
-        InputError: ONNX Runtime is not installed, the file cannot be written, or it does not do what the bundle does.
+        InputError: ONNX Runtime is not installed, the file cannot be written, or the model's outputs differ from the
+            bundle's.
     """
     if "onnx" not in available_engines():
         raise InputError(f"export needs {LIBRARY['onnx']} to check what it writes; pip install {LIBRARY['onnx']}")
     model = bundle_to_onnx(bundle)
-    rows = made_up_rows(bundle)
+    rows = random_rows(bundle)
     # np.max, because max() may lose a NaN.
-    differences = [run_model(model, bundle, rows, start) - run_bundle(bundle, rows, start) for start in (0, LATE)]
+    differences = [run_model(model, bundle, rows, start) - run_bundle(bundle, rows, start) for start in (0, LATE_STEP)]
     difference = float(np.max(np.abs(differences)))
     if not difference <= TOLERANCE:
         raise InputError(
             f"the export of {bundle.model_id} is off by {difference:.1e} in ONNX Runtime, so nothing was written; "
-            "install another release of onnxruntime, and report this one"
+            "install another release of onnxruntime, and report this one as a bug"
         )
     write_atomically(path, model)
     return Export(bundle.model_id, len(model), 2 * len(rows), difference)
 
 
-def made_up_rows(bundle: Bundle) -> NDArray[np.float32]:
-    """Rows [rows, sensors, 6] as the network knows them, in which sensors and parts of them are missing."""
+def random_rows(bundle: Bundle) -> NDArray[np.float32]:
+    """Draw rows [rows, sensors, 6] like the training data, in which sensors and parts of sensors are missing."""
     generator = np.random.default_rng(0)
     mean, std = bundle.normalisation.mean, bundle.normalisation.std
-    rows = mean + std * generator.standard_normal((bundle.config.receptive_field + ROWS, *mean.shape))
-    gone = generator.random(rows.shape[:2]) < 0.05
-    rows[gone] = np.nan
+    rows = mean + std * generator.standard_normal((bundle.config.receptive_field + EXTRA_ROWS, *mean.shape))
+    missing = generator.random(rows.shape[:2]) < 0.05
+    rows[missing] = np.nan
     rows[::7, 0, 3] = np.inf
     rows[::11, -1, 2] = -np.inf
     return rows.astype(np.float32)
 
 
 def run_model(model: bytes, bundle: Bundle, rows: NDArray[np.float32], start: int) -> NDArray[np.float32]:
-    """Activation and deviation [rows, 2 muscles] by an exported model, whose first row is the start-th."""
+    """Run an exported model from the step ``start`` on; return activation and deviation [rows, 2 muscles]."""
     from imu_emg_estimator.streaming.onnx_engine import make_session
 
     session = make_session(model, threads=1)
@@ -87,7 +88,7 @@ def run_model(model: bytes, bundle: Bundle, rows: NDArray[np.float32], start: in
 
 
 def run_bundle(bundle: Bundle, rows: NDArray[np.float32], start: int) -> NDArray[np.float32]:
-    """The same by the NumPy engine."""
-    prepared = Prepared(bundle, "numpy")
+    """Do the same with the NumPy engine."""
+    prepared = PreparedBundle(bundle, "numpy")
     prepared.engine.steps = start
     return np.array([np.concatenate(prepared.step(row)) for row in rows])

@@ -1,4 +1,4 @@
-"""Engine: the network one sample at a time, by whichever library is installed.
+"""Engine: computes the network one sample at a time, with whichever library is installed.
 
 A step equals the banded forward pass over the whole sequence, at the cost of
 one token: the keys and values that it attends to are kept from step to step.
@@ -27,17 +27,17 @@ LIBRARY = {"onnx": "onnxruntime", "numpy": "numpy", "torch": "torch"}
 
 
 class Engine(Protocol):
-    """Streaming steps of the causal GEGLU-Transformer; to be used by one thread at a time.
+    """Streaming steps of the causal GEGLU-Transformer; for one thread at a time.
 
     Attributes:
-        steps: rows seen since the start or the last reset; may be set before the first step, so that
-            positions count from there.
+        steps: rows taken since the start or the last reset; may be set before the first step, and positions
+            then count from there.
     """
 
     steps: int
 
     def reset(self) -> None:
-        """Forget everything seen so far."""
+        """Forget all rows."""
 
     def step(self, features: Float32) -> tuple[Float32, Float32]:
         """Take one row.
@@ -46,23 +46,23 @@ class Engine(Protocol):
             features: [inputs], see ``masked_imu_features.features``; copied.
 
         Returns:
-            Mean and log standard deviation, each [muscles]; the next step may write over them.
+            Mean and log standard deviation, each [muscles]; the next step may overwrite them.
         """
 
 
 def available_engines() -> list[str]:
-    """Engines whose library is installed here, fastest first."""
+    """List the engines whose library is installed, fastest first."""
     return [name for name in ENGINES if find_spec(LIBRARY[name]) is not None]
 
 
 def make_engine(config: ModelConfig, weights: Mapping[str, Float32], name: str = AUTO, threads: int = 1) -> Engine:
-    """An engine in its first state.
+    """Make an engine in its initial state.
 
     Args:
         config: shape of the network.
         weights: float32 tensors by name, as in a Bundle.
         name: one of ENGINES, or ``auto`` for the fastest that is installed.
-        threads: that a step may use; one is best for networks of this size.
+        threads: number that a step may use; one is best for networks of this size.
 
     Raises:
         InputError: there is no such engine, or its library is not installed or cannot be loaded.
@@ -85,13 +85,13 @@ def make_engine(config: ModelConfig, weights: Mapping[str, Float32], name: str =
 
 def _first_that_loads(names: Sequence[str]) -> Maker:
     for name in names:
-        # A library for another NumPy, or without one of its own libraries, must not stop a robot.
+        # A library built for another NumPy, or one that lacks a library itself, must not stop a robot.
         with suppress(ImportError):
             return _maker(name)
     raise InputError(f"none of {', '.join(LIBRARY.values())} can be loaded; install one of them")
 
 
 def _maker(name: str) -> Maker:
-    # Only when it is chosen: a robot need not load, or have, the libraries of the others.
+    # Imported only when chosen: a robot need not load, or have, the libraries of the others.
     maker: Maker = import_module(f"imu_emg_estimator.streaming.{name}_engine").make
     return maker

@@ -1,4 +1,4 @@
-"""MotionMonitor: how unlike the training subjects' motion the last seconds are."""
+"""MotionMonitor: how much the motion of the last seconds differs from the training subjects'."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from imu_emg_estimator.model.motion_distribution import Distribution, Metric
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import RunningMotion
 
-REFRESH = 0.1  # s between two scores: they change over seconds
-KEPT = 8  # metrics, one for each combination of sensors that are there; of 16 sensors, one takes 2 MB
+SCORE_PERIOD_S = 0.1  # between two scores, which change over seconds
+MAX_KEPT_METRICS = 8  # one for each combination of available sensors; with 16 sensors one takes 2 MB
 
 
 class MotionMonitor:
-    """Follows the input, whichever bundle is in use: a change of the bundle leaves nothing to warm up."""
+    """Follows the input, whichever bundle is in use, so that another bundle needs no warming up."""
 
     def __init__(self, sensors: int, rate: float) -> None:
         self._motion = RunningMotion(sensors, rate)
-        self._every = max(1, round(REFRESH * rate))
+        self._every = max(1, round(SCORE_PERIOD_S * rate))
         self._distribution: Distribution | None = None
         self._metrics: dict[bytes, Metric] = {}
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything seen so far."""
+        """Forget all rows."""
         self._motion.reset()
         self._rows = 0
         self._score = float("nan")
 
     def step(self, imu: NDArray[np.floating], distribution: Distribution | None) -> float:
-        """Take a row [sensors, 6]; returns the score, NaN without a distribution or enough input."""
+        """Take a row [sensors, 6]; return the score, NaN without a distribution or enough input."""
         self._motion.step(imu)
         if distribution is not self._distribution or self._rows % self._every == 0:
             self._score = self._scored(distribution)
@@ -38,24 +38,24 @@ class MotionMonitor:
         return self._score
 
     def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Slow statistics of the last seconds, and which sensors they hold; from any thread."""
+        """Return slow statistics of the last seconds and which sensors they cover; for any thread."""
         return self._motion.describe()
 
     def _scored(self, distribution: Distribution | None) -> float:
         if distribution is not self._distribution:
-            self._forget_metrics_unless_like(distribution)
+            self._forget_other_metrics(distribution)
         if distribution is None:
             return float("nan")
         statistics, available = self._motion.describe()
         key = available.tobytes()
-        if key not in self._metrics:  # the sensors change seldom, and finding a metric takes a millisecond
-            if len(self._metrics) == KEPT:
+        if key not in self._metrics:  # sensors seldom change, and making a metric takes a millisecond
+            if len(self._metrics) == MAX_KEPT_METRICS:
                 del self._metrics[next(iter(self._metrics))]
             self._metrics[key] = distribution.metric(available)
         return float(self._metrics[key].scores(statistics[None])[0])
 
-    def _forget_metrics_unless_like(self, distribution: Distribution | None) -> None:
-        """A subject's own bundle has the same distribution as its parent: the swap must cost nothing."""
+    def _forget_other_metrics(self, distribution: Distribution | None) -> None:
+        """Keep the metrics where the new distribution has the same ones, as a calibrated bundle has its parent's."""
         old, self._distribution = self._distribution, distribution
         if old is None or distribution is None or not old.has_metrics_of(distribution):
             self._metrics = {}

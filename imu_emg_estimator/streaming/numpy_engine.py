@@ -1,16 +1,16 @@
-"""The engine of a robot that has nothing but NumPy.
+"""The engine on NumPy, for robots that have no other library.
 
-A step is a hundred calls on small arrays, so what counts is their number. Everything that does not
+A step is about a hundred calls on small arrays, so its cost is the number of calls. Everything that does not
 depend on the input is therefore done to the weights, once:
 
-- All that reads the stream between the layers is a normalisation, which takes the mean away. So the
-  stream is kept without its mean, by taking it out of all that is added to it, and a normalisation
-  comes down to one factor. Its own weights are folded into the matrix that follows.
+- Only normalisations read the stream between the layers, and they subtract its mean. So the stream is kept
+  without its mean, by removing the mean from everything that is added to it, and a normalisation is reduced to
+  one factor. Its own weights are folded into the matrix that follows.
 - A bias is one more column of its matrix, for an input that is always 1.
 - The pairs that rotary positions turn lie side by side: complex numbers, times a phase.
 - GELU(x) ~ x (1 + tanh(s x + s c x^3)) / 2: the gates are scaled so that the argument is g (g g + k).
 
-Nothing is allocated in a step: results go to arrays made at the start.
+A step allocates nothing: results go to arrays made at the start.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class NumpyEngine:
         frequency = ROTARY_BASE ** (-np.arange(0, config.head_width, 2, dtype=np.float64) / config.head_width)
         self._turn = 1j * frequency
         self._angle = np.empty_like(self._turn)
-        self._phase = np.empty(config.width, dtype=np.complex64)  # of all queries, then all keys
+        self._phase = np.empty(config.width, dtype=np.complex64)  # of all queries, then of all keys
         self._phases = self._phase.reshape(2 * config.heads, -1)
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything seen so far."""
+        """Forget all rows."""
         self.steps = 0
         self._token = -1
         self._front_end.reset()
@@ -70,7 +70,7 @@ class NumpyEngine:
             layer.reset()
 
     def step(self, features: Float32) -> tuple[Float32, Float32]:
-        """Feature row [inputs] -> mean and log standard deviation, each [muscles], written over by the next step."""
+        """Take a feature row [inputs]; return mean and log standard deviation [muscles], valid until the next step."""
         token, sequence = divmod(self.steps, self._config.dilation)
         if token != self._token:
             self._set_phase(token)
@@ -82,7 +82,7 @@ class NumpyEngine:
         return self._mean, self._log_deviation
 
     def _set_phase(self, token: int) -> None:
-        # In complex128: after an hour float32 angles would be coarser than the turn from token to token.
+        # In complex128: after an hour float32 angles are coarser than the turn from token to token.
         np.multiply(self._turn, token, out=self._angle)
         np.exp(self._angle, out=self._angle)
         np.copyto(self._phases, self._angle, casting="same_kind")
@@ -92,7 +92,8 @@ class NumpyEngine:
 class _FrontEnd:
     """Convolution over the last samples, and GELU.
 
-    Every row is written twice, ``kernel`` rows apart, so that the last ``kernel`` always lie in order in one piece.
+    Every row is written twice, ``kernel`` rows apart, so that the last ``kernel`` rows are always contiguous and in
+    order.
     """
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, NDArray[np.float64]]) -> None:
@@ -114,7 +115,7 @@ class _FrontEnd:
         self._slot = 0
 
     def step(self, features: Float32) -> Float32:
-        """Feature row [inputs] -> token [width] without its mean."""
+        """Take a feature row [inputs]; return a token [width] without its mean."""
         slot, gate, stream = self._slot, self._gate, self._stream
         self._pairs[slot][:] = features
         np.dot(self._matrix, self._windows[slot], out=gate)
@@ -139,9 +140,9 @@ class _Layer:
         query, key, value = normed.result.reshape(3, heads, width)
         self._query, self._key, self._value = query[..., None], key, value
         self._turned = normed.result[: 2 * config.width].view(np.complex64)
-        # One ring for each of the interleaved sequences: a token attends to its own alone.
+        # One ring for each of the interleaved sequences: a token attends only to its own.
         self._keys = np.zeros((config.dilation, heads, band, width), dtype=np.float32)
-        # With a column of ones, which gives the sum of the shares.
+        # With a column of ones, which gives the sum of the attention weights.
         self._values = np.ones((config.dilation, heads, band, width + 1), dtype=np.float32)
         self._scores = np.empty((heads, band, 1), dtype=np.float32)
         self._share = self._scores.reshape(heads, 1, band)
@@ -161,7 +162,7 @@ class _Layer:
         self._values[..., :-1] = 0.0
 
     def step(self, x: Float32, token: int, sequence: int, phase: NDArray[np.complex64]) -> None:
-        """Add this layer's part to the stream [width]."""
+        """Add this layer's output to the stream [width]."""
         self._query_key_value.of(x)
         self._attend(token, self._keys[sequence], self._values[sequence], phase)
         self._output.add_to(x)
@@ -192,7 +193,7 @@ class _NormedLinear:
     """A normalisation of the stream and the linear layers that read it: one factor and one matrix.
 
     Attributes:
-        result: what ``of`` computes, [outputs] of all the layers.
+        result: [outputs] of all the layers, computed by ``of``.
     """
 
     def __init__(self, weights: Mapping[str, NDArray[np.float64]], *layers: str) -> None:
@@ -221,7 +222,7 @@ class _Residual:
     """A linear layer whose result is added to the stream, without its mean.
 
     Attributes:
-        input: [inputs] to be filled in.
+        input: [inputs], to be filled in by the caller.
     """
 
     def __init__(self, weights: Mapping[str, NDArray[np.float64]], layer: str, factor: float = 1.0) -> None:
@@ -237,7 +238,7 @@ class _Residual:
 
 
 def _gelu(gate: Float32, out: Float32) -> None:
-    """GELU in the tanh form, as in training, times 2 GATE_SCALE, of a gate that is scaled by GATE_SCALE."""
+    """Compute 2 GATE_SCALE GELU(x), in the tanh form as in training, of a gate that holds GATE_SCALE x."""
     np.multiply(gate, gate, out=out)
     np.add(out, GATE_OFFSET, out=out)
     np.multiply(out, gate, out=out)
@@ -247,7 +248,7 @@ def _gelu(gate: Float32, out: Float32) -> None:
 
 
 def _side_by_side(config: ModelConfig) -> NDArray[np.intp]:
-    """Order of the outputs of queries, keys and values in which every pair that is turned lies side by side."""
+    """Return the order of queries, keys and values in which each pair that is turned lies side by side."""
     outputs = np.arange(3 * config.width).reshape(3, config.heads, 2, config.head_width // 2)
     outputs[:2] = outputs[:2].swapaxes(2, 3).reshape(outputs[:2].shape)
     return outputs.ravel()

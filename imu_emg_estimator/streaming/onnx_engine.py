@@ -1,4 +1,4 @@
-"""The engine of ONNX Runtime: the whole step is one call into compiled code."""
+"""The engine on ONNX Runtime: the whole step is one call into compiled code."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when it is imported
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read by the import below
 import onnxruntime
 
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.onnx_streaming_step import NEXT, state_shapes, step_model, step_weights
 from imu_emg_estimator.streaming.engine import Engine, Float32
 
-ERRORS = 3  # log level: no warnings of a library on a robot's console
+LOG_ERRORS_ONLY = 3  # severity level of ONNX Runtime
 
 
 def make(config: ModelConfig, weights: Mapping[str, Float32], threads: int) -> Engine:
@@ -28,8 +28,8 @@ def make(config: ModelConfig, weights: Mapping[str, Float32], threads: int) -> E
 class OnnxEngine:
     """Streaming steps on arrays that are bound once: nothing is copied in or out, rings are written in place.
 
-    Weights are bound, too. So networks of one shape share a session: to make one holds
-    Python's lock for ten milliseconds, which a thread that steps another engine meanwhile would feel.
+    Weights are bound, too, so that networks of one shape share a session: making a session holds Python's lock for
+    ten milliseconds, which would delay a thread that steps another engine meanwhile.
     """
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, Float32], threads: int = 1) -> None:
@@ -48,13 +48,13 @@ class OnnxEngine:
         self.steps = 0
 
     def reset(self) -> None:
-        """Forget everything seen so far."""
+        """Forget all rows."""
         self.steps = 0
         for array in self._states.values():
             array.fill(0.0)
 
     def step(self, features: Float32) -> tuple[Float32, Float32]:
-        """Feature row [inputs] -> mean and log standard deviation, each [muscles], written over by the next step."""
+        """Take a feature row [inputs]; return mean and log standard deviation [muscles], valid until the next step."""
         self._features[0] = features
         self._step[0] = self.steps
         self._session.run_with_iobinding(self._binding)
@@ -64,23 +64,23 @@ class OnnxEngine:
 
 @lru_cache(maxsize=4)
 def _shared_session(config: ModelConfig, threads: int) -> Any:
-    """Threads may run it side by side, each with its own binding."""
+    """Return the session for a shape; threads may run it side by side, each with its own binding."""
     return make_session(step_model(config), threads)
 
 
 def make_session(model: bytes, threads: int) -> Any:
-    """A session that runs a model on so many threads, none of which spins."""
+    """Make a session that runs a model on this number of threads, none of which spins."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_mem_reuse = False  # a few kB, and reuse costs a step 4 %
-    options.log_severity_level = ERRORS
+    options.enable_mem_reuse = False  # saves a few kB, and makes a step 4 % slower
+    options.log_severity_level = LOG_ERRORS_ONLY
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def bind(session: Any, inputs: Mapping[str, NDArray[Any]], outputs: Mapping[str, NDArray[Any]]) -> Any:
-    """A binding of a session to arrays by name; whoever holds it must hold the arrays, too."""
+    """Bind a session to arrays by name; the caller must keep the arrays as long as the binding."""
     binding = session.io_binding()
     for bind_one, arrays in ((binding.bind_input, inputs), (binding.bind_output, outputs)):
         for name, array in arrays.items():

@@ -17,11 +17,11 @@ from imu_emg_estimator.signals.masked_imu_features import FloatArray, RowFeature
 from imu_emg_estimator.streaming.engine import AUTO, make_engine
 from imu_emg_estimator.streaming.motion_monitor import MotionMonitor
 
-Row = tuple[int, NDArray[np.floating]]  # its index since the start, and [sensors, 6]
+Row = tuple[int, NDArray[np.floating]]  # index since the start, and [sensors, 6]
 
 ZERO = np.float32(0.0)
-SMALLEST, LARGEST = map(np.float32, LOG_DEVIATION_RANGE)
-BREATH = 1e-4  # s between two rows of preparation, in which the stepping thread gets the interpreter
+MIN_LOG_DEVIATION, MAX_LOG_DEVIATION = map(np.float32, LOG_DEVIATION_RANGE)
+CATCH_UP_PAUSE_S = 1e-4  # between two rows of preparation: the stepping thread gets the interpreter
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Estimate:
     Attributes:
         activation: [muscles] fraction of the bundle's reference amplitude, never negative.
         deviation: [muscles] standard deviation of activation, same unit, scaled as the bundle says.
-        missing: [sensors] True where something of a sensor that the network looks at was masked in the newest row.
-        warming_up: the attention band is not filled yet.
-        score: distance of the last seconds' motion from the training data; NaN where it is not known.
+        missing: [sensors] True where a part of the sensor that the network uses was masked in the newest row.
+        warming_up: the attention band is not full yet.
+        score: distance of the last seconds' motion from the training data; NaN = not known.
         out_of_distribution: the score is above the bundle's threshold: do not rely on the activation.
     """
 
@@ -45,13 +45,13 @@ class Estimate:
     out_of_distribution: bool
 
 
-class Prepared:
-    """A bundle with an engine in some state, to be adopted between two steps.
+class PreparedBundle:
+    """A bundle with its engine, ready to be adopted between two steps.
 
     Attributes:
         features: of the newest row.
-        engine: whose steps are rows.
-        run: which run between resets the engine was warmed in.
+        engine: counts rows as steps.
+        run: number of the run between two resets that the engine has followed.
     """
 
     def __init__(self, bundle: Bundle, engine: str = AUTO, threads: int = 1, run: int = 0) -> None:
@@ -61,21 +61,21 @@ class Prepared:
         self.run = run
 
     def step(self, imu: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Activation and its standard deviation, each [muscles], after another row [sensors, 6]."""
+        """Take another row [sensors, 6]; return activation and its standard deviation, each [muscles]."""
         mean, log_deviation = self.engine.step(self.features.of(imu))
         activation: NDArray[np.float32] = np.maximum(mean, ZERO)
         own, scale = bounded_deviation(log_deviation), self.bundle.deviation_scale
         return activation, np.asarray(scale.apply(activation, own)) if scale else own
 
     def reset(self, steps: int = 0) -> None:
-        """Forget everything; the next row is the one of this index."""
+        """Forget everything; ``steps`` is the index of the next row."""
         self.features.reset()
         self.engine.reset()
         self.engine.steps = steps
 
     def catch_up(self, rows: Sequence[Row], pause: float = 0.0) -> None:
-        """Step through those of the newest rows that the engine has not seen, with a pause after each [s]."""
-        if rows and self.engine.steps < rows[0][0]:  # it lacks some that are gone: the receptive field begins here
+        """Take those of the newest rows that the engine has not seen, pausing after each [s]."""
+        if rows and self.engine.steps < rows[0][0]:  # rows between are gone: start at the receptive field
             self.reset(rows[0][0])
         for index, imu in rows:
             if index >= self.engine.steps:
@@ -85,25 +85,25 @@ class Prepared:
 
 
 class StreamingEstimator:
-    """Holds a Bundle and its state; knows nothing of ROS.
+    """Estimates row by row with a Bundle; independent of ROS.
 
-    A better Bundle of the same rig can be swapped in between two steps: ``prepare`` (any
+    Another Bundle of the same rig can be swapped in between two steps: ``prepare`` (any
     thread, may take long) builds a warm engine, ``adopt`` (the stepping thread, short) takes it.
 
     Args:
         engine: one of ``engine.ENGINES``, or ``auto`` for the fastest that is installed.
-        threads: that a step may use.
+        threads: number that a step may use.
 
     Raises:
-        InputError: there is no such engine here.
+        InputError: the engine does not exist or cannot be loaded.
     """
 
     def __init__(self, bundle: Bundle, engine: str = AUTO, threads: int = 1) -> None:
         self._engine, self._threads = engine, threads
         self._run = 0
         self._current = self._start(bundle)
-        # Each row with its index, so that another thread can take a consistent copy. The next estimate needs one less
-        # for the network's inputs, and the oldest to know since when they have changed.
+        # Rows carry their index, so that another thread can take a consistent copy. The next estimate needs all but the
+        # oldest as inputs, and the oldest for the change of the inputs since.
         self._recent: deque[Row] = deque(maxlen=bundle.config.receptive_field)
         self._monitor = MotionMonitor(len(bundle.rig.sensors), bundle.rig.rate)
 
@@ -118,7 +118,7 @@ class StreamingEstimator:
         return self._current.engine.steps
 
     def reset(self) -> None:
-        """Forget everything seen so far, as after a jump of the clock."""
+        """Forget all rows, as after a jump of the clock."""
         self._current.reset()
         self._monitor.reset()
         self._recent.clear()
@@ -154,33 +154,33 @@ class StreamingEstimator:
         """Return ``motion_statistics`` of the last seconds and which sensors they cover; callable from any thread."""
         return self._monitor.motion()
 
-    def prepare(self, bundle: Bundle) -> Prepared:
-        """An engine for another bundle of the same rig and look-ahead, warmed with the recent rows."""
+    def prepare(self, bundle: Bundle) -> PreparedBundle:
+        """Prepare another bundle of the same rig and look-ahead, warmed with the recent rows; for any thread."""
         if bundle.rig != self.bundle.rig:
-            raise InputError(f"bundle {bundle.model_id} is for another rig than the running one; use one of its rig")
+            raise InputError(f"bundle {bundle.model_id} is for another rig than the running one; use one for this rig")
         if bundle.config.look_ahead != self.bundle.config.look_ahead:
             raise InputError(
                 f"bundle {bundle.model_id} has a look-ahead of {bundle.config.look_ahead} samples, the running one of "
                 f"{self.bundle.config.look_ahead}; use one with the same"
             )
-        prepared = self._start(bundle)  # before the rows: a reset in between makes it old, and adopt begins anew
-        prepared.catch_up(tuple(self._recent), BREATH)
+        prepared = self._start(bundle)  # before the rows: after a reset in between, adopt starts over
+        prepared.catch_up(tuple(self._recent), CATCH_UP_PAUSE_S)
         return prepared
 
-    def adopt(self, prepared: Prepared) -> None:
-        """Go on with a prepared bundle; catches up on the rows since it was prepared."""
+    def adopt(self, prepared: PreparedBundle) -> None:
+        """Continue with a prepared bundle, after catching up on the rows since it was prepared."""
         if prepared.run != self._run:
             prepared.reset()
         prepared.catch_up(tuple(self._recent))
         self._recent = deque(self._recent, maxlen=prepared.bundle.config.receptive_field)
         self._current = prepared
 
-    def _start(self, bundle: Bundle) -> Prepared:
-        return Prepared(bundle, self._engine, self._threads, self._run)
+    def _start(self, bundle: Bundle) -> PreparedBundle:
+        return PreparedBundle(bundle, self._engine, self._threads, self._run)
 
 
 def bounded_deviation(log_deviation: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Standard deviation from the network's bounded log output."""
-    bounded = np.minimum(np.maximum(log_deviation, SMALLEST), LARGEST)
+    """Return the standard deviation from the network's log output, which is bounded first."""
+    bounded = np.minimum(np.maximum(log_deviation, MIN_LOG_DEVIATION), MAX_LOG_DEVIATION)
     result: NDArray[np.float32] = np.exp(bounded, out=bounded)
     return result

@@ -1,4 +1,4 @@
-"""The engine of the training's own library: the reference for the others, made of the network's own layers."""
+"""The engine on torch, made of the network's own layers: the reference for the other engines."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TorchEngine:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything seen so far."""
+        """Forget all rows."""
         config = self._config
         self.steps = 0
         # [layers, keys and values, interleaved sequences, heads, band, head]
@@ -43,7 +43,7 @@ class TorchEngine:
 
     @torch.inference_mode()
     def step(self, features: Float32) -> tuple[Float32, Float32]:
-        """Feature row [inputs] -> mean and log standard deviation, each [muscles]."""
+        """Take a feature row [inputs]; return mean and log standard deviation, each [muscles]."""
         network, config = self._network, self._config
         self._history = torch.cat([self._history[:, 1:], torch.tensor(features).reshape(1, 1, -1)], dim=1)
         token, sequence = divmod(self.steps, config.dilation)

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures.ros_lab import to_timestamp
 from imu_emg_estimator.msg import MuscleActivation
 from rclpy.serialization import deserialize_message, serialize_message
 
@@ -15,7 +16,7 @@ from imu_emg_estimator.ros.activation_publisher import (
     TypedMessage,
     make_message,
 )
-from imu_emg_estimator.ros.message_conversions import LATEST, to_timestamp
+from imu_emg_estimator.signals.imu_message import LATEST
 
 NAMES = ["", "a", "vastus_lateralis_right", "Wadenmuskel_außen"]
 
@@ -115,7 +116,7 @@ def test_every_message_says_all(
     bytes_are_known: bool, expected: list[MuscleActivation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not bytes_are_known:  # a middleware that serialises in another way
-        monkeypatch.setattr(activation, "HEADER", 8)
+        monkeypatch.setattr(activation, "HEADER_BYTES", 8)
         assert isinstance(make_message(message_of(np.random.default_rng(0), 2)), TypedMessage)
     published = Published()
     publish_some(ActivationPublisher(published, ["a", "b"]))
@@ -124,6 +125,6 @@ def test_every_message_says_all(
 
 def test_many_combinations_of_missing_sensors_are_not_kept() -> None:
     publisher = ActivationPublisher(Published(), ["a"])
-    for number in range(3 * activation.KEPT):
+    for number in range(3 * activation.MAX_KEPT_MESSAGES):
         publisher.publish(0, 2, 0.0, (f"sensor_{number}",), 0.0, 0.0)
-    assert len(publisher._messages) <= activation.KEPT
+    assert len(publisher._messages) <= activation.MAX_KEPT_MESSAGES

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory
+from fixtures.ros_lab import to_timestamp
 from imu_emg_estimator.msg import Emg, MuscleActivation
 from std_msgs.msg import Header
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros import demo
-from imu_emg_estimator.ros.message_conversions import to_timestamp
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 START = 1_700_000_000 * SECOND

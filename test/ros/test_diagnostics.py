@@ -16,7 +16,7 @@ from sensor_msgs.msg import Imu
 from imu_emg_estimator.calibration.calibration_store import store_calibration
 from imu_emg_estimator.model import sensor_drift as drift
 from imu_emg_estimator.model.bundle import Bundle, Calibration
-from imu_emg_estimator.ros.diagnostics import misfit
+from imu_emg_estimator.ros.diagnostics import percentile, qos_mismatch
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 StartLab = Callable[..., Lab]
@@ -29,7 +29,7 @@ def imu(make_recording: Callable[..., Any]) -> NDArray[np.floating]:
 
 @pytest.fixture
 def report() -> Callable[..., dict[str, Any]]:
-    """Function that waits for the first report for which something holds; statuses by what they are of."""
+    """Function that waits for the first report for which a condition holds; returns its statuses by name."""
 
     def wait(lab: Lab, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         reports: list[dict[str, Any]] = []
@@ -104,15 +104,22 @@ def test_publisher_whose_qos_does_not_fit_is_named(start_lab: StartLab) -> None:
     for topic, quality in (("/fits", loose), ("/fits_not", strict)):
         lab.estimator.create_subscription(Imu, topic, lambda message: None, quality)
         lab.node.create_publisher(Imu, topic, loose)
-    lab.wait(lambda: misfit(lab.estimator, "/fits_not"), "a publisher that does not fit")
-    assert lab.node.get_name() in misfit(lab.estimator, "/fits_not")
-    assert "eliab" in misfit(lab.estimator, "/fits_not")
-    assert misfit(lab.estimator, "/fits") == ""
+    lab.wait(lambda: qos_mismatch(lab.estimator, "/fits_not"), "a publisher that does not fit")
+    assert lab.node.get_name() in qos_mismatch(lab.estimator, "/fits_not")
+    assert "eliab" in qos_mismatch(lab.estimator, "/fits_not")
+    assert "does not match" in qos_mismatch(lab.estimator, "/fits_not")
+    assert qos_mismatch(lab.estimator, "/fits") == ""
 
 
 def type_of(lab: Lab) -> type:
     message_type: type = lab.drivers[0].msg_type
     return message_type
+
+
+def test_percentile() -> None:
+    values = [float(value) for value in range(100, 0, -1)]
+    assert (percentile(values, 0.5), percentile(values, 0.99), percentile(values, 1.0)) == (51.0, 100.0, 100.0)
+    assert percentile([], 0.5) != percentile([], 0.5)  # NaN
 
 
 # whether the calibration still fits
@@ -175,7 +182,7 @@ def test_sensor_that_was_turned_since_the_calibration(
 
 
 @pytest.mark.parametrize(
-    ("figures", "said"), [({}, "does not know what the movement was like"), ({drift.MOTION: 5}, "is malformed")]
+    ("figures", "said"), [({}, "holds no movement to compare with"), ({drift.MOTION: 5}, "is malformed")]
 )
 def test_calibration_that_nothing_can_be_compared_with(
     figures: dict[str, Any], said: str, start_lab: StartLab, report: Any, calibrated: Any

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
-from fixtures.ros_lab import HOUR, UNHURRIED, Lab, activations_of, imu_message, timestamps_of
+from fixtures.ros_lab import HOUR, UNHURRIED, Lab, activations_of, imu_message, timestamps_of, to_timestamp
 from imu_emg_estimator.msg import MuscleActivation
 from numpy.typing import NDArray
 from rosgraph_msgs.msg import Clock
@@ -17,8 +17,8 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.ros.message_conversions import LATEST, to_timestamp
 from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.imu_message import LATEST
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 StartLab = Callable[..., Lab]
@@ -215,7 +215,7 @@ def test_malformed_message_is_dropped_and_named_once(
     messages = lab.wait_for(60 - bundle.config.look_ahead)
     assert_each_once(messages, (first + last)[: len(messages)])
     np.testing.assert_allclose(activations_of(messages), offline(bundle, imu[:60]), atol=TOLERANCE)
-    warnings = [line for line in capfd.readouterr().err.splitlines() if "is no sensor_msgs/Imu" in line]
+    warnings = [line for line in capfd.readouterr().err.splitlines() if "is not a sensor_msgs/Imu" in line]
     assert len(warnings) == 1  # not one for each
     assert f"on {lab.estimator.topics[2]}" in warnings[0]
     assert lab.estimator.statistics.sensors[2].malformed >= 5

@@ -16,8 +16,14 @@ from rclpy.serialization import deserialize_message
 from std_msgs.msg import Int64
 
 from imu_emg_estimator.ros import raw_subscriptions as receiver
-from imu_emg_estimator.ros.live_counters import SensorCount, percentile
-from imu_emg_estimator.ros.raw_subscriptions import Arrival, ExecutorReceiver, Receiver, WaitSetReceiver, make_receiver
+from imu_emg_estimator.ros.raw_subscriptions import (
+    Arrival,
+    ExecutorReceiver,
+    MessageCount,
+    Receiver,
+    WaitSetReceiver,
+    make_receiver,
+)
 
 QUALITY = QoSProfile(depth=500, reliability=ReliabilityPolicy.RELIABLE)
 TOPICS = ("a", "b", "c")
@@ -142,16 +148,10 @@ def test_the_node_works_with_another_rclpy(
 
 
 def test_gaps_in_the_publishers_count_are_lost_messages() -> None:
-    count = SensorCount()
+    count = MessageCount()
     for sequence in (5, 6, 9, 10, 1, 2, None, 4):  # it began before us, lost 7 and 8, began anew, lost 3
-        count.note(sequence)
+        count.add(sequence)
     assert (count.received, count.lost) == (8, 3)
-
-
-def test_percentiles() -> None:
-    values = [float(value) for value in range(100, 0, -1)]
-    assert (percentile(values, 0.5), percentile(values, 0.99), percentile(values, 1.0)) == (51.0, 100.0, 100.0)
-    assert percentile([], 0.5) != percentile([], 0.5)  # NaN
 
 
 def test_the_nodes_executor_sleeps_while_messages_come(context: rclpy.Context, node: Node) -> None:

@@ -59,11 +59,11 @@ def test_each_refusal_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_setaffinity", refuse)
     monkeypatch.setattr(os, "sched_setscheduler", refuse)
     processors, priority = schedule(current_threads(), 80, [0])
-    assert "cpu_affinity [0] was refused (Operation not permitted): estimates go on" in processors
-    assert "realtime_priority 80 was refused (Operation not permitted): estimates go on" in priority
+    assert "cpu_affinity [0] was refused (Operation not permitted): the node runs on any processor" in processors
+    assert "realtime_priority 80 was refused (Operation not permitted): the node runs at normal priority" in priority
     assert "rtprio 80" in priority
     monkeypatch.delattr(os, "sched_setaffinity")  # macOS
-    assert "this system does not know it" in schedule([0], 0, [0])[0]
+    assert "not supported by this system" in schedule([0], 0, [0])[0]
 
 
 def test_a_thread_that_has_ended_is_no_refusal() -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
-from imu_emg_estimator.streaming.motion_monitor import KEPT, MotionMonitor
+from imu_emg_estimator.streaming.motion_monitor import MAX_KEPT_METRICS, MotionMonitor
 
 SENSORS, RATE = 5, 10.0  # Hz; a score with every row
 
@@ -57,7 +57,7 @@ def test_few_of_many_combinations_of_sensors_are_kept(
         scores(monitor, rows(missing=[s for s, there in enumerate(present) if not there]), distribution)
     gc.collect()
     assert len(metrics) > 2**SENSORS - 2
-    assert sum(metric() is not None for metric in metrics) <= KEPT
+    assert sum(metric() is not None for metric in metrics) <= MAX_KEPT_METRICS
 
 
 def test_a_subjects_own_bundle_needs_no_new_metric(

@@ -18,7 +18,7 @@ from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.motion_statistics import motion_statistics
 from imu_emg_estimator.streaming.engine import ENGINES
-from imu_emg_estimator.streaming.motion_monitor import REFRESH, MotionMonitor
+from imu_emg_estimator.streaming.motion_monitor import SCORE_PERIOD_S, MotionMonitor
 from imu_emg_estimator.streaming.streaming_estimator import Estimate, StreamingEstimator
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
@@ -220,7 +220,7 @@ def test_score_is_the_offline_one(knowing: Bundle, turned: Array) -> None:
     assert knowing.distribution is not None
     monitor = MotionMonitor(6, knowing.rig.rate)
     live_ = [monitor.step(row, knowing.distribution) for row in turned]
-    every = round(REFRESH * knowing.rig.rate)
+    every = round(SCORE_PERIOD_S * knowing.rig.rate)
     expected = knowing.distribution.scores(*motion_statistics(turned, knowing.rig.rate, every))
     np.testing.assert_allclose(live_[::every], expected, rtol=1e-6)
 

@@ -1,13 +1,15 @@
-"""Between messages and arrays."""
+"""Timestamps and Imu messages as numbers, and timestamps back."""
 
 import numpy as np
 import pytest
-from builtin_interfaces.msg import Time
-from fixtures.ros_lab import imu_message
 
-from imu_emg_estimator.ros.message_conversions import LATEST, to_timestamp
+pytest.importorskip("rclpy", reason="ROS 2 is not sourced; source scripts/env.sh, or make test")
+
+from builtin_interfaces.msg import Time
+from fixtures.ros_lab import imu_message, to_timestamp
+
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.imu_message import imu_sample, nanoseconds
+from imu_emg_estimator.signals.imu_message import LATEST, imu_sample, nanoseconds
 
 SAMPLE = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
 

@@ -1,0 +1,70 @@
+"""Names and QoS of the estimator's topics, from its parameters, remappings and ``qos_overrides``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rclpy.exceptions import ParameterException
+from rclpy.node import Node
+from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.msg import MuscleActivation
+from imu_emg_estimator.rig import Rig
+
+ESTIMATE_QUEUE_DEPTH = 100  # messages
+
+
+def imu_topic_names(given: Sequence[str] | None, rig: Rig) -> Sequence[str]:
+    """Return one topic for each sensor of the rig, not yet resolved; raises InputError where their number is wrong."""
+    sensors = rig.sensor_names
+    topics = given or tuple(f"imu/{sensor}" for sensor in sensors)
+    if len(topics) != len(sensors):
+        raise InputError(
+            f"parameter 'imu_topics' names {len(topics)} topics, the bundle's rig has {len(sensors)} sensors; "
+            f"give one for each of {', '.join(sensors)}, in this order"
+        )
+    return topics
+
+
+def resolve_topics(node: Node, topics: Sequence[str]) -> list[str]:
+    """Return the full names after remapping; raises InputError where one is not valid or two are the same."""
+    try:
+        resolved = [str(node.resolve_topic_name(topic)) for topic in topics]
+    except RuntimeError as error:
+        raise InputError(f"parameter 'imu_topics' holds a name that is not valid: {rcl_reason(error)}") from None
+    if len(set(resolved)) < len(resolved):
+        raise InputError(f"two sensors share a topic ({', '.join(resolved)}); every sensor needs its own")
+    return resolved
+
+
+def create_estimate_publisher(node: Node) -> Any:
+    """Create the publisher of ``muscle_activation``."""
+    return node.create_publisher(
+        MuscleActivation,
+        "muscle_activation",
+        QoSProfile(depth=ESTIMATE_QUEUE_DEPTH, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE),
+        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+    )
+
+
+def imu_qos(queue_depth: int) -> QoSProfile:
+    """Return the QoS of an Imu subscription: best effort matches every publisher; the depth bridges busy moments."""
+    return QoSProfile(depth=queue_depth, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@contextmanager
+def checked_qos_overrides() -> Iterator[None]:
+    """Raise InputError where a publisher or subscription cannot be created because of its ``qos_overrides``."""
+    try:
+        yield
+    except (ParameterException, RuntimeError, ValueError) as error:
+        raise InputError(f"a parameter qos_overrides cannot be used: {rcl_reason(error)}") from None
+
+
+def rcl_reason(error: Exception) -> str:
+    """Return what rcl complains about, without the places in its own source code."""
+    return (str(error).splitlines() or [type(error).__name__])[0].split(", at /")[0]
