@@ -13,7 +13,7 @@ from benchmarks.accuracy.within_subject_reference import CEILING
 from imu_emg_estimator.training.episodic_training import MetaSettings
 from imu_emg_estimator.training.evaluation import CONDITIONS
 from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import rounded, to_json
+from imu_emg_estimator.utils.json_values import to_json
 
 # What was set out to be reached on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
 AIMS = {"0": (0.56, 0.64, 0.78, 0.38), "30": (0.64, 0.70, 0.81, 0.48), "60": (0.68, 0.73, 0.83, 0.52)}
@@ -38,11 +38,20 @@ def write_report(run: Path, out: Path) -> dict[str, Any]:
     Raises:
         InputError: there is no run, or the folder cannot be written.
     """
-    results: dict[str, Any] = rounded(gather(run))
+    results: dict[str, Any] = _rounded(gather(run))
     write_atomically(out / "results.json", to_json(results, indent=1))
     write_atomically(out / "table.md", markdown(results).encode())
     pictures.draw(results, run, out)
     return results
+
+
+def _rounded(content: Any, digits: int = 7) -> Any:
+    """Round nested figures to significant digits: no score is more precise, and a file of thousands gets smaller."""
+    if isinstance(content, Mapping):
+        return {key: _rounded(value, digits) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_rounded(value, digits) for value in content]
+    return float(f"{content:.{digits}g}") if isinstance(content, float) else content
 
 
 def markdown(results: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import plain, to_json
+from imu_emg_estimator.utils.json_values import json_compatible, to_json
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """In plain values, with all that it builds on."""
-        described: dict[str, Any] = plain(self)
+        described: dict[str, Any] = json_compatible(self)
         return described
 
 

@@ -18,7 +18,7 @@ from benchmarks.accuracy.protocols import JOBS, Plan, tuned_as, tuned_plan, tuni
 from benchmarks.accuracy.tasks import CATALOGUE, TASKS
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import plain, to_json
+from imu_emg_estimator.utils.json_values import json_compatible, to_json
 
 DESCRIPTIONS = {
     **{name: model.description for name, model in CATALOGUE.items()},
@@ -75,7 +75,7 @@ def _write_manifest(
     protocol: str, plan: Plan, jobs: Sequence[Job], tuning: Sequence[Job], folder: RunFolder, dataset: str
 ) -> None:
     """Models that were run before under the same conditions stay in; under others, they would not compare."""
-    setup = plain(
+    setup = json_compatible(
         {
             "dataset": dataset,
             "data": folder.data,

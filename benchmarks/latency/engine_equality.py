@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets.simulated_subject import simulate
 from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
-from imu_emg_estimator.model.bundle import Bundle, write_atomically
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.streaming.engine import Engine, available_engines, make_engine
+from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.json_values import to_json
 from imu_emg_estimator.utils.progress import ProgressBar
 from imu_emg_estimator.utils.shipped_files import shipped_bundle

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.model.bundle import Bundle, Reference, weight_shapes
-from imu_emg_estimator.model.network_config import ModelConfig
+from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings

@@ -8,7 +8,7 @@ from typing import Any
 
 from imu_emg_estimator.signals.powerline import Powerline
 from imu_emg_estimator.signals.timestamps import LONGEST_DELAY, Clock
-from imu_emg_estimator.utils.json_values import plain
+from imu_emg_estimator.utils.json_values import json_compatible
 
 WORTH_TELLING = 0.01  # share of samples
 
@@ -86,7 +86,7 @@ class BagReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain figures, for JSON."""
-        figures: dict[str, Any] = plain(self)
+        figures: dict[str, Any] = json_compatible(self)
         return figures
 
     def tell(self) -> None:

@@ -23,7 +23,8 @@ from imu_emg_estimator.calibration.cross_fitting import FOLDS, CrossFit, cross_f
 from imu_emg_estimator.calibration.improvement import Gain, gain_in_r, gain_in_r2
 from imu_emg_estimator.calibration.recording_quality import Quality, assess
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.geglu_transformer import weights_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimator_of

@@ -17,8 +17,8 @@ from imu_emg_estimator.signals.emg_delay import Delay, given_delay, shift_emg
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 from imu_emg_estimator.signals.masked_imu_features import mount_rotations, turn_mounts
 from imu_emg_estimator.signals.signal_quality import Stream
-from imu_emg_estimator.utils.atomic_files import hash_of
-from imu_emg_estimator.utils.json_values import plain
+from imu_emg_estimator.utils.file_hash import hash_of
+from imu_emg_estimator.utils.json_values import json_compatible
 from imu_emg_estimator.utils.progress import Progress
 
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
@@ -65,7 +65,7 @@ class CalibrationBag:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain figures."""
-        return {**self.report.to_dict(), "emg_delay": plain(self.delay)}
+        return {**self.report.to_dict(), "emg_delay": json_compatible(self.delay)}
 
 
 def open_bags(
@@ -138,7 +138,7 @@ def calibrate_on_bags(
         calibration = replace(
             result.bundle.calibration,
             bag_hash=", ".join(hash_of(Path(path)) for path in paths),
-            figures={**result.bundle.calibration.figures, "emg_delay": plain([bag.delay for bag in bags])},
+            figures={**result.bundle.calibration.figures, "emg_delay": json_compatible([bag.delay for bag in bags])},
         )
         result = replace(result, bundle=replace(result.bundle, calibration=calibration))
     return result, bags

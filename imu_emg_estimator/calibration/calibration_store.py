@@ -30,7 +30,8 @@ from imu_emg_estimator.calibration.store_choices import (
     without_calibration,
 )
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.utils.atomic_files import TEMPORARY, flush_folder, locked, write_atomically, write_together
 

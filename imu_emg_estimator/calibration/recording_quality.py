@@ -31,7 +31,7 @@ from imu_emg_estimator.signals.signal_quality import (
     muscle_figures,
     sensor_figures,
 )
-from imu_emg_estimator.utils.json_values import plain
+from imu_emg_estimator.utils.json_values import json_compatible
 
 MIN_SENSORS = 0.5  # share of the sensors that must be good: the network was trained with few missing
 TOGETHER = 0.5, 0.4  # r of left and right EMG, and how much above that of the estimates, to be told
@@ -99,7 +99,7 @@ class Quality:
     def to_dict(self) -> dict[str, Any]:
         """Plain figures and words."""
         mounting = self.mounting
-        figures: dict[str, Any] = plain(
+        figures: dict[str, Any] = json_compatible(
             {
                 "refusal": self.refusal,
                 "left_out": self.left_out,

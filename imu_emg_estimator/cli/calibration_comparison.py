@@ -81,7 +81,7 @@ def _on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dic
     """Score the base model and the calibrations on a whole bag; return the figures by model and muscle."""
     from imu_emg_estimator.bags import open_bag
     from imu_emg_estimator.model.bundle import Bundle
-    from imu_emg_estimator.utils.atomic_files import hash_of
+    from imu_emg_estimator.utils.file_hash import hash_of
 
     base = Bundle.load(arguments.bundle or shipped_bundle())
     for entry in entries:

@@ -21,7 +21,7 @@ from imu_emg_estimator.guide.movements import MOVEMENTS, SECONDS, movement_at
 from imu_emg_estimator.guide.sensor_problems import Problem, spoken
 from imu_emg_estimator.guide.standing_check import check_pose, standing_directions
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.utils.json_values import plain
+from imu_emg_estimator.utils.json_values import json_compatible
 from imu_emg_estimator.utils.progress import Progress
 
 STEPS = 5
@@ -238,7 +238,11 @@ class Guide:
             )
         except InputError as error:
             outcome = Outcome(False, str(error))
-        self.report |= {"success": outcome.success, "outcome": plain(outcome.to_dict()), "kept": outcome.success}
+        self.report |= {
+            "success": outcome.success,
+            "outcome": json_compatible(outcome.to_dict()),
+            "kept": outcome.success,
+        }
         return outcome
 
     def _judge(self, outcome: Outcome) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.json_values import annotated_types, checked_fields
 
 LEVELS = (0.5, 0.8, 0.95)  # of the intervals that travel with a bundle
 FLOOR = 0.03  # references; at rest errors do not vanish with the activation
@@ -49,15 +50,8 @@ class DeviationScale:
 
     @classmethod
     def from_dict(cls, values: object) -> DeviationScale:
-        """Strict: all fields, lists of numbers; else InputError."""
-        names = ("factor", "deviation_power", "activation_power", "multiples")
-        if not isinstance(values, Mapping) or set(values) != set(names):
-            raise InputError(f"uncertainty: a scale does not hold {', '.join(names)}; train or fetch it again")
-        *rows, multiples = (values[name] for name in names)
-        if not all(map(_are_numbers, rows)) or not isinstance(multiples, list) or not all(map(_are_numbers, multiples)):
-            raise InputError("uncertainty: a scale holds something else than lists of numbers; train or fetch it again")
-        factor, deviation_power, activation_power = map(tuple, rows)
-        return cls(factor, deviation_power, activation_power, tuple(map(tuple, multiples)))
+        """Build from decoded JSON; raises InputError unless every field is there, with lists of numbers."""
+        return cls(**checked_fields(values, annotated_types(cls), "uncertainty scale"))
 
 
 @dataclass(frozen=True)
@@ -99,39 +93,16 @@ class Uncertainty:
                 raise InputError("uncertainty intervals do not widen with their level")
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "definition": self.definition,
-            "levels": list(self.levels),
-            "uncalibrated": _plain(self.uncalibrated),
-            "calibrated": _plain(self.calibrated) if self.calibrated else None,
-        }
+        """Return the fields for JSON."""
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: object) -> Uncertainty:
-        """Strict: every field, each of its kind; else InputError."""
-        fields = {"definition", "levels", "uncalibrated", "calibrated"}
-        if not isinstance(values, Mapping) or set(values) != fields:
-            raise InputError(f"uncertainty does not hold {', '.join(sorted(fields))}; train or fetch it again")
-        if not isinstance(values["definition"], str) or not _are_numbers(values["levels"]):
-            raise InputError("uncertainty has a definition or levels of the wrong kind; train or fetch it again")
-        calibrated = values["calibrated"]
-        return cls(
-            definition=values["definition"],
-            levels=tuple(values["levels"]),
-            uncalibrated=DeviationScale.from_dict(values["uncalibrated"]),
-            calibrated=None if calibrated is None else DeviationScale.from_dict(calibrated),
-        )
-
-
-def _plain(scale: DeviationScale) -> dict[str, Any]:
-    rows = {field.name: list(getattr(scale, field.name)) for field in fields(scale) if field.name != "multiples"}
-    return rows | {"multiples": [list(row) for row in scale.multiples]}
-
-
-def _are_numbers(values: object) -> bool:
-    return isinstance(values, list) and all(
-        isinstance(value, (int, float)) and not isinstance(value, bool) for value in values
-    )
+        """Build from decoded JSON; raises InputError unless every field is there, of its type."""
+        types = annotated_types(cls) | {"uncalibrated": "object", "calibrated": "object"}
+        own = checked_fields(values, types, "uncertainty")
+        calibrated = None if own["calibrated"] is None else DeviationScale.from_dict(own["calibrated"])
+        return cls(own["definition"], own["levels"], DeviationScale.from_dict(own["uncalibrated"]), calibrated)
 
 
 def _ascend(values: Sequence[float]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
+from imu_emg_estimator.utils.json_values import checked_fields
 
 CENTRES, COVARIANCE = "distribution.centres", "distribution.covariance"  # tensors in a bundle
-FIELDS = {"definition", "conditions", "threshold"}
+FIELDS = {"definition": "str", "conditions": "tuple[str, ...]", "threshold": "float"}  # all but the arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,17 +84,8 @@ class Distribution:
 
     @classmethod
     def from_dict(cls, values: object, centres: NDArray[np.float64], covariance: NDArray[np.float64]) -> Distribution:
-        """Strict: every field, each of its kind; else InputError."""
-        if not isinstance(values, Mapping) or set(values) != FIELDS:
-            raise InputError(f"distribution does not hold {', '.join(sorted(FIELDS))}; train or fetch it again")
-        conditions, threshold = values["conditions"], values["threshold"]
-        if not isinstance(conditions, list) or not all(isinstance(name, str) for name in conditions):
-            raise InputError("distribution conditions are no list of names; train or fetch it again")
-        if not isinstance(threshold, (int, float)) or isinstance(threshold, bool):
-            raise InputError(f"distribution threshold is {threshold!r}, not a number; train or fetch it again")
-        if not isinstance(values["definition"], str):
-            raise InputError("distribution definition is no text; train or fetch it again")
-        return cls(values["definition"], tuple(conditions), float(threshold), centres, covariance)
+        """Build from decoded JSON and the arrays; raises InputError unless every field is there, of its type."""
+        return cls(**checked_fields(values, FIELDS, "distribution"), centres=centres, covariance=covariance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.json_values import annotated_types, checked_fields
 
 ROTARY_BASE = 1000.0  # of the rotary angles' geometric series
 LOG_DEVIATION_RANGE = (-5.0, 2.0)  # what the network may say of its uncertainty; beyond, a likelihood explodes
@@ -60,15 +60,9 @@ class ModelConfig:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ModelConfig:
-        """Strict: every field, of its type, within bounds; else InputError naming the field."""
-        expected = {field.name: float if field.name == "dropout" else int for field in fields(cls)}
-        if set(values) != set(expected):
-            raise InputError(f"model configuration: fields differ: {sorted(set(values) ^ set(expected))}")
-        for name, kind in expected.items():
-            if not isinstance(values[name], kind) or isinstance(values[name], bool):
-                raise InputError(f"model configuration: {name} is {values[name]!r}, not a {kind.__name__}")
-        config = cls(**values)
+    def from_dict(cls, values: object) -> ModelConfig:
+        """Build from decoded JSON; raises InputError unless every field is there, of its type and within bounds."""
+        config = cls(**checked_fields(values, annotated_types(cls), "model configuration"))
         bounds = {
             "inputs": 4096,
             "muscles": 256,
@@ -81,10 +75,39 @@ class ModelConfig:
             "feedforward": 8192,
         }
         for name, largest in bounds.items():
-            if not 1 <= values[name] <= largest:
-                raise InputError(f"model configuration: {name} is {values[name]}, not within 1 to {largest}")
-        if not 0 <= config.look_ahead <= 1000 or not 0.0 <= config.dropout < 1.0:
+            if not 1 <= (value := getattr(config, name)) <= largest:
+                raise InputError(f"model configuration: {name} is {value}, not within 1 to {largest}")
+        if (
+            not 0 <= config.look_ahead <= 1000
+            or not isinstance(config.dropout, float)
+            or not 0.0 <= config.dropout < 1.0
+        ):
             raise InputError("model configuration: look_ahead or dropout is out of bounds")
         if config.width % config.heads or config.head_width % 2:
             raise InputError(f"model configuration: width {config.width} does not split into {config.heads} even heads")
         return config
+
+
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of all weights of a GEGLU-Transformer of this configuration."""
+    width, muscles = config.width, config.muscles
+    shapes: dict[str, tuple[int, ...]] = {
+        "front_end.convolution.weight": (width, config.inputs, config.kernel),
+        "front_end.convolution.bias": (width,),
+    }
+    for layer in range(config.layers):
+        prefix = f"layers.{layer}."
+        for norm in ("attention_norm", "feedforward_norm"):
+            shapes[f"{prefix}{norm}.weight"] = shapes[f"{prefix}{norm}.bias"] = (width,)
+        linear = {
+            "attention.query_key_value": (3 * width, width),
+            "attention.output": (width, width),
+            "feedforward.gate_and_value": (2 * config.feedforward, width),
+            "feedforward.output": (width, config.feedforward),
+        }
+        for name, shape in linear.items():
+            shapes[f"{prefix}{name}.weight"], shapes[f"{prefix}{name}.bias"] = shape, shape[:1]
+    shapes["norm.weight"] = shapes["norm.bias"] = (width,)
+    for head in ("head", "deviation_head"):
+        shapes[f"{head}.weight"], shapes[f"{head}.bias"] = (muscles, width), (muscles,)
+    return shapes

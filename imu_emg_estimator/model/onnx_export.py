@@ -18,7 +18,7 @@ from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.onnx_file import OnnxGraph
 from imu_emg_estimator.model.onnx_streaming_step import add_step, state_shapes, step_weights
 from imu_emg_estimator.signals.masked_imu_features import CHANNELS, LIMIT, PARTS, feature_blocks
-from imu_emg_estimator.utils.json_values import plain
+from imu_emg_estimator.utils.json_values import json_compatible
 
 QUANTITIES = {"acceleration": "m/s^2", "angular_rate": "rad/s"}  # of a sensor's row
 FORMAT_VERSION = 1  # of inputs, outputs and metadata
@@ -60,7 +60,7 @@ def metadata(bundle: Bundle) -> dict[str, str]:
         "uncertainty": bundle.uncertainty.to_dict() if bundle.uncertainty else None,
         "states": state_shapes(bundle.config),
     }
-    return {name: json.dumps(plain(value)) for name, value in content.items()}
+    return {name: json.dumps(json_compatible(value)) for name, value in content.items()}
 
 
 def _add_features(graph: OnnxGraph, bundle: Bundle) -> str:

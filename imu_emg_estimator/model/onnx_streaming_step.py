@@ -12,8 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.model.bundle import weight_shapes
-from imu_emg_estimator.model.network_config import ROTARY_BASE, ModelConfig
+from imu_emg_estimator.model.network_config import ROTARY_BASE, ModelConfig, weight_shapes
 from imu_emg_estimator.model.onnx_file import OnnxGraph
 from imu_emg_estimator.model.weight_folding import fold_norms
 

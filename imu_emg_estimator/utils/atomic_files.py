@@ -1,26 +1,24 @@
-"""Files that are written whole or not at all, and a number that says whether two are the same.
+"""Files that are written whole or not at all, and folders that one process at a time writes to.
 
 A crash, a full disk or a power cut at any instant leaves what was there before, or the whole new file; at
-worst a temporary file stays behind, whose name ``TEMPORARY`` tells.
+worst a temporary file stays behind, whose name ``TEMPORARY`` matches.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from imu_emg_estimator.errors import InputError
 
 TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}")  # names of files that are not finished
-CHUNK = 1 << 20  # bytes read at a time
 LOCK = ".lock"
 PATIENCE = 10.0  # s to wait for another process that is writing; it takes some milliseconds
 POLL = 0.01  # s
@@ -116,55 +114,6 @@ def _wait_for(handle: int, folder: Path) -> None:
             raise InputError(
                 f"{folder} cannot be locked ({error.strerror}); give a place on a disk of this computer"
             ) from None
-
-
-def hash_of(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
-    """SHA-256 of a file, or of the names and contents of the files in a folder; in bounded memory.
-
-    It can be found with coreutils, too: ``sha256sum FILE``, or in the folder ``LC_ALL=C; sha256sum * | sha256sum``.
-
-    Args:
-        progress: called with MiB done and MiB in all.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        if not path.is_dir():
-            return _digest(path, _Counter(path.stat().st_size, progress))
-        files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
-        count = _Counter(sum(file.stat().st_size for file in files), progress)
-        lines = "".join(f"{_digest(file, count)}  {file.name}\n" for file in files)
-        return hashlib.sha256(os.fsencode(lines)).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); give a file, or a folder of files") from None
-
-
-class _Counter:
-    """Tells how many of a number of bytes are done."""
-
-    def __init__(self, total: int, progress: Callable[[int, int], None] | None) -> None:
-        self._done, self._total, self._progress = 0, total, progress
-
-    def add(self, count: int) -> None:
-        self._done += count
-        if self._progress:
-            self._progress(self._done >> 20, self._total >> 20)
-
-
-def _digest(file: Path, count: _Counter) -> str:
-    digest = hashlib.sha256()
-    for chunk in _chunks(file):
-        digest.update(chunk)
-        count.add(len(chunk))
-    return digest.hexdigest()
-
-
-def _chunks(file: Path) -> Iterator[memoryview]:
-    buffer = bytearray(CHUNK)
-    with file.open("rb", buffering=0) as stream:
-        while size := stream.readinto(buffer):
-            yield memoryview(buffer)[:size]
 
 
 def _temporary(path: Path, payload: bytes) -> Path:

@@ -24,7 +24,8 @@ from imu_emg_estimator.calibration.calibration_store import (
     used_after_removal,
 )
 from imu_emg_estimator.calibration.store_choices import REMEMBERED
-from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.utils import atomic_files as files
 from imu_emg_estimator.utils.atomic_files import locked
 
@@ -434,7 +435,8 @@ WRITER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.calibration.calibration_store import store_calibration
 base = Bundle.load(Path(sys.argv[1]))
 print("ready", flush=True)

@@ -13,7 +13,7 @@ from imu_emg_estimator.cli.main import main
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.emg_delay import shift_emg
-from imu_emg_estimator.utils.atomic_files import hash_of
+from imu_emg_estimator.utils.file_hash import hash_of
 
 
 @pytest.fixture(scope="module")

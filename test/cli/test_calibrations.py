@@ -14,8 +14,9 @@ from fixtures.factories import BundleFactory, RecordingFactory
 from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.calibration.calibration_store import current_calibration, store_calibration
 from imu_emg_estimator.cli.main import main
-from imu_emg_estimator.model.bundle import Bundle, Calibration
-from imu_emg_estimator.utils.atomic_files import hash_of
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import Calibration
+from imu_emg_estimator.utils.file_hash import hash_of
 
 FIRST, SECOND = "anna-20250102T000000-aaaaaa", "anna-20250601T120000-bbbbbb"
 

@@ -6,7 +6,7 @@ import torch
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
 from torch import Tensor
 
-from imu_emg_estimator.model.bundle import Bundle, weight_shapes
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import CausalConvolution
 from imu_emg_estimator.model.geglu_transformer import (
     GEGLU,
@@ -16,7 +16,7 @@ from imu_emg_estimator.model.geglu_transformer import (
     rotate,
     weights_of,
 )
-from imu_emg_estimator.model.network_config import ModelConfig
+from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 
 SAMPLES = 100

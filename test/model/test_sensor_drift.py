@@ -8,7 +8,8 @@ from fixtures.factories import RecordingFactory, refusal
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.model.sensor_drift import (
     EVERY,
     MOTION,

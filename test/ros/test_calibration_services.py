@@ -27,7 +27,8 @@ from imu_emg_estimator.calibration import private_folder as scratch
 from imu_emg_estimator.calibration.calibration import calibrate
 from imu_emg_estimator.calibration.calibration_store import store_calibration
 from imu_emg_estimator.calibration.worker import Worker
-from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.recording import Recording

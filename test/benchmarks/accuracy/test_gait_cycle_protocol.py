@@ -31,7 +31,7 @@ from benchmarks.accuracy.gait_cycles import (
 from imu_emg_estimator.datasets.simulated_subject import shipped_statistics, simulate
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Muscle, Sensor
-from imu_emg_estimator.utils.json_values import plain
+from imu_emg_estimator.utils.json_values import json_compatible
 
 TINY = CycleSettings(
     steps=3, batch=4, few_shot=(2, 4), tuning_steps=3,
@@ -158,7 +158,7 @@ def test_fold_is_plain_and_has_every_figure(subjects: list[Recording], name: str
     told: list[int] = []
     left_out = [subjects[2].subject]
     outcome = run_fold(subjects, left_out, name, TINY, lambda done, total, loss: told.append(done))
-    json.dumps(plain(outcome), allow_nan=False)
+    json.dumps(json_compatible(outcome), allow_nan=False)
     assert outcome["model"] == name
     assert outcome["left_out"] == left_out
     assert not outcome["not_scored"]
