@@ -15,7 +15,8 @@ from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.calibration.calibration_store import store_calibration
 from imu_emg_estimator.model import sensor_drift as drift
-from imu_emg_estimator.model.bundle import Bundle, Calibration
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.ros.diagnostics import percentile, qos_mismatch
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
