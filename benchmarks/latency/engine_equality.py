@@ -1,23 +1,21 @@
-"""How far the engines are from the network's banded forward pass, over hours of a simulated subject.
+"""``python -m benchmarks engines``: how far the engines are from the network's banded forward pass.
 
-python benchmarks/engine_equality.py --hours 1 --json benchmarks/engine_equality.json
+The input is hours of a simulated subject whose sensors come and go.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from benchmarks.command_options import add_json_option, positive_number
 from imu_emg_estimator.datasets.simulated_subject import simulate
 from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.streaming.engine import Engine, available_engines, make_engine
 from imu_emg_estimator.utils.atomic_files import write_atomically
@@ -26,17 +24,21 @@ from imu_emg_estimator.utils.progress import ProgressBar
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 Float32 = NDArray[np.float32]
-BOUND = 1e-4
+MAX_DIFFERENCE = 1e-4  # references
+GAPS_PER_HOUR, GAP_ROWS = 100, 200
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--hours", type=float, default=1.0, help="of simulated data (default: 1)")
-    parser.add_argument("--bundle", type=Path, default=shipped_bundle(), help="bundle (default: the shipped one)")
-    parser.add_argument("--json", type=Path, help="write the figures here, too")
-    arguments = parser.parse_args()
-    bundle = Bundle.load(arguments.bundle)
-    rows = rows_of_a_simulated_subject(bundle, arguments.hours)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument("--hours", type=positive_number, default=1.0, help="of simulated data (default: 1)")
+    parser.add_argument("--bundle", type=Path, help="bundle (default: the shipped one)")
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare every installed engine; exit status 1 if one differs by more than the bound."""
+    bundle = Bundle.load(arguments.bundle or shipped_bundle())
+    rows = simulated_rows(bundle, arguments.hours)
     expected = forward(bundle, rows)
     differences = {}
     for name in available_engines():
@@ -50,36 +52,37 @@ def main() -> int:
         "rows": len(rows),
         "largest_output": float(np.abs(expected).max()),
         "largest_difference": differences,
-        "bound": BOUND,
+        "bound": MAX_DIFFERENCE,
     }
     if arguments.json:
         write_atomically(arguments.json, to_json(figures))
-    return int(not max(differences.values()) <= BOUND)
+    return int(not max(differences.values()) <= MAX_DIFFERENCE)
 
 
-def rows_of_a_simulated_subject(bundle: Bundle, hours: float) -> Float32:
-    """Feature rows [rows, inputs], in which sensors come and go."""
+def simulated_rows(bundle: Bundle, hours: float) -> Float32:
+    """Feature rows [rows, inputs] of a simulated subject, in which sensors come and go."""
     imu = simulate(shipped_statistics(), 3600 * hours, seed=0).imu
     generator = np.random.default_rng(0)
-    for _ in range(round(100 * hours)):
+    for _ in range(round(GAPS_PER_HOUR * hours)):
         start, sensor = generator.integers(len(imu)), generator.integers(imu.shape[1])
-        imu[start : start + 200, sensor] = np.nan
+        imu[start : start + GAP_ROWS, sensor] = np.nan
     return features(imu, bundle.normalisation)
 
 
-@torch.inference_mode()
 def forward(bundle: Bundle, rows: Float32) -> Float32:
     """Mean and log standard deviation [rows, 2 muscles] of the network over all rows at once."""
-    return torch.cat(network_of(bundle)(torch.from_numpy(rows)[None]), dim=2)[0].numpy()
+    import torch
+
+    from imu_emg_estimator.model.geglu_transformer import network_of
+
+    with torch.inference_mode():
+        return torch.cat(network_of(bundle)(torch.from_numpy(rows)[None]), dim=2)[0].numpy()
 
 
 def largest_difference(engine: Engine, rows: Float32, expected: Float32, progress: ProgressBar) -> float:
+    """Largest absolute difference of an engine's outputs from those expected, over all rows."""
     largest = 0.0
     for index, (row, outputs) in enumerate(zip(rows, expected, strict=True), 1):
         largest = max(largest, float(np.abs(np.concatenate(engine.step(row)) - outputs).max()))
         progress(index, len(rows))
     return largest
-
-
-if __name__ == "__main__":
-    sys.exit(main())

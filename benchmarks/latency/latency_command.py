@@ -1,4 +1,4 @@
-"""``imu-emg bench``: measures everything, goes on where it was stopped, writes the report."""
+"""``python -m benchmarks latency``: measure what is missing, resuming where it was stopped, and write the report."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     if warning and not arguments.report:
         print(f"warning: {warning}", file=sys.stderr)
     folder = RunFolder(arguments.run_folder or arguments.report_folder / "run", code_fingerprint())
-    data = Data(arguments.dataset, arguments.data, tuple(arguments.subjects or ()) or None) if arguments.data else None
+    subjects = tuple(arguments.subjects or ()) or None
+    data = Data(arguments.dataset, arguments.data, subjects, arguments.rig) if arguments.data else None
     bundle = Bundle.load(arguments.bundle or shipped_bundle())
     # Absolute: other processes read them.
     material = Material(folder.path.absolute() / "material", bundle, data, settings.calibration_seconds)
@@ -116,7 +117,4 @@ def _limits_text(settings: Settings) -> str:
 
 def _command(arguments: argparse.Namespace) -> str:
     """The command as it was given, without paths of this machine."""
-    words = ["imu-emg bench"]
-    for word in arguments.rest:
-        words.append("PATH" if os.sep in word and not word.startswith("-") else word)
-    return " ".join(words)
+    return " ".join("PATH" if os.sep in word and not word.startswith("-") else word for word in arguments.command_line)

@@ -1,26 +1,23 @@
-"""Options of ``imu-emg bench``; light, so that ``--help`` answers at once."""
+"""Options of ``python -m benchmarks latency``; light, so that ``--help`` answers at once."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from benchmarks.command_options import add_data_options, add_report_options, names
 from benchmarks.latency.latency_settings import QUICK, SECTIONS, Settings, changed
 from imu_emg_estimator.errors import InputError
 
-OUT = Path("benchmarks/realtime")
+REPORT_FOLDER = Path("benchmarks/results/latency")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument("--bundle", type=Path, default=None, help="bundle (default: the shipped one)")
-    parser.add_argument("--dataset", default="hugadb", help="form of the data (default: hugadb)")
+    add_data_options(parser, "data set whose subjects are calibrated (default: simulated subjects)")
     parser.add_argument(
-        "--data", type=Path, help="data set whose subjects are calibrated (default: simulated subjects)"
-    )
-    parser.add_argument("--subjects", type=_names, metavar="A,B", help="only these subjects")
-    parser.add_argument(
-        "--only", type=_names, metavar="A,B", help=f"only these sections: {', '.join(SECTIONS)} (default: all)"
+        "--only", type=names, metavar="A,B", help=f"only these sections: {', '.join(SECTIONS)} (default: all)"
     )
     parser.add_argument("--quick", action="store_true", help="tiny durations: shows that everything works, no figures")
     parser.add_argument("--repeats", type=int, help=f"of every ratio (default: {Settings.repeats})")
@@ -48,10 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--growth-repeats", type=int, metavar="N", help=f"of that replay (default: {Settings.growth_repeats})"
     )
-    parser.add_argument("--run", type=Path, dest="run_folder", metavar="DIR", help="of all pieces (default: OUT/run)")
-    parser.add_argument("--out", type=Path, dest="report_folder", default=OUT, metavar="DIR", help="of the report")
-    parser.add_argument("--report", action="store_true", help="measure nothing: write the report of what is done")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON here, too")
+    add_report_options(parser, REPORT_FOLDER)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from benchmarks.latency import latency_command
+
+    return latency_command.run(arguments)
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
@@ -77,10 +78,3 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
 
 def _duration(name: str) -> str:
     return name if name == "settle" else f"{name}_seconds"
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise argparse.ArgumentTypeError("no name was given")
-    return names

@@ -12,8 +12,8 @@ from imu_emg_estimator.utils.atomic_files import write_atomically
 
 Results = Mapping[str, Any]
 
-SHOWN = {"ours": "this package", "plain": "plain node", "echo": "empty echo: the middleware alone"}
-COLOURS = {"ours": "tab:blue", "plain": "tab:orange", "echo": "0.5"}
+SHOWN = {"ours": "this package", "baseline": "baseline node", "echo": "empty echo: the middleware alone"}
+COLOURS = {"ours": "tab:blue", "baseline": "tab:orange", "echo": "0.5"}
 ENGINE_COLOURS = {"onnx": "tab:blue", "numpy": "tab:green", "torch": "tab:red", "window": "tab:orange"}
 ENGINES = {
     "onnx": "ONNX Runtime, streaming",

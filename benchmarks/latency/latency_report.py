@@ -15,7 +15,7 @@ Results = Mapping[str, Any]
 
 NAMES = {
     "ours": "this package",
-    "plain": "plain node",
+    "baseline": "baseline node",
     "typed": "empty node, executor, Python messages",
     "raw": "empty node, executor, bytes",
     "wait_set": "empty node, wait set, bytes",
@@ -95,10 +95,10 @@ def _window_floor(times: Results) -> str:
 
 def _age_aims(results: Results) -> Iterator[Aim]:
     rate, nodes = results["settings"]["rate"], results["age"]
-    ours, plain, echo = (nodes.get(name, {}).get("age_s", {}).get("p99") for name in ("ours", "plain", "echo"))
+    ours, baseline, echo = (nodes.get(name, {}).get("age_s", {}).get("p99") for name in ("ours", "baseline", "echo"))
     what = f"age p99 of an estimate, six sensors at {rate:g} Hz"
-    beside = f": {_ms(ours)} against {_ms(plain)}{_plain_misses(nodes)}"
-    yield _ratio(results, "age_p99", f"{what}, against the plain node", 0.25, beside=beside)
+    beside = f": {_ms(ours)} against {_ms(baseline)}{_baseline_misses(nodes)}"
+    yield _ratio(results, "age_p99", f"{what}, against the baseline node", 0.25, beside=beside)
     floor = f"empty echo {_ms(echo)}"
     yield Aim(what, f"at most one period, {1e3 / rate:g} ms", 1 / rate, _median(ours), _ms(ours), floor)
 
@@ -108,15 +108,20 @@ def _node_aims(results: Results) -> Iterator[Aim]:
 
     def against(figure: Callable[[Results, str], str], *empty: str) -> tuple[str, str]:
         floor = ", ".join(f"{NAMES[name]}: {figure(nodes, name)}" for name in empty)
-        return f": {figure(nodes, 'ours')} against {figure(nodes, 'plain')}", floor
+        return f": {figure(nodes, 'ours')} against {figure(nodes, 'baseline')}", floor
 
-    what = "processor time a second of data, against the plain node"
+    what = "processor time a second of data, against the baseline node"
     yield _ratio(results, "cpu", what, 0.25, "at most {:g}", *against(_cores, "typed", "raw", "wait_set", "echo"))
     yield _ratio(
-        results, "start", "start to first estimate, against the plain node", 0.5, "at most {:g}", *against(_s, "echo")
+        results,
+        "start",
+        "start to first estimate, against the baseline node",
+        0.5,
+        "at most {:g}",
+        *against(_s, "echo"),
     )
     yield _ratio(
-        results, "memory", "resident memory, against the plain node", 1 / 3, "at most {:.2f}", *against(_mb, "echo")
+        results, "memory", "resident memory, against the baseline node", 1 / 3, "at most {:.2f}", *against(_mb, "echo")
     )
     what = f"memory after {minutes} min of data (accelerated), against after one"
     yield _ratio(results, "memory_after_an_hour", what, 1.01)
@@ -377,9 +382,9 @@ def _mb(nodes: Results, name: str) -> str:
     return "not measured" if value is None else f"{value:.0f} MB"
 
 
-def _plain_misses(nodes: Results) -> str:
-    value = _median(nodes.get("plain", {}).get("estimates_missed_share"))
-    return "" if value is None else f"; the plain node missed {100 * value:.0f} % of its estimates"
+def _baseline_misses(nodes: Results) -> str:
+    value = _median(nodes.get("baseline", {}).get("estimates_missed_share"))
+    return "" if value is None else f"; the baseline node missed {100 * value:.0f} % of its estimates"
 
 
 def _grouped(left_out: Mapping[str, str]) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.latency.latency_figures import growth, ratio, spread
 from benchmarks.latency.latency_settings import Settings
-from benchmarks.latency.live_sessions import OURS, PLAIN
+from benchmarks.latency.live_sessions import BASELINE, OURS
 from benchmarks.latency.run_pieces import Piece
 from benchmarks.latency.step_timing import SEQUENCE, WINDOW
 
@@ -108,17 +108,17 @@ def _ratios(outcomes: Outcomes, ours: str, settings: Settings) -> dict[str, dict
         "step_wall": outcomes.ratio("step", ours, WINDOW, at("cases", MAIN, "step", "p50")),
         "step_large": outcomes.ratio("step", ours, WINDOW, _step_time("large")),
         "step_to_sequence": outcomes.ratio("step", ours, SEQUENCE, _step_time(MAIN)),
-        "age_p99": outcomes.ratio("age", OURS, PLAIN, at("age", "p99")),
-        "age_p50": outcomes.ratio("age", OURS, PLAIN, at("age", "p50")),
-        "cpu": outcomes.ratio("age", OURS, PLAIN, CPU),
+        "age_p99": outcomes.ratio("age", OURS, BASELINE, at("age", "p99")),
+        "age_p50": outcomes.ratio("age", OURS, BASELINE, at("age", "p50")),
+        "cpu": outcomes.ratio("age", OURS, BASELINE, CPU),
         "cpu_to_typed": outcomes.ratio("age", OURS, "typed", CPU),
         "cpu_to_raw": outcomes.ratio("age", OURS, "raw", CPU),
         "cpu_to_wait_set": outcomes.ratio("age", OURS, "wait_set", CPU),
         "cpu_to_echo": outcomes.ratio("age", OURS, "echo", CPU),
-        "memory": outcomes.ratio("age", OURS, PLAIN, RSS),
-        "memory_pss": outcomes.ratio("age", OURS, PLAIN, at("memory", "pss")),
+        "memory": outcomes.ratio("age", OURS, BASELINE, RSS),
+        "memory_pss": outcomes.ratio("age", OURS, BASELINE, at("memory", "pss")),
         "memory_to_echo": outcomes.ratio("age", OURS, "echo", RSS),
-        "start": outcomes.ratio("age", OURS, PLAIN, START),
+        "start": outcomes.ratio("age", OURS, BASELINE, START),
         "start_to_echo": outcomes.ratio("age", OURS, "echo", START),
         "calibration_gap": outcomes.spread("gap", OURS, at("ratio")),
         "memory_after_an_hour": outcomes.spread("growth", OURS, lambda outcome: _plus_one(growth(outcome["rss"]))),

@@ -24,16 +24,16 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
-OURS, PLAIN = "ours", "plain"
+OURS, BASELINE = "ours", "baseline"
 SILENT = ("typed", "raw", "wait_set")
-EMPTY = (*SILENT, "echo")  # what the middleware costs, see ``ros.bench.empty``
+EMPTY = (*SILENT, "echo")  # what the middleware costs, see ``ros_processes.empty_node``
 BENCH = "benchmarks.latency.ros_processes"
 STARTUP = 60.0  # s until the first estimate
 CALIBRATION_LIMIT = 180.0  # s
 TAIL = 0.3  # s at the end of a measurement whose estimates may still be on their way
 AFTER_ANSWER = 1.0  # s of the time in which calibrate counts as running, for the change to the new model
 DRAWN = 0.05  # s, of the picture of gaps over time
-MINUTE = "minute "  # of ``ros.bench.load``
+MINUTE = "minute "  # of ``ros_processes.imu_load``
 
 # Of the load and the listener, who are there before the node: without it Fast DDS repeats what it missed of a new
 # participant only every 3 s, and the start of any node, whatever it does, takes these 3 s more or less by chance.
@@ -113,8 +113,8 @@ class Session:
         self._files = {name: means.folder / f"{name}.npz" for name in ("load", "listener", "node")}
         for file in self._files.values():
             file.unlink(missing_ok=True)
-        self.listener = stack.enter_context(helper(means, "listener", f"--out={self._files['listener']}"))
-        self.load = stack.enter_context(helper(means, "load", *self._load_options()))
+        self.listener = stack.enter_context(helper(means, "estimate_listener", f"--out={self._files['listener']}"))
+        self.load = stack.enter_context(helper(means, "imu_load", *self._load_options()))
         for child in (self.listener, self.load):
             child.wait_for("ready", STARTUP)
         self.node = stack.enter_context(
@@ -133,7 +133,7 @@ class Session:
             delay = round(self._bundle.config.look_ahead * SECOND / self._bundle.rig.rate)
             options = [f"--mode={self._candidate}", f"--topics={','.join(self.topics)}", f"--delay={delay}"]
             options += [f"--muscles={','.join(self._bundle.rig.muscle_names)}", f"--out={self._files['node']}"]
-            return module("empty", *options)
+            return module("empty_node", *options)
         return node_command(self._candidate, self._load.bundle, self.means, parameters)
 
     def _wait_for_first(self, speaker: Child) -> None:
@@ -191,9 +191,9 @@ class Heard:
     """What a session's processes wrote down; instants in ns.
 
     Attributes:
-        load: see ``ros.bench.load``.
-        listener: see ``ros.bench.listener``.
-        node: see ``ros.bench.empty``; empty for others.
+        load: see ``ros_processes.imu_load``.
+        listener: see ``ros_processes.estimate_listener``.
+        node: see ``ros_processes.empty_node``; empty for others.
     """
 
     bundle: Bundle
@@ -297,7 +297,7 @@ class Heard:
 
 @contextmanager
 def session(means: Means, load: Load, candidate: str = OURS, **parameters: Any) -> Iterator[Session]:
-    """A session of a candidate: ``ours``, ``plain``, or one of ``EMPTY``; keywords are parameters of our node."""
+    """A session of a candidate: ``ours``, ``baseline``, or one of ``EMPTY``; keywords are parameters of our node."""
     means.folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         yield Session(stack, means, load, candidate, parameters)
@@ -358,7 +358,7 @@ def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) 
         "bag_directories": [str(bag.parent)],
     }
     with session(means, load, **places) as running, ExitStack() as stack:
-        caller = stack.enter_context(helper(means, "caller", f"--bag={bag}", f"--subject={subject}"))
+        caller = stack.enter_context(helper(means, "calibrate_caller", f"--bag={bag}", f"--subject={subject}"))
         caller.wait_for("ready", STARTUP)
         time.sleep(means.settle)
         caller.tell("go")
@@ -400,7 +400,7 @@ def replay_minutes(means: Means, load: Load, minutes: int) -> dict[str, Any]:
     out = means.folder / "load.npz"
     with (
         Child(command, means.folder / "ours.log", means.limits) as node,
-        helper(means, "load", *options, f"--out={out}") as player,
+        helper(means, "imu_load", *options, f"--out={out}") as player,
     ):
         while len(levels) < minutes:
             node.check()
@@ -420,9 +420,9 @@ def replay_minutes(means: Means, load: Load, minutes: int) -> dict[str, Any]:
 
 
 def node_command(candidate: str, bundle: Path, means: Means, parameters: Mapping[str, Any]) -> list[str]:
-    """Our node as a user starts it, or the plain one."""
-    if candidate == PLAIN:
-        return [sys.executable, str(plain_node()), "--ros-args", "-p", f"bundle:={bundle}"]
+    """Our node as a user starts it, or the baseline."""
+    if candidate == BASELINE:
+        return [sys.executable, str(baseline_node()), "--ros-args", "-p", f"bundle:={bundle}"]
     values = {"bundle": bundle, "calibration_directory": means.folder / "calibrations", **parameters}
     if means.engine:
         values["engine"] = means.engine
@@ -430,9 +430,9 @@ def node_command(candidate: str, bundle: Path, means: Means, parameters: Mapping
     return [sys.executable, "-m", "imu_emg_estimator.ros.node", "--ros-args", *options]
 
 
-def plain_node() -> Path:
-    """The file of the plain node; raises InputError where there is no checkout."""
-    path = Path(__file__).with_name("plain_node.py")
+def baseline_node() -> Path:
+    """The file of the baseline node; raises InputError where there is no checkout."""
+    path = Path(__file__).with_name("baseline_node.py")
     if not path.is_file():
         raise InputError(f"{path} is missing; the benchmark needs a checkout of the package")
     return path

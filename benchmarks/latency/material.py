@@ -29,13 +29,15 @@ class Data:
     """A data set of subjects to calibrate to.
 
     Attributes:
-        name, folder: as ``imu-emg ... --dataset --data`` take them.
+        name, folder: as ``--dataset`` and ``--data`` take them.
         subjects: only these; None = all.
+        rig: file of a rig, for data sets without one.
     """
 
     name: str
     folder: Path
     subjects: tuple[str, ...] | None = None
+    rig: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Material:
             if not self._is_simulated_rig():
                 raise InputError("no --data was given, and simulated subjects have another rig than the bundle")
             return [f"simulated-{seed}" for seed in range(SIMULATED_SUBJECTS)][:most]
-        return list(self.data.subjects or list_subjects(self.data.name, self.data.folder))[:most]
+        return list(self.data.subjects or list_subjects(self.data.name, self.data.folder, self.data.rig))[:most]
 
     def subject(self, subject: str) -> tuple[Load, Path]:
         """A subject's load at the rig's own rate, and a bag of the same to calibrate with."""
@@ -107,7 +109,7 @@ class Material:
     def _recording(self, subject: str) -> Recording:
         if self.data is None:
             return self._simulated(int(subject.rpartition("-")[2]))
-        recordings = load_dataset(self.data.name, self.data.folder, [subject])
+        recordings = load_dataset(self.data.name, self.data.folder, [subject], self.data.rig)
         return _most_locomotion(recordings, self.seconds)
 
     def _simulated(self, seed: int, stretch: float = 1.0) -> Recording:

@@ -25,7 +25,7 @@ from imu_emg_estimator.streaming.engine import available_engines
 
 LARGE = Shape(width=128, layers=4, window=200)
 MAIN_CASE, LARGE_CASE = "main", "large"
-CANDIDATES = (live.OURS, live.PLAIN, *live.EMPTY)
+CANDIDATES = (live.OURS, live.BASELINE, *live.EMPTY)
 STEPPING, ARITHMETIC = "benchmarks.latency.step_timing", "benchmarks.latency.arithmetic_floor"
 LONGEST_STEPPING = 900.0  # s
 SECOND_OF_WINDOW = 1.0  # s that the attention spans in the sweep over the rate
@@ -176,8 +176,8 @@ class Plan:
 
     def _age(self) -> Iterator[Task]:
         if find_spec("torch") is None:
-            raise InputError("torch is not installed, which the plain node needs; pip install torch")
-        live.plain_node()
+            raise InputError("torch is not installed, which the baseline node needs; pip install torch")
+        live.baseline_node()
         load = self._material.load(self._settings.rate)
         seconds = self._settings.age_seconds
         content = {"rate": self._settings.rate, "seconds": seconds, "settle": self._settings.settle}

@@ -1,7 +1,5 @@
 """What the ROS tests share: a ROS domain of their own, and the node in a laboratory."""
 
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +10,7 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not sourced; source scripts/env.sh, or make test")
 
 import rclpy
+from fixtures.ros_isolation import isolated_ros
 from fixtures.ros_lab import Lab, start
 
 from imu_emg_estimator.model.bundle import Bundle
@@ -19,15 +18,8 @@ from imu_emg_estimator.model.bundle import Bundle
 
 @pytest.fixture(scope="session", autouse=True)
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A ROS domain, a home and temporary files of their own: tests meet no other ROS, and leave nothing behind."""
-    temporary = str(tmp_path_factory.getbasetemp())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() % 50))
-        patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-        patch.setenv("ROS_HOME", str(tmp_path_factory.mktemp("ros_home")))
-        patch.setenv("TMPDIR", temporary)
-        patch.setattr(tempfile, "tempdir", temporary)
-        patch.delenv("ROS_LOG_DIR", raising=False)
+    """Isolate ROS for the whole session."""
+    with isolated_ros(tmp_path_factory):
         yield
 
 

@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory, refusal
 
+from benchmarks.__main__ import BAD_INPUT, main
+from benchmarks.accuracy import accuracy_command, protocols
 from benchmarks.accuracy import hyperparameter_search as sweep
-from benchmarks.accuracy import protocols
 from benchmarks.accuracy.accuracy_report import markdown, write_report
 from benchmarks.accuracy.accuracy_summary import gather, made_worse, mean_over_subjects, scores_of, subject_figures
 from benchmarks.accuracy.paired_test import compare
 from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import Plan, make_plan
-from imu_emg_estimator.cli.main import main as cli
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.evaluation_report import scores_table
 
 MODELS = ["mean_profile", "ridge", "geglu_transformer"]
 PICTURES = ["best_median_worst.png", "r_over_calibration.png", "r_per_subject.png"]
-COMMON = ["benchmark", "--data", "nowhere", "--folds", "2", "--steps", "12", "--workers", "1"]
+COMMON = ["accuracy", "--data", "nowhere", "--folds", "2", "--steps", "12", "--workers", "1"]
 STREAMING = [*COMMON, "--models", ",".join(MODELS), "--calibration-seconds", "0,10"]
 ADAPTATION = [*COMMON, "--protocol", "adaptation", "--methods", "none,affine,all_weights", "--meta", "none",
               "--calibration-seconds", "0,5,10"]  # fmt: skip
@@ -59,9 +59,9 @@ def tiny(*arguments: Any, **options: Any) -> Plan:
 def command(folder: Path, subjects: list[Recording], options: list[str]) -> int:
     places = ["--run", str(folder / "run"), "--out", str(folder / "accuracy"), "--json", str(folder / "figures.json")]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cli, "_load", lambda *_: subjects)
+        patch.setattr(accuracy_command, "load_recordings", lambda _: subjects)
         patch.setattr(protocols, "make_plan", tiny)
-        return cli.main([*options, *places])
+        return main([*options, *places])
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def test_report_needs_no_data_and_says_what_is_missing(tmp_path: Path, report: P
     for path in (tmp_path / "run" / "jobs").glob("*-fold1-*"):
         path.unlink()
     places = ["--run", str(tmp_path / "run"), "--out", str(tmp_path / "accuracy")]
-    assert cli.main(["benchmark", "--report", *places]) == 0
+    assert main(["accuracy", "--report", *places]) == 0
     results = json.loads((tmp_path / "accuracy" / "results.json").read_text())
     assert results["streaming"]["missing_jobs"] == len(MODELS) + 1
     assert list(results["streaming"]["rows"]["ridge"]["subjects"]) == ["2", "3"]
@@ -327,13 +327,13 @@ def test_report_of_nothing_is_refused(tmp_path: Path) -> None:
 def test_bad_input_is_one_sentence(
     tmp_path: Path, subjects: list[Recording], capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
-    assert command(tmp_path, subjects, ["benchmark", *options]) == cli.BAD_INPUT
+    assert command(tmp_path, subjects, ["accuracy", *options]) == BAD_INPUT
     message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert message.startswith("imu-emg benchmark: ")
+    assert message.startswith("benchmarks accuracy: ")
     assert words in message
 
 
 @pytest.mark.parametrize("folds", ["1", "one", "0", "-3"])
 def test_folds_that_are_none_are_refused(folds: str) -> None:
     with pytest.raises(SystemExit):
-        cli.main(["benchmark", "--data", "nowhere", "--folds", folds])
+        main(["accuracy", "--data", "nowhere", "--folds", folds])

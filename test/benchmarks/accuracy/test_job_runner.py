@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory, refusal
+from fixtures.noted_task import note
 
 from benchmarks.accuracy.job_runner import run_jobs, with_sources
 from benchmarks.accuracy.jobs import Job, RunFolder, fingerprint
@@ -35,13 +35,6 @@ def recordings(make_recording: RecordingFactory) -> list[Recording]:
 @pytest.fixture
 def folder(tmp_path: Path, recordings: list[Recording]) -> RunFolder:
     return RunFolder(tmp_path, fingerprint(recordings))
-
-
-def note(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> Mapping[str, Any]:
-    """Leaves a line for every time that it runs."""
-    with (folder.path / "notes").open("a") as file:
-        file.write(f"{job.task}\n")
-    return {"samples": sum(map(len, recordings)), "undefined": float("nan"), "array": np.arange(2)}
 
 
 TASKS = {"train": note, "score": note}

@@ -1,4 +1,4 @@
-"""``imu-emg bench`` without ROS: every field is there, a second call measures nothing, bad input is refused."""
+"""``python -m benchmarks latency`` without ROS: all fields, nothing measured twice, bad input refused."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.latency import latency_command as command
 from benchmarks.latency import measurement_plan as plan
-from imu_emg_estimator.cli.main import main
 from imu_emg_estimator.model.bundle import Bundle
 
 WITHOUT_ROS = ["--only", "floor,step,sweep"]
@@ -23,7 +23,7 @@ def bench(bundle: Bundle, tmp_path: Path) -> Any:
     def run(*options: str) -> tuple[int, dict[str, Any]]:
         out, file = tmp_path / "out", tmp_path / "figures.json"
         places = ["--out", str(out), "--json", str(file)]
-        status = main(["bench", "--quick", "--bundle", str(path), *places, *options])
+        status = main(["latency", "--quick", "--bundle", str(path), *places, *options])
         return status, json.loads(file.read_text())
 
     return run
@@ -73,9 +73,9 @@ def test_missing_ros_is_told_and_the_rest_runs(bench: Any, monkeypatch: pytest.M
 def test_bad_input_ends_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: list[str]
 ) -> None:
-    assert main(["bench", "--out", str(tmp_path), *options]) == 2
+    assert main(["latency", "--out", str(tmp_path), *options]) == 2
     *_, last = capsys.readouterr().err.strip().splitlines()
-    assert last.startswith("imu-emg bench: ")
+    assert last.startswith("benchmarks latency: ")
     assert all(word in last for word in words), last
 
 

@@ -27,7 +27,7 @@ def test_figures_beside_the_ratios() -> None:
     assert results["gap"]["missed"] == 1
     assert results["floor"]["step_over_floor"] == pytest.approx(75.0 / 7.5)
     assert results["age"]["ours"]["histogram"] == [2, 4]
-    assert results["age"]["plain"]["estimates_missed_share"]["median"] == 0.05
+    assert results["age"]["baseline"]["estimates_missed_share"]["median"] == 0.05
 
 
 def test_budget_is_a_step_and_the_rest_of_a_row() -> None:

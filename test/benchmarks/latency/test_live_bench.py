@@ -12,13 +12,13 @@ import pytest
 import rclpy
 from fixtures.ros_lab import grid, imu_message
 
+from benchmarks.__main__ import main
 from benchmarks.latency import latency_command as command
 from benchmarks.latency import latency_options as options
 from benchmarks.latency import live_sessions as live
 from benchmarks.latency import measurement_plan as plan
 from benchmarks.latency.latency_settings import QUICK
 from benchmarks.latency.shapes import at_rate, made_up_motion
-from imu_emg_estimator.cli.main import main
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.imu_message import nanoseconds
@@ -43,15 +43,15 @@ def means(folder: Path) -> live.Means:
 
 
 @pytest.fixture
-def plain(bundle: Bundle, bundle_path: Path) -> Iterator[Any]:
-    """The plain node on no executor; what it publishes is in its list ``sent``."""
-    spec = spec_from_file_location("plain_node", live.plain_node())
+def baseline(bundle: Bundle, bundle_path: Path) -> Iterator[Any]:
+    """The baseline node on no executor; what it publishes is in its list ``sent``."""
+    spec = spec_from_file_location("baseline_node", live.baseline_node())
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     rclpy.init(args=["--ros-args", "-p", f"bundle:={bundle_path}"])
-    node = module.PlainNode()
+    node = module.BaselineNode()
     node.sent = []
     node.publisher.publish = node.sent.append
     yield node
@@ -59,41 +59,41 @@ def plain(bundle: Bundle, bundle_path: Path) -> Iterator[Any]:
     rclpy.shutdown()
 
 
-def test_plain_node_gives_the_estimates_of_the_estimator(plain: Any, bundle: Bundle) -> None:
+def test_baseline_node_gives_the_estimates_of_the_estimator(baseline: Any, bundle: Bundle) -> None:
     """The comparison is honest only if both nodes do the same work and do it right."""
     motion = made_up_motion(bundle, 40)
-    timestamps = grid(plain.get_clock().now().nanoseconds, len(motion), bundle.rig.rate)
+    timestamps = grid(baseline.get_clock().now().nanoseconds, len(motion), bundle.rig.rate)
     names = bundle.rig.sensor_names
     for index, (timestamp, row) in enumerate(zip(timestamps, motion, strict=True)):
         order = range(len(names)) if index % 2 else reversed(range(len(names)))
         for sensor in order:
-            plain.on_imu(names[sensor], imu_message(timestamp, row[sensor]))
+            baseline.on_imu(names[sensor], imu_message(timestamp, row[sensor]))
     estimator = StreamingEstimator(bundle, "numpy")
     expected = [estimator.step(row) for row in motion]
     delay = round(bundle.config.look_ahead * SECOND / bundle.rig.rate)
-    assert len(plain.sent) == len(motion)
-    for timestamp, message, estimate in zip(timestamps, plain.sent, expected, strict=True):
+    assert len(baseline.sent) == len(motion)
+    for timestamp, message, estimate in zip(timestamps, baseline.sent, expected, strict=True):
         assert nanoseconds(message.header.stamp) == pytest.approx(timestamp - delay, abs=2)
         if estimate is not None:
             np.testing.assert_allclose(message.activation, estimate.activation, atol=1e-4)
             np.testing.assert_allclose(message.activation_std, estimate.deviation, rtol=1e-3)
-    assert plain.sent[-1].model_id == bundle.model_id
-    assert list(plain.sent[-1].muscle_names) == list(bundle.rig.muscle_names)
+    assert baseline.sent[-1].model_id == bundle.model_id
+    assert list(baseline.sent[-1].muscle_names) == list(bundle.rig.muscle_names)
 
 
-def test_plain_node_goes_on_after_a_message_that_was_lost(plain: Any, bundle: Bundle) -> None:
+def test_baseline_node_goes_on_after_a_message_that_was_lost(baseline: Any, bundle: Bundle) -> None:
     motion = made_up_motion(bundle, 4)
-    timestamps = grid(plain.get_clock().now().nanoseconds, len(motion), bundle.rig.rate)
+    timestamps = grid(baseline.get_clock().now().nanoseconds, len(motion), bundle.rig.rate)
     for index, (timestamp, row) in enumerate(zip(timestamps, motion, strict=True)):
         for sensor, name in enumerate(bundle.rig.sensor_names):
             if (index, sensor) != (2, 1):
-                plain.on_imu(name, imu_message(timestamp, row[sensor]))
+                baseline.on_imu(name, imu_message(timestamp, row[sensor]))
     estimator = StreamingEstimator(bundle, "numpy")
     expected = [estimator.step(row) for row in motion[[0, 1, 3]]][-1]
     assert expected is not None
-    assert len(plain.sent) == 3
-    np.testing.assert_allclose(plain.sent[-1].activation, expected.activation, atol=1e-4)
-    assert plain.rows == {}
+    assert len(baseline.sent) == 3
+    np.testing.assert_allclose(baseline.sent[-1].activation, expected.activation, atol=1e-4)
+    assert baseline.rows == {}
 
 
 def test_empty_node_hears_everything_and_the_echo_answers(slow_load: live.Load, tmp_path: Path) -> None:
@@ -123,14 +123,14 @@ def test_lost_messages_are_found(slow_load: live.Load, tmp_path: Path) -> None:
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     """Function that runs sections of the benchmark with tiny durations; returns the results."""
     monkeypatch.setattr(command, "code_fingerprint", lambda: "code")
-    monkeypatch.setattr(plan, "CANDIDATES", (live.OURS, live.PLAIN, "wait_set"))
+    monkeypatch.setattr(plan, "CANDIDATES", (live.OURS, live.BASELINE, "wait_set"))
     slow = replace(QUICK, rate=SLOW, loss_rate=SLOW)  # a machine that is busy with other tests has to keep up
     monkeypatch.setattr(options, "QUICK", slow)
     command_of = live.node_command
     monkeypatch.setattr(live, "node_command", lambda *given: [*command_of(*given), "-p", "calibration_nice:=0"])
 
     def run(sections: str) -> dict[str, Any]:
-        status = main(["bench", "--quick", "--engine", "numpy", "--only", sections, "--out", str(tmp_path)])
+        status = main(["latency", "--quick", "--engine", "numpy", "--only", sections, "--out", str(tmp_path)])
         assert status == 0, capsys.readouterr().err
         results: dict[str, Any] = json.loads((tmp_path / "results.json").read_text())
         return results

@@ -1,4 +1,4 @@
-"""The plain node: the estimator as most people write it, to measure the package's own node against.
+"""The baseline node: the estimator as most people write it, to measure the package's own node against.
 
 Typed subscriptions with the sensor-data profile, a MultiThreadedExecutor, messages joined by timestamp, a window of
 the newest samples in a deque, and torch eager over the whole window at each step. It is meant to be small, correct and
@@ -6,7 +6,7 @@ fair: the same bundle, units, normalisation and message; where the window spans 
 estimates equal those of the package. It steps from the first samples on, whatever the window holds yet, runs torch
 without gradients, and on one thread (parameter ``threads``): a second one makes it later, not earlier.
 
-    python benchmarks/plain_node.py --ros-args -p bundle:=resource/hugadb.safetensors
+    python benchmarks/latency/baseline_node.py --ros-args -p bundle:=resource/hugadb.safetensors
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import rclpy
 import torch
 from imu_emg_estimator.msg import MuscleActivation
+from numpy.typing import NDArray
 from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
@@ -29,16 +30,19 @@ from sensor_msgs.msg import Imu
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.imu_message import imu_sample, nanoseconds
 from imu_emg_estimator.signals.masked_imu_features import RowFeatures
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
+Float32 = NDArray[np.float32]
 
-class PlainNode(Node):
+
+class BaselineNode(Node):
     """Steps whenever every sensor's message of one timestamp is there, as message_filters.TimeSynchronizer does."""
 
     def __init__(self) -> None:
-        super().__init__("plain_estimator")
+        super().__init__("baseline_estimator")
         self.declare_parameter("bundle", str(shipped_bundle()))
         self.declare_parameter("window", 200)
         self.declare_parameter("threads", 1)
@@ -48,8 +52,8 @@ class PlainNode(Node):
         self.delay = Duration(seconds=self.bundle.config.look_ahead / self.bundle.rig.rate)
         self.network = network_of(self.bundle)
         self.features = RowFeatures(self.bundle.normalisation)
-        self.window = deque(maxlen=self.get_parameter("window").value)
-        self.rows = {}
+        self.window: deque[Float32] = deque(maxlen=self.get_parameter("window").value)
+        self.rows: dict[int, dict[str, FloatArray]] = {}
         self.publisher = self.create_publisher(MuscleActivation, "muscle_activation", 10)
         for sensor in self.bundle.rig.sensor_names:
             callback = partial(self.on_imu, sensor)
@@ -58,7 +62,7 @@ class PlainNode(Node):
     def on_imu(self, sensor: str, message: Imu) -> None:
         timestamp = nanoseconds(message.header.stamp)
         row = self.rows.setdefault(timestamp, {})
-        row[sensor] = imu_sample(message)
+        row[sensor] = np.array(imu_sample(message))
         if len(row) < len(self.bundle.rig.sensors):
             return
         # Older rows will not be complete any more: a message of theirs was lost.
@@ -90,7 +94,7 @@ class PlainNode(Node):
 def main() -> None:
     rclpy.init()
     executor = MultiThreadedExecutor()
-    executor.add_node(PlainNode())
+    executor.add_node(BaselineNode())
     with suppress(KeyboardInterrupt, ExternalShutdownException):
         executor.spin()
 

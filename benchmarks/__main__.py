@@ -1,0 +1,59 @@
+"""``python -m benchmarks``: measure accuracy, latency, and the equality of the engines.
+
+Heavy libraries are imported by the command that needs them, so that ``--help`` answers at once.
+Exit status 2 and one line on standard error mean bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from benchmarks.accuracy import accuracy_command
+from benchmarks.command_options import check_output_file
+from benchmarks.latency import engine_equality, latency_options
+from imu_emg_estimator.errors import InputError
+
+PROGRAM = "python -m benchmarks"
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one benchmark; returns the exit status."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser().parse_args(argv)
+    arguments.command_line = [PROGRAM, *argv]
+    try:
+        check_output_file(arguments.json)
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()  # here, where it is known what a broken pipe means
+        return status
+    except InputError as error:
+        print(f"benchmarks {arguments.benchmark}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Measure accuracy and latency; run from a checkout.")
+    benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
+    for name, module, purpose in (
+        ("accuracy", accuracy_command, "compare models on subjects that they were not trained on; resumable"),
+        ("latency", latency_options, "time the live node beside a baseline node; resumable"),
+        ("engines", engine_equality, "compare the streaming engines with the network's forward pass"),
+    ):
+        own = benchmarks.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+        module.add_arguments(own)
+        own.set_defaults(run=module.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
