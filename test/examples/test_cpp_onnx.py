@@ -42,7 +42,7 @@ def run(*command: str) -> str:
 
 
 def write_rows(path: Path, imu: Array) -> None:
-    """Columns in the order of the rig; nan and an empty field both say that there is nothing."""
+    """Write columns in the order of the rig; nan and an empty field both mean that a value is missing."""
     rows = [[f"{value:.9g}" if np.isfinite(value) else "" for value in row.ravel()] for row in imu]
     rows[0] = [field or "nan" for field in rows[0]]
     path.write_text("\n".join([",".join("channel" for _ in rows[0]), *map(",".join, rows)]) + "\n")
@@ -54,7 +54,7 @@ def read_estimates(path: Path) -> tuple[Sequence[str], Array]:
 
 
 @pytest.mark.parametrize("shipped", [True, False])
-def test_estimates_are_those_of_python(
+def test_estimate_equals_python(
     program: Path, make_bundle: BundleFactory, make_recording: RecordingFactory, tmp_path: Path, shipped: bool
 ) -> None:
     bundle = Bundle.load(shipped_bundle()) if shipped else make_bundle(look_ahead=0, kernel=1)
@@ -74,7 +74,7 @@ def test_estimates_are_those_of_python(
 
 
 @pytest.mark.parametrize("line", ["1,2", ",".join(["1"] * 37), ",".join(["1"] * 35 + ["one"])])
-def test_line_that_is_no_row_is_refused(program: Path, bundle: Bundle, tmp_path: Path, line: str) -> None:
+def test_estimate_refuses_malformed_line(program: Path, bundle: Bundle, tmp_path: Path, line: str) -> None:
     model, rows = tmp_path / "model.onnx", tmp_path / "rows.csv"
     export_bundle(bundle, model)
     rows.write_text(f"header\n{line}\n")
