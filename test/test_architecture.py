@@ -37,7 +37,7 @@ TORCH_FREE = (
 )
 
 
-def test_layers() -> None:
+def test_import_layers() -> None:
     pytest.importorskip("importlinter", reason="import-linter is not installed; pip install import-linter")
     run = subprocess.run(
         [
@@ -70,7 +70,7 @@ def imported_names(file: Path) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
-def test_robot_side_imports_without_torch() -> None:
+def test_live_path_imports_without_torch() -> None:
     """Whatever is imported on the way counts, so this runs Python with torch made impossible."""
     code = "\n".join(
         [
@@ -89,12 +89,12 @@ def torch_free_modules() -> list[str]:
     return sorted(set(names) - {MADE_OF_TORCH})
 
 
-def test_generator_owns_its_names() -> None:
+def test_package_leaves_names_of_generated_code_free() -> None:
     taken = {"msg", "srv", "action"} & {path.stem for path in PACKAGE.iterdir()}
     assert not taken, f"rosidl generates {NAME}.{taken.pop()} and would overwrite it"
 
 
-def test_one_version() -> None:
+def test_version_is_the_same_everywhere() -> None:
     sources = {
         "package.xml": r"<version>(.+)</version>",
         f"{NAME}/__init__.py": r'__version__ = "(.+)"',

@@ -13,14 +13,14 @@ from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.utils.shipped_files import rig_file
 
 
-def test_survives_dictionary_and_file(rig: Rig, tmp_path: Path) -> None:
+def test_rig_roundtrip_through_dictionary_and_file(rig: Rig, tmp_path: Path) -> None:
     path = tmp_path / "rig.yaml"
     path.write_text(yaml.safe_dump(rig.to_dict()))
     assert Rig.from_dict(rig.to_dict()) == rig
     assert Rig.from_yaml(path) == rig
 
 
-def test_shipped_file_is_the_rig_of_the_data_set(rig: Rig) -> None:
+def test_rig_file_equals_hugadb_rig(rig: Rig) -> None:
     assert Rig.from_yaml(rig_file("hugadb")) == rig
 
 
@@ -31,7 +31,7 @@ def test_mirror_pairs_left_with_right(rig: Rig) -> None:
     assert [rig.muscle_names[i] for i in rig.mirror_muscles()] == list(reversed(rig.muscle_names))
 
 
-def test_centre_is_its_own_twin() -> None:
+def test_mirror_maps_centre_to_itself() -> None:
     rig = Rig("waist", 100.0, (Sensor("pelvis", "pelvis"),), (Muscle("rectus", "rectus_abdominis"),))
     assert rig.mirror_sensors().tolist() == [0]
 
@@ -54,7 +54,7 @@ def test_mirror_signs_obey_rigid_body_motion(rig: Rig, axis: str) -> None:
     ],
     ids=["no twin", "another segment", "twins not unique"],
 )
-def test_without_clear_twins_cannot_be_mirrored(rig: Rig, sensors: list[tuple[str, str, str]]) -> None:
+def test_is_mirrorable_needs_unique_pairs(rig: Rig, sensors: list[tuple[str, str, str]]) -> None:
     lopsided = replace(rig, name="lopsided", sensors=tuple(Sensor(*sensor) for sensor in sensors))
     assert not lopsided.is_mirrorable
     with refusal("lopsided", "twin"):
@@ -80,12 +80,12 @@ def test_without_clear_twins_cannot_be_mirrored(rig: Rig, sensors: list[tuple[st
         ({"colour": "red"}, ["'colour'", "not known"]),
     ],
 )  # fmt: skip
-def test_bad_value_is_named(rig: Rig, change: dict[str, Any], parts: list[str]) -> None:
+def test_from_dict_names_bad_value(rig: Rig, change: dict[str, Any], parts: list[str]) -> None:
     with refusal(*parts):
         Rig.from_dict(rig.to_dict() | change)
 
 
-def test_missing_key_is_named(rig: Rig) -> None:
+def test_from_dict_names_missing_key(rig: Rig) -> None:
     values = rig.to_dict()
     del values["rate"]
     with refusal("'rate'", "missing"):
@@ -93,14 +93,14 @@ def test_missing_key_is_named(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe", b"", b"- a list", b"{? [a]: b}"])
-def test_bad_file_is_named(tmp_path: Path, content: bytes) -> None:
+def test_from_yaml_names_bad_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.yaml"
     path.write_bytes(content)
     with refusal(path):
         Rig.from_yaml(path)
 
 
-def test_missing_file_is_named(tmp_path: Path) -> None:
+def test_from_yaml_names_missing_file(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with refusal(path):
             Rig.from_yaml(path)

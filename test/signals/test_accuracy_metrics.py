@@ -17,7 +17,7 @@ def pair() -> tuple[Array, Array]:
     return measured, 0.7 * measured + 10.0 * generator.standard_normal(500) + 5.0
 
 
-def test_figures_equal_their_formulas(pair: tuple[Array, Array]) -> None:
+def test_score_equals_formulas(pair: tuple[Array, Array]) -> None:
     measured, estimated = pair
     result = score(measured, estimated)
     error = measured - estimated
@@ -27,19 +27,19 @@ def test_figures_equal_their_formulas(pair: tuple[Array, Array]) -> None:
     assert result.samples == 500
 
 
-def test_perfect_estimate(pair: tuple[Array, Array]) -> None:
+def test_score_of_perfect_estimate(pair: tuple[Array, Array]) -> None:
     result = score(pair[0], pair[0])
     assert (result.r, result.r2, result.nrmse) == pytest.approx((1.0, 1.0, 0.0))
 
 
-def test_r_ignores_scale_and_offset_and_r2_does_not(pair: tuple[Array, Array]) -> None:
+def test_r_ignores_scale_and_offset_unlike_r2(pair: tuple[Array, Array]) -> None:
     measured, estimated = pair
     moved = score(measured, 3.0 * estimated - 100.0)
     assert moved.r == pytest.approx(score(measured, estimated).r)
     assert moved.r2 < 0
 
 
-def test_samples_that_are_not_known_in_both_are_left_out(pair: tuple[Array, Array]) -> None:
+def test_score_leaves_out_unknown_samples(pair: tuple[Array, Array]) -> None:
     measured, estimated = (values.copy() for values in pair)
     measured[:50], measured[60], estimated[100:150] = np.nan, np.inf, np.nan
     known = np.r_[50:60, 61:100, 150:500]
@@ -48,12 +48,12 @@ def test_samples_that_are_not_known_in_both_are_left_out(pair: tuple[Array, Arra
 
 
 @pytest.mark.parametrize("measured", [[], [1.0], [2.0, 2.0, 2.0], [np.nan, np.nan, 1.0]])
-def test_without_variation_nothing_is_defined(measured: list[float]) -> None:
+def test_score_without_variation_is_nan(measured: list[float]) -> None:
     result = score(np.array(measured), np.arange(float(len(measured))))
     assert np.isnan([result.r, result.r2, result.nrmse]).all()
 
 
-def test_constant_estimate_follows_nothing(pair: tuple[Array, Array]) -> None:
+def test_score_of_constant_estimate(pair: tuple[Array, Array]) -> None:
     measured = pair[0]
     result = score(measured, np.full(500, measured.mean()))
     assert result.r == 0.0
@@ -61,6 +61,6 @@ def test_constant_estimate_follows_nothing(pair: tuple[Array, Array]) -> None:
     assert result.nrmse == pytest.approx(measured.std() / np.ptp(measured))
 
 
-def test_single_precision_loses_nothing(pair: tuple[Array, Array]) -> None:
+def test_score_in_single_precision(pair: tuple[Array, Array]) -> None:
     measured, estimated = ((values + 1e5).astype(np.float32) for values in pair)
     assert score(measured, estimated) == score(measured.astype(np.float64), estimated.astype(np.float64))

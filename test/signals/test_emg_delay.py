@@ -33,7 +33,7 @@ def late(recording: Recording, seconds: float) -> Recording:
 
 
 @pytest.mark.parametrize("delay", [-0.3, -0.15, -0.1, 0.1, 0.137, 0.25, 0.35])
-def test_a_clear_delay_is_corrected(walk: Recording, delay: float) -> None:
+def test_synchronise_corrects_clear_delay(walk: Recording, delay: float) -> None:
     corrected, found = synchronise(late(walk, delay), estimate(walk))
     assert found.corrected
     assert found.seconds == pytest.approx(delay, abs=0.015)
@@ -47,7 +47,7 @@ def test_a_clear_delay_is_corrected(walk: Recording, delay: float) -> None:
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.02, -0.05])
-def test_what_subjects_differ_by_is_left_alone(walk: Recording, delay: float) -> None:
+def test_synchronise_keeps_delays_between_subjects(walk: Recording, delay: float) -> None:
     given = late(walk, delay)
     same, found = synchronise(given, estimate(walk))
     assert same is given
@@ -80,7 +80,7 @@ def doubtful(walk: Recording) -> dict[str, tuple[Recording, NDArray[np.float64]]
     "stretches of the recording do not agree", "there is too little movement", "the recording is too short",
     "it may be longer than what is looked for",
 ])  # fmt: skip
-def test_doubts(walk: Recording, reason: str) -> None:
+def test_synchronise_keeps_doubtful_delay(walk: Recording, reason: str) -> None:
     recording, expected = doubtful(walk)[reason]
     same, found = synchronise(recording, expected)
     assert not found.corrected
@@ -92,14 +92,14 @@ def test_doubts(walk: Recording, reason: str) -> None:
     assert any(part in found.reason for part in (reason, *accepted)), found.reason
 
 
-def test_a_steady_tone_fits_at_many_delays() -> None:
+def test_find_delay_refuses_ambiguous_delay() -> None:
     time = np.arange(3000) / RATE
     tone = np.sin(2 * np.pi * 4.0 * time)[:, None] + 1
     found = find_delay(tone, np.roll(tone, 6, axis=0), RATE, DelaySettings())
     assert not found.corrected
 
 
-def test_muscles_that_are_not_trusted_have_no_say(walk: Recording) -> None:
+def test_synchronise_ignores_untrusted_muscles(walk: Recording) -> None:
     envelope = late(walk, 0.15).envelope.copy()
     envelope[:, 1] = late(walk, -0.2).envelope[:, 1]
     recording = replace(walk, envelope=envelope, muscle_weight=np.array([1.0, 0.0]))
@@ -108,7 +108,7 @@ def test_muscles_that_are_not_trusted_have_no_say(walk: Recording) -> None:
     assert np.isnan(found.by_muscle[1])
 
 
-def test_gaps_in_the_emg_do_not_matter(walk: Recording) -> None:
+def test_synchronise_tolerates_emg_gaps(walk: Recording) -> None:
     envelope = late(walk, 0.15).envelope.copy()
     envelope[500:700] = np.nan
     corrected, found = synchronise(replace(walk, envelope=envelope), estimate(walk))
@@ -117,7 +117,7 @@ def test_gaps_in_the_emg_do_not_matter(walk: Recording) -> None:
     assert np.isnan(corrected.envelope[500:680]).all()
 
 
-def test_shifting_goes_there_and_back(walk: Recording) -> None:
+def test_shift_emg_is_reversible(walk: Recording) -> None:
     assert walk.emg is not None
     back = shift_emg(shift_emg(walk, 10 / RATE), -10 / RATE)
     inside = slice(10, -10)
@@ -128,7 +128,7 @@ def test_shifting_goes_there_and_back(walk: Recording) -> None:
     np.testing.assert_array_equal(back.imu, walk.imu)
 
 
-def test_movement_energy_is_of_the_muscles_own_side(make_recording: RecordingFactory) -> None:
+def test_movement_energy_uses_own_side(make_recording: RecordingFactory) -> None:
     recording = make_recording([("walking", 10.0)])
     imu = recording.imu.copy()
     imu[:, 3:] = imu[:1, 3:]  # the left leg stands still
@@ -139,7 +139,7 @@ def test_movement_energy_is_of_the_muscles_own_side(make_recording: RecordingFac
     assert energy[:, 0].mean() > 10 * energy[:, 1].mean()
 
 
-def test_without_a_model_only_what_no_muscle_does_by_itself_is_corrected(hugadb_folder: Path) -> None:
+def test_synchronise_without_model_on_real_subject(hugadb_folder: Path) -> None:
     """On a real subject, who stood, walked and stood."""
     recordings = hugadb.load(hugadb_folder, ["18"])
     recording = max(recordings, key=lambda recording: recording.is_locomotion().sum())

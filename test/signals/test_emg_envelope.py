@@ -18,14 +18,14 @@ def modulated_noise(rate: float, seconds: float, seed: int = 0) -> tuple[NDArray
     return (128.0 + amplitude * noise)[:, None], amplitude
 
 
-def test_the_envelope_is_the_mean_magnitude_of_the_activity() -> None:
+def test_envelope_is_mean_rectified_activity() -> None:
     raw, amplitude = modulated_noise(1000.0, 60.0)
     envelope = emg_envelope(raw, 1000.0, SETTINGS)[:, 0]
     assert np.corrcoef(envelope, amplitude)[0, 1] > 0.98
     assert envelope.mean() / amplitude.mean() == pytest.approx(np.sqrt(2 / np.pi), rel=0.05)
 
 
-def test_the_envelope_has_no_delay() -> None:
+def test_envelope_has_no_delay() -> None:
     raw, amplitude = modulated_noise(1000.0, 60.0)
     envelope = emg_envelope(raw, 1000.0, SETTINGS)[:, 0]
     lags = range(-100, 101)
@@ -33,21 +33,21 @@ def test_the_envelope_has_no_delay() -> None:
     assert abs(lags[int(np.argmax(agreement))]) <= 5  # ms
 
 
-def test_resting_level_and_slow_artefacts_do_not_count() -> None:
+def test_envelope_ignores_offset_and_slow_artefacts() -> None:
     time = np.arange(6000) / 1000.0
     artefact = 500.0 + 50.0 * np.sin(2 * np.pi * 0.7 * time)
     envelope = emg_envelope(artefact[:, None], 1000.0, SETTINGS)
     assert envelope[500:-500].max() < 1.0
 
 
-def test_the_envelope_is_never_negative_and_scales_with_the_unit() -> None:
+def test_envelope_is_nonnegative_and_scales_with_unit() -> None:
     raw, _ = modulated_noise(58.8, 30.0)
     envelope = emg_envelope(raw, 58.8, SETTINGS)
     assert envelope.min() >= 0.0
     np.testing.assert_allclose(emg_envelope(1e-3 * raw, 58.8, SETTINGS), 1e-3 * envelope, atol=1e-12)
 
 
-def test_gaps_stay_gaps_and_spoil_neither_time_nor_channel_beside_them() -> None:
+def test_envelope_keeps_gaps_local() -> None:
     raw, _ = modulated_noise(200.0, 30.0)
     two = np.concatenate([raw, raw], axis=1)
     two[1000:1100, 1] = np.nan
@@ -60,21 +60,21 @@ def test_gaps_stay_gaps_and_spoil_neither_time_nor_channel_beside_them() -> None
     np.testing.assert_allclose(envelope[3000:, 1], envelope[3000:, 0], rtol=1e-3)
 
 
-def test_a_channel_without_data_is_unknown() -> None:
+def test_envelope_of_empty_channel_is_nan() -> None:
     raw, _ = modulated_noise(200.0, 5.0)
     envelope = emg_envelope(np.concatenate([raw, np.full_like(raw, np.nan)], axis=1), 200.0, SETTINGS)
     assert np.isfinite(envelope[:, 0]).all()
     assert np.isnan(envelope[:, 1]).all()
 
 
-def test_too_slow_or_too_short_is_said() -> None:
+def test_envelope_refuses_slow_or_short_emg() -> None:
     with pytest.raises(InputError, match=r"16 Hz is needed"):
         emg_envelope(np.zeros((100, 1)), 16.0, SETTINGS)
     with pytest.raises(InputError, match=r"1\.0 s is too short"):
         emg_envelope(np.zeros((100, 1)), 100.0, SETTINGS)
 
 
-def test_saturation_is_a_stay_at_the_end_of_the_range() -> None:
+def test_saturated_finds_clipped_samples() -> None:
     rng = np.random.default_rng(0)
     raw = np.clip(np.round(128 + 60 * rng.standard_normal((2000, 2))), 0, 255)
     raw[100:110, 0] = 255.0
@@ -86,7 +86,7 @@ def test_saturation_is_a_stay_at_the_end_of_the_range() -> None:
     assert hit[:, 1].mean() < 0.01
 
 
-def test_a_quiet_or_flat_channel_is_not_saturated() -> None:
+def test_saturated_ignores_quiet_or_flat_channel() -> None:
     quiet = np.random.default_rng(0).integers(127, 130, (2000, 1)).astype(float)
     assert not saturated(quiet).any()
     assert not saturated(np.full((100, 1), 5.0)).any()

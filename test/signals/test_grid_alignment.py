@@ -47,7 +47,7 @@ def aligner() -> GridAligner:
     return GridAligner(SENSORS, RATE)
 
 
-def test_samples_on_the_grid_pass_unchanged_as_soon_as_the_last_sensor_speaks(aligner: GridAligner) -> None:
+def test_aligner_passes_grid_samples_once_all_sensors_arrive(aligner: GridAligner) -> None:
     for k in range(100):
         *early, last = arrivals(range(k, k + 1))
         assert push_all(aligner, early) == []
@@ -58,7 +58,7 @@ def test_samples_on_the_grid_pass_unchanged_as_soon_as_the_last_sensor_speaks(al
     assert aligner.late_samples == 0
 
 
-def test_other_rates_with_jitter_are_interpolated(aligner: GridAligner) -> None:
+def test_aligner_interpolates_other_rates_with_jitter(aligner: GridAligner) -> None:
     rng = np.random.default_rng(0)
     samples: list[Arrival] = []
     for sensor, rate in enumerate((100.0, 200.0, 73.0)):
@@ -72,7 +72,7 @@ def test_other_rates_with_jitter_are_interpolated(aligner: GridAligner) -> None:
         np.testing.assert_allclose(row.imu, expected(row), atol=1e-9)
 
 
-def test_samples_out_of_order_and_twice_change_nothing(aligner: GridAligner) -> None:
+def test_aligner_ignores_order_and_duplicates(aligner: GridAligner) -> None:
     rng = np.random.default_rng(1)
     samples = [sample for k in range(100) for sample in arrivals(range(k, k + 1)) * 2]
     shuffled = [samples[i] for i in np.argsort(np.arange(len(samples)) + rng.uniform(0, 9, len(samples)))]
@@ -85,7 +85,7 @@ def test_samples_out_of_order_and_twice_change_nothing(aligner: GridAligner) -> 
     assert aligner.late_samples >= 290
 
 
-def test_a_dead_sensor_is_masked_and_the_others_go_on(aligner: GridAligner) -> None:
+def test_aligner_masks_dead_sensor(aligner: GridAligner) -> None:
     rows = push_all(aligner, arrivals(range(60)) + arrivals(range(60, 200), sensors=(0, 1)))
     assert_regular(rows)
     assert len(rows) == 200
@@ -97,14 +97,14 @@ def test_a_dead_sensor_is_masked_and_the_others_go_on(aligner: GridAligner) -> N
     assert delays[-1] == 0  # a sensor that stays silent is not waited for
 
 
-def test_a_sensor_that_never_spoke_is_masked(aligner: GridAligner) -> None:
+def test_aligner_masks_sensor_without_samples(aligner: GridAligner) -> None:
     rows = push_all(aligner, arrivals(range(60), sensors=(1, 2)))
     assert_regular(rows)
     assert len(rows) == 60
     assert all(np.isnan(row.imu[0]).all() and np.isfinite(row.imu[1:]).all() for row in rows)
 
 
-def test_a_dead_sensor_that_comes_back_is_used_again(aligner: GridAligner) -> None:
+def test_aligner_resumes_returning_sensor(aligner: GridAligner) -> None:
     pause = arrivals(range(60, 120), sensors=(0, 1))
     rows = push_all(aligner, arrivals(range(60)) + pause + arrivals(range(120, 180)))
     assert_regular(rows)
@@ -113,7 +113,7 @@ def test_a_dead_sensor_that_comes_back_is_used_again(aligner: GridAligner) -> No
     assert all(np.isfinite(row.imu).all() for row in rows[122:])
 
 
-def test_a_late_burst_within_the_deadline_loses_nothing(aligner: GridAligner) -> None:
+def test_aligner_uses_burst_within_deadline(aligner: GridAligner) -> None:
     samples: list[Arrival] = []
     for k in range(0, 100, 2):
         samples += arrivals(range(k, k + 2), sensors=(0, 1)) + arrivals(range(k, k + 2), sensors=(2,))
@@ -122,7 +122,7 @@ def test_a_late_burst_within_the_deadline_loses_nothing(aligner: GridAligner) ->
     assert all(np.isfinite(row.imu).all() for row in rows)
 
 
-def test_a_burst_after_the_deadline_is_masked_not_faked(aligner: GridAligner) -> None:
+def test_aligner_masks_burst_after_deadline(aligner: GridAligner) -> None:
     samples = arrivals(range(50))
     samples += arrivals(range(50, 60), sensors=(0, 1)) + arrivals(range(50, 60), sensors=(2,))
     rows = push_all(aligner, samples + arrivals(range(60, 100)))
@@ -137,7 +137,7 @@ def test_a_burst_after_the_deadline_is_masked_not_faked(aligner: GridAligner) ->
 
 
 @pytest.mark.parametrize("ahead", [0.04, 0.2, 0.5, 0.9, 5.0])
-def test_one_clock_ahead_does_not_mask_the_others(aligner: GridAligner, ahead: float) -> None:
+def test_aligner_tolerates_one_clock_ahead(aligner: GridAligner, ahead: float) -> None:
     shift = round(ahead * SECOND)
     samples = arrivals(range(20))
     for k in range(20, 150):
@@ -148,7 +148,7 @@ def test_one_clock_ahead_does_not_mask_the_others(aligner: GridAligner, ahead: f
 
 
 @pytest.mark.parametrize("behind", [0.2, 0.9, 5.0])
-def test_one_clock_behind_is_masked_and_holds_nobody_up(aligner: GridAligner, behind: float) -> None:
+def test_aligner_masks_one_clock_behind(aligner: GridAligner, behind: float) -> None:
     shift = -round(behind * SECOND)
     samples = arrivals(range(100))
     for k in range(100, 200):
@@ -161,7 +161,7 @@ def test_one_clock_behind_is_masked_and_holds_nobody_up(aligner: GridAligner, be
 
 
 @pytest.mark.parametrize("shift", [-5 * SECOND, 5 * SECOND])
-def test_of_two_sensors_the_one_that_jumps_is_left_out(shift: int) -> None:
+def test_aligner_leaves_out_jumping_sensor_of_two(shift: int) -> None:
     samples = arrivals(range(100), sensors=(0, 1))
     for k in range(100, 200):
         samples += arrivals(range(k, k + 1), sensors=(0,), shift=shift) + arrivals(range(k, k + 1), sensors=(1,))
@@ -172,7 +172,7 @@ def test_of_two_sensors_the_one_that_jumps_is_left_out(shift: int) -> None:
 
 
 @pytest.mark.parametrize("jump", [-60.0, -1.5, 1.5, 3600.0, 4e8])
-def test_a_jump_of_all_clocks_restarts_the_grid_once(aligner: GridAligner, jump: float) -> None:
+def test_aligner_restarts_once_when_all_clocks_jump(aligner: GridAligner, jump: float) -> None:
     shift = round(jump * SECOND)
     before = push_all(aligner, arrivals(range(100)))
     after = push_all(aligner, arrivals(range(100, 200), shift=shift))
@@ -184,13 +184,13 @@ def test_a_jump_of_all_clocks_restarts_the_grid_once(aligner: GridAligner, jump:
         np.testing.assert_allclose(row.imu, expected(row), rtol=1e-12, atol=1e-6)
 
 
-def test_a_bag_that_loops_restarts_at_every_turn(aligner: GridAligner) -> None:
+def test_aligner_restarts_at_every_loop_of_a_bag(aligner: GridAligner) -> None:
     rows = push_all(aligner, [sample for _ in range(4) for sample in arrivals(range(120))])
     assert sum(row.restarted for row in rows) == 4
     assert len(rows) >= 4 * 118
 
 
-def test_few_sensors_with_a_new_clock_are_heard_after_the_others_died(aligner: GridAligner) -> None:
+def test_aligner_follows_new_clock_of_remaining_sensors(aligner: GridAligner) -> None:
     """A hub that restarts: its clock begins anew, and only one sensor comes back."""
     push_all(aligner, arrivals(range(100)))
     rows = push_all(aligner, arrivals(range(100), sensors=(1,), shift=-500 * SECOND))
@@ -200,7 +200,7 @@ def test_few_sensors_with_a_new_clock_are_heard_after_the_others_died(aligner: G
     assert np.isfinite(rows[-1].imu[1]).all()
 
 
-def test_a_masked_part_stays_masked_and_spreads_to_nothing_else(aligner: GridAligner) -> None:
+def test_aligner_keeps_masked_parts_masked(aligner: GridAligner) -> None:
     samples = arrivals(range(50))
     for sensor, _, sample in samples:
         if sensor == 1:
@@ -211,14 +211,14 @@ def test_a_masked_part_stays_masked_and_spreads_to_nothing_else(aligner: GridAli
         assert np.isfinite(row.imu[[0, 2]]).all()
 
 
-def test_samples_far_apart_are_not_interpolated_between() -> None:
+def test_aligner_masks_gaps_beyond_limit() -> None:
     aligner = GridAligner(1, RATE, AlignmentSettings(largest_gap=0.1))
     rows = push_all(aligner, arrivals(range(50), sensors=(0,)) + arrivals(range(60, 100), sensors=(0,)))
     assert_regular(rows)
     assert [k for k, row in enumerate(rows) if np.isnan(row.imu).any()] == list(range(50, 60))
 
 
-def test_reset_forgets(aligner: GridAligner) -> None:
+def test_aligner_reset_clears_state(aligner: GridAligner) -> None:
     push_all(aligner, arrivals(range(50)))
     aligner.reset()
     rows = push_all(aligner, arrivals(range(70, 80)))
@@ -349,7 +349,7 @@ def disorder(generator: np.random.Generator, sensors: int) -> list[Arrival]:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_gives_what_the_plain_way_gives_whatever_comes(seed: int) -> None:
+def test_aligner_equals_reference_implementation(seed: int) -> None:
     generator = np.random.default_rng(seed)
     sensors = int(generator.integers(1, 7))
     settings = AlignmentSettings(

@@ -73,7 +73,7 @@ def assert_same(payload: bytes) -> bool:
 
 
 @pytest.mark.parametrize("serialise", [serialize_message, big_endian], ids=["native", "big-endian"])
-def test_every_sound_message_is_decoded(serialise: Callable[[Any], bytes]) -> None:
+def test_decode_imu_decodes_valid_messages(serialise: Callable[[Any], bytes]) -> None:
     generator = np.random.default_rng(0)
     for _ in range(MESSAGES):
         message = random_message(generator)
@@ -130,7 +130,7 @@ def noise(payload: bytearray, generator: Generator) -> bytes:
         (noise, False),
     ],
 )
-def test_whatever_else_comes_is_decoded_as_by_the_type_or_left_to_it(
+def test_decode_imu_agrees_with_type_or_declines(
     spoil: Callable[[bytearray, Generator], bytes], decodes_some: bool
 ) -> None:
     generator = np.random.default_rng(1)
@@ -139,7 +139,7 @@ def test_whatever_else_comes_is_decoded_as_by_the_type_or_left_to_it(
     assert any(decoded) == decodes_some
 
 
-def test_a_message_that_ends_anywhere_is_left_to_the_type() -> None:
+def test_decode_imu_declines_truncated_message() -> None:
     payload = serialize_message(random_message(np.random.default_rng(2)))
     assert not any(decode_imu(payload[:length]) for length in range(len(payload)))
     assert decode_imu(payload)

@@ -15,27 +15,27 @@ SAMPLE = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
 
 
 @pytest.mark.parametrize("timestamp", [0, 1, SECOND - 1, SECOND, 1_704_067_200 * SECOND + 123_456_789, LATEST])
-def test_timestamps_there_and_back(timestamp: int) -> None:
+def test_nanoseconds_roundtrip(timestamp: int) -> None:
     message = to_timestamp(timestamp)
     assert nanoseconds(message) == timestamp
     assert 0 <= message.nanosec < SECOND
 
 
-def test_timestamps_that_no_message_can_hold() -> None:
+def test_nanoseconds_refuses_unrepresentable_timestamps() -> None:
     assert nanoseconds(to_timestamp(-1)) == 0
     assert nanoseconds(to_timestamp(LATEST + 1)) == LATEST
 
 
-def test_seconds_before_1970_and_too_many_nanoseconds() -> None:
+def test_nanoseconds_before_1970_and_beyond_a_second() -> None:
     assert nanoseconds(Time(sec=-2, nanosec=500_000_000)) == -1_500_000_000
     assert nanoseconds(Time(sec=1, nanosec=4_000_000_000)) == 5 * SECOND
 
 
-def test_sample_is_acceleration_then_angular_rate() -> None:
+def test_imu_sample_orders_acceleration_before_rate() -> None:
     np.testing.assert_array_equal(imu_sample(imu_message(0, SAMPLE)), SAMPLE)
 
 
-def test_covariance_of_minus_one_is_absent_whatever_the_values() -> None:
+def test_imu_sample_masks_covariance_of_minus_one() -> None:
     message = imu_message(0, SAMPLE)
     message.linear_acceleration_covariance[0] = -1.0
     np.testing.assert_array_equal(imu_sample(message), [np.nan] * 3 + [4.0, 5.0, 6.0])
@@ -43,7 +43,7 @@ def test_covariance_of_minus_one_is_absent_whatever_the_values() -> None:
     assert np.isnan(imu_sample(message)).all()
 
 
-def test_covariance_that_is_not_known_is_no_absence() -> None:
+def test_imu_sample_keeps_values_of_unknown_covariance() -> None:
     message = imu_message(0, SAMPLE)
     message.linear_acceleration_covariance[:] = 0.0
     message.angular_velocity_covariance[:] = 0.5
@@ -51,7 +51,7 @@ def test_covariance_that_is_not_known_is_no_absence() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_absent(value: float) -> None:
+def test_imu_sample_masks_nonfinite_values(value: float) -> None:
     message = imu_message(0, SAMPLE)
     message.angular_velocity.y = value
     np.testing.assert_array_equal(imu_sample(message), [1.0, 2.0, 3.0, 4.0, np.nan, 6.0])

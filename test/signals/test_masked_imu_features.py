@@ -56,7 +56,7 @@ def changes(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return block(rows, "changes")
 
 
-def test_channels_are_normalised_and_present(imu: Array, normalisation: Normalisation) -> None:
+def test_features_normalise_channels_and_mark_presence(imu: Array, normalisation: Normalisation) -> None:
     rows = features(imu, normalisation)
     assert rows.shape == (50, feature_count(SENSORS))
     assert rows.dtype == np.float32
@@ -64,13 +64,13 @@ def test_channels_are_normalised_and_present(imu: Array, normalisation: Normalis
     assert (masks(rows) == 1).all()
 
 
-def test_magnitudes_are_those_that_were_measured(imu: Array, normalisation: Normalisation) -> None:
+def test_features_hold_measured_magnitudes(imu: Array, normalisation: Normalisation) -> None:
     usual, scale = normalisation.of_lengths()
     measured = np.linalg.norm(imu.reshape(-1, SENSORS, 2, 3), axis=3)
     np.testing.assert_allclose(magnitudes(features(imu, normalisation)) * scale + usual, measured, atol=1e-5)
 
 
-def test_changes_are_those_since_the_sample_before(imu: Array, normalisation: Normalisation) -> None:
+def test_features_hold_changes_since_last_sample(imu: Array, normalisation: Normalisation) -> None:
     imu[20, 1, 4] = np.nan
     rows = changes(features(imu, normalisation))
     steps = np.linalg.norm(np.diff(imu.reshape(-1, SENSORS, 2, 3), axis=0), axis=3)
@@ -79,7 +79,7 @@ def test_changes_are_those_since_the_sample_before(imu: Array, normalisation: No
     assert (rows[20:22, 1, 1] == 0).all()
 
 
-def test_magnitudes_of_the_training_are_about_zero_and_one_wide() -> None:
+def test_fit_normalisation_standardises_magnitudes() -> None:
     still = np.array([0.0, 0.0, 9.8, 0.0, 0.0, 0.0])
     moving = still + np.random.default_rng(2).normal(0.0, 2.0, (2000, SENSORS, 6))
     rows = magnitudes(features(moving, fit_normalisation([moving])))
@@ -88,7 +88,7 @@ def test_magnitudes_of_the_training_are_about_zero_and_one_wide() -> None:
 
 
 @pytest.mark.parametrize("lengths", [magnitudes, changes])
-def test_lengths_do_not_know_how_a_sensor_is_mounted(
+def test_features_magnitudes_ignore_mounting(
     imu: Array, normalisation: Normalisation, lengths: Callable[[NDArray[np.float32]], NDArray[np.float32]]
 ) -> None:
     matrices = mount_rotations(Rotation.random(SENSORS, random_state=2).as_quat().ravel().tolist(), SENSORS)
@@ -97,7 +97,7 @@ def test_lengths_do_not_know_how_a_sensor_is_mounted(
     assert not np.allclose(channels(turned), channels(as_worn), atol=0.1)
 
 
-def test_row_by_row_is_the_same_bit_for_bit(imu: Array, normalisation: Normalisation) -> None:
+def test_row_features_equal_features_bit_for_bit(imu: Array, normalisation: Normalisation) -> None:
     """Whatever is masked, and whatever was masked in the row before."""
     imu[10:20, 1, 4], imu[15:30, :, 0], imu[16, 2, 3], imu[40:45] = np.nan, np.inf, -np.inf, np.nan
     imu[30] *= 100  # clipped
@@ -110,7 +110,7 @@ def test_row_by_row_is_the_same_bit_for_bit(imu: Array, normalisation: Normalisa
         np.testing.assert_array_equal(missing, ~(masks(whole) == 1).all(axis=2))
 
 
-def test_row_by_row_keeps_neither_the_row_nor_the_normalisation(imu: Array, normalisation: Normalisation) -> None:
+def test_row_features_copy_their_inputs(imu: Array, normalisation: Normalisation) -> None:
     expected = features(imu, normalisation)
     one = RowFeatures(Normalisation(normalisation.mean.copy(), normalisation.std.copy()))
     kept = imu.copy()
@@ -120,9 +120,7 @@ def test_row_by_row_keeps_neither_the_row_nor_the_normalisation(imu: Array, norm
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_missing_value_masks_its_part_and_nothing_else(
-    imu: Array, normalisation: Normalisation, value: float
-) -> None:
+def test_features_mask_only_part_of_missing_value(imu: Array, normalisation: Normalisation, value: float) -> None:
     whole = features(imu, normalisation)
     imu[7, 1, 4] = value  # y of a gyroscope
     rows = features(imu, normalisation)
@@ -135,14 +133,14 @@ def test_a_missing_value_masks_its_part_and_nothing_else(
     assert np.isfinite(rows).all()
 
 
-def test_far_values_are_clipped(imu: Array, normalisation: Normalisation) -> None:
+def test_features_clip_outliers(imu: Array, normalisation: Normalisation) -> None:
     imu[0, 0] = [1e30, -1e30, 1e6, -1e6, 0, 0]
     rows = features(imu, normalisation)
     assert channels(rows)[0, 0, :4].tolist() == [LIMIT, -LIMIT, LIMIT, -LIMIT]
     assert magnitudes(rows)[0, 0, 0] == LIMIT
 
 
-def test_one_row_equals_that_row_of_many_but_for_its_change(imu: Array, normalisation: Normalisation) -> None:
+def test_features_of_one_row_lack_only_changes(imu: Array, normalisation: Normalisation) -> None:
     imu[::3, 2] = np.nan
     rows, together = np.concatenate([features(row[None], normalisation) for row in imu]), features(imu, normalisation)
     known = feature_blocks(rows.shape[1])["changes"].start
@@ -150,7 +148,7 @@ def test_one_row_equals_that_row_of_many_but_for_its_change(imu: Array, normalis
     assert (changes(rows) == 0).all()
 
 
-def test_statistics_leave_missing_values_out(imu: Array) -> None:
+def test_fit_normalisation_ignores_missing_values(imu: Array) -> None:
     imu[::4, 1] = np.nan
     imu[::5, 2, 3] = np.inf
     fitted = fit_normalisation([imu[:20], imu[20:]])
@@ -159,7 +157,7 @@ def test_statistics_leave_missing_values_out(imu: Array) -> None:
     np.testing.assert_allclose(fitted.std, np.nanstd(known, axis=0))
 
 
-def test_channel_that_never_changes_is_left_as_it_is(imu: Array) -> None:
+def test_fit_normalisation_keeps_constant_channel(imu: Array) -> None:
     imu[:, 1] = 5.0
     fitted = fit_normalisation([imu])
     assert (fitted.mean[1] == 0).all()
@@ -167,7 +165,7 @@ def test_channel_that_never_changes_is_left_as_it_is(imu: Array) -> None:
     assert fitted.used.all()
 
 
-def test_channel_that_was_never_there_is_masked_for_ever(imu: Array) -> None:
+def test_fit_normalisation_masks_absent_channel(imu: Array) -> None:
     whole = imu.copy()
     imu[:, 0, 3:] = np.nan
     fitted = fit_normalisation([imu])
@@ -177,7 +175,7 @@ def test_channel_that_was_never_there_is_masked_for_ever(imu: Array) -> None:
     assert np.isfinite(features(whole, fitted)).all()
 
 
-def test_every_mount_is_turned_by_its_own_rotation(imu: Array) -> None:
+def test_turn_mounts_applies_rotation_of_each_sensor(imu: Array) -> None:
     rotations = Rotation.random(SENSORS, random_state=0)
     turned = turn_mounts(imu, mount_rotations(rotations.as_quat().ravel().tolist(), SENSORS))
     for sensor, rotation in enumerate(rotations):
@@ -185,17 +183,17 @@ def test_every_mount_is_turned_by_its_own_rotation(imu: Array) -> None:
         np.testing.assert_allclose(turned[:, sensor, 3:], rotation.apply(imu[:, sensor, 3:]))
 
 
-def test_one_quaternion_serves_all_sensors(imu: Array) -> None:
+def test_mount_rotations_accept_one_for_all(imu: Array) -> None:
     matrices = mount_rotations([0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5)], SENSORS)  # x of the IMU is y of the rig
     np.testing.assert_allclose(turn_mounts(imu, matrices)[..., 1], imu[..., 0])
 
 
-def test_live_row_and_recording_are_turned_alike(imu: Array) -> None:
+def test_turn_mounts_row_equals_recording(imu: Array) -> None:
     matrices = mount_rotations(Rotation.random(SENSORS, random_state=1).as_quat().ravel().tolist(), SENSORS)
     np.testing.assert_allclose(turn_mounts(imu[3], matrices), turn_mounts(imu, matrices)[3])
 
 
-def test_masked_part_stays_masked_and_alone(imu: Array) -> None:
+def test_turn_mounts_keeps_mask(imu: Array) -> None:
     imu[:, 0, 3:] = np.nan
     turned = turn_mounts(imu, mount_rotations([0.0, 0.6, 0.0, 0.8], SENSORS))
     assert np.isnan(turned[:, 0, 3:]).all()
@@ -215,6 +213,6 @@ def test_masked_part_stays_masked_and_alone(imu: Array) -> None:
         ([1.0, 1.0, 1.0, 1.0], ["length"]),
     ],
 )
-def test_bad_rotations_are_refused(quaternions: list[float], parts: list[str]) -> None:
+def test_mount_rotations_refuse_bad_quaternions(quaternions: list[float], parts: list[str]) -> None:
     with refusal(*parts):
         mount_rotations(quaternions, SENSORS)

@@ -33,7 +33,7 @@ def named(statistics: Array) -> tuple[Array, Array, Array]:
     return statistics[:9].reshape(3, 3), np.exp(statistics[9:18]).reshape(3, 3), statistics[18:]
 
 
-def test_says_where_gravity_is_and_what_moves_together(imu: Array) -> None:
+def test_motion_statistics_hold_gravity_and_correlations(imu: Array) -> None:
     statistics, available = motion_statistics(imu, RATE)
     mean, deviation, correlation = named(statistics[-1])
     np.testing.assert_allclose(mean[:, 2], 1.0, atol=0.01)
@@ -49,7 +49,7 @@ def test_says_where_gravity_is_and_what_moves_together(imu: Array) -> None:
     assert available[-1].all()
 
 
-def test_live_equals_offline_through_missing_sensors(imu: Array) -> None:
+def test_running_motion_equals_offline_with_missing_sensors(imu: Array) -> None:
     imu[100:200, 1, :3] = np.nan
     imu[150:152] = np.inf
     imu[:, 2, 3:] = np.nan  # gyroscopes take no part
@@ -62,7 +62,7 @@ def test_live_equals_offline_through_missing_sensors(imu: Array) -> None:
         np.testing.assert_array_equal(now, available[index])
 
 
-def test_sensor_counts_after_the_window_is_filled_and_until_it_has_been_gone_for_long(imu: Array) -> None:
+def test_motion_statistics_need_filled_window(imu: Array) -> None:
     imu[250:, 1] = np.nan
     _, available = motion_statistics(imu, RATE)
     window = round(WINDOW * RATE)
@@ -72,14 +72,14 @@ def test_sensor_counts_after_the_window_is_filled_and_until_it_has_been_gone_for
     assert available[first:, [0, 2]].all()
 
 
-def test_short_gap_changes_little(imu: Array) -> None:
+def test_motion_statistics_tolerate_short_gap(imu: Array) -> None:
     whole, _ = motion_statistics(imu, RATE)
     imu[450:455, 0] = np.nan
     gap, _ = motion_statistics(imu, RATE)
     assert np.abs(gap[-1] - whole[-1]).max() < 0.1
 
 
-def test_reset_forgets(imu: Array) -> None:
+def test_running_motion_reset_clears_state(imu: Array) -> None:
     running = RunningMotion(SENSORS, RATE)
     for row in imu:
         running.step(row)

@@ -21,14 +21,14 @@ def powerline(rate: float, samples: int, *lines: tuple[float, float]) -> NDArray
 
 @pytest.mark.parametrize("rate", [200.0, 500.0, 1000.0, 2148.0, 4000.0])
 @pytest.mark.parametrize("seconds", [4.5, 30.0])
-def test_muscle_alone_has_no_powerline(rate: float, seconds: float) -> None:
+def test_find_powerline_ignores_clean_emg(rate: float, seconds: float) -> None:
     for seed in range(5):
         assert find_powerline(muscle(rate, seconds, seed), rate) == [None, None]
 
 
 @pytest.mark.parametrize("mains", [49.8, 50.0, 50.15, 59.9, 60.0])
 @pytest.mark.parametrize("rate", [200.0, 1000.0, 4000.0])
-def test_powerline_is_found_in_the_channel_that_has_it(rate: float, mains: float) -> None:
+def test_find_powerline_names_frequency_and_channel(rate: float, mains: float) -> None:
     raw = muscle(rate)
     raw[:, 1] += powerline(rate, len(raw), (mains, 0.5))
     clean, humming = find_powerline(raw, rate)
@@ -39,7 +39,7 @@ def test_powerline_is_found_in_the_channel_that_has_it(rate: float, mains: float
     assert 0.05 < humming.share < 0.9
 
 
-def test_harmonics_that_are_there_are_found_up_to_half_the_rate() -> None:
+def test_find_powerline_finds_harmonics_below_nyquist() -> None:
     raw = muscle(500.0)
     raw[:, 0] += powerline(500.0, len(raw), (50.0, 0.5), (150.0, 0.3), (200.0, 0.3))
     found = find_powerline(raw, 500.0)[0]
@@ -47,7 +47,7 @@ def test_harmonics_that_are_there_are_found_up_to_half_the_rate() -> None:
     assert found.lines == pytest.approx((50.0, 150.0, 200.0), abs=0.1)
 
 
-def test_removed_powerline_leaves_the_muscle() -> None:
+def test_remove_powerline_keeps_emg() -> None:
     raw = muscle(1000.0)
     dirty = raw[:, 0] + powerline(1000.0, len(raw), (50.05, 1.0), (150.15, 0.5))
     found = find_powerline(dirty[:, None], 1000.0)[0]
@@ -59,7 +59,7 @@ def test_removed_powerline_leaves_the_muscle() -> None:
     np.testing.assert_array_equal(remove_powerline(dirty, 1000.0, None), dirty)
 
 
-def test_gaps_do_not_matter() -> None:
+def test_find_powerline_tolerates_gaps() -> None:
     raw = muscle(1000.0)
     raw[:, 0] += powerline(1000.0, len(raw), (60.0, 0.5))
     raw[3000:3050] = np.nan
@@ -69,13 +69,13 @@ def test_gaps_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize("rate", [50.0, 58.8, 100.0])
-def test_slow_emg_does_not_show_it(rate: float) -> None:
+def test_find_powerline_needs_sufficient_rate(rate: float) -> None:
     assert not powerline_can_be_found(rate)
     raw = muscle(rate)
     assert find_powerline(raw + powerline(rate, len(raw), (50.0, 5.0))[:, None], rate) == [None, None]
 
 
-def test_silence_and_short_signals() -> None:
+def test_find_powerline_in_silence_and_short_signals() -> None:
     assert find_powerline(np.zeros((5000, 2)), 1000.0) == [None, None]
     assert find_powerline(np.full((5000, 1), np.nan), 1000.0) == [None]
     assert find_powerline(muscle(1000.0, 1.0), 1000.0) == [None, None]

@@ -46,7 +46,7 @@ def with_imu(recording: Recording, samples: Array) -> Recording:
     return replace(recording, imu=imu)
 
 
-def test_good_channels_get_no_remark(walk: Recording) -> None:
+def test_judge_accepts_good_channels(walk: Recording) -> None:
     assert of_sensor(walk) == {}
     assert of_muscle(walk) == {}
     figures = sensor_figures([walk], 1)
@@ -56,7 +56,7 @@ def test_good_channels_get_no_remark(walk: Recording) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "bad"), [(0.7, False), (9.0, True)])
-def test_gaps(walk: Recording, seconds: float, bad: bool) -> None:
+def test_judge_sensor_reports_gaps(walk: Recording, seconds: float, bad: bool) -> None:
     imu = walk.imu[:, 1].copy()
     imu[300 : 300 + round(seconds * walk.rig.rate)] = np.nan
     finding = of_sensor(with_imu(walk, imu))["gaps"]
@@ -65,20 +65,20 @@ def test_gaps(walk: Recording, seconds: float, bad: bool) -> None:
     assert f"{seconds / walk.duration:.0%}" in finding.text
 
 
-def test_no_samples(walk: Recording) -> None:
+def test_judge_sensor_reports_no_samples(walk: Recording) -> None:
     findings = of_sensor(with_imu(walk, np.full_like(walk.imu[:, 1], np.nan)))
     assert list(findings) == ["missing"]
     assert findings["missing"].bad
 
 
-def test_missing_gyroscope_is_no_fault(walk: Recording) -> None:
+def test_judge_sensor_accepts_missing_gyroscope(walk: Recording) -> None:
     imu = walk.imu[:, 1].copy()
     imu[:, 3:] = np.nan
     assert of_sensor(with_imu(walk, imu)) == {}
     assert sensor_figures([with_imu(walk, imu)], 1).gyroscope_missing == 1.0
 
 
-def test_slow_sensor_is_known_from_the_stream(walk: Recording) -> None:
+def test_judge_sensor_reports_slow_stream(walk: Recording) -> None:
     finding = of_sensor(walk, Stream(rate={walk.rig.sensor_names[1]: 12.0}))["rate"]
     assert finding.bad
     assert "12 samples a second" in finding.text
@@ -88,7 +88,7 @@ def test_slow_sensor_is_known_from_the_stream(walk: Recording) -> None:
     ("scale", "figure", "words"),
     [(1 / 9.81, "is 0.99", "is it in g?"), (1000 / 9.81, "is 99", "in mg?"), (1.15, "is 11.", "calibrate")],
 )
-def test_gravity_that_is_off(walk: Recording, scale: float, figure: str, words: str) -> None:
+def test_judge_sensor_reports_wrong_gravity(walk: Recording, scale: float, figure: str, words: str) -> None:
     imu = walk.imu[:, 1] * np.array([scale] * 3 + [1.0] * 3)
     finding = of_sensor(with_imu(walk, imu))["gravity"]
     assert finding.bad
@@ -96,7 +96,7 @@ def test_gravity_that_is_off(walk: Recording, scale: float, figure: str, words: 
     assert words in finding.text
 
 
-def test_gravity_while_moving_has_wider_limits(make_recording: RecordingFactory) -> None:
+def test_judge_sensor_widens_gravity_limits_in_motion(make_recording: RecordingFactory) -> None:
     """A subject who never stands still shows it less exactly."""
     walk = make_recording([("walking", 30.0)], seed=3)
     scaled = with_imu(walk, walk.imu[:, 1] * np.array([1.15] * 3 + [1.0] * 3))
@@ -105,19 +105,19 @@ def test_gravity_while_moving_has_wider_limits(make_recording: RecordingFactory)
     assert "gravity" in of_sensor(with_imu(walk, walk.imu[:, 1] / 9.81))
 
 
-def test_clipping(walk: Recording) -> None:
+def test_judge_sensor_reports_clipping(walk: Recording) -> None:
     finding = of_sensor(with_imu(walk, np.clip(walk.imu[:, 1], -9.81, 9.81)))["clipping"]
     assert "set a wider one" in finding.text
     assert "end of its range" in finding.text
 
 
-def test_degrees_are_taken_for_radians(walk: Recording) -> None:
+def test_judge_sensor_recognises_degrees(walk: Recording) -> None:
     degrees = walk.imu[:, 1] * np.array([1.0] * 3 + [180 / np.pi] * 3)
     assert "degrees a second?" in of_sensor(with_imu(walk, degrees))["angular_rate"].text
     assert "damaged" in of_sensor(with_imu(walk, walk.imu[:, 1] * 1e4))["angular_rate"].text
 
 
-def test_sensor_that_lies_on_a_table(walk: Recording) -> None:
+def test_judge_sensor_reports_motionless_sensor(walk: Recording) -> None:
     still = np.tile([0.0, 0.0, 9.81, 0.0, 0.0, 0.0], (len(walk), 1))
     findings = of_sensor(with_imu(walk, still + 0.01 * np.random.default_rng(0).standard_normal(still.shape)))
     assert list(findings) == ["still"]
@@ -130,7 +130,7 @@ def with_envelope(recording: Recording, values: Array) -> Recording:
     return replace(recording, envelope=envelope, emg=None)
 
 
-def test_electrode_off(walk: Recording) -> None:
+def test_judge_muscle_reports_detached_electrode(walk: Recording) -> None:
     for values in (np.zeros(len(walk)), 30.0 + np.sin(np.arange(len(walk)))):
         findings = of_muscle(with_envelope(walk, values))
         assert findings["electrode_off"].bad
@@ -140,18 +140,18 @@ def test_electrode_off(walk: Recording) -> None:
     assert not of_muscle(with_envelope(walk, 0.15 * walk.envelope[:, 0]))["weak"].bad
 
 
-def test_rest_is_no_sign_of_an_electrode_that_is_off(walk: Recording) -> None:
+def test_judge_muscle_accepts_rest(walk: Recording) -> None:
     assert of_muscle(with_envelope(walk, 1.0 + 0.1 * np.sin(np.arange(len(walk)))), moving=False) == {}
 
 
-def test_other_unit_has_no_usual_amplitude(walk: Recording) -> None:
+def test_judge_muscle_has_no_amplitude_limits_in_other_unit(walk: Recording) -> None:
     millivolts = with_envelope(walk, 1e-3 * walk.envelope[:, 0])
     figures = muscle_figures([millivolts], 0)
     assert np.isnan(figures.level)
     assert judge_muscle("m", figures, moving=True) == []
 
 
-def test_too_little_emg(walk: Recording) -> None:
+def test_judge_muscle_reports_too_little_emg(walk: Recording) -> None:
     values = walk.envelope[:, 0].copy()
     values[200:] = np.nan
     finding = of_muscle(with_envelope(walk, values))["too_little"]
@@ -160,7 +160,7 @@ def test_too_little_emg(walk: Recording) -> None:
 
 
 @pytest.mark.parametrize(("level", "bad"), [(0.8, False), (0.1, True)])
-def test_saturated_raw_emg(walk: Recording, level: float, bad: bool) -> None:
+def test_judge_muscle_reports_saturation(walk: Recording, level: float, bad: bool) -> None:
     assert walk.emg is not None
     generator = np.random.default_rng(0)
     burst = np.repeat(generator.standard_normal((3 * len(walk), 2)), 5, axis=0)  # slow enough to stay at the limit
@@ -171,7 +171,7 @@ def test_saturated_raw_emg(walk: Recording, level: float, bad: bool) -> None:
 
 
 @pytest.mark.parametrize(("amplitude", "bad"), [(0.8, False), (5.0, True)])
-def test_powerline(walk: Recording, amplitude: float, bad: bool) -> None:
+def test_judge_muscle_reports_powerline(walk: Recording, amplitude: float, bad: bool) -> None:
     time = np.arange(30 * 1000) / 1000
     noise = np.random.default_rng(0).standard_normal((len(time), 2))
     raw = noise + amplitude * np.sin(2 * np.pi * 50.0 * time)[:, None]
@@ -180,7 +180,7 @@ def test_powerline(walk: Recording, amplitude: float, bad: bool) -> None:
     assert "50 Hz" in finding.text
 
 
-def test_what_the_reader_knows_counts(walk: Recording) -> None:
+def test_judge_muscle_uses_stream_knowledge(walk: Recording) -> None:
     name = walk.rig.muscle_names[0]
     stream = Stream(saturated={name: 0.5}, powerline={name: 0.9}, powerline_frequency={name: 60.0})
     findings = of_muscle(replace(walk, emg=None), stream=stream)
@@ -188,7 +188,7 @@ def test_what_the_reader_knows_counts(walk: Recording) -> None:
     assert "60 Hz" in findings["powerline"].text
 
 
-def test_finding_in_words() -> None:
+def test_finding_text() -> None:
     assert str(Finding(("left_foot", "right_foot"), "mounting", "look exchanged", True)) == (
         "left_foot and right_foot: look exchanged"
     )

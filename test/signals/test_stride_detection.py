@@ -41,13 +41,13 @@ def worst_distance(starts: NDArray[np.intp], instants: NDArray[np.float64]) -> f
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.37])
-def test_every_stride_starts_once_where_the_swing_ends(delay: float) -> None:
+def test_stride_starts_at_end_of_swing(delay: float) -> None:
     starts = stride_starts(walking_shank(delay=delay), RATE)
     assert worst_distance(starts, landings(delay=delay)) <= 0.03
     np.testing.assert_allclose(np.diff(starts) / RATE, STRIDE, atol=0.021)
 
 
-def test_a_masked_gyroscope_is_replaced_by_the_accelerometer() -> None:
+def test_stride_starts_use_accelerometer_without_gyroscope() -> None:
     shank = walking_shank()
     shank[:, 3:] = np.nan
     starts = stride_starts(shank, RATE)
@@ -56,7 +56,7 @@ def test_a_masked_gyroscope_is_replaced_by_the_accelerometer() -> None:
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_other_mountings_are_read_by_their_lateral_axis(masked: bool) -> None:
+def test_stride_starts_use_lateral_axis(masked: bool) -> None:
     shank = walking_shank()
     if masked:
         shank[:, 3:] = np.nan
@@ -67,13 +67,13 @@ def test_other_mountings_are_read_by_their_lateral_axis(masked: bool) -> None:
     np.testing.assert_array_equal(found, original)
 
 
-def test_single_lost_samples_do_not_matter() -> None:
+def test_stride_starts_tolerate_lost_samples() -> None:
     shank = walking_shank()
     shank[::37] = np.nan
     assert worst_distance(stride_starts(shank, RATE), landings()) <= 0.03
 
 
-def test_standing_and_missing_sensors_have_no_strides() -> None:
+def test_stride_starts_of_standing_or_missing_sensor() -> None:
     noise = 0.05 * np.random.default_rng(0).standard_normal((3000, 6))
     still = noise + np.array([-9.81, 0, 0, 0, 0, 0])
     assert len(stride_starts(still, RATE)) == 0
@@ -82,7 +82,7 @@ def test_standing_and_missing_sensors_have_no_strides() -> None:
     assert len(stride_starts(np.full((3000, 6), np.nan), RATE)) == 0
 
 
-def test_only_plausible_durations_are_strides() -> None:
+def test_strides_have_plausible_durations() -> None:
     starts = np.array([0, 100, 130, 240, 900])
     np.testing.assert_array_equal(strides(starts, RATE), [[0, 100], [130, 240]])
     assert strides(np.array([], dtype=np.intp), RATE).shape == (0, 2)
@@ -90,7 +90,7 @@ def test_only_plausible_durations_are_strides() -> None:
 
 
 @pytest.mark.parametrize("kind", ["linear", "cubic"])
-def test_time_normalised_strides_keep_their_ends_and_their_shape(kind: str) -> None:
+def test_time_normalise_keeps_ends_and_shape(kind: str) -> None:
     time = np.arange(400) / RATE
     values = np.stack([time, np.sin(2 * np.pi * time)], axis=1)
     pairs = np.array([[0, 100], [100, 250]])
@@ -103,7 +103,7 @@ def test_time_normalised_strides_keep_their_ends_and_their_shape(kind: str) -> N
     np.testing.assert_allclose(result[0, :, 1], np.sin(2 * np.pi * np.linspace(0, 1, 51)), atol=tolerance)
 
 
-def test_unknown_samples_are_not_invented_and_101_points_are_usual() -> None:
+def test_time_normalise_keeps_gaps_and_defaults_to_101_points() -> None:
     values = np.arange(300.0)
     values[150] = np.nan
     result = time_normalise(values, np.array([[0, 100], [100, 200]]))
@@ -138,7 +138,7 @@ def test_strides_of_real_walking(
         assert 1.0 <= len(durations) / listed <= 1.4  # the list leaves out strides that vary
 
 
-def test_legs_alternate_and_standing_has_no_strides(subjects: dict[str, list[Recording]]) -> None:
+def test_strides_of_real_legs_alternate(subjects: dict[str, list[Recording]]) -> None:
     leads: list[float] = []
     for recording in [recording for group in subjects.values() for recording in group]:
         right, left = (stride_starts(recording.imu[:, SHANKS[side]], recording.rig.rate) for side in SHANKS)
@@ -151,7 +151,7 @@ def test_legs_alternate_and_standing_has_no_strides(subjects: dict[str, list[Rec
     assert np.median(leads) == pytest.approx(0.5, abs=0.03)
 
 
-def test_accelerometer_and_gyroscope_agree_on_a_real_subject(subjects: dict[str, list[Recording]]) -> None:
+def test_stride_starts_agree_between_sensors_of_real_subject(subjects: dict[str, list[Recording]]) -> None:
     distances: list[float] = []
     for recording in subjects["2"]:
         shank = recording.imu[:, SHANKS["right"]].copy()

@@ -34,7 +34,7 @@ def transported(timestamps: Instants, seed: int, delay: float = 0.003, jitter: f
 # clocks
 
 
-def test_transport_is_left_alone() -> None:
+def test_reconcile_keeps_transport_delay() -> None:
     """Two hundred milliseconds of radio are no other clock: the timestamps know better."""
     timestamps = [steady(), steady(50.0), steady(20.0)]
     receipts = [transported(timestamps[seed], seed, delay) for seed, delay in enumerate((0.003, 0.01, 0.2))]
@@ -47,7 +47,7 @@ def test_transport_is_left_alone() -> None:
 
 @pytest.mark.parametrize("offset", [-1e9, -37.0, 0.5, 5.0, 1e6])
 @pytest.mark.parametrize("drift", [0.0, 1e-3, -0.01])
-def test_another_clock_is_brought_to_the_reference(offset: float, drift: float) -> None:
+def test_reconcile_corrects_other_clock(offset: float, drift: float) -> None:
     true = steady()
     receipts = [transported(true, seed) for seed in range(4)]
     timestamps = [true, true, true, true + ns(offset + drift * np.arange(len(true)) / 100.0)]
@@ -59,7 +59,7 @@ def test_another_clock_is_brought_to_the_reference(offset: float, drift: float) 
         np.testing.assert_array_equal(result, true)
 
 
-def test_one_bad_clock_among_the_reference_does_not_move_the_others() -> None:
+def test_reconcile_tolerates_one_bad_reference_clock() -> None:
     true = steady()
     receipts = [transported(true, seed) for seed in range(3)]
     results, _, clocks = reconcile([true, true + ns(100.0), true], receipts, [0, 1, 2])
@@ -67,7 +67,7 @@ def test_one_bad_clock_among_the_reference_does_not_move_the_others() -> None:
     assert np.abs(results[1] - true).max() < ns(0.01)
 
 
-def test_messages_without_timestamps_are_under_way_as_long_as_the_reference() -> None:
+def test_reconcile_fills_absent_timestamps() -> None:
     true = steady()
     receipts = [transported(true, seed) for seed in range(3)]
     zeros = np.zeros_like(true)
@@ -78,7 +78,7 @@ def test_messages_without_timestamps_are_under_way_as_long_as_the_reference() ->
         np.testing.assert_array_equal(results[index], arrivals[index])
 
 
-def test_some_missing_timestamps_are_filled_in() -> None:
+def test_reconcile_fills_some_missing_timestamps() -> None:
     true = steady()
     some = np.where(np.arange(len(true)) % 10 == 3, 0, true)
     results, _, clocks = reconcile([true, some], [transported(true, seed) for seed in range(2)], [0])
@@ -87,7 +87,7 @@ def test_some_missing_timestamps_are_filled_in() -> None:
     np.testing.assert_array_equal(results[1][some != 0], true[some != 0])
 
 
-def test_jumps_that_all_clocks_share_and_a_recorder_that_lags_are_no_drift() -> None:
+def test_reconcile_ignores_shared_jumps_and_recorder_lag() -> None:
     true = steady()
     jumped = true + np.where(np.arange(len(true)) > 1700, ns(1000.0), 0)
     lagging = [transported(true, seed) + ns(0.1 * np.arange(len(true)) / len(true)) for seed in range(3)]
@@ -97,7 +97,7 @@ def test_jumps_that_all_clocks_share_and_a_recorder_that_lags_are_no_drift() -> 
         assert not clock.corrected
 
 
-def test_a_clock_that_wanders_is_left_alone() -> None:
+def test_reconcile_keeps_wandering_clock() -> None:
     """Neither an offset nor a drift: nothing could be put right."""
     true = steady()
     wandering = true + ns(0.2 * np.sin(np.arange(len(true)) / 300.0))
@@ -106,7 +106,7 @@ def test_a_clock_that_wanders_is_left_alone() -> None:
     np.testing.assert_array_equal(results[1], wandering)
 
 
-def test_receipts_that_are_no_receipts() -> None:
+def test_receipts_are_useless_when_constant_or_copied() -> None:
     true = steady()
     assert receipts_are_useless([true, true], [np.full_like(true, START)] * 2)
     assert not receipts_are_useless([true, np.zeros_like(true)], [transported(true, 0)] * 2)
@@ -125,7 +125,7 @@ def packets(rate: float, size: int, count: int) -> tuple[Instants, Instants]:
 
 
 @pytest.mark.parametrize(("rate", "size"), [(58.8, 1), (1000.0, 1), (1000.0, 10), (2148.1481, 27), (4000.0, 80)])
-def test_regular_packets_need_no_change(rate: float, size: int) -> None:
+def test_sample_clock_of_regular_packets(rate: float, size: int) -> None:
     timestamps, counts = packets(rate, size, 500)
     clock = sample_clock(timestamps, timestamps + SECOND, counts, rate)
     np.testing.assert_array_equal(clock.starts, np.arange(500) * size)
@@ -136,7 +136,7 @@ def test_regular_packets_need_no_change(rate: float, size: int) -> None:
     assert measured_rate(timestamps, counts) == pytest.approx(rate, rel=1e-3)
 
 
-def test_losses_leave_gaps_of_their_length() -> None:
+def test_sample_clock_keeps_gaps_of_lost_packets() -> None:
     timestamps, counts = packets(1000.0, 10, 300)
     there = np.ones(300, dtype=bool)
     there[[50, 100, 101, 102, 200]] = False
@@ -145,7 +145,7 @@ def test_losses_leave_gaps_of_their_length() -> None:
     assert clock.lost == 50
 
 
-def test_jitter_is_no_loss_and_is_averaged_out() -> None:
+def test_sample_clock_averages_jitter() -> None:
     rng = np.random.default_rng(0)
     timestamps, counts = packets(1000.0, 10, 1000)
     jittered = timestamps + ns(rng.uniform(-0.002, 0.002, 1000))
@@ -154,7 +154,7 @@ def test_jitter_is_no_loss_and_is_averaged_out() -> None:
     assert np.abs(clock.instants()[::10] - timestamps).max() < ns(0.001)
 
 
-def test_timestamps_on_arrival_in_bursts() -> None:
+def test_sample_clock_of_bursts_stamped_on_arrival() -> None:
     """Single samples at 100 Hz that come as 10 us, 10 us, 10 us, 40 ms, stamped when they come."""
     true = steady(100.0, 20.0)
     index = np.arange(len(true))
@@ -165,7 +165,7 @@ def test_timestamps_on_arrival_in_bursts() -> None:
     assert np.abs(clock.instants() - true).max() < ns(0.002)
 
 
-def test_twins_that_share_the_timestamp_of_the_first() -> None:
+def test_sample_clock_of_shared_timestamps() -> None:
     true = steady(100.0, 20.0)
     twins = true[np.arange(len(true)) // 2 * 2]
     clock = sample_clock(twins, true, np.ones(len(true), dtype=np.int64), 100.0)
@@ -173,7 +173,7 @@ def test_twins_that_share_the_timestamp_of_the_first() -> None:
     assert np.abs(clock.instants() - true).max() < ns(0.002)
 
 
-def test_a_rate_that_is_a_little_off_and_a_clock_that_drifts() -> None:
+def test_sample_clock_follows_drift() -> None:
     timestamps, counts = packets(1003.0, 10, 3000)
     clock = sample_clock(timestamps, timestamps + SECOND, counts, 1000.0)
     assert clock.lost == 0
@@ -181,7 +181,7 @@ def test_a_rate_that_is_a_little_off_and_a_clock_that_drifts() -> None:
     assert np.abs(clock.instants()[::10] - timestamps).max() < ns(0.0005)
 
 
-def test_pauses_in_timestamps_that_jitter() -> None:
+def test_sample_clock_keeps_pauses_despite_jitter() -> None:
     rng = np.random.default_rng(1)
     timestamps, counts = packets(1000.0, 1, 8000)
     there = (np.arange(8000) < 3000) | (np.arange(8000) >= 3500)
@@ -191,7 +191,7 @@ def test_pauses_in_timestamps_that_jitter() -> None:
     assert np.median(np.abs(clock.instants()[clock.starts] - timestamps[there])) < ns(0.005)
 
 
-def test_rates_that_cannot_be() -> None:
+def test_measured_rate_of_degenerate_timestamps() -> None:
     timestamps, counts = packets(58.8, 4, 100)
     assert sample_clock(timestamps, timestamps, counts, 30.0).rate == pytest.approx(58.8, rel=0.01)
     with pytest.raises(ValueError, match=r"are promised where"):

@@ -29,7 +29,7 @@ def metadata(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("shape", [{}, {"dilation": 4, "band": 6, "look_ahead": 3}, {"look_ahead": 0}], ids=str)
-def test_raw_rows_give_what_the_estimator_gives(
+def test_exported_model_equals_estimator_on_raw_rows(
     make_bundle: BundleFactory, make_recording: RecordingFactory, shape: dict[str, int]
 ) -> None:
     """A gyroscope that never works, sensors that come and go, values beyond what the network was shown."""
@@ -44,7 +44,7 @@ def test_raw_rows_give_what_the_estimator_gives(
     np.testing.assert_allclose(outputs[bundle.config.look_ahead :], expected, rtol=TOLERANCE, atol=TOLERANCE)
 
 
-def test_shipped_bundle_is_exported(tmp_path: Path) -> None:
+def test_export_of_shipped_bundle(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     written = export_bundle(Bundle.load(shipped_bundle()), path)
     onnx.checker.check_model(path, full_check=True)
@@ -53,7 +53,7 @@ def test_shipped_bundle_is_exported(tmp_path: Path) -> None:
     assert 0 < written.largest_difference < TOLERANCE
 
 
-def test_metadata_is_all_that_a_program_needs(bundle: Bundle, tmp_path: Path) -> None:
+def test_export_holds_metadata_for_other_programs(bundle: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     export_bundle(bundle, path)
     content = metadata(path)
@@ -70,7 +70,7 @@ def test_metadata_is_all_that_a_program_needs(bundle: Bundle, tmp_path: Path) ->
     assert {name: tuple(shape) for name, shape in content["states"].items()} == state_shapes(bundle.config)
 
 
-def test_export_that_does_something_else_is_not_written(
+def test_export_refuses_deviating_model(
     make_bundle: BundleFactory, bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "model.onnx"
@@ -83,15 +83,13 @@ def test_export_that_does_something_else_is_not_written(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_export_that_is_not_a_number_is_not_written(
-    bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_export_refuses_nan_output(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "run_model", lambda *_: np.full((1, 4), np.nan))
     with refusal("nothing was written"):
         export_bundle(bundle, tmp_path / "model.onnx")
 
 
-def test_without_onnxruntime_export_is_refused(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_needs_onnxruntime(bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "available_engines", lambda: ["numpy"])
     with refusal("onnxruntime", "install"):
         export_bundle(bundle, tmp_path / "model.onnx")

@@ -66,7 +66,7 @@ def assert_equal(outputs: Float32, expected: Float32) -> None:
     ],
     ids=str,
 )
-def test_steps_equal_the_network(
+def test_engine_steps_equal_network(
     make_bundle: BundleFactory, start: Start, rows: Float32, shape: dict[str, int]
 ) -> None:
     bundle = make_bundle(**shape)
@@ -75,7 +75,7 @@ def test_steps_equal_the_network(
     assert engine.steps == SAMPLES
 
 
-def test_after_a_reset_nothing_is_remembered(bundle: Bundle, start: Start, rows: Float32) -> None:
+def test_engine_reset_clears_state(bundle: Bundle, start: Start, rows: Float32) -> None:
     engine = start(bundle)
     stepped(engine, 100 * rows[::-1])
     engine.reset()
@@ -85,7 +85,7 @@ def test_after_a_reset_nothing_is_remembered(bundle: Bundle, start: Start, rows:
 
 @pytest.mark.parametrize("hours", [1, 24])
 @pytest.mark.parametrize("dilation", [1, 4])
-def test_positions_stay_exact_for_hours(
+def test_engine_positions_stay_exact_for_hours(
     make_bundle: BundleFactory, start: Start, rows: Float32, hours: int, dilation: int
 ) -> None:
     """With phases in single precision the error would be 0.01 after an hour."""
@@ -97,21 +97,21 @@ def test_positions_stay_exact_for_hours(
     assert_equal(stepped(engine, rows)[field:], offline(bundle, rows)[field:])
 
 
-def test_large_scores_do_not_overflow(bundle: Bundle, start: Start, rows: Float32) -> None:
+def test_engine_survives_large_attention_scores(bundle: Bundle, start: Start, rows: Float32) -> None:
     """Scores of hundreds, of both signs, which a share of e^score could not hold."""
     weights = {name: 10 * value if "query_key_value" in name else value for name, value in bundle.weights.items()}
     loud = replace(bundle, weights=weights)
     np.testing.assert_allclose(stepped(start(loud), rows), offline(loud, rows), rtol=0, atol=1e-3)
 
 
-def test_two_engines_share_nothing(bundle: Bundle, start: Start, rows: Float32) -> None:
+def test_engines_share_no_state(bundle: Bundle, start: Start, rows: Float32) -> None:
     one, other = start(bundle), start(bundle)
     together = [(np.concatenate(one.step(row)), np.concatenate(other.step(-row))) for row in rows]
     assert_equal(np.array([pair[0] for pair in together]), offline(bundle, rows))
     assert_equal(np.array([pair[1] for pair in together]), offline(bundle, -rows))
 
 
-def test_given_row_is_not_kept(bundle: Bundle, start: Start, rows: Float32) -> None:
+def test_engine_copies_its_row(bundle: Bundle, start: Start, rows: Float32) -> None:
     """A caller may use one array for all its rows."""
     engine = start(bundle)
     row, outputs = np.empty_like(rows[0]), []
@@ -121,7 +121,7 @@ def test_given_row_is_not_kept(bundle: Bundle, start: Start, rows: Float32) -> N
     assert_equal(np.array(outputs), offline(bundle, rows))
 
 
-def test_weights_are_not_changed(bundle: Bundle, start: Start, rows: Float32) -> None:
+def test_engine_keeps_weights_unchanged(bundle: Bundle, start: Start, rows: Float32) -> None:
     before = {name: value.copy() for name, value in bundle.weights.items()}
     stepped(start(bundle), rows[:10])
     for name, value in before.items():
@@ -139,25 +139,25 @@ def test_engine_outlives_its_weights(make_bundle: BundleFactory, start: Start, r
 # the choice
 
 
-def test_auto_is_the_fastest_that_is_installed(bundle: Bundle) -> None:
+def test_make_engine_auto_takes_fastest_installed(bundle: Bundle) -> None:
     chosen = make_engine(bundle.config, bundle.weights)
     assert type(chosen) is type(make_engine(bundle.config, bundle.weights, available_engines()[0]))
     assert [name for name in ENGINES if name in available_engines()] == available_engines()
 
 
-def test_auto_goes_on_without_onnxruntime_and_torch(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_engine_auto_without_onnxruntime_and_torch(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "find_spec", lambda name: object() if name == "numpy" else None)
     assert available_engines() == ["numpy"]
     assert type(make_engine(bundle.config, bundle.weights)).__name__ == "NumpyEngine"
 
 
-def test_engine_that_is_not_installed_is_refused(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_engine_refuses_missing_library(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "find_spec", lambda name: object() if name == "numpy" else None)
     with refusal("onnx", "onnxruntime", "not installed"):
         make_engine(bundle.config, bundle.weights, "onnx")
 
 
-def test_library_that_cannot_be_loaded_is_passed_over(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_make_engine_auto_skips_unloadable_library(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as one that was made for another NumPy: installed, but of no use."""
     monkeypatch.delitem(sys.modules, "imu_emg_estimator.streaming.onnx_engine", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
@@ -167,13 +167,13 @@ def test_library_that_cannot_be_loaded_is_passed_over(bundle: Bundle, monkeypatc
         make_engine(bundle.config, bundle.weights, "onnx")
 
 
-def test_unknown_engine_is_refused(bundle: Bundle) -> None:
+def test_make_engine_refuses_unknown_name(bundle: Bundle) -> None:
     with refusal("'abacus'", "auto", *ENGINES):
         make_engine(bundle.config, bundle.weights, "abacus")
 
 
 @pytest.mark.parametrize("name", ["onnx", "numpy"])
-def test_only_the_torch_engine_loads_torch(name: str) -> None:
+def test_import_of_engines_leaves_torch_out(name: str) -> None:
     code = f"""
 import sys
 from imu_emg_estimator.model.bundle import Bundle

@@ -49,9 +49,7 @@ def scores(monitor: MotionMonitor, imu: NDArray[np.float64], distribution: Distr
     return [monitor.step(row, distribution) for row in imu]
 
 
-def test_few_of_many_combinations_of_sensors_are_kept(
-    metrics: list[weakref.ref[Metric]], distribution: Distribution
-) -> None:
+def test_motion_monitor_bounds_kept_metrics(metrics: list[weakref.ref[Metric]], distribution: Distribution) -> None:
     monitor = MotionMonitor(SENSORS, RATE)
     for present in product([True, False], repeat=SENSORS):
         scores(monitor, rows(missing=[s for s, there in enumerate(present) if not there]), distribution)
@@ -60,7 +58,7 @@ def test_few_of_many_combinations_of_sensors_are_kept(
     assert sum(metric() is not None for metric in metrics) <= MAX_KEPT_METRICS
 
 
-def test_a_subjects_own_bundle_needs_no_new_metric(
+def test_motion_monitor_reuses_metrics_of_calibrated_bundle(
     metrics: list[weakref.ref[Metric]], distribution: Distribution
 ) -> None:
     monitor = MotionMonitor(SENSORS, RATE)

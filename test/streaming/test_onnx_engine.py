@@ -16,7 +16,7 @@ from imu_emg_estimator.streaming.onnx_engine import OnnxEngine, make_session
 
 
 @pytest.mark.parametrize("shape", [{}, {"dilation": 4}, {"kernel": 1, "band": 1}], ids=str)
-def test_in_place_is_as_with_states_apart(make_bundle: BundleFactory, shape: dict[str, int]) -> None:
+def test_onnx_engine_in_place_states_equal_separate_ones(make_bundle: BundleFactory, shape: dict[str, int]) -> None:
     """The engine binds one array as state and next state; ONNX itself knows separate ones alone."""
     bundle = make_bundle(**shape)
     rows = np.random.default_rng(3).standard_normal((80, bundle.config.inputs)).astype(np.float32)
@@ -36,7 +36,7 @@ def test_in_place_is_as_with_states_apart(make_bundle: BundleFactory, shape: dic
         np.testing.assert_array_equal(engine.step(row), (mean[0], log_deviation[0]))
 
 
-def test_outputs_lie_where_they_always_lay(bundle: Bundle) -> None:
+def test_onnx_engine_reuses_output_arrays(bundle: Bundle) -> None:
     """Nothing is allocated for them."""
     engine = OnnxEngine(bundle.config, bundle.weights)
     row = np.ones(bundle.config.inputs, dtype=np.float32)
@@ -44,7 +44,9 @@ def test_outputs_lie_where_they_always_lay(bundle: Bundle) -> None:
     assert [array.ctypes.data for array in first] == [array.ctypes.data for array in second]
 
 
-def test_networks_of_one_shape_share_a_session(make_bundle: BundleFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_onnx_engine_shares_session_between_equal_shapes(
+    make_bundle: BundleFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A calibrated bundle takes over without the pause in which one is made."""
     bundle, calibrated = make_bundle(), make_bundle(seed=7)
     OnnxEngine(bundle.config, bundle.weights)
@@ -52,7 +54,7 @@ def test_networks_of_one_shape_share_a_session(make_bundle: BundleFactory, monke
     OnnxEngine(calibrated.config, calibrated.weights)
 
 
-def test_library_sends_nothing_home() -> None:
+def test_onnxruntime_telemetry_is_disabled() -> None:
     code = "import os, imu_emg_estimator.streaming.onnx_engine; print(os.environ['ORT_DISABLE_TELEMETRY'])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "1"

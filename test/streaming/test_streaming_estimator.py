@@ -69,7 +69,7 @@ def assert_live_is_offline(estimates: Array, expected: Array, look_ahead: int) -
 
 
 @pytest.mark.parametrize("look_ahead", [0, 1, 3])
-def test_live_equals_offline(make_bundle: BundleFactory, imu: Array, look_ahead: int) -> None:
+def test_estimator_equals_offline(make_bundle: BundleFactory, imu: Array, look_ahead: int) -> None:
     bundle = make_bundle(look_ahead=look_ahead)
     estimator = StreamingEstimator(bundle)
     assert_live_is_offline(live(estimator, imu), offline(bundle, imu), look_ahead)
@@ -78,7 +78,7 @@ def test_live_equals_offline(make_bundle: BundleFactory, imu: Array, look_ahead:
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("shape", [{}, {"dilation": 4, "band": 6, "look_ahead": 3}], ids=str)
-def test_live_equals_offline_by_every_engine(
+def test_estimator_equals_offline_with_every_engine(
     make_bundle: BundleFactory, other: Bundle, imu: Array, engine: str, shape: dict[str, int]
 ) -> None:
     """Before a swap and after it."""
@@ -91,7 +91,7 @@ def test_live_equals_offline_by_every_engine(
     np.testing.assert_allclose(after, offline(bundles[1], imu)[101 - look_ahead : -look_ahead], rtol=0, atol=TOLERANCE)
 
 
-def test_trained_network_live_equals_offline_on_a_subject(
+def test_estimator_equals_offline_with_trained_network(
     trained_bundle: Bundle, make_recording: RecordingFactory
 ) -> None:
     imu = make_recording([("standing", 3.0), ("walking", 10.0)], seed=5).imu
@@ -100,7 +100,7 @@ def test_trained_network_live_equals_offline_on_a_subject(
     assert np.nanmax(estimates[:, :2]) > 0.5
 
 
-def test_shipped_network_live_equals_offline_on_a_real_subject(hugadb_folder: Path) -> None:
+def test_estimator_equals_offline_with_shipped_network_on_real_subject(hugadb_folder: Path) -> None:
     """A subject with a corrupted gyroscope, by the network that robots run."""
     recordings = hugadb.load(hugadb_folder, ["5"])
     recording = next(each for each in recordings if np.isnan(each.imu).any() and each.is_locomotion().all())
@@ -109,7 +109,7 @@ def test_shipped_network_live_equals_offline_on_a_real_subject(hugadb_folder: Pa
     assert_live_is_offline(live(StreamingEstimator(bundle), imu), offline(bundle, imu), bundle.config.look_ahead)
 
 
-def test_after_a_reset_live_equals_offline(bundle: Bundle, imu: Array) -> None:
+def test_estimator_equals_offline_after_reset(bundle: Bundle, imu: Array) -> None:
     estimator = StreamingEstimator(bundle)
     live(estimator, imu[::-1])
     estimator.reset()
@@ -117,7 +117,7 @@ def test_after_a_reset_live_equals_offline(bundle: Bundle, imu: Array) -> None:
     assert_live_is_offline(live(estimator, imu), offline(bundle, imu), bundle.config.look_ahead)
 
 
-def test_activation_is_never_negative_and_deviation_always_positive(bundle: Bundle, imu: Array) -> None:
+def test_step_activation_is_nonnegative_and_deviation_positive(bundle: Bundle, imu: Array) -> None:
     estimates = live(StreamingEstimator(bundle), 20 * imu)[bundle.config.look_ahead :]
     assert (estimates[:, :2] >= 0).all()
     assert (estimates[:, :2] == 0).any(), "no estimate was at the bound: the test shows nothing"
@@ -125,7 +125,7 @@ def test_activation_is_never_negative_and_deviation_always_positive(bundle: Bund
 
 
 @pytest.mark.parametrize(("log_deviation", "bound"), [(-50.0, -5.0), (50.0, 2.0)])
-def test_deviation_is_bounded_alike(bundle: Bundle, imu: Array, log_deviation: float, bound: float) -> None:
+def test_step_bounds_deviation_as_offline(bundle: Bundle, imu: Array, log_deviation: float, bound: float) -> None:
     extreme = {"deviation_head.bias": np.full(2, log_deviation, np.float32)}
     bundle = replace(bundle, weights={**bundle.weights, **extreme})
     estimates = live(StreamingEstimator(bundle), imu)
@@ -133,14 +133,14 @@ def test_deviation_is_bounded_alike(bundle: Bundle, imu: Array, log_deviation: f
     np.testing.assert_allclose(estimates[bundle.config.look_ahead :, 2:], np.exp(bound), rtol=1e-5)
 
 
-def test_masked_sensors_are_named(bundle: Bundle, imu: Array) -> None:
+def test_step_names_masked_sensors(bundle: Bundle, imu: Array) -> None:
     estimator = StreamingEstimator(bundle)
     estimates = [estimator.step(row) for row in imu]
     missing = {index: np.flatnonzero(estimates[index].missing).tolist() for index in (39, 40, 61, 100)}
     assert missing == {39: [5], 40: [0, 5], 61: [0, 1, 2, 3, 4, 5], 100: [2, 5]}
 
 
-def test_gyroscopes_that_are_not_used_are_not_missed(bundle: Bundle, imu: Array) -> None:
+def test_step_does_not_miss_unused_gyroscopes(bundle: Bundle, imu: Array) -> None:
     mean, std = bundle.normalisation.mean.copy(), bundle.normalisation.std.copy()
     mean[:, 3:] = std[:, 3:] = np.nan
     blind = replace(bundle, normalisation=Normalisation(mean, std))
@@ -156,7 +156,7 @@ def test_gyroscopes_that_are_not_used_are_not_missed(bundle: Bundle, imu: Array)
     assert_live_is_offline(live(StreamingEstimator(blind), imu), offline(blind, imu), bundle.config.look_ahead)
 
 
-def test_warms_up_until_the_band_is_filled(bundle: Bundle, imu: Array) -> None:
+def test_estimator_warms_up_until_band_is_filled(bundle: Bundle, imu: Array) -> None:
     estimator = StreamingEstimator(bundle)
     for _ in range(2):
         warming = [estimate.warming_up for row in imu if (estimate := estimator.step(row))]
@@ -176,7 +176,7 @@ UNCERTAINTY = Uncertainty(
 )
 
 
-def test_deviation_is_scaled_as_offline(bundle: Bundle, imu: Array) -> None:
+def test_step_scales_deviation_as_offline(bundle: Bundle, imu: Array) -> None:
     """And otherwise for a subject's own bundle."""
     scaled = replace(bundle, uncertainty=UNCERTAINTY)
     own = replace(scaled, parent_id=scaled.model_id)
@@ -205,7 +205,7 @@ def turned(make_recording: RecordingFactory) -> Array:
     return imu
 
 
-def test_rotated_sensor_is_out_of_distribution_until_it_is_turned_back(knowing: Bundle, turned: Array) -> None:
+def test_step_flags_rotated_sensor_until_turned_back(knowing: Bundle, turned: Array) -> None:
     estimator = StreamingEstimator(knowing)
     estimates = [estimate for row in turned if (estimate := estimator.step(row))]
     raised = np.array([estimate.out_of_distribution for estimate in estimates])
@@ -216,7 +216,7 @@ def test_rotated_sensor_is_out_of_distribution_until_it_is_turned_back(knowing: 
     assert (np.array([estimate.score for estimate in estimates[200:580]]) > 0).all()
 
 
-def test_score_is_the_offline_one(knowing: Bundle, turned: Array) -> None:
+def test_step_score_equals_offline(knowing: Bundle, turned: Array) -> None:
     assert knowing.distribution is not None
     monitor = MotionMonitor(6, knowing.rig.rate)
     live_ = [monitor.step(row, knowing.distribution) for row in turned]
@@ -225,14 +225,14 @@ def test_score_is_the_offline_one(knowing: Bundle, turned: Array) -> None:
     np.testing.assert_allclose(live_[::every], expected, rtol=1e-6)
 
 
-def test_without_a_distribution_nothing_is_out_of_it(bundle: Bundle, turned: Array) -> None:
+def test_step_without_distribution_flags_nothing(bundle: Bundle, turned: Array) -> None:
     estimator = StreamingEstimator(bundle)
     estimates = [estimate for row in turned[:800] if (estimate := estimator.step(row))]
     assert not any(estimate.out_of_distribution for estimate in estimates)
     assert np.isnan([estimate.score for estimate in estimates]).all()
 
 
-def test_swap_keeps_the_score_and_a_reset_forgets_it(knowing: Bundle, other: Bundle, turned: Array) -> None:
+def test_adopt_keeps_score_and_reset_clears_it(knowing: Bundle, other: Bundle, turned: Array) -> None:
     alone, swapped = StreamingEstimator(knowing), StreamingEstimator(knowing)
     for row in turned[:700]:
         alone.step(row)
@@ -263,7 +263,7 @@ def other_alone(other: Bundle, imu: Array) -> Array:
 
 @pytest.mark.parametrize("prepared_at", [0, 1, 100])
 @pytest.mark.parametrize("wait", [0, 1, 24, 25, 26, 70])
-def test_after_a_swap_all_is_as_if_it_had_always_run(
+def test_adopt_continues_as_if_bundle_had_always_run(
     bundle: Bundle, other: Bundle, imu: Array, alone: Array, other_alone: Array, prepared_at: int, wait: int
 ) -> None:
     """At once, not only when the receptive field has passed: the new engine is warm."""
@@ -280,7 +280,7 @@ def test_after_a_swap_all_is_as_if_it_had_always_run(
 
 
 @pytest.mark.parametrize("shape", [{"band": 30}, {"layers": 3}, {"band": 5}, {"width": 32}], ids=str)
-def test_swap_to_a_network_of_another_shape(
+def test_adopt_network_of_other_shape(
     make_bundle: BundleFactory, bundle: Bundle, imu: Array, shape: dict[str, int]
 ) -> None:
     other = make_bundle(seed=7, **shape)
@@ -293,7 +293,7 @@ def test_swap_to_a_network_of_another_shape(
     np.testing.assert_allclose(after[covered:], expected[covered:], rtol=0, atol=TOLERANCE)
 
 
-def test_swap_knows_since_when_the_oldest_row_has_changed(make_bundle: BundleFactory, imu: Array) -> None:
+def test_adopt_tracks_age_of_oldest_changed_row(make_bundle: BundleFactory, imu: Array) -> None:
     """Networks that see three rows and nothing else, so that each counts."""
     first, second = (make_bundle(seed=seed, band=1, kernel=3) for seed in (7, 8))
     estimator = StreamingEstimator(first)
@@ -303,7 +303,7 @@ def test_swap_knows_since_when_the_oldest_row_has_changed(make_bundle: BundleFac
     np.testing.assert_allclose(live(estimator, imu[50:]), expected, rtol=0, atol=TOLERANCE)
 
 
-def test_second_swap_to_a_longer_memory_is_warm(make_bundle: BundleFactory, bundle: Bundle, imu: Array) -> None:
+def test_adopt_longer_memory_after_swap_is_warm(make_bundle: BundleFactory, bundle: Bundle, imu: Array) -> None:
     """After the first swap as many rows are kept as the new network looks back."""
     longer = [make_bundle(seed=seed, band=30) for seed in (7, 8)]
     estimator = StreamingEstimator(bundle)
@@ -316,7 +316,7 @@ def test_second_swap_to_a_longer_memory_is_warm(make_bundle: BundleFactory, bund
 
 
 @pytest.mark.parametrize("rows", [0, 3, 10, 11, 40])
-def test_reset_while_a_bundle_is_prepared(bundle: Bundle, other: Bundle, imu: Array, rows: int) -> None:
+def test_reset_while_bundle_is_prepared(bundle: Bundle, other: Bundle, imu: Array, rows: int) -> None:
     """What was before the jump of the clock must not come back with the new bundle."""
     estimator = StreamingEstimator(bundle)
     live(estimator, 3 * imu[-10:])
@@ -328,7 +328,7 @@ def test_reset_while_a_bundle_is_prepared(bundle: Bundle, other: Bundle, imu: Ar
     np.testing.assert_allclose(live(estimator, imu[rows:]), expected, rtol=0, atol=TOLERANCE)
 
 
-def test_given_row_is_not_kept(bundle: Bundle, other: Bundle, imu: Array, other_alone: Array) -> None:
+def test_estimator_copies_its_row(bundle: Bundle, other: Bundle, imu: Array, other_alone: Array) -> None:
     """A caller may use one array for all its rows, a swap included."""
     estimator = StreamingEstimator(bundle)
     row = np.empty_like(imu[0])
@@ -339,7 +339,7 @@ def test_given_row_is_not_kept(bundle: Bundle, other: Bundle, imu: Array, other_
     np.testing.assert_allclose(live(estimator, imu[100:]), other_alone[100:], rtol=0, atol=TOLERANCE)
 
 
-def test_bundles_are_prepared_by_another_thread_while_steps_go_on(bundle: Bundle, other: Bundle, imu: Array) -> None:
+def test_prepare_in_other_thread_while_stepping(bundle: Bundle, other: Bundle, imu: Array) -> None:
     rows = np.concatenate([imu] * 20)
     estimator = StreamingEstimator(bundle)
     prepared = []
@@ -356,7 +356,7 @@ def test_bundles_are_prepared_by_another_thread_while_steps_go_on(bundle: Bundle
     np.testing.assert_allclose(live(estimator, rows[start:stop]), expected, rtol=0, atol=TOLERANCE)
 
 
-def test_bundle_that_cannot_take_over_is_refused(
+def test_prepare_refuses_incompatible_bundle(
     make_bundle: BundleFactory, bundle: Bundle, imu: Array, alone: Array
 ) -> None:
     estimator = StreamingEstimator(bundle)
