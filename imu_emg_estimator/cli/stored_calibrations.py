@@ -18,7 +18,7 @@ from imu_emg_estimator.utils.shipped_files import calibration_directory
 
 if TYPE_CHECKING:
     from imu_emg_estimator.calibration.calibration_store import Stored
-    from imu_emg_estimator.model.bundle import Calibration
+    from imu_emg_estimator.model.calibration_record import Calibration
 
 BASE_MODEL = "base model"
 QUIET_S = 1.0  # no progress is shown of work that takes less

@@ -1,0 +1,81 @@
+"""`imu-emg evaluate`."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fixtures.command_line import refused, run, strict_json
+
+from imu_emg_estimator.model.bundle import Bundle
+
+SUBJECTS = ("1", "2", "9")  # of the folder of data
+
+
+def test_evaluate_writes_means_by_calibration_and_condition(
+    data: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, picture = tmp_path / "scores.json", tmp_path / "picture.png"
+    arguments = ["--calibration-seconds", "8,0", "--json", path, "--picture", picture, "--workers", "1"]
+    assert run("evaluate", "--bundle", tiny, "--data", data, *arguments) == 0
+    scores = strict_json(path)
+    for seconds in ("0", "8"):
+        for condition in ("all", "locomotion", "walking", "running"):
+            for figure in ("r", "r2", "nrmse"):
+                assert isinstance(scores["mean"][seconds][condition][figure], float)
+    assert scores["mean"]["0"]["locomotion"]["r"] > 0.9  # in counts and 8 bits, still the synthetic subjects
+    assert set(scores["subjects"]) == set(SUBJECTS)
+    assert scores["not_scored"] == []
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    printed = capsys.readouterr().out
+    assert "| 8 | walking | 3 |" in printed
+    assert "| subject | r after 0 s | R² after 0 s | nRMSE after 0 s | r after 8 s" in printed
+    for subject in SUBJECTS:
+        own = scores["subjects"][subject]["0"]["locomotion"]["mean"]
+        assert f"| {subject} | {own['r']:.3f} | {own['r2']:.3f} | {own['nrmse']:.3f} |" in printed
+
+
+def test_train_stores_the_scores_of_evaluate_folds(data: Path, tmp_path: Path, small_recipe: None) -> None:
+    path, keep = tmp_path / "scores.json", tmp_path / "folds"
+    assert run("evaluate", "--data", data, "--folds", 3, "--keep", keep, "--json", path, "--workers", 1) == 0
+    scores = strict_json(path)
+    assert set(scores["subjects"]) == set(SUBJECTS)
+    trained = sorted(Bundle.load(file).training["subjects"] for file in keep.iterdir())
+    assert trained == [["1", "2"], ["1", "9"], ["2", "9"]]
+    out = tmp_path / "a.safetensors"
+    assert run("train", "--data", data, "--out", out, "--steps", 1, "--interval-folds", 0, "--scores", path) == 0
+    assert Bundle.load(out).scores["mean"] == scores["mean"]
+
+
+def test_evaluate_leaves_out_one_subject_at_a_time(data: Path, tmp_path: Path, small_recipe: None) -> None:
+    path, keep = tmp_path / "scores.json", tmp_path / "folds"
+    assert run("evaluate", "--data", data, "--folds", "subjects", "--keep", keep, "--json", path, "--workers", 1) == 0
+    assert strict_json(path)["protocol"].startswith("3 leave-subjects-out folds of hugadb")
+    trained = sorted(Bundle.load(file).training["subjects"] for file in keep.iterdir())
+    assert trained == [["1", "2"], ["1", "9"], ["2", "9"]]
+
+
+def test_evaluate_leaves_out_subjects_of_the_training(
+    data: Path, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trained = replace(Bundle.load(tiny), training={"dataset": "hugadb", "subjects": ["1", "9"]})
+    trained.save(tiny)
+    path = tmp_path / "scores.json"
+    assert run("evaluate", "--bundle", tiny, "--data", data, "--json", path, "--workers", 1) == 0
+    assert set(strict_json(path)["subjects"]) == {"2"}
+    assert "subject 9" in refused(capfd, "evaluate", "--bundle", tiny, "--data", data, "--subjects", "2,9")
+    replace(trained, training={"dataset": "hugadb", "subjects": list(SUBJECTS)}).save(tiny)
+    assert "every subject" in refused(capfd, "evaluate", "--bundle", tiny, "--data", data)
+
+
+def test_evaluate_refuses_impossible_folds(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for folds in (1, 4):
+        assert f"{folds} folds" in refused(capfd, "evaluate", "--data", data, "--folds", folds)
+
+
+def test_evaluate_refuses_more_calibration_than_any_subject_has(
+    data: Path, tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    message = refused(
+        capfd, "evaluate", "--bundle", tiny, "--data", data, "--calibration-seconds", "600", "--workers", 1
+    )
+    assert "calibrate on less" in message

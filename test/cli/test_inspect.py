@@ -1,0 +1,33 @@
+"""`imu-emg inspect`."""
+
+from pathlib import Path
+
+import pytest
+from fixtures.command_line import run, strict_json
+
+from imu_emg_estimator.datasets.hugadb import RIG
+from imu_emg_estimator.model.bundle import Bundle
+
+
+def test_inspect_prints_and_writes_what_a_bundle_holds(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("inspect", tiny, "--json", tmp_path / "a.json", "--card", tmp_path / "card.md") == 0
+    described = strict_json(tmp_path / "a.json")
+    assert described["model_id"] == Bundle.load(tiny).model_id
+    assert described["muscles"] == list(RIG.muscle_names)
+    assert described["model_id"] in capsys.readouterr().out
+    assert described["model_id"] in (tmp_path / "card.md").read_text()
+
+
+def test_inspect_refuses_to_replace_a_bundle_by_its_card(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = tiny.read_bytes()
+    with pytest.raises(SystemExit):
+        run("inspect", "--card", tiny)
+    assert ".md" in capsys.readouterr().err
+    assert tiny.read_bytes() == content
+
+
+def test_inspect_takes_the_shipped_bundle_by_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("inspect") == 0
+    assert "model_id: hugadb-" in capsys.readouterr().out

@@ -1,0 +1,68 @@
+"""`imu-emg train`."""
+
+from pathlib import Path
+
+import pytest
+from fixtures.command_line import refused, run, strict_json
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.training import recipe
+
+
+def test_train_leaves_subjects_out(data: Path, tmp_path: Path, small_recipe: None) -> None:
+    out, path = tmp_path / "new" / "a.safetensors", tmp_path / "a.json"
+    options = ("--leave-out", "2", "--steps", 2, "--name", "own", "--interval-folds", 0)
+    assert run("train", "--data", data, "--out", out, "--json", path, *options) == 0
+    bundle = Bundle.load(out)
+    assert bundle.name == "own"
+    assert bundle.training["dataset"] == "hugadb"
+    assert bundle.training["subjects"] == ["1", "9"]
+    assert bundle.training["settings"]["steps"] == 2
+    assert strict_json(path)["model_id"] == bundle.model_id
+
+
+def test_train_ignores_gyroscopes_when_asked(data: Path, tmp_path: Path, small_recipe: None) -> None:
+    out = tmp_path / "blind.safetensors"
+    arguments = ("train", "--data", data, "--out", out, "--steps", 2, "--interval-folds", 0)
+    assert run(*arguments) == 0
+    assert Bundle.load(out).normalisation.used.all()
+    assert run(*arguments, "--without-gyroscopes") == 0
+    used = Bundle.load(out).normalisation.used
+    assert used[:, :3].all()
+    assert not used[:, 3:].any()
+
+
+def test_train_measures_uncertainty_by_folds(data: Path, tmp_path: Path, small_recipe: None) -> None:
+    out = tmp_path / "a.safetensors"
+    assert run("train", "--data", data, "--out", out, "--steps", 2) == 0
+    uncertainty = Bundle.load(out).uncertainty
+    assert uncertainty is not None
+    assert "3 subjects" in uncertainty.definition
+
+
+def test_train_refuses_impossible_interval_folds_before_training(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "train_bundle", lambda *_, **__: pytest.fail("the work was begun"))
+    out = tmp_path / "a.safetensors"
+    assert "9 folds" in refused(capfd, "train", "--data", data, "--out", out, "--interval-folds", 9)
+    assert "there are 2" in refused(capfd, "train", "--data", data, "--out", out, "--leave-out", "2")
+
+
+def test_train_refuses_unknown_subjects_to_leave_out(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A misspelt subject must not end up in the training data."""
+    out = tmp_path / "a.safetensors"
+    assert "subject 22" in refused(capfd, "train", "--data", data, "--out", out, "--leave-out", "22")
+    assert "there are 0" in refused(capfd, "train", "--data", data, "--out", out, "--leave-out", "1,2,9")
+    assert not out.exists()
+
+
+def test_train_refuses_other_files_as_scores(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    scores = tmp_path / "scores.json"
+    for content in (None, b"\xff", b"[]", b'{"mean": {}}'):
+        if content is not None:
+            scores.write_bytes(content)
+        arguments = ["--data", data, "--out", tmp_path / "a", "--scores", scores]
+        assert str(scores) in refused(capfd, "train", *arguments)
