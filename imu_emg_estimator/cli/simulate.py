@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _derive_statistics(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.datasets import hugadb
-    from imu_emg_estimator.datasets.stride_statistics import derive_stride_statistics
+    from imu_emg_estimator.datasets.derive_stride_statistics import derive_stride_statistics
     from imu_emg_estimator.utils.atomic_files import write_atomically
 
     statistics = derive_stride_statistics(hugadb.load(arguments.derive, workers=os.cpu_count() or 1))

@@ -11,7 +11,7 @@ import numpy as np
 
 from imu_emg_estimator.bags import read_bag
 from imu_emg_estimator.bags.bag_files import is_storage
-from imu_emg_estimator.datasets import table_files as tables
+from imu_emg_estimator.datasets.subject_files import SubjectFile, condition_of, load_all
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
@@ -47,10 +47,10 @@ def load(
     Raises:
         InputError: a folder or a subject is not there, or a bag cannot be read, which it names.
     """
-    return tables.load_all(folder, _bags(folder), partial(_read, rig=rig, settings=settings), only, workers)
+    return load_all(folder, _bags(folder), partial(_read, rig=rig, settings=settings), only, workers)
 
 
-def _bags(folder: Path) -> list[tables.Source]:
+def _bags(folder: Path) -> list[SubjectFile]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"data folder {folder} does not exist; give the folder that holds SUBJECT/BAG")
@@ -63,7 +63,7 @@ def _bags(folder: Path) -> list[tables.Source]:
                 f"bag {subject} lies in no subject's folder; move it to {folder / 'SUBJECT' / subject.name}"
             )
     bags = [
-        tables.Source(path, subject.name)
+        SubjectFile(path, subject.name)
         for subject in subjects
         for path in sorted(subject.iterdir())
         if path.is_dir() or is_storage(path.name)
@@ -73,7 +73,7 @@ def _bags(folder: Path) -> list[tables.Source]:
     return bags
 
 
-def _read(bag: tables.Source, rig: Rig, settings: EnvelopeSettings | None) -> Recording:
+def _read(bag: SubjectFile, rig: Rig, settings: EnvelopeSettings | None) -> Recording:
     recording = read_bag(bag.path, rig, settings=settings, subject=bag.subject)
-    condition = np.full(len(recording), tables.condition_of(recording.name))
+    condition = np.full(len(recording), condition_of(recording.name))
     return replace(recording, name=f"{bag.subject}/{recording.name}", condition=condition)

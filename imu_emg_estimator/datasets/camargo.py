@@ -17,11 +17,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.datasets import table_files as tables
+from imu_emg_estimator.datasets.subject_files import chosen_subjects, map_in_parallel, with_trusted_channels
+from imu_emg_estimator.datasets.table_columns import SUFFIXES, read_numbers, read_texts, table_files
+from imu_emg_estimator.datasets.table_resampling import (
+    MAX_IMU_GAP_S,
+    check_overlap,
+    envelope_on_grid,
+    grid_of,
+    interpolate,
+    latest_value,
+    resample_emg,
+    sample_rate,
+)
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, FloatArray, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
+from imu_emg_estimator.signals.imu_units import acceleration_unit, rate_unit
 
 RATE = 200.0  # Hz, IMUs
 EMG_RATE = 1000.0  # Hz
@@ -114,9 +126,7 @@ class _Trial:
 
     def optional(self, sensor: str) -> Path | None:
         stem = self.folder / sensor / Path(self.file).stem
-        return next(
-            (path for suffix in tables.SUFFIXES if (path := stem.with_name(stem.name + suffix)).is_file()), None
-        )
+        return next((path for suffix in SUFFIXES if (path := stem.with_name(stem.name + suffix)).is_file()), None)
 
 
 @dataclass(frozen=True)
@@ -163,29 +173,13 @@ def load(
         InputError: what is missing or wrong: a folder, a file, a column, a rate or a unit.
     """
     trials = _trials(folder)
-    chosen = tables.only_subjects(folder, [trial.subject for trial in trials], only)
+    chosen = chosen_subjects(folder, [trial.subject for trial in trials], only)
     trials = [trial for trial in trials if trial.subject in chosen]
     parse = partial(_parse, settings=settings or EnvelopeSettings())
-    parsed = tables.in_parallel(parse, trials, workers)
+    parsed = map_in_parallel(parse, trials, workers)
     if unknown := sorted(frozenset().union(*(part.unknown for part in parsed))):
         logger.warning("Camargo labels that are not known were read as unlabelled: %s", ", ".join(unknown))
-    return tables.weighed([recording for recordings in _by_subject(parsed) for recording in recordings])
-
-
-def heel_strikes(folder: Path, recording: Recording) -> NDArray[np.intp] | None:
-    """Samples of a recording [strikes] at which the right heel strikes; None where gcRight was not exported.
-
-    gcRight counts each gait cycle up from 0 to 100 %, and falls back when the heel strikes.
-    """
-    subject, date, mode, name = recording.name.split("/")
-    path = _Trial(Path(folder) / subject / date / mode, f"{name}.csv").optional("gcRight")
-    if path is None:
-        return None
-    times, phase = tables.numbers(path, [TIME, "HeelStrike"]).T
-    struck = times[1:][np.diff(phase) < -50.0] - (recording.start - _session_start(date))
-    samples = np.round(struck * RATE).astype(np.intp)
-    inside: NDArray[np.intp] = samples[(samples >= 0) & (samples < len(recording))]
-    return inside
+    return with_trusted_channels([recording for recordings in _by_subject(parsed) for recording in recordings])
 
 
 def _trials(folder: Path) -> list[_Trial]:
@@ -197,7 +191,7 @@ def _trials(folder: Path) -> list[_Trial]:
         for mode in MODES
         for sensor in ("imu", "emg")
         for place in folder.glob(f"*/*/{mode}/{sensor}")
-        for path in tables.table_files(place)
+        for path in table_files(place)
     }
     if found:
         return sorted(found, key=lambda trial: (trial.subject, trial.session, trial.name))
@@ -224,22 +218,22 @@ def _session_start(date: str) -> float:
 def _parse(trial: _Trial, settings: EnvelopeSettings) -> _Parsed:
     path = trial.table("imu")
     times, imu = _table(path, IMU_COLUMNS, RATE)
-    grid = tables.grid_of(path, times, RATE)
+    grid = grid_of(path, times, RATE)
     path = trial.table("emg")
     emg_times, emg = _table(path, list(MUSCLES), EMG_RATE)
-    raw, rate = tables.on_own_grid(path, emg_times, emg, grid, TIME)
-    envelope = tables.envelope_on_grid(path, raw, rate, grid, settings)
-    tables.check_overlap(path, envelope, RATE)
+    raw, rate = resample_emg(path, emg_times, emg, grid, TIME)
+    envelope = envelope_on_grid(path, raw, rate, grid, settings)
+    check_overlap(path, envelope, RATE)
     condition, unknown = _condition(trial, grid)
-    on_grid = tables.on_grid(times, imu, grid, tables.LARGEST_GAP).reshape(len(grid), len(SENSORS), 6)
+    on_grid = interpolate(times, imu, grid, MAX_IMU_GAP_S).reshape(len(grid), len(SENSORS), 6)
     start = trial.session + float(grid[0])
     return _Parsed(trial, start, on_grid.astype(np.float32), envelope.astype(np.float32), condition, unknown)
 
 
 def _table(path: Path, names: list[str], rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Instants [rows] and columns [rows, names] of a table that must have this rate [Hz]."""
-    rows = tables.numbers(path, [TIME, *names])
-    found = tables.sample_rate(path, rows[:, 0], TIME)
+    rows = read_numbers(path, [TIME, *names])
+    found = sample_rate(path, rows[:, 0], TIME)
     if abs(found / rate - 1) > RATE_TOLERANCE:
         raise InputError(f"{path} has {found:g} rows a second, the data set has {rate:g}; export the table as it is")
     return rows[:, 0], rows[:, 1:]
@@ -251,15 +245,15 @@ def _condition(trial: _Trial, grid: NDArray[np.float64]) -> tuple[NDArray[np.str
     if path is None:
         return np.full(len(grid), MODES[trial.mode]), frozenset()
     if trial.mode == "treadmill":
-        times, speed = tables.numbers(path, [TIME, "Speed"]).T
-        moving = tables.latest(times, np.abs(speed) >= SLOWEST, grid, True)
+        times, speed = read_numbers(path, [TIME, "Speed"]).T
+        moving = latest_value(times, np.abs(speed) >= SLOWEST, grid, True)
         return np.where(moving, "walking", "standing"), frozenset()
-    times = tables.numbers(path, [TIME])[:, 0]
-    labels = np.char.lower(tables.words(path, "Label"))
+    times = read_numbers(path, [TIME])[:, 0]
+    labels = np.char.lower(read_texts(path, "Label"))
     present, index = np.unique(labels, return_inverse=True)
     names = np.array([LABELS.get(str(label), UNLABELLED) for label in present])
     unknown = frozenset(str(label) for label in present if label and str(label) not in LABELS)
-    return tables.latest(times, names[index], grid, UNLABELLED), unknown
+    return latest_value(times, names[index], grid, UNLABELLED), unknown
 
 
 def _by_subject(parsed: list[_Parsed]) -> Iterator[list[Recording]]:
@@ -278,14 +272,14 @@ def _by_subject(parsed: list[_Parsed]) -> Iterator[list[Recording]]:
 
 def _units(subject: str, imu: FloatArray) -> tuple[str, str, FloatArray]:
     """Units of acceleration and angular rate, and what they are [6] in m/s^2 and rad/s."""
-    acceleration = tables.acceleration_unit(imu)
+    acceleration = acceleration_unit(imu)
     if acceleration is None:
         median = np.nanmedian(np.linalg.norm(imu[..., :3], axis=-1))
         raise InputError(
             f"the accelerations of {subject} have a median magnitude of {median:.3g}, which is gravity neither in "
             "g nor in m/s²; export the imu tables as they are"
         )
-    rate = tables.rate_unit(imu)
+    rate = rate_unit(imu)
     return acceleration[0], rate[0], np.repeat([acceleration[1], rate[1]], 3)
 
 

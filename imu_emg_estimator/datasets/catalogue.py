@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
 
-DATASETS = ("hugadb", "hugadb_as_published", "camargo", "csv", "bags")
+DATASETS = ("hugadb", "camargo", "csv", "bags")
 WITHOUT_RIG = ("csv", "bags")  # a lab's own data, whose rig only the lab knows
-MODULES = {"csv": "csv_folders", "bags": "bag_folders"}  # others have the name of their data set
+MODULES = {"csv": "csv_folders", "bags": "bag_folders"}  # all others are named after their data set
 
 
 def load_dataset(

@@ -16,11 +16,30 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.datasets import table_files as tables
+from imu_emg_estimator.datasets.subject_files import SubjectFile, condition_of, load_all
+from imu_emg_estimator.datasets.table_columns import (
+    column_names,
+    read_numbers,
+    read_texts,
+    require_columns,
+    table_files,
+)
+from imu_emg_estimator.datasets.table_resampling import (
+    MAX_IMU_GAP_S,
+    check_overlap,
+    envelope_on_grid,
+    grid_of,
+    interpolate,
+    latest_value,
+    max_emg_gap,
+    resample_emg,
+    sample_rate,
+)
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, RawEmg, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
+from imu_emg_estimator.signals.imu_units import acceleration_unit, rate_unit
 
 TIME, CONDITION, SUBJECT = "time", "condition", "subject"
 EMG_COLUMN = re.compile(r"(?P<kind>emg|envelope)_(?P<muscle>[^\[]+?)\s*(\[(?P<unit>[^\]]*)\])?$")
@@ -62,18 +81,18 @@ def load(
     Raises:
         InputError: a folder, a subject, a file, a column, a unit or a cell is not as it should be.
     """
-    return tables.load_all(
+    return load_all(
         folder, _files(folder), partial(_parse, rig=rig, settings=settings or EnvelopeSettings()), only, workers
     )
 
 
-def _files(folder: Path) -> list[tables.Source]:
+def _files(folder: Path) -> list[SubjectFile]:
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"data folder {folder} does not exist; give the folder that holds SUBJECT/*.csv")
     subjects = sorted(path for path in folder.iterdir() if path.is_dir())
-    files = [tables.Source(path, subject.name) for subject in subjects for path in tables.table_files(subject)]
-    files += [tables.Source(path, _subject_of(path)) for path in tables.table_files(folder)]
+    files = [SubjectFile(path, subject.name) for subject in subjects for path in table_files(subject)]
+    files += [SubjectFile(path, _subject_of(path)) for path in table_files(folder)]
     if not files:
         raise InputError(f"data folder {folder} holds no SUBJECT/*.csv or .parquet; see docs/datasets.md")
     return files
@@ -81,26 +100,26 @@ def _files(folder: Path) -> list[tables.Source]:
 
 def _subject_of(path: Path) -> str:
     """The subject of a table that lies in no subject's folder."""
-    if SUBJECT not in tables.columns(path):
+    if SUBJECT not in column_names(path):
         raise InputError(
             f"{path} lies in no subject's folder and has no column '{SUBJECT}'; name its folder after the subject"
         )
-    names = np.unique(tables.words(path, SUBJECT))
+    names = np.unique(read_texts(path, SUBJECT))
     if len(names) != 1 or not names[0]:
         raise InputError(f"{path} has {len(names)} different cells in column '{SUBJECT}'; write one file a subject")
     return str(names[0])
 
 
-def _parse(file: tables.Source, rig: Rig, settings: EnvelopeSettings) -> Recording:
-    path, present = file.path, tables.columns(file.path)
+def _parse(file: SubjectFile, rig: Rig, settings: EnvelopeSettings) -> Recording:
+    path, present = file.path, column_names(file.path)
     names = [f"{sensor}_{kind}_{axis}" for sensor in rig.sensor_names for kind in ("acc", "gyro") for axis in "xyz"]
-    tables.require(path, present, [TIME, *names])
+    require_columns(path, present, [TIME, *names])
     emg_names = _emg_columns(path, rig, present)
-    rows = tables.numbers(path, [TIME, *names, *emg_names.values()])
+    rows = read_numbers(path, [TIME, *names, *emg_names.values()])
     times, imu, emg = rows[:, 0], rows[:, 1 : 1 + len(names)], rows[:, 1 + len(names) :]
-    tables.sample_rate(path, times, TIME)
+    sample_rate(path, times, TIME)
     grid = _grid(path, times, imu, rig.rate)
-    on_grid = tables.on_grid(times, imu, grid, tables.LARGEST_GAP).reshape(len(grid), len(rig.sensors), 6)
+    on_grid = interpolate(times, imu, grid, MAX_IMU_GAP_S).reshape(len(grid), len(rig.sensors), 6)
     _check_units(path, on_grid)
     measured = _emg(path, times, emg, emg_names, grid, rig, settings)
     return Recording(
@@ -121,10 +140,10 @@ def _grid(path: Path, times: Array, imu: Array, rate: float) -> Array:
     known = np.isfinite(imu).any(axis=1)
     if not known.any():
         raise InputError(f"{path} holds no IMU sample; fill the columns of the sensors, or remove the file")
-    grid = tables.grid_of(path, times[known], rate)
-    if np.median(np.diff(times[known])) > tables.LARGEST_GAP:
+    grid = grid_of(path, times[known], rate)
+    if np.median(np.diff(times[known])) > MAX_IMU_GAP_S:
         raise InputError(
-            f"{path}: the IMU samples are further apart than {tables.LARGEST_GAP:g} s; give '{TIME}' in seconds, "
+            f"{path}: the IMU samples are further apart than {MAX_IMU_GAP_S:g} s; give '{TIME}' in seconds, "
             "or record faster"
         )
     return grid
@@ -132,11 +151,11 @@ def _grid(path: Path, times: Array, imu: Array, rate: float) -> Array:
 
 def _check_units(path: Path, imu: Array) -> None:
     """Raise InputError unless samples on the grid [samples, sensors, 6] look like m/s^2 and rad/s."""
-    acceleration = tables.acceleration_unit(imu)
+    acceleration = acceleration_unit(imu)
     if acceleration is None or acceleration[0] != "m/s²":
         found = "not m/s² by the size of gravity" if acceleration is None else f"in {acceleration[0]}"
         raise InputError(f"{path}: the accelerations are {found}; convert them to m/s², with gravity")
-    if (unit := tables.rate_unit(imu)[0]) != "rad/s":
+    if (unit := rate_unit(imu)[0]) != "rad/s":
         raise InputError(f"{path}: the angular rates are in {unit} by their size; convert them to rad/s")
 
 
@@ -172,20 +191,20 @@ def _emg(
     every = np.full((len(values), len(rig.muscles)), np.nan)
     every[:, list(names)] = values
     if match["kind"] == "envelope":
-        rate = tables.sample_rate(path, times, TIME)
-        envelope, raw = tables.on_grid(times, every, grid, tables.bridged(rate)), None
+        rate = sample_rate(path, times, TIME)
+        envelope, raw = interpolate(times, every, grid, max_emg_gap(rate)), None
     else:
-        even, rate = tables.on_own_grid(path, times, every, grid, TIME)
-        envelope = tables.envelope_on_grid(path, even, rate, grid, settings)
+        even, rate = resample_emg(path, times, every, grid, TIME)
+        envelope = envelope_on_grid(path, even, rate, grid, settings)
         raw = RawEmg(even.astype(np.float32), rate, unit)
-    tables.check_overlap(path, envelope, rig.rate)
+    check_overlap(path, envelope, rig.rate)
     return _Emg(envelope, unit, raw)
 
 
 def _condition(path: Path, present: list[str], times: Array, grid: Array) -> NDArray[np.str_]:
     """Activity of every sample of the grid, from its column, where an empty cell means "as before", or the name."""
     if CONDITION not in present:
-        return np.full(len(grid), tables.condition_of(path.stem))
-    labels = tables.words(path, CONDITION)
+        return np.full(len(grid), condition_of(path.stem))
+    labels = read_texts(path, CONDITION)
     told = labels != ""
-    return tables.latest(times[told], labels[told], grid, UNLABELLED) if told.any() else np.full(len(grid), UNLABELLED)
+    return latest_value(times[told], labels[told], grid, UNLABELLED) if told.any() else np.full(len(grid), UNLABELLED)

@@ -100,7 +100,7 @@ def load(
     only: Collection[str] | None = None,
     settings: EnvelopeSettings | None = None,
     workers: int = 1,
-    exchanged: Collection[str] = EXCHANGED_EMG,
+    as_published: bool = False,
 ) -> list[Recording]:
     """Load the recordings of HuGaDB, in order of subject and time.
 
@@ -112,7 +112,7 @@ def load(
         only: subjects to load; None = all.
         settings: how the envelope is made.
         workers: processes that parse files side by side.
-        exchanged: subjects whose right and left EMG columns belong to the other leg.
+        as_published: leave exchanged EMG columns as they are, to measure what correcting them changes.
 
     Raises:
         InputError: the folder, a subject or a file is not as it should be.
@@ -133,7 +133,9 @@ def load(
     files.sort(key=lambda file: (int(file.subject), file.start, file.name))
     files = list(_without_duplicates(files))
     corrupted = _corrupted_gyroscopes(files, _listed_corruption(folder))
-    convert = partial(_recording, settings=settings or EnvelopeSettings(), exchanged=exchanged)
+    convert = partial(
+        _recording, settings=settings or EnvelopeSettings(), exchanged=() if as_published else EXCHANGED_EMG
+    )
     return [convert(file, corrupted[file.name]) for file in files if len(file.counts) >= MINIMUM_DURATION * RATE]
 
 

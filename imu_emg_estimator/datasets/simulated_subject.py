@@ -22,18 +22,14 @@ from imu_emg_estimator.datasets.stride_statistics import (
     LEFT,
     RIGHT,
     STANDING,
-    derive_stride_statistics,
     fourier_basis,
     leg_muscle,
     leg_sensors,
-    shipped_statistics,
 )
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import RawEmg, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
-
-__all__ = ["SCHEDULE", "derive_stride_statistics", "shipped_statistics", "simulate"]
 
 Array = NDArray[np.float64]
 Schedule = Sequence[tuple[str, float]]

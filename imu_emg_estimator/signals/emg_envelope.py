@@ -69,6 +69,12 @@ def bridge_gaps(raw: FloatArray) -> FloatArray:
     return np.where(np.isfinite(raw), raw, _channel_median(raw))
 
 
+def varies(channel: FloatArray) -> bool:
+    """Whether a channel [samples] changes at all; one that is constant measured nothing."""
+    known = channel[np.isfinite(channel)]
+    return len(known) > 0 and float(np.ptp(known)) > 1e-6 * float(np.abs(known).max())
+
+
 def _channel_median(raw: FloatArray) -> FloatArray:
     known = np.isfinite(raw).any(axis=0)
     median = np.zeros(raw.shape[1])

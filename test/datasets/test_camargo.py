@@ -176,16 +176,6 @@ def test_the_treadmill_stands_before_it_moves(write: Writer, tmp_path: Path) -> 
     assert set(condition[400:]) == {"walking"}
 
 
-def test_heel_strikes_are_where_the_gait_cycle_starts_anew(write: Writer, trial: Path) -> None:
-    recording = load_one(trial)
-    assert camargo.heel_strikes(trial, recording) is None
-    times = instants(camargo.RATE)
-    write("gcRight", {"Header": times, "HeelStrike": 100.0 * ((times - START - 0.5) % 1.25) / 1.25, "ToeOff": times})
-    strikes = camargo.heel_strikes(trial, recording)
-    assert strikes is not None
-    np.testing.assert_allclose(strikes / camargo.RATE, [0.5, 1.75, 3.0, 4.25, 5.5], atol=0.006)
-
-
 def test_trials_come_in_order_of_subject_and_date(write: Writer, tmp_path: Path) -> None:
     for trial in ("AB07/01_05_2019/ramp", "AB06/01_05_2019/treadmill", "AB06/10_09_18/treadmill", "AB06/10_09_18/ramp"):
         write("imu", imu(), f"{trial}/{{}}/a")

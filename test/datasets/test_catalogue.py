@@ -77,7 +77,7 @@ def test_rigs_that_are_missing_or_too_much(tmp_path: Path) -> None:
             load_dataset(name, tmp_path, rig_file=HUGADB)
     with refusal("rig file", tmp_path / "none.yaml", "cannot be read"):
         load_dataset("csv", tmp_path, rig_file=tmp_path / "none.yaml")
-    with refusal("'imagenet' is not known", "hugadb, hugadb_as_published, camargo, csv, bags"):
+    with refusal("'imagenet' is not known", "hugadb, camargo, csv, bags"):
         load_dataset("imagenet", tmp_path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imu_emg_estimator.datasets import hugadb, hugadb_as_published
+from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
@@ -183,7 +183,7 @@ def test_exchanged_emg_columns_are_put_right(write: Writer, tmp_path: Path) -> N
     as_recorded, put_right = hugadb.load(tmp_path)
     np.testing.assert_array_equal(as_recorded.emg.data, rows[:, 36:38])
     np.testing.assert_array_equal(put_right.emg.data, np.roll(rows, 1, axis=0)[:, [37, 36]])
-    published = hugadb_as_published.load(tmp_path)[1]
+    published = hugadb.load(tmp_path, as_published=True)[1]
     np.testing.assert_array_equal(published.envelope, put_right.envelope[:, ::-1])
     assert published.muscle_weight.tolist() == [0, 1]
 

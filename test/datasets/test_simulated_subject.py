@@ -10,14 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets import hugadb
+from imu_emg_estimator.datasets.derive_stride_statistics import derive_stride_statistics
 from imu_emg_estimator.datasets.hugadb import LOCOMOTION, RIG
-from imu_emg_estimator.datasets.simulated_subject import (
-    SCHEDULE,
-    derive_stride_statistics,
-    shipped_statistics,
-    simulate,
-)
-from imu_emg_estimator.datasets.stride_statistics import HARMONICS, fourier_basis
+from imu_emg_estimator.datasets.simulated_subject import SCHEDULE, simulate
+from imu_emg_estimator.datasets.stride_statistics import HARMONICS, fourier_basis, shipped_statistics
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig

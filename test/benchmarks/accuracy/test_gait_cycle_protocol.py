@@ -28,7 +28,8 @@ from benchmarks.accuracy.gait_cycles import (
     scale_of,
     subject_cycles,
 )
-from imu_emg_estimator.datasets.simulated_subject import shipped_statistics, simulate
+from imu_emg_estimator.datasets.simulated_subject import simulate
+from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Muscle, Sensor
 from imu_emg_estimator.utils.json_values import json_compatible

@@ -1,0 +1,103 @@
+"""Files of a data set by subject: which to load, loading them in parallel, and what recordings must have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import LOCOMOTION, UNLABELLED, Recording
+from imu_emg_estimator.signals.emg_envelope import varies
+from imu_emg_estimator.utils.progress import ProgressBar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def condition_of(name: str) -> str:
+    """Return the activity that a recording's name begins with: ``stairs_up`` for ``stairs_up_02``."""
+    known = [c for c in (*LOCOMOTION, "standing", "sitting") if name.lower().startswith(c)]
+    return max(known, key=len, default=UNLABELLED)
+
+
+@dataclass(frozen=True)
+class SubjectFile:
+    """A file or bag, and the subject that it is of."""
+
+    path: Path
+    subject: str
+
+
+def load_all(
+    folder: Path,
+    sources: Sequence[SubjectFile],
+    read: Callable[[SubjectFile], Recording],
+    only: Collection[str] | None,
+    workers: int,
+) -> list[Recording]:
+    """Load the recordings of the chosen subjects, in order of subject and time, in one unit of EMG.
+
+    Args:
+        read: reads one file; runs in another process if there are several workers.
+    """
+    chosen = chosen_subjects(folder, [source.subject for source in sources], only)
+    recordings = map_in_parallel(read, [source for source in sources if source.subject in chosen], workers)
+    recordings.sort(key=lambda recording: (recording.subject, recording.start, recording.name))
+    check_one_unit(recordings)
+    return with_trusted_channels(recordings)
+
+
+def chosen_subjects(folder: Path, present: Sequence[str], only: Iterable[str] | None) -> set[str]:
+    """Return the subjects to load; raises InputError that names one without files."""
+    chosen = set(present if only is None else only)
+    if unknown := sorted(chosen - set(present)):
+        raise InputError(f"{folder} has no subject {unknown[0]}; it has {', '.join(sorted(set(present)))}")
+    return chosen
+
+
+def map_in_parallel(
+    function: Callable[[Item], Result], items: Sequence[Item], workers: int, title: str = "reading"
+) -> list[Result]:
+    """Apply a function to all items in so many processes; returns the results in order."""
+    progress = ProgressBar(title)
+    results = []
+    if workers == 1 or len(items) == 1:
+        for item in items:
+            results.append(function(item))
+            progress(len(results), len(items))
+        return results
+    with ProcessPoolExecutor(min(workers, len(items))) as pool:
+        for result in pool.map(function, items):
+            results.append(result)
+            progress(len(results), len(items))
+    return results
+
+
+def with_trusted_channels(recordings: Sequence[Recording]) -> list[Recording]:
+    """Mask constant EMG channels and weight each subject's channels, as training and scores expect.
+
+    A channel that is constant in one recording becomes NaN there; one that is constant in all of them gets weight 0.
+    """
+    weights = {recording.subject: np.zeros(len(recording.rig.muscles)) for recording in recordings}
+    masked = []
+    for recording in recordings:
+        alive = np.array([varies(channel) for channel in recording.envelope.T])
+        np.maximum(weights[recording.subject], alive, out=weights[recording.subject])
+        masked.append(replace(recording, envelope=np.where(alive, recording.envelope, np.nan).astype(np.float32)))
+    return [replace(recording, muscle_weight=weights[recording.subject]) for recording in masked]
+
+
+def check_one_unit(recordings: Sequence[Recording]) -> None:
+    """Raise InputError if recordings have EMG in different units, which no single reference amplitude fits."""
+    first = recordings[0]
+    for recording in recordings:
+        if recording.envelope_unit != first.envelope_unit:
+            raise InputError(
+                f"the EMG of {recording.name} is in '{recording.envelope_unit}', that of {first.name} in "
+                f"'{first.envelope_unit}'; use one unit"
+            )
