@@ -21,7 +21,7 @@ from imu_emg_estimator.cli.shared_options import (
     add_topic_options,
 )
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.guide.movements import SECONDS
+from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
 from imu_emg_estimator.utils.progress import Progress, ProgressBar
 from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 
@@ -77,8 +77,8 @@ def _add_guide_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="with --guide: answer every question as Enter does")
     parser.add_argument(
-        "--seconds", type=types.positive_number, default=SECONDS,
-        help=f"with --guide: duration of the recording [s] (default: {SECONDS:g})",
+        "--seconds", type=types.positive_number, default=RECORDING_DURATION_S,
+        help=f"with --guide: duration of the recording [s] (default: {RECORDING_DURATION_S:g})",
     )  # fmt: skip
     parser.add_argument("--recordings", type=Path, metavar="DIR", help="with --guide: folder for the recordings")
 

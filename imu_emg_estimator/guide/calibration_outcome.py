@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from imu_emg_estimator.guide.console import bar
-from imu_emg_estimator.guide.sensor_problems import spoken
+from imu_emg_estimator.guide.sensor_problems import display_name
 
 GOODNESS = ((0.85, "very well"), (0.7, "well"), (0.5, "fairly well"), (0.3, "weakly"), (-1.0, "poorly"))  # r
 CLEARLY, NOTICEABLY = 0.05, 0.01  # of r
@@ -70,14 +70,14 @@ class Outcome:
 
 def findings_of(verdicts: Any) -> tuple[str, ...]:
     """Sentences for (name, verdict) pairs that are not "good"."""
-    return tuple(f"{spoken(name)}: {verdict}" for name, verdict in verdicts if verdict != "good")
+    return tuple(f"{display_name(name)}: {verdict}" for name, verdict in verdicts if verdict != "good")
 
 
 def picture(outcome: Outcome) -> list[str]:
     """Bars of how well the estimate follows each muscle, before and after."""
     lines: list[str] = []
     for name, muscle in outcome.muscles.items():
-        lines.append(f"  {spoken(name)}")
+        lines.append(f"  {display_name(name)}")
         lines.append(f"    before  {_bar(muscle.before)}")
         lines.append(f"    now     {_bar(muscle.after)}   {gain_in_words(muscle)}")
     return lines

@@ -1,4 +1,4 @@
-"""Talking to somebody at a terminal: say, ask, and show what moves."""
+"""Talk to the user at a terminal: print, ask, and show progress in place."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from typing import TextIO
 from imu_emg_estimator.errors import InputError
 
 QUIT = "q"
-WIDTH = 78
-BAR = 30
-SPARSE = 5.0  # s between two lines where there is no terminal
-REFRESH = 0.2  # s between two pictures on one
+WIDTH = 78  # characters
+BAR_WIDTH = 30  # characters
+LINE_PERIOD_S = 5.0  # between two lines where there is no terminal
+REFRESH_PERIOD_S = 0.2  # between two updates on a terminal
 
 
 class Quit(Exception):
-    """The user wants to stop here."""
+    """The user wants to quit."""
 
 
 class Console:
-    """Asks and shows; every question has an answer that Enter gives.
+    """Prints and asks; Enter gives the default answer to every question.
 
     Args:
-        unattended: nobody is there: nothing is read, and questions answer themselves.
+        unattended: nothing is read, and every question gets its default answer.
     """
 
     def __init__(self, unattended: bool = False, source: TextIO | None = None, sink: TextIO | None = None) -> None:
@@ -34,33 +34,33 @@ class Console:
         self._is_terminal = self._sink.isatty()
 
     def say(self, text: str = "") -> None:
-        """A paragraph."""
+        """Print a paragraph."""
         self._print(textwrap.fill(text, WIDTH) if text else "")
 
     def line(self, text: str) -> None:
-        """A line as it is."""
+        """Print a line without wrapping it."""
         self._print(text)
 
     def step(self, number: int, total: int, title: str) -> None:
-        """The heading of a step."""
+        """Print the heading of a step."""
         self._print(f"\n── Step {number} of {total}: {title} {'─' * max(0, WIDTH - 18 - len(title))}\n")
 
     def bullet(self, text: str, mark: str = "•") -> None:
-        """One entry of a list."""
+        """Print one entry of a list."""
         lines = textwrap.wrap(text, WIDTH - 4)
         self._print(
             "\n".join([f"  {mark} {line}" if index == 0 else f"    {line}" for index, line in enumerate(lines)])
         )
 
     def ask(self, choices: Sequence[tuple[str, str]], unattended: str | None = None) -> str:
-        """Let one of some letters be chosen; 'q' is always there.
+        """Ask for one of some letters, or 'q'; return the letter.
 
         Args:
-            choices: letter and what it does; Enter is the first one.
-            unattended: the answer where nobody is there; None = the first one.
+            choices: letter and what it does; Enter chooses the first one.
+            unattended: the answer of an unattended console; None = the first one.
 
         Raises:
-            Quit: 'q', or there is nobody who could answer.
+            Quit: on 'q', or at the end of the input.
         """
         (default, does), *others = choices
         offered = [f"[Enter] {does}", *(f"[{letter}] {what}" for letter, what in others), f"[{QUIT}] quit"]
@@ -71,16 +71,16 @@ class Console:
             return answer
         known = {letter for letter, _ in choices} | {QUIT}
         while (answer := self._read(prompt).lower()) not in known | {""}:
-            self._print(f"  '{answer[:20]}' is none of these; press one of the letters, then Enter, or Enter alone.")
+            self._print(f"  '{answer[:20]}' is not one of the choices; type a letter and Enter, or Enter alone.")
         if answer == QUIT:
             raise Quit
         return answer or default
 
     def ask_text(self, question: str, default: str, check: Callable[[str], object]) -> str:
-        """Let something be typed; Enter takes what is proposed.
+        """Ask for text; return the answer, or the default for Enter alone.
 
         Args:
-            check: raises InputError where it cannot be used.
+            check: raises InputError for text that cannot be used.
         """
         if self.unattended:
             check(default)
@@ -96,13 +96,13 @@ class Console:
                 self._print(f"  {error}")
 
     def panel(self) -> Panel:
-        """Lines that change in place."""
+        """Return a panel, whose lines change in place."""
         return Panel(self._sink, self._is_terminal)
 
     def _read(self, prompt: str) -> str:
         self._print(prompt, end="")
         line = self._source.readline()
-        if not line:  # nobody will ever answer
+        if not line:  # the end of the input
             self._print()
             raise Quit
         return line.strip()
@@ -112,18 +112,18 @@ class Console:
 
 
 class Panel:
-    """Lines that are written over again and again; without a terminal, their first one now and then."""
+    """Lines that are overwritten in place; without a terminal, the first one is printed every few seconds."""
 
     def __init__(self, sink: TextIO, is_terminal: bool) -> None:
         self._sink, self._is_terminal = sink, is_terminal
         self._shown, self._due = 0, 0.0
 
     def show(self, lines: Sequence[str], last: bool = False) -> None:
-        """The newest state; ``last``: it will not change any more."""
+        """Show the newest state; ``last``: it will not change again."""
         now = time.monotonic()
         if now < self._due and not last:
             return
-        self._due = now + (REFRESH if self._is_terminal else SPARSE)
+        self._due = now + (REFRESH_PERIOD_S if self._is_terminal else LINE_PERIOD_S)
         if not self._is_terminal:
             print("\n".join(lines if last else lines[:1]), file=self._sink, flush=True)
             return
@@ -132,7 +132,7 @@ class Panel:
         self._shown = len(lines)
 
 
-def bar(fraction: float, width: int = BAR) -> str:
-    """A bar that is filled so far, 0 to 1."""
+def bar(fraction: float, width: int = BAR_WIDTH) -> str:
+    """Return a bar that is filled to a fraction, 0 to 1."""
     filled = round(width * min(max(fraction, 0.0), 1.0))
     return "█" * filled + "░" * (width - filled)

@@ -1,4 +1,4 @@
-"""The guided calibration, step by step: check the sensors, record, calibrate, judge, keep."""
+"""The guided calibration, step by step: check the sensors, record, calibrate, show the result, keep or undo."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any, Protocol
 
 from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.guide import calibration_outcome as judging
+from imu_emg_estimator.guide import calibration_outcome
 from imu_emg_estimator.guide.calibration_outcome import Outcome
 from imu_emg_estimator.guide.console import Console, Panel, Quit, bar
-from imu_emg_estimator.guide.leg_check import LEG, can_step, check_step
-from imu_emg_estimator.guide.live_samples import Heard, Live, Recorded, Sensors
-from imu_emg_estimator.guide.movements import MOVEMENTS, SECONDS, movement_at
-from imu_emg_estimator.guide.sensor_problems import Problem, spoken
-from imu_emg_estimator.guide.standing_check import check_pose, standing_directions
+from imu_emg_estimator.guide.leg_check import STEPPING_LEG, can_step, check_step
+from imu_emg_estimator.guide.live_samples import CaptureProgress, LiveSamples, RecordedBag, Sensors
+from imu_emg_estimator.guide.movements import MOVEMENTS, RECORDING_DURATION_S, movement_at
+from imu_emg_estimator.guide.sensor_problems import Problem, display_name
+from imu_emg_estimator.guide.standing_check import check_standing, standing_directions
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.utils.json_values import json_compatible
 from imu_emg_estimator.utils.progress import Progress
@@ -33,7 +33,7 @@ PHASES = {
     "starting": "starting",
     "reading": "reading the recording",
     "checking": "checking sensors and electrodes",
-    "judging": "trying what helps, on parts that were set aside",
+    "judging": "comparing on parts that were set aside",
     "adapting": "adapting to the subject",
     "storing": "storing",
     "done": "done",
@@ -41,54 +41,54 @@ PHASES = {
 
 
 class Calibrator(Protocol):
-    """What turns a recording into a calibration.
+    """Turns a recording into a calibration.
 
     Attributes:
-        where: where that happens, for people.
+        where: where the calibration runs, for people.
     """
 
     @property
     def where(self) -> str: ...
 
-    def calibrate(self, bag: Path, subject: str, tell: Callable[[Progress], None]) -> Outcome:
-        """Adapt, judge, and use and store what is better; raises InputError where that cannot be done."""
+    def calibrate(self, bag: Path, subject: str, on_progress: Callable[[Progress], None]) -> Outcome:
+        """Calibrate, then store and use the result if it is better; raise InputError where that is not possible."""
 
     def undo(self, subject: str) -> str:
-        """Go back to what was in use before; returns its id, empty = the base model."""
+        """Go back to the calibration that was in use before; return its id, empty = the base model."""
 
     def after(self, subject: str) -> str:
-        """When the result is used, in a sentence."""
+        """Say in a sentence when the result is used."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How the guide goes.
+class GuideSettings:
+    """Settings of the guide.
 
     Attributes:
-        subject: name of the subject that is proposed.
-        folder: holds the recordings.
-        seconds: length of the recording.
-        pose_seconds, step_seconds: for how long is looked in the two checks.
-        bag: a recording that is there already; None = check and record.
+        subject: suggested name of the subject.
+        folder: for the recordings.
+        seconds: duration of the recording.
+        pose_seconds, step_seconds: durations of the two checks.
+        bag: an existing recording; None = check and record.
     """
 
     subject: str
     folder: Path
-    seconds: float = SECONDS
+    seconds: float = RECORDING_DURATION_S
     pose_seconds: float = 4.0
     step_seconds: float = 8.0
     bag: Path | None = None
 
 
 class Guide:
-    """Leads through a calibration.
+    """Takes the user through a calibration.
 
     Attributes:
-        report: figures of what happened, for JSON.
+        report: what happened, for JSON.
     """
 
     def __init__(
-        self, console: Console, bundle: Bundle, sensors: Sensors, calibrator: Calibrator, settings: Settings
+        self, console: Console, bundle: Bundle, sensors: Sensors, calibrator: Calibrator, settings: GuideSettings
     ) -> None:
         self._console, self._bundle, self._rig = console, bundle, bundle.rig
         self._sensors, self._calibrator, self._settings = sensors, calibrator, settings
@@ -97,19 +97,19 @@ class Guide:
         self.report: dict[str, Any] = {"success": False, "kept": False, "ended": "", "checks": [], "recordings": []}
 
     def run(self) -> bool:
-        """Go through all steps; returns whether a new calibration is in use."""
+        """Go through all steps; return whether a new calibration is in use."""
         try:
             self._steps()
             self.report["ended"] = "finished"
         except Quit:
             self.report["ended"] = "quit"
-            self._console.say("Stopped, as you wanted.")
-            self._say_what_is_there()
+            self._console.say("Stopped at your request.")
+            self._say_what_is_kept()
         except KeyboardInterrupt:
             self.report["ended"] = "interrupted"
             self._console.say()
             self._console.say("Interrupted.")
-            self._say_what_is_there()
+            self._say_what_is_kept()
             raise
         return bool(self.report["kept"])
 
@@ -129,12 +129,12 @@ class Guide:
     def _welcome(self) -> None:
         console = self._console
         rig = self._rig
-        console.say("This leads you through a calibration. It takes about four minutes.")
+        console.say("This guide takes you through a calibration, in about four minutes.")
         console.say(
-            f"You need the subject with {len(rig.sensors)} motion sensors and EMG electrodes on "
-            f"{len(rig.muscles)} muscles ({', '.join(map(spoken, rig.muscle_names))}), and some metres to walk."
+            f"The subject needs {len(rig.sensors)} motion sensors, EMG electrodes on {len(rig.muscles)} muscles "
+            f"({', '.join(map(display_name, rig.muscle_names))}), and a few metres to walk."
         )
-        console.say("At every question the Enter key alone is a good answer. 'q' quits; nothing is lost.")
+        console.say("Press Enter alone for the suggested answer to any question. 'q' quits; nothing is lost.")
         console.say()
         self._subject = console.ask_text("Name of the subject (letters and digits)", self._subject, check_subject)
         self.report["subject"] = self._subject
@@ -143,45 +143,45 @@ class Guide:
 
     def _check_sensors(self) -> None:
         console, standing = self._console, standing_directions(self._bundle.distribution, len(self._rig.sensors))
-        console.step(CHECK, STEPS, "are the sensors right?")
-        console.say("Let the subject stand still and upright, arms hanging, both feet flat on the ground.")
+        console.step(CHECK, STEPS, "check the sensors")
+        console.say("Ask the subject to stand still and upright, arms at the sides, both feet flat on the ground.")
         if standing is None:
             console.say(
-                "(This model does not know how its subjects stood: which way round sensors sit is not checked.)"
+                "(This model does not hold how its training subjects stood: the orientation of sensors is not checked.)"
             )
-        self._check("pose", self._settings.pose_seconds, lambda heard: check_pose(heard, self._rig, standing))
+        self._check("pose", self._settings.pose_seconds, lambda samples: check_standing(samples, self._rig, standing))
         if can_step(self._rig):
             console.say()
             console.say(
-                f"Now let the subject lift the {LEG.upper()} foot and put it down again, as in a step on the spot, "
-                "again and again. The other foot stays on the ground. "
-                f"Go on for {self._settings.step_seconds:.0f} seconds."
+                f"Now ask the subject to step on the spot with the {STEPPING_LEG.upper()} foot only: lift it and put "
+                f"it down, again and again, for {self._settings.step_seconds:.0f} seconds. "
+                "The other foot stays on the ground."
             )
-            self._check("step", self._settings.step_seconds, lambda heard: check_step(heard, self._rig))
+            self._check("step", self._settings.step_seconds, lambda samples: check_step(samples, self._rig))
 
-    def _check(self, name: str, seconds: float, find: Callable[[Heard], list[Problem]]) -> None:
-        """Look until nothing is wrong, or somebody goes on all the same."""
+    def _check(self, name: str, seconds: float, find: Callable[[LiveSamples], list[Problem]]) -> None:
+        """Check until there is no problem, or the user continues anyway."""
         console = self._console
-        console.ask([(NEXT, "look now")])
+        console.ask([(NEXT, "check now")])
         while True:
-            heard = self._sensors.listen(seconds, partial(_show_looking, console.panel()))
-            problems = find(heard)
-            self._note_check(name, heard, problems)
+            samples = self._sensors.listen(seconds, partial(_show_check, console.panel()))
+            problems = find(samples)
+            self._note_check(name, samples, problems)
             if not problems:
-                console.bullet(_all_well(name, heard), "✓")
+                console.bullet(_success_text(name, samples), "✓")
                 return
             for problem in problems:
                 console.bullet(problem.text, "✗")
-            if console.ask([(AGAIN, "it is put right: look again"), (SKIP, "go on all the same")], SKIP) == SKIP:
+            if console.ask([(AGAIN, "fixed: check again"), (SKIP, "continue anyway")], SKIP) == SKIP:
                 return
 
-    def _note_check(self, name: str, heard: Heard, problems: list[Problem]) -> None:
-        rates = {name: sensor.rate for name, sensor in zip(self._rig.sensor_names, heard.sensors, strict=True)}
+    def _note_check(self, name: str, samples: LiveSamples, problems: list[Problem]) -> None:
+        rates = {name: sensor.rate for name, sensor in zip(self._rig.sensor_names, samples.sensors, strict=True)}
         self.report["checks"].append(
             {
                 "check": name,
                 "rates_hz": rates,
-                "emg_messages": heard.emg_messages,
+                "emg_messages": samples.emg_messages,
                 "problems": list(map(asdict, problems)),
             }
         )
@@ -192,11 +192,11 @@ class Guide:
         console, seconds = self._console, self._settings.seconds
         console.step(RECORD, STEPS, f"record {seconds:.0f} seconds")
         if not self._movements:
-            console.say("What will the device be used for? The recording should hold all of it.")
+            console.say("What will the device be used for? The recording should cover all of it.")
             self._movements = MOVEMENTS[PURPOSES[console.ask(list(PURPOSES.items()))]]
         share = seconds / len(self._movements)
-        told = ", then ".join(f"{movement} ({share:.0f} s)" for movement in self._movements)
-        console.say(f"{told}. The screen says when. Standing around does not help.")
+        plan = ", then ".join(f"{movement} ({share:.0f} s)" for movement in self._movements)
+        console.say(f"{plan}. The screen says when to change. Standing still does not help.")
         while True:
             console.ask([(NEXT, "record now")])
             try:
@@ -218,7 +218,7 @@ class Guide:
         names = [stem, *(f"{stem}-{number}" for number in range(2, 100))]
         return next(self._settings.folder / name for name in names if not (self._settings.folder / name).exists())
 
-    def _note_recording(self, recorded: Recorded) -> None:
+    def _note_recording(self, recorded: RecordedBag) -> None:
         console = self._console
         console.bullet(f"recorded {recorded.seconds:.0f} s: {recorded.path}", "✓")
         if lost := sum(recorded.lost.values()):
@@ -247,14 +247,14 @@ class Guide:
 
     def _judge(self, outcome: Outcome) -> None:
         console = self._console
-        console.step(JUDGE, STEPS, "how good is it?")
-        console.say(judging.summary(outcome))
+        console.step(JUDGE, STEPS, "how good is the calibration?")
+        console.say(calibration_outcome.summary(outcome))
         if outcome.muscles:
             console.say(
-                "How well the estimate follows each muscle, on parts that it did not learn from (1 = perfectly):"
+                "How well the estimates follow each muscle, on parts that were not learned from (1 = perfectly):"
             )
             console.say()
-            for line in judging.picture(outcome):
+            for line in calibration_outcome.picture(outcome):
                 console.line(line)
         console.say()
         if not outcome.success:
@@ -263,12 +263,12 @@ class Guide:
             console.bullet(finding)
 
     def _keep(self, outcome: Outcome) -> bool:
-        """Whether to record again."""
+        """Keep or undo the calibration; return whether to record again."""
         console = self._console
         console.step(KEEP, STEPS, "keep it?" if outcome.success else "what now?")
         if not outcome.success:
             console.say("Nothing was changed: the device works as before.")
-            choices = [(NEXT, "finish"), (RE_RECORD, "put right what is named above, and record again")]
+            choices = [(NEXT, "finish"), (RE_RECORD, "fix what is named above, and record again")]
             return console.ask(choices) == RE_RECORD
         console.say(f"The calibration is stored and in use. {self._calibrator.after(self._subject)}")
         answer = console.ask([(NEXT, "keep it"), (UNDO, "undo it"), (RE_RECORD, "undo it, and record again")])
@@ -283,7 +283,7 @@ class Guide:
             console.say(f"Changed your mind? imu-emg calibrations use --previous --subject {self._subject}")
         return answer == RE_RECORD
 
-    def _say_what_is_there(self) -> None:
+    def _say_what_is_kept(self) -> None:
         console = self._console
         if self.report["kept"]:
             console.say(
@@ -293,33 +293,32 @@ class Guide:
             return
         console.say("Nothing was changed: the device works as before.")
         if self._bag is not None:
-            console.say("The recording is kept. To go on with it:")
+            console.say("The recording is kept. To continue with it:")
             console.line(f"  imu-emg calibrate --guide --subject {self._subject} --bag {self._bag}")
 
 
-def _all_well(name: str, heard: Heard) -> str:
-    rates = [sensor.rate for sensor in heard.sensors]
+def _success_text(name: str, samples: LiveSamples) -> str:
+    rates = [sensor.rate for sensor in samples.sensors]
     what = {"pose": "sit the right way round", "step": "are on the right legs"}[name]
     return (
-        f"All {len(rates)} sensors send, {min(rates):.0f} times a second or more, and {what}; "
-        f"EMG arrives on {heard.emg_topic}."
+        f"All {len(rates)} sensors send at {min(rates):.0f} Hz or more and {what}; EMG arrives on {samples.emg_topic}."
     )
 
 
-def _live_line(title: str, live: Live) -> str:
+def _live_line(title: str, live: CaptureProgress) -> str:
     left = max(0.0, live.total - live.elapsed)
     return f"  {title} [{bar(live.elapsed / live.total)}] {left:3.0f} s left"
 
 
-def _show_looking(panel: Panel, live: Live) -> None:
-    panel.show([_live_line("looking", live)], live.elapsed >= live.total)
+def _show_check(panel: Panel, live: CaptureProgress) -> None:
+    panel.show([_live_line("checking", live)], live.elapsed >= live.total)
 
 
-def _show_recording(panel: Panel, movements: Sequence[str], live: Live) -> None:
+def _show_recording(panel: Panel, movements: Sequence[str], live: CaptureProgress) -> None:
     panel.show(_recording_lines(movements, live), live.elapsed >= live.total)
 
 
-def _recording_lines(movements: Sequence[str], live: Live) -> list[str]:
+def _recording_lines(movements: Sequence[str], live: CaptureProgress) -> list[str]:
     emg = {None: "", True: "EMG arrives", False: "NO EMG YET"}[live.emg]
     now = movement_at(movements, live.elapsed, live.total)
     lines = [f"{_live_line('recording', live)}   {now}", f"    {emg}"]

@@ -1,4 +1,4 @@
-"""The second check: the subject moves one leg alone, and the sensors that move tell whose they are."""
+"""The second check: the subject moves only one leg, which shows which sensors are on that leg."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from imu_emg_estimator.guide.live_samples import Heard
-from imu_emg_estimator.guide.sensor_problems import Problem, connection_problems, spoken, working
+from imu_emg_estimator.guide.live_samples import LiveSamples
+from imu_emg_estimator.guide.sensor_problems import Problem, connection_problems, display_name, working
 from imu_emg_estimator.rig import Rig
 
-LEG = "right"
-OTHER = {"left": "right", "right": "left"}
-MOVES = 1.5  # m/s²; standard deviation of the acceleration. Standing: 0.2, walking: 8
+STEPPING_LEG = "right"
+OTHER_LEG = {"left": "right", "right": "left"}
+MIN_MOVEMENT_MPS2 = 1.5  # standard deviation of the acceleration; 0.2 in standing, 8 in walking
+MIN_LEG_MOVEMENT_MPS2 = MIN_MOVEMENT_MPS2 / 5  # of a sensor on a leg that moves
 # In walking, where both legs do the same, left and right are within 1.2 of each other (99 % of HuGaDB's 6 s windows).
-CLEAR = 1.4  # times as much movement as that of the twin
+MIN_MOVEMENT_RATIO = 1.4  # between a sensor and its counterpart on the other leg
 
 
 def can_step(rig: Rig) -> bool:
-    """Whether the rig has sensors on both legs, which a step tells apart."""
+    """Return whether a segment has sensors on both legs, which a step can distinguish."""
     return bool(_pairs(rig))
 
 
-def check_step(heard: Heard, rig: Rig, leg: str = LEG, emg: bool = True) -> list[Problem]:
-    """What is wrong with the sensors of somebody who was asked to move one leg alone."""
-    problems = connection_problems(heard, rig, emg)
+def check_step(samples: LiveSamples, rig: Rig, leg: str = STEPPING_LEG, emg: bool = True) -> list[Problem]:
+    """Find problems in the samples of a subject who was asked to move only one leg."""
+    problems = connection_problems(samples, rig, emg)
     good = working(problems, rig)
-    movement = {index: float(np.sqrt(heard.sensors[index].acceleration.var(axis=0).sum())) for index in good}
+    movement = {index: float(np.sqrt(samples.sensors[index].acceleration.var(axis=0).sum())) for index in good}
     pairs = {
         segment: (here, there)
         for segment, (here, there) in _pairs(rig, leg).items()
@@ -34,55 +35,55 @@ def check_step(heard: Heard, rig: Rig, leg: str = LEG, emg: bool = True) -> list
     }
     if not pairs:
         return problems
-    concerned = tuple(rig.sensor_names[index] for pair in pairs.values() for index in pair)
-    if max(movement[index] for pair in pairs.values() for index in pair) < MOVES:
+    names = tuple(rig.sensor_names[index] for pair in pairs.values() for index in pair)
+    if max(movement[index] for pair in pairs.values() for index in pair) < MIN_MOVEMENT_MPS2:
         text = f"No leg moved. Lift the {leg} foot and put it down again, several times."
-        return [*problems, Problem("no_step", concerned, text)]
+        return [*problems, Problem("no_step", names, text)]
     ratios = {segment: movement[here] / max(movement[there], 1e-6) for segment, (here, there) in pairs.items()}
-    reversed_ = [segment for segment, ratio in ratios.items() if ratio < 1 / CLEAR]
-    right = [segment for segment, ratio in ratios.items() if ratio > CLEAR]
+    reversed_ = [segment for segment, ratio in ratios.items() if ratio < 1 / MIN_MOVEMENT_RATIO]
+    right = [segment for segment, ratio in ratios.items() if ratio > MIN_MOVEMENT_RATIO]
     if not reversed_ and not right:
         text = (
-            f"Both legs moved alike, so left and right cannot be told apart. Move the {leg} leg alone: lift the foot, "
-            "put it down, while the other one stays on the ground."
+            f"Both legs moved equally, so left and right cannot be distinguished. Move only the {leg} leg: lift the "
+            "foot and put it down while the other foot stays on the ground."
         )
-        return [*problems, Problem("both_legs", concerned, text)]
+        return [*problems, Problem("both_legs", names, text)]
     if reversed_ and not right:
         text = (
-            f"The sensors of the {OTHER[leg]} leg moved, not those of the {leg} one. If it was the {leg} leg that the "
-            "subject moved, left and right are exchanged: put every sensor on the same place of the other leg."
+            f"The sensors of the {OTHER_LEG[leg]} leg moved, not those of the {leg} leg. If the subject did move "
+            f"the {leg} leg, left and right are exchanged: move every sensor to the same place on the other leg."
         )
-        return [*problems, Problem("sides_exchanged", concerned, text)]
+        return [*problems, Problem("sides_exchanged", names, text)]
     problems += [_exchanged(rig, pairs[segment]) for segment in reversed_]
-    problems += _stays_behind(rig, pairs, movement, set(reversed_))
+    problems += _detached_problems(rig, pairs, movement, set(reversed_))
     return problems
 
 
 def _exchanged(rig: Rig, pair: tuple[int, int]) -> Problem:
     names = (rig.sensor_names[pair[0]], rig.sensor_names[pair[1]])
-    text = f"The {spoken(names[0])} and {spoken(names[1])} sensors are exchanged. Put each on the other's place."
+    text = f"The {display_name(names[0])} and {display_name(names[1])} sensors are exchanged. Swap them."
     return Problem("exchanged", names, text)
 
 
-def _stays_behind(
-    rig: Rig, pairs: Mapping[str, tuple[int, int]], movement: Mapping[int, float], aside: set[str]
+def _detached_problems(
+    rig: Rig, pairs: Mapping[str, tuple[int, int]], movement: Mapping[int, float], exchanged: set[str]
 ) -> list[Problem]:
-    """Sensors of the moving leg that do not move with it."""
-    own = [pair[0] for segment, pair in pairs.items() if segment not in aside]
+    """Find sensors of the moving leg that do not move with it."""
+    own = [pair[0] for segment, pair in pairs.items() if segment not in exchanged]
     found = []
     for index in own:
-        if movement[index] < MOVES / 5:
+        if movement[index] < MIN_LEG_MOVEMENT_MPS2:
             name = rig.sensor_names[index]
-            text = f"The {spoken(name)} sensor did not move with its leg. Is it on the body?"
+            text = f"The {display_name(name)} sensor did not move with its leg. Is it attached to the leg?"
             found.append(Problem("stays_behind", (name,), text))
     return found
 
 
-def _pairs(rig: Rig, leg: str = LEG) -> dict[str, tuple[int, int]]:
-    """By segment: the sensor of a leg and its twin on the other one."""
+def _pairs(rig: Rig, leg: str = STEPPING_LEG) -> dict[str, tuple[int, int]]:
+    """Return by segment: the index of a leg's sensor and that of its counterpart on the other leg."""
     places = {(sensor.segment, sensor.side): index for index, sensor in enumerate(rig.sensors)}
     return {
-        segment: (index, places[segment, OTHER[leg]])
+        segment: (index, places[segment, OTHER_LEG[leg]])
         for (segment, side), index in places.items()
-        if side == leg and (segment, OTHER[leg]) in places
+        if side == leg and (segment, OTHER_LEG[leg]) in places
     }

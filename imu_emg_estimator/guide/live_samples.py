@@ -1,4 +1,4 @@
-"""What came from the subject's sensors over some seconds, and what is said of it while it comes."""
+"""Samples captured live from a subject's sensors, and the progress of the capture."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
-class SensorHeard:
+class SensorSamples:
     """Samples of one IMU.
 
     Attributes:
-        topic: where it was listened to; None = there is no such topic.
-        receipts: [samples] instants of receipt, s since the listening began.
+        topic: that was subscribed to; None = the sensor has no topic.
+        receipts: [samples] times of receipt, s since the capture began.
         imu: [samples, 6] in m/s² and rad/s, in the rig's axes; NaN = absent.
     """
 
@@ -29,49 +29,49 @@ class SensorHeard:
 
     @property
     def rate(self) -> float:
-        """Samples a second [Hz]; 0 = fewer than two."""
+        """Sample rate [Hz]; 0 = fewer than two samples."""
         span = self.receipts[-1] - self.receipts[0] if len(self.receipts) > 1 else 0.0
         return float((len(self.receipts) - 1) / span) if span > 0 else 0.0
 
     @property
     def acceleration(self) -> FloatArray:
-        """[known, 3] those accelerations that are there."""
-        known: FloatArray = self.imu[np.isfinite(self.imu[:, :3]).all(axis=1), :3]
-        return known
+        """Accelerations [available, 3]."""
+        available: FloatArray = self.imu[np.isfinite(self.imu[:, :3]).all(axis=1), :3]
+        return available
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
-    """What came while the subject did as told.
+class LiveSamples:
+    """Samples of all sensors while the subject stood or moved as instructed.
 
     Attributes:
-        seconds: for how long was listened.
+        seconds: duration of the capture.
         sensors: in the order of the rig.
-        emg_topic: where the EMG was listened to; None = there is no such topic.
-        emg_messages: of EMG.
+        emg_topic: topic of the EMG; None = there is none.
+        emg_messages: number of EMG messages.
         other_topics: Imu topics that belong to no sensor.
     """
 
     seconds: float
-    sensors: tuple[SensorHeard, ...]
+    sensors: tuple[SensorSamples, ...]
     emg_topic: str | None = None
     emg_messages: int = 0
     other_topics: tuple[str, ...] = ()
 
     def gap(self, sensor: int) -> float:
-        """Longest time without a sample of a sensor [s], the beginning and the end included."""
+        """Return the longest time without a sample of a sensor [s], including the beginning and the end."""
         edges = np.concatenate([[0.0], self.sensors[sensor].receipts, [self.seconds]])
         return float(np.diff(edges).max())
 
 
 @dataclass(frozen=True)
-class Live:
-    """How a stretch of listening or recording is going.
+class CaptureProgress:
+    """Progress of a capture or a recording.
 
     Attributes:
         elapsed, total: s.
-        rates: Hz of the last moments, by sensor or topic; 0 = silent.
-        emg: whether EMG has come; None = it is not listened to.
+        rates: recent rate [Hz] by sensor or topic; 0 = silent.
+        emg: whether EMG has arrived; None = no EMG topic is captured.
     """
 
     elapsed: float
@@ -81,14 +81,14 @@ class Live:
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """A recording that was made.
+class RecordedBag:
+    """A bag that was recorded.
 
     Attributes:
         path: the bag.
-        seconds: its length.
-        counts: messages by topic.
-        lost: messages that did not get into it, by topic, as far as the middleware counts.
+        seconds: its duration.
+        counts: number of messages by topic.
+        lost: number of messages that were lost, by topic, as far as the middleware counts them.
     """
 
     path: Path
@@ -97,19 +97,19 @@ class Recorded:
     lost: Mapping[str, int]
 
     def to_dict(self) -> dict[str, object]:
-        """Plain figures."""
+        """Return values for JSON."""
         messages, lost = dict(self.counts), dict(self.lost)
         return {"path": str(self.path), "seconds": self.seconds, "messages": messages, "lost": lost}
 
 
-Tell = Callable[[Live], None]
+OnProgress = Callable[[CaptureProgress], None]
 
 
 class Sensors(Protocol):
     """The subject's sensors, live."""
 
-    def listen(self, seconds: float, tell: Tell) -> Heard:
-        """What comes over some seconds."""
+    def listen(self, seconds: float, on_progress: OnProgress) -> LiveSamples:
+        """Capture samples for a duration."""
 
-    def record(self, path: Path, seconds: float, tell: Tell) -> Recorded:
-        """Write what comes over some seconds to a bag; raises InputError where nothing comes, or it fails."""
+    def record(self, path: Path, seconds: float, on_progress: OnProgress) -> RecordedBag:
+        """Record a bag for a duration; raise InputError where no message arrives or recording fails."""

@@ -1,12 +1,12 @@
-"""What the subject should do while the calibration is recorded; docs/calibration.md has the figures behind it."""
+"""What the subject should do while the calibration is recorded. Reasons: docs/calibration.md."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-SECONDS = 60.0  # s
+RECORDING_DURATION_S = 60.0
 WALK, STAIRS, RUN = "Walk at your usual pace", "Go up and down the stairs", "Run at an easy pace"
-# By what the device is for; each movement has an equal share of the recording.
+# By use of the device; the movements share the recording equally.
 MOVEMENTS: Mapping[str, Sequence[str]] = {
     "walking": (WALK,),
     "walking and stairs": (WALK, STAIRS),
@@ -15,5 +15,5 @@ MOVEMENTS: Mapping[str, Sequence[str]] = {
 
 
 def movement_at(movements: Sequence[str], elapsed: float, total: float) -> str:
-    """What to do now; total = length of the recording [s]."""
+    """Return the movement at a time since the start of a recording; both times in s."""
     return movements[min(int(elapsed / total * len(movements)), len(movements) - 1)]

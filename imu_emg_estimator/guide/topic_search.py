@@ -1,4 +1,4 @@
-"""Which topics that are alive are the rig's sensors and its EMG: given, or found by name and type."""
+"""Find the topics of the rig's sensors and its EMG among those that are published: given, or by name and type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class SubjectTopics:
     """Topics of a subject.
 
     Attributes:
-        sensors: Imu topics in the order of the rig; None = there is none for this sensor.
+        sensors: Imu topics in the order of the rig; None = this sensor has none.
         emg: topic and type of the EMG; None = there is none.
         others: Imu topics that belong to no sensor.
     """
@@ -28,7 +28,7 @@ class SubjectTopics:
     others: tuple[str, ...]
 
     def types(self) -> dict[str, str]:
-        """Type of every topic."""
+        """Return the type of every topic."""
         found = {topic: IMU_TYPE for topic in self.sensors if topic}
         return found | ({self.emg[0]: self.emg[1]} if self.emg else {})
 
@@ -36,7 +36,7 @@ class SubjectTopics:
 def find_topics(
     alive: Mapping[str, str], rig: Rig, imu_topics: Sequence[str] | None = None, emg_topic: str | None = None
 ) -> SubjectTopics:
-    """The subject's topics among those that somebody publishes.
+    """Find the subject's topics.
 
     Args:
         alive: type of every topic that is published.
@@ -44,7 +44,7 @@ def find_topics(
         emg_topic: None = found by type and name.
 
     Raises:
-        InputError: what is given does not fit the rig, or more than one topic goes by a name.
+        InputError: the given topics do not fit the rig, or more than one topic matches a name.
     """
     present = sorted(topic for topic, msgtype in alive.items() if msgtype == IMU_TYPE)
     if imu_topics is None:
@@ -59,8 +59,8 @@ def find_topics(
     return SubjectTopics(tuple(sensors), _emg_topic(alive, emg_topic), tuple(t for t in present if t not in sensors))
 
 
-def worth_recording(alive: Mapping[str, str]) -> dict[str, str]:
-    """All Imu and EMG topics, with their types."""
+def recordable_topics(alive: Mapping[str, str]) -> dict[str, str]:
+    """Return all Imu and EMG topics, with their types."""
     own = {topic: kind for topic, kind in alive.items() if kind in (IMU_TYPE, EMG_TYPE)}
     return own | {topic: kind for topic, kind in alive.items() if _could_be_emg(topic, kind)}
 
@@ -69,7 +69,7 @@ def _sensor_topic(name: str, present: Sequence[str]) -> str | None:
     found = topic_of(name, present)
     if len(found) > 1:
         raise TopicMissing(
-            f"more than one topic goes by the name of sensor '{name}': {listed(found)}; use --imu-topics"
+            f"more than one topic matches the name of sensor '{name}': {listed(found)}; use --imu-topics"
         )
     return found[0] if found else None
 
@@ -89,5 +89,5 @@ def _emg_topic(alive: Mapping[str, str], given: str | None) -> tuple[str, str] |
 
 
 def _could_be_emg(topic: str, kind: str) -> bool:
-    """Other types than Emg carry EMG if the name says so; estimates are none."""
+    """Return whether a topic of another type than Emg is EMG by its name; estimates are not EMG."""
     return kind in EMG_TYPES and kind != ACTIVATION_TYPE and "emg" in words(topic)

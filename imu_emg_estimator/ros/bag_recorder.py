@@ -18,8 +18,8 @@ from rclpy.utilities import try_shutdown
 from imu_emg_estimator.bags.mcap_writer import LiveBag
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.console import Console, bar
-from imu_emg_estimator.guide.live_samples import Live, Recorded, Tell
-from imu_emg_estimator.guide.topic_search import worth_recording
+from imu_emg_estimator.guide.live_samples import CaptureProgress, OnProgress, RecordedBag
+from imu_emg_estimator.guide.topic_search import recordable_topics
 from imu_emg_estimator.ros.raw_topics import TopicStream, await_topics
 
 if TYPE_CHECKING:
@@ -60,12 +60,12 @@ def record(
     topics: Mapping[str, str],
     path: Path,
     seconds: float,
-    tell: Tell,
+    tell: OnProgress,
     labels: Mapping[str, str] | None = None,
     emg: str | None = None,
     context: Context | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Recorded:
+) -> RecordedBag:
     """Record topics (name: type) for some seconds, in bounded memory; what is older than a second is on the disk.
 
     Args:
@@ -83,20 +83,20 @@ def record(
             for topic, receipt, payload in stream.take(min(POLL, seconds - elapsed)):
                 bag.write(topic, receipt, payload)
                 rates.note(topic)
-            tell(Live(elapsed, seconds, rates.rates(), bag.counts[emg] > 0 if emg else None))
+            tell(CaptureProgress(elapsed, seconds, rates.rates(), bag.counts[emg] > 0 if emg else None))
         tell(
-            Live(
+            CaptureProgress(
                 seconds if seconds < FOREVER else elapsed, seconds, rates.rates(), bag.counts[emg] > 0 if emg else None
             )
         )
     if not any(bag.counts.values()):
         raise InputError(f"no message came on {', '.join(topics)}; check the drivers, and record again")
-    return Recorded(path, time.monotonic() - began, bag.counts, stream.lost)
+    return RecordedBag(path, time.monotonic() - began, bag.counts, stream.lost)
 
 
 def record_on_screen(
     names: Sequence[str] | None, path: Path, seconds: float, patience: float, ros_arguments: Sequence[str] = ()
-) -> Recorded:
+) -> RecordedBag:
     """Record with an rclpy of its own, and show how it goes; Ctrl-C ends the recording, which is kept.
 
     Args:
@@ -143,17 +143,17 @@ def _chosen(wanted: Sequence[str] | None, patience: float) -> dict[str, str]:
 
 
 def _worth_recording(node: Node, patience: float) -> dict[str, str]:
-    topics = worth_recording(await_topics(node, lambda alive: False, patience))
+    topics = recordable_topics(await_topics(node, lambda alive: False, patience))
     if not topics:
         raise InputError(f"no Imu or EMG topic was found within {patience:g} s; start the drivers, or name --topics")
     return topics
 
 
-def _record_on_screen(topics: Mapping[str, str], path: Path, seconds: float) -> Recorded:
+def _record_on_screen(topics: Mapping[str, str], path: Path, seconds: float) -> RecordedBag:
     panel = Console(unattended=True).panel()
     stopped: list[bool] = []
 
-    def tell(live: Live) -> None:
+    def tell(live: CaptureProgress) -> None:
         if seconds < FOREVER:
             title = f"[{bar(live.elapsed / seconds)}] {max(0.0, seconds - live.elapsed):3.0f} s left"
         else:

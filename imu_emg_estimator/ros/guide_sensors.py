@@ -1,17 +1,17 @@
-"""The subject's sensors for the guide: live samples of every IMU, whether EMG comes, and a bag of both."""
+"""The subject's sensors for the guide: capture samples of every IMU, check for EMG, and record a bag of both."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from rclpy.node import Node
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.guide.live_samples import Heard, Live, Recorded, SensorHeard, Tell
-from imu_emg_estimator.guide.sensor_problems import spoken
+from imu_emg_estimator.guide.live_samples import CaptureProgress, LiveSamples, OnProgress, RecordedBag, SensorSamples
+from imu_emg_estimator.guide.sensor_problems import display_name
 from imu_emg_estimator.guide.topic_search import SubjectTopics, find_topics
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.ros.bag_recorder import LiveRates, record
@@ -20,18 +20,18 @@ from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu
 from imu_emg_estimator.signals.masked_imu_features import FloatArray, turn_mounts
 
-POLL = 0.05  # s
-SETTLING = 2.0  # s that topics have to begin once they are subscribed to
+POLL_PERIOD_S = 0.05
+SETTLING_TIME_S = 2.0  # in which topics must begin to send after they are subscribed to
 
 
 class LiveSensors:
-    """See ``guide.heard.Sensors``; topics are looked for anew each time, as somebody may just have switched one on.
+    """Implements ``guide.live_samples.Sensors``; searches for topics at every call, as a sensor may just have come up.
 
     Args:
         node: sees which topics there are.
         rotations: [sensors, 3, 3] from the sensors' axes to the rig's.
         imu_topics, emg_topic: None = found by name and type.
-        patience: s to wait for topics to be found.
+        patience: s to wait for topics to appear.
     """
 
     def __init__(
@@ -46,37 +46,37 @@ class LiveSensors:
         self._node, self._rig, self._rotations = node, rig, rotations
         self._imu_topics, self._emg_topic, self._patience = imu_topics, emg_topic, patience
 
-    def listen(self, seconds: float, tell: Tell) -> Heard:
-        """What comes over some seconds; at once where there is no topic to listen to."""
+    def listen(self, seconds: float, on_progress: OnProgress) -> LiveSamples:
+        """Capture samples for a duration; return at once where there is no topic."""
         topics = self._find()
         listening = seconds if topics.types() else 0.0
         samples: dict[str, list[tuple[float, Sample]]] = {topic: [] for topic in topics.sensors if topic}
         emg, counted = topics.emg[0] if topics.emg else None, 0
         rates = LiveRates(self._labels(topics))
         with TopicStream(topics.types(), self._node.context) as stream:
-            _settle(stream, set(topics.types()), tell, seconds)
+            _settle(stream, set(topics.types()), on_progress, seconds)
             origin, began = time.time_ns(), time.monotonic()
             while (elapsed := time.monotonic() - began) < listening:
-                for topic, receipt, payload in stream.take(min(POLL, listening - elapsed)):
+                for topic, receipt, payload in stream.take(min(POLL_PERIOD_S, listening - elapsed)):
                     rates.note(topic)
                     if topic == emg:
                         counted += 1
                     elif decoded := decode_imu(payload):
                         samples[topic].append(((receipt - origin) / SECOND, decoded[1]))
-                tell(Live(elapsed, seconds, rates.rates(), counted > 0 if emg else None))
-        tell(Live(seconds, seconds, rates.rates(), counted > 0 if emg else None))
+                on_progress(CaptureProgress(elapsed, seconds, rates.rates(), counted > 0 if emg else None))
+        on_progress(CaptureProgress(seconds, seconds, rates.rates(), counted > 0 if emg else None))
         sensors = tuple(
-            self._heard(index, topic, samples.get(topic or "", [])) for index, topic in enumerate(topics.sensors)
+            self._samples(index, topic, samples.get(topic or "", [])) for index, topic in enumerate(topics.sensors)
         )
-        return Heard(seconds, sensors, emg, counted, topics.others)
+        return LiveSamples(seconds, sensors, emg, counted, topics.others)
 
-    def record(self, path: Path, seconds: float, tell: Tell) -> Recorded:
-        """Write what comes over some seconds to a bag."""
+    def record(self, path: Path, seconds: float, on_progress: OnProgress) -> RecordedBag:
+        """Record a bag for a duration."""
         topics = self._find()
         if not any(topics.sensors):
-            raise InputError("no sensor is there; switch the sensors and their driver on")
+            raise InputError("no sensor was found; switch on the sensors and their driver")
         emg = topics.emg[0] if topics.emg else None
-        return record(topics.types(), path, seconds, tell, self._labels(topics), emg, self._node.context)
+        return record(topics.types(), path, seconds, on_progress, self._labels(topics), emg, self._node.context)
 
     def _find(self) -> SubjectTopics:
         def complete(alive: dict[str, str]) -> bool:
@@ -88,17 +88,17 @@ class LiveSensors:
 
     def _labels(self, topics: SubjectTopics) -> dict[str, str]:
         names = dict(zip(topics.sensors, self._rig.sensor_names, strict=True))
-        return {topic: spoken(names[topic]) if topic in names else "EMG" for topic in topics.types()}
+        return {topic: display_name(names[topic]) if topic in names else "EMG" for topic in topics.types()}
 
-    def _heard(self, index: int, topic: str | None, samples: list[tuple[float, Sample]]) -> SensorHeard:
+    def _samples(self, index: int, topic: str | None, samples: list[tuple[float, Sample]]) -> SensorSamples:
         receipts = np.array([instant for instant, _ in samples])
         imu = np.array([sample for _, sample in samples], dtype=np.float64).reshape(-1, 6)
-        return SensorHeard(topic, receipts, turn_mounts(imu[:, None], self._rotations[[index]])[:, 0])
+        return SensorSamples(topic, receipts, turn_mounts(imu[:, None], self._rotations[[index]])[:, 0])
 
 
-def _settle(stream: TopicStream, waited_for: set[str], tell: Callable[[Live], None], seconds: float) -> None:
-    """Until every topic has spoken, or the time is over."""
-    deadline = time.monotonic() + SETTLING
+def _settle(stream: TopicStream, waited_for: set[str], on_progress: OnProgress, seconds: float) -> None:
+    """Wait until every topic has sent, or the time is over."""
+    deadline = time.monotonic() + SETTLING_TIME_S
     while waited_for and time.monotonic() < deadline:
-        waited_for -= {taken.topic for taken in stream.take(POLL)}
-        tell(Live(0.0, seconds))
+        waited_for -= {taken.topic for taken in stream.take(POLL_PERIOD_S)}
+        on_progress(CaptureProgress(0.0, seconds))

@@ -13,7 +13,7 @@ from rclpy.node import Node
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.console import Console
-from imu_emg_estimator.guide.guided_calibration import Calibrator, Guide, Settings
+from imu_emg_estimator.guide.guided_calibration import Calibrator, Guide, GuideSettings
 from imu_emg_estimator.guide.offline_calibrator import OfflineCalibrator
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros.bag_recorder import ros
@@ -25,8 +25,8 @@ from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped
 if TYPE_CHECKING:
     from imu_emg_estimator.calibration.calibration_bags import BagReading
 
-LOOK = 3.0  # s to look for a running node
-KEPT, NOT_KEPT = 0, 1  # exit status
+SEARCH_TIME_S = 3.0  # for a running node
+EXIT_KEPT, EXIT_NOT_KEPT = 0, 1
 
 
 def run(
@@ -51,10 +51,10 @@ def run(
         node = Node("imu_emg_guide", start_parameter_services=False)
         try:
             console.say("Looking for the estimator node ...")
-            estimator = find_estimator(node, LOOK)
+            estimator = find_estimator(node, SEARCH_TIME_S)
             guide = _guide(console, node, estimator, arguments, reading)
             try:
-                return KEPT if guide.run() else NOT_KEPT
+                return EXIT_KEPT if guide.run() else EXIT_NOT_KEPT
             finally:
                 write_json(guide.report)
         finally:
@@ -84,7 +84,7 @@ def _guide(
         subject.imu_topics,
         subject.emg_topic,
     )
-    settings = Settings(
+    settings = GuideSettings(
         subject=subject.subject,
         folder=arguments.recordings or subject.recordings,
         seconds=arguments.seconds,

@@ -8,9 +8,9 @@ from fixtures.guided_subject import changed, standing_of, stands, steps, worn
 from scipy.spatial.transform import Rotation
 
 from imu_emg_estimator.guide.leg_check import can_step, check_step
-from imu_emg_estimator.guide.live_samples import Heard
+from imu_emg_estimator.guide.live_samples import LiveSamples
 from imu_emg_estimator.guide.sensor_problems import Problem
-from imu_emg_estimator.guide.standing_check import check_pose, standing_directions
+from imu_emg_estimator.guide.standing_check import check_standing, standing_directions
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
@@ -22,14 +22,14 @@ def named(problems: list[Problem]) -> list[tuple[str, tuple[str, ...]]]:
     return [(problem.kind, problem.sensors) for problem in problems]
 
 
-def pose(heard: Heard, rig: Rig) -> list[Problem]:
-    return check_pose(heard, rig, standing_of(rig))
+def pose(samples: LiveSamples, rig: Rig) -> list[Problem]:
+    return check_standing(samples, rig, standing_of(rig))
 
 
-def turned(heard: Heard, sensor: int, axis: str, degrees: float) -> Heard:
-    imu = heard.sensors[sensor].imu.copy()
+def turned(samples: LiveSamples, sensor: int, axis: str, degrees: float) -> LiveSamples:
+    imu = samples.sensors[sensor].imu.copy()
     imu[:, :3] = imu[:, :3] @ Rotation.from_euler(axis, degrees, degrees=True).as_matrix().T
-    return changed(heard, sensor, imu=imu)
+    return changed(samples, sensor, imu=imu)
 
 
 # the pose
@@ -66,14 +66,14 @@ def test_foot_and_shank_exchanged(rig: Rig) -> None:
 
 
 def test_several_faults_at_once(rig: Rig) -> None:
-    heard = turned(stands(rig), RIGHT_THIGH, "y", 180)
-    heard = changed(heard, LEFT_FOOT, receipts=np.empty(0), imu=np.empty((0, 6)))
-    assert named(pose(heard, rig)) == [("silent", ("left_foot",)), ("upside_down", ("right_thigh",))]
+    samples = turned(stands(rig), RIGHT_THIGH, "y", 180)
+    samples = changed(samples, LEFT_FOOT, receipts=np.empty(0), imu=np.empty((0, 6)))
+    assert named(pose(samples, rig)) == [("silent", ("left_foot",)), ("upside_down", ("right_thigh",))]
 
 
 def test_who_moves_is_asked_to_stand_still(rig: Rig) -> None:
-    heard = stands(rig, moving=rig.sensor_names)
-    assert [problem.kind for problem in pose(heard, rig)] == ["moved"]
+    samples = stands(rig, moving=rig.sensor_names)
+    assert [problem.kind for problem in pose(samples, rig)] == ["moved"]
 
 
 def test_a_sensor_that_moves_alone_is_loose(rig: Rig) -> None:
@@ -84,22 +84,22 @@ def test_a_sensor_that_moves_alone_is_loose(rig: Rig) -> None:
     ("factor", "kind"), [(1 / 9.81, "unit"), (1000 / 9.81, "unit"), (0.01, "unit"), (1.3, "gravity")]
 )
 def test_gravity_that_is_not_what_it_should_be(rig: Rig, factor: float, kind: str) -> None:
-    heard = stands(rig)
-    heard = changed(heard, LEFT_THIGH, imu=heard.sensors[LEFT_THIGH].imu * factor)
-    assert named(pose(heard, rig)) == [(kind, ("left_thigh",))]
+    samples = stands(rig)
+    samples = changed(samples, LEFT_THIGH, imu=samples.sensors[LEFT_THIGH].imu * factor)
+    assert named(pose(samples, rig)) == [(kind, ("left_thigh",))]
 
 
 def test_without_training_subjects_who_stood_directions_are_not_judged(rig: Rig, bundle: Bundle) -> None:
     assert standing_directions(bundle.distribution, 6) is None  # the tiny bundle knows none
-    assert check_pose(turned(stands(rig), RIGHT_SHANK, "y", 180), rig, None) == []
+    assert check_standing(turned(stands(rig), RIGHT_SHANK, "y", 180), rig, None) == []
 
 
 def test_the_shipped_model_knows_how_its_subjects_stood(rig: Rig) -> None:
     shipped = Bundle.load(shipped_bundle())
     standing = standing_directions(shipped.distribution, 6)
     assert standing is not None
-    assert check_pose(stands(rig), rig, standing) == []
-    problems = check_pose(turned(stands(rig), RIGHT_SHANK, "y", 180), rig, standing)
+    assert check_standing(stands(rig), rig, standing) == []
+    problems = check_standing(turned(stands(rig), RIGHT_SHANK, "y", 180), rig, standing)
     assert named(problems) == [("upside_down", ("right_shank",))]
 
 
@@ -119,17 +119,17 @@ def test_the_shipped_model_knows_how_its_subjects_stood(rig: Rig) -> None:
 )
 @pytest.mark.parametrize("check", [pose, check_step])
 def test_connection(rig: Rig, values: dict[str, object], kind: str, check: object) -> None:
-    heard = stands(rig) if check is pose else replace(steps(rig), seconds=4.0)
-    problems = check(changed(heard, LEFT_SHANK, **values), rig)
+    samples = stands(rig) if check is pose else replace(steps(rig), seconds=4.0)
+    problems = check(changed(samples, LEFT_SHANK, **values), rig)
     assert named(problems) == [(kind, ("left_shank",))]
     assert "left shank" in problems[0].text
 
 
 def test_nothing_at_all_is_said_once(rig: Rig) -> None:
-    heard = stands(rig)
+    samples = stands(rig)
     for sensor in range(6):
-        heard = changed(heard, sensor, topic=None, receipts=np.empty(0), imu=np.empty((0, 6)))
-    problems = pose(replace(heard, other_topics=("/x/imu",)), rig)
+        samples = changed(samples, sensor, topic=None, receipts=np.empty(0), imu=np.empty((0, 6)))
+    problems = pose(replace(samples, other_topics=("/x/imu",)), rig)
     assert named(problems) == [("silent", rig.sensor_names)]
     assert "/x/imu" in problems[0].text
 

@@ -12,8 +12,8 @@ from fixtures.guided_subject import stands, steps
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.calibration_outcome import MuscleOutcome, Outcome
 from imu_emg_estimator.guide.console import Console
-from imu_emg_estimator.guide.guided_calibration import Guide, Settings
-from imu_emg_estimator.guide.live_samples import Heard, Live, Recorded, Tell
+from imu_emg_estimator.guide.guided_calibration import Guide, GuideSettings
+from imu_emg_estimator.guide.live_samples import CaptureProgress, LiveSamples, OnProgress, RecordedBag
 from imu_emg_estimator.guide.movements import MOVEMENTS, RUN, STAIRS, WALK, movement_at
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.utils.json_values import to_json
@@ -28,24 +28,24 @@ NOT_BETTER = Outcome(False, "the EMG hardly follows the movement: check the elec
 class MadeUpSensors:
     """Plays what it is given, one look after the other."""
 
-    def __init__(self, looks: Sequence[Heard], refusals: int = 0, interrupted: bool = False) -> None:
+    def __init__(self, looks: Sequence[LiveSamples], refusals: int = 0, interrupted: bool = False) -> None:
         self.looks, self.refusals, self.interrupted = list(looks), refusals, interrupted
         self.recordings: list[Path] = []
 
-    def listen(self, seconds: float, tell: Tell) -> Heard:
-        tell(Live(seconds, seconds, {"left foot": 60.0}, True))
+    def listen(self, seconds: float, on_progress: OnProgress) -> LiveSamples:
+        on_progress(CaptureProgress(seconds, seconds, {"left foot": 60.0}, True))
         return self.looks.pop(0)
 
-    def record(self, path: Path, seconds: float, tell: Tell) -> Recorded:
+    def record(self, path: Path, seconds: float, on_progress: OnProgress) -> RecordedBag:
         if self.interrupted:
             raise KeyboardInterrupt
         if self.refusals:
             self.refusals -= 1
             raise InputError("no message came")
-        tell(Live(1.0, seconds, {"left foot": 60.0, "right foot": 0.0}, False))
+        on_progress(CaptureProgress(1.0, seconds, {"left foot": 60.0, "right foot": 0.0}, False))
         path.mkdir(parents=True)
         self.recordings.append(path)
-        return Recorded(path, seconds, {"/imu": 100}, {"/imu": 3})
+        return RecordedBag(path, seconds, {"/imu": 100}, {"/imu": 3})
 
 
 class MadeUpCalibrator:
@@ -58,9 +58,9 @@ class MadeUpCalibrator:
         self.calls: list[tuple[Path, str]] = []
         self.undone: list[str] = []
 
-    def calibrate(self, bag: Path, subject: str, tell: Callable[[Progress], None]) -> Outcome:
+    def calibrate(self, bag: Path, subject: str, on_progress: Callable[[Progress], None]) -> Outcome:
         self.calls.append((bag, subject))
-        tell(Progress("adapting", 0.5, 3.0, 0.1))
+        on_progress(Progress("adapting", 0.5, 3.0, 0.1))
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, BaseException):
             raise outcome
@@ -83,7 +83,7 @@ class Session:
         folder: Path,
         answers: Sequence[str] = (),
         outcomes: Sequence[Outcome | BaseException] = (BETTER,),
-        looks: Sequence[Heard] = (),
+        looks: Sequence[LiveSamples] = (),
         yes: bool = False,
         sensors: MadeUpSensors | None = None,
         bag: Path | None = None,
@@ -93,7 +93,7 @@ class Session:
         self.sensors = sensors or MadeUpSensors(looks or [stands(rig), steps(rig)])
         self.calibrator = MadeUpCalibrator(outcomes)
         console = Console(yes, io.StringIO("".join(f"{answer}\n" for answer in answers)), self.sink)
-        settings = Settings("subject", folder, bag=bag)
+        settings = GuideSettings("subject", folder, bag=bag)
         self.guide = Guide(console, bundle, self.sensors, self.calibrator, settings)
 
     def run(self) -> bool:
@@ -156,7 +156,7 @@ def test_the_name_of_the_subject_is_checked(bundle: Bundle, tmp_path: Path) -> N
 def test_an_answer_that_is_none_is_asked_for_again(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, ["", "yes please", *[""] * 5])
     assert session.run()
-    assert "'yes please' is none of these" in session.said
+    assert "'yes please' is not one of the choices" in session.said
 
 
 def test_every_movement_that_the_device_is_for_has_its_share(bundle: Bundle, tmp_path: Path) -> None:

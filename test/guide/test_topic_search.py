@@ -4,7 +4,7 @@ from fixtures.factories import refusal
 
 from imu_emg_estimator.bags import EMG_TYPE, IMU_TYPE
 from imu_emg_estimator.bags.cdr_messages import ACTIVATION_TYPE, FLOAT32_TYPE
-from imu_emg_estimator.guide.topic_search import find_topics, worth_recording
+from imu_emg_estimator.guide.topic_search import find_topics, recordable_topics
 from imu_emg_estimator.rig import Rig
 
 OTHERS = {"/rosout": "rcl_interfaces/msg/Log", "/muscle_activation": ACTIVATION_TYPE}
@@ -52,4 +52,4 @@ def test_estimates_are_no_emg(rig: Rig) -> None:
 
 def test_worth_recording() -> None:
     alive = imus("/pelvis") | {"/e": EMG_TYPE, "/raw_emg": FLOAT32_TYPE, "/floats": FLOAT32_TYPE} | OTHERS
-    assert set(worth_recording(alive)) == {"/pelvis", "/e", "/raw_emg"}
+    assert set(recordable_topics(alive)) == {"/pelvis", "/e", "/raw_emg"}

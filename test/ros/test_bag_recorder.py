@@ -18,7 +18,7 @@ import rclpy
 from fixtures.factories import refusal
 
 from imu_emg_estimator.bags import EMG_TYPE, IMU_TYPE, open_bag, read_bag, write_bag
-from imu_emg_estimator.guide.live_samples import Live
+from imu_emg_estimator.guide.live_samples import CaptureProgress
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.ros.bag_player import ReplaySettings, replay
@@ -63,7 +63,7 @@ def played(source: Path, context: rclpy.Context, **options: Any) -> Iterator[thr
 def test_what_is_played_is_recorded(
     source: Path, topics: dict[str, str], rig: Rig, context: rclpy.Context, tmp_path: Path
 ) -> None:
-    told: list[Live] = []
+    told: list[CaptureProgress] = []
     with played(source, context) as over:
         ended: list[float] = []
 

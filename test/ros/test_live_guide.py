@@ -18,7 +18,7 @@ from rclpy.node import Node
 
 from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.guide.console import Console
-from imu_emg_estimator.guide.guided_calibration import Guide, Settings
+from imu_emg_estimator.guide.guided_calibration import Guide, GuideSettings
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.ros.bag_player import ReplaySettings, replay
@@ -74,8 +74,8 @@ def test_calibration_in_the_running_node_and_undone(
     assert estimator.parameters["bag_directories"] == [str(tmp_path)]
 
     sink = io.StringIO()
-    console = Console(source=io.StringIO("\n\ns\n\ns\n\n\nu\n"), sink=sink)  # all the same, record, undo
-    settings = Settings("anna", tmp_path, **SETTINGS)
+    console = Console(source=io.StringIO("\n\ns\n\ns\n\n\nu\n"), sink=sink)  # continue anyway, record, undo
+    settings = GuideSettings("anna", tmp_path, **SETTINGS)
     guide = Guide(console, bundle, sensors_of(guide_node, bundle), estimator, settings)
     with subject(walk, context):
         kept = guide.run()
@@ -102,18 +102,18 @@ def test_sensors_that_are_not_there_are_named(
     write_bag(replace(recording, rig=rig, imu=recording.imu[:, 1:]), tmp_path / "five")
     sensors = sensors_of(guide_node, bundle)
     with subject(tmp_path / "five", context):
-        heard = sensors.listen(1.0, lambda live: None)
-    assert [sensor.topic is None for sensor in heard.sensors] == [True] + [False] * 5
-    assert heard.emg_topic == "/emg"
-    assert heard.emg_messages > 0
-    assert all(len(sensor.imu) > 30 for sensor in heard.sensors[1:])
+        samples = sensors.listen(1.0, lambda live: None)
+    assert [sensor.topic is None for sensor in samples.sensors] == [True] + [False] * 5
+    assert samples.emg_topic == "/emg"
+    assert samples.emg_messages > 0
+    assert all(len(sensor.imu) > 30 for sensor in samples.sensors[1:])
 
 
 def test_nothing_to_listen_to_is_told_at_once(bundle: Bundle, guide_node: Node) -> None:
     began = time.monotonic()
-    heard = sensors_of(guide_node, bundle).listen(PATIENCE, lambda live: None)
+    samples = sensors_of(guide_node, bundle).listen(PATIENCE, lambda live: None)
     assert time.monotonic() - began < PATIENCE / 2
-    assert [sensor.topic for sensor in heard.sensors] == [None] * 6
+    assert [sensor.topic for sensor in samples.sensors] == [None] * 6
 
 
 def test_samples_are_in_the_axes_of_the_rig(
@@ -122,8 +122,8 @@ def test_samples_are_in_the_axes_of_the_rig(
     upright, over = [0.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0]
     sensors = LiveSensors(guide_node, bundle.rig, mount_rotations([*over, *upright * 5], 6))
     with subject(walk, context):
-        heard = sensors.listen(1.0, lambda live: None)
-    vertical = [sensor.acceleration[:, 2].mean() for sensor in heard.sensors]
+        samples = sensors.listen(1.0, lambda live: None)
+    vertical = [sensor.acceleration[:, 2].mean() for sensor in samples.sensors]
     assert vertical[0] == pytest.approx(-9.8, abs=2.0)
     assert vertical[1] == pytest.approx(9.8, abs=2.0)
 
@@ -161,8 +161,8 @@ def test_quit_and_nobody_there(bundle_path: Path, tmp_path: Path) -> None:
     assert "Nothing was changed" in left.stdout
     nobody = run(*options, "--yes", "--seconds", "5")
     assert nobody.returncode == 2
-    assert "Not one sensor sends anything" in nobody.stdout
-    assert "no sensor is there" in nobody.stderr
+    assert "No sensor sends anything" in nobody.stdout
+    assert "no sensor was found" in nobody.stderr
     assert list(tmp_path.iterdir()) == []
 
 
