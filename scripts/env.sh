@@ -18,7 +18,8 @@ _imu_emg_environment() {
         _imu_emg_prepend AMENT_PREFIX_PATH "$checkout/.venv"
         _imu_emg_prepend CMAKE_PREFIX_PATH "$checkout/.venv"
         _imu_emg_prepend LD_LIBRARY_PATH "$checkout/.venv/lib"
-        export ROS_DISTRO=jazzy ROS_VERSION=2 ROS_PYTHON_VERSION=3
+        ROS_DISTRO=$(cat "$checkout/.venv/ros_distro" 2>/dev/null || echo jazzy)
+        export ROS_DISTRO ROS_VERSION=2 ROS_PYTHON_VERSION=3
     elif [ -z "$(sourced_ros)" ]; then
         echo "env.sh: .venv was made for an installed ROS 2; source /opt/ros/<distro>/setup.$shell first" >&2
         return 1

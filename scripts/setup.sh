@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Makes the checkout ready to run: .venv with ROS 2 and all else, interfaces built by colcon.
-# Does only what changed since its last run. Uses the ROS 2 that is sourced, else Jazzy from PyPI.
+# Does only what changed since its last run. Uses the ROS 2 that is sourced, else from PyPI the one that
+# ROS_WHEELS names: jazzy (default) or kilted.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 source scripts/ros.sh
 unset _ROS_WHEELS_BOOTSTRAP_COMPLETE PYTHONHOME
+wheels=${ROS_WHEELS:-jazzy}
 
 main() {
     local python ros
@@ -69,25 +71,31 @@ check_build_tools() {
 environment_key() {
     local python=$1 ros=$2
     {
-        echo "$root $python $ros"
+        echo "$root $python ${ros:-$wheels}"
         "$python" --version
         cat requirements/*.txt scripts/relocate_wheels.py
     } | cksum
 }
 
 make_environment() {
-    local python=$1 ros=$2 underlay=requirements/ros-jazzy.txt options=()
+    local python=$1 ros=$2 underlay=requirements/ros-$wheels.txt options=() lock=requirements/lock.txt
     if [[ -n $ros ]]; then
         underlay=requirements/ros-installed.txt
         options=(--system-site-packages)
     fi
-    echo "setup: .venv with $("$python" --version), ROS 2 ${ros:-Jazzy from PyPI} (minutes, the first time)"
+    [[ -f $underlay ]] || die "ROS_WHEELS is '$wheels'; set it to jazzy or kilted"
+    echo "setup: .venv with $("$python" --version), ROS 2 ${ros:-$wheels from PyPI} (minutes, the first time)"
     "$python" -m venv --clear "${options[@]}" .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/lock.txt \
+    if [[ -z $ros && $wheels != jazzy ]]; then # the lock holds the ROS packages of Jazzy
+        lock=.venv/lock.txt
+        grep --invert-match --extended-regexp '^(ros-|unique_identifier)' requirements/lock.txt >"$lock"
+    fi
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint "$lock" \
         --requirement "$underlay" --requirement requirements/build.txt \
         --requirement requirements/runtime.txt --requirement requirements/dev.txt
     if [[ -z $ros ]]; then
         .venv/bin/python scripts/relocate_wheels.py
+        echo "$wheels" >.venv/ros_distro
         touch .venv/local_setup.{sh,bash,zsh} # colcon complains of a prefix without
     fi
     rm -rf build install log # they point at the environment that was replaced
