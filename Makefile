@@ -1,4 +1,4 @@
-.PHONY: help setup quick test coverage demo lint format types architecture clean
+.PHONY: help setup quick test coverage demo lint format types architecture docs reference urls clean
 .DEFAULT_GOAL := help
 env := scripts/run-in-env
 pytest := -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
@@ -24,9 +24,11 @@ coverage: setup  ## branch coverage of the package under all tests, of every pro
 demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real wearer instead of a simulated one
 	$(env) python -m imu_emg_estimator.ros.demo $(if $(DATA),--data "$(DATA)")
 
-lint: setup  ## ruff
+lint: setup  ## ruff, spelling, retired words
 	$(env) ruff check .
 	$(env) ruff format --check .
+	$(env) codespell
+	$(env) python scripts/check_words.py
 
 format: setup  ## ruff, repairing what it can
 	$(env) ruff check --fix .
@@ -38,5 +40,14 @@ types: setup  ## mypy
 architecture: setup  ## which part may import which
 	$(env) lint-imports
 
+docs: setup  ## the documentation site, into site/; fails on a broken link (Python 3.11 or newer)
+	$(env) zensical build --clean --strict
+
+reference: setup  ## generate docs/parameters.md and docs/command_line.md
+	$(env) python scripts/generate_reference.py
+
+urls:  ## set the repository address everywhere; REPOSITORY_URL=<address>
+	python3 scripts/set_repository_url.py "$(REPOSITORY_URL)"
+
 clean:  ## removes .venv and everything built
-	rm -rf .venv build install log .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv build install log site .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,115 @@
+"""Every command in the documentation is run here, or says why it is not; those that are not run are parsed."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fixtures.markdown_pages import ROOT, CodeBlock, code_blocks, page_name, pages
+
+from imu_emg_estimator.cli.main import build_parser
+
+NOT_COMMANDS = {"mermaid", "text", "yaml"}
+RUNNABLE = {"bash", "python"}
+LINKED = ("config", "examples", "resource")  # what commands name by a path relative to the checkout
+TESTED = [page for page in pages() if any(block.mark == "test" for block in code_blocks(page))]
+SLOW = [page for page in TESTED if any(block.slow for block in code_blocks(page))]
+
+
+@pytest.mark.parametrize("page", pages(), ids=page_name)
+def test_code_block_is_run_or_says_why_not(page: Path) -> None:
+    blocks = [block for block in code_blocks(page) if block.language not in NOT_COMMANDS]
+    unmarked = [f"{page_name(page)}:{block.line}" for block in blocks if not is_marked(block)]
+    assert not unmarked, f"put <!-- test --> or <!-- not run: REASON --> before {unmarked}"
+
+
+def is_marked(block: CodeBlock) -> bool:
+    if block.mark == "test":
+        return block.language in RUNNABLE
+    return block.mark == "not run" and len(block.note.split()) > 1
+
+
+@pytest.mark.parametrize("page", TESTED, ids=page_name)
+def test_commands_of_page_run(page: Path, tmp_path: Path) -> None:
+    run_blocks([block for block in code_blocks(page) if block.mark == "test" and not block.slow], tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", SLOW, ids=page_name)
+def test_slow_commands_of_page_run(page: Path, tmp_path: Path) -> None:
+    run_blocks([block for block in code_blocks(page) if block.mark == "test"], tmp_path)
+
+
+def run_blocks(blocks: list[CodeBlock], folder: Path) -> None:
+    """Run the blocks of one page one after the other in one folder, as a reader does."""
+    environment = reader_environment(folder)
+    for block in blocks:
+        run([*shell(), block.note], folder, environment)
+        command = [sys.executable, "-c"] if block.language == "python" else shell()
+        run([*command, block.text], folder, environment)
+
+
+def shell() -> list[str]:
+    return ["bash", "-euo", "pipefail", "-c"]
+
+
+def run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
+
+
+def reader_environment(folder: Path) -> dict[str, str]:
+    """A home of its own, `imu-emg` and `python` on the path, and the checkout's folders that commands name."""
+    programs = folder / "bin"
+    programs.mkdir()
+    for name, module in (("imu-emg", "-m imu_emg_estimator"), ("python", "")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
+        program.chmod(0o755)
+    for name in LINKED:
+        (folder / name).symlink_to(ROOT / name)
+    paths = {"PATH": programs, "PYTHONPATH": ROOT}
+    joined = {name: f"{path}{os.pathsep}{os.environ.get(name, '')}" for name, path in paths.items()}
+    return os.environ | joined | {"HOME": str(folder), "ROS_HOME": str(folder / "ros"), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("page", pages(), ids=page_name)
+def test_commands_and_options_exist(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for line, words in commands_of("imu-emg", page):
+        try:
+            build_parser().parse_args(words)
+        except SystemExit as stop:
+            assert stop.code == 0, f"{page_name(page)}: {line}\n{capsys.readouterr().err}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=page_name)
+def test_make_targets_exist(page: Path) -> None:
+    targets = set(re.findall(r"(?m)^(\w+):", (ROOT / "Makefile").read_text()))
+    named = {word for _, words in commands_of("make", page) for word in words if word.isidentifier()}
+    inline = set(re.findall(r"`make (\w+)", page.read_text(encoding="utf-8")))
+    assert named | inline <= targets
+
+
+def commands_of(program: str, page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield every call of a program in the shell commands of a page: the line and the arguments."""
+    for block in (block for block in code_blocks(page) if block.language == "bash"):
+        for line in block.text.replace("\\\n", " ").splitlines():
+            for words in split_commands(line):
+                if words and words[0] == program:
+                    yield line, words[1:]
+
+
+def split_commands(line: str) -> Iterator[list[str]]:
+    """Split a line of shell at `&&` and `|`."""
+    command: list[str] = []
+    for word in shlex.split(line, comments=True):
+        if word in ("&&", "|", "||"):
+            yield command
+            command = []
+        else:
+            command.append(word)
+    yield command

@@ -1,0 +1,30 @@
+"""The committed reference pages are those that the schema of parameters and the parser generate."""
+
+import argparse
+
+import pytest
+from fixtures.markdown_pages import ROOT
+
+from scripts import generate_reference
+
+PAGES = generate_reference.pages()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_reference_page_is_up_to_date(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text(encoding="utf-8") == PAGES[name], "run: make reference"
+
+
+def test_command_line_page_has_every_option() -> None:
+    parser = argparse.ArgumentParser(prog="imu-emg")
+    command = parser.add_subparsers().add_parser("walk", help="walk for a while")
+    command.add_argument("place", nargs="?", help="where")
+    command.add_argument("--steps", type=int, default=3, required=True, metavar="N", help="how many (default: %(default)s)")
+    command.add_argument("--shoes", choices=("on", "off"), help="of <anna>")
+    command.add_argument("--back", action="store_true", help="and back")
+    command.add_argument("--secret", help=argparse.SUPPRESS)
+    page = generate_reference.command_line_page(parser)
+    assert page.split("## walk\n\n")[1] == (
+        "Walk for a while.\n\n- `[place]`: where\n- `--steps N` (required): how many (default: 3)\n"
+        "- `--shoes on|off`: of \\<anna>\n- `--back`: and back\n"
+    )
