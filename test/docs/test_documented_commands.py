@@ -48,9 +48,11 @@ def run_blocks(blocks: list[CodeBlock], folder: Path) -> None:
     """Run the blocks of one page one after the other in one folder, as a reader does."""
     environment = reader_environment(folder)
     for block in blocks:
-        run([*shell(), block.note], folder, environment)
-        command = [sys.executable, "-c"] if block.language == "python" else shell()
-        run([*command, block.text], folder, environment)
+        if block.language == "python":
+            run([*shell(), block.note], folder, environment)
+            run([sys.executable, "-c", block.text], folder, environment)
+        else:  # in one shell, so that the block sees the variables of what precedes it
+            run([*shell(), f"{block.note}\n{block.text}"], folder, environment)
 
 
 def shell() -> list[str]:
