@@ -14,7 +14,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from imu_emg_estimator.calibration.adaptation import adapt
+from imu_emg_estimator.calibration.adapted_bundle import adapt_bundle
 from imu_emg_estimator.datasets.catalogue import load_dataset
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
@@ -46,7 +46,7 @@ def draw_subject(axes: Any, bundle: Bundle, recordings: Sequence[Recording]) -> 
     if split is None:
         raise SystemExit(f"subject {recordings[0].subject} has less than {CALIBRATION_S:g} s of locomotion")
     walk = longest_walk(split.scored)
-    before, after = (estimate_envelopes(used, [walk]) for used in (bundle, adapt(bundle, split.calibration)))
+    before, after = (estimate_envelopes(used, [walk]) for used in (bundle, adapt_bundle(bundle, split.calibration)))
     shown = slice(round(CONTEXT_S * walk.rig.rate), None)
     time = [index / walk.rig.rate for index in range(len(walk))][: len(walk) - shown.start]
     for index, (axis, muscle) in enumerate(zip(axes, bundle.rig.muscle_names, strict=True)):

@@ -1,57 +1,45 @@
-"""Prints the README's tables of scores from the results.json of `imu-emg benchmark`."""
+"""Put the table of results into README.md: ``readme_table.py``; the figures are those of the shipped recipe."""
+
+from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-OWN = "geglu_transformer"
-COLUMNS = (("walking", "r"), ("locomotion", "r"), ("all", "r"), ("locomotion", "r2"), ("locomotion", "r2_scaled"))
-SYMBOLS = {"r": "r", "r2": "R²", "r2_scaled": "R², amplitude known,"}
-NAMES = {
-    "mean_profile": "mean of the activity, which it is told",
-    "ridge": "ridge regression",
-    "mlp": "MLP",
-    "lstm": "LSTM",
-    "cnn_lstm": "CNN-LSTM",
-    "tcn": "TCN",
-    "gelu_transformer": "Transformer, plain GELU",
-    OWN: "**GEGLU-Transformer**",
-    "distilled": "three of it distilled into one",
-    "student": "the three distilled into a quarter of the weights",
-    "int8": "it with int8 weights",
-}
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+RESULTS = ROOT / "benchmarks" / "results" / "shipped_recipe" / "results.json"
+START, END = "<!-- figures: scripts/readme_table.py -->\n", "\n<!-- end of figures -->"
+MODEL = "geglu_transformer"
+COLUMNS = {"r walking": ("walking", "r"), "R² walking": ("walking", "r2"), "r all activities": ("all", "r")}
 
 
-def main() -> None:
-    streaming = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["streaming"]
-    own, ceiling = streaming["rows"][OWN]["mean"], streaming["ceiling"]["mean"]
-    heads = [f"{SYMBOLS[figure]} {condition}" for condition, figure in COLUMNS]
-    print_row(["calibration", *heads, "share of the ceiling's r"])
-    print_row(["---", *["---:"] * (len(heads) + 1)])
-    for seconds, means in own.items():
-        name = "none" if seconds == "0" else f"{seconds} s"
-        print_row([name, *cells(means, COLUMNS), f"{means['locomotion']['r']['share']:.0%}"])
-    print_row(["*ceiling*", *cells(ceiling, COLUMNS), ""])
-    print()
-    shown = [(seconds, condition) for seconds in own for condition in ("walking", "locomotion", "all")]
-    words = {seconds: "" if seconds == "0" else f" {seconds} s" for seconds in own}
-    print_row(["model", *[f"r {condition}{words[seconds]}" for seconds, condition in shown]])
-    print_row(["---", *["---:"] * len(shown)])
-    for name, row in streaming["rows"].items():
-        print_row(
-            [NAMES[name], *(f"{row['mean'][seconds][condition]['r']['mean']:.2f}" for seconds, condition in shown)]
-        )
+def table(results: Mapping[str, Any]) -> str:
+    """Return the table in Markdown."""
+    streaming = results["streaming"]
+    rows = streaming["rows"][MODEL]["mean"]
+    lines = [
+        f"| calibration | {' | '.join(COLUMNS)} |",
+        f"| --- |{' ---: |' * len(COLUMNS)}",
+        *(row("none" if seconds == "0" else f"{seconds} s", means) for seconds, means in rows.items()),
+        row("*within-subject reference*", streaming["ceiling"]["mean"]),
+    ]
+    return "\n".join(lines)
 
 
-def cells(means: Any, columns: Iterable[tuple[str, str]]) -> list[str]:
-    return [f"{means[condition][figure]['mean']:.2f}" for condition, figure in columns]
+def row(name: str, means: Mapping[str, Any]) -> str:
+    """Return one row: a name and the mean over subjects of every column."""
+    figures = (means[condition][figure]["mean"] for condition, figure in COLUMNS.values())
+    return f"| {name} | {' | '.join(f'{figure:.2f}' for figure in figures)} |"
 
 
-def print_row(values: Iterable[str]) -> None:
-    print(f"| {' | '.join(values)} |")
+def with_table(page: str) -> str:
+    """Return a page with the table between its marks replaced."""
+    before, _, rest = page.partition(START)
+    _, _, after = rest.partition(END)
+    return before + START + table(json.loads(RESULTS.read_text(encoding="utf-8"))) + END + after
 
 
 if __name__ == "__main__":
-    main()
+    README.write_text(with_table(README.read_text(encoding="utf-8")), encoding="utf-8")

@@ -9,7 +9,9 @@ from scripts import check_words
 WORD = check_words.RetiredWord("wearers?", "subject", ("old/*",))
 
 
-@pytest.mark.parametrize("line", ["the wearer", "Wearers walk", "a_wearer_name", "WEARER = 1", "class WearerData", "NewWearer()"])
+@pytest.mark.parametrize(
+    "line", ["the wearer", "Wearers walk", "a_wearer_name", "WEARER = 1", "class WearerData", "NewWearer()"]
+)
 def test_retired_word_is_found(line: str) -> None:
     assert WORD.search(line)
 

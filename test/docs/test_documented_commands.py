@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from fixtures.markdown_pages import ROOT, CodeBlock, code_blocks, page_name, pages
 
+from benchmarks import __main__ as benchmarks_command
 from imu_emg_estimator.cli.main import build_parser
 
 NOT_COMMANDS = {"mermaid", "text", "yaml"}
@@ -81,11 +82,13 @@ def reader_environment(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("page", pages(), ids=page_name)
 def test_commands_and_options_exist(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for line, words in commands_of("imu-emg", page):
+    parsers = {"imu-emg": build_parser(), "python -m benchmarks": benchmarks_command._parser()}
+    calls = [(parser, *call) for program, parser in parsers.items() for call in commands_of(program, page)]
+    for parser, line, words in calls:
         try:
-            build_parser().parse_args(words)
-        except SystemExit as stop:
-            assert stop.code == 0, f"{page_name(page)}: {line}\n{capsys.readouterr().err}"
+            parser.parse_args(words)
+        except SystemExit:
+            pytest.fail(f"{page_name(page)}: {line}\n{capsys.readouterr().err}")
 
 
 @pytest.mark.parametrize("page", pages(), ids=page_name)
@@ -101,8 +104,9 @@ def commands_of(program: str, page: Path) -> Iterator[tuple[str, list[str]]]:
     for block in (block for block in code_blocks(page) if block.language == "bash"):
         for line in block.text.replace("\\\n", " ").splitlines():
             for words in split_commands(line):
-                if words and words[0] == program:
-                    yield line, words[1:]
+                name = program.split()
+                if words[: len(name)] == name:
+                    yield line, words[len(name) :]
 
 
 def split_commands(line: str) -> Iterator[list[str]]:

@@ -5,7 +5,7 @@ import argparse
 import pytest
 from fixtures.markdown_pages import ROOT
 
-from scripts import generate_reference
+from scripts import generate_reference, readme_table
 
 PAGES = generate_reference.pages()
 
@@ -19,7 +19,9 @@ def test_command_line_page_has_every_option() -> None:
     parser = argparse.ArgumentParser(prog="imu-emg")
     command = parser.add_subparsers().add_parser("walk", help="walk for a while")
     command.add_argument("place", nargs="?", help="where")
-    command.add_argument("--steps", type=int, default=3, required=True, metavar="N", help="how many (default: %(default)s)")
+    command.add_argument(
+        "--steps", type=int, default=3, required=True, metavar="N", help="how many (default: %(default)s)"
+    )
     command.add_argument("--shoes", choices=("on", "off"), help="of <anna>")
     command.add_argument("--back", action="store_true", help="and back")
     command.add_argument("--secret", help=argparse.SUPPRESS)
@@ -28,3 +30,8 @@ def test_command_line_page_has_every_option() -> None:
         "Walk for a while.\n\n- `[place]`: where\n- `--steps N` (required): how many (default: 3)\n"
         "- `--shoes on|off`: of \\<anna>\n- `--back`: and back\n"
     )
+
+
+def test_readme_table_has_the_figures_of_the_report() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme_table.with_table(page) == page, "run: scripts/run-in-env python scripts/readme_table.py"

@@ -60,7 +60,9 @@ def test_actionlint_is_content() -> None:
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml")), ids=lambda path: path.name
+)
 def test_issue_forms_are_sound(path: Path) -> None:
     form = yaml.safe_load(path.read_text())
     if path.name == "config.yml":
