@@ -31,12 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     ROS tests run in real time, so two at once would delay each other. They come first because they take longest.
     """
-    items.sort(key=lambda item: ROS_TESTS not in item.path.parents)
     for item in items:
         if ROS_TESTS in item.path.parents:
             item.add_marker("ros")
         group = "ros" if item.get_closest_marker("ros") else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: item.get_closest_marker("ros") is None)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

@@ -1,9 +1,12 @@
-"""Some mutated bags; IMU_EMG_FUZZ=10000 reads as many, `python test/fuzz_bags.py` does so on several processors."""
+"""Some mutated bags. IMU_EMG_FUZZ=10000 reads as many; `python test/fixtures/fuzz_bags.py` uses several processors."""
 
 import faulthandler
 import os
 
+import pytest
 from fixtures.fuzz_bags import GOOD, run_cases, summary
+
+pytestmark = pytest.mark.hostile
 
 CASES = int(os.environ.get("IMU_EMG_FUZZ", "240"))
 PERIOD = 1009  # so that a few cases are of all sorts, and other ones than the first of a full run

@@ -24,6 +24,8 @@ from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 
+pytestmark = pytest.mark.hostile
+
 MIB = 1 << 20
 MEMORY = 300 * MIB  # more than reading a small bag takes, less than a bomb holds
 PATIENCE = 10.0  # s

@@ -18,6 +18,8 @@ from fixtures.factories import RecordingFactory
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.recording import Recording
 
+pytestmark = pytest.mark.hostile
+
 GIB = 1 << 30
 SIZE = float(os.environ.get("IMU_EMG_LARGE_BAG", "0.1")) * GIB
 IMAGE = 1 << 20  # bytes

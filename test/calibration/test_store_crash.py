@@ -1,7 +1,7 @@
 """A process that dies while it writes, or a disk that is full, never costs a calibration or a start.
 
-``IMU_EMG_KILLS=200 pytest test/model/test_store_crash.py`` kills that often at random instants, both while storing and
-while calibrating.
+``IMU_EMG_KILLS=200 pytest test/calibration/test_store_crash.py`` kills that often at random instants, both while
+storing and while calibrating.
 """
 
 import itertools
@@ -25,7 +25,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
 from imu_emg_estimator.utils.atomic_files import TEMPORARY
 
-pytestmark = pytest.mark.timeout(0 if KILLS else 300)
+pytestmark = [pytest.mark.hostile, pytest.mark.timeout(0 if KILLS else 1800)]
 
 LONGEST = 0.15  # s until a process is killed that stores some calibrations in this time
 SEED = 5

@@ -28,6 +28,8 @@ from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.training.pretraining import Progress
 
+pytestmark = pytest.mark.slow
+
 LOOK_AHEAD = 2
 TINY = Budget(
     steps=12, batch=2, sequence=48,

@@ -24,6 +24,8 @@ from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.imu_message import nanoseconds
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
 
+pytestmark = pytest.mark.ros
+
 SLOW = 20.0  # Hz; no node loses messages at this rate, however busy the machine
 SECONDS = 4.0
 

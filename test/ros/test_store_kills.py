@@ -14,7 +14,7 @@ from fixtures.store_crashes import KILLS, SUBJECT, killer, state
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros.estimator_node import EstimatorNode
 
-pytestmark = pytest.mark.timeout(0 if KILLS else 300)
+pytestmark = [pytest.mark.hostile, pytest.mark.timeout(0 if KILLS else 1800)]
 
 LONGEST = 0.15  # s until a process is killed that stores some calibrations in this time
 
