@@ -15,13 +15,8 @@ from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import score
-from imu_emg_estimator.training.evaluation import (
-    CONDITIONS,
-    SHORTEST_SCORED,
-    CalibrationSplit,
-    bouts,
-    split_for_calibration,
-)
+from imu_emg_estimator.training.calibration_split import CalibrationSplit, bouts, split_for_calibration
+from imu_emg_estimator.training.evaluation import CONDITIONS, MIN_SCORED_S
 
 SECONDS = (0.0, 30.0, 60.0)
 SHOWN = 8.0  # s of each kind of locomotion that are kept for pictures
@@ -111,7 +106,7 @@ def score_estimate(recordings: Sequence[Recording], estimated: FloatArray) -> Fi
     result: Figures = {}
     for name, members in CONDITIONS.items():
         chosen = np.full(len(condition), True) if members is None else np.isin(condition, members)
-        if chosen.sum() < SHORTEST_SCORED * rig.rate:
+        if chosen.sum() < MIN_SCORED_S * rig.rate:
             continue
         result[name] = {
             rig.muscle_names[muscle]: asdict(score(measured[chosen, muscle], estimated[chosen, muscle]))
@@ -142,7 +137,7 @@ def _stretches(recordings: Sequence[Recording], estimates: dict[str, FloatArray]
         found = [
             (stop - start, offset + start)
             for offset, recording in zip(starts, recordings, strict=False)
-            for start, stop in bouts(recording.condition == name, round(SHORTEST_SCORED * rig.rate))
+            for start, stop in bouts(recording.condition == name, round(MIN_SCORED_S * rig.rate))
         ]
         if found:
             length, first = max(found)

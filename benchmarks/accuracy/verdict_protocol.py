@@ -25,7 +25,7 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.emg_delay import shift_emg
 from imu_emg_estimator.signals.masked_imu_features import turn_mounts
 from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
-from imu_emg_estimator.training.evaluation import bouts
+from imu_emg_estimator.training.calibration_split import bouts
 
 VERDICTS = "verdicts"
 ACTIVITIES = {"walking": WALKING, "stairs": STAIRS, "running": RUNNING}

@@ -22,7 +22,7 @@ from benchmarks.accuracy.streaming_protocol import comparable_split, score_estim
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.evaluation import GUARD
+from imu_emg_estimator.training.calibration_split import GUARD_S
 
 CEILING = "ceiling"
 LONG = MethodSettings(method="all_weights", steps=600, batch=16, anchor=0.003)
@@ -86,7 +86,7 @@ def _pieces(recordings: Sequence[Recording], chosen: NDArray[np.bool_]) -> list[
         own = chosen[first : first + len(recording)]
         first += len(recording)
         edges = np.flatnonzero(np.diff(np.concatenate([[0], own.astype(np.int8), [0]])))
-        guard = round(GUARD * recording.rig.rate)
+        guard = round(GUARD_S * recording.rig.rate)
         for start, stop in zip(edges[::2], edges[1::2], strict=True):
             start, stop = start + guard * (start > 0), stop - guard * (stop < len(recording))
             if stop > start:

@@ -1,14 +1,13 @@
-"""Scores on subjects that a bundle was not trained on, with and without calibration."""
+"""The accuracy of bundles on subjects that they were not trained on, with and without calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.calibration.adapted_bundle import adapt_bundle
@@ -18,6 +17,7 @@ from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
+from imu_emg_estimator.training.calibration_split import split_for_calibration
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import RECIPE, train_bundle
 
@@ -26,57 +26,16 @@ CONDITIONS: dict[str, tuple[str, ...] | None] = {
     "locomotion": LOCOMOTION,
     **{condition: (condition,) for condition in LOCOMOTION},
 }
-SHORTEST_BOUT = 2.0  # s; a shorter bout of locomotion is not calibrated on
-GUARD = 1.0  # s after the calibration that is not scored: the envelope's filter reaches that far
-SHORTEST_SCORED = 5.0  # s; a condition with less is not scored
+MIN_SCORED_S = 5.0  # a condition with less data is not scored
 
 # subject -> seconds -> condition -> muscle -> Scores
 SubjectScores = dict[str, dict[str, dict[str, Scores]]]
 
 
-@dataclass(frozen=True)
-class CalibrationSplit:
-    """One subject's recordings, divided in time.
-
-    Attributes:
-        calibration: the first seconds of locomotion, in order of time.
-        scored: everything recorded after them.
-    """
-
-    calibration: list[Recording]
-    scored: list[Recording]
-
-
-def split_for_calibration(recordings: Sequence[Recording], seconds: float) -> CalibrationSplit | None:
-    """Set apart a subject's first seconds of locomotion; None if there are not so many."""
-    rate = recordings[0].rig.rate
-    missing = round(seconds * rate)
-    calibration: list[Recording] = []
-    scored: list[Recording] = []
-    for recording in recordings:
-        end = 0
-        for start, stop in bouts(recording.is_locomotion(), round(SHORTEST_BOUT * rate)):
-            if missing <= 0:
-                break
-            stop = min(stop, start + missing)
-            calibration.append(recording.slice(start, stop))
-            missing -= stop - start
-            end = stop + round(GUARD * rate)
-        if missing <= 0 and end < len(recording):
-            scored.append(recording.slice(end, len(recording)))
-    return CalibrationSplit(calibration, scored) if missing <= 0 else None
-
-
-def bouts(chosen: NDArray[np.bool_], shortest: int) -> list[tuple[int, int]]:
-    """Start and end of every run of True that is at least so many samples long."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]
-
-
 def score_recordings(bundle: Bundle, recordings: Sequence[Recording]) -> dict[str, dict[str, Scores]]:
-    """Scores by condition and muscle over all samples of one subject's recordings, pooled.
+    """Score the pooled samples of one subject's recordings, by condition and muscle.
 
-    Muscles of weight 0 and conditions of less than 5 s are left out.
+    Muscles of weight 0 and conditions with less than ``MIN_SCORED_S`` are left out.
     """
     estimated = estimate_envelopes(bundle, recordings)
     measured = np.concatenate([recording.envelope for recording in recordings])
@@ -85,7 +44,7 @@ def score_recordings(bundle: Bundle, recordings: Sequence[Recording]) -> dict[st
     result: dict[str, dict[str, Scores]] = {}
     for name, members in CONDITIONS.items():
         chosen = np.full(len(condition), True) if members is None else np.isin(condition, members)
-        if chosen.sum() >= SHORTEST_SCORED * bundle.rig.rate and len(trusted):
+        if chosen.sum() >= MIN_SCORED_S * bundle.rig.rate and len(trusted):
             result[name] = {
                 bundle.rig.muscle_names[muscle]: score(measured[chosen, muscle], estimated[chosen, muscle])
                 for muscle in trusted
@@ -96,10 +55,13 @@ def score_recordings(bundle: Bundle, recordings: Sequence[Recording]) -> dict[st
 def evaluate_subject(
     bundle: Bundle, recordings: Sequence[Recording], seconds: Collection[float], settings: AdaptationSettings
 ) -> SubjectScores:
-    """Scores of one subject after each amount of calibration [s], all on the same samples.
+    """Score one subject after each amount of calibration, all on the same samples so that they can be compared.
 
-    Those are everything after the longest calibration, so that columns can be compared.
-    Empty where the subject has not that much locomotion, or no trusted EMG.
+    Args:
+        seconds: amounts of calibration [s of locomotion]; what follows the longest is scored.
+
+    Returns:
+        Scores by amount, condition and muscle; empty where the subject has too little locomotion or no trusted EMG.
     """
     whole = split_for_calibration(recordings, max(seconds))
     if whole is None or not whole.scored or not (recordings[0].muscle_weight > 0).any():
@@ -116,15 +78,15 @@ def evaluate_subject(
 
 
 def trained_subjects(bundle: Bundle, dataset: str) -> list[str]:
-    """Subjects of this data set that the bundle was trained on."""
+    """List the subjects of this data set that the bundle was trained on."""
     return list(bundle.training.get("subjects", [])) if bundle.training.get("dataset") == dataset else []
 
 
 def check_unseen(bundle: Bundle, dataset: str, subjects: Collection[str]) -> None:
-    """Raise InputError if the bundle was trained on one of these subjects of the data set."""
+    """Check that the bundle was trained on none of these subjects of the data set; raises InputError."""
     if seen := sorted(set(subjects) & set(trained_subjects(bundle, dataset))):
         raise InputError(
-            f"bundle {bundle.model_id} was trained on {dataset} subject {seen[0]}, a score on it would mean nothing; "
+            f"bundle {bundle.model_id} was trained on {dataset} subject {seen[0]}, so its score would mean nothing; "
             "name other subjects, or use --folds to retrain without them"
         )
 
@@ -137,40 +99,18 @@ def evaluate_bundle(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, SubjectScores]:
-    """Scores by subject; the caller has made sure that they are unseen."""
+    """Score subjects that the caller has checked to be unseen, each by itself; the result is by subject."""
     groups = by_subject(recordings)
-    jobs = Parallel(n_jobs=workers, return_as="generator")(
-        delayed(_single_threaded)(evaluate_subject, bundle, group, seconds, settings or AdaptationSettings())
-        for group in groups.values()
-    )
-    result = {}
-    if progress:
-        progress(0, len(groups))
-    for count, (subject, scores) in enumerate(zip(groups, jobs, strict=True), start=1):
-        if scores:
-            result[subject] = scores
-        if progress:
-            progress(count, len(groups))
-    return result
+    jobs = [(bundle, group, seconds, settings or AdaptationSettings()) for group in groups.values()]
+    scores = zip(groups, _in_parallel(evaluate_subject, jobs, workers, progress), strict=True)
+    return {subject: own for subject, own in scores if own}
 
 
 def folds_of(subjects: Sequence[str], folds: int) -> list[list[str]]:
-    """Subject-disjoint folds: every folds-th subject in the given order."""
+    """Deal subjects out to disjoint folds, in the given order; raises InputError for too many or fewer than 2."""
     if not 2 <= folds <= len(subjects):
         raise InputError(f"{folds} folds cannot be made of {len(subjects)} subjects; give 2 to {len(subjects)}")
     return [list(subjects[index::folds]) for index in range(folds)]
-
-
-def train_fold(
-    recordings: Sequence[Recording],
-    left_out: Collection[str],
-    dataset: str,
-    settings: TrainingSettings,
-    progress: Callable[[int, int, float], None] | None = None,
-) -> Bundle:
-    """The recipe, trained on everyone but the subjects left out."""
-    kept = [recording for recording in recordings if recording.subject not in left_out]
-    return train_bundle(kept, f"{dataset}_without_{'_'.join(left_out)}", dataset, settings, progress=progress)
 
 
 def evaluate_folds(
@@ -183,38 +123,23 @@ def evaluate_folds(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, SubjectScores], list[Bundle]]:
-    """Leave-subjects-out: retrain the recipe for every fold and score the subjects left out of it.
+    """Retrain the recipe without the subjects of each fold, and score those.
 
     Returns:
         Scores by subject, and the bundle of every fold.
     """
     groups = by_subject(recordings)
-    parts = folds_of(list(groups), folds)
-    jobs = Parallel(n_jobs=workers, return_as="generator")(
-        delayed(_single_threaded)(
-            _one_fold,
-            recordings,
-            part,
-            dataset,
-            seconds,
-            training or RECIPE,
-            adaptation or AdaptationSettings(),
-        )
-        for part in parts
-    )
+    settings = (training or RECIPE, adaptation or AdaptationSettings())
+    jobs = [(recordings, part, dataset, seconds, *settings) for part in folds_of(list(groups), folds)]
     scores: dict[str, SubjectScores] = {}
     bundles = []
-    if progress:
-        progress(0, folds)
-    for count, (fold_scores, bundle) in enumerate(jobs, start=1):
+    for fold_scores, bundle in _in_parallel(_evaluate_fold, jobs, workers, progress):
         scores.update(fold_scores)
         bundles.append(bundle)
-        if progress:
-            progress(count, folds)
     return {subject: scores[subject] for subject in groups if subject in scores}, bundles
 
 
-def _one_fold(
+def _evaluate_fold(
     recordings: Sequence[Recording],
     left_out: list[str],
     dataset: str,
@@ -222,13 +147,31 @@ def _one_fold(
     training: TrainingSettings,
     adaptation: AdaptationSettings,
 ) -> tuple[dict[str, SubjectScores], Bundle]:
-    bundle = train_fold(recordings, left_out, dataset, training)
+    """Train the recipe without the subjects left out, and score those."""
+    kept = [recording for recording in recordings if recording.subject not in left_out]
+    bundle = train_bundle(kept, f"{dataset}_without_{'_'.join(left_out)}", dataset, training)
     held_out = [recording for recording in recordings if recording.subject in left_out]
     return evaluate_bundle(bundle, held_out, seconds, adaptation), bundle
 
 
+def _in_parallel(
+    function: Callable[..., Any],
+    jobs: Sequence[tuple[Any, ...]],
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> Iterator[Any]:
+    """Call the function with the arguments of each job; yield the results in order."""
+    results = Parallel(n_jobs=workers, return_as="generator")(delayed(_single_threaded)(function, *job) for job in jobs)
+    if progress:
+        progress(0, len(jobs))
+    for done, result in enumerate(results, start=1):
+        if progress:
+            progress(done, len(jobs))
+        yield result
+
+
 def _single_threaded(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Run in a worker process with one thread: workers share the cores among themselves."""
+    """Run in a worker process with one thread, since workers share the cores."""
     import torch
 
     torch.set_num_threads(1)
@@ -236,7 +179,7 @@ def _single_threaded(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def summarise(scores: Mapping[str, SubjectScores]) -> dict[str, Any]:
-    """Figures for people and programs.
+    """Average scores over muscles and subjects.
 
     Returns:
         ``mean.<seconds>.<condition>.<r|r2|nrmse>``: mean over subjects of each one's mean over muscles, with
@@ -262,6 +205,6 @@ def summarise(scores: Mapping[str, SubjectScores]) -> dict[str, Any]:
 
 
 def _mean(entries: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Mean of every figure over the entries in which it is defined; NaN where there is none."""
+    """Average every figure over the entries in which it is defined; NaN where there is none."""
     known = {figure: [entry[figure] for entry in entries if np.isfinite(entry[figure])] for figure in FIGURES}
     return {figure: float(np.mean(values)) if values else float("nan") for figure, values in known.items()}

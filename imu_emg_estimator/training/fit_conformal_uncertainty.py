@@ -21,7 +21,8 @@ from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.training.evaluation import folds_of, split_for_calibration
+from imu_emg_estimator.training.calibration_split import split_for_calibration
+from imu_emg_estimator.training.evaluation import folds_of
 
 ONE_DEVIATION = 0.6827  # what a standard deviation covers
 EVERY = 0.1  # s between samples: errors of neighbours say the same

@@ -17,7 +17,7 @@ from benchmarks.accuracy.service_protocol import (
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.evaluation import GUARD
+from imu_emg_estimator.training.calibration_split import GUARD_S
 
 BRIEF = AdaptationSettings(steps=10, batch=2, sequence=64)
 WALKING = Bag("walking", (("walking",),), 30.0)
@@ -44,7 +44,7 @@ def test_bag_holds_the_seconds_that_it_says_and_they_are_not_scored(recordings: 
         "walking"
     }
     used = sum(map(np.count_nonzero, cut.used)) / recordings[0].rig.rate
-    assert 30.0 + 2 * GUARD < used < 30.0 + 4 * GUARD + 0.1
+    assert 30.0 + 2 * GUARD_S < used < 30.0 + 4 * GUARD_S + 0.1
     lead = cut.recordings[0]
     assert np.isnan(lead.envelope[: round(LEAD * lead.rig.rate) - 1]).all()
     assert np.isfinite(lead.imu).all()

@@ -14,7 +14,7 @@ from benchmarks.accuracy import within_subject_reference as ceiling
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import score
-from imu_emg_estimator.training.evaluation import GUARD, split_for_calibration
+from imu_emg_estimator.training.calibration_split import GUARD_S, split_for_calibration
 
 SETTINGS = AdaptationSettings()
 DAY = (
@@ -157,7 +157,7 @@ def test_ceiling_never_scores_what_it_trained_on(day: list[Recording]) -> None:
     half = ceiling.halves(split.scored)
     order = np.concatenate([recording.imu[:, 0, 1] for recording in split.scored]).astype(int)
     calibration = numbers(split.calibration)
-    guard = round(GUARD * day[0].rig.rate)
+    guard = round(GUARD_S * day[0].rig.rate)
     for scored_half, shown in enumerate(map(numbers, fitted.calibrations)):
         scored = set(order[half == scored_half].tolist())
         assert calibration < shown

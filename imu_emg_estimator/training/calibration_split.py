@@ -1,0 +1,61 @@
+"""One subject's recordings, divided into what a model is calibrated on and what it is scored on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.recording import Recording
+
+MIN_BOUT_S = 2.0  # a shorter bout of locomotion is not calibrated on
+GUARD_S = 1.0  # not scored after the calibration: the envelope's filter reaches that far
+
+
+@dataclass(frozen=True)
+class CalibrationSplit:
+    """One subject's recordings, divided in time.
+
+    Attributes:
+        calibration: the first seconds of locomotion, in order of time.
+        scored: everything recorded after them.
+    """
+
+    calibration: list[Recording]
+    scored: list[Recording]
+
+
+def split_for_calibration(recordings: Sequence[Recording], seconds: float) -> CalibrationSplit | None:
+    """Set apart a subject's first seconds of locomotion, in bouts of at least ``MIN_BOUT_S``.
+
+    Args:
+        recordings: of one subject, in order of time.
+        seconds: duration of the calibration [s of locomotion]; 0 = none.
+
+    Returns:
+        The split; None where the subject has less locomotion.
+    """
+    rate = recordings[0].rig.rate
+    missing = round(seconds * rate)
+    calibration: list[Recording] = []
+    scored: list[Recording] = []
+    for recording in recordings:
+        end = 0
+        for start, stop in bouts(recording.is_locomotion(), round(MIN_BOUT_S * rate)):
+            if missing <= 0:
+                break
+            stop = min(stop, start + missing)
+            calibration.append(recording.slice(start, stop))
+            missing -= stop - start
+            end = stop + round(GUARD_S * rate)
+        if missing <= 0 and end < len(recording):
+            scored.append(recording.slice(end, len(recording)))
+    return CalibrationSplit(calibration, scored) if missing <= 0 else None
+
+
+def bouts(chosen: NDArray[np.bool_], shortest: int) -> list[tuple[int, int]]:
+    """Find the start and end [samples] of every run of True that is at least ``shortest`` samples long."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]

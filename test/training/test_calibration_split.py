@@ -1,0 +1,52 @@
+"""What is calibrated on is never scored."""
+
+import numpy as np
+import pytest
+from fixtures.numbered_day import sample_numbers
+
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.calibration_split import GUARD_S, bouts, split_for_calibration
+
+
+def test_bouts_are_the_runs_that_are_long_enough() -> None:
+    chosen = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1], bool)
+    assert bouts(chosen, 1) == [(0, 2), (3, 4), (6, 9)]
+    assert bouts(chosen, 2) == [(0, 2), (6, 9)]
+    assert bouts(np.zeros(4, bool), 1) == []
+    assert bouts(np.ones(4, bool), 4) == [(0, 4)]
+
+
+@pytest.mark.parametrize("seconds", [5.0, 10.0, 20.0, 30.0])
+def test_split_calibrates_on_the_first_locomotion_and_scores_what_follows(day: list[Recording], seconds: float) -> None:
+    split = split_for_calibration(day, seconds)
+    assert split is not None
+    rate = day[0].rig.rate
+    used, scored = sample_numbers(split.calibration), sample_numbers(split.scored)
+    assert len(used) == round(seconds * rate)
+    assert all(recording.is_locomotion().all() for recording in split.calibration)
+    # Of the day's locomotion in bouts of at least 2 s it is the first.
+    long = np.concatenate(
+        [
+            sample_numbers([recording])[start:stop]
+            for recording in day
+            for start, stop in bouts(recording.is_locomotion(), 118)
+        ]
+    )
+    assert used.tolist() == long[: len(used)].tolist()
+    # All that is scored comes later, by a guard within the same recording; and all that does is scored.
+    same = next(recording for recording in day if used[-1] in sample_numbers([recording]))
+    expected = np.arange(used[-1] + 1, sample_numbers(day)[-1] + 1)
+    guarded = np.isin(expected, sample_numbers([same])) & (expected <= used[-1] + round(GUARD_S * rate))
+    assert scored.tolist() == expected[~guarded].tolist()
+
+
+def test_split_scores_everything_without_calibration(day: list[Recording]) -> None:
+    split = split_for_calibration(day, 0.0)
+    assert split is not None
+    assert split.calibration == []
+    assert sample_numbers(split.scored).tolist() == sample_numbers(day).tolist()
+
+
+def test_split_is_none_with_too_little_locomotion(day: list[Recording]) -> None:
+    assert split_for_calibration(day, 1000.0) is None
+    assert split_for_calibration([day[0].slice(0, 200)], 5.0) is None
