@@ -29,6 +29,7 @@ from imu_emg_estimator.cli.ros_commands import split_ros_arguments
 from imu_emg_estimator.errors import InputError
 
 COMMANDS = (train, evaluate, calibrate, calibrations, bag, simulate, replay, record, export, inspect)
+TORCH_MISSING = "needs torch, which is not installed; pip install 'imu_emg_estimator[calibrate]', or torch alone"
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -49,6 +50,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except InputError as error:
         print(f"imu-emg {arguments.command}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        print(f"imu-emg {arguments.command} {TORCH_MISSING}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -95,3 +95,16 @@ def test_main_ends_quietly_on_an_interrupt(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(Bundle, "load", interrupt)
     assert run("inspect") == 130
+
+
+def test_command_without_torch_names_what_to_install(tmp_path: Path) -> None:
+    bag = tmp_path / "bag"
+    assert main(["simulate", "--out", str(bag), "--seconds", "6"]) == 0
+    code = "import sys; sys.modules['torch'] = None; from imu_emg_estimator.cli.main import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "calibrate", "--bag", str(bag), "--out", str(tmp_path / "new.safetensors")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "imu-emg calibrate needs torch, which is not installed; "
+        "pip install 'imu_emg_estimator[calibrate]', or torch alone\n"
+    )
