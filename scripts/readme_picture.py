@@ -19,7 +19,8 @@ from imu_emg_estimator.datasets.catalogue import load_dataset
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.evaluation import bouts, split_for_calibration
+from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.training.calibration_split import split_for_calibration
 
 ROOT = Path(__file__).parents[1]
 BUNDLE = ROOT / "resource" / "hugadb_without_2_8_17.safetensors"
@@ -34,7 +35,7 @@ def longest_walk(recordings: Sequence[Recording]) -> Recording:
     walks = [
         recording.slice(start, stop)
         for recording in recordings
-        for start, stop in bouts(recording.condition == "walking", round(seconds * recording.rig.rate))
+        for start, stop in true_runs(recording.condition == "walking", round(seconds * recording.rig.rate))
     ]
     walk = max(walks, key=len)
     return walk.slice(0, round(seconds * walk.rig.rate))

@@ -14,7 +14,7 @@ from torch import nn
 from benchmarks.accuracy.network_adapters import add_film, add_low_rank, biases, fold, norm_parameters
 from benchmarks.accuracy.subject_prior import SubjectPrior
 from imu_emg_estimator.calibration import adaptation
-from imu_emg_estimator.calibration.adaptation import METHOD, AdaptationSettings, StepProgress
+from imu_emg_estimator.calibration.adaptation import METHOD, AdaptationSettings
 from imu_emg_estimator.calibration.calibration_data import CalibrationData
 from imu_emg_estimator.calibration.closed_form import fit_head
 from imu_emg_estimator.calibration.electrode_check import check_electrodes
@@ -23,6 +23,7 @@ from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.head_weights import head_weights, set_head_weights
 from imu_emg_estimator.model.offline_estimate import estimate_activations
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.utils.progress import StepProgress
 
 METHODS: dict[str, str] = {
     "none": "nothing is changed",

@@ -24,7 +24,7 @@ from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import trusted_subjects
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.distillation import distil
-from imu_emg_estimator.training.pretraining import Progress
+from imu_emg_estimator.utils.progress import StepProgress
 
 TEACHER = "geglu_transformer"
 TEACHERS = 3
@@ -35,7 +35,7 @@ def fit_teachers(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> list[Estimator]:
     """Three networks that differ in their seed; no two ensembles share one."""
@@ -49,7 +49,7 @@ def fit_distilled(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     settings: Settings | None = None,
     shape: Mapping[str, Any] | None = None,
 ) -> FittedNetwork:
@@ -66,7 +66,7 @@ def fit_distilled(
     return FittedNetwork(Estimator(student, normalisation, teachers[0].amplitude))
 
 
-def _part(progress: Progress | None, number: int) -> Progress | None:
+def _part(progress: StepProgress | None, number: int) -> StepProgress | None:
     """Progress of one of the trainings, all of the same length, as progress of all together."""
     if progress is None:
         return None
@@ -81,7 +81,7 @@ def _fit_int8(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> Fitted:
     estimator = fit_network(TEACHER, recordings, budget, seed, progress, settings).estimator

@@ -24,7 +24,8 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, features, fit_normalisation
 from imu_emg_estimator.signals.stride_detection import POINTS
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
-from imu_emg_estimator.training.pretraining import Progress, model_config
+from imu_emg_estimator.training.pretraining import model_config
+from imu_emg_estimator.utils.progress import StepProgress
 
 MODEL_NAMES = ("mean_profile", "ridge", *ARCHITECTURES)
 EVERY = 5  # points; the ridge reads averages over as many
@@ -149,7 +150,11 @@ def training_subject(cycles: Cycles, scale: Scale) -> TrainingSubject:
 
 
 def fit(
-    name: str, subjects: Sequence[TrainingSubject], rig: Rig, settings: CycleSettings, progress: Progress | None = None
+    name: str,
+    subjects: Sequence[TrainingSubject],
+    rig: Rig,
+    settings: CycleSettings,
+    progress: StepProgress | None = None,
 ) -> CycleModel:
     """Train a model of ``MODEL_NAMES`` on the cycles of all subjects, each with equal say."""
     if name == "mean_profile":
@@ -234,7 +239,7 @@ def _fit_network(
     normalisation: Normalisation,
     settings: CycleSettings,
     candidate: Settings,
-    progress: Progress | None,
+    progress: StepProgress | None,
 ) -> CycleNetwork:
     hyperparameters: dict[str, Any] = {**settings.shape, **candidate}
     learning_rate = float(hyperparameters.pop("learning_rate"))
@@ -264,7 +269,7 @@ def _train(
     optimiser: torch.optim.Optimizer,
     steps: int,
     anchor: float = 0.0,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> None:
     """Optimise on drawn cycles (imu, target, weight [cycles, muscles]); only the second pass counts."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -22,7 +22,7 @@ from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import score
 from imu_emg_estimator.signals.stride_detection import POINTS
-from imu_emg_estimator.training.pretraining import Progress
+from imu_emg_estimator.utils.progress import StepProgress
 
 __all__ = ["CycleSettings", "cycle_scores", "cycles_of", "run_fold", "summarise"]
 
@@ -39,7 +39,7 @@ def run_fold(
     left_out: Collection[str],
     model_name: str,
     settings: CycleSettings | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> dict[str, Any]:
     """Train a model without some subjects and score it on their cycles, before and after few-shot adaptation.
 

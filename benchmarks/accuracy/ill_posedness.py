@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.model.subject_data import by_subject, reference_amplitude
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.training.envelope_pictures import save_figure
-from imu_emg_estimator.training.fit_conformal_uncertainty import Progress
+from imu_emg_estimator.utils.progress import CountProgress
 
 LIKENESS = "nearest_motion"  # what moments are compared by, as a row of the benchmark
 CONDITIONS = (*LOCOMOTION, "sitting", "standing")
@@ -23,7 +23,7 @@ MIN_MOMENTS = 100  # of a channel or a subject, to be compared
 APART = 5.0  # s between a moment and its like in the same recording: another stride
 
 
-def ill_posedness(recordings: Sequence[Recording], progress: Progress | None = None) -> dict[str, Any]:
+def ill_posedness(recordings: Sequence[Recording], progress: CountProgress | None = None) -> dict[str, Any]:
     """The share of the envelope's variance that the motion of the last second does not tell, by condition.
 
     Half the mean square difference of the envelope between moments whose motion is most alike (the delta test;

@@ -31,7 +31,8 @@ from imu_emg_estimator.signals.masked_imu_features import (
     features,
 )
 from imu_emg_estimator.training.augmentation import augment
-from imu_emg_estimator.training.pretraining import Progress, TrainingSettings, optimise
+from imu_emg_estimator.training.pretraining import TrainingSettings, optimise
+from imu_emg_estimator.utils.progress import StepProgress
 
 Batch = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
@@ -71,7 +72,7 @@ def pretrain_masked(
     config: ModelConfig,
     settings: TrainingSettings,
     normalisation: Normalisation,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     masking: MaskingSettings | None = None,
 ) -> Network:
     """Train a network, but for its heads, to estimate hidden IMU data; ``pretrain(initial=...)`` goes on from it.

@@ -34,10 +34,11 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import score
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
-from imu_emg_estimator.training.evaluation import folds_of
-from imu_emg_estimator.training.pretraining import Progress, TrainingSettings, model_config
+from imu_emg_estimator.training.leave_subjects_out import folds_of
+from imu_emg_estimator.training.pretraining import TrainingSettings, model_config
 from imu_emg_estimator.training.recipe import train_network
 from imu_emg_estimator.utils.atomic_files import write_atomically
+from imu_emg_estimator.utils.progress import StepProgress
 
 FORMAT_VERSION = 1
 Settings = Mapping[str, float]  # hyperparameters that differ between the candidates of a model
@@ -107,7 +108,7 @@ class Fit(Protocol):
         recordings: Sequence[Recording],
         budget: Budget,
         seed: int,
-        progress: Progress | None = None,
+        progress: StepProgress | None = None,
         settings: Settings | None = None,
     ) -> Fitted: ...
 
@@ -166,7 +167,7 @@ def fit_network(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> FittedNetwork:
     """Train a network of ``ARCHITECTURES``; settings: ``learning_rate`` and any of ``ModelConfig``."""
@@ -187,7 +188,7 @@ def _fit_mean_profile(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> Fitted:
     return references.fit_mean_profile(recordings, trusted_subjects(recordings))
@@ -197,7 +198,7 @@ def _fit_ridge(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> Fitted:
     rig = recordings[0].rig
@@ -228,7 +229,7 @@ def tune(
     budget: Budget,
     inner_folds: int = 3,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Settings:
     """The candidate of the model's grid that does best on subjects left out of the given ones; {} without a grid.
 
@@ -248,7 +249,7 @@ def tuning_scores(
     budget: Budget,
     inner_folds: int = 3,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> list[float]:
     """Mean r in locomotion, uncalibrated, over the subjects left out of each inner fold; for every candidate."""
     groups = by_subject(recordings)

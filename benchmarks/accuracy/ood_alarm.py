@@ -20,7 +20,7 @@ from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
-from imu_emg_estimator.training.calibration_split import bouts
+from imu_emg_estimator.signals.true_runs import true_runs
 from imu_emg_estimator.training.fit_motion_distribution import EVERY, Motion, distribution_of, motion_of
 
 NEVER_SEEN = ("bicycling", "sitting_in_car", "lift_up", "lift_down")  # activities that a score is fitted without
@@ -165,7 +165,7 @@ def _locomotion(recordings: Sequence[Recording]) -> list[Recording]:
     """A subject's first minute of locomotion, in bouts that fill the window."""
     chosen, missing = [], round(SHOWN * recordings[0].rig.rate)
     for recording in recordings:
-        for start, stop in bouts(recording.is_locomotion(), round(3 * WINDOW * recording.rig.rate)):
+        for start, stop in true_runs(recording.is_locomotion(), round(3 * WINDOW * recording.rig.rate)):
             if missing > 0:
                 chosen.append(recording.slice(start, min(stop, start + missing)))
                 missing -= stop - start

@@ -30,7 +30,8 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, fit_normalisation
-from imu_emg_estimator.training.calibration_split import GUARD_S, MIN_BOUT_S, bouts
+from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.training.calibration_split import GUARD_S, MIN_BOUT_S
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 WALKING, STAIRS, RUNNING = ("walking",), ("stairs_up", "stairs_down"), ("running",)
@@ -178,7 +179,7 @@ def cut_bag(recordings: Sequence[Recording], bag: Bag, skip: float = 0.0) -> Cut
     for part in parts:
         passed, missing = round(skip * rate), round(bag.seconds / len(parts) * rate)
         for index, recording in enumerate(recordings):
-            for start, stop in bouts(np.isin(recording.condition, part), round(MIN_BOUT_S * rate)):
+            for start, stop in true_runs(np.isin(recording.condition, part), round(MIN_BOUT_S * rate)):
                 begin = min(stop, start + passed)
                 passed -= begin - start
                 end = min(stop, begin + missing)
@@ -201,7 +202,7 @@ def cut_bag(recordings: Sequence[Recording], bag: Bag, skip: float = 0.0) -> Cut
 def _seconds(recordings: Sequence[Recording], activities: Sequence[str]) -> float:
     """Of these activities, in bouts that are long enough [s]."""
     rate = recordings[0].rig.rate
-    found = (bouts(np.isin(one.condition, activities), round(MIN_BOUT_S * rate)) for one in recordings)
+    found = (true_runs(np.isin(one.condition, activities), round(MIN_BOUT_S * rate)) for one in recordings)
     return sum(stop - start for parts in found for start, stop in parts) / rate
 
 

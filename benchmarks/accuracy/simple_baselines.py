@@ -19,7 +19,8 @@ from imu_emg_estimator.model.subject_data import TARGET_LIMIT, SubjectData, by_s
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, features, fit_normalisation
-from imu_emg_estimator.training.pretraining import Progress, TrainingSettings
+from imu_emg_estimator.training.pretraining import TrainingSettings
+from imu_emg_estimator.utils.progress import StepProgress
 
 LAGS = 16  # averages over a token's period each that the ridge sees: the window of the MLP
 ROW_STEP = 2  # token periods between rows of the regression; an envelope of 4 Hz has little new in between
@@ -169,7 +170,7 @@ def advanced(rows: FloatArray, look_ahead: int) -> FloatArray:
 
 
 def fit_ridge(
-    subjects: Mapping[str, SubjectData], rig: Rig, config: ModelConfig, progress: Progress | None = None
+    subjects: Mapping[str, SubjectData], rig: Rig, config: ModelConfig, progress: StepProgress | None = None
 ) -> Ridge:
     """Regress activation on lagged inputs, every subject with equal say, its strength from left-out subjects.
 

@@ -15,7 +15,8 @@ from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import score
-from imu_emg_estimator.training.calibration_split import CalibrationSplit, bouts, split_for_calibration
+from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.training.calibration_split import CalibrationSplit, split_for_calibration
 from imu_emg_estimator.training.evaluation import CONDITIONS, MIN_SCORED_S
 
 SECONDS = (0.0, 30.0, 60.0)
@@ -137,7 +138,7 @@ def _stretches(recordings: Sequence[Recording], estimates: dict[str, FloatArray]
         found = [
             (stop - start, offset + start)
             for offset, recording in zip(starts, recordings, strict=False)
-            for start, stop in bouts(recording.condition == name, round(MIN_SCORED_S * rig.rate))
+            for start, stop in true_runs(recording.condition == name, round(MIN_SCORED_S * rig.rate))
         ]
         if found:
             length, first = max(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -20,14 +20,13 @@ from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.training.pretraining import TrainingSettings, varied_sequences
+from imu_emg_estimator.utils.progress import StepProgress
 
 OWN_STRENGTH = (
     10.0  # independent samples by which a subject's own head, of all the subject's data, is held to the shared
 )
 DIAGONAL_SHARE = 0.5  # of the covariance of heads: a few subjects do not tell how 65 numbers vary together
 FLOOR = 0.1  # of the mean variance, in every direction
-
-Progress = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def learn_prior(
     subjects: Sequence[SubjectData],
     rig: Rig,
     film: FilmSettings | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> SubjectPrior:
     """The prior of a trained network, from the subjects that it was trained on; FiLM only with its settings."""
     directions = learn_film(estimator, subjects, rig, film, progress) if film else None
@@ -93,7 +92,7 @@ def learn_film(
     subjects: Sequence[SubjectData],
     rig: Rig,
     settings: FilmSettings | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> dict[str, FloatArray]:
     """How gains and offsets of the normalisation layers change with an embedding of the subject.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,16 +19,14 @@ from imu_emg_estimator.training.fit_conformal_uncertainty import (
     SECONDS,
     Adapt,
     Errors,
-    Progress,
     Train,
     calibrated_errors,
-    constant,
-    covered,
     errors_of,
     fit_scale,
     fit_uncertainty,
     inner_errors,
 )
+from imu_emg_estimator.utils.progress import CountProgress
 
 MIN_ROWS = 10
 CONDITIONS: dict[str, tuple[str, ...] | None] = {
@@ -43,7 +42,7 @@ def run_fold(
     adapt: Adapt | None = None,
     seconds: float = SECONDS,
     inner_folds: int = 3,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> dict[str, Any]:
     """Both questions for the subjects left out, with all that is fitted fitted on the others.
 
@@ -119,6 +118,23 @@ def _figures(scale: DeviationScale, errors: Errors) -> dict[str, Any]:
         "width": float((upper - lower)[known].mean()),
         "crps": float(_crps(errors.measured[known], errors.activation[known], deviation[known]).mean()),
     }
+
+
+def covered(scale: DeviationScale, errors: Errors) -> list[float]:
+    """Return the share of a subject's samples in the interval of each level, over trusted muscles; NaN without any."""
+    published = scale.apply(errors.activation, errors.deviation)
+    known = np.isfinite(errors.measured)
+    if not known.any():
+        return [float("nan")] * len(scale.multiples)
+    return [
+        float((np.abs(errors.measured - errors.activation) <= np.array(row) * published)[known].mean())
+        for row in scale.multiples
+    ]
+
+
+def constant(errors: Errors) -> Errors:
+    """Replace the network's deviation by 1, for comparison."""
+    return replace(errors, deviation=np.ones_like(errors.deviation))
 
 
 def _crps(measured: FloatArray, mean: FloatArray, deviation: FloatArray) -> FloatArray:

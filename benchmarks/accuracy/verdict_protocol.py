@@ -25,7 +25,7 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.emg_delay import shift_emg
 from imu_emg_estimator.signals.masked_imu_features import turn_mounts
 from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
-from imu_emg_estimator.training.calibration_split import bouts
+from imu_emg_estimator.signals.true_runs import true_runs
 
 VERDICTS = "verdicts"
 ACTIVITIES = {"walking": WALKING, "stairs": STAIRS, "running": RUNNING}
@@ -94,7 +94,7 @@ def delays(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]:
     found = [
         (stop - start, recording, start)
         for recording in recordings
-        for start, stop in bouts(recording.is_locomotion(), round(HALF_MINUTE * recording.rig.rate))
+        for start, stop in true_runs(recording.is_locomotion(), round(HALF_MINUTE * recording.rig.rate))
     ]
     if not found or not (recordings[0].muscle_weight > 0).any():
         return {}

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from benchmarks.latency.measured_processes import NONE, Child, Limits, machine_t
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.utils.progress import CountProgress
 
 OURS, BASELINE = "ours", "baseline"
 SILENT = ("typed", "raw", "wait_set")
@@ -47,8 +48,6 @@ ANNOUNCING = """<?xml version="1.0" encoding="UTF-8"?>
 </profiles>
 """
 PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  # by age of Fast DDS
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ class Means:
     limits: Limits = NONE
     settle: float = 3.0
     engine: str = ""
-    progress: Progress | None = None
+    progress: CountProgress | None = None
 
 
 def helper(means: Means, name: str, *options: str) -> Child:

@@ -22,6 +22,7 @@ from benchmarks.latency.shapes import Shape, shape_of
 from benchmarks.latency.step_timing import SEQUENCE, WINDOW
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.streaming.engine import available_engines
+from imu_emg_estimator.utils.progress import CountProgress
 
 LARGE = Shape(width=128, layers=4, window=200)
 MAIN_CASE, LARGE_CASE = "main", "large"
@@ -31,7 +32,7 @@ LONGEST_STEPPING = 900.0  # s
 SECOND_OF_WINDOW = 1.0  # s that the attention spans in the sweep over the rate
 PROBE = "import benchmarks.latency.ros_processes.imu_load, imu_emg_estimator.ros.node"
 
-Progress = Callable[[str], live.Progress]
+Progress = Callable[[str], CountProgress]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ The method, step by step:
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,13 +31,12 @@ from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.head_weights import head_weights, set_head_weights
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.utils.progress import StepProgress
 
 METHOD = "guarded"  # name of the method in stored calibrations
 DESCENT_SHARE = 0.75  # of the weights from gradient descent in their average with those of the closed form
 PRIOR_S = 10.0  # of a subject's data that the given weights count for when they are averaged with the adapted ones
 MIN_STEPS = 10  # the schedule needs some to warm up, and to come to rest
-
-StepProgress = Callable[[int, int, float], None]  # steps done, steps in all, loss
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings, StepProgress, adapt_estimator
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_estimator
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
 from imu_emg_estimator.model.geglu_transformer import weights_of
 from imu_emg_estimator.model.offline_estimate import estimator_of
 from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.utils.progress import StepProgress
 
 
 def adapt_bundle(

@@ -13,7 +13,6 @@ from imu_emg_estimator.calibration.adaptation import (
     METHOD,
     MIN_STEPS,
     AdaptationSettings,
-    StepProgress,
     adapt_estimator,
     adapted_share,
 )
@@ -32,7 +31,7 @@ from imu_emg_estimator.model.sensor_drift import MOTION, motion_profile
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
 from imu_emg_estimator.signals.signal_quality import Stream
-from imu_emg_estimator.utils.progress import Progress, Work
+from imu_emg_estimator.utils.progress import Progress, StepProgress, Work
 
 ADAPTED, SCALED, KEPT = "adapted", "scaled", "kept"  # what came of a muscle
 TRIAL_SHARE = 0.5  # of the optimiser steps, in models that only judge

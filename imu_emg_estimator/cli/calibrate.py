@@ -204,7 +204,7 @@ def _progress(file: Path | None) -> Iterator[Callable[[Progress], None]]:
     """Give a function that shows progress as a bar and appends it to the file."""
     bar = ProgressBar("calibration")
     if file is None:
-        yield bar.tell
+        yield bar.show
         return
     try:
         stream = file.open("a", encoding="utf-8")
@@ -213,7 +213,7 @@ def _progress(file: Path | None) -> Iterator[Callable[[Progress], None]]:
     with stream:
 
         def show(progress: Progress) -> None:
-            bar.tell(progress)
+            bar.show(progress)
             print(json.dumps(progress.to_dict()), file=stream, flush=True)
 
         yield show

@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from imu_emg_estimator.training.evaluation_report import read_scores
-    from imu_emg_estimator.training.interval_folds import check_folds, with_uncertainty
+    from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, with_uncertainty
     from imu_emg_estimator.training.recipe import RECIPE, train_bundle
 
     torch.set_num_threads(arguments.threads)

@@ -62,7 +62,10 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: object) -> ModelConfig:
         """Build from decoded JSON; raises InputError unless every field is there, of its type and within bounds."""
-        config = cls(**checked_fields(values, annotated_types(cls), "model configuration"))
+        own = checked_fields(values, annotated_types(cls), "model configuration")
+        if not isinstance(own["dropout"], float):
+            raise InputError(f"model configuration: dropout is {own['dropout']!r}, not a decimal number")
+        config = cls(**own)
         bounds = {
             "inputs": 4096,
             "muscles": 256,
@@ -77,11 +80,7 @@ class ModelConfig:
         for name, largest in bounds.items():
             if not 1 <= (value := getattr(config, name)) <= largest:
                 raise InputError(f"model configuration: {name} is {value}, not within 1 to {largest}")
-        if (
-            not 0 <= config.look_ahead <= 1000
-            or not isinstance(config.dropout, float)
-            or not 0.0 <= config.dropout < 1.0
-        ):
+        if not 0 <= config.look_ahead <= 1000 or not 0.0 <= config.dropout < 1.0:
             raise InputError("model configuration: look_ahead or dropout is out of bounds")
         if config.width % config.heads or config.head_width % 2:
             raise InputError(f"model configuration: width {config.width} does not split into {config.heads} even heads")

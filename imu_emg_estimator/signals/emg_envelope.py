@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.signals.true_runs import true_runs
 
 FloatArray = NDArray[np.floating]
 
 MINIMUM_DURATION = 2.0  # s; below, the filters' edges would be all of the envelope
-STUCK = 3  # samples in a row at the end of the range that only an amplifier at its limit gives
+MIN_STUCK_SAMPLES = 3  # in a row at the end of the range: only an amplifier at its limit gives them
 LEVELS = 16  # values that a channel must take before its highest and lowest say where the range ends
 
 
@@ -85,22 +86,13 @@ def _channel_median(raw: FloatArray) -> FloatArray:
 def saturated(raw: FloatArray) -> NDArray[np.bool_]:
     """Samples [samples, channels] of raw EMG at which the amplifier was at its limit.
 
-    That is where a channel stays at its highest or lowest value for at least ``STUCK`` samples.
+    That is where a channel stays at its highest or lowest value for at least ``MIN_STUCK_SAMPLES``.
     """
     result = np.zeros(raw.shape, dtype=bool)
     for index, channel in enumerate(raw.T):
         known = channel[np.isfinite(channel)]
         if len(np.unique(known[: 1 << 20])) >= LEVELS:
             for limit in (known.min(), known.max()):
-                result[:, index] |= _in_runs(channel == limit, STUCK)
-    return result
-
-
-def _in_runs(hit: NDArray[np.bool_], shortest: int) -> NDArray[np.bool_]:
-    """Hits [samples] that are part of a run of at least ``shortest``."""
-    steps = np.flatnonzero(np.diff(hit, prepend=False, append=False))
-    result = np.zeros(len(hit), dtype=bool)
-    for begin, end in zip(steps[::2], steps[1::2], strict=True):
-        if end - begin >= shortest:
-            result[begin:end] = True
+                for start, stop in true_runs(channel == limit, MIN_STUCK_SAMPLES):
+                    result[start:stop, index] = True
     return result

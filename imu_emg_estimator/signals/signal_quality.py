@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.emg_envelope import saturated
 from imu_emg_estimator.signals.powerline import find_powerline
+from imu_emg_estimator.signals.true_runs import true_runs
 
 FloatArray = NDArray[np.floating]
 
@@ -162,7 +163,7 @@ def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream 
     return SensorFigures(
         rate=(stream or Stream()).rate.get(name, rate * float(present.mean())),
         missing=1.0 - float(present.mean()),
-        longest_gap=max(_longest(np.asarray(~np.isfinite(part).all(axis=1))) for part in acceleration) / rate,
+        longest_gap=max(map(_longest_gap, acceleration)) / rate,
         gyroscope_missing=1.0 - len(turns) / len(angular),
         clipped=float((np.abs(known) >= AT_END * highest).any(axis=1).mean()) if len(known) else np.nan,
         gravity=gravity,
@@ -285,10 +286,10 @@ def _unit_in_words(gravity: float) -> str:
     return "; calibrate or replace it"
 
 
-def _longest(missing: NDArray[np.bool_]) -> int:
-    """Length of the longest run of True."""
-    edges = np.flatnonzero(np.diff(missing, prepend=False, append=False))
-    return int((edges[1::2] - edges[::2]).max(initial=0))
+def _longest_gap(acceleration: FloatArray) -> int:
+    """Return the longest run of samples [samples, 3] that are not known."""
+    runs = true_runs(np.asarray(~np.isfinite(acceleration).all(axis=1)))
+    return max((stop - start for start, stop in runs), default=0)
 
 
 def _raw_figures(recordings: Sequence[Recording], muscle: int) -> tuple[float, float, float]:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.true_runs import true_runs
 
 MIN_BOUT_S = 2.0  # a shorter bout of locomotion is not calibrated on
 GUARD_S = 1.0  # not scored after the calibration: the envelope's filter reaches that far
@@ -43,7 +41,7 @@ def split_for_calibration(recordings: Sequence[Recording], seconds: float) -> Ca
     scored: list[Recording] = []
     for recording in recordings:
         end = 0
-        for start, stop in bouts(recording.is_locomotion(), round(MIN_BOUT_S * rate)):
+        for start, stop in true_runs(recording.is_locomotion(), round(MIN_BOUT_S * rate)):
             if missing <= 0:
                 break
             stop = min(stop, start + missing)
@@ -53,9 +51,3 @@ def split_for_calibration(recordings: Sequence[Recording], seconds: float) -> Ca
         if missing <= 0 and end < len(recording):
             scored.append(recording.slice(end, len(recording)))
     return CalibrationSplit(calibration, scored) if missing <= 0 else None
-
-
-def bouts(chosen: NDArray[np.bool_], shortest: int) -> list[tuple[int, int]]:
-    """Find the start and end [samples] of every run of True that is at least ``shortest`` samples long."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], chosen.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]

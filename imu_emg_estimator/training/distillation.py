@@ -23,12 +23,12 @@ from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.training.pretraining import (
-    Progress,
     TrainingSettings,
     optimise,
     training_batches,
     training_device,
 )
+from imu_emg_estimator.utils.progress import StepProgress
 
 
 def distil(
@@ -37,7 +37,7 @@ def distil(
     rig: Rig,
     config: ModelConfig,
     settings: TrainingSettings,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     measured: float = 0.5,
 ) -> tuple[Network, Normalisation]:
     """Train a student on the mean activation of its teachers, who see the same varied sequences.

@@ -13,7 +13,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
-from imu_emg_estimator.training.calibration_split import bouts
+from imu_emg_estimator.signals.true_runs import true_runs
 from imu_emg_estimator.training.evaluation import SubjectScores
 from imu_emg_estimator.utils.atomic_files import write_atomically
 
@@ -81,7 +81,7 @@ def _stretch(recordings: Sequence[Recording], condition: str) -> Recording | Non
     """The subject's longest bout of a condition, cut to what is shown and the context before it."""
     longest: tuple[int, Recording, int, int] | None = None
     for recording in recordings:
-        for start, stop in bouts(recording.condition == condition, round(SHOWN_S * recording.rig.rate)):
+        for start, stop in true_runs(recording.condition == condition, round(SHOWN_S * recording.rig.rate)):
             if longest is None or stop - start > longest[0]:
                 longest = (stop - start, recording, start, stop)
     if longest is None:

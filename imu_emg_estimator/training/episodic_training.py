@@ -37,10 +37,10 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, features
 from imu_emg_estimator.training.augmentation import augment
 from imu_emg_estimator.training.pretraining import TrainingSettings, cut_sequence, input_normalisation, optimise
+from imu_emg_estimator.utils.progress import StepProgress
 
 KINDS = ("ridge", "reptile")
 
-Progress = Callable[[int, int, float], None]
 Float32 = NDArray[np.float32]
 
 
@@ -104,7 +104,7 @@ def meta_pretrain(
     rig: Rig,
     config: ModelConfig,
     settings: MetaSettings | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     architecture: Callable[[ModelConfig], Network] = GegluTransformer,
 ) -> tuple[Network, Normalisation]:
     """Train a network on many subjects by meta-learning from the start, in place of ``pretrain``."""
@@ -120,7 +120,7 @@ def meta_train(
     subjects: Sequence[SubjectData],
     rig: Rig,
     settings: MetaSettings | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Estimator:
     """Teach a network to be adapted, on subjects of its training.
 
@@ -185,7 +185,7 @@ class _Tasks:
         return [int(start) for start in (*support, *generator.choice(locomotion, missing), *query)]
 
 
-def _ridge_stage(network: Network, tasks: _Tasks, settings: MetaSettings, progress: Progress | None) -> None:
+def _ridge_stage(network: Network, tasks: _Tasks, settings: MetaSettings, progress: StepProgress | None) -> None:
     """Outer steps through the closed-form solution."""
 
     def batches() -> Iterator[list[Float32]]:
@@ -247,7 +247,7 @@ def ridge_heads(tokens: Tensor, target: Tensor, weight: Tensor, centre: Tensor, 
     return solution
 
 
-def _reptile_stage(network: Network, tasks: _Tasks, settings: MetaSettings, progress: Progress | None) -> None:
+def _reptile_stage(network: Network, tasks: _Tasks, settings: MetaSettings, progress: StepProgress | None) -> None:
     """Outer steps towards the mean of the weights that the tasks come to."""
     shared, steps = list(network.parameters()), settings.training.steps
     for step in range(steps):

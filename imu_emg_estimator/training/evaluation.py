@@ -18,6 +18,7 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
 from imu_emg_estimator.training.calibration_split import split_for_calibration
+from imu_emg_estimator.training.leave_subjects_out import folds_of
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import RECIPE, train_bundle
 
@@ -104,13 +105,6 @@ def evaluate_bundle(
     jobs = [(bundle, group, seconds, settings or AdaptationSettings()) for group in groups.values()]
     scores = zip(groups, _in_parallel(evaluate_subject, jobs, workers, progress), strict=True)
     return {subject: own for subject, own in scores if own}
-
-
-def folds_of(subjects: Sequence[str], folds: int) -> list[list[str]]:
-    """Deal subjects out to disjoint folds, in the given order; raises InputError for too many or fewer than 2."""
-    if not 2 <= folds <= len(subjects):
-        raise InputError(f"{folds} folds cannot be made of {len(subjects)} subjects; give 2 to {len(subjects)}")
-    return [list(subjects[index::folds]) for index in range(folds)]
 
 
 def evaluate_folds(

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from imu_emg_estimator.calibration.adaptation import adapt_estimator
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.conformal_uncertainty import FLOOR, LARGEST_POWER, LEVELS, DeviationScale, Uncertainty
 from imu_emg_estimator.model.offline_estimate import estimate_recording
@@ -22,7 +24,10 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.calibration_split import split_for_calibration
-from imu_emg_estimator.training.evaluation import folds_of
+from imu_emg_estimator.training.leave_subjects_out import folds_of
+from imu_emg_estimator.training.pretraining import TrainingSettings
+from imu_emg_estimator.training.recipe import train_estimator
+from imu_emg_estimator.utils.progress import CountProgress, StepProgress
 
 ONE_DEVIATION = 0.6827  # what a standard deviation covers
 EVERY = 0.1  # s between samples: errors of neighbours say the same
@@ -32,7 +37,6 @@ SECONDS = 30.0  # of calibration, for the scale of a subject's own bundle
 
 Train = Callable[[Sequence[Recording]], Estimator]
 Adapt = Callable[[Estimator, Sequence[Recording]], Estimator]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def inner_errors(
     train: Train,
     adapt: Adapt | None = None,
     seconds: float = SECONDS,
-    progress: Progress | None = None,
+    progress: CountProgress | None = None,
 ) -> tuple[list[Errors], list[Errors]]:
     """Errors on every subject by a network that was trained without that subject.
 
@@ -109,6 +113,48 @@ def calibrated_errors(
     if split is None or not split.scored:
         return None
     return errors_of(adapt(estimator, split.calibration), split.scored)
+
+
+def check_folds(recordings: Sequence[Recording], folds: int) -> None:
+    """Raise InputError, before anything is trained, where ``with_uncertainty`` could not be given so many folds."""
+    subjects = {recording.subject for recording in recordings if (recording.muscle_weight > 0).any()}
+    if not 2 <= folds <= len(subjects) or len(subjects) < MIN_SUBJECTS:
+        raise InputError(
+            f"intervals from {folds} folds need 2 folds or more, and as many subjects with trusted EMG (at least "
+            f"{MIN_SUBJECTS}); there are {len(subjects)}: give fewer folds, or 0 to do without intervals"
+        )
+
+
+def with_uncertainty(
+    bundle: Bundle,
+    recordings: Sequence[Recording],
+    folds: int,
+    settings: TrainingSettings | None = None,
+    progress: Callable[[int], StepProgress | None] = lambda fold: None,
+) -> Bundle:
+    """The bundle with conformal scales, from networks that the same recipe gives without each fold's subjects.
+
+    Args:
+        recordings: those that the bundle was trained on.
+        folds: networks to train, each at the cost of the bundle's own.
+        settings: of the bundle's training.
+        progress: of the training of a fold, by its number.
+
+    Raises:
+        InputError: too few subjects for so many folds, or to find an uncertainty on.
+    """
+    trained = 0
+
+    def train(kept: Sequence[Recording]) -> Estimator:
+        nonlocal trained
+        trained += 1
+        return train_estimator(kept, settings, progress=progress(trained))
+
+    def adapt(estimator: Estimator, calibration: Sequence[Recording]) -> Estimator:
+        return adapt_estimator(estimator, calibration)
+
+    before, after = inner_errors(recordings, folds, train, adapt)
+    return replace(bundle, uncertainty=fit_uncertainty(bundle.rig, before, after))
 
 
 def fit_uncertainty(
@@ -198,20 +244,3 @@ def _quantiles(values: FloatArray, weight: FloatArray, levels: Sequence[float]) 
     for value in values[order][places]:
         result.append(max(float(value), result[-1] * (1 + 1e-6)))
     return result[1:]
-
-
-def covered(scale: DeviationScale, errors: Errors) -> list[float]:
-    """Share of a subject's samples in the interval of each level, over all trusted muscles; NaN without any."""
-    published = scale.apply(errors.activation, errors.deviation)
-    known = np.isfinite(errors.measured)
-    if not known.any():
-        return [float("nan")] * len(scale.multiples)
-    return [
-        float((np.abs(errors.measured - errors.activation) <= np.array(row) * published)[known].mean())
-        for row in scale.multiples
-    ]
-
-
-def constant(errors: Errors) -> Errors:
-    """The same without what the network says of its deviation, for comparison."""
-    return replace(errors, deviation=np.ones_like(errors.deviation))

@@ -20,6 +20,7 @@ from imu_emg_estimator.model.subject_data import SubjectData, delayed
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, feature_count, features, fit_normalisation
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
+from imu_emg_estimator.utils.progress import StepProgress
 
 LOSSES = ("huber", "correlation", "gaussian")
 TOKEN_PERIOD = 0.068  # s between the tokens of one interleaved sequence: an envelope of 4 Hz has no more to tell
@@ -66,7 +67,6 @@ class TrainingSettings:
         return asdict(self)
 
 
-Progress = Callable[[int, int, float], None]
 Loss = Callable[..., Tensor]  # of a batch's tensors, and of the phase as the last argument
 
 
@@ -75,7 +75,7 @@ def pretrain(
     rig: Rig,
     config: ModelConfig,
     settings: TrainingSettings,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     architecture: Callable[[ModelConfig], Network] = GegluTransformer,
     initial: Network | None = None,
 ) -> tuple[Network, Normalisation]:
@@ -113,7 +113,7 @@ def optimise(
     batches: Iterable[Sequence[NDArray[Any]]],
     loss: Loss,
     settings: TrainingSettings,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> None:
     """Train a model in place by the recipe; what it ends with is the running mean of its weights, ready to estimate.
 

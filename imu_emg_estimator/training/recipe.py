@@ -26,12 +26,12 @@ from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.training.episodic_training import MetaSettings, meta_pretrain, meta_train
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 from imu_emg_estimator.training.pretraining import (
-    Progress,
     TrainingSettings,
     input_normalisation,
     model_config,
     pretrain,
 )
+from imu_emg_estimator.utils.progress import StepProgress
 
 RECIPE = MetaSettings().training  # the budget and settings of what is shipped
 
@@ -41,7 +41,7 @@ def train_network(
     rig: Rig,
     config: ModelConfig,
     settings: TrainingSettings,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
     architecture: Callable[[ModelConfig], Network] = GegluTransformer,
     episodic: bool = True,
     initial: Network | None = None,
@@ -66,7 +66,7 @@ def train_estimator(
     recordings: Sequence[Recording],
     settings: TrainingSettings | None = None,
     overrides: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Estimator:
     """Train on all subjects of these recordings that have trusted EMG, see ``train_network``.
 
@@ -91,7 +91,7 @@ def train_bundle(
     settings: TrainingSettings | None = None,
     envelope: EnvelopeSettings | None = None,
     overrides: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Bundle:
     """Train as ``train_estimator`` does, and bundle the result with what the subjects' motion looks like.
 

@@ -5,15 +5,8 @@ import pytest
 from fixtures.numbered_day import sample_numbers
 
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.calibration_split import GUARD_S, bouts, split_for_calibration
-
-
-def test_bouts_are_the_runs_that_are_long_enough() -> None:
-    chosen = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1], bool)
-    assert bouts(chosen, 1) == [(0, 2), (3, 4), (6, 9)]
-    assert bouts(chosen, 2) == [(0, 2), (6, 9)]
-    assert bouts(np.zeros(4, bool), 1) == []
-    assert bouts(np.ones(4, bool), 4) == [(0, 4)]
+from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.training.calibration_split import GUARD_S, split_for_calibration
 
 
 @pytest.mark.parametrize("seconds", [5.0, 10.0, 20.0, 30.0])
@@ -29,7 +22,7 @@ def test_split_calibrates_on_the_first_locomotion_and_scores_what_follows(day: l
         [
             sample_numbers([recording])[start:stop]
             for recording in day
-            for start, stop in bouts(recording.is_locomotion(), 118)
+            for start, stop in true_runs(recording.is_locomotion(), 118)
         ]
     )
     assert used.tolist() == long[: len(used)].tolist()

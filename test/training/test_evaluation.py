@@ -23,7 +23,6 @@ from imu_emg_estimator.training.evaluation import (
     evaluate_bundle,
     evaluate_folds,
     evaluate_subject,
-    folds_of,
     score_recordings,
     summarise,
 )
@@ -126,21 +125,6 @@ def test_check_unseen_refuses_subjects_of_the_training(trained_bundle: Bundle) -
         check_unseen(trained_bundle, "synthetic", ["7", "2", "8"])
     check_unseen(trained_bundle, "synthetic", ["7", "8"])
     check_unseen(trained_bundle, "another data set", ["2"])
-
-
-@pytest.mark.parametrize("folds", [2, 3, 7])
-def test_folds_of_holds_every_subject_once(folds: int) -> None:
-    subjects = [str(number) for number in range(7)]
-    parts = folds_of(subjects, folds)
-    assert len(parts) == folds
-    assert sorted(name for part in parts for name in part) == subjects
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
-
-
-@pytest.mark.parametrize("folds", [0, 1, 8, -1])
-def test_folds_of_refuses_impossible_numbers(folds: int) -> None:
-    with refusal(str(folds), "7"):
-        folds_of([str(number) for number in range(7)], folds)
 
 
 def test_evaluate_folds_scores_subjects_that_were_left_out(make_recording: RecordingFactory) -> None:

@@ -7,7 +7,7 @@ import pytest
 from fixtures.factories import RecordingFactory, refusal
 
 from benchmarks.accuracy import ood_alarm as alarm
-from benchmarks.accuracy.uncertainty_protocol import run_fold
+from benchmarks.accuracy.uncertainty_protocol import covered, run_fold
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.conformal_uncertainty import FLOOR, LEVELS
@@ -17,7 +17,6 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.fit_conformal_uncertainty import (
     Errors,
     calibrated_errors,
-    covered,
     errors_of,
     fit_uncertainty,
 )

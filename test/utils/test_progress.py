@@ -41,7 +41,7 @@ def test_progress_is_plain() -> None:
 
 
 def test_bar_shows_phase_share_and_loss(capsys: pytest.CaptureFixture[str]) -> None:
-    ProgressBar("calibration").tell(Progress("learning", 1.0, 0.0, 0.25))
+    ProgressBar("calibration").show(Progress("learning", 1.0, 0.0, 0.25))
     assert (
         "calibration: learning [##############################] 100%, 0 s left, loss 0.250" in capsys.readouterr().err
     )

@@ -26,7 +26,7 @@ from benchmarks.accuracy.models import (
 from benchmarks.accuracy.simple_baselines import MeanProfile, Ridge, advanced, affine_fit, lagged
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.training.pretraining import Progress
+from imu_emg_estimator.utils.progress import StepProgress
 
 pytestmark = pytest.mark.slow
 
@@ -258,7 +258,7 @@ def test_tuning_leaves_out_subjects_of_the_training_and_takes_the_best(subjects:
     seen: list[tuple[float, set[str]]] = []
 
     def fit(
-        recordings: Sequence[Recording], budget: Budget, seed: int, progress: Progress | None = None,
+        recordings: Sequence[Recording], budget: Budget, seed: int, progress: StepProgress | None = None,
         settings: Settings | None = None,
     ) -> Fitted:  # fmt: skip
         assert settings is not None
