@@ -31,7 +31,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.recording import FloatArray
-from imu_emg_estimator.signals.imu_message import imu_sample, nanoseconds
+from imu_emg_estimator.signals.imu_decoder import imu_sample, nanoseconds
 from imu_emg_estimator.signals.masked_imu_features import RowFeatures
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 

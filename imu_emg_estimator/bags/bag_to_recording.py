@@ -5,26 +5,30 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.bags.bag_errors import BagTooShort, BagUnreadable, TopicMissing
+from imu_emg_estimator.bags.bag_errors import BagTooShort
 from imu_emg_estimator.bags.bag_files import Check, bag_name
-from imu_emg_estimator.bags.bag_reader import Bag, foreign_definition, open_bag
+from imu_emg_estimator.bags.bag_reader import Bag, open_bag
 from imu_emg_estimator.bags.bag_report import BagReport, EmgReport, ImuReport
-from imu_emg_estimator.bags.cdr_messages import IMU_TYPE, decode_imu
-from imu_emg_estimator.bags.emg_packets import EmgPacket, OddPacket, decode_packet
+from imu_emg_estimator.bags.bag_samples import (
+    EmgSamples,
+    ImuSamples,
+    collect_samples,
+    in_order,
+    instants_of,
+    reconcile_clocks,
+)
 from imu_emg_estimator.bags.emg_to_envelope import EmgStream, GridEmg, envelope_on_grid, no_overlap
-from imu_emg_estimator.bags.read_limits import MIB, BagLimits, Meter
+from imu_emg_estimator.bags.read_limits import BagLimits
 from imu_emg_estimator.bags.topic_mapping import (
-    Channels,
     TopicMapping,
     find_emg_topic,
     find_imu_topics,
-    match_channels,
 )
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, FloatArray, RawEmg, Recording
@@ -35,19 +39,10 @@ from imu_emg_estimator.signals.powerline import powerline_can_be_found
 from imu_emg_estimator.signals.timestamps import (
     Clock,
     Instants,
-    measured_rate,
-    plausible_receipts,
-    receipts_are_useless,
-    reconcile,
 )
 
 AROUND = 5 * SECOND  # ns of EMG around the IMU data that are kept for the filter's edges
 SPARSEST_IMU = 5.0  # Hz; slower samples are no movement, and would make rows without end
-LARGEST_EMG = 1e12  # in any unit
-UNKNOWN_UNIT = "unknown"
-# Bytes of memory that a sample takes from reading to the end, with all that is made of it on the way.
-IMU_COST, PACKET_COST, ROW_COST, VALUE_COST = 160, 120, 24, 4
-
 logger = logging.getLogger(__name__)
 
 
@@ -117,9 +112,9 @@ def read_bag_with_report(
     with open_bag(path, limits, check) as bag:
         sensors = find_imu_topics(bag, rig, mapping.imu_topics)
         topic, msgtype = find_emg_topic(bag, rig, mapping)
-        imus, emg = _collect(bag, rig, sensors, topic, msgtype, mapping)
+        imus, emg = collect_samples(bag, rig, sensors, topic, msgtype, mapping)
         report.notes += bag.notes
-        clocks = _one_clock(imus, emg)
+        clocks = reconcile_clocks(imus, emg)
         piece = _longest_piece(bag, rig, imus, alignment or AlignmentSettings(), report)
     stream = _in_piece(path, emg, piece)
     grid = envelope_on_grid(
@@ -147,106 +142,6 @@ def read_bag_with_report(
     return recording, report
 
 
-@dataclass
-class _Imu:
-    """Samples of one IMU as they came: timestamps and receipts [messages] in ns, values [messages * 6]."""
-
-    timestamps: array[int] = field(default_factory=lambda: array("q"))
-    receipts: array[int] = field(default_factory=lambda: array("q"))
-    values: array[float] = field(default_factory=lambda: array("d"))
-    late: int = 0
-
-    def add(self, timestamp: int, receipt: int, sample: Sequence[float]) -> None:
-        self.timestamps.append(timestamp)
-        self.receipts.append(receipt)
-        self.values.extend(sample)
-
-    @property
-    def rate(self) -> float:
-        """Messages a second, by the middle half of the timestamps [Hz]."""
-        first, last = np.percentile(_instants(self.timestamps), (25, 75))
-        return len(self.timestamps) / 2 * SECOND / (last - first) if last > first else 0.0
-
-
-class _Emg:
-    """Packets of EMG as they came, of the rig's muscles only."""
-
-    def __init__(self, bag: Bag, rig: Rig, topic: str, msgtype: str, mapping: TopicMapping) -> None:
-        self.topic = topic
-        self.timestamps, self.receipts, self.counts = array("q"), array("q"), array("q")
-        self.arrivals: Instants = np.empty(0, dtype=np.int64)  # receipts on the clock of the IMUs, less the usual delay
-        self._bag, self._rig, self._type, self._mapping = bag, rig, msgtype, mapping
-        self._data = bytearray()
-        self._form: EmgPacket | None = None
-        self._channels: Channels | None = None
-
-    def add(self, receipt: int, data: bytes) -> int:
-        """Take in a message; returns the bytes of memory that it costs."""
-        packet = decode_packet(self._type, data, self._mapping)
-        if self._form is None:
-            self._begin(packet)
-        elif packet.form != self._form.form:
-            raise OddPacket("sample_rate, names or number of channels, unit or is_envelope change between messages")
-        if not len(packet.data):
-            return PACKET_COST
-        values = packet.data[:, list(self.channels.columns)]
-        values = np.where(np.abs(values) < LARGEST_EMG, values, np.nan).astype(np.float32)
-        self._data += values.tobytes()
-        self.timestamps.append(receipt if packet.timestamp is None else packet.timestamp)
-        self.receipts.append(receipt)
-        self.counts.append(len(values))
-        return PACKET_COST + len(values) * (ROW_COST + VALUE_COST * values.shape[1])
-
-    def _begin(self, packet: EmgPacket) -> None:
-        self._form = packet
-        count = packet.data.shape[1]
-        self._channels = match_channels(self._bag, self._rig, packet.names, count, self._mapping)
-        if packet.field:
-            self._mapping = replace(self._mapping, emg_field=packet.field)
-
-    @property
-    def form(self) -> EmgPacket:
-        """The first packet, which all others resemble."""
-        assert self._form is not None
-        return self._form
-
-    @property
-    def channels(self) -> Channels:
-        assert self._channels is not None
-        return self._channels
-
-    @property
-    def rate(self) -> float | None:
-        """Hz, as the messages or the user say."""
-        return self.form.rate or self._mapping.emg_rate
-
-    def spans(self, timestamps: Instants, receipts: Instants) -> Instants:
-        """Time [ns] from the first sample of every packet to the last, at which it could first be sent."""
-        counts = _instants(self.counts)
-        for instants in (timestamps, receipts):
-            try:
-                rate = self.rate or measured_rate(instants, counts)
-            except ValueError:  # timestamps that do not advance
-                continue
-            return np.round((counts - 1) * (SECOND / rate)).astype(np.int64)
-        return np.zeros(len(counts), dtype=np.int64)
-
-    @property
-    def is_envelope(self) -> bool | None:
-        """As the messages or the user say."""
-        given = self._mapping.emg_kind
-        return self.form.is_envelope if given is None else given == "envelope"
-
-    @property
-    def unit(self) -> str:
-        return self.form.unit or UNKNOWN_UNIT
-
-    @property
-    def data(self) -> NDArray[np.float32]:
-        """[samples, columns]"""
-        return np.frombuffer(self._data, dtype=np.float32).reshape(-1, len(self.channels.columns))
-
-
 @dataclass(frozen=True)
 class _Piece:
     """Between two jumps of the clock: timestamps [rows], imu [rows, sensors, 6], times of first and last receipt."""
@@ -256,62 +151,9 @@ class _Piece:
     received: tuple[int, int]
 
 
-def _instants(values: array[int]) -> Instants:
-    return np.frombuffer(values, dtype=np.int64)
-
-
-def _collect(
-    bag: Bag, rig: Rig, sensors: Sequence[str], topic: str, msgtype: str, mapping: TopicMapping
-) -> tuple[list[_Imu], _Emg]:
-    wanted = dict.fromkeys(sensors, IMU_TYPE) | {topic: msgtype}
-    imus, emg = {sensor: _Imu() for sensor in sensors}, _Emg(bag, rig, topic, msgtype, mapping)
-    held = 0
-    for message in bag.messages(wanted):
-        try:
-            if message.topic == topic:
-                held += emg.add(message.receipt, message.data)
-            else:
-                header, sample = decode_imu(message.data)
-                imus[message.topic].add(header.stamp, message.receipt, sample)
-                held += IMU_COST
-        except InputError:
-            raise
-        except OddPacket as fault:
-            raise BagUnreadable(f"bag {bag.path}: on {topic} {fault}; correct what sends them") from None
-        except Exception:  # a body of another layout can break a decoder in any way
-            raise foreign_definition(bag.path, message.topic, wanted[message.topic]) from None
-        if held > bag.meter.limits.samples:
-            raise BagUnreadable(
-                f"bag {bag.path} holds more IMU and EMG samples than {bag.meter.limits.samples // MIB} MiB of memory "
-                "take; cut out what is needed"
-            )
-    for name in wanted:
-        if not len(emg.timestamps if name == topic else imus[name].timestamps):
-            what = "EMG samples" if name == topic else "Imu messages"
-            raise TopicMissing(f"bag {bag.path} has no {what} on {name}; record it again with what sends them")
-    return list(imus.values()), emg
-
-
-def _one_clock(imus: Sequence[_Imu], emg: _Emg) -> list[Clock]:
-    """Bring all timestamps to the clock that most IMUs agree on; returns what was found, the EMG's last."""
-    streams: list[_Imu | _Emg] = [*imus, emg]
-    timestamps = [_instants(stream.timestamps).copy() for stream in streams]
-    receipts = [plausible_receipts(_instants(stream.receipts)) for stream in streams]
-    stamped = [index < len(imus) or emg.form.timestamp is not None for index in range(len(streams))]
-    if all(stamped) and receipts_are_useless(timestamps[:-1], receipts[:-1]):
-        receipts, clocks = timestamps, [Clock()] * len(streams)
-        emg.arrivals = timestamps[-1] + SECOND  # not known
-    else:
-        given = [timestamp if there else None for timestamp, there in zip(timestamps, stamped, strict=True)]
-        begun = [*receipts[:-1], receipts[-1] - emg.spans(timestamps[-1], receipts[-1])]
-        timestamps, arrivals, clocks = reconcile(given, begun, range(len(imus)))
-        emg.arrivals = arrivals[-1]
-    for stream, timestamp, receipt in zip(streams, timestamps, receipts, strict=True):
-        stream.timestamps, stream.receipts = array("q", timestamp.tobytes()), array("q", receipt.tobytes())
-    return clocks
-
-
-def _longest_piece(bag: Bag, rig: Rig, imus: Sequence[_Imu], settings: AlignmentSettings, report: BagReport) -> _Piece:
+def _longest_piece(
+    bag: Bag, rig: Rig, imus: Sequence[ImuSamples], settings: AlignmentSettings, report: BagReport
+) -> _Piece:
     aligner = GridAligner(len(imus), rig.rate, settings)
     best: _Piece | None = None
     rows: list[NDArray[np.float64]] = []
@@ -319,7 +161,7 @@ def _longest_piece(bag: Bag, rig: Rig, imus: Sequence[_Imu], settings: Alignment
     received = (0, 0)
     most_rows = 1000 + rig.rate / SPARSEST_IMU * sum(len(imu.timestamps) for imu in imus)
     total = 0
-    for sensor, timestamp, receipt, sample in _in_order(imus, bag.meter):
+    for sensor, timestamp, receipt, sample in in_order(imus, bag.meter):
         late = aligner.late_samples
         for row in aligner.push(sensor, timestamp, sample):
             if row.restarted:
@@ -358,24 +200,9 @@ def _longer(
     return _Piece(np.array(timestamps, dtype=np.int64), imu, received)
 
 
-def _in_order(imus: Sequence[_Imu], meter: Meter):  # type: ignore[no-untyped-def]
-    """Sensor, timestamp, receipt and sample (6,) of every message, in the order of receipt."""
-    receipts = np.concatenate([_instants(imu.receipts) for imu in imus])
-    sensors = np.repeat(np.arange(len(imus), dtype=np.int16), [len(imu.timestamps) for imu in imus])
-    firsts = np.cumsum([0, *(len(imu.timestamps) for imu in imus)])
-    values = [np.frombuffer(imu.values, dtype=np.float64).reshape(-1, 6) for imu in imus]
-    order = np.argsort(receipts, kind="stable")
-    for begin in range(0, len(order), 4096):
-        meter.tick()
-        part = order[begin : begin + 4096]
-        for sensor, index, receipt in zip(sensors[part].tolist(), part.tolist(), receipts[part].tolist(), strict=True):
-            row = index - int(firsts[sensor])
-            yield sensor, imus[sensor].timestamps[row], receipt, values[sensor][row]
-
-
-def _in_piece(path: Path, emg: _Emg, piece: _Piece) -> EmgStream:
+def _in_piece(path: Path, emg: EmgSamples, piece: _Piece) -> EmgStream:
     """The EMG that belongs to a piece, without what came before a jump back of the clock."""
-    timestamps, receipts, counts = _instants(emg.timestamps), _instants(emg.receipts), _instants(emg.counts)
+    timestamps, receipts, counts = instants_of(emg.timestamps), instants_of(emg.receipts), instants_of(emg.counts)
     near = (timestamps >= piece.timestamps[0] - AROUND) & (timestamps <= piece.timestamps[-1] + AROUND)
     near &= (receipts >= piece.received[0] - AROUND) & (receipts <= piece.received[1] + AROUND)
     order = np.argsort(receipts, kind="stable")
@@ -404,7 +231,7 @@ def _longest_run(order: NDArray[np.int64], timestamps: Instants, counts: NDArray
     return max(runs, key=lambda run: counts[run].sum())
 
 
-def _emg_report(rig: Rig, emg: _Emg, msgtype: str, clock: Clock, grid: GridEmg, samples: int) -> EmgReport:
+def _emg_report(rig: Rig, emg: EmgSamples, msgtype: str, clock: Clock, grid: GridEmg, samples: int) -> EmgReport:
     names = [rig.muscle_names[muscle] for muscle in emg.channels.muscles]
     return EmgReport(
         topic=emg.topic,
@@ -426,7 +253,7 @@ def _emg_report(rig: Rig, emg: _Emg, msgtype: str, clock: Clock, grid: GridEmg, 
     )
 
 
-def _raw_emg(rig: Rig, emg: _Emg, grid: GridEmg, timestamps: Instants) -> RawEmg:
+def _raw_emg(rig: Rig, emg: EmgSamples, grid: GridEmg, timestamps: Instants) -> RawEmg:
     """Raw EMG [samples, muscles] from the first row of the grid to the last."""
     clock = grid.clock
     offset = round((int(timestamps[0]) - int(clock.instants(0, 1)[0])) * clock.rate / SECOND)

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.bags import cdr_messages as cdr
+from imu_emg_estimator.bags.message_definitions import (
+    ACTIVATION_TYPE,
+    EMG_TYPE,
+    FLOAT32_TYPE,
+    FLOAT64_TYPE,
+    JOINT_TYPE,
+    deserialise,
+)
+from imu_emg_estimator.signals.imu_decoder import nanoseconds
 
-HIGHEST_RATE = 100_000.0  # Hz
+MAX_RATE_HZ = 100_000.0
 MAX_CHANNELS = 1024
 SAMPLE_WORDS = ("sample", "samples", "time")
-FIELDS = ("effort", "position", "velocity")
+JOINT_FIELDS = ("effort", "position", "velocity")
 
 
 class Hints(Protocol):
@@ -65,59 +73,62 @@ def decode_packet(msgtype: str, data: bytes, hints: Hints) -> EmgPacket:
 
     Raises:
         OddPacket: the message makes no sense.
-        ValueError, struct.error: it is not of the type.
+        Exception: it is not of the type; corrupt bytes make the decoder raise nearly anything.
     """
-    return _DECODERS[msgtype](data, hints)
+    return _READERS[msgtype](deserialise(data, msgtype), hints)
 
 
-def _emg(data: bytes, hints: Hints) -> EmgPacket:
-    message = cdr.decode_emg(data)
-    if not 0 < message.rate <= HIGHEST_RATE:
-        raise OddPacket(f"sample_rate {message.rate:g} is not between 0 and {HIGHEST_RATE:g} Hz")
-    rows = _rows(message.data, len(message.names))
-    return EmgPacket(message.header.stamp, message.rate, message.names, rows, message.unit, message.is_envelope)
+def _emg(message: Any, hints: Hints) -> EmgPacket:
+    rate, names = message.sample_rate, tuple(message.channel_names)
+    if not 0 < rate <= MAX_RATE_HZ:
+        raise OddPacket(f"sample_rate {rate:g} is not between 0 and {MAX_RATE_HZ:g} Hz")
+    rows = _rows(message.data, len(names))
+    return EmgPacket(nanoseconds(message.header.stamp), rate, names, rows, message.unit, message.is_envelope)
 
 
-def _activation(data: bytes, hints: Hints) -> EmgPacket:
-    message = cdr.decode_activation(data)
-    if len(message.activation) != len(message.names):
-        raise OddPacket(f"{len(message.activation)} activations do not belong to {len(message.names)} muscles")
-    rows = _rows(message.activation, len(message.names))
-    return EmgPacket(message.header.stamp, None, message.names, rows, "fraction", True, model=message.model_id)
+def _activation(message: Any, hints: Hints) -> EmgPacket:
+    names = tuple(message.muscle_names)
+    if len(message.activation) != len(names):
+        raise OddPacket(f"{len(message.activation)} activations do not belong to {len(names)} muscles")
+    rows = _rows(message.activation, len(names))
+    timestamp = nanoseconds(message.header.stamp)
+    return EmgPacket(timestamp, None, names, rows, "fraction", True, model=message.model_id)
 
 
-def _joints(data: bytes, hints: Hints) -> EmgPacket:
+def _joints(message: Any, hints: Hints) -> EmgPacket:
     """Activation is an effort. Where that is not filled in, the position is taken, and at last the velocity."""
-    message = cdr.decode_joints(data)
-    filled = [field for field in FIELDS if len(getattr(message, field)) == len(message.names) > 0]
+    names = tuple(message.name)
+    filled = [field for field in JOINT_FIELDS if len(getattr(message, field)) == len(names) > 0]
     meant = [field for field in filled if np.nan_to_num(getattr(message, field)).any()]
-    field = hints.emg_field or (meant or filled or FIELDS[:1])[0]
+    field = hints.emg_field or (meant or filled or JOINT_FIELDS[:1])[0]
     if field not in filled:
-        raise OddPacket(f"{len(message.names)} names do not go with {len(getattr(message, field))} values of {field}")
-    rows = _rows(getattr(message, field), len(message.names))
-    return EmgPacket(message.header.stamp, None, message.names, rows, field=field)
+        raise OddPacket(f"{len(names)} names do not go with {len(getattr(message, field))} values of {field}")
+    rows = _rows(getattr(message, field), len(names))
+    return EmgPacket(nanoseconds(message.header.stamp), None, names, rows, field=field)
 
 
-def _array(data: bytes, hints: Hints, size: int) -> EmgPacket:
+def _array(message: Any, hints: Hints) -> EmgPacket:
     """Names are the labels of the dimensions, or given.
 
     Two dimensions are samples and channels, in either order where their labels say so. The label of the channels
     can list their names, divided by commas; else each channel has a dimension of its own.
     """
-    message = cdr.decode_array(data, size)
-    given = hints.channel_names()
-    sizes = [length for _, length in message.dimensions]
-    labels = [label for label, _ in message.dimensions]
-    if len(sizes) == 2 and sizes[0] * sizes[1] == len(message.data) > 0:
-        rows = message.data.reshape(sizes)
+    offset = message.layout.data_offset
+    if offset > len(message.data):
+        raise ValueError("an array begins behind its end")
+    data, given = message.data[offset:], hints.channel_names()
+    sizes = [dimension.size for dimension in message.layout.dim]
+    labels = [dimension.label for dimension in message.layout.dim]
+    if len(sizes) == 2 and sizes[0] * sizes[1] == len(data) > 0:
+        rows = data.reshape(sizes)
         if labels[1].lower() in SAMPLE_WORDS:
             rows, labels = rows.T, labels[::-1]
         return EmgPacket(None, None, _split(labels[1], rows.shape[1]), _bounded(rows))
-    if len(labels) > 1 and len(labels) == len(message.data):
-        return EmgPacket(None, None, tuple(labels), _bounded(message.data[None]))
+    if len(labels) > 1 and len(labels) == len(data):
+        return EmgPacket(None, None, tuple(labels), _bounded(data[None]))
     names = _split(labels[0], sizes[0]) if labels else ()
-    channels = len(given or names) or len(message.data)
-    return EmgPacket(None, None, names, _rows(message.data, channels))
+    channels = len(given or names) or len(data)
+    return EmgPacket(None, None, names, _rows(data, channels))
 
 
 def _split(label: str, count: int) -> tuple[str, ...]:
@@ -125,22 +136,22 @@ def _split(label: str, count: int) -> tuple[str, ...]:
     return names if len(names) == count and all(names) else ()
 
 
-def _rows(values: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
+def _rows(values: NDArray[np.floating[Any]], channels: int) -> NDArray[np.float64]:
     if not channels or len(values) % channels:
         raise OddPacket(f"{len(values)} values do not divide into {channels} channels")
     return _bounded(values.reshape(-1, channels))
 
 
-def _bounded(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _bounded(rows: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     if rows.shape[1] > MAX_CHANNELS:
         raise OddPacket(f"{rows.shape[1]} channels are more than {MAX_CHANNELS}")
-    return rows
+    return rows.astype(np.float64)
 
 
-_DECODERS: dict[str, Callable[[bytes, Hints], EmgPacket]] = {
-    cdr.EMG_TYPE: _emg,
-    cdr.ACTIVATION_TYPE: _activation,
-    cdr.JOINT_TYPE: _joints,
-    cdr.FLOAT32_TYPE: lambda data, hints: _array(data, hints, 4),
-    cdr.FLOAT64_TYPE: lambda data, hints: _array(data, hints, 8),
+_READERS: dict[str, Callable[[Any, Hints], EmgPacket]] = {
+    EMG_TYPE: _emg,
+    ACTIVATION_TYPE: _activation,
+    JOINT_TYPE: _joints,
+    FLOAT32_TYPE: _array,
+    FLOAT64_TYPE: _array,
 }

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from imu_emg_estimator.bags.bag_errors import BagTooShort, BagUnreadable
-from imu_emg_estimator.bags.emg_packets import HIGHEST_RATE
+from imu_emg_estimator.bags.emg_packets import MAX_RATE_HZ
 from imu_emg_estimator.bags.topic_mapping import Channels
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import FloatArray
@@ -144,7 +144,7 @@ def _regular(bag: object, stream: EmgStream) -> tuple[SampleClock, NDArray[np.fl
         raise _impossible(bag, received, stream) from None
     if not SPARSEST <= received / clock.length <= DENSEST or not 1 / DENSEST <= clock.rate / rate <= DENSEST:
         raise _impossible(bag, received, stream)
-    if clock.rate > HIGHEST_RATE:
+    if clock.rate > MAX_RATE_HZ:
         raise BagUnreadable(f"bag {bag} has EMG at {clock.rate:g} Hz, which no amplifier gives; correct its timestamps")
     data = stream.data
     if clock.length > received or clock.starts[-1] + counts[-1] != received:

@@ -7,24 +7,23 @@ from dataclasses import dataclass
 
 from imu_emg_estimator.bags.bag_errors import TopicMissing
 from imu_emg_estimator.bags.bag_reader import Bag
-from imu_emg_estimator.bags.cdr_messages import (
+from imu_emg_estimator.bags.emg_packets import JOINT_FIELDS, EmgPacket, decode_packet
+from imu_emg_estimator.bags.message_definitions import (
     ACTIVATION_TYPE,
     EMG_TYPE,
     FLOAT32_TYPE,
     FLOAT64_TYPE,
     IMU_TYPE,
     JOINT_TYPE,
-    decode_imu,
 )
-from imu_emg_estimator.bags.emg_packets import EmgPacket, decode_packet
 from imu_emg_estimator.bags.name_matching import listed, same_name, topic_of, words
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.imu_decoder import decode_frame_id
 
 EMG_TOPIC = "/emg"
 EMG_TYPES = (EMG_TYPE, ACTIVATION_TYPE, JOINT_TYPE, FLOAT32_TYPE, FLOAT64_TYPE)
 KINDS = ("raw", "envelope")
-FIELDS = ("effort", "position", "velocity")
 NO_MUSCLE = "none"
 
 
@@ -50,7 +49,7 @@ class TopicMapping:
     emg_rate: float | None = None
 
     def __post_init__(self) -> None:
-        for what, value, known in (("kind", self.emg_kind, KINDS), ("field", self.emg_field, FIELDS)):
+        for what, value, known in (("kind", self.emg_kind, KINDS), ("field", self.emg_field, JOINT_FIELDS)):
             if value is not None and value not in known:
                 raise InputError(f"EMG {what} '{value}' is not known; choose one of {', '.join(known)}")
         if self.emg_rate is not None and not 0 < self.emg_rate < float("inf"):
@@ -209,7 +208,7 @@ def _frames(bag: Bag, topics: Sequence[str]) -> dict[str, str]:
     frames = {}
     for topic, message in bag.first_messages(dict.fromkeys(topics, IMU_TYPE)).items():
         try:
-            frames[topic] = decode_imu(message.data).header.frame
+            frames[topic] = decode_frame_id(message.data)
         except Exception:  # not Imu after all; it is told so if the topic is wanted
             continue
     return frames

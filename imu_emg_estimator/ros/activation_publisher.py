@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message, serialize_message
 
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.signals.imu_message import split_timestamp
+from imu_emg_estimator.signals.imu_decoder import split_timestamp
 
 HEADER_BYTES = 4  # before the first field
 LITTLE_ENDIAN = 1  # second byte of the header

@@ -37,7 +37,7 @@ from imu_emg_estimator.msg import Emg, MuscleActivation
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.accuracy_metrics import Scores, score
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.imu_message import nanoseconds
+from imu_emg_estimator.signals.imu_decoder import nanoseconds
 from imu_emg_estimator.srv import Calibrate
 from imu_emg_estimator.training.envelope_pictures import draw_before_and_after
 from imu_emg_estimator.utils.atomic_files import write_atomically

@@ -32,8 +32,7 @@ from imu_emg_estimator.ros.node_topics import (
 from imu_emg_estimator.ros.parameters import declare_parameters
 from imu_emg_estimator.ros.raw_subscriptions import Arrival, MessageCount, make_receiver
 from imu_emg_estimator.signals.grid_alignment import SECOND, GridAligner, GridRow, Sample
-from imu_emg_estimator.signals.imu_decoder import decode_imu
-from imu_emg_estimator.signals.imu_message import imu_sample, nanoseconds
+from imu_emg_estimator.signals.imu_decoder import decode_imu, imu_sample, nanoseconds
 from imu_emg_estimator.signals.masked_imu_features import FloatArray, mount_rotations, turn_mounts
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
 from imu_emg_estimator.streaming.streaming_estimator import Estimate, PreparedBundle, StreamingEstimator

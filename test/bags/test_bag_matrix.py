@@ -37,7 +37,7 @@ from imu_emg_estimator.bags import (
     TopicMissing,
     read_bag_with_report,
 )
-from imu_emg_estimator.bags.cdr_messages import IMU_TYPE
+from imu_emg_estimator.bags.message_definitions import IMU_TYPE
 from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.datasets.simulated_subject import simulate

@@ -5,6 +5,7 @@ import re
 import resource
 import sqlite3
 import struct
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,8 +19,8 @@ from fixtures.bag_forms import FORMS, Entry, Signal, emg_entries, imu_entries, i
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import BagLimits, BagUnreadable, open_bag, read_bag
-from imu_emg_estimator.bags.cdr_messages import EMG_TYPE
 from imu_emg_estimator.bags.mcap_storage import CHUNK, CHUNK_HEAD, MAGIC, RECORD_HEAD
+from imu_emg_estimator.bags.message_definitions import EMG_TYPE
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
@@ -175,6 +176,32 @@ IMUS = "".join(
     for number, name in enumerate(RIG.sensor_names)
 )
 EMG = f"INSERT INTO topics VALUES (99, '/emg', '{EMG_TYPE}', 'cdr');"
+GIGABYTE = "hex(zeroblob(499999990))"
+COMPUTED_MESSAGES = [
+    f"CREATE TABLE messages(id INTEGER PRIMARY KEY, timestamp INTEGER, {columns});"
+    for columns in (
+        "topic_id INTEGER, data BLOB AS (zeroblob(1000000000)) VIRTUAL",
+        f"topic_id INTEGER, data BLOB AS ({GIGABYTE})",
+        f"topic_id INTEGER, data BLOB, notes TEXT AS ({GIGABYTE})",
+        f"topic_id INTEGER, data BLOB, rest BLOB AS (length({GIGABYTE})) VIRTUAL",
+        "topic_id INTEGER, data BLOB, sum INTEGER AS (topic_id + 1) STORED",
+    )
+]
+COMPUTED_TOPICS = (
+    f"CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT AS ({GIGABYTE}), type TEXT, serialization_format TEXT);"
+    "INSERT INTO topics(id, type, serialization_format) VALUES (1, 'sensor_msgs/msg/Imu', 'cdr');"
+)
+ONE_MESSAGE = "INSERT INTO messages(topic_id, timestamp) VALUES (1, 1);"
+COLUMNS = ",".join(f"q{number}" for number in range(1900))
+MANY_TABLES = "".join(f"CREATE TABLE t{number}({COLUMNS});" for number in range(600))
+# An index on an expression says what SQLite then need not compute; here every message is too large.
+LYING_INDEX = (
+    TOPICS
+    + MESSAGES
+    + IMUS
+    + EMG
+    + "INSERT INTO messages VALUES (1, 1, 5, zeroblob(9000000)); CREATE INDEX lie ON messages(topic_id, length(data));"
+)
 
 
 @pytest.mark.parametrize(
@@ -184,11 +211,19 @@ EMG = f"INSERT INTO topics VALUES (99, '/emg', '{EMG_TYPE}', 'cdr');"
         (TOPICS + f"CREATE VIEW messages AS {ENDLESS};", "without the tables of a rosbag2"),
         (f"CREATE TABLE old(x); CREATE VIEW topics AS SELECT * FROM old; {MESSAGES}", "without the tables"),
         (TOPICS + "CREATE VIRTUAL TABLE messages USING fts5(topic_id, timestamp, data);", "without the tables"),
+        *[
+            (
+                f"{TOPICS}{IMUS}{EMG}{messages}INSERT INTO messages(topic_id, timestamp) VALUES (1, 1);",
+                "computed columns",
+            )
+            for messages in COMPUTED_MESSAGES
+        ],
+        (COMPUTED_TOPICS + MESSAGES + "INSERT INTO messages VALUES (1, 1, 5, x'00');", "computed columns"),
         (
-            TOPICS + IMUS + EMG + "CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER, timestamp INTEGER, "
-            "data BLOB AS (zeroblob(1000000000)) VIRTUAL); INSERT INTO messages(topic_id, timestamp) VALUES (1, 1);",
-            "cannot be read",
+            "".join(f"CREATE TABLE t{number}({COLUMNS});" for number in range(600)) + TOPICS + MESSAGES,
+            "far more tables",
         ),
+        (LYING_INDEX, "has no time, or more than"),
         (TOPICS + MESSAGES + IMUS + EMG + "INSERT INTO messages VALUES (1, 1, 'late', x'00');", "has no time"),
         (TOPICS + MESSAGES + IMUS + EMG + "INSERT INTO messages VALUES (1, 1, 5, 'text');", "has no time"),
         (TOPICS + MESSAGES + IMUS + EMG + "INSERT INTO messages VALUES (1, 1, 5, zeroblob(9000000));", "more than"),
@@ -205,6 +240,23 @@ def test_hostile_databases(script: str, said: str, tmp_path: Path) -> None:
     answer = in_child(lambda: read_bag(path, RIG))
     assert answer.startswith("BagUnreadable: ")
     assert said in answer, answer
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 cannot limit the values of SQLite")
+@pytest.mark.parametrize("column", ["name", "type", "serialization_format"])
+def test_open_bag_loads_no_name_without_end(column: str, tmp_path: Path) -> None:
+    script = TOPICS + MESSAGES + f"UPDATE topics SET {column} = hex(zeroblob(300000000)) WHERE id = 1;"
+    path = database(tmp_path / "bag.db3", script.replace(MESSAGES, MESSAGES + IMUS))
+    assert "too big" in in_child(lambda: read_bag(path, RIG))
+
+
+def test_messages_that_are_not_wanted_may_be_of_any_size(
+    tmp_path: Path, entries: list[Entry], recording: Recording
+) -> None:
+    path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-file"])
+    script = "INSERT INTO topics VALUES (99, '/camera', 'sensor_msgs/msg/Image', 'cdr', '', '');"
+    database(path, script + "INSERT INTO messages(topic_id, timestamp, data) VALUES (99, 5, zeroblob(30000000));")
+    assert len(read_bag(path, RIG)) == len(recording)
 
 
 def test_reading_changes_nothing(tmp_path: Path, entries: list[Entry]) -> None:

@@ -23,7 +23,7 @@ from imu_emg_estimator.rig import Rig
 WRITES_FOR_EVER = """
 import sys, time
 from pathlib import Path
-from imu_emg_estimator.bags import live
+from imu_emg_estimator.bags import mcap_writer as live
 live.SYNC = 0.05
 with live.LiveBag(Path(sys.argv[1]), {"/imu": "sensor_msgs/msg/Imu"}) as bag:
     number = 0

@@ -16,7 +16,7 @@ from imu_emg_estimator.ros.activation_publisher import (
     TypedMessage,
     make_message,
 )
-from imu_emg_estimator.signals.imu_message import LATEST
+from imu_emg_estimator.signals.imu_decoder import LATEST
 
 NAMES = ["", "a", "vastus_lateralis_right", "Wadenmuskel_außen"]
 

@@ -18,7 +18,7 @@ from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.imu_message import LATEST
+from imu_emg_estimator.signals.imu_decoder import LATEST
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 StartLab = Callable[..., Lab]

@@ -1,4 +1,4 @@
-"""Imu messages decoded from their bytes: the same as by the message's own type, or left to it, whatever they are."""
+"""Imu messages decoded from their bytes, as by the message's own type or left to it; samples and timestamps."""
 
 import struct
 from collections.abc import Callable
@@ -6,14 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not sourced; source scripts/env.sh, or make test")
+
+from builtin_interfaces.msg import Time
+from fixtures.ros_lab import imu_message, to_timestamp
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.imu_decoder import decode_imu
-from imu_emg_estimator.signals.imu_message import imu_sample, nanoseconds
+from imu_emg_estimator.signals.imu_decoder import LATEST, decode_frame_id, decode_imu, imu_sample, nanoseconds
 
 MESSAGES = 400  # of each kind
+SAMPLE = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
 Generator = np.random.Generator
 
 
@@ -143,3 +148,71 @@ def test_decode_imu_declines_truncated_message() -> None:
     payload = serialize_message(random_message(np.random.default_rng(2)))
     assert not any(decode_imu(payload[:length]) for length in range(len(payload)))
     assert decode_imu(payload)
+
+
+@pytest.mark.parametrize("frame", ["", "f", "right_foot", "Fußsensor", "x" * 1000])
+@pytest.mark.parametrize("serialise", [serialize_message, big_endian], ids=["native", "big-endian"])
+def test_decode_frame_id_gives_the_text(serialise: Callable[[Any], bytes], frame: str) -> None:
+    message = random_message(np.random.default_rng(3))
+    message.header.frame_id = frame
+    assert decode_frame_id(bytes(serialise(message))) == frame
+
+
+def test_decode_frame_id_refuses_what_is_no_text() -> None:
+    message = random_message(np.random.default_rng(4))
+    message.header.frame_id = "foot"
+    payload = bytearray(serialize_message(message))
+    for place, value in ((16, 0xFF), (20, 1), (12, 200), (0, 1)):  # no UTF-8, no zero at the end, too long, no CDR
+        changed = bytearray(payload)
+        changed[place] = value
+        with pytest.raises(ValueError, match=r"frame_id|plain CDR|decode byte"):
+            decode_frame_id(bytes(changed))
+
+
+def test_decode_imu_allows_seven_bytes_of_padding() -> None:
+    payload = serialize_message(random_message(np.random.default_rng(5)))
+    assert decode_imu(payload + bytes(7)) == decode_imu(payload)
+    assert decode_imu(payload + bytes(8)) is None
+
+
+@pytest.mark.parametrize("timestamp", [0, 1, SECOND - 1, SECOND, 1_704_067_200 * SECOND + 123_456_789, LATEST])
+def test_nanoseconds_roundtrip(timestamp: int) -> None:
+    message = to_timestamp(timestamp)
+    assert nanoseconds(message) == timestamp
+    assert 0 <= message.nanosec < SECOND
+
+
+def test_nanoseconds_refuses_unrepresentable_timestamps() -> None:
+    assert nanoseconds(to_timestamp(-1)) == 0
+    assert nanoseconds(to_timestamp(LATEST + 1)) == LATEST
+
+
+def test_nanoseconds_before_1970_and_beyond_a_second() -> None:
+    assert nanoseconds(Time(sec=-2, nanosec=500_000_000)) == -1_500_000_000
+    assert nanoseconds(Time(sec=1, nanosec=4_000_000_000)) == 5 * SECOND
+
+
+def test_imu_sample_orders_acceleration_before_rate() -> None:
+    np.testing.assert_array_equal(imu_sample(imu_message(0, SAMPLE)), SAMPLE)
+
+
+def test_imu_sample_masks_covariance_of_minus_one() -> None:
+    message = imu_message(0, SAMPLE)
+    message.linear_acceleration_covariance[0] = -1.0
+    np.testing.assert_array_equal(imu_sample(message), [np.nan] * 3 + [4.0, 5.0, 6.0])
+    message.angular_velocity_covariance[0] = -1.0
+    assert np.isnan(imu_sample(message)).all()
+
+
+def test_imu_sample_keeps_values_of_unknown_covariance() -> None:
+    message = imu_message(0, SAMPLE)
+    message.linear_acceleration_covariance[:] = 0.0
+    message.angular_velocity_covariance[:] = 0.5
+    np.testing.assert_array_equal(imu_sample(message), SAMPLE)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_imu_sample_masks_nonfinite_values(value: float) -> None:
+    message = imu_message(0, SAMPLE)
+    message.angular_velocity.y = value
+    np.testing.assert_array_equal(imu_sample(message), [1.0, 2.0, 3.0, 4.0, np.nan, 6.0])

@@ -25,7 +25,7 @@ from sensor_msgs.msg import Imu
 from benchmarks.latency.ros_processes.process_context import FIRST, LISTEN, READY, imu_quality, running, spin
 from imu_emg_estimator.ros.raw_subscriptions import make_receiver
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.imu_message import nanoseconds
+from imu_emg_estimator.signals.imu_decoder import nanoseconds
 
 MODES = ("typed", "raw", "wait_set", "echo")
 TIMESTAMP = struct.Struct("<iI")

@@ -19,7 +19,7 @@ from imu_emg_estimator.msg import MuscleActivation
 from rclpy.serialization import deserialize_message
 
 from benchmarks.latency.ros_processes.process_context import FIRST, READY, RELIABLE, running, spin
-from imu_emg_estimator.signals.imu_message import nanoseconds
+from imu_emg_estimator.signals.imu_decoder import nanoseconds
 
 
 class Listener:

@@ -21,7 +21,7 @@ from benchmarks.latency.latency_settings import QUICK
 from benchmarks.latency.shapes import at_rate, made_up_motion
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.imu_message import nanoseconds
+from imu_emg_estimator.signals.imu_decoder import nanoseconds
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
 
 pytestmark = pytest.mark.ros

@@ -1,0 +1,221 @@
+"""The IMU and EMG samples of a bag, collected as they were received, and their clocks brought together."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.bags.bag_errors import BagUnreadable, TopicMissing
+from imu_emg_estimator.bags.bag_reader import Bag, foreign_definition
+from imu_emg_estimator.bags.emg_packets import EmgPacket, OddPacket, decode_packet
+from imu_emg_estimator.bags.message_definitions import IMU_TYPE
+from imu_emg_estimator.bags.read_limits import MIB, Meter
+from imu_emg_estimator.bags.topic_mapping import Channels, TopicMapping, match_channels
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
+from imu_emg_estimator.signals.imu_decoder import decode_frame_id, decode_imu
+from imu_emg_estimator.signals.timestamps import (
+    Clock,
+    Instants,
+    measured_rate,
+    plausible_receipts,
+    receipts_are_useless,
+    reconcile,
+)
+
+MAX_IMU = 1e6  # m/s^2 or rad/s, a hundred times what sensors give; sums of larger numbers could overflow
+MAX_EMG = 1e12  # in any unit
+UNKNOWN_UNIT = "unknown"
+# Bytes of memory that a sample takes from reading to the end, with all that is made of it on the way.
+IMU_BYTES, PACKET_BYTES, ROW_BYTES, VALUE_BYTES = 160, 120, 24, 4
+
+
+@dataclass
+class ImuSamples:
+    """Samples of one IMU as they came: timestamps and receipts [messages] in ns, values [messages * 6]."""
+
+    timestamps: array[int] = field(default_factory=lambda: array("q"))
+    receipts: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+    late: int = 0
+
+    def add(self, timestamp: int, sample: Sequence[float], receipt: int) -> None:
+        self.timestamps.append(timestamp)
+        self.receipts.append(receipt)
+        self.values.extend(sample)
+
+    def samples(self) -> NDArray[np.float64]:
+        """[messages, 6]; NaN where absent, or where no sensor gives such a value."""
+        samples = np.frombuffer(self.values, dtype=np.float64).reshape(-1, 6)
+        return np.where(np.abs(samples) < MAX_IMU, samples, np.nan)
+
+    @property
+    def rate(self) -> float:
+        """Messages a second, by the middle half of the timestamps [Hz]."""
+        first, last = np.percentile(instants_of(self.timestamps), (25, 75))
+        return len(self.timestamps) / 2 * SECOND / (last - first) if last > first else 0.0
+
+
+class EmgSamples:
+    """Packets of EMG as they came, of the rig's muscles only."""
+
+    def __init__(self, bag: Bag, rig: Rig, topic: str, msgtype: str, mapping: TopicMapping) -> None:
+        self.topic = topic
+        self.timestamps, self.receipts, self.counts = array("q"), array("q"), array("q")
+        self.arrivals: Instants = np.empty(0, dtype=np.int64)  # receipts on the clock of the IMUs, less the usual delay
+        self._bag, self._rig, self._type, self._mapping = bag, rig, msgtype, mapping
+        self._data = bytearray()
+        self._form: EmgPacket | None = None
+        self._channels: Channels | None = None
+
+    def add(self, receipt: int, data: bytes) -> int:
+        """Take in a message; returns the bytes of memory that it costs."""
+        packet = decode_packet(self._type, data, self._mapping)
+        if self._form is None:
+            self._begin(packet)
+        elif packet.form != self._form.form:
+            raise OddPacket("sample_rate, names or number of channels, unit or is_envelope change between messages")
+        if not len(packet.data):
+            return PACKET_BYTES
+        values = packet.data[:, list(self.channels.columns)]
+        values = np.where(np.abs(values) < MAX_EMG, values, np.nan).astype(np.float32)
+        self._data += values.tobytes()
+        self.timestamps.append(receipt if packet.timestamp is None else packet.timestamp)
+        self.receipts.append(receipt)
+        self.counts.append(len(values))
+        return PACKET_BYTES + len(values) * (ROW_BYTES + VALUE_BYTES * values.shape[1])
+
+    def _begin(self, packet: EmgPacket) -> None:
+        self._form = packet
+        count = packet.data.shape[1]
+        self._channels = match_channels(self._bag, self._rig, packet.names, count, self._mapping)
+        if packet.field:
+            self._mapping = replace(self._mapping, emg_field=packet.field)
+
+    @property
+    def form(self) -> EmgPacket:
+        """The first packet, which all others resemble."""
+        assert self._form is not None
+        return self._form
+
+    @property
+    def channels(self) -> Channels:
+        assert self._channels is not None
+        return self._channels
+
+    @property
+    def rate(self) -> float | None:
+        """Hz, as the messages or the user say."""
+        return self.form.rate or self._mapping.emg_rate
+
+    def spans(self, timestamps: Instants, receipts: Instants) -> Instants:
+        """Time [ns] from the first sample of every packet to the last, at which it could first be sent."""
+        counts = instants_of(self.counts)
+        for instants in (timestamps, receipts):
+            try:
+                rate = self.rate or measured_rate(instants, counts)
+            except ValueError:  # timestamps that do not advance
+                continue
+            return np.round((counts - 1) * (SECOND / rate)).astype(np.int64)
+        return np.zeros(len(counts), dtype=np.int64)
+
+    @property
+    def is_envelope(self) -> bool | None:
+        """As the messages or the user say."""
+        given = self._mapping.emg_kind
+        return self.form.is_envelope if given is None else given == "envelope"
+
+    @property
+    def unit(self) -> str:
+        return self.form.unit or UNKNOWN_UNIT
+
+    @property
+    def data(self) -> NDArray[np.float32]:
+        """[samples, columns]"""
+        return np.frombuffer(self._data, dtype=np.float32).reshape(-1, len(self.channels.columns))
+
+
+def instants_of(values: array[int]) -> Instants:
+    return np.frombuffer(values, dtype=np.int64)
+
+
+def decode_imu_message(data: bytes) -> tuple[int, Sample]:
+    """Timestamp [ns] and sample of a serialised sensor_msgs/Imu, all of which must be sound.
+
+    Raises:
+        ValueError: it is not.
+    """
+    decode_frame_id(data)
+    decoded = decode_imu(data)
+    assert decoded is not None
+    return decoded
+
+
+def collect_samples(
+    bag: Bag, rig: Rig, sensors: Sequence[str], topic: str, msgtype: str, mapping: TopicMapping
+) -> tuple[list[ImuSamples], EmgSamples]:
+    wanted = dict.fromkeys(sensors, IMU_TYPE) | {topic: msgtype}
+    imus, emg = {sensor: ImuSamples() for sensor in sensors}, EmgSamples(bag, rig, topic, msgtype, mapping)
+    held = 0
+    for message in bag.messages(wanted):
+        try:
+            if message.topic == topic:
+                held += emg.add(message.receipt, message.data)
+            else:
+                imus[message.topic].add(*decode_imu_message(message.data), message.receipt)
+                held += IMU_BYTES
+        except InputError:
+            raise
+        except OddPacket as fault:
+            raise BagUnreadable(f"bag {bag.path}: on {topic} {fault}; correct what sends them") from None
+        except Exception:  # a body of another layout can break a decoder in any way
+            raise foreign_definition(bag.path, message.topic, wanted[message.topic]) from None
+        if held > bag.meter.limits.samples:
+            raise BagUnreadable(
+                f"bag {bag.path} holds more IMU and EMG samples than {bag.meter.limits.samples // MIB} MiB of memory "
+                "take; cut out what is needed"
+            )
+    for name in wanted:
+        if not len(emg.timestamps if name == topic else imus[name].timestamps):
+            what = "EMG samples" if name == topic else "Imu messages"
+            raise TopicMissing(f"bag {bag.path} has no {what} on {name}; record it again with what sends them")
+    return list(imus.values()), emg
+
+
+def reconcile_clocks(imus: Sequence[ImuSamples], emg: EmgSamples) -> list[Clock]:
+    """Bring all timestamps to the clock that most IMUs agree on; returns what was found, the EMG's last."""
+    streams: list[ImuSamples | EmgSamples] = [*imus, emg]
+    timestamps = [instants_of(stream.timestamps).copy() for stream in streams]
+    receipts = [plausible_receipts(instants_of(stream.receipts)) for stream in streams]
+    stamped = [index < len(imus) or emg.form.timestamp is not None for index in range(len(streams))]
+    if all(stamped) and receipts_are_useless(timestamps[:-1], receipts[:-1]):
+        receipts, clocks = timestamps, [Clock()] * len(streams)
+        emg.arrivals = timestamps[-1] + SECOND  # not known
+    else:
+        given = [timestamp if there else None for timestamp, there in zip(timestamps, stamped, strict=True)]
+        begun = [*receipts[:-1], receipts[-1] - emg.spans(timestamps[-1], receipts[-1])]
+        timestamps, arrivals, clocks = reconcile(given, begun, range(len(imus)))
+        emg.arrivals = arrivals[-1]
+    for stream, timestamp, receipt in zip(streams, timestamps, receipts, strict=True):
+        stream.timestamps, stream.receipts = array("q", timestamp.tobytes()), array("q", receipt.tobytes())
+    return clocks
+
+
+def in_order(imus: Sequence[ImuSamples], meter: Meter) -> Iterator[tuple[int, int, int, list[float]]]:
+    """Sensor, timestamp [ns], receive time [ns] and sample (6,) of every message, in order of receive time."""
+    receipts = np.concatenate([instants_of(imu.receipts) for imu in imus])
+    sensors = np.repeat(np.arange(len(imus), dtype=np.int16), [len(imu.timestamps) for imu in imus])
+    firsts = np.cumsum([0, *(len(imu.timestamps) for imu in imus)])
+    values = [imu.samples() for imu in imus]
+    order = np.argsort(receipts, kind="stable")
+    for begin in range(0, len(order), 4096):
+        meter.tick()
+        part = order[begin : begin + 4096]
+        for sensor, index, receipt in zip(sensors[part].tolist(), part.tolist(), receipts[part].tolist(), strict=True):
+            row = index - int(firsts[sensor])
+            yield sensor, imus[sensor].timestamps[row], receipt, values[sensor][row].tolist()
