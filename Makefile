@@ -21,7 +21,7 @@ coverage: setup  ## branch coverage of the package under all tests, of every pro
 	$(env) coverage combine --quiet
 	$(env) coverage report --skip-covered --sort cover
 
-demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real wearer instead of a simulated one
+demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real subject instead of a simulated one
 	$(env) python -m imu_emg_estimator.ros.demo $(if $(DATA),--data "$(DATA)")
 
 lint: setup  ## ruff, spelling, retired words
