@@ -63,29 +63,6 @@ def gather(run: Path) -> dict[str, Any]:
     return result | {"cost": _cost(run, known)}
 
 
-def scores_of(results: Mapping[str, Any]) -> dict[str, Any]:
-    """This package's model in the streaming protocol, in the form in which a bundle carries its scores.
-
-    Args:
-        results: of ``gather``, or ``results.json``; KeyError where it holds no streaming protocol.
-    """
-    streaming = results["streaming"]
-    row, setup = streaming["rows"][OWN], streaming["setup"]
-    mean = {
-        seconds: {
-            condition: {figure: entry["mean"] for figure, entry in figures.items()} | {"subjects": _subjects(figures)}
-            for condition, figures in by_condition.items()
-        }
-        for seconds, by_condition in row["mean"].items()
-    }
-    protocol = f"{len(setup['folds'])} leave-subjects-out folds of {setup['dataset']}, recipe retrained for each"
-    return {"protocol": protocol, "look_ahead_s": setup["look_ahead_s"], "mean": mean}
-
-
-def _subjects(figures: Mapping[str, Mapping[str, Any]]) -> int:
-    return int(next(iter(figures.values()))["subjects"])
-
-
 def _records(run: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, list[Record]], int]:
     """Records of every row that are done, and how many are not."""
     rows = {row: [record(run, key) for key in keys] for row, keys in manifest["rows"].items()}

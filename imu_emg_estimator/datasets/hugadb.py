@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import re
 from collections.abc import Collection, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.datasets.subject_files import map_in_parallel
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, RawEmg, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
@@ -125,11 +125,7 @@ def load(
                 f"{folder} has no HuGaDB subject {unknown[0]}; it has {', '.join(sorted(present, key=int))}"
             )
         paths = [(path, subject) for path, subject in paths if subject in only]
-    if workers > 1:
-        with ProcessPoolExecutor(workers) as pool:
-            files = list(pool.map(_parse, *zip(*paths, strict=True), chunksize=8))
-    else:
-        files = [_parse(path, subject) for path, subject in paths]
+    files = map_in_parallel(_parse, paths, workers)
     files.sort(key=lambda file: (int(file.subject), file.start, file.name))
     files = list(_without_duplicates(files))
     corrupted = _corrupted_gyroscopes(files, _listed_corruption(folder))
@@ -151,7 +147,8 @@ def _data_files(folder: Path) -> list[tuple[Path, str]]:
     return [(path, subject) for path, subject in found if path.suffix != ".gz" or path.stem not in plain]
 
 
-def _parse(path: Path, subject: str) -> _File:
+def _parse(source: tuple[Path, str]) -> _File:
+    path, subject = source
     opener = gzip.open if path.suffix == ".gz" else open
     try:
         with opener(path, "rt", encoding="ascii") as file:

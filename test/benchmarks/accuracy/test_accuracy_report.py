@@ -16,12 +16,12 @@ from benchmarks.__main__ import BAD_INPUT, main
 from benchmarks.accuracy import accuracy_command, protocols
 from benchmarks.accuracy import hyperparameter_search as sweep
 from benchmarks.accuracy.accuracy_report import markdown, write_report
-from benchmarks.accuracy.accuracy_summary import gather, made_worse, mean_over_subjects, scores_of, subject_figures
+from benchmarks.accuracy.accuracy_summary import gather, made_worse, mean_over_subjects, subject_figures
 from benchmarks.accuracy.paired_test import compare
 from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import Plan, make_plan
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.evaluation_report import scores_table
+from imu_emg_estimator.training.evaluation_report import read_scores, scores_table
 
 MODELS = ["mean_profile", "ridge", "geglu_transformer"]
 PICTURES = ["best_median_worst.png", "r_over_calibration.png", "r_per_subject.png"]
@@ -121,8 +121,8 @@ def test_adaptation_starts_from_the_same_network(results: dict[str, Any]) -> Non
     assert rows["all_weights"]["adapting_s"]["10"] > rows["none"]["adapting_s"]["10"]
 
 
-def test_a_bundle_can_carry_the_scores(results: dict[str, Any]) -> None:
-    scores = scores_of(results)
+def test_read_scores_takes_the_results(report: Path, results: dict[str, Any]) -> None:
+    scores = read_scores(report / "results.json")
     own = results["streaming"]["rows"]["geglu_transformer"]["mean"]
     assert scores["mean"]["10"]["walking"]["r"] == own["10"]["walking"]["r"]["mean"]
     assert scores["mean"]["0"]["locomotion"]["subjects"] == 3
