@@ -1,38 +1,34 @@
-"""The demo, shortened: node, player and calibration as processes, and a report of what came."""
+"""The demo, shortened: node, player and calibration as processes, and a report of what was published."""
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from fixtures.factories import RecordingFactory
-from fixtures.ros_lab import to_timestamp
-from imu_emg_estimator.msg import Emg, MuscleActivation
-from std_msgs.msg import Header
 
-from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.ros import demo
-from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.ros import demo, demo_playback
 
-START = 1_700_000_000 * SECOND
+PLAYED_S = 10.0
 RATE = 58.8
 
 
-def test_simulated_subject_from_end_to_end(
+def test_demo_of_a_simulated_subject_from_end_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(demo, "CALIBRATION_SECONDS", 16.0)
-    assert demo.main(["--seconds", "10", "--out", str(tmp_path)]) == 0
+    """How many messages are lost, and how late they come, depends on the machine; test_demo_report has the figures."""
+    monkeypatch.setattr(demo, "CALIBRATION_DURATION_S", 16.0)
+    monkeypatch.setattr(demo_playback, "CALIBRATION_NICE", 0)
+    for limit in ("STARTUP_LIMIT_S", "CALIBRATION_LIMIT_S"):
+        monkeypatch.setattr(demo_playback, limit, 1000.0)
+    assert demo.main(["--seconds", f"{PLAYED_S:g}", "--out", str(tmp_path)]) == 0
     said = capfd.readouterr().out
     assert "SIMULATED subject" in said
     assert "vastus_lateralis_right" in said  # the bars
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["source"] == "simulated"
-    assert report["publish_rate_hz"] == pytest.approx(RATE, rel=0.05)
-    assert 0 <= report["messages_lost"] < 0.05 * 2 * 10 * RATE  # none, unless the machine stalls
-    assert 0 < report["age_s"]["p50"] <= report["age_s"]["p99"] < 0.5
+    assert 0 < report["publish_rate_hz"] < 1.5 * RATE
+    assert 0 <= report["messages_lost"] < 2 * PLAYED_S * RATE
+    assert 0 < report["age_s"]["p50"] <= report["age_s"]["p99"] < 0.5  # older ones are STALE
     assert all(math.isfinite(report[f"{figure}_{when}"]) for figure in ("r", "r2") for when in ("before", "after"))
     assert report["r2_by_muscle"]["before"].keys() == {"vastus_lateralis_right", "vastus_lateralis_left"}
     assert "R² before, after" in said
@@ -44,35 +40,7 @@ def test_simulated_subject_from_end_to_end(
     assert (tmp_path / "before_and_after.png").read_bytes().startswith(b"\x89PNG")
 
 
-def _header(timestamp: int) -> Header:
-    return Header(stamp=to_timestamp(timestamp))
-
-
-def test_estimates_lie_at_the_instants_that_they_are_for() -> None:
-    listener = demo.Listener()
-    listener.on_emg(Emg(header=_header(START)))
-    listener.on_emg(Emg(header=_header(START + SECOND)))
-    for row, status in ((1, MuscleActivation.OK), (2, MuscleActivation.STALE), (3, MuscleActivation.DEGRADED)):
-        timestamp = START + round(row * SECOND / RATE)
-        listener.on_activation(MuscleActivation(header=_header(timestamp), status=status, activation=[row, 2.0 * row]))
-    nan = [math.nan, math.nan]
-    np.testing.assert_array_equal(listener.estimates(5, 2, RATE), [nan, [1.0, 2.0], nan, [3.0, 6.0], nan])
-
-
-def test_estimates_in_the_unit_of_the_measured_envelope(bundle: Bundle, make_recording: RecordingFactory) -> None:
-    part = make_recording([("walking", 2.0)])
-    listener = demo.Listener()
-    listener.on_emg(Emg(header=_header(START)))
-    timestamp = START + round(3 * SECOND / part.rig.rate)
-    listener.on_activation(MuscleActivation(header=_header(timestamp), activation=[0.5, 2.0]))
-    calibrated = replace(bundle, reference=replace(bundle.reference, amplitude=(40.0, 10.0)))
-    envelopes = listener.envelopes(part, calibrated)
-    assert envelopes.shape == part.envelope.shape
-    np.testing.assert_array_equal(envelopes[3], [20.0, 20.0])
-    assert np.isnan(np.delete(envelopes, 3, axis=0)).all()
-
-
-def test_data_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_data_folder_is_named_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main(["--data", str(tmp_path / "missing"), "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert said.startswith("demo: ")
