@@ -19,7 +19,7 @@ from benchmarks.accuracy.paired_test import compare
 from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import OWN
 from benchmarks.accuracy.within_subject_reference import CEILING
-from imu_emg_estimator.calibration.adaptation import METHOD
+from imu_emg_estimator.calibration.request import METHOD
 from imu_emg_estimator.errors import InputError
 
 FIGURES = ("r", "r2", "r2_scaled", "nrmse")

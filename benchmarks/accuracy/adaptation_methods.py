@@ -14,10 +14,11 @@ from torch import nn
 from benchmarks.accuracy.network_adapters import add_film, add_low_rank, biases, fold, norm_parameters
 from benchmarks.accuracy.subject_prior import SubjectPrior
 from imu_emg_estimator.calibration import adaptation
-from imu_emg_estimator.calibration.adaptation import METHOD, AdaptationSettings
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.calibration.calibration_data import CalibrationData
 from imu_emg_estimator.calibration.closed_form import fit_head
 from imu_emg_estimator.calibration.electrode_check import check_electrodes
+from imu_emg_estimator.calibration.request import METHOD
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.head_weights import head_weights, set_head_weights

@@ -19,7 +19,7 @@ from benchmarks.accuracy.jobs import Job, RunFolder
 from benchmarks.accuracy.models import FittedNetwork
 from benchmarks.accuracy.streaming_protocol import Figures, score_estimate, trained
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
-from imu_emg_estimator.calibration.calibration import calibrate
+from imu_emg_estimator.calibration.calibrate_recordings import calibrate
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
 from imu_emg_estimator.model.causal_network import Estimator
@@ -144,10 +144,10 @@ def score_bags(
             told = {"message": str(error), "decisions": {}, "left_out": [], "told": []}
         else:
             told = {
-                "message": outcome.message,
-                "decisions": {name: muscle.decision for name, muscle in outcome.muscles.items()},
+                "message": outcome.report.message,
+                "decisions": {name: muscle.decision for name, muscle in outcome.report.muscles.items()},
                 "left_out": outcome.quality.left_out,
-                "told": outcome.quality.told,
+                "told": outcome.quality.sentences,
             }
             after = before if outcome.bundle is None else estimate_envelopes(outcome.bundle, recordings)
         result[str(bag)] = {"seconds": time.monotonic() - start, **told} | _compared(

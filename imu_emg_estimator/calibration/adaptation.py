@@ -33,7 +33,6 @@ from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.utils.progress import StepProgress
 
-METHOD = "guarded"  # name of the method in stored calibrations
 DESCENT_SHARE = 0.75  # of the weights from gradient descent in their average with those of the closed form
 PRIOR_S = 10.0  # of a subject's data that the given weights count for when they are averaged with the adapted ones
 MIN_STEPS = 10  # the schedule needs some to warm up, and to come to rest
@@ -66,12 +65,6 @@ class AdaptationSettings:
     def __post_init__(self) -> None:
         if self.steps < MIN_STEPS:
             raise InputError(f"{self.steps} steps of adaptation are too few; give {MIN_STEPS} or more")
-
-
-def check_method(method: str) -> None:
-    """Raise InputError where a method is named that is not this one; empty = this one."""
-    if method not in ("", METHOD):
-        raise InputError(f"adaptation method '{method}' is not known; leave it empty, or give '{METHOD}'")
 
 
 def adapt_estimator(

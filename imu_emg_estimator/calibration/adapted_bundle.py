@@ -1,13 +1,20 @@
-"""The bundle of an adapted network."""
+"""The bundle of an adapted network, or of the parts of it that were taken."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_estimator
+from imu_emg_estimator.calibration.calibration_report import ADAPTED, SCALED
+from imu_emg_estimator.calibration.cross_fitting import CrossFit, scale_of
+from imu_emg_estimator.calibration.muscle_decisions import WHOLE, is_head
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.geglu_transformer import weights_of
 from imu_emg_estimator.model.offline_estimate import estimator_of
 from imu_emg_estimator.recording import FloatArray, Recording
@@ -66,3 +73,54 @@ def adapted_reference(given: Reference, amplitude: FloatArray, unit: str) -> Ref
         definition="amplitude at which the uncalibrated estimate fits the subject's EMG envelope best",
         units=() if set(units) == {unit} else units,
     )
+
+
+def compose_bundle(
+    base: Bundle,
+    running: Bundle,
+    adapted: Estimator | None,
+    way: str | None,
+    decisions: Sequence[str],
+    found: CrossFit,
+    unit: str,
+) -> Bundle:
+    """Join the adapted weights where they were taken with those in use in all other places.
+
+    Args:
+        adapted: by the way that was chosen; None = none was.
+        decisions: on every muscle of the rig.
+        unit: of the EMG.
+    """
+    own = base if set(decisions) == {ADAPTED} else running
+    if way == WHOLE:
+        assert adapted is not None
+        weights, reference = weights_of(adapted.network), adapted_reference(base.reference, adapted.amplitude, unit)
+    else:
+        weights, amplitude = _muscle_by_muscle(own, running, adapted, decisions, scale_of(found.measured, found.kept))
+        reference = adapted_reference(running.reference, amplitude, unit)
+    return replace(
+        base,
+        weights=weights,
+        normalisation=own.normalisation,
+        reference=reference,
+        parent_id=base.model_id,
+        scores={},
+    )
+
+
+def _muscle_by_muscle(
+    own: Bundle, running: Bundle, adapted: Estimator | None, decisions: Sequence[str], scale: FloatArray
+) -> tuple[dict[str, NDArray[np.float32]], FloatArray]:
+    """Give weights and amplitudes [muscles], each muscle's as was decided; all but the heads are those of ``own``."""
+    weights = {name: value.copy() for name, value in own.weights.items()}
+    amplitude = np.array(running.reference.amplitude)
+    taken = weights_of(adapted.network) if adapted else {}
+    for index, decision in enumerate(decisions):
+        if decision == SCALED:
+            amplitude[index] *= scale[index]
+        elif decision == ADAPTED:
+            assert adapted is not None
+            amplitude[index] = adapted.amplitude[index]
+            for weight in filter(is_head, weights):
+                weights[weight][index] = taken[weight][index]
+    return weights, amplitude

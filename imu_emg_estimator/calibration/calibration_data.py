@@ -59,6 +59,13 @@ class CalibrationData:
         return blocks_of(self.tokens, self.target[:, muscle], self.weight[:, muscle])
 
 
+def trusted_envelope(recordings: Sequence[Recording]) -> FloatArray:
+    """Join the EMG envelopes [samples, muscles] of all recordings; NaN = not known or not trusted."""
+    envelopes = [np.where(recording.muscle_weight > 0, recording.envelope, np.nan) for recording in recordings]
+    joined: FloatArray = np.concatenate(envelopes)
+    return joined
+
+
 def _fitted_amplitude(recordings: Sequence[Recording], estimate: FloatArray) -> FloatArray:
     """Amplitude [muscles] that scales the estimate onto the measured envelope, by least squares; NaN = not measured.
 

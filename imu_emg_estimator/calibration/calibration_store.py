@@ -101,6 +101,12 @@ def current_calibration(directory: Path, subject: str, base: Bundle) -> tuple[Bu
     return _in_use(_folder(directory, subject), base.model_id, base.rig)
 
 
+def current_path(directory: Path, subject: str, base: Bundle) -> tuple[Path | None, list[str]]:
+    """Find the file of the subject's calibration that is in use; as ``current_calibration``."""
+    bundle, remarks = current_calibration(directory, subject, base)
+    return (calibration_path(directory, bundle) if bundle else None), remarks
+
+
 def list_calibrations(
     directory: Path, subject: str | None = None, progress: Callable[[int, int], None] | None = None
 ) -> tuple[list[Stored], list[str]]:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.calibration.calibration_data import trusted_envelope
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.offline_estimate import estimate_all
 from imu_emg_estimator.recording import FloatArray, Recording
 
 FOLDS = 4
-GAP = 1.0  # s on either side of a block that are not adapted to: the envelope's filter reaches that far
+GAP_S = 1.0  # on either side of a block that are not adapted to: the envelope's filter reaches that far
 
 Adapt = Callable[[Sequence[Recording]], Estimator]
 
@@ -56,14 +57,12 @@ def cross_fit(
         recordings: what is adapted to, and what the adapted models see.
         given: the same with sensors that were left out, which the model in use sees; None = none were.
     """
-    measured = np.concatenate(
-        [np.where(recording.muscle_weight > 0, recording.envelope, np.nan) for recording in recordings]
-    )
+    measured = trusted_envelope(recordings)
     kept = estimate_all(running, recordings)
     before = kept if given is None else estimate_all(running, given)
     scaled = np.full_like(kept, np.nan)
     adapted = {name: np.full_like(kept, np.nan) for name in ways}
-    for block, near in _blocks(np.isfinite(measured).any(axis=1), round(GAP * recordings[0].rig.rate)):
+    for block, near in _blocks(np.asarray(np.isfinite(measured).any(axis=1)), round(GAP_S * recordings[0].rig.rate)):
         known = np.where(near[:, None], np.nan, measured)
         scaled[block] = kept[block] * scale_of(known, kept)
         hidden = _with_envelope(recordings, known)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imu_emg_estimator.calibration.calibration_data import CalibrationData
+from imu_emg_estimator.calibration.calibration_data import CalibrationData, trusted_envelope
 from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES, MIN_MOVEMENT_R
 from imu_emg_estimator.calibration.closed_form import Moments, leave_out
 from imu_emg_estimator.model.causal_network import Estimator
@@ -76,9 +76,7 @@ def check_electrodes(estimator: Estimator, recordings: Sequence[Recording]) -> E
         recordings: of one subject, with EMG envelopes.
     """
     rig = recordings[0].rig
-    envelope = np.concatenate(
-        [np.where(recording.muscle_weight > 0, recording.envelope, np.nan) for recording in recordings]
-    )
+    envelope = trusted_envelope(recordings)
     estimate = estimate_activations(estimator, recordings)
     sources = list(range(len(rig.muscles)))
     if rig.is_mirrorable:

@@ -1,4 +1,4 @@
-"""How sure it is that one estimate follows the measurement better than another: a jackknife over blocks of time.
+"""Whether one estimate follows the measurement significantly better than another: a jackknife over blocks of time.
 
 Samples of an envelope follow each other closely, and so do strides: only stretches of seconds count as separate
 evidence.
@@ -11,24 +11,24 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from imu_emg_estimator.recording import FloatArray
 
-BLOCK = 3.0  # s, two or three strides
+BLOCK_S = 3.0  # two or three strides
 MIN_BLOCKS, MAX_BLOCKS = 4, 20
-SURE = 0.95
+CONFIDENCE = 0.95
 MIN_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True)
-class Gain:
-    """A difference, after less before, with what chance leaves of it.
+class Improvement:
+    """A difference, after less before, with its confidence interval.
 
     Attributes:
         change: of the figure.
         low, high: ends of its 95 % confidence interval.
-        at_least: what it is at least, with a confidence of 95 % (the end of a one-sided interval).
+        at_least: lower end of the one-sided 95 % confidence interval.
         blocks: of time that it was found on.
     """
 
@@ -39,8 +39,8 @@ class Gain:
     blocks: int
 
     @property
-    def sure(self) -> bool:
-        """Whether there is more than chance in it."""
+    def significant(self) -> bool:
+        """Whether it is larger than chance explains."""
         return self.at_least > 0.0
 
 
@@ -82,33 +82,33 @@ class _Sums:
         return np.where(constant, 0.0, 1.0 - residual / np.where(constant, 1.0, variance))
 
 
-def gain_in_r(measured: FloatArray, before: FloatArray, after: FloatArray, rate: float) -> Gain:
+def improvement_in_r(measured: FloatArray, before: FloatArray, after: FloatArray, rate: float) -> Improvement:
     """Change of Pearson's r from one estimate [samples] to another; samples that are NaN in any are left out."""
-    return _gain(measured, before, after, rate, _Sums.r)
+    return _improvement(measured, before, after, rate, _Sums.r)
 
 
-def gain_in_r2(measured: FloatArray, before: FloatArray, after: FloatArray, rate: float) -> Gain:
+def improvement_in_r2(measured: FloatArray, before: FloatArray, after: FloatArray, rate: float) -> Improvement:
     """Change of R² from one estimate [samples] to another; samples that are NaN in any are left out."""
-    return _gain(measured, before, after, rate, _Sums.r2)
+    return _improvement(measured, before, after, rate, _Sums.r2)
 
 
-def _gain(
+def _improvement(
     measured: FloatArray,
     before: FloatArray,
     after: FloatArray,
     rate: float,
     figure: Callable[[_Sums], NDArray[np.float64]],
-) -> Gain:
+) -> Improvement:
     known = np.isfinite(measured) & np.isfinite(before) & np.isfinite(after)
     truth, old, new = (np.asarray(values[known], dtype=np.float64) for values in (measured, before, after))
-    blocks = int(np.clip(len(truth) / (BLOCK * rate), MIN_BLOCKS, MAX_BLOCKS))
+    blocks = int(np.clip(len(truth) / (BLOCK_S * rate), MIN_BLOCKS, MAX_BLOCKS))
     if len(truth) < 2 * blocks:
-        return Gain(0.0, -np.inf, np.inf, -np.inf, 0)
+        return Improvement(0.0, -np.inf, np.inf, -np.inf, 0)
     scale = float(np.abs(truth).max()) or 1.0  # so that no unit makes a variance vanish
     block = np.arange(len(truth)) * blocks // len(truth)
     earlier, later = (_Sums.of(truth / scale, estimate / scale, block, blocks) for estimate in (old, new))
     change = float(figure(later.together()) - figure(earlier.together()))
     without = figure(later.without_each()) - figure(earlier.without_each())
     deviation = float(np.std((blocks - 1) * without, ddof=1) / np.sqrt(blocks))
-    both, one = (float(student.ppf(share, blocks - 1)) * deviation for share in (0.5 + SURE / 2, SURE))
-    return Gain(change, change - both, change + both, change - one, blocks)
+    both, one = (float(stdtrit(blocks - 1, share)) * deviation for share in (0.5 + CONFIDENCE / 2, CONFIDENCE))
+    return Improvement(change, change - both, change + both, change - one, blocks)

@@ -1,7 +1,8 @@
-"""Whether a subject's recordings are fit to calibrate on: a verdict for every sensor and every muscle.
+"""Whether a subject's recordings are fit to calibrate on: a verdict on every sensor and every muscle.
 
-The signals are judged by ``signals.quality``, how the sensors are worn by ``model.mounting``, and the EMG against the
-movement by the network. Bad channels are left out and named; where too little is left, the recordings are refused.
+The signals are judged by ``signals.signal_quality``, how the sensors are worn by ``model.sensor_placement``, and the
+EMG against the movement by ``electrode_check``. Bad channels are left out and named; where too little is left, the
+recordings are refused.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from imu_emg_estimator.calibration.electrode_check import ElectrodeCheck, check_
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimator_of
 from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of
-from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.signal_quality import (
@@ -33,9 +34,9 @@ from imu_emg_estimator.signals.signal_quality import (
 )
 from imu_emg_estimator.utils.json_values import json_compatible
 
-MIN_SENSORS = 0.5  # share of the sensors that must be good: the network was trained with few missing
-TOGETHER = 0.5, 0.4  # r of left and right EMG, and how much above that of the estimates, to be told
-SAME_SIGNAL = 0.95  # r of left and right EMG that no two muscles have
+MIN_SENSOR_SHARE = 0.5  # of the sensors must be good: the network was trained with few missing
+SAME_PHASE_R, SAME_PHASE_EXCESS_R = 0.5, 0.4  # of left and right EMG, and by how much above that of the estimates
+SAME_SIGNAL_R = 0.95  # of left and right EMG; no two muscles have it
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,12 @@ class Quality:
         return tuple(dict.fromkeys(bad))
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def exchanged(self) -> tuple[str, ...]:
+        """Muscles whose EMG goes with the movement of the other side."""
+        return tuple(name for finding in self.findings if finding.kind == "exchanged" for name in finding.channels)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
         """A sentence for every finding."""
         return tuple(str(finding) for finding in self.findings)
 
@@ -127,17 +133,18 @@ def assess(
         recordings: of one subject, of the bundle's rig.
         stream: what the reader of the bag knows besides.
     """
-    rig, limits = bundle.rig, limits or Limits()
+    rig, unit, limits = bundle.rig, recordings[0].envelope_unit, limits or Limits()
     used = bundle.normalisation.used  # a gyroscope that the network does not look at may be missing or damaged
     recordings = [replace(recording, imu=np.where(used, recording.imu, np.nan)) for recording in recordings]
     sensors = {name: sensor_figures(recordings, index, stream) for index, name in enumerate(rig.sensor_names)}
     findings = [finding for name, figures in sensors.items() for finding in judge_sensor(name, figures, limits)]
     moving = any(figures.movement >= limits.still for figures in sensors.values())
-    mounting = _mounting(bundle, _without(findings, recordings)) if moving else None
+    imu = np.concatenate([recording.imu for recording in recordings])
+    mounting = _mounting(bundle, _without_bad(imu, rig, findings)) if moving else None
     if mounting is not None:
         findings += _judge_mounting(mounting, rig.sensor_names)
     muscles = {
-        name: muscle_figures(recordings, index, _amplitude(bundle, recordings, index), stream)
+        name: muscle_figures(recordings, index, _amplitude(bundle, index, unit), stream)
         for index, name in enumerate(rig.muscle_names)
         if any(recording.muscle_weight[index] > 0 for recording in recordings)
     }
@@ -145,17 +152,17 @@ def assess(
         findings += judge_muscle(name, muscle, moving, limits)
     follows: dict[str, float] = {}
     if moving and _left(findings, rig.sensor_names) and _left(findings, muscles):
-        electrodes = check_electrodes(estimator_of(bundle), _without(findings, recordings))
+        so_far = Quality(sensors, muscles, mounting, {}, tuple(findings), "")
+        electrodes = check_electrodes(estimator_of(bundle), so_far.usable(recordings))
         follows = {rig.muscle_names[muscle]: r for muscle, r in electrodes.movement_r.items()}
         findings += _judge_electrodes(electrodes, rig)
     refusal = _refusal(findings, rig.sensor_names, tuple(muscles), moving)
     return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal)
 
 
-def _mounting(bundle: Bundle, recordings: Sequence[Recording]) -> Mounting | None:
+def _mounting(bundle: Bundle, imu: FloatArray) -> Mounting | None:
     if bundle.distribution is None:
         return None
-    imu = np.concatenate([recording.imu for recording in recordings])
     return mounting_of(imu, bundle.rig, bundle.distribution, bundle.normalisation)
 
 
@@ -186,23 +193,25 @@ def _judge_electrodes(electrodes: ElectrodeCheck, rig: Rig) -> list[Finding]:
             findings.append(Finding((names[muscle],), "exchanged", text, False))
     for (muscle, twin), (measured, estimated) in electrodes.twin_correlations(rig).items():
         pair = (names[muscle], names[twin])
-        if measured > SAME_SIGNAL:
+        if measured > SAME_SIGNAL_R:
             text = f"carry the same signal (r {measured:.2f}); check the leads"
             findings.append(Finding(pair, "same_signal", text, True))
-        elif measured > TOGETHER[0] and measured - estimated > TOGETHER[1]:
+        elif measured > SAME_PHASE_R and measured - estimated > SAME_PHASE_EXCESS_R:
             text = f"work in the same phase (r {measured:.2f}, expected {estimated:.2f}); are both on one leg?"
             findings.append(Finding(pair, "same_phase", text, False))
     return findings
 
 
-def _amplitude(bundle: Bundle, recordings: Sequence[Recording], muscle: int) -> float:
-    """That the model expects, where the recordings are in its unit."""
-    known = bundle.reference.unit_of(muscle) == recordings[0].envelope_unit
+def _amplitude(bundle: Bundle, muscle: int, unit: str) -> float:
+    """The amplitude that the model expects, where the recordings are in its unit."""
+    known = bundle.reference.unit_of(muscle) == unit
     return bundle.reference.amplitude[muscle] if known else float("nan")
 
 
-def _without(findings: Sequence[Finding], recordings: Sequence[Recording]) -> list[Recording]:
-    return Quality({}, {}, None, {}, tuple(findings), "").usable(recordings)
+def _without_bad(imu: FloatArray, rig: Rig, findings: Sequence[Finding]) -> FloatArray:
+    """Samples [samples, sensors, 6] in which those of bad sensors are NaN."""
+    good = _left(findings, rig.sensor_names)
+    return np.where(np.array([name not in good for name in rig.sensor_names])[:, None], np.nan, imu)
 
 
 def _left(findings: Sequence[Finding], names: Sequence[str] | Mapping[str, Any]) -> list[str]:
@@ -217,7 +226,7 @@ def _refusal(findings: Sequence[Finding], sensors: Sequence[str], muscles: Seque
         return "the subject did not move: record walking, and what else the device is for"
     if not muscles:
         return "no muscle has EMG; check the topics and the electrodes"
-    if len(_left(findings, sensors)) < MIN_SENSORS * len(sensors):
+    if len(_left(findings, sensors)) < MIN_SENSOR_SHARE * len(sensors):
         return f"too few sensors are good ({_all_of(findings, sensors)}); put that right and record again"
     if not _left(findings, muscles):
         return f"no muscle has usable EMG ({_all_of(findings, muscles)}); put that right and record again"

@@ -1,4 +1,4 @@
-"""The process that calibrates: ``imu-emg calibrate`` beside the node, at the lowest priority."""
+"""The process that calibrates, seen from the process that starts, follows and stops it; see ``worker_process``."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
+from imu_emg_estimator.calibration import worker_process
+from imu_emg_estimator.calibration.calibration_report import CalibrationReport
+from imu_emg_estimator.calibration.request import CalibrationRequest
+from imu_emg_estimator.calibration.worker_process import ADAPTED, REPORT, REQUEST
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import Progress, Stopped
 
-LAST_WORDS = 2.0  # s to wait for a process that was killed: one that hangs in the system is left to itself
-LINE = 1 << 16  # bytes
+EXIT_WAIT_S = 2.0  # to wait for a process that was killed: one that hangs in the system is left to itself
+MAX_LINE_BYTES = 1 << 16
 
 
 class Worker:
@@ -27,21 +31,20 @@ class Worker:
 
     Args:
         folder: private, for all files of the process: it is killed without notice.
-        threads: that it may use.
         nice: how much it yields to others, 0 to 19.
-        told: called with its progress, from a thread of its own.
+        on_progress: called with its progress, from a thread of its own.
     """
 
-    def __init__(self, folder: Path, threads: int, nice: int, told: Callable[[Progress], None]) -> None:
-        self.adapted = folder / "adapted.safetensors"
-        self._folder, self._threads, self._nice, self._told = folder, threads, nice, told
-        self._report, self._errors = folder / "report.json", folder / "errors.txt"
+    def __init__(self, folder: Path, nice: int, on_progress: Callable[[Progress], None]) -> None:
+        self.adapted = folder / ADAPTED
+        self._folder, self._nice, self._on_progress = folder, nice, on_progress
+        self._errors = folder / "errors.txt"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._stopped = self._done = False
 
-    def run(self, options: Sequence[str], timeout: float) -> dict[str, Any]:
-        """Calibrate with options of ``imu-emg calibrate``; returns its report, and ``adapted`` is the new bundle.
+    def run(self, request: CalibrationRequest, timeout: float) -> CalibrationReport:
+        """Do what a request says; returns the report, and ``adapted`` is the new bundle.
 
         Raises:
             Stopped: by ``stop``.
@@ -52,7 +55,7 @@ class Worker:
         lifeline, held = os.pipe()
         try:
             try:
-                process = self._started(options, lifeline)
+                process = self._started(request, lifeline)
             finally:
                 os.close(lifeline)
             listener = threading.Thread(target=self._listen, args=(process.stdout,), name="progress", daemon=True)
@@ -77,11 +80,10 @@ class Worker:
                 _kill(self._process)
             return True
 
-    def _started(self, options: Sequence[str], lifeline: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "imu_emg_estimator.calibration.background", str(self._nice), "calibrate"]
-        command += [f"--out={self.adapted}", f"--json={self._report}", "--progress=/dev/stdout"]
-        command += [f"--threads={self._threads}", *options]
-        environment = os.environ | {"OMP_NUM_THREADS": str(self._threads), "TMPDIR": str(self._folder)}
+    def _started(self, request: CalibrationRequest, lifeline: int) -> subprocess.Popen[bytes]:
+        (self._folder / REQUEST).write_bytes(request.to_json())
+        command = [sys.executable, "-m", worker_process.__name__, str(self._folder), str(self._nice)]
+        environment = os.environ | {"OMP_NUM_THREADS": str(request.threads), "TMPDIR": str(self._folder)}
         with self._lock, self._errors.open("wb") as errors:
             if self._stopped:
                 raise Stopped
@@ -102,28 +104,27 @@ class Worker:
             self._done = True
             _kill(process)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(LAST_WORDS)
-        listener.join(LAST_WORDS)
+            process.wait(EXIT_WAIT_S)
+        listener.join(EXIT_WAIT_S)
         if self._stopped:
             raise Stopped
 
     def _listen(self, stream: BinaryIO) -> None:
         with stream:
-            for line in iter(partial(stream.readline, LINE), b""):
+            for line in iter(partial(stream.readline, MAX_LINE_BYTES), b""):
                 progress = _progress(line)
                 if progress and not self._done:
-                    self._told(progress)
+                    self._on_progress(progress)
 
-    def _read_report(self) -> dict[str, Any]:
+    def _read_report(self) -> CalibrationReport:
         try:
-            report: dict[str, Any] = json.loads(self._report.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return CalibrationReport.from_json((self._folder / REPORT).read_bytes())
+        except (OSError, InputError):
             lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             last = (lines or ["no message"])[-1]
             raise InputError(
                 f"the calibration process ended without a report ({last}); the old model was kept"
             ) from None
-        return report
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,7 @@ from imu_emg_estimator.utils.progress import Progress, ProgressBar
 from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 
 if TYPE_CHECKING:
-    from imu_emg_estimator.bags import TopicMapping
-    from imu_emg_estimator.calibration.calibration_bags import BagReading
+    from imu_emg_estimator.calibration.request import CalibrationRequest
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 
@@ -126,10 +125,11 @@ def _add_reading_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Calibrate from bags or with the guide; a failure stands in the JSON, too."""
     try:
-        return _calibrate_guided(arguments) if arguments.guide else _calibrate_bag(arguments)
+        return _calibrate_guided(arguments) if arguments.guide else _calibrate_bags(arguments)
     except InputError as error:
-        failure = {"success": False, "error": type(error).__name__, "message": str(error)}
-        write_json(arguments.json, failure)
+        from imu_emg_estimator.calibration.calibration_report import CalibrationReport
+
+        write_json(arguments.json, CalibrationReport.failed(error).to_dict())
         raise
 
 
@@ -137,66 +137,87 @@ def _calibrate_guided(arguments: argparse.Namespace) -> int:
     with ros_required("--guide"):
         from imu_emg_estimator.ros import live_guide as guide
     guide.check(arguments)
-    return guide.run(arguments, lambda: _reading(arguments), lambda report: write_json(arguments.json, report))
+    return guide.run(arguments, _request(arguments), lambda report: write_json(arguments.json, report))
 
 
-def _calibrate_bag(arguments: argparse.Namespace) -> int:
-    from imu_emg_estimator.bags import check_bag
-    from imu_emg_estimator.bags.allowed_paths import within
-    from imu_emg_estimator.calibration.calibration_store import check_subject
-    from imu_emg_estimator.model.bundle import Bundle
+def _calibrate_bags(arguments: argparse.Namespace) -> int:
+    from imu_emg_estimator.calibration.calibrate_bags import calibrate_bags
 
     if arguments.bag is None:
         raise InputError("no --bag was given; name a recording, or let --guide make one")
     if arguments.out is None and arguments.store is None:
         raise InputError("neither --out nor --store was given; name a bundle to write, or keep it with --store")
-    check_subject(arguments.subject)
-    base = Bundle.load(arguments.bundle or shipped_bundle())
-    running = _running(arguments, base)
-    check = within([Path(folder) for folder in arguments.bags_within]) if arguments.bags_within else None
-    for bag in arguments.bag:
-        check_bag(bag, check=check)  # a wrong path is refused before torch is imported, which takes seconds
-
-    import torch
-
-    from imu_emg_estimator.calibration.adaptation import check_method
-    from imu_emg_estimator.calibration.calibration_bags import calibrate_on_bags
-
-    torch.set_num_threads(arguments.threads)
-    check_method(arguments.method)
-    reading = _reading(arguments)
+    request = _request(arguments)
+    if arguments.store and not arguments.running:
+        request = replace(request, running=_stored_path(arguments))
     with _progress(arguments.progress) as show:
-        result, bags = calibrate_on_bags(
-            base, arguments.bag, arguments.subject, running, progress=show, reading=reading
-        )
-    for bag in bags:
-        for note in bag.notes:
-            print(f"{bag.recording.name}: {note}", file=sys.stderr)
-    report = result.to_dict() | {"bags": [bag.to_dict() for bag in bags]}
-    print(calibration_table(report))
-    print(result.message)
+        result = calibrate_bags(request, show)
+    for note in result.report.notes:
+        print(note, file=sys.stderr)
+    print(result.report.table())
+    print(result.report.message)
     if result.bundle:
         _keep(result.bundle, arguments)
-    write_json(arguments.json, report)
+    write_json(arguments.json, result.report.to_dict())
     return CALIBRATED if result.bundle else NOT_BETTER
 
 
-def calibration_table(report: Mapping[str, Any]) -> str:
-    """Format the figures of each muscle before and after a calibration as Markdown."""
-    from imu_emg_estimator.signals.accuracy_metrics import FIGURES
+def _request(arguments: argparse.Namespace) -> CalibrationRequest:
+    from imu_emg_estimator.calibration.request import CalibrationRequest, optional_tuple
 
-    lines = ["| muscle | r | R² | nRMSE |", "| --- | --- | --- | --- |"]
-    for index, muscle in enumerate(report["muscle_names"]):
-        cells = (
-            f"{_figure(report[f'{figure}_before'][index])} → {_figure(report[f'{figure}_after'][index])}"
-            for figure in FIGURES
-        )
-        lines.append(f"| {muscle} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return CalibrationRequest(
+        bundle=arguments.bundle or shipped_bundle(),
+        bags=tuple(arguments.bag or ()),
+        subject=arguments.subject,
+        running=arguments.running,
+        method=arguments.method,
+        bag_directories=tuple(map(Path, arguments.bags_within or ())),
+        imu_topics=optional_tuple(arguments.imu_topics),
+        emg_topic=arguments.emg_topic,
+        emg_channels=optional_tuple(arguments.emg_channels),
+        emg_kind=arguments.emg_kind,
+        emg_field=arguments.emg_field,
+        emg_rate=arguments.emg_rate,
+        emg_delay=arguments.emg_delay,
+        alignment=_alignment(arguments),
+        rotations=tuple(arguments.sensor_rotations),
+        threads=arguments.threads,
+    )
 
 
-def _figure(value: float) -> str:
-    return f"{value:.2f}" if math.isfinite(value) else "n/a"
+def _alignment(arguments: argparse.Namespace) -> AlignmentSettings:
+    """Take over the node's alignment, so that the bag is read as the node saw it."""
+    from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
+
+    given = {
+        "largest_gap": arguments.largest_gap,
+        "deadline": arguments.deadline,
+        "timeout": arguments.sensor_timeout,
+        "jump": arguments.clock_jump,
+    }
+    return AlignmentSettings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _stored_path(arguments: argparse.Namespace) -> Path | None:
+    """Find the subject's stored calibration in use; None = the base model is."""
+    from imu_emg_estimator.calibration.calibration_store import current_path
+    from imu_emg_estimator.model.bundle import Bundle
+
+    base = Bundle.load(arguments.bundle or shipped_bundle())
+    path, remarks = current_path(arguments.store, arguments.subject, base)
+    for remark in remarks:
+        print(remark, file=sys.stderr)
+    return path
+
+
+def _keep(bundle: Bundle, arguments: argparse.Namespace) -> None:
+    if arguments.out:
+        bundle.save(arguments.out)
+    if arguments.store:
+        from imu_emg_estimator.calibration.calibration_store import store_calibration
+
+        path = store_calibration(arguments.store, bundle)
+        print(f"stored as {path}: subject '{arguments.subject}' starts with it from now on")
 
 
 @contextmanager
@@ -217,63 +238,3 @@ def _progress(file: Path | None) -> Iterator[Callable[[Progress], None]]:
             print(json.dumps(progress.to_dict()), file=stream, flush=True)
 
         yield show
-
-
-def _running(arguments: argparse.Namespace, base: Bundle) -> Bundle:
-    """Load the bundle that the calibration must improve on."""
-    from imu_emg_estimator.calibration.calibration_store import current_calibration
-
-    if arguments.running:
-        return type(base).load(arguments.running)
-    if arguments.store is None:
-        return base
-    current, remarks = current_calibration(arguments.store, arguments.subject, base)
-    for remark in remarks:
-        print(remark, file=sys.stderr)
-    return current or base
-
-
-def _keep(bundle: Bundle, arguments: argparse.Namespace) -> None:
-    if arguments.out:
-        bundle.save(arguments.out)
-    if arguments.store:
-        from imu_emg_estimator.calibration.calibration_store import store_calibration
-
-        path = store_calibration(arguments.store, bundle)
-        print(f"stored as {path}: subject '{arguments.subject}' starts with it from now on")
-
-
-def _reading(arguments: argparse.Namespace) -> BagReading:
-    from imu_emg_estimator.bags.allowed_paths import within
-    from imu_emg_estimator.calibration.calibration_bags import BagReading
-
-    check = within([Path(folder) for folder in arguments.bags_within]) if arguments.bags_within else None
-    return BagReading(
-        _mapping(arguments), _alignment(arguments), arguments.sensor_rotations, arguments.emg_delay, check
-    )
-
-
-def _mapping(arguments: argparse.Namespace) -> TopicMapping:
-    from imu_emg_estimator.bags import TopicMapping
-
-    return TopicMapping(
-        imu_topics=arguments.imu_topics,
-        emg_topic=arguments.emg_topic,
-        emg_channels=arguments.emg_channels,
-        emg_kind=arguments.emg_kind,
-        emg_field=arguments.emg_field,
-        emg_rate=arguments.emg_rate,
-    )
-
-
-def _alignment(arguments: argparse.Namespace) -> AlignmentSettings:
-    """Take over the node's alignment, so that the bag is read as the node saw it."""
-    from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
-
-    given = {
-        "largest_gap": arguments.largest_gap,
-        "deadline": arguments.deadline,
-        "timeout": arguments.sensor_timeout,
-        "jump": arguments.clock_jump,
-    }
-    return AlignmentSettings(**{name: value for name, value in given.items() if value is not None})

@@ -94,7 +94,7 @@ def _on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dic
         pass  # a wrong path is refused before torch is imported, which takes seconds
     recording = _recording(arguments, base)
 
-    from imu_emg_estimator.calibration.calibration import judge
+    from imu_emg_estimator.calibration.calibrate_recordings import judge
     from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 
     bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=QUIET_S))
@@ -114,11 +114,18 @@ def _on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dic
 
 def _recording(arguments: argparse.Namespace, base: Bundle) -> Recording:
     """Read the bag as a calibration does."""
-    from imu_emg_estimator.bags import TopicMapping
-    from imu_emg_estimator.calibration.calibration_bags import BagReading, open_bags
+    from imu_emg_estimator.calibration.calibrate_bags import open_bags
+    from imu_emg_estimator.calibration.request import CalibrationRequest, optional_tuple
 
-    mapping = TopicMapping(imu_topics=arguments.imu_topics, emg_topic=arguments.emg_topic)
-    (bag,) = open_bags(base, [arguments.bag], "", BagReading(mapping, rotations=arguments.sensor_rotations))
+    request = CalibrationRequest(
+        bundle=arguments.bundle or shipped_bundle(),
+        bags=(arguments.bag,),
+        subject="",
+        imu_topics=optional_tuple(arguments.imu_topics),
+        emg_topic=arguments.emg_topic,
+        rotations=tuple(arguments.sensor_rotations),
+    )
+    (bag,) = open_bags(base, request)
     for note in bag.notes:
         print(f"{bag.recording.name}: {note}", file=sys.stderr)
     return bag.recording

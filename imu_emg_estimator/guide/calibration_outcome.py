@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 from imu_emg_estimator.guide.console import bar
 from imu_emg_estimator.guide.sensor_problems import display_name
 
@@ -52,20 +53,14 @@ class Outcome:
         return asdict(self)
 
     @classmethod
-    def from_report(cls, report: Mapping[str, Any]) -> Outcome:
-        """Of the report of ``training.calibrate`` as plain figures."""
-        names = report["muscle_names"]
-        decisions = report.get("decisions", {})
-        rows = zip(names, report["r_before"], report["r_after"], strict=True)
+    def from_report(cls, report: CalibrationReport) -> Outcome:
+        """Take from a calibration's report what the guide shows."""
         muscles = {
-            name: MuscleOutcome(decisions.get(name, ""), _number(before), _number(after))
-            for name, before, after in rows
+            name: MuscleOutcome(muscle.decision, muscle.before.r, muscle.after.r)
+            for name, muscle in report.muscles.items()
         }
-        verdicts = report.get("quality", {}).get("verdicts", {})
-        calibration = report.get("calibration") or {}
-        return cls(
-            report["success"], report["message"], calibration.get("id", ""), muscles, findings_of(verdicts.items())
-        )
+        findings = findings_of(report.verdicts.items())
+        return cls(report.success, report.message, report.calibration_id, muscles, findings)
 
 
 def findings_of(verdicts: Any) -> tuple[str, ...]:
@@ -79,22 +74,22 @@ def picture(outcome: Outcome) -> list[str]:
     for name, muscle in outcome.muscles.items():
         lines.append(f"  {display_name(name)}")
         lines.append(f"    before  {_bar(muscle.before)}")
-        lines.append(f"    now     {_bar(muscle.after)}   {gain_in_words(muscle)}")
+        lines.append(f"    now     {_bar(muscle.after)}   {improvement_in_words(muscle)}")
     return lines
 
 
-def gain_in_words(muscle: MuscleOutcome) -> str:
+def improvement_in_words(muscle: MuscleOutcome) -> str:
     """How much better it got."""
-    gain = muscle.after - muscle.before
+    improvement = muscle.after - muscle.before
     if muscle.decision in ("scaled", "kept"):
         return DECISIONS[muscle.decision]
-    if math.isnan(gain):
+    if math.isnan(improvement):
         return "cannot be compared"
-    if gain >= CLEARLY:
+    if improvement >= CLEARLY:
         return "clearly better"
-    if gain >= NOTICEABLY:
+    if improvement >= NOTICEABLY:
         return "a little better"
-    return "as good as before" if gain > -NOTICEABLY else "a little worse"
+    return "as good as before" if improvement > -NOTICEABLY else "a little worse"
 
 
 def summary(outcome: Outcome) -> str:
@@ -115,7 +110,3 @@ def goodness(r: float) -> str:
 
 def _bar(r: float) -> str:
     return f"{bar(r)} {r:.2f}" if not math.isnan(r) else "not known"
-
-
-def _number(value: float | None) -> float:
-    return math.nan if value is None else float(value)

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +18,11 @@ from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
+from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 from imu_emg_estimator.calibration.calibration_store import (
     calibration_path,
     check_subject,
-    current_calibration,
+    current_path,
     find_calibration,
     reset_calibration,
     store_calibration,
@@ -29,6 +30,7 @@ from imu_emg_estimator.calibration.calibration_store import (
     use_calibration,
 )
 from imu_emg_estimator.calibration.private_folder import private_folder, sweep
+from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.calibration.worker import Worker
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
@@ -39,10 +41,10 @@ from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from imu_emg_estimator.utils.progress import Progress, Stopped
 
-LONGEST = 3600.0  # s, bound of max_duration
+MAX_DURATION_S = 3600.0  # bound of max_duration
 MAX_BAGS = 100  # of one call
-TAKE_OVER = (0.2, 2.0)  # share of the budget, and s at most, that are kept for storing and going over
-SWAP = 10.0  # s that the node may take to go over when nobody gave a budget
+RESERVED_SHARE, MAX_RESERVED_S = 0.2, 2.0  # of the budget, for storing and going over
+SWAP_TIMEOUT_S = 10.0  # for the node to go over when nobody gave a budget
 ERROR_CODES = {
     "BagUnreadable": Calibrate.Response.BAG_UNREADABLE,
     "TopicMissing": Calibrate.Response.MISSING_TOPIC,
@@ -149,21 +151,18 @@ class CalibrationServer:
 
     def _calibrate(self, request: Calibrate.Request, response: Calibrate.Response, start: float) -> None:
         budget = self._checked_budget(request)
-        reserve = min(TAKE_OVER[0] * budget, TAKE_OVER[1])
-        options = self._options(request)
+        reserve = min(RESERVED_SHARE * budget, MAX_RESERVED_S)
+        work = self._request(request)
         with private_folder() as folder:
-            settings = self._live.settings
-            worker = Worker(folder, settings.calibration_threads, settings.calibration_nice, self._status.advance)
-            report = self._run(worker, options, start + budget - reserve - time.monotonic())
-            if "error" in report:
-                code = ERROR_CODES.get(report["error"], Calibrate.Response.FAILED)
-                raise CallFailed(code, report["message"])
+            worker = Worker(folder, self._live.settings.calibration_nice, self._status.advance)
+            report = self._run(worker, work, start + budget - reserve - time.monotonic())
+            if report.error:
+                raise CallFailed(ERROR_CODES.get(report.error, Calibrate.Response.FAILED), report.message)
             _fill_figures(response, report)
-            if not report["success"]:
-                refused = bool(report.get("refused"))
-                code = Calibrate.Response.REFUSED if refused else Calibrate.Response.NOT_BETTER
-                raise CallFailed(code, report["message"])
-            response.message = report["message"]
+            if not report.success:
+                code = Calibrate.Response.REFUSED if report.refusal else Calibrate.Response.NOT_BETTER
+                raise CallFailed(code, report.message)
+            response.message = report.message
             if request.dry_run:
                 response.message += "; dry run: nothing was changed or stored"
             else:
@@ -180,47 +179,48 @@ class CalibrationServer:
             raise CallFailed(invalid, "bag_uri is empty; give the path of a rosbag2 folder or file")
         if len(request.further_bag_uris) >= MAX_BAGS:
             raise CallFailed(invalid, f"more than {MAX_BAGS} bags were given; give those of the last weeks")
-        if not (math.isfinite(request.max_duration) and 0.0 <= request.max_duration <= LONGEST):
-            raise CallFailed(
-                invalid, f"max_duration is {request.max_duration}; give 0 for the default, or up to {LONGEST:g} s"
-            )
+        if not (math.isfinite(request.max_duration) and 0.0 <= request.max_duration <= MAX_DURATION_S):
+            allowed = f"0 for the default, or up to {MAX_DURATION_S:g} s"
+            raise CallFailed(invalid, f"max_duration is {request.max_duration}; give {allowed}")
         return float(request.max_duration) or self._live.settings.calibration_max_duration
 
-    def _options(self, request: Calibrate.Request) -> list[str]:
-        """Of ``imu-emg calibrate``; "--option=value", as a value that begins with a dash must not become an option."""
+    def _request(self, request: Calibrate.Request) -> CalibrationRequest:
+        """What the worker process is to do; bags are read as the node receives the topics."""
         live, settings = self._live, self._live.settings
-        alignment = settings.alignment
-        return [
-            f"--bundle={live.base_path}",
-            f"--running={self._running_path(request.subject_id)}",
-            f"--bags-within={','.join(map(str, _existing(settings.bag_directories)))}",
-            f"--subject={request.subject_id}",
-            f"--method={request.method}",
-            f"--imu-topics={','.join(live.topics)}",
-            f"--sensor-rotations={','.join(map(str, settings.sensor_rotations))}",
-            f"--largest-gap={alignment.largest_gap}",
-            f"--deadline={alignment.deadline}",
-            f"--sensor-timeout={alignment.timeout}",
-            f"--clock-jump={alignment.jump}",
-            *_emg_options(settings),
-            "--bag",
-            *map(str, _paths([request.bag_uri, *request.further_bag_uris])),
-        ]
+        try:
+            return CalibrationRequest(
+                bundle=live.base_path,
+                bags=_paths([request.bag_uri, *request.further_bag_uris]),
+                subject=request.subject_id,
+                running=self._running_path(request.subject_id),
+                method=request.method,
+                bag_directories=_existing(settings.bag_directories),
+                imu_topics=tuple(live.topics),
+                emg_topic=settings.emg_topic,
+                emg_channels=settings.emg_channels,
+                emg_kind=settings.emg_kind,
+                emg_rate=settings.emg_rate,
+                alignment=settings.alignment,
+                rotations=settings.sensor_rotations,
+                threads=settings.calibration_threads,
+            )
+        except InputError as error:
+            raise CallFailed(Calibrate.Response.INVALID_REQUEST, str(error)) from None
 
     def _running_path(self, subject: str) -> Path:
         """The bundle that a calibration of a subject must better: the subject's own, or else the base model."""
         live = self._live
         if subject == live.subject:
             return live.running_path
-        own, _ = current_calibration(live.settings.calibration_directory, subject, live.base)
-        return calibration_path(live.settings.calibration_directory, own) if own else live.base_path
+        path, _ = current_path(live.settings.calibration_directory, subject, live.base)
+        return path or live.base_path
 
-    def _run(self, worker: Worker, options: Sequence[str], timeout: float) -> dict[str, Any]:
+    def _run(self, worker: Worker, request: CalibrationRequest, timeout: float) -> CalibrationReport:
         self._worker = worker
         try:
             if self._closed:
                 raise Stopped
-            return worker.run(options, timeout)
+            return worker.run(request, timeout)
         except Stopped:
             if self._closed:
                 raise CallFailed(
@@ -298,7 +298,7 @@ class CalibrationServer:
         else:
             reset_calibration(directory, subject, live.base)
         path = calibration_path(directory, own) if own else live.base_path
-        live.swap(live.prepare(own or live.base), path, subject, SWAP)
+        live.swap(live.prepare(own or live.base), path, subject, SWAP_TIMEOUT_S)
         used = f"calibration {own.calibration_id}" if own else "the base model, without a calibration,"
         response.message = f"{used} is in use for subject '{subject}' now, and at every next start"
 
@@ -346,19 +346,9 @@ class CalibrationServer:
             self._node.get_logger().warning(f"{what}: {response.message}")
 
 
-def _emg_options(settings: NodeSettings) -> list[str]:
-    known = {
-        "topic": settings.emg_topic,
-        "channels": ",".join(settings.emg_channels or ()),
-        "kind": settings.emg_kind,
-        "rate": settings.emg_rate,
-    }
-    return [f"--emg-{name}={value}" for name, value in known.items() if value]
-
-
-def _existing(directories: Sequence[Path]) -> list[Path]:
+def _existing(directories: Sequence[Path]) -> tuple[Path, ...]:
     """Those that are there: a disk may not be mounted today."""
-    there = [directory for directory in directories if directory.is_dir()]
+    there = tuple(directory for directory in directories if directory.is_dir())
     if not there:
         names = ", ".join(map(str, directories))
         raise CallFailed(
@@ -368,12 +358,11 @@ def _existing(directories: Sequence[Path]) -> list[Path]:
     return there
 
 
-def _paths(uris: Sequence[str]) -> list[Path]:
-    """Absolute, so that none looks like an option."""
-    from imu_emg_estimator.bags.allowed_paths import path_of_uri  # here: the live process needs none of datasets
+def _paths(uris: Sequence[str]) -> tuple[Path, ...]:
+    from imu_emg_estimator.bags.allowed_paths import path_of_uri
 
     try:
-        return [path_of_uri(uri).absolute() for uri in uris]
+        return tuple(path_of_uri(uri).absolute() for uri in uris)
     except InputError as error:
         raise CallFailed(Calibrate.Response.INVALID_REQUEST, f"bag_uri: {error}") from None
 
@@ -386,19 +375,15 @@ def _state(response: Calibrate.Response) -> int:
     return int(CalibrationStatus.FAILED)
 
 
-def _fill_figures(response: Calibrate.Response, report: Mapping[str, Any]) -> None:
-    muscles = report["muscle_names"]
-    response.muscle_names = muscles
-    response.decisions = [report["decisions"][name] for name in muscles]
+def _fill_figures(response: Calibrate.Response, report: CalibrationReport) -> None:
+    muscles = report.muscles.values()
+    response.muscle_names = list(report.muscles)
+    response.decisions = [outcome.decision for outcome in muscles]
     for figure in FIGURES:
-        for when in ("before", "after"):
-            setattr(response, f"{figure}_{when}", _numbers(report[f"{figure}_{when}"]))
-    for name, key in (("r_gain", "change"), ("r_gain_low", "low"), ("r_gain_high", "high")):
-        setattr(response, name, _numbers([report["gain_r"][muscle][key] for muscle in muscles]))
-    verdicts = report["quality"]["verdicts"]
-    response.channel_names, response.verdicts = list(verdicts), list(verdicts.values())
-    response.left_out = report["quality"]["left_out"]
-
-
-def _numbers(values: Sequence[float | None]) -> list[float]:
-    return [math.nan if value is None else value for value in values]
+        for when, scores in (("before", report.before), ("after", report.after)):
+            setattr(response, f"{figure}_{when}", [getattr(entry, figure) for entry in scores.values()])
+    response.r_gain = [outcome.improvement.change for outcome in muscles]
+    response.r_gain_low = [outcome.improvement.low for outcome in muscles]
+    response.r_gain_high = [outcome.improvement.high for outcome in muscles]
+    response.channel_names, response.verdicts = list(report.verdicts), list(report.verdicts.values())
+    response.left_out = report.left_out

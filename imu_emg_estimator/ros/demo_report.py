@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.calibration import mean
+from imu_emg_estimator.calibration.calibration_report import mean_score
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.accuracy_metrics import Scores, score
@@ -137,7 +137,7 @@ def make_report(run: DemoRun) -> dict[str, Any]:
         "publish_rate_hz": float(np.mean([estimates.publish_rate() for estimates in played])),
         "age_s": {"p50": float(np.percentile(ages, 50)), "p99": float(np.percentile(ages, 99))},
         "messages_lost": run.messages_lost(),
-        **{f"{name}_{when}": mean(by_muscle, name) for when, by_muscle in scores.items() for name in FIGURES},
+        **{f"{name}_{when}": mean_score(by_muscle, name) for when, by_muscle in scores.items() for name in FIGURES},
         **{f"{name}_by_muscle": _by_muscle(scores, name) for name in FIGURES},
         "calibration_wall_s": run.answer.wall_s,
         "largest_gap_s": {

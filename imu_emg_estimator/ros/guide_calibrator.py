@@ -46,14 +46,14 @@ class NodeCalibrator:
         self._cancel = node.create_client(Trigger, f"{name}/cancel_calibration")
         self._reset = node.create_client(ResetCalibration, f"{name}/reset_calibration")
         self._newest: Progress | None = None
-        node.create_subscription(CalibrationStatus, f"{name}/calibration_status", self._hear, LATCHED)
+        node.create_subscription(CalibrationStatus, f"{name}/calibration_status", self._receive, LATCHED)
         self.parameters = self._get_parameters()
 
     @property
     def where(self) -> str:
         return f"in the running node {self.name}; its estimates go on"
 
-    def calibrate(self, bag: Path, subject: str, tell: Callable[[Progress], None]) -> Outcome:
+    def calibrate(self, bag: Path, subject: str, on_progress: Callable[[Progress], None]) -> Outcome:
         """Call the service; Ctrl-C cancels the calibration."""
         request = Calibrate.Request(bag_uri=str(bag.absolute()), subject_id=subject, max_duration=PATIENCE)
         if not self._calibrate.wait_for_service(ANSWER):
@@ -61,7 +61,7 @@ class NodeCalibrator:
         self._newest = None
         answer = self._calibrate.call_async(request)
         try:
-            self._spin_until(answer.done, lambda: self._tell_newest(tell))
+            self._spin_until(answer.done, lambda: self._pass_newest(on_progress))
         except KeyboardInterrupt:
             self._call(self._cancel, Trigger.Request())
             self._undo_late(answer, subject)
@@ -97,11 +97,11 @@ class NodeCalibrator:
         later = "after every start" if named else f"after every start with subject_id:={subject}"
         return f"Estimates are made with it from now on, and {later}."
 
-    def _tell_newest(self, tell: Callable[[Progress], None]) -> None:
+    def _pass_newest(self, on_progress: Callable[[Progress], None]) -> None:
         if self._newest:
-            tell(self._newest)
+            on_progress(self._newest)
 
-    def _hear(self, message: CalibrationStatus) -> None:
+    def _receive(self, message: CalibrationStatus) -> None:
         if message.state == CalibrationStatus.RUNNING:
             self._newest = Progress(message.phase, message.fraction, message.seconds_left, message.loss)
 

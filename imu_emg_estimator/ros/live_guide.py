@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rclpy.node import Node
 
+from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.console import Console
 from imu_emg_estimator.guide.guided_calibration import Calibrator, Guide, GuideSettings
@@ -22,21 +23,18 @@ from imu_emg_estimator.ros.guide_sensors import LiveSensors
 from imu_emg_estimator.signals.masked_imu_features import mount_rotations
 from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 
-if TYPE_CHECKING:
-    from imu_emg_estimator.calibration.calibration_bags import BagReading
-
 SEARCH_TIME_S = 3.0  # for a running node
 EXIT_KEPT, EXIT_NOT_KEPT = 0, 1
 
 
 def run(
-    arguments: argparse.Namespace, reading: Callable[[], BagReading], write_json: Callable[[dict[str, Any]], None]
+    arguments: argparse.Namespace, request: CalibrationRequest, write_json: Callable[[dict[str, Any]], None]
 ) -> int:
     """Lead through a calibration.
 
     Args:
         arguments: of ``imu-emg calibrate``.
-        reading: gives how bags are read where no node does it.
+        request: how bags are read where no node does it.
         write_json: takes the figures of what happened.
 
     Returns:
@@ -52,7 +50,7 @@ def run(
         try:
             console.say("Looking for the estimator node ...")
             estimator = find_estimator(node, SEARCH_TIME_S)
-            guide = _guide(console, node, estimator, arguments, reading)
+            guide = _guide(console, node, estimator, arguments, request)
             try:
                 return EXIT_KEPT if guide.run() else EXIT_NOT_KEPT
             finally:
@@ -66,12 +64,12 @@ def _guide(
     node: Node,
     estimator: NodeCalibrator | None,
     arguments: argparse.Namespace,
-    reading: Callable[[], BagReading],
+    request: CalibrationRequest,
 ) -> Guide:
     subject = _set_up(arguments, estimator)
     bundle = Bundle.load(subject.bundle)
     calibrator: Calibrator = estimator or OfflineCalibrator(
-        bundle, arguments.store or calibration_directory(), reading, arguments.method, arguments.threads
+        bundle, arguments.store or calibration_directory(), replace(request, bundle=subject.bundle)
     )
     if estimator:
         console.say(f"Found {estimator.name}.")

@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, fields, is_dataclass
+from pathlib import Path
 from reprlib import repr as short_repr
 from typing import Any
 
@@ -26,7 +27,7 @@ _TUPLE_START, _TUPLE_END = "tuple[", ", ...]"
 
 
 def json_compatible(content: Any) -> Any:
-    """Convert to what JSON holds: NumPy values, dataclasses and tuples; keys become strings, NaN and infinity null."""
+    """Convert to what JSON holds: NumPy values, dataclasses, tuples, paths; NaN and infinity become null."""
     if is_dataclass(content) and not isinstance(content, type):
         return json_compatible(asdict(content))
     if isinstance(content, Mapping):
@@ -35,6 +36,8 @@ def json_compatible(content: Any) -> Any:
         return [json_compatible(value) for value in content]
     if isinstance(content, (np.ndarray, np.generic)):
         return json_compatible(content.tolist())
+    if isinstance(content, Path):
+        return str(content)
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 

@@ -9,7 +9,6 @@ from fixtures.command_line import refused, run, strict_json
 from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.bags import write_bag
-from imu_emg_estimator.cli.calibrate import calibration_table
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.model.bundle import Bundle
 
@@ -58,16 +57,6 @@ def test_calibrate_rotates_turned_sensors_back(
         assert run("calibrate", "--bundle", tiny, "--bag", path, *arguments) == 0
         reports.append(strict_json(tmp_path / "a.json"))
     np.testing.assert_allclose(reports[0]["r_before"], reports[1]["r_before"], atol=1e-3)
-
-
-def test_calibration_table_shows_undefined_figures_as_na() -> None:
-    figures = {"r_before": [0.5, 0.1], "r_after": [0.75, 0.2], "r2_before": [np.nan] * 2, "r2_after": [0.5, -1.0]}
-    figures |= {"nrmse_before": [np.nan] * 2, "nrmse_after": [0.1, 0.2]}
-    lines = calibration_table({"muscle_names": ["a", "b"], **figures}).splitlines()
-    assert lines[2:] == [
-        "| a | 0.50 → 0.75 | n/a → 0.50 | n/a → 0.10 |",
-        "| b | 0.10 → 0.20 | n/a → -1.00 | n/a → 0.20 |",
-    ]
 
 
 def test_calibrate_refuses_unusable_bags(

@@ -4,7 +4,11 @@ import math
 
 import pytest
 
-from imu_emg_estimator.guide.calibration_outcome import MuscleOutcome, Outcome, gain_in_words, picture, summary
+from imu_emg_estimator.calibration.calibration_report import CalibrationReport
+from imu_emg_estimator.calibration.calibration_report import MuscleOutcome as Judged
+from imu_emg_estimator.calibration.improvement import Improvement
+from imu_emg_estimator.guide.calibration_outcome import MuscleOutcome, Outcome, improvement_in_words, picture, summary
+from imu_emg_estimator.signals.accuracy_metrics import Scores
 
 
 @pytest.mark.parametrize(
@@ -20,7 +24,7 @@ from imu_emg_estimator.guide.calibration_outcome import MuscleOutcome, Outcome, 
     ],
 )
 def test_gain(muscle: MuscleOutcome, words: str) -> None:
-    assert gain_in_words(muscle) == words
+    assert improvement_in_words(muscle) == words
 
 
 def test_bars_are_as_long_as_the_figures() -> None:
@@ -41,17 +45,20 @@ def test_summary() -> None:
     assert "cannot be compared" in summary(Outcome(True, ""))
 
 
-def test_from_the_report_of_a_calibration() -> None:
-    report = {
-        "success": True,
-        "message": "adapted",
-        "muscle_names": ["a", "b"],
-        "decisions": {"a": "adapted", "b": "kept"},
-        "r_before": [0.5, None],
-        "r_after": [0.6, None],
-        "quality": {"verdicts": {"left_foot": "good", "a": "used, but look at it: powerline"}},
-        "calibration": {"id": "anna-1"},
-    }
+def test_outcome_from_report_of_a_calibration() -> None:
+    improvement = Improvement(0.1, 0.0, 0.2, 0.0, 9)
+
+    def muscle(decision: str, before: float, after: float) -> Judged:
+        scores = (Scores(r, math.nan, math.nan, 9) for r in (before, after))
+        return Judged(decision, *scores, improvement)
+
+    report = CalibrationReport(
+        success=True,
+        message="adapted",
+        muscles={"a": muscle("adapted", 0.5, 0.6), "b": muscle("kept", math.nan, math.nan)},
+        quality={"verdicts": {"left_foot": "good", "a": "used, but look at it: powerline"}},
+        calibration={"id": "anna-1"},
+    )
     outcome = Outcome.from_report(report)
     assert outcome.calibration_id == "anna-1"
     assert outcome.muscles["a"] == MuscleOutcome("adapted", 0.5, 0.6)

@@ -17,21 +17,25 @@ import numpy as np
 import pytest
 import rclpy
 from fixtures.factories import BundleFactory
-from fixtures.ros_lab import HOUR, Lab, activations_of, start, timestamps_of, workers
+from fixtures.ros_lab import HOUR, PATIENCE, Lab, activations_of, start, timestamps_of, workers
 from imu_emg_estimator.msg import CalibrationStatus
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.calibration import private_folder as scratch
-from imu_emg_estimator.calibration.calibration import calibrate
+from imu_emg_estimator.calibration.calibrate_recordings import calibrate
+from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 from imu_emg_estimator.calibration.calibration_store import store_calibration
+from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.calibration.worker import Worker
+from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 
 Answer = Calibrate.Response
 Reset = ResetCalibration.Response
@@ -264,20 +268,20 @@ def test_hopeless_bag_is_refused_with_a_verdict_on_every_channel(lab: Lab, bags:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What processes would be told that do not start: their options."""
-    options: list[list[str]] = []
+def requests(monkeypatch: pytest.MonkeyPatch) -> list[CalibrationRequest]:
+    """Requests to processes that do not start."""
+    given: list[CalibrationRequest] = []
 
-    def run(_: Worker, given: list[str], timeout: float) -> dict[str, Any]:
-        options.append(given)
-        return {"error": "InputError", "message": "not started"}
+    def run(_: Worker, request: CalibrationRequest, timeout: float) -> CalibrationReport:
+        given.append(request)
+        return CalibrationReport.failed(InputError("not started"))
 
     monkeypatch.setattr(Worker, "run", run)
-    return options
+    return given
 
 
 def test_subjects_own_model_must_be_bettered(
-    start_lab: StartLab, alices: Bundle, bundle_path: Path, tmp_path: Path, told: list[list[str]]
+    start_lab: StartLab, alices: Bundle, bundle_path: Path, tmp_path: Path, requests: list[CalibrationRequest]
 ) -> None:
     """Not that of the subject before."""
     bobs = replace(alices, calibration=Calibration.made_now("bob", "", "bag", 30.0))
@@ -285,10 +289,12 @@ def test_subjects_own_model_must_be_bettered(
     lab = start_lab(subject_id="alice")
     for subject, path in zip(("alice", "bob", "carol"), (*paths, bundle_path), strict=True):
         assert lab.calibrated("bag", subject).message == "not started"
-        assert f"--running={path}" in told[-1]
+        assert requests[-1].running == path
 
 
-def test_bags_are_read_as_the_node_hears(start_lab: StartLab, tmp_path: Path, told: list[list[str]]) -> None:
+def test_bags_are_read_as_the_node_hears(
+    start_lab: StartLab, tmp_path: Path, requests: list[CalibrationRequest]
+) -> None:
     lab = start_lab(
         bag_directories=[str(tmp_path), "relative"],
         largest_gap=0.3,
@@ -298,31 +304,38 @@ def test_bags_are_read_as_the_node_hears(start_lab: StartLab, tmp_path: Path, to
         emg_rate=2000.0,
     )
     assert lab.calibrated("--out=x", further_bag_uris=["file:///a%20b"]).message == "not started"
-    options, bags = told[0][: told[0].index("--bag")], told[0][told[0].index("--bag") + 1 :]
-    assert bags == [str(Path("--out=x").absolute()), "/a b"]
-    assert {
-        f"--bags-within={tmp_path}",
-        f"--imu-topics={','.join(lab.estimator.topics)}",
-        "--largest-gap=0.3",
-        "--deadline=0.05",
-        "--sensor-timeout=0.25",
-        "--clock-jump=2.0",
-        "--emg-topic=/noraxon",
-        "--emg-channels=ch1=vastus_lateralis_left,ch2=none",
-        "--emg-rate=2000",
-    } <= set(options)
+    request = requests[0]
+    assert request.bags == (Path("--out=x").absolute(), Path("/a b"))
+    assert request.bag_directories == (tmp_path,)
+    assert request.imu_topics == tuple(lab.estimator.topics)
+    assert request.alignment == AlignmentSettings(largest_gap=0.3, deadline=0.05, timeout=0.25, jump=2.0)
+    assert (request.emg_topic, request.emg_kind, request.emg_rate) == ("/noraxon", None, 2000.0)
+    assert request.emg_channels == ("ch1=vastus_lateralis_left", "ch2=none")
 
 
 @pytest.mark.usefixtures("unchanged")
-def test_dry_run_changes_nothing_and_a_second_call_is_told_at_once(lab: Lab, bags: Path) -> None:
-    first = lab.calibrate(bags / "raw", dry_run=True)
-    second = lab.calibrate(bags / "raw")
-    lab.wait(lambda: first.done() or second.done(), "answer")
+def test_second_call_is_refused_while_one_runs(lab: Lab, bags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def run(_: Worker, request: CalibrationRequest, timeout: float) -> CalibrationReport:
+        begun.set()
+        assert go_on.wait(PATIENCE)
+        return CalibrationReport.failed(InputError("not started"))
+
+    monkeypatch.setattr(Worker, "run", run)
+    first = lab.calibrate(bags / "raw")
+    lab.wait(begun.is_set, "start of the first calibration")
+    answer = lab.calibrated(bags / "raw")
+    assert (answer.success, answer.error_code) == (False, Answer.BUSY)
+    assert "another calibration is running" in answer.message
     assert not first.done()
-    assert (second.result().success, second.result().error_code) == (False, Answer.BUSY)
-    assert "another calibration is running" in second.result().message
+    go_on.set()
     lab.wait(first.done, "answer to the first call")
-    answer = first.result()
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_dry_run_changes_nothing(lab: Lab, bags: Path) -> None:
+    answer = lab.calibrated(bags / "raw", dry_run=True)
     assert (answer.success, answer.error_code) == (True, Answer.OK)
     assert answer.calibration_id == ""
     assert "dry run: nothing was changed or stored" in answer.message
@@ -364,7 +377,7 @@ def test_bad_bag(bag: str, code: int, said: str, lab: Lab, bags: Path) -> None:
         ({"max_duration": float("nan")}, "max_duration is nan"),
         ({"max_duration": float("inf")}, "max_duration is inf"),
         ({"max_duration": 4000.0}, "max_duration is 4000.0"),
-        ({"method": "magic"}, "adaptation method 'magic' is not known; use one of none, affine, head"),
+        ({"method": "magic"}, "adaptation method 'magic' is not known; leave the method empty, or give 'guarded'"),
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(f"{k}={v}" for k, v in value.items()),
 )

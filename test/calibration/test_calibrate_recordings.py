@@ -1,4 +1,4 @@
-"""A calibration is judged on data that it was not made from, muscle by muscle; what is not surely better is left."""
+"""A calibration is judged on data that it was not made from, muscle by muscle, and never makes one worse."""
 
 import json
 from dataclasses import replace
@@ -9,18 +9,11 @@ import pytest
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import BagTooShort
-from imu_emg_estimator.calibration.adaptation import METHOD, AdaptationSettings
-from imu_emg_estimator.calibration.calibration import (
-    ADAPTED,
-    KEPT,
-    PHASES,
-    SCALED,
-    CalibrationResult,
-    calibrate,
-    judge,
-    mean,
-)
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
+from imu_emg_estimator.calibration.calibrate_recordings import PHASES, CalibrationResult, calibrate, judge
+from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCALED, mean_score
 from imu_emg_estimator.calibration.calibration_store import calibration_path
+from imu_emg_estimator.calibration.request import METHOD
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.sensor_drift import profile_of
@@ -67,7 +60,7 @@ def shuffled(recording: Recording, seed: int) -> Recording:
     return replace(recording, envelope=recording.envelope[order])
 
 
-def test_better_bundle_is_taken_and_says_whose_it_is(
+def test_calibrate_takes_better_bundle_and_records_subject(
     result: CalibrationResult, trained_bundle: Bundle, subject: Recording
 ) -> None:
     assert result.bundle is not None
@@ -76,76 +69,81 @@ def test_better_bundle_is_taken_and_says_whose_it_is(
     assert calibration is not None
     assert (calibration.subject, calibration.method, calibration.bag) == ("anna", METHOD, subject.name)
     assert calibration.seconds == pytest.approx(subject.duration, abs=0.1)
-    assert {name: muscle.decision for name, muscle in result.muscles.items()} == {RIGHT: ADAPTED, LEFT: ADAPTED}
-    assert mean(result.before, "r") < 0.6
-    assert mean(result.after, "r") > 0.75
-    assert f"r {mean(result.before, 'r'):.2f} before, {mean(result.after, 'r'):.2f} after" in result.message
+    assert {name: muscle.decision for name, muscle in result.report.muscles.items()} == {RIGHT: ADAPTED, LEFT: ADAPTED}
+    assert mean_score(result.report.before, "r") < 0.6
+    assert mean_score(result.report.after, "r") > 0.75
+    assert (
+        f"r {mean_score(result.report.before, 'r'):.2f} before, {mean_score(result.report.after, 'r'):.2f} after"
+        in result.report.message
+    )
 
 
-def test_promised_gain_is_there_on_another_day(
+def test_improvement_holds_on_another_day(
     result: CalibrationResult, trained_bundle: Bundle, make_recording: RecordingFactory
 ) -> None:
     """What was judged on blocks held out must hold for what the subject does later, at least."""
     assert result.bundle is not None
     later = make_recording([("walking", 40.0)], seed=33, emg_delay=0.15)
-    before, after = (mean(judge(bundle, later), "r") for bundle in (trained_bundle, result.bundle))
-    assert after - before > np.mean([muscle.gain.low for muscle in result.muscles.values()])
-    assert after > mean(result.after, "r") - 0.05
+    before, after = (mean_score(judge(bundle, later), "r") for bundle in (trained_bundle, result.bundle))
+    assert after - before > np.mean([muscle.improvement.low for muscle in result.report.muscles.values()])
+    assert after > mean_score(result.report.after, "r") - 0.05
 
 
 def test_figures_before_are_of_all_data(result: CalibrationResult, trained_bundle: Bundle, subject: Recording) -> None:
     whole = score_recordings(trained_bundle, [subject])["all"]
-    for name, scores in result.before.items():
+    for name, scores in result.report.before.items():
         assert scores.r == pytest.approx(whole[name].r, abs=1e-6)
         assert scores.samples > 0.99 * len(subject)
-        assert result.after[name].samples > 0.99 * len(subject)
+        assert result.report.after[name].samples > 0.99 * len(subject)
 
 
-def test_muscle_without_a_sure_gain_stays_exactly_as_it_was(trained_bundle: Bundle, half: Recording) -> None:
+def test_calibrate_keeps_muscle_without_significant_improvement_exactly(
+    trained_bundle: Bundle, half: Recording
+) -> None:
     result = calibrate(trained_bundle, half, "anna", settings=SETTINGS)
-    assert result.muscles[RIGHT].decision == ADAPTED
-    assert result.muscles[LEFT].decision in (KEPT, SCALED)
+    assert result.report.muscles[RIGHT].decision == ADAPTED
+    assert result.report.muscles[LEFT].decision in (KEPT, SCALED)
     assert result.bundle is not None
     before, after = (estimate_envelopes(bundle, [half]) for bundle in (trained_bundle, result.bundle))
     scale = result.bundle.reference.amplitude[1] / trained_bundle.reference.amplitude[1]
     np.testing.assert_allclose(after[:, 1], scale * before[:, 1], rtol=1e-5)
     assert not np.allclose(after[:, 0], before[:, 0], equal_nan=True)
-    assert (scale == 1.0) == (result.muscles[LEFT].decision == KEPT)
-    assert LEFT in result.message
-    assert result.after[LEFT].r == pytest.approx(result.before[LEFT].r, abs=1e-3)
+    assert (scale == 1.0) == (result.report.muscles[LEFT].decision == KEPT)
+    assert LEFT in result.report.message
+    assert result.report.after[LEFT].r == pytest.approx(result.report.before[LEFT].r, abs=1e-3)
 
 
-def test_amplitude_alone_is_fitted_where_the_shape_is_right(trained_bundle: Bundle, usual: Recording) -> None:
+def test_calibrate_fits_amplitude_alone_where_shape_is_right(trained_bundle: Bundle, usual: Recording) -> None:
     weak = replace(usual, envelope=0.4 * usual.envelope)
     result = calibrate(trained_bundle, weak, "anna", settings=BRIEF)
-    assert {muscle.decision for muscle in result.muscles.values()} <= {SCALED, ADAPTED}
+    assert {muscle.decision for muscle in result.report.muscles.values()} <= {SCALED, ADAPTED}
     assert result.bundle is not None
-    assert mean(result.after, "r2") > mean(result.before, "r2") + 0.3
+    assert mean_score(result.report.after, "r2") > mean_score(result.report.before, "r2") + 0.3
     np.testing.assert_allclose(
         result.bundle.reference.amplitude, 0.4 * np.array(trained_bundle.reference.amplitude), rtol=0.2
     )
 
 
-def test_muscle_without_emg_stays_exactly_as_it_was(trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrate_keeps_muscle_without_emg_exactly(trained_bundle: Bundle, subject: Recording) -> None:
     """Nobody could say whether a change of it is for the better."""
     one = replace(subject, muscle_weight=np.array([0.0, 1.0]))
     result = calibrate(trained_bundle, one, "anna", settings=SETTINGS)
-    assert list(result.before) == list(result.after) == [LEFT]
+    assert list(result.report.before) == list(result.report.after) == [LEFT]
     assert result.bundle is not None
     before, after = (estimate_envelopes(bundle, [subject])[:, 0] for bundle in (trained_bundle, result.bundle))
     np.testing.assert_array_equal(before, after)
 
 
-def test_exchanged_leads_are_told(trained_bundle: Bundle, usual: Recording) -> None:
+def test_calibrate_warns_of_exchanged_leads(trained_bundle: Bundle, usual: Recording) -> None:
     """The result follows what the electrodes carry; who wired them must hear of it."""
-    assert "WARNING" not in calibrate(trained_bundle, usual, "anna", settings=BRIEF).message
+    assert "WARNING" not in calibrate(trained_bundle, usual, "anna", settings=BRIEF).report.message
     crossed = replace(usual, envelope=usual.envelope[:, ::-1])
     told = calibrate(trained_bundle, crossed, "anna", settings=BRIEF)
-    assert told.to_dict()["exchanged"] == list(trained_bundle.rig.muscle_names)
-    assert "check the leads" in told.message
+    assert told.report.to_dict()["exchanged"] == list(trained_bundle.rig.muscle_names)
+    assert "check the leads" in told.report.message
 
 
-def test_calibration_can_be_stored(result: CalibrationResult, trained_bundle: Bundle, tmp_path: Any) -> None:
+def test_calibrated_bundle_can_be_stored(result: CalibrationResult, trained_bundle: Bundle, tmp_path: Any) -> None:
     """With what the subject's movement was like, for drift."""
     assert result.bundle is not None
     path = calibration_path(tmp_path, result.bundle)
@@ -158,42 +156,40 @@ def test_calibration_can_be_stored(result: CalibrationResult, trained_bundle: Bu
 
 
 @pytest.mark.parametrize("seed", [30, 31])
-def test_emg_that_does_not_go_with_the_movement_is_not_learned(
-    trained_bundle: Bundle, subject: Recording, seed: int
-) -> None:
+def test_calibrate_rejects_emg_unrelated_to_movement(trained_bundle: Bundle, subject: Recording, seed: int) -> None:
     outcome = calibrate(trained_bundle, shuffled(subject, seed), "anna", settings=SETTINGS)
     assert outcome.bundle is None
-    assert "old model was kept" in outcome.message
-    assert outcome.to_dict()["calibration"] is None
+    assert "old model was kept" in outcome.report.message
+    assert outcome.report.to_dict()["calibration"] is None
 
 
-def test_bad_channels_are_left_out_and_named(trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrate_leaves_out_and_names_bad_channels(trained_bundle: Bundle, subject: Recording) -> None:
     imu, envelope = subject.imu.copy(), subject.envelope.copy()
     imu[:, 3, :3] /= 9.81
     envelope[:, 0] = shuffled(subject, 30).envelope[:, 0]
     faulty = replace(subject, imu=imu, envelope=envelope)
     result = calibrate(trained_bundle, faulty, "anna", settings=SETTINGS)
     assert set(result.quality.left_out) == {"left_foot", RIGHT}
-    assert list(result.muscles) == [LEFT]
-    assert result.muscles[LEFT].decision == ADAPTED
-    assert "left_foot and vastus_lateralis_right" in result.message
-    verdicts = result.to_dict()["quality"]["verdicts"]
+    assert list(result.report.muscles) == [LEFT]
+    assert result.report.muscles[LEFT].decision == ADAPTED
+    assert "left_foot and vastus_lateralis_right" in result.report.message
+    verdicts = result.report.to_dict()["quality"]["verdicts"]
     assert "is it in g?" in verdicts["left_foot"]
     assert verdicts["left_shank"] == "good"
 
 
-def test_hopeless_recording_is_refused_with_the_reason(
-    trained_bundle: Bundle, make_recording: RecordingFactory
-) -> None:
+def test_calibrate_refuses_recording_without_movement(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
     result = calibrate(trained_bundle, make_recording([("standing", 30.0)], seed=4), "anna", settings=BRIEF)
     assert result.bundle is None
-    assert "did not move" in result.message
-    assert result.to_dict()["refused"]
-    assert result.to_dict()["success"] is False
-    json.dumps(result.to_dict(), allow_nan=False)
+    assert "did not move" in result.report.message
+    assert result.report.to_dict()["refused"]
+    assert result.report.to_dict()["success"] is False
+    json.dumps(result.report.to_dict(), allow_nan=False)
 
 
-def test_bundle_in_use_must_be_bettered(result: CalibrationResult, trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrate_must_improve_on_bundle_in_use(
+    result: CalibrationResult, trained_bundle: Bundle, subject: Recording
+) -> None:
     """Its EMG is what the bundle in use says, with noise that nobody can foresee: there is nothing to gain."""
     assert result.bundle is not None
     told = np.nan_to_num(estimate_envelopes(result.bundle, [subject]))
@@ -202,11 +198,11 @@ def test_bundle_in_use_must_be_bettered(result: CalibrationResult, trained_bundl
     followed = replace(subject, envelope=np.maximum(told + 20.0 * smooth, 0.0))
     again = calibrate(trained_bundle, followed, "anna", running=result.bundle, settings=BRIEF)
     assert again.bundle is None
-    assert all(muscle.decision == KEPT for muscle in again.muscles.values())
-    assert again.after == again.before
+    assert all(muscle.decision == KEPT for muscle in again.report.muscles.values())
+    assert again.report.after == again.report.before
 
 
-def test_one_muscle_of_a_calibrated_subject_does_not_lose_the_other(
+def test_calibrate_one_muscle_keeps_earlier_calibration_of_other(
     trained_bundle: Bundle, half: Recording, make_recording: RecordingFactory
 ) -> None:
     """The first calibration changed one head; the next, with the other muscle alone, must keep it."""
@@ -218,23 +214,23 @@ def test_one_muscle_of_a_calibrated_subject_does_not_lose_the_other(
     assert second is not None
     before, after = (estimate_envelopes(bundle, [later]) for bundle in (first, second))
     np.testing.assert_array_equal(before[:, 0], after[:, 0])
-    assert mean(judge(second, later), "r") > mean(judge(first, later), "r")
+    assert mean_score(judge(second, later), "r") > mean_score(judge(first, later), "r")
 
 
-def test_other_unit_is_judged_by_r_alone(trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrate_judges_other_unit_by_r_alone(trained_bundle: Bundle, subject: Recording) -> None:
     """Millivolts cannot be compared with counts before the subject's scale is known."""
     millivolts = replace(subject, envelope=0.003 * subject.envelope, envelope_unit="mV")
     result = calibrate(trained_bundle, millivolts, "anna", settings=SETTINGS)
     assert result.bundle is not None
     assert result.bundle.reference.unit == "mV"
-    assert np.isnan([[entry.r2, entry.nrmse] for entry in result.before.values()]).all()
-    assert np.isfinite([entry.r for entry in result.before.values()]).all()
-    assert mean(result.after, "r2") > 0.5
+    assert np.isnan([[entry.r2, entry.nrmse] for entry in result.report.before.values()]).all()
+    assert np.isfinite([entry.r for entry in result.report.before.values()]).all()
+    assert mean_score(result.report.after, "r2") > 0.5
     again = calibrate(trained_bundle, millivolts, "anna", running=result.bundle, settings=BRIEF)
-    assert np.isfinite(mean(again.before, "r2"))
+    assert np.isfinite(mean_score(again.report.before, "r2"))
 
 
-def test_several_recordings_count_together(
+def test_calibrate_uses_several_recordings_together(
     trained_bundle: Bundle, subject: Recording, make_recording: RecordingFactory
 ) -> None:
     """What only the second holds is learned, and what only the first holds is not forgotten."""
@@ -244,34 +240,34 @@ def test_several_recordings_count_together(
     assert both.bundle is not None
     assert both.bundle.calibration is not None
     assert both.bundle.calibration.bag == f"{walking.name}, {running.name}"
-    assert both.seconds == pytest.approx(40.0, abs=0.1)
+    assert both.report.seconds == pytest.approx(40.0, abs=0.1)
     for name, recording in (
         ("walking", make_recording([("walking", 20.0)], seed=40, emg_delay=0.15)),
         ("running", make_recording([("running", 20.0)], seed=41, emg_delay=0.15)),
     ):
-        before, after = (mean(judge(bundle, recording), "r") for bundle in (trained_bundle, both.bundle))
+        before, after = (mean_score(judge(bundle, recording), "r") for bundle in (trained_bundle, both.bundle))
         assert after > before + 0.05, name
 
 
-def test_recordings_of_two_units_are_refused(trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrate_refuses_two_units(trained_bundle: Bundle, subject: Recording) -> None:
     other = replace(subject, name="other", envelope_unit="mV")
     with refusal("other", "mV", subject.name, "count"):
         calibrate(trained_bundle, [subject, other], "anna", settings=BRIEF)
 
 
-def test_report_is_plain_figures(result: CalibrationResult) -> None:
-    report = json.loads(json.dumps(result.to_dict(), allow_nan=False))
+def test_report_holds_figures_for_json(result: CalibrationResult) -> None:
+    report = json.loads(json.dumps(result.report.to_dict(), allow_nan=False))
     assert report["success"] is True
     assert report["muscle_names"] == [RIGHT, LEFT]
     for figure in FIGURES:
-        assert report[f"{figure}_before"] == [getattr(entry, figure) for entry in result.before.values()]
-        assert report[f"{figure}_after"] == [getattr(entry, figure) for entry in result.after.values()]
+        assert report[f"{figure}_before"] == [getattr(entry, figure) for entry in result.report.before.values()]
+        assert report[f"{figure}_after"] == [getattr(entry, figure) for entry in result.report.after.values()]
     gain = report["gain_r"][RIGHT]
     assert gain["low"] < gain["at_least"] < gain["change"] < gain["high"]
     assert report["decisions"] == {RIGHT: ADAPTED, LEFT: ADAPTED}
 
 
-def test_progress_goes_on_to_the_end(trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrate_reports_progress_to_the_end(trained_bundle: Bundle, subject: Recording) -> None:
     told: list[Progress] = []
     calibrate(trained_bundle, subject, "anna", settings=BRIEF, progress=told.append)
     assert list(dict.fromkeys(news.phase for news in told)) == [*PHASES, "done"]
@@ -282,14 +278,14 @@ def test_progress_goes_on_to_the_end(trained_bundle: Bundle, subject: Recording)
     assert np.isfinite(told[-1].loss)
 
 
-def test_it_can_be_stopped(trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrate_can_be_stopped(trained_bundle: Bundle, subject: Recording) -> None:
     told: list[Progress] = []
     with pytest.raises(Stopped):
         calibrate(trained_bundle, subject, "anna", settings=BRIEF, progress=told.append, stop=lambda: len(told) == 5)
     assert len(told) == 5
 
 
-def test_every_calibration_has_its_own_id(trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrations_have_distinct_ids(trained_bundle: Bundle, subject: Recording) -> None:
     results = [calibrate(trained_bundle, subject, "anna", settings=SETTINGS) for _ in range(2)]
     ids = {result.bundle.calibration_id for result in results if result.bundle}
     assert len(ids) == 2
@@ -297,16 +293,16 @@ def test_every_calibration_has_its_own_id(trained_bundle: Bundle, subject: Recor
 
 
 @pytest.mark.parametrize("seconds", [2.5, 13.0])
-def test_too_short_is_told_with_what_is_needed(trained_bundle: Bundle, subject: Recording, seconds: float) -> None:
+def test_calibrate_refuses_too_short_recording(trained_bundle: Bundle, subject: Recording, seconds: float) -> None:
     with pytest.raises(BagTooShort, match=f"{subject.name} has {seconds:.1f} s .* at least 14 s"):
         calibrate(trained_bundle, subject.slice(0, round(seconds * subject.rig.rate)), "anna", settings=BRIEF)
 
 
-def test_shortest_that_is_promised_is_enough(trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrate_accepts_fourteen_seconds(trained_bundle: Bundle, subject: Recording) -> None:
     recording = subject.slice(0, round(14.1 * subject.rig.rate))
-    assert list(calibrate(trained_bundle, recording, "anna", settings=BRIEF).muscles) == [RIGHT, LEFT]
+    assert list(calibrate(trained_bundle, recording, "anna", settings=BRIEF).report.muscles) == [RIGHT, LEFT]
 
 
-def test_another_rig_is_refused(trained_bundle: Bundle, subject: Recording) -> None:
+def test_calibrate_refuses_another_rig(trained_bundle: Bundle, subject: Recording) -> None:
     with refusal("'other'"):
         calibrate(trained_bundle, replace(subject, rig=replace(subject.rig, name="other")), "anna", settings=BRIEF)

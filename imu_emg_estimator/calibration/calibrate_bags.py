@@ -1,0 +1,160 @@
+"""A subject's bags into a calibrated bundle: what command, service and guide all do.
+
+Torch is imported once the request and its bags are known to be there: it takes seconds, and a wrong path does not.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.bags import BagReport, check_bag, read_bag_with_report
+from imu_emg_estimator.bags.allowed_paths import within
+from imu_emg_estimator.calibration.calibration_store import check_subject
+from imu_emg_estimator.calibration.request import CalibrationRequest
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.emg_delay import Delay, given_delay, shift_emg
+from imu_emg_estimator.signals.masked_imu_features import mount_rotations, turn_mounts
+from imu_emg_estimator.signals.signal_quality import Stream
+from imu_emg_estimator.utils.file_hash import hash_of
+from imu_emg_estimator.utils.json_values import json_compatible
+from imu_emg_estimator.utils.progress import Progress
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.calibration.calibrate_recordings import CalibrationResult
+
+READING = "reading"  # phase before those of ``calibrate_recordings``
+
+
+@dataclass(frozen=True)
+class CalibrationBag:
+    """A bag as it was read.
+
+    Attributes:
+        recording: on the rig's grid, in the rig's axes, its EMG in time with the movement.
+        report: what was found in the bag.
+        delay: of the EMG.
+    """
+
+    recording: Recording
+    report: BagReport
+    delay: Delay
+
+    @property
+    def notes(self) -> list[str]:
+        """What was not as it should be, and what was done about it; one sentence each."""
+        return [*self.report.notes, *([self.delay.note] if self.delay.note else [])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return how it was read, in values for JSON."""
+        return {**self.report.to_dict(), "emg_delay": json_compatible(self.delay)}
+
+
+def calibrate_bags(
+    request: CalibrationRequest,
+    progress: Callable[[Progress], None] | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> CalibrationResult:
+    """Read the bags of a request and calibrate on them; the new bundle's record has their hashes.
+
+    Raises:
+        BagUnreadable, TopicMissing, BagTooShort, InputError: it cannot be done; the sentence says why.
+        Stopped: ``stop`` said so.
+    """
+    check_subject(request.subject)
+    base = Bundle.load(request.bundle)
+    running = Bundle.load(request.running) if request.running else base
+    _check_bags(request)
+    if progress:
+        progress(Progress(READING, 0.0, math.nan, math.nan))
+
+    import torch
+
+    from imu_emg_estimator.calibration.calibrate_recordings import calibrate
+
+    torch.set_num_threads(request.threads)
+    bags = open_bags(base, request)
+    recordings = [bag.recording for bag in bags]
+    result = calibrate(
+        base, recordings, request.subject, running, progress=progress, stream=_stream_of(bags), stop=stop
+    )
+    return _with_bags(result, request.bags, bags)
+
+
+def open_bags(base: Bundle, request: CalibrationRequest) -> list[CalibrationBag]:
+    """Read the bags of a request.
+
+    Raises:
+        BagUnreadable, TopicMissing, BagTooShort, InputError: one cannot be read, which the sentence names.
+    """
+    _check_bags(request)
+    rotations = mount_rotations(request.rotations, len(base.rig.sensors))
+    check, mapping = _path_check(request), request.topic_mapping()
+    bags = []
+    for path in request.bags:
+        recording, report = read_bag_with_report(
+            path, base.rig, mapping, base.envelope, request.subject, alignment=request.alignment, check=check
+        )
+        recording = replace(recording, imu=turn_mounts(recording.imu, rotations))
+        recording, delay = _aligned_emg(base, recording, request.emg_delay)
+        bags.append(CalibrationBag(recording, report, delay))
+    return bags
+
+
+def _check_bags(request: CalibrationRequest) -> None:
+    check = _path_check(request)
+    for path in request.bags:
+        check_bag(path, check=check)
+
+
+def _path_check(request: CalibrationRequest) -> Callable[[Path], Path] | None:
+    return within(list(request.bag_directories)) if request.bag_directories else None
+
+
+def _aligned_emg(base: Bundle, recording: Recording, given: float | None) -> tuple[Recording, Delay]:
+    """Shift the EMG by the given delay [s], or by the one that is found."""
+    if given is not None:
+        return shift_emg(recording, given), given_delay(given)
+    from imu_emg_estimator.calibration.emg_timing import in_time
+
+    return in_time(base, recording)
+
+
+def _stream_of(bags: Sequence[CalibrationBag]) -> Stream:
+    """What the readers know of channels that the recordings do not show; of several bags the worst."""
+    rate: dict[str, float] = {}
+    saturated: dict[str, float] = {}
+    powerline: dict[str, float] = {}
+    frequency: dict[str, float] = {}
+    for bag in bags:
+        for imu in bag.report.imu:
+            rate[imu.sensor] = min(rate.get(imu.sensor, imu.rate), imu.rate)
+        if bag.report.emg is None:
+            continue
+        for muscle, share in bag.report.emg.saturated.items():
+            saturated[muscle] = max(saturated.get(muscle, 0.0), share)
+        for muscle, found in bag.report.emg.powerline.items():
+            if found and found.share > powerline.get(muscle, 0.0):
+                powerline[muscle], frequency[muscle] = found.share, found.frequency
+    return Stream(rate, saturated, powerline, frequency)
+
+
+def _with_bags(result: CalibrationResult, paths: Sequence[Path], bags: Sequence[CalibrationBag]) -> CalibrationResult:
+    """The result with how the bags were read, in its report and in the new bundle's record."""
+    bundle, notes = result.bundle, tuple(f"{bag.recording.name}: {note}" for bag in bags for note in bag.notes)
+    report = replace(result.report, bags=tuple(bag.to_dict() for bag in bags), notes=notes)
+    if bundle and bundle.calibration:
+        calibration = replace(
+            bundle.calibration,
+            bag_hash=", ".join(hash_of(path) for path in paths),
+            figures={**bundle.calibration.figures, "emg_delay": json_compatible([bag.delay for bag in bags])},
+        )
+        bundle, report = (
+            replace(bundle, calibration=calibration),
+            replace(report, calibration=json_compatible(calibration)),
+        )
+    return replace(result, bundle=bundle, report=report)

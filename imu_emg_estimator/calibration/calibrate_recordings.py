@@ -1,0 +1,238 @@
+"""Calibration: a subject's recordings, judged, into a better bundle for that subject; never into a worse one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.bags import BagTooShort
+from imu_emg_estimator.calibration.adaptation import (
+    MIN_STEPS,
+    AdaptationSettings,
+    adapt_estimator,
+    adapted_share,
+)
+from imu_emg_estimator.calibration.adapted_bundle import check_rig, compose_bundle
+from imu_emg_estimator.calibration.calibration_data import trusted_envelope
+from imu_emg_estimator.calibration.calibration_limits import MIN_CALIBRATION_S
+from imu_emg_estimator.calibration.calibration_report import (
+    KEPT,
+    SCALED,
+    CalibrationReport,
+    MuscleOutcome,
+    joined,
+    outcome_message,
+    refusal_message,
+)
+from imu_emg_estimator.calibration.cross_fitting import FOLDS, cross_fit
+from imu_emg_estimator.calibration.muscle_decisions import (
+    HEADS,
+    WHOLE,
+    decide,
+    decisions_by_muscle,
+    without_units,
+)
+from imu_emg_estimator.calibration.recording_quality import Quality, assess
+from imu_emg_estimator.calibration.request import METHOD
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import Calibration
+from imu_emg_estimator.model.causal_network import Estimator
+from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimator_of
+from imu_emg_estimator.model.sensor_drift import MOTION, motion_profile
+from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.signals.accuracy_metrics import Scores, score
+from imu_emg_estimator.signals.signal_quality import Stream
+from imu_emg_estimator.utils.json_values import json_compatible
+from imu_emg_estimator.utils.progress import Progress, Work
+
+TRIAL_SHARE = 0.5  # of the optimiser steps, in models that only judge
+CHECKING, JUDGING, ADAPTING = "checking", "judging", "adapting"
+PHASES = {CHECKING: 0.1, JUDGING: 0.6, ADAPTING: 0.3}  # share of the time that each takes
+
+
+@dataclass(frozen=True)
+class CalibrationResult:
+    """What came of a calibration.
+
+    Attributes:
+        bundle: the new bundle, or None if no muscle got better.
+        report: figures and words.
+        quality: verdicts on the recordings.
+    """
+
+    bundle: Bundle | None
+    report: CalibrationReport
+    quality: Quality
+
+
+def calibrate(
+    base: Bundle,
+    recordings: Recording | Sequence[Recording],
+    subject: str,
+    running: Bundle | None = None,
+    settings: AdaptationSettings | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    stream: Stream | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> CalibrationResult:
+    """Adapt a bundle to a subject and judge the result on data that it was not adapted to.
+
+    The recordings are cut into blocks, and each is estimated by models adapted to the others. What is significantly
+    better so, muscle by muscle, is then adapted to all of them; all else stays as it is.
+
+    Args:
+        base: the bundle to adapt; a calibration starts from the subject-independent one.
+        recordings: of the subject: one, or several of different days, loads and activities, which then all count.
+        running: the bundle in use, that the result must not be worse than; None = ``base``.
+        progress: called at every optimiser step; its phases are ``PHASES``, then ``done``.
+        stream: what the reader of the bag knows of its channels.
+        stop: called as often; whether to end without a result.
+
+    Raises:
+        InputError: too short, or another rig or unit.
+        Stopped: ``stop`` said so.
+    """
+    recordings = [recordings] if isinstance(recordings, Recording) else list(recordings)
+    running, settings = running or base, settings or AdaptationSettings()
+    seconds = _check(base, recordings)
+    work = Work(PHASES, progress, stop)
+    work.begin(CHECKING)
+    quality = assess(base, recordings, stream)
+    if quality.refusal:
+        work.done()
+        report = CalibrationReport(
+            False,
+            refusal_message(quality.refusal),
+            seconds=seconds,
+            refusal=quality.refusal,
+            exchanged=quality.exchanged,
+            quality=quality.to_dict(),
+        )
+        return CalibrationResult(None, report, quality)
+    usable = quality.usable(recordings)
+    trials = _Trials(base, settings, adapted_share(seconds), work)
+    work.begin(JUDGING)
+    measured = np.isfinite(trusted_envelope(usable)).any(axis=0)
+    ways = {HEADS: trials.heads} | ({WHOLE: trials.whole} if measured.all() else {})  # no muscle may change unseen
+    found = cross_fit(estimator_of(running), ways, usable, recordings)
+    unit = recordings[0].envelope_unit
+    way, muscles = decide(found, base, running, unit)
+    bundle = None
+    if any(outcome.decision != KEPT for outcome in muscles.values()):
+        work.begin(ADAPTING)
+        adapted = trials.final(way, usable) if way else None
+        decisions = decisions_by_muscle(muscles, base.rig.muscle_names)
+        bundle = compose_bundle(base, running, adapted, way, decisions, found, unit)
+        calibration = Calibration.made_now(
+            subject=subject,
+            method=METHOD,
+            bag=", ".join(recording.name for recording in recordings),
+            seconds=seconds,
+            settings=asdict(settings),
+            figures={
+                "running": running.model_id,
+                "judged_seconds": seconds,
+                "way": way or SCALED,
+                "left_out": quality.left_out,
+                "muscles": {name: _recorded(outcome) for name, outcome in muscles.items()},
+                **_motion(base, np.concatenate([recording.imu for recording in usable])),
+            },
+        )
+        normalisation = quality.normalisation(bundle.normalisation)
+        bundle = replace(bundle, normalisation=normalisation, calibration=calibration)
+    work.done()
+    report = CalibrationReport(
+        success=bundle is not None,
+        message=outcome_message(muscles, seconds, quality.exchanged, quality.left_out),
+        muscles=muscles,
+        seconds=seconds,
+        exchanged=quality.exchanged,
+        quality=quality.to_dict(),
+        calibration=asdict(bundle.calibration) if bundle and bundle.calibration else None,
+    )
+    return CalibrationResult(bundle, report, quality)
+
+
+def judge(bundle: Bundle, recording: Recording) -> dict[str, Scores]:
+    """Score every measured muscle; R² and nRMSE are NaN where the units cannot be compared."""
+    estimated = estimate_envelopes(bundle, [recording])
+    result = {}
+    for index, muscle in enumerate(bundle.rig.muscle_names):
+        if recording.muscle_weight[index] > 0:
+            entry = score(recording.envelope[:, index], estimated[:, index])
+            comparable = bundle.reference.unit_of(index) == recording.envelope_unit
+            result[muscle] = entry if comparable else without_units(entry)
+    return result
+
+
+def _check(base: Bundle, recordings: Sequence[Recording]) -> float:
+    """Return the seconds with the EMG of a muscle; raises InputError where they cannot be calibrated on."""
+    for recording in recordings:
+        check_rig(base, recording)
+        if recording.envelope_unit != recordings[0].envelope_unit:
+            raise InputError(
+                f"the EMG of {recording.name} is in {recording.envelope_unit}, that of {recordings[0].name} in "
+                f"{recordings[0].envelope_unit}; calibrate on recordings of one unit"
+            )
+    known = np.isfinite(trusted_envelope(recordings)).any(axis=1)
+    seconds = float(known.sum()) / recordings[0].rig.rate
+    if seconds < MIN_CALIBRATION_S:
+        names = joined([recording.name for recording in recordings])
+        raise BagTooShort(
+            f"bag {names} has {seconds:.1f} s of synchronised IMU and EMG, at least {MIN_CALIBRATION_S:.0f} s are "
+            "needed to adapt and to judge; record 30 to 60 s of walking"
+        )
+    return seconds
+
+
+class _Trials:
+    """The ways to adapt a bundle to a subject, on trial and in the end."""
+
+    def __init__(self, base: Bundle, settings: AdaptationSettings, share: float, work: Work) -> None:
+        self._given, self._settings, self._share, self._work = estimator_of(base), settings, share, work
+        self._trial = replace(settings, steps=max(MIN_STEPS, round(TRIAL_SHARE * settings.steps)))
+        self._folds_done = 0
+
+    def whole(self, recordings: Sequence[Recording]) -> Estimator:
+        """Adapt all weights, in fewer steps than in the end: what is judged is no better than what is given."""
+        done, self._folds_done = self._folds_done, self._folds_done + 1
+
+        def advance(step: int, steps: int, loss: float) -> None:
+            self._work.advance((done + step / steps) / FOLDS, loss)
+
+        return adapt_estimator(self._given, recordings, self._trial, advance, self._share)
+
+    def heads(self, recordings: Sequence[Recording]) -> Estimator:
+        """Fit the heads alone, in closed form: a muscle's head does not depend on the others'."""
+        return adapt_estimator(self._given, recordings, self._settings, share=self._share, heads_only=True)
+
+    def final(self, way: str, recordings: Sequence[Recording]) -> Estimator:
+        """Adapt by the way that was chosen."""
+
+        def advance(step: int, steps: int, loss: float) -> None:
+            self._work.advance(step / steps, loss)
+
+        if way == HEADS:
+            return self.heads(recordings)
+        return adapt_estimator(self._given, recordings, self._settings, advance, self._share)
+
+
+def _recorded(outcome: MuscleOutcome) -> dict[str, Any]:
+    """Give what the bundle's record holds of a muscle."""
+    return {
+        "before": asdict(outcome.before),
+        "after": asdict(outcome.after),
+        "decision": outcome.decision,
+        "gain": json_compatible(outcome.improvement),
+    }
+
+
+def _motion(base: Bundle, imu: FloatArray) -> dict[str, Any]:
+    """Give what the subject's movement was like, so that drift is noticed later, see ``model.sensor_drift``."""
+    if base.distribution is None:
+        return {}
+    return {MOTION: motion_profile(imu, base.rig.rate, base.distribution).to_dict()}

@@ -1,0 +1,75 @@
+"""Dataclasses read back from JSON, with every field checked."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from imu_emg_estimator.errors import InputError
+
+Content = TypeVar("Content")
+
+
+def from_json(kind: type[Content], text: str | bytes, what: str) -> Content:
+    """Read a dataclass from the JSON object that ``utils.json_values.to_json`` wrote of it.
+
+    Fields may be texts, numbers, truth values, paths, tuples, mappings from texts, dataclasses, or any JSON value
+    (``Any``); a number that is null is NaN, unless the field may be None.
+
+    Args:
+        kind: the dataclass.
+        what: names the JSON in errors.
+
+    Raises:
+        InputError: it is not JSON, lacks a field, or has one that does not belong there; the sentence names it.
+    """
+    try:
+        content = json.loads(text)
+    except ValueError:
+        raise InputError(f"{what} is not JSON; write it again") from None
+    result: Content = _convert(kind, content, what)
+    return result
+
+
+def _convert(kind: Any, value: Any, name: str) -> Any:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if origin in (Union, UnionType):
+        (inner,) = (argument for argument in arguments if argument is not type(None))
+        return None if value is None else _convert(inner, value, name)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_convert(arguments[0], item, f"{name}[{index}]") for index, item in enumerate(value))
+    if isinstance(value, dict):
+        if is_dataclass(kind):
+            return _dataclass(kind, value, name)
+        if origin is not None and issubclass(origin, Mapping):
+            return {key: _convert(arguments[1], item, f"{name}.{key}") for key, item in value.items()}
+    return _single(kind, value, name)
+
+
+def _dataclass(kind: Any, value: Mapping[str, Any], name: str) -> Any:
+    hints = get_type_hints(kind)
+    known = {field.name for field in fields(kind) if field.init}
+    if unknown := sorted(set(value) - known):
+        raise InputError(f"{name} has an unknown field '{unknown[0]}'; its fields are {', '.join(sorted(known))}")
+    values = {key: _convert(hints[key], item, f"{name}.{key}") for key, item in value.items()}
+    try:
+        return kind(**values)
+    except TypeError:
+        raise InputError(f"{name} lacks a field; its fields are {', '.join(sorted(known))}") from None
+
+
+def _single(kind: Any, value: Any, name: str) -> Any:
+    if kind is float and (value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))):
+        return math.nan if value is None else float(value)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind in (str, bool, int) and type(value) is kind:
+        return value
+    raise InputError(f"{name} is {str(value)[:80]!r}, which does not belong there; correct it")
