@@ -9,11 +9,9 @@ import torch
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
 
 from imu_emg_estimator.calibration.adaptation import (
-    METHOD,
     AdaptationSettings,
     adapt_estimator,
     adapted_share,
-    check_method,
 )
 from imu_emg_estimator.calibration.adapted_bundle import adapt_bundle, adapted_reference
 from imu_emg_estimator.model.bundle import Bundle
@@ -211,13 +209,6 @@ def test_adapt_needs_five_seconds(trained_bundle: Bundle, first: Recording) -> N
         trained_bundle, [first.slice(0, round(5.0 * first.rig.rate))], settings(steps=10, sequence=512)
     )
     assert all(np.isfinite(weight).all() for weight in adapted.weights.values())
-
-
-def test_check_method_accepts_default_alone() -> None:
-    for known in ("", METHOD):
-        check_method(known)
-    with refusal("adaptation method 'magic' is not known", f"'{METHOD}'"):
-        check_method("magic")
 
 
 def test_settings_refuse_too_few_steps() -> None:

@@ -8,7 +8,7 @@ import pytest
 from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_estimator
-from imu_emg_estimator.calibration.cross_fitting import FOLDS, GAP, cross_fit, scale_of
+from imu_emg_estimator.calibration.cross_fitting import FOLDS, GAP_S, cross_fit, scale_of
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.offline_estimate import estimate_all, estimator_of
@@ -38,7 +38,7 @@ def test_emg_of_a_block_and_around_it_is_hidden_and_all_else_is_there(given: Est
     parts = [subject.slice(0, 700), subject.slice(700, len(subject))]
     found = cross_fit(given, {"look": look}, parts)
     assert len(seen) == FOLDS
-    gap, block = round(GAP * subject.rig.rate), len(subject) / FOLDS
+    gap, block = round(GAP_S * subject.rig.rate), len(subject) / FOLDS
     for index, envelope in enumerate(seen):
         hidden = np.flatnonzero(np.isnan(envelope[:, 0]))
         assert hidden[0] == pytest.approx(max(0, index * block - gap), abs=2)

@@ -90,7 +90,14 @@ def lab(bundle_path: Path, tmp_path_factory: Any) -> Iterator[Lab]:
     rclpy.init(context=context, domain_id=int(os.environ["ROS_DOMAIN_ID"]) + 50)
     with ExitStack() as stack:
         stack.callback(context.try_shutdown)
-        yield start(stack, context, bundle=str(bundle_path), calibration_directory=str(directory), stale_after=HOUR)
+        yield start(
+            stack,
+            context,
+            bundle=str(bundle_path),
+            calibration_directory=str(directory),
+            stale_after=HOUR,
+            calibration_nice=0,  # it must end, however busy the machine is with other tests
+        )
 
 
 @pytest.fixture(scope="module")
