@@ -17,7 +17,7 @@ test: setup  ## all tests, the ROS ones on real rclpy
 
 coverage: setup  ## branch coverage of the package under all tests, of every process that they start
 	rm -rf build/coverage
-	$(env) python -m coverage run $(pytest) --timeout 900 test
+	$(env) python -m coverage run $(pytest) test
 	$(env) coverage combine --quiet
 	$(env) coverage report --skip-covered --sort cover
 

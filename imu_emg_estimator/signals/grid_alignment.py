@@ -61,10 +61,10 @@ class _Track:
 
     Attributes:
         last: its newest timestamp [ns]; NEVER before its first sample.
-        heard: elapsed time [ns] when its latest sample came.
+        received: elapsed time when its latest sample came [ns]
     """
 
-    __slots__ = ("heard", "last", "samples")
+    __slots__ = ("last", "received", "samples")
 
     def __init__(self) -> None:
         self.samples: deque[tuple[int, Sample]] = deque(maxlen=LONGEST_TRACK)
@@ -73,7 +73,7 @@ class _Track:
     def clear(self) -> None:
         self.samples.clear()
         self.last = NEVER
-        self.heard = 0
+        self.received = 0
 
 
 class GridAligner:
@@ -158,10 +158,10 @@ class GridAligner:
     def _note_arrival(self, track: _Track, timestamp: int) -> None:
         """Let time elapse by what this sensor's clock went on, unless others told so already."""
         if timestamp > track.last > NEVER:
-            elapsed = track.heard + min(timestamp - track.last, self._largest_gap)
+            elapsed = track.received + min(timestamp - track.last, self._largest_gap)
             if elapsed > self._elapsed:
                 self._elapsed = elapsed
-        track.heard = self._elapsed
+        track.received = self._elapsed
 
     def _insert(self, track: _Track, timestamp: int, sample: Sequence[float]) -> bool:
         """Put a sample that is not the newest into its place; False if it comes too late, or twice."""
@@ -209,7 +209,7 @@ class GridAligner:
 
     def _is_awaited(self, track: _Track) -> bool:
         """Whether the sensor spoke lately; how far its timestamps are behind does not matter."""
-        return self._elapsed - track.heard <= self._timeout
+        return self._elapsed - track.received <= self._timeout
 
     def _reached_by_half(self) -> int:
         """The instant that half of the live sensors have reached [ns]; one clock ahead does not move it."""

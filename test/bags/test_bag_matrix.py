@@ -46,7 +46,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
 
-pytestmark = pytest.mark.bag_matrix
+pytestmark = [pytest.mark.bag_matrix, pytest.mark.slow]
 
 SECONDS = 12.0
 SUBJECT = "1"

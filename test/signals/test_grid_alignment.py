@@ -246,7 +246,7 @@ class Reference:
         self.first_claims: dict[int, int] = {}
         self.samples: list[dict[int, NDArray[np.float64]]] = [{} for _ in self.sensors]
         self.last: list[int | None] = [None for _ in self.sensors]
-        self.heard = [0 for _ in self.sensors]
+        self.received = [0 for _ in self.sensors]
 
     def push(self, sensor: int, timestamp: int, sample: NDArray[np.float64]) -> list[GridRow]:
         if self.origin is None:
@@ -261,8 +261,8 @@ class Reference:
         self.newest = max(self.newest, timestamp)
         last, samples = self.last[sensor], self.samples[sensor]
         if last is not None:
-            self.elapsed = max(self.elapsed, self.heard[sensor] + min(max(timestamp - last, 0), self.gap))
-        self.heard[sensor] = self.elapsed
+            self.elapsed = max(self.elapsed, self.received[sensor] + min(max(timestamp - last, 0), self.gap))
+        self.received[sensor] = self.elapsed
         if last is not None and timestamp <= last and (timestamp in samples or not samples or timestamp < min(samples)):
             self.late += 1
             return []
@@ -279,7 +279,7 @@ class Reference:
         return 2 * len(agreeing) > len(live) or timestamp - self.first_claims[sensor] > self.timeout
 
     def is_awaited(self, sensor: int) -> bool:
-        return self.elapsed - self.heard[sensor] <= self.timeout
+        return self.elapsed - self.received[sensor] <= self.timeout
 
     def rows(self) -> list[GridRow]:
         assert self.origin is not None
