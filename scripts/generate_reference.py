@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from imu_emg_estimator.ros.parameter_schema import markdown_page as parameters_p
 from imu_emg_estimator.utils.shipped_files import calibration_directory
 
 DOCS = Path(__file__).parents[1] / "docs"
+SHARED_BY = 3  # commands
+SHARED_HEAD = "## Shared options\n"
 DEFAULT_DIRECTORY = "~/.ros/imu_emg_estimator/calibrations"  # in place of this user's own
 COMMAND_LINE_HEAD = """# Command line
 
@@ -27,19 +30,49 @@ def pages() -> dict[str, str]:
 
 
 def command_line_page(parser: argparse.ArgumentParser) -> str:
-    """Describe every command of a parser with its arguments."""
-    return "\n".join([COMMAND_LINE_HEAD, *(line for entry in commands(parser) for line in describe(*entry))])
+    """Describe every command of a parser with its arguments; options that several share come last, once."""
+    shared = shared_options(parser)
+    sections = [section for entry in commands(parser) for section in describe(*entry, shared=shared)]
+    if shared:
+        sections.append(f"{SHARED_HEAD}\n" + "\n".join(shared.values()) + "\n")
+    return "\n".join([COMMAND_LINE_HEAD, *sections])
 
 
-def describe(name: str, help_text: str, parser: argparse.ArgumentParser, level: int = 2) -> Iterator[str]:
+def shared_options(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """Return the lines that describe the same option of at least three commands, by the option's name."""
+    lines = Counter(argument_line(action) for command in leaves(parser) for action in shown_actions(command))
+    return {line.split("`")[1].split()[0]: line for line, count in lines.items() if count >= SHARED_BY}
+
+
+def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """Yield the parsers of all commands that have no subcommands."""
+    subparsers = [subparser for _, _, subparser in commands(parser)]
+    for subparser in subparsers:
+        yield from leaves(subparser)
+    if not subparsers:
+        yield parser
+
+
+def describe(
+    name: str, help_text: str, parser: argparse.ArgumentParser, level: int = 2, *, shared: Mapping[str, str]
+) -> Iterator[str]:
     """Yield a section on a command, then those on its subcommands."""
     yield f"{'#' * level} {name}\n"
     yield f"{_sentence(parser.description or help_text)}\n"
-    arguments = [argument_line(action) for action in parser._actions if _is_shown(action)]
-    if arguments:
-        yield "\n".join(arguments) + "\n"
+    lines = [argument_line(action) for action in shown_actions(parser)]
+    own = [line for line in lines if line not in shared.values()]
+    names = [f"`{option}`" for option, line in shared.items() if line in lines]
+    if names:
+        own.append(f"- [shared](#shared-options): {', '.join(names)}")
+    if own:
+        yield "\n".join(own) + "\n"
     for subcommand, subcommand_help, subparser in commands(parser):
-        yield from describe(f"{name} {subcommand}", subcommand_help, subparser, level + 1)
+        yield from describe(f"{name} {subcommand}", subcommand_help, subparser, level + 1, shared=shared)
+
+
+def shown_actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Return the actions of a parser that a user may give, help and subcommands aside."""
+    return [action for action in parser._actions if _is_shown(action)]
 
 
 def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str, argparse.ArgumentParser]]:

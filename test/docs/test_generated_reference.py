@@ -35,3 +35,16 @@ def test_command_line_page_has_every_option() -> None:
 def test_readme_table_has_the_figures_of_the_report() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme_table.with_table(page) == page, "run: scripts/run-in-env python scripts/readme_table.py"
+
+
+def test_command_line_page_describes_shared_options_once() -> None:
+    parser = argparse.ArgumentParser(prog="imu-emg")
+    subparsers = parser.add_subparsers()
+    for name in ("walk", "run", "sit"):
+        command = subparsers.add_parser(name, help=name)
+        command.add_argument("--pace", metavar="N", help="steps a minute")
+        command.add_argument(f"--{name}", action="store_true", help="do it")
+    page = generate_reference.command_line_page(parser)
+    assert page.count("steps a minute") == 1
+    assert page.count("- [shared](#shared-options): `--pace`") == 3
+    assert "## run\n\nRun.\n\n- `--run`: do it\n- [shared]" in page
