@@ -14,15 +14,18 @@ from torch import Tensor
 
 from benchmarks.accuracy import streaming_protocol as streaming
 from benchmarks.accuracy.compressed_models import fit_distilled
+from benchmarks.accuracy.gaussian_pretraining import pretrain_gaussian
 from benchmarks.accuracy.jobs import Job, RunFolder
 from benchmarks.accuracy.masked_pretraining import pretrain_masked
 from benchmarks.accuracy.models import Budget, FittedNetwork
 from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import GegluTransformer
 from imu_emg_estimator.model.network_config import ModelConfig
-from imu_emg_estimator.model.subject_data import population_reference, trusted_subjects
+from imu_emg_estimator.model.subject_data import SubjectData, population_reference, trusted_subjects
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.signals.masked_imu_features import feature_blocks
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, feature_blocks
+from imu_emg_estimator.training.episodic_training import EpisodeSettings, train_in_episodes
 from imu_emg_estimator.training.pretraining import TrainingSettings, input_normalisation
 from imu_emg_estimator.training.recipe import train_network
 
@@ -45,6 +48,7 @@ class Variant:
         transform: what is done to every recording, trained on or scored; causal, and without labels.
         episodic: trained in episodes that teach it to be adapted.
         gyroscopes: whether the network looks at them; None = as the recipe does.
+        gaussian: trained by the Gaussian likelihood of mean and deviation together, without episodes.
         masked: start from weights that were pre-trained on masked IMU data, without EMG.
         distilled: from an ensemble instead of trained on EMG alone.
     """
@@ -58,6 +62,7 @@ class Variant:
     transform: Transform | None = None
     episodic: bool = True
     gyroscopes: bool | None = None
+    gaussian: bool = False
     masked: bool = False
     distilled: bool = False
 
@@ -89,16 +94,31 @@ def fit(
     config = budget.config(rig, **variant.shape)
     if variant.distilled:
         return fit_distilled(recordings, budget, seed)
-    initial: Network | None = None
     if variant.masked:
         imu = [recording.imu for recording in recordings]
-        initial = pretrain_masked(imu, rig, config, settings, input_normalisation(subjects))
-    architecture = partial(Blind, variant.hidden) if variant.hidden else GegluTransformer
-    network, normalisation = train_network(
-        subjects, rig, config, settings, None, architecture, variant.episodic, initial
-    )
+        network, normalisation = _pretrain_masked_then_in_episodes(imu, subjects, rig, config, settings)
+    elif variant.gaussian:
+        network, normalisation = pretrain_gaussian(subjects, rig, config, settings)
+    else:
+        architecture = partial(Blind, variant.hidden) if variant.hidden else GegluTransformer
+        network, normalisation = train_network(subjects, rig, config, settings, None, architecture, variant.episodic)
     amplitude = population_reference(np.array([subject.reference for subject in subjects]), rig)
     return FittedNetwork(Estimator(network, normalisation, amplitude))
+
+
+def _pretrain_masked_then_in_episodes(
+    imu: Sequence[FloatArray],
+    subjects: Sequence[SubjectData],
+    rig: Rig,
+    config: ModelConfig,
+    settings: TrainingSettings,
+) -> tuple[Network, Normalisation]:
+    normalisation = input_normalisation(subjects)
+    initial = Estimator(
+        pretrain_masked(imu, rig, config, settings, normalisation), normalisation, np.ones(config.muscles)
+    )
+    trained = train_in_episodes(initial, subjects, rig, EpisodeSettings(training=settings))
+    return trained.network, normalisation
 
 
 def varied(recipe: TrainingSettings, variant: Variant, seed: int) -> TrainingSettings:
@@ -241,11 +261,11 @@ ABLATIONS: dict[str, Variant] = {
     "dropout_10": Variant("size", "dropout of 0.1 instead of 0.3", shape={"dropout": 0.1}),
     "layers_2": Variant("size", "2 layers", shape={"layers": 2}),
     "layers_5": Variant("size", "5 layers", shape={"layers": 5}),
-    "huber": Variant("loss", "Huber's alone", training={"loss": "huber"}),
+    "huber": Variant("loss", "Huber's alone", training={"correlation_share": 0.0}),
     "plain": Variant("episodes", "none: plain pre-training", episodic=False),
-    "plain_huber": Variant("episodes", "none, Huber's loss alone", {"loss": "huber"}, episodic=False),
-    "plain_mse": Variant("episodes", "none, squared error", {"loss": "huber", "huber": 20.0}, episodic=False),
-    "plain_gaussian": Variant("episodes", "none, Gaussian likelihood", {"loss": "gaussian"}, episodic=False),
+    "plain_huber": Variant("episodes", "none, Huber's loss alone", {"correlation_share": 0.0}, episodic=False),
+    "plain_mse": Variant("episodes", "none, squared error", {"correlation_share": 0.0, "huber": 20.0}, episodic=False),
+    "plain_gaussian": Variant("episodes", "none, Gaussian likelihood", gaussian=True, episodic=False),
     "masked_pretraining": Variant("pre-training", "self-supervised on masked IMU data first", masked=True),
     "distilled_ensemble": Variant("pre-training", "distilled from three networks", distilled=True),
 }

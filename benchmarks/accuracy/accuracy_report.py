@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.accuracy import accuracy_pictures as pictures
 from benchmarks.accuracy.accuracy_summary import TESTED_FIGURES, gather
 from benchmarks.accuracy.within_subject_reference import CEILING
-from imu_emg_estimator.training.episodic_training import MetaSettings
+from imu_emg_estimator.training.episodic_training import EpisodeSettings
 from imu_emg_estimator.training.evaluation import CONDITIONS
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.json_values import to_json
@@ -262,10 +262,10 @@ def _setup(summary: Mapping[str, Any]) -> str:
     folds = len(setup["folds"])
     kind = "leave-one-subject-out" if folds == subjects else f"{folds} subject-disjoint folds"
     missing = f" **{summary['missing_jobs']} jobs are missing.**" if summary["missing_jobs"] else ""
-    episode = MetaSettings()
+    episode = EpisodeSettings()
     batch = f"{budget['batch']} sequences"
     if budget["episodic"]:
-        batch = f"{episode.tasks} episodes of {episode.support + episode.query} sequences"
+        batch = f"{episode.episodes} episodes of {episode.support + episode.query} sequences"
     effort = (
         f"estimates {1000 * setup['look_ahead_s']:.0f} ms behind their newest input; every network {budget['steps']} "
         f"steps of {batch} of {budget['sequence']} samples"

@@ -75,7 +75,7 @@ def pretrain_masked(
     progress: StepProgress | None = None,
     masking: MaskingSettings | None = None,
 ) -> Network:
-    """Train a network, but for its heads, to estimate hidden IMU data; ``pretrain(initial=...)`` goes on from it.
+    """Train a network, but for its heads, to estimate hidden IMU data; the training proper goes on from it.
 
     Args:
         imu: of each recording [samples, sensors, 6]; never those of subjects that are left out.

@@ -19,6 +19,7 @@ from benchmarks.accuracy.compressed_models import COMPRESSED
 from benchmarks.accuracy.cycle_models import MODEL_NAMES, CycleSettings
 from benchmarks.accuracy.ill_posedness import LIKENESS
 from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.meta_stages import MetaStage, usual_stage
 from benchmarks.accuracy.models import ARCHITECTURES, GRID, MODELS, Budget, Settings
 from benchmarks.accuracy.subject_prior import FilmSettings
 from benchmarks.accuracy.tasks import CATALOGUE
@@ -27,7 +28,6 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.training.episodic_training import MetaSettings
 from imu_emg_estimator.training.fit_conformal_uncertainty import SECONDS as CALIBRATION
 from imu_emg_estimator.training.leave_subjects_out import folds_of
 from imu_emg_estimator.training.pretraining import TrainingSettings
@@ -39,7 +39,6 @@ TUNING_FOLDS = 5
 INNER_FOLDS = 2
 TUNING_SHARE = 0.2  # of the steps of a training: candidates are told apart before they are done
 INTERVAL_FOLDS = 3  # inner folds that intervals are fitted on
-REPTILE_STEPS = 40
 ALL_SUBJECTS = "subjects"  # as many folds as subjects
 KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or what takes their place
     "streaming": tuple(CATALOGUE),
@@ -85,7 +84,7 @@ class Plan:
     adaptation: AdaptationSettings = field(default_factory=recommended)
     long: AdaptationSettings = ceiling.LONG
     methods: tuple[MethodSettings, ...] = ()
-    meta: tuple[MetaSettings, ...] = ()
+    meta: tuple[MetaStage, ...] = ()
     film: FilmSettings = field(default_factory=FilmSettings)
     cycles: CycleSettings = field(default_factory=CycleSettings)
     tune: bool = False
@@ -154,7 +153,7 @@ def make_plan(
         tune=tune,
         seconds=tuple(seconds or (sweep.SECONDS if protocol == "adaptation" else streaming.SECONDS)),
         long=ceiling.LONG,
-        meta=tuple(_stage(kind) for kind in (("reptile",) if meta is None else meta)),
+        meta=tuple(usual_stage(kind) for kind in (("reptile",) if meta is None else meta)),
         methods=check_methods(methods or tuple(METHODS)),
     )
 
@@ -328,12 +327,6 @@ def _recipe(plan: Plan) -> dict[str, Any]:
         "shape": budget.config(plan.rig),
         "recipe": TrainingSettings(steps=budget.steps, batch=budget.batch, sequence=budget.sequence),
     }
-
-
-def _stage(kind: str) -> MetaSettings:
-    """A meta-learning stage that costs about as much as what it goes on from: a step of Reptile holds many."""
-    steps = REPTILE_STEPS if kind == "reptile" else MetaSettings().training.steps
-    return MetaSettings(kind=kind, training=TrainingSettings(steps=steps))
 
 
 # checks

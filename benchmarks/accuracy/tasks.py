@@ -19,6 +19,7 @@ from benchmarks.accuracy.compressed_models import COMPRESSED
 from benchmarks.accuracy.ill_posedness import ill_posedness
 from benchmarks.accuracy.job_runner import Task
 from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.meta_stages import MetaStage, run_stage
 from benchmarks.accuracy.models import (
     MODELS,
     BenchmarkModel,
@@ -32,7 +33,6 @@ from benchmarks.accuracy.subject_prior import learn_prior
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import trusted_subjects
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.episodic_training import meta_train
 
 CATALOGUE: dict[str, BenchmarkModel] = {**MODELS, **COMPRESSED}
 
@@ -57,9 +57,8 @@ def learn_to_adapt(recordings: Sequence[Recording], job: Job, folder: RunFolder)
     fitted = _source_network(job, folder)
     kept = without(recordings, job.left_out)
     subjects = list(trusted_subjects(kept).values())
-    meta = job.settings["meta"]
-    meta = replace(meta, training=replace(meta.training, seed=job.seed))
-    learned = meta_train(fitted.estimator, subjects, kept[0].rig, meta)
+    stage: MetaStage = job.settings["meta"]
+    learned = run_stage(stage.seeded(job.seed), fitted.estimator, subjects, kept[0].rig)
     return _kept(FittedNetwork(learned), job, folder)
 
 

@@ -62,7 +62,7 @@ def distil(
     def loss(inputs: Tensor, target: Tensor, weight: Tensor, phase: int) -> Tensor:
         target, weight = (part[:, phase :: config.dilation] for part in (target, weight))
         mean, log_deviation = student(inputs, phase)
-        error = estimate_loss(mean, log_deviation, target, weight, settings.huber, settings.loss)
+        error = estimate_loss(mean, log_deviation, target, weight, settings.huber, settings.correlation_share)
         taught = smooth_l1_loss(mean, mean_activation(networks, inputs, phase), beta=settings.huber) / settings.huber
         return measured * error + (1.0 - measured) * taught
 

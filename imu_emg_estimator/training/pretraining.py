@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import activation_loss
 from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.model.geglu_transformer import GegluTransformer
@@ -22,7 +21,6 @@ from imu_emg_estimator.signals.masked_imu_features import Normalisation, feature
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 from imu_emg_estimator.utils.progress import StepProgress
 
-LOSSES = ("huber", "correlation", "gaussian")
 TOKEN_PERIOD = 0.068  # s between the tokens of one interleaved sequence: an envelope of 4 Hz has no more to tell
 FRONT_END = 0.289  # s that the convolution sees
 LOOK_AHEAD = 0.051  # s by which an estimate lags its newest input
@@ -40,9 +38,8 @@ class TrainingSettings:
         learning_rate: peak of the one-cycle schedule.
         weight_decay: of AdamW.
         locomotion_share: share of sequences drawn from locomotion; the rest is drawn from everything.
-        loss: ``huber``, ``correlation`` (Huber and one minus the correlation within each sequence) or
-            ``gaussian`` (likelihood of mean and deviation together).
         huber: error [references] where the loss turns from square to linear; a large one makes it the square.
+        correlation_share: weight in the loss of one minus the correlation within each sequence.
         averaging: decay of the running mean of the weights, which is what is kept.
         seed: of every random choice.
     """
@@ -53,15 +50,11 @@ class TrainingSettings:
     learning_rate: float = 2e-3
     weight_decay: float = 0.05
     locomotion_share: float = 0.7
-    loss: str = "correlation"
     huber: float = 0.5
+    correlation_share: float = 0.2
     averaging: float = 0.995
     seed: int = 0
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
-
-    def __post_init__(self) -> None:
-        if self.loss not in LOSSES:
-            raise InputError(f"loss '{self.loss}' is not known; use one of {', '.join(LOSSES)}")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,23 +70,17 @@ def pretrain(
     settings: TrainingSettings,
     progress: StepProgress | None = None,
     architecture: Callable[[ModelConfig], Network] = GegluTransformer,
-    initial: Network | None = None,
 ) -> tuple[Network, Normalisation]:
     """Train a network on many subjects, each with equal say.
 
     Each step trains one of the network's interleaved sequences, picked at random.
-
-    Args:
-        initial: network of the same architecture and shape whose weights are started from; None = random ones.
     """
     torch.manual_seed(settings.seed)
     normalisation = input_normalisation(subjects)
     model = architecture(config)
-    if initial is not None:
-        model.load_state_dict(initial.state_dict())
 
     def loss(inputs: Tensor, target: Tensor, weight: Tensor, phase: int) -> Tensor:
-        return activation_loss(model, inputs, target, weight, settings.huber, phase, settings.loss)
+        return activation_loss(model, inputs, target, weight, settings.huber, phase, settings.correlation_share)
 
     batches = training_batches(subjects, rig, settings, config.look_ahead, normalisation)
     optimise(model, config.dilation, batches, loss, settings, progress)

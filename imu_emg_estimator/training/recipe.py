@@ -23,17 +23,16 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
-from imu_emg_estimator.training.episodic_training import MetaSettings, meta_pretrain, meta_train
+from imu_emg_estimator.training.episodic_training import EpisodeSettings, pretrain_in_episodes
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 from imu_emg_estimator.training.pretraining import (
     TrainingSettings,
-    input_normalisation,
     model_config,
     pretrain,
 )
 from imu_emg_estimator.utils.progress import StepProgress
 
-RECIPE = MetaSettings().training  # the budget and settings of what is shipped
+RECIPE = EpisodeSettings().training  # the budget and settings of what is shipped
 
 
 def train_network(
@@ -44,22 +43,14 @@ def train_network(
     progress: StepProgress | None = None,
     architecture: Callable[[ModelConfig], Network] = GegluTransformer,
     episodic: bool = True,
-    initial: Network | None = None,
 ) -> tuple[Network, Normalisation]:
     """Train a network on many subjects: in episodes that teach it to be adapted, or plainly.
 
     Plainly, too, where no locomotion is labelled: an episode is a calibration, and those are of locomotion.
-
-    Args:
-        initial: a network to go on from.
     """
-    if not episodic or not any(subject.locomotion.any() for subject in subjects):
-        return pretrain(subjects, rig, config, settings, progress, architecture, initial)
-    meta = MetaSettings(training=settings)
-    if initial is None:
-        return meta_pretrain(subjects, rig, config, meta, progress, architecture)
-    fresh = Estimator(initial, input_normalisation(subjects), np.ones(config.muscles))
-    return meta_train(fresh, subjects, rig, meta, progress).network, fresh.normalisation
+    if episodic and any(subject.locomotion.any() for subject in subjects):
+        return pretrain_in_episodes(subjects, rig, config, EpisodeSettings(training=settings), progress, architecture)
+    return pretrain(subjects, rig, config, settings, progress, architecture)
 
 
 def train_estimator(

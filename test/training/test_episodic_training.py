@@ -21,18 +21,17 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import feature_blocks
 from imu_emg_estimator.training.augmentation import AugmentationSettings
 from imu_emg_estimator.training.episodic_training import (
-    KINDS,
-    MetaSettings,
+    EpisodeSampler,
+    EpisodeSettings,
     _shifted,
-    _Tasks,
-    meta_pretrain,
-    meta_train,
+    pretrain_in_episodes,
     ridge_heads,
+    train_in_episodes,
 )
 from imu_emg_estimator.training.pretraining import TrainingSettings
 
 RECIPE = TrainingSettings(steps=3, sequence=64)
-SETTINGS = MetaSettings(tasks=1, support=2, query=2, inner_steps=2, training=RECIPE)
+SETTINGS = EpisodeSettings(episodes=1, support=2, query=2, training=RECIPE)
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +51,12 @@ def error(estimator: Estimator, subject: SubjectData) -> float:
     return float(np.nanmean((estimate - subject.target) ** 2))
 
 
-def test_ridge_stage_makes_the_closed_form_do_better(
+def test_train_in_episodes_makes_the_closed_form_do_better(
     estimator: Estimator, subjects: list[SubjectData], rig: Rig, make_recording: RecordingFactory
 ) -> None:
     recipe = replace(RECIPE, steps=40, learning_rate=5e-3, averaging=0.9)
-    settings = replace(SETTINGS, tasks=2, support=4, query=4, lag=4.0, plain=1.0, training=recipe)
-    taught = meta_train(estimator, subjects, rig, settings)
+    settings = replace(SETTINGS, episodes=2, support=4, query=4, lag=4.0, unadapted_weight=1.0, training=recipe)
+    taught = train_in_episodes(estimator, subjects, rig, settings)
     late = [
         make_recording([("walking", 30.0)], seed=20 + seed, emg_delay=delay) for seed, delay in enumerate((0.1, -0.1))
     ]
@@ -75,14 +74,13 @@ def test_ridge_stage_makes_the_closed_form_do_better(
     assert error(taught, subjects[0]) < error(estimator, subjects[0]) + 0.005
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_given_network_is_unchanged_and_a_seed_decides(
-    estimator: Estimator, subjects: list[SubjectData], rig: Rig, kind: str
+def test_train_in_episodes_keeps_given_network_and_follows_seed(
+    estimator: Estimator, subjects: list[SubjectData], rig: Rig
 ) -> None:
     before = {name: value.clone() for name, value in estimator.network.state_dict().items()}
-    settings = replace(SETTINGS, kind=kind)
-    one, same = (meta_train(estimator, subjects, rig, settings).network.state_dict() for _ in range(2))
-    other = meta_train(
+    settings = SETTINGS
+    one, same = (train_in_episodes(estimator, subjects, rig, settings).network.state_dict() for _ in range(2))
+    other = train_in_episodes(
         estimator, subjects, rig, replace(settings, training=replace(RECIPE, seed=1))
     ).network.state_dict()
     assert all(torch.equal(value, before[name]) for name, value in estimator.network.state_dict().items())
@@ -91,43 +89,23 @@ def test_given_network_is_unchanged_and_a_seed_decides(
     assert not torch.equal(one["front_end.convolution.weight"], before["front_end.convolution.weight"])
 
 
-def test_reptile_goes_a_share_of_the_way(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
-    base = estimator.network.state_dict()
-
-    def moved(share: float) -> float:
-        settings = replace(SETTINGS, kind="reptile", outer_rate=share, training=replace(RECIPE, steps=1))
-        state = meta_train(estimator, subjects, rig, settings).network.state_dict()
-        return float((state["head.weight"] - base["head.weight"]).norm())
-
-    assert moved(0.0) == 0.0
-    assert moved(0.5) == pytest.approx(0.5 * moved(1.0), rel=1e-3)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_progress_is_told_at_every_step(estimator: Estimator, subjects: list[SubjectData], rig: Rig, kind: str) -> None:
+def test_train_in_episodes_reports_every_step(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
     told: list[tuple[int, int]] = []
-    meta_train(estimator, subjects, rig, replace(SETTINGS, kind=kind), lambda a, b, loss: told.append((a, b)))
+    train_in_episodes(estimator, subjects, rig, SETTINGS, lambda a, b, loss: told.append((a, b)))
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_subjects_without_locomotion_cannot_teach_it(
+def test_train_in_episodes_refuses_subjects_without_locomotion(
     estimator: Estimator, subjects: list[SubjectData], rig: Rig
 ) -> None:
     still = [replace(subject, locomotion=np.zeros_like(subject.locomotion)) for subject in subjects]
     with refusal("locomotion"):
-        meta_train(estimator, still, rig, SETTINGS)
+        train_in_episodes(estimator, still, rig, SETTINGS)
 
 
-def test_unknown_kind_is_named_with_the_known_ones() -> None:
-    with refusal("'magic'", *KINDS):
-        MetaSettings(kind="magic")
-
-
-def test_pre_training_by_tasks_learns_what_is_estimated(
-    subjects: list[SubjectData], rig: Rig, trained_bundle: Bundle
-) -> None:
+def test_pretrain_in_episodes_learns_activation(subjects: list[SubjectData], rig: Rig, trained_bundle: Bundle) -> None:
     recipe = replace(RECIPE, steps=100, learning_rate=1e-2, averaging=0.97)
-    network, normalisation = meta_pretrain(
+    network, normalisation = pretrain_in_episodes(
         subjects, rig, trained_bundle.config, replace(SETTINGS, support=3, query=3, training=recipe)
     )
     assert error(Estimator(network, normalisation, np.ones(2)), subjects[0]) < 0.02
@@ -137,19 +115,19 @@ def test_pre_training_by_tasks_learns_what_is_estimated(
 # the parts
 
 
-def tasks_of(estimator: Estimator, subjects: list[SubjectData], rig: Rig, **values: Any) -> _Tasks:
-    return _Tasks(subjects, rig, estimator, replace(SETTINGS, **values))
+def sampler_of(estimator: Estimator, subjects: list[SubjectData], rig: Rig, **values: Any) -> EpisodeSampler:
+    return EpisodeSampler(subjects, rig, estimator, replace(SETTINGS, **values))
 
 
-def test_a_task_has_one_side_and_one_mount_throughout(
+def test_episode_has_one_side_and_one_mount_throughout(
     estimator: Estimator, subjects: list[SubjectData], rig: Rig
 ) -> None:
     """A subject does not change legs between the support and the query."""
     dropping = AugmentationSettings(sensor_dropout=0.5, mount_rotation=0.0, gain=0.0)
-    tasks = tasks_of(estimator, subjects, rig, training=replace(RECIPE, augmentation=dropping), support=3, query=3)
+    sampler = sampler_of(estimator, subjects, rig, training=replace(RECIPE, augmentation=dropping), support=3, query=3)
     some_are_missing = False
     for _ in range(5):
-        inputs = tasks.draw().inputs
+        inputs = sampler.draw().inputs
         present = inputs[..., feature_blocks(inputs.shape[-1])["masks"]]
         gone = (present == 0).all(axis=1)  # [sequences, parts]
         assert (gone == gone[0]).all()
@@ -157,12 +135,10 @@ def test_a_task_has_one_side_and_one_mount_throughout(
     assert some_are_missing
 
 
-def test_task_varies_the_emg_but_keeps_what_was_measured(
-    estimator: Estimator, subjects: list[SubjectData], rig: Rig
-) -> None:
-    task = tasks_of(estimator, subjects, rig, lag=5.0, gain=0.5).draw()
-    assert not np.array_equal(task.target, task.varied)
-    plain = tasks_of(estimator, subjects, rig, lag=0.0, gain=0.0).draw()
+def test_episode_varies_emg_but_keeps_measured_one(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
+    episode = sampler_of(estimator, subjects, rig, lag=5.0, gain=0.5).draw()
+    assert not np.array_equal(episode.target, episode.varied)
+    plain = sampler_of(estimator, subjects, rig, lag=0.0, gain=0.0).draw()
     assert np.array_equal(plain.target, plain.varied)
     assert np.array_equal(plain.weight, plain.varied_weight)
 
@@ -170,12 +146,12 @@ def test_task_varies_the_emg_but_keeps_what_was_measured(
 @pytest.mark.parametrize(
     ("samples", "expected"), [(0, [1, 2, 3, 4]), (1, [0, 1, 2, 3]), (-2, [3, 4, 0, 0]), (9, [0] * 4)]
 )
-def test_shift_in_time(samples: int, expected: list[int]) -> None:
+def test_shifted_moves_in_time(samples: int, expected: list[int]) -> None:
     values = np.arange(1.0, 5.0)[None, :, None]
     assert _shifted(values, samples).ravel().tolist() == expected
 
 
-def test_heads_are_those_of_the_closed_form() -> None:
+def test_ridge_heads_equal_closed_form() -> None:
     generator = np.random.default_rng(0)
     tokens = np.append(generator.standard_normal((60, 4)), np.ones((60, 1)), axis=1)
     target, weight, centre = generator.random((60, 2)), generator.random((60, 2)), generator.random((2, 5))
@@ -187,24 +163,24 @@ def test_heads_are_those_of_the_closed_form() -> None:
         np.testing.assert_allclose(heads[muscle].numpy(), expected, rtol=1e-9)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_episodes_learn_by_the_loss_of_the_recipe(
-    estimator: Estimator, subjects: list[SubjectData], rig: Rig, kind: str
-) -> None:
+def test_train_in_episodes_uses_loss_of_recipe(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
     heads = [
-        meta_train(
-            estimator, subjects, rig, replace(SETTINGS, kind=kind, plain=0.0, training=replace(RECIPE, loss=loss))
+        train_in_episodes(
+            estimator,
+            subjects,
+            rig,
+            replace(SETTINGS, unadapted_weight=0.0, training=replace(RECIPE, correlation_share=share)),
         ).network.head.weight
-        for loss in ("huber", "correlation")
+        for share in (0.0, 0.2)
     ]
     assert not torch.equal(*heads)
 
 
-def test_loss_of_the_mean_alone_is_that_of_the_estimate_without_its_deviation() -> None:
+def test_mean_loss_is_estimate_loss_without_likelihood() -> None:
     torch.manual_seed(0)
     mean, target, weight = torch.rand(3, 40, 2), torch.rand(3, 40, 2), (torch.rand(3, 40, 2) > 0.3).float()
     certain = torch.zeros_like(mean)
-    for kind in ("huber", "correlation"):
+    for share in (0.0, 0.2):
         likelihood = (0.5 * (target - mean) ** 2 * weight).sum() / weight.sum()
-        whole = estimate_loss(mean, certain, target, weight, 0.5, kind)
-        torch.testing.assert_close(whole, mean_loss(mean, target, weight, 0.5, kind) + 0.1 * likelihood)
+        whole = estimate_loss(mean, certain, target, weight, 0.5, share)
+        torch.testing.assert_close(whole, mean_loss(mean, target, weight, 0.5, share) + 0.1 * likelihood)

@@ -36,12 +36,12 @@ def train(recordings: list[Recording]) -> Bundle:
 
 def test_labelled_locomotion_is_learned_in_episodes(subjects: list[Recording], monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[str] = []
-    for name in ("pretrain", "meta_pretrain"):
+    for name in ("pretrain", "pretrain_in_episodes"):
         original = getattr(recipe, name)
         monkeypatch.setattr(recipe, name, lambda *a, _f=original, _n=name, **k: (called.append(_n), _f(*a, **k))[1])
     assert train(subjects).training["episodes"] is True
     assert train(unlabelled(subjects)).training["episodes"] is False
-    assert called == ["meta_pretrain", "pretrain"]
+    assert called == ["pretrain_in_episodes", "pretrain"]
 
 
 def test_bundle_knows_the_motion_of_its_subjects(subjects: list[Recording]) -> None:

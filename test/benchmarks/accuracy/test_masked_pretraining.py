@@ -9,11 +9,13 @@ from fixtures.factories import BundleFactory, RecordingFactory, refusal
 
 from benchmarks.accuracy.masked_pretraining import MaskingSettings, hidden_stretches, masked_batches, pretrain_masked
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import prepare
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.training.augmentation import AugmentationSettings
-from imu_emg_estimator.training.pretraining import TrainingSettings, pretrain
+from imu_emg_estimator.training.episodic_training import EpisodeSettings, train_in_episodes
+from imu_emg_estimator.training.pretraining import TrainingSettings
 
 PLAIN = AugmentationSettings(mirror=0, mount_rotation=0, gain=0, sensor_dropout=0, gyroscope_dropout=0)
 SHORT = TrainingSettings(steps=4, batch=2, sequence=32)
@@ -94,11 +96,15 @@ def test_hidden_data_are_learned_in_half_of_the_steps(make_bundle: BundleFactory
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
 
 
-def test_training_goes_on_from_it(bundle: Bundle, imu: list[FloatArray], make_recording: RecordingFactory) -> None:
+def test_training_in_episodes_goes_on_from_masked_pretraining(
+    bundle: Bundle, imu: list[FloatArray], make_recording: RecordingFactory
+) -> None:
     network = pretrain_masked(imu, bundle.rig, bundle.config, SHORT, bundle.normalisation)
     again = pretrain_masked(imu, bundle.rig, bundle.config, SHORT, bundle.normalisation)
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in network.state_dict().items())
     subject = prepare([make_recording([("walking", 5.0)])])
-    trained, _ = pretrain([subject], bundle.rig, bundle.config, SHORT, initial=network)
+    initial = Estimator(network, bundle.normalisation, np.ones(2))
+    episodes = EpisodeSettings(episodes=1, support=2, query=2, training=SHORT)
+    trained = train_in_episodes(initial, [subject], bundle.rig, episodes).network
     assert not trained.training
     assert trained.config == bundle.config
