@@ -17,6 +17,7 @@ from imu_emg_estimator.bags.topic_mapping import EMG_TOPIC
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import RawEmg, Recording
 from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.utils.progress import CountProgress
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 PACKET = 4  # EMG samples a message
@@ -29,7 +30,7 @@ def imu_topic(sensor_name: str) -> str:
     return f"/imu/{sensor_name}"
 
 
-def write_bag(recording: Recording, path: Path, storage: str = "mcap") -> None:
+def write_bag(recording: Recording, path: Path, storage: str = "mcap", progress: CountProgress | None = None) -> None:
     """Write a recording as a rosbag2 (version 9): an Imu topic per sensor and an Emg topic.
 
     Timestamps count from ``recording.start``, taken as seconds since 1970, on the rig's grid. The EMG is
@@ -39,6 +40,7 @@ def write_bag(recording: Recording, path: Path, storage: str = "mcap") -> None:
     Args:
         path: folder to create.
         storage: ``mcap`` or ``sqlite3``.
+        progress: called with the samples written.
 
     Raises:
         InputError: the folder exists, cannot be written, or the storage is not known.
@@ -50,7 +52,7 @@ def write_bag(recording: Recording, path: Path, storage: str = "mcap") -> None:
         raise InputError(f"{path} exists already; choose another name or remove it")
     try:
         with Writer(path, version=9, storage_plugin=STORAGES[storage]) as writer:
-            _write_messages(writer, recording)
+            _write_messages(writer, recording, progress)
     except OSError as error:
         shutil.rmtree(path, ignore_errors=True)
         raise InputError(
@@ -61,7 +63,7 @@ def write_bag(recording: Recording, path: Path, storage: str = "mcap") -> None:
         raise
 
 
-def _write_messages(writer: Writer, recording: Recording) -> None:
+def _write_messages(writer: Writer, recording: Recording, progress: CountProgress | None) -> None:
     types = {imu_topic(name): IMU_TYPE for name in recording.rig.sensor_names}
     emg = _emg_to_write(recording)
     if emg is not None:
@@ -70,7 +72,7 @@ def _write_messages(writer: Writer, recording: Recording) -> None:
         topic: writer.add_connection(topic, msgtype, typestore=typestore()) for topic, msgtype in types.items()
     }
     origin = round(recording.start * SECOND)
-    streams = [_imu_messages(recording, origin)]
+    streams = [_imu_messages(recording, origin, progress)]
     if emg is not None:
         streams.append(_emg_messages(emg, recording, origin))
     for receipt, topic, message in heapq.merge(*streams, key=lambda entry: entry[0]):
@@ -85,13 +87,15 @@ def _emg_to_write(recording: Recording) -> RawEmg | None:
     return None
 
 
-def _imu_messages(recording: Recording, origin: int) -> Iterator[tuple[int, str, Any]]:
+def _imu_messages(recording: Recording, origin: int, progress: CountProgress | None) -> Iterator[tuple[int, str, Any]]:
     names = recording.rig.sensor_names
     for index, row in enumerate(recording.imu.astype(np.float64)):
         timestamp = origin + _offset(index, recording.rig.rate)
         for sensor, sample in enumerate(row):
             receipt = timestamp + DELAY + sensor * SENSOR_DELAY
             yield receipt, imu_topic(names[sensor]), _imu_message(names[sensor], timestamp, sample)
+        if progress:
+            progress(index + 1, len(recording))
 
 
 def _imu_message(frame: str, timestamp: int, sample: NDArray[np.float64]) -> Any:

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli.output_files import write_json
 from imu_emg_estimator.cli.shared_options import (
+    QUIET_S,
+    add_command,
     add_data_options,
     add_json_option,
     add_storage_option,
     load_recordings,
 )
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
@@ -22,14 +25,15 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser("bag", help="write recordings of a data set as rosbag2 with Imu and Emg topics")
+    parser = add_command(commands, "bag", run, "write recordings of a data set as rosbag2 with Imu and Emg topics")
     add_data_options(parser)
-    parser.add_argument("--recording", help="name of the recording (default: the one with most locomotion)")
+    parser.add_argument(
+        "--recording", metavar="NAME", help="name of the recording (default: the one with most locomotion)"
+    )
     parser.add_argument("--list", action="store_true", help="list the recordings instead of writing one")
     add_storage_option(parser)
-    parser.add_argument("--out", type=Path, help="folder to create")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to create")
     add_json_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, {"recordings": found})
         return 0
     recording = _choose(arguments, recordings)
-    write_bag(recording, arguments.out, arguments.storage)
+    write_bag(recording, arguments.out, arguments.storage, ProgressBar("writing", patience=QUIET_S))
     print(f"wrote {arguments.out}: {recording.name}, {recording.duration:.1f} s, {arguments.storage}")
     write_json(arguments.json, _describe(recording) | {"bag": str(arguments.out), "storage": arguments.storage})
     return 0

@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator.cli.shared_options import add_bundle_option, add_topic_options
+from imu_emg_estimator.cli.shared_options import QUIET_S, add_bundle_option, add_topic_options
 from imu_emg_estimator.cli.stored_calibrations import (
     BASE_MODEL,
-    QUIET_S,
     add_action,
     add_subject_option,
     find_stored,

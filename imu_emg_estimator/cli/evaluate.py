@@ -11,6 +11,7 @@ from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli.output_files import write_json
 from imu_emg_estimator.cli.shared_options import (
     add_bundle_option,
+    add_command,
     add_data_options,
     add_gyroscopes_option,
     add_json_option,
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser(
-        "evaluate", help="score subjects that the model never saw, with and without calibration"
+    parser = add_command(
+        commands, "evaluate", run, "score subjects that the model never saw, with and without calibration"
     )
     add_bundle_option(parser)
     add_data_options(parser)
@@ -55,7 +56,6 @@ def add_parser(commands: Any) -> None:
         "--picture", type=Path, metavar="PNG", help="draw estimate and measured envelope of the median subject"
     )
     add_json_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import add_bundle_option, add_json_option
+from imu_emg_estimator.cli.shared_options import add_bundle_option, add_command, add_json_option
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser("export", help="write a bundle as ONNX for C++: raw IMU rows in, activations out")
+    parser = add_command(commands, "export", run, "write a bundle as ONNX for C++: raw IMU rows in, activations out")
     add_bundle_option(parser)
-    parser.add_argument("--out", type=Path, required=True, help="file to write (.onnx)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write (.onnx)")
     add_json_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,17 +8,16 @@ from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import add_json_option
+from imu_emg_estimator.cli.shared_options import add_command, add_json_option
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser("inspect", help="describe a bundle")
-    parser.add_argument("bundle", type=Path, nargs="?", help="bundle (default: the shipped one)")
+    parser = add_command(commands, "inspect", run, "describe a bundle")
+    parser.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="bundle (default: the shipped one)")
     parser.add_argument("--card", type=types.markdown_file, metavar="FILE.md", help="also write its model card")
     add_json_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

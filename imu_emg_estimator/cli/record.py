@@ -11,7 +11,7 @@ from typing import Any
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli.output_files import write_json
 from imu_emg_estimator.cli.ros_commands import accept_ros_arguments, ros_required
-from imu_emg_estimator.cli.shared_options import add_json_option
+from imu_emg_estimator.cli.shared_options import add_command, add_json_option
 from imu_emg_estimator.errors import InputError
 
 DISCOVERY_TIMEOUT_S = 3.0
@@ -19,8 +19,8 @@ DISCOVERY_TIMEOUT_S = 3.0
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser(
-        "record", help="record Imu and EMG topics to a bag (where `ros2 bag record` is missing)"
+    parser = add_command(
+        commands, "record", run, "record Imu and EMG topics to a bag (where `ros2 bag record` is missing)"
     )
     parser.add_argument(
         "--topics", type=types.names, metavar="A,B", help="topics to record (default: all Imu and EMG topics)"
@@ -33,7 +33,6 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     add_json_option(parser)
     accept_ros_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

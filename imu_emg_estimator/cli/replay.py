@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli.ros_commands import accept_ros_arguments, ros_required
+from imu_emg_estimator.cli.shared_options import add_command
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser("replay", help="publish a bag's Imu and Emg topics (where `ros2 bag play` is missing)")
-    parser.add_argument("bag", type=Path, help="rosbag2 folder, .mcap or .db3 file")
-    parser.add_argument("--rate", type=float, default=1.0, help="speed; 1 = as recorded (default: 1)")
+    parser = add_command(
+        commands, "replay", run, "publish a bag's Imu and Emg topics (where `ros2 bag play` is missing)"
+    )
+    parser.add_argument("bag", type=Path, metavar="BAG", help="rosbag2 folder, .mcap or .db3 file")
+    parser.add_argument("--rate", type=float, default=1.0, metavar="R", help="speed; 1 = as recorded (default: 1)")
     parser.add_argument("--loop", action="store_true", help="start again at the end, until Ctrl-C")
     parser.add_argument("--start", type=float, default=0.0, metavar="S", help="skip this many seconds (default: 0)")
     parser.add_argument("--end", type=float, metavar="S", help="stop this many seconds after the bag's beginning")
@@ -25,7 +28,6 @@ def add_parser(commands: Any) -> None:
         "--wait", type=float, default=0.0, metavar="S", help="wait at most this long for subscribers (default: 0)"
     )
     accept_ros_arguments(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

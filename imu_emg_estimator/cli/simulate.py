@@ -9,22 +9,24 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.shared_options import add_storage_option
+from imu_emg_estimator.cli.shared_options import QUIET_S, add_command, add_storage_option
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.progress import ProgressBar
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser("simulate", help="write a bag of a simulated subject")
-    parser.add_argument("--out", type=Path, help="folder to create")
-    parser.add_argument("--seconds", type=types.positive_number, default=120.0, help="duration [s] (default: 120)")
-    parser.add_argument("--seed", type=types.seed, default=0, help="which simulated subject (default: 0)")
+    parser = add_command(commands, "simulate", run, "write a bag of a simulated subject")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to create")
+    parser.add_argument(
+        "--seconds", type=types.positive_number, default=120.0, metavar="S", help="duration (default: 120)"
+    )
+    parser.add_argument("--seed", type=types.seed, default=0, metavar="N", help="which simulated subject (default: 0)")
     add_storage_option(parser)
     parser.add_argument(
         "--derive", type=Path, metavar="DIR",
         help="instead, compute stride statistics of the HuGaDB data in DIR and write them to --out (JSON)",
     )  # fmt: skip
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.derive:
         return _derive_statistics(arguments)
     recording = simulate(shipped_statistics(), arguments.seconds, arguments.seed)
-    write_bag(recording, arguments.out, arguments.storage)
+    write_bag(recording, arguments.out, arguments.storage, ProgressBar("writing", patience=QUIET_S))
     print(f"wrote {arguments.out}: SIMULATED subject {arguments.seed}, {recording.duration:.1f} s")
     return 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import add_json_option
+from imu_emg_estimator.cli.shared_options import QUIET_S, add_command, add_json_option
 from imu_emg_estimator.cli.text_table import change
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
@@ -21,25 +21,23 @@ if TYPE_CHECKING:
     from imu_emg_estimator.model.calibration_record import Calibration
 
 BASE_MODEL = "base model"
-QUIET_S = 1.0  # no progress is shown of work that takes less
 
 
 def add_action(
     actions: Any, name: str, run: Callable[[argparse.Namespace], dict[str, Any]], purpose: str
 ) -> argparse.ArgumentParser:
     """Add an action whose result is also written as JSON."""
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=purpose)
-    directory = calibration_directory()
-    parser.add_argument(
-        "--directory", type=Path, default=directory, metavar="DIR", help=f"where they are stored (default: {directory})"
-    )
-    add_json_option(parser)
 
     def run_and_write(arguments: argparse.Namespace) -> int:
         write_json(arguments.json, run(arguments))
         return 0
 
-    parser.set_defaults(run=run_and_write)
+    parser = add_command(actions, name, run_and_write, purpose)
+    directory = calibration_directory()
+    parser.add_argument(
+        "--directory", type=Path, default=directory, metavar="DIR", help=f"where they are stored (default: {directory})"
+    )
+    add_json_option(parser)
     return parser
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli.output_files import write_json
 from imu_emg_estimator.cli.shared_options import (
+    add_command,
     add_data_options,
     add_gyroscopes_option,
     add_json_option,
@@ -25,15 +26,19 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser("train", help="pre-train a bundle on many subjects")
+    parser = add_command(commands, "train", run, "pre-train a bundle on many subjects")
     add_data_options(parser)
-    parser.add_argument("--out", type=Path, required=True, help="bundle to write (.safetensors)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="bundle to write (.safetensors)")
     parser.add_argument("--name", help="name of the model (default: that of the data set)")
     parser.add_argument(
         "--leave-out", type=types.names, default=[], metavar="A,B", help="subjects to leave out of the training"
     )
-    parser.add_argument("--steps", type=types.positive_integer, help="optimiser steps (default: the recipe's)")
-    parser.add_argument("--seed", type=types.seed, default=0, help="seed of all random choices (default: 0)")
+    parser.add_argument(
+        "--steps", type=types.positive_integer, metavar="N", help="optimiser steps (default: the recipe's)"
+    )
+    parser.add_argument(
+        "--seed", type=types.seed, default=0, metavar="N", help="seed of all random choices (default: 0)"
+    )
     add_gyroscopes_option(parser)
     add_threads_option(parser)
     parser.add_argument(
@@ -45,7 +50,6 @@ def add_parser(commands: Any) -> None:
         help="JSON of `evaluate --folds` or of the accuracy benchmark; its means are stored in the bundle",
     )  # fmt: skip
     add_json_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
