@@ -5,27 +5,30 @@ A folder is held by a lock that ends with its process, however that ends: what n
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 PREFIX = "imu_emg_calibration_"
-ATTEMPTS = 10  # another process that sweeps at this instant may take a folder for abandoned
+LOCK = ".lock"
+MAX_ATTEMPTS = 10  # another process that sweeps at this instant may take a folder for abandoned
 
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """A new folder that no other user can look into, removed at the end; raises OSError where none can be made."""
-    folder, handle = _held_folder()
+    """Make a folder that no other user can look into, removed at the end; raises OSError where none can be made."""
+    folder, lock = _held_folder()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        os.close(handle)
+        lock.release()
 
 
 def sweep() -> list[Path]:
@@ -35,44 +38,30 @@ def sweep() -> list[Path]:
     return []
 
 
-def _held_folder() -> tuple[Path, int]:
-    for _ in range(ATTEMPTS):
+def _held_folder() -> tuple[Path, FileLock]:
+    for _ in range(MAX_ATTEMPTS):
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))  # mode 0700
-        with suppress(FileNotFoundError, BlockingIOError):
-            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-            try:
-                _hold(handle)
-                if folder.is_dir():
-                    return folder, handle
-            except BlockingIOError:
-                os.close(handle)
-                raise
-            os.close(handle)
+        lock = FileLock(folder / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except (FileNotFoundError, Timeout):  # it is being removed
+            continue
+        except (OSError, NotImplementedError):  # a disk without locks, where ``sweep`` leaves all folders alone
+            return folder, lock
+        if (folder / LOCK).exists():
+            return folder, lock
+        lock.release()
     raise BlockingIOError(f"other processes remove every new folder in {tempfile.gettempdir()}")
 
 
-def _hold(handle: int) -> None:
-    """Raises BlockingIOError if somebody else holds it."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise
-    except OSError:  # a network disk that cannot: ``_removed`` fails there, too, and leaves it
-        return
-
-
 def _removed(folder: Path) -> bool:
+    """Whether a folder was abandoned, and is gone now."""
     try:
-        if folder.lstat().st_uid != os.getuid():
+        found = folder.lstat()  # a link may lead anywhere
+        if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
             return False
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:  # gone meanwhile, a link, or no folder
+        with FileLock(folder / LOCK, timeout=0):
+            shutil.rmtree(folder, ignore_errors=True)
+            return not folder.exists()
+    except (OSError, NotImplementedError):  # held, or gone meanwhile; Timeout is an OSError
         return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(folder, ignore_errors=True)
-        return not folder.exists()
-    except OSError:  # held
-        return False
-    finally:
-        os.close(handle)

@@ -15,14 +15,14 @@ from imu_emg_estimator.errors import InputError
 
 CURRENT = "current"
 CALIBRATION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
-LARGEST_FILE = 1 << 20  # bytes
-REMEMBERED = 20  # choices of one base model
+MAX_FILE_BYTES = 1 << 20
+MAX_REMEMBERED = 20  # choices of one base model
 
 Choices = dict[str, list[str | None]]
 
 
 def read_choices(folder: Path) -> Choices:
-    """Choices by base model, none of them empty; nothing where no choice was made yet.
+    """Read the choices by base model, none of them empty; nothing where no choice was made yet.
 
     Raises:
         InputError: the file is damaged or cannot be read.
@@ -31,7 +31,7 @@ def read_choices(folder: Path) -> Choices:
     try:
         if not path.exists():
             return {}
-        if not path.is_file() or path.stat().st_size > LARGEST_FILE:
+        if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
             raise ValueError
         content = json.loads(path.read_bytes())
     except OSError as error:
@@ -43,18 +43,18 @@ def read_choices(folder: Path) -> Choices:
     return {model: list(chosen) for model, chosen in content.items()}
 
 
-def to_bytes(choices: Choices) -> bytes:
-    """Content of the file."""
+def choices_to_bytes(choices: Choices) -> bytes:
+    """Return the content of the file."""
     return (json.dumps(choices, indent=2) + "\n").encode()
 
 
 def with_choice(choices: Choices, model_id: str, chosen: Iterable[str | None]) -> Choices:
-    """The choices with more of them for one base model, the last being in use."""
-    return choices | {model_id: _without_repetition([*choices.get(model_id, []), *chosen])[-REMEMBERED:]}
+    """Return the choices with more of them for one base model, the last being in use."""
+    return choices | {model_id: _without_repetition([*choices.get(model_id, []), *chosen])[-MAX_REMEMBERED:]}
 
 
 def without_calibration(choices: Choices, calibration_id: str) -> Choices:
-    """The choices as if a calibration had never been chosen."""
+    """Return the choices as if a calibration had never been chosen."""
     kept = {
         model: _without_repetition([choice for choice in chosen if choice != calibration_id])
         for model, chosen in choices.items()

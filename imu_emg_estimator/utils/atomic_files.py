@@ -7,21 +7,21 @@ worst a temporary file stays behind, whose name ``TEMPORARY`` matches.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from imu_emg_estimator.errors import InputError
 
 TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}")  # names of files that are not finished
 LOCK = ".lock"
-PATIENCE = 10.0  # s to wait for another process that is writing; it takes some milliseconds
-POLL = 0.01  # s
+LOCK_TIMEOUT_S = 10.0  # for another process that is writing; it takes some milliseconds
+POLL_S = 0.01
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
@@ -84,36 +84,24 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         InputError: it cannot be written, or another process holds it for too long.
     """
+    lock = FileLock(folder / LOCK, timeout=LOCK_TIMEOUT_S, poll_interval=POLL_S)
     try:
         make_folder(folder)
-        handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    except OSError as error:
+        lock.acquire()
+    except Timeout:
         raise InputError(
-            f"{folder} cannot be written ({error.strerror}); free space or give a writable place"
+            f"another process has been writing to {folder} for {LOCK_TIMEOUT_S:g} s; end it and try again"
+        ) from None
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or "its disk has no locks"
+        raise InputError(
+            f"{folder} cannot be written or locked ({reason}); free space, or give a writable place on a disk of this "
+            "computer"
         ) from None
     try:
-        _wait_for(handle, folder)
         yield
     finally:
-        os.close(handle)
-
-
-def _wait_for(handle: int, folder: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise InputError(
-                    f"another process has been writing to {folder} for {PATIENCE:g} s; end it and try again"
-                ) from None
-            time.sleep(POLL)
-        except OSError as error:
-            raise InputError(
-                f"{folder} cannot be locked ({error.strerror}); give a place on a disk of this computer"
-            ) from None
+        lock.release()
 
 
 def _temporary(path: Path, payload: bytes) -> Path:

@@ -31,7 +31,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_for_its_owner_alone_and_gone_at_the_end() -> None:
+def test_private_folder_is_private_and_removed_at_end() -> None:
     with suppress(KeyboardInterrupt), private_folder() as folder:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         (folder / "below").mkdir()
@@ -40,7 +40,7 @@ def test_for_its_owner_alone_and_gone_at_the_end() -> None:
     assert not folder.exists()
 
 
-def test_held_by_a_process_until_it_is_killed() -> None:
+def test_sweep_removes_folder_of_killed_process_only() -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         folder = Path(process.stdout.readline().strip())
@@ -55,7 +55,7 @@ def test_held_by_a_process_until_it_is_killed() -> None:
     assert not folder.exists()
 
 
-def test_nothing_else_is_removed(temporary: Path) -> None:
+def test_sweep_keeps_links_files_and_other_folders(temporary: Path) -> None:
     elsewhere = temporary / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "precious").touch()
@@ -67,13 +67,13 @@ def test_nothing_else_is_removed(temporary: Path) -> None:
     assert len(list(temporary.iterdir())) == 4
 
 
-def test_folders_of_others_stay(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sweep_keeps_folders_of_other_users(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (temporary / f"{PREFIX}other").mkdir()
     monkeypatch.setattr(os, "getuid", lambda: 12345678)
     assert sweep() == []
 
 
-def test_nowhere_to_sweep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_sweep_without_temporary_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     assert sweep() == []
     with pytest.raises(FileNotFoundError), private_folder():
