@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.accuracy import accuracy_command
-from benchmarks.command_options import check_output_file
 from benchmarks.latency import engine_equality, latency_options
+from imu_emg_estimator.cli.output_files import check_output_paths
 from imu_emg_estimator.errors import InputError
 
 PROGRAM = "python -m benchmarks"
@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     arguments.command_line = [PROGRAM, *argv]
     try:
-        check_output_file(arguments.json)
+        check_output_paths(arguments)
         status: int = arguments.run(arguments)
         sys.stdout.flush()  # here, where it is known what a broken pipe means
         return status

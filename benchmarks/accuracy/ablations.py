@@ -15,9 +15,10 @@ from torch import Tensor
 from benchmarks.accuracy import streaming_protocol as streaming
 from benchmarks.accuracy.compressed_models import fit_distilled
 from benchmarks.accuracy.gaussian_pretraining import pretrain_gaussian
-from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.masked_pretraining import pretrain_masked
 from benchmarks.accuracy.models import Budget, FittedNetwork
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import GegluTransformer
 from imu_emg_estimator.model.network_config import ModelConfig

@@ -11,9 +11,12 @@ import numpy as np
 from benchmarks.accuracy.ablations import REFERENCE
 from benchmarks.accuracy.accuracy_summary import record
 from benchmarks.accuracy.ill_posedness import draw_ill_posedness
-from benchmarks.accuracy.jobs import read_json
 from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import OWN
+from benchmarks.accuracy.subject_scores import kept_values
+from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT, WITHIN_SUBJECT_NAME
+from benchmarks.report_writer import subplots
+from benchmarks.run_folder import read_json
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.training.envelope_pictures import AFTER_COLOUR, BEFORE_COLOUR, MEASURED_COLOUR, save_figure
 
@@ -26,32 +29,35 @@ MARKERS = "osv^D<>Ph*"
 
 
 def draw(results: Mapping[str, Any], run: Path, out: Path) -> None:
-    """Draw everything that the results allow."""
-    if streaming := results.get("streaming"):
-        r_per_subject(streaming, out / "r_per_subject.png")
-        if OWN in streaming["rows"]:
-            best_median_worst(streaming, run, out / "best_median_worst.png")
-    if adaptation := results.get("adaptation"):
-        r_over_calibration(adaptation, out / "r_over_calibration.png")
-    if ablation := results.get("ablation"):
-        r_over_look_ahead(ablation, out / "r_over_look_ahead.png")
-    if likeness := results.get("ill-posedness"):
-        draw_ill_posedness(likeness["conditions"], out / "ill_posedness.png")
+    """Draw every part that has a picture; signals beside each other only for this package's recipe, from the run."""
+    for part, summary in results.items():
+        protocol = summary.get("protocol")
+        prefix = "" if part == protocol else f"{part}_"
+        if protocol == "streaming":
+            r_per_subject(summary, out / f"{prefix}r_per_subject.png")
+        if part == "streaming" and OWN in summary["rows"]:
+            best_median_worst(summary, run, out / "best_median_worst.png")
+        if protocol == "adaptation":
+            r_over_calibration(summary, out / f"{prefix}r_over_calibration.png")
+        if protocol == "ablation":
+            r_over_look_ahead(summary, out / f"{prefix}r_over_look_ahead.png")
+        if protocol == "ill-posedness":
+            draw_ill_posedness(summary["conditions"], out / f"{prefix}ill_posedness.png")
 
 
 def r_per_subject(summary: Mapping[str, Any], path: Path) -> None:
     """A mark for every model and subject, without calibration; subjects in the order of this package's model."""
-    rows = {name: _subject_r(row["subjects"], "0") for name, row in summary["rows"].items()}
+    rows = {name: kept_values(row["subjects"], "r", "0", SHOWN_CONDITION) for name, row in summary["rows"].items()}
     rows = {name: values for name, values in rows.items() if values}
     if not rows:
         return
     leading = rows.get(OWN) or next(iter(rows.values()))
     order = sorted(leading, key=lambda subject: leading[subject])
-    figure, (axis,) = _axes(1, 1, 9.0, 4.2)
-    ceiling = summary["ceiling"]["subjects"]
-    heights = [ceiling.get(subject, {}).get(SHOWN_CONDITION, {}).get("r", np.nan) for subject in order]
-    if np.isfinite(heights).any():
-        axis[0].plot(heights, "_", color="black", markersize=22, label="ceiling")
+    figure, (axis,) = subplots(1, 1, 9.0, 4.2)
+    attainable = kept_values(summary[WITHIN_SUBJECT]["subjects"], "r", WITHIN_SUBJECT, SHOWN_CONDITION)
+    if attainable:
+        heights = [attainable.get(subject, np.nan) for subject in order]
+        axis[0].plot(heights, "_", color="black", markersize=22, label=WITHIN_SUBJECT_NAME)
     for index, (name, values) in enumerate(rows.items()):
         axis[0].plot(
             [values.get(subject, np.nan) for subject in order],
@@ -71,7 +77,7 @@ def r_per_subject(summary: Mapping[str, Any], path: Path) -> None:
 
 def r_over_calibration(summary: Mapping[str, Any], path: Path) -> None:
     """A line for every method over the seconds of calibration; bars are the standard deviation over subjects."""
-    figure, (axis,) = _axes(1, 1, 9.0, 4.8)
+    figure, (axis,) = subplots(1, 1, 9.0, 4.8)
     for index, (name, row) in enumerate(summary["rows"].items()):
         entries = {float(s): by[SHOWN_CONDITION]["r"] for s, by in row["mean"].items() if SHOWN_CONDITION in by}
         amounts = sorted(entries)
@@ -109,7 +115,7 @@ def r_over_look_ahead(summary: Mapping[str, Any], path: Path) -> None:
     rows.sort(key=lambda row: float(row["look_ahead_s"]))
     if len(rows) < 2:
         return
-    figure, (axis,) = _axes(1, 1, 6.5, 4.2)
+    figure, (axis,) = subplots(1, 1, 6.5, 4.2)
     for seconds in summary["setup"]["seconds"]:
         entries = [row["mean"].get(f"{seconds:g}", {}).get(SHOWN_CONDITION, {}).get("r") for row in rows]
         known = [(1000 * row["look_ahead_s"], e) for row, e in zip(rows, entries, strict=True) if e]
@@ -126,7 +132,7 @@ def r_over_look_ahead(summary: Mapping[str, Any], path: Path) -> None:
 
 def best_median_worst(summary: Mapping[str, Any], run: Path, path: Path) -> None:
     """Estimate beside measured envelope of three subjects, before and after the longest calibration."""
-    r = _subject_r(summary["rows"][OWN]["subjects"], "0")
+    r = kept_values(summary["rows"][OWN]["subjects"], "r", "0", SHOWN_CONDITION)
     if not r:
         return
     order = sorted(r, key=lambda subject: r[subject], reverse=True)
@@ -142,7 +148,7 @@ def best_median_worst(summary: Mapping[str, Any], run: Path, path: Path) -> None
     if not columns:
         return
     muscles = max(len(stretch["muscles"]) for _, (_, stretch) in columns)
-    figure, axes = _axes(muscles, len(columns), 4.2 * len(columns), 2.2 * muscles + 0.8)
+    figure, axes = subplots(muscles, len(columns), 4.2 * len(columns), 2.2 * muscles + 0.8)
     for column, (subject, (condition, stretch)) in enumerate(columns):
         for row, muscle in enumerate(stretch["muscles"]):
             _trace(axes[row][column], stretch, row)
@@ -176,11 +182,6 @@ def _floats(values: Sequence[float | None]) -> FloatArray:
     return np.array(values, dtype=float)
 
 
-def _subject_r(subjects: Mapping[str, Any], seconds: str) -> dict[str, float]:
-    found = {name: by.get(seconds, {}).get(SHOWN_CONDITION, {}).get("r") for name, by in subjects.items()}
-    return {name: r for name, r in found.items() if r is not None and np.isfinite(r)}
-
-
 def _place(seconds: float) -> float:
     """On a logarithmic axis that has room for zero."""
     return max(seconds, 2.5)
@@ -188,12 +189,3 @@ def _place(seconds: float) -> float:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False)

@@ -1,4 +1,4 @@
-"""The report: JSON of all figures, a Markdown table for people, and pictures."""
+"""The accuracy report: JSON of all figures, Markdown tables for people, and pictures."""
 
 from __future__ import annotations
 
@@ -8,21 +8,30 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.accuracy import accuracy_pictures as pictures
-from benchmarks.accuracy.accuracy_summary import TESTED_FIGURES, gather
-from benchmarks.accuracy.within_subject_reference import CEILING
+from benchmarks.accuracy.accuracy_summary import gather
+from benchmarks.accuracy.subject_scores import COMPARED_FIGURES
+from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT, WITHIN_SUBJECT_NAME
+from benchmarks.report_writer import table_head, table_row
+from benchmarks.report_writer import write_report as write_files
 from imu_emg_estimator.training.episodic_training import EpisodeSettings
 from imu_emg_estimator.training.evaluation import CONDITIONS
-from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import to_json
 
 # What was set out to be reached on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
 AIMS = {"0": (0.56, 0.64, 0.78, 0.38), "30": (0.64, 0.70, 0.81, 0.48), "60": (0.68, 0.73, 0.83, 0.52)}
 AIMED_SHARES = {"0": 0.80, "30": 0.92, "60": 0.95}
 AIMED_AT = (("walking", "r"), ("locomotion", "r"), ("all", "r"), ("locomotion", "r2"))
 TESTED_CONDITION = "locomotion"
-PAIRED_AT = ("10", "30", "60")  # s of calibration at which methods of adaptation are compared subject by subject
 FEW = 3  # subjects that are named
 SYMBOLS = {"r": "r", "r2": "R²", "r2_scaled": "R² scaled", "nrmse": "nRMSE"}
+TITLES = {
+    "streaming": "Streaming: causal, every sample scored",
+    "adaptation": "Few-shot adaptation",
+    "gait-cycle": "Gait cycles: the whole time-normalised cycle in and out, not causal",
+    "ablation": "Ablations: the recipe with one thing changed",
+    "uncertainty": "Uncertainty",
+    "ill-posedness": "What motion cannot tell",
+    "calibration": "Calibration from a bag, with all that `imu-emg calibrate` decides",
+}
 CYCLE_SYMBOLS = {
     "r": "r",
     "r2": "R²",
@@ -39,9 +48,7 @@ def write_report(run: Path, out: Path) -> dict[str, Any]:
         InputError: there is no run, or the folder cannot be written.
     """
     results: dict[str, Any] = _rounded(gather(run))
-    write_atomically(out / "results.json", to_json(results, indent=1))
-    write_atomically(out / "table.md", markdown(results).encode())
-    pictures.draw(results, run, out)
+    write_files(out, results, markdown(results), lambda figures, folder: pictures.draw(figures, run, folder))
     return results
 
 
@@ -65,13 +72,22 @@ def markdown(results: Mapping[str, Any]) -> str:
         "ill-posedness": _ill_posedness,
         "calibration": _calibrations,
     }
-    parts = [line for name, write in writers.items() if name in results for line in write(results[name])]
-    return "\n".join([*parts, *_cost(results["cost"])]) + "\n"
+    lines = ["# Accuracy benchmark\n"]
+    for part, summary in results.items():
+        if part != "cost":
+            lines.extend(writers[summary["protocol"]](_title(part, summary["protocol"]), summary))
+    return "\n".join([*lines, *_cost(results["cost"])]) + "\n"
 
 
-def _streaming(summary: Mapping[str, Any]) -> Iterator[str]:
-    rows, ceiling, setup = summary["rows"], summary["ceiling"], summary["setup"]
-    yield "## Streaming: causal, every sample scored\n"
+def _title(part: str, protocol: str) -> str:
+    """Heading of a part; one that is not named after its protocol says its own name."""
+    title = TITLES[protocol]
+    return f"## {title}" if part == protocol else f"## {part.capitalize()}, {title[0].lower()}{title[1:]}"
+
+
+def _streaming(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
+    rows, reference, setup = summary["rows"], summary[WITHIN_SUBJECT]["mean"], summary["setup"]
+    yield f"{title}\n"
     yield _setup(summary)
     yield (
         "Mean ± standard deviation over subjects. Calibration is the subject's first seconds of locomotion; all is "
@@ -85,62 +101,62 @@ def _streaming(summary: Mapping[str, Any]) -> Iterator[str]:
     for seconds in _amounts(rows):
         yield f"### {_calibration(seconds)}\n"
         head = [f"{SYMBOLS[figure]} {name.replace('_', ' ')}" for name, figure in columns]
-        shares = ["share of the ceiling, r locomotion"] if ceiling["mean"] else []
-        yield from _head(["model", *head, *shares, "weights", "training [s]"])
+        shares = [f"share of the {WITHIN_SUBJECT_NAME}'s r"] if reference else []
+        yield from _table(["model", *head, *shares, "weights", "training [s]"])
         for name, row in rows.items():
             means = row["mean"].get(seconds, {})
             cells = [_spread(means.get(condition, {}).get(figure)) for condition, figure in columns]
             share = [_percent(means.get("locomotion", {}).get("r", {}).get("share"))] if shares else []
-            yield _row([name, *cells, *share, row["weights"] or "", f"{row['training_s']:.0f}"])
-        if ceiling["mean"]:
-            cells = [_spread(ceiling["mean"].get(condition, {}).get(figure)) for condition, figure in columns]
-            yield _row([f"*{CEILING}*", *cells, "100 %", "", ""])
+            yield table_row([name, *cells, *share, row["weights"] or "", f"{row['training_s']:.0f}"])
+        if reference:
+            cells = [_spread(reference.get(condition, {}).get(figure)) for condition, figure in columns]
+            yield table_row([f"*{WITHIN_SUBJECT_NAME}*", *cells, "100 %", "", ""])
         if setup["dataset"] == "hugadb" and seconds in AIMS:
             aims = dict(zip(AIMED_AT, AIMS[seconds], strict=True))
             cells = [f"{aims[column]:.2f}" if column in aims else "" for column in columns]
-            yield _row(["*aim*", *cells, *([_percent(AIMED_SHARES[seconds])] if shares else []), "", ""])
+            yield table_row(["*aim*", *cells, *([_percent(AIMED_SHARES[seconds])] if shares else []), "", ""])
         yield ""
     yield from _tests(summary["tests"], "model")
     yield from _made_worse(rows)
     yield from _tuning(rows)
 
 
-def _adaptation(summary: Mapping[str, Any]) -> Iterator[str]:
+def _adaptation(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
     rows = summary["rows"]
     amounts = _amounts(rows)
-    yield "## Few-shot adaptation\n"
+    yield f"{title}\n"
     yield _setup(summary)
     for figure in ("r", "r2"):
         yield f"{SYMBOLS[figure]} in locomotion, mean ± standard deviation over subjects, by seconds of calibration.\n"
-        yield from _head(["method", *(f"{seconds} s" for seconds in amounts), f"time for {amounts[-1]} s [s]"])
+        yield from _table(["method", *(f"{seconds} s" for seconds in amounts), f"time for {amounts[-1]} s [s]"])
         for name, row in rows.items():
             cells = [_spread(row["mean"].get(seconds, {}).get(TESTED_CONDITION, {}).get(figure)) for seconds in amounts]
             mark = " (default)" if name == summary["default"] else ""
-            yield _row([name + mark, *cells, f"{row['adapting_s'].get(amounts[-1], 0):.1f}"])
+            yield table_row([name + mark, *cells, f"{row['adapting_s'].get(amounts[-1], 0):.1f}"])
         yield ""
-    yield from _tests([test for test in summary["tests"] if test["seconds"] in PAIRED_AT], "method")
+    yield from _tests(summary["tests"], "method")
     yield from _made_worse(rows)
 
 
-def _gait_cycle(summary: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Gait cycles: the whole time-normalised cycle in and out, not causal\n"
+def _gait_cycle(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{title}\n"
     yield _setup(summary)
     yield "Mean ± standard deviation over subjects, locomotion. Calibration in gait cycles of each leg.\n"
     for variant in dict.fromkeys(row["variant"] for row in summary["rows"]):
         yield f"### Envelopes {variant}\n"
-        yield from _head(["model", "calibration", "method", *CYCLE_SYMBOLS.values(), "subjects"])
+        yield from _table(["model", "calibration", "method", *CYCLE_SYMBOLS.values(), "subjects"])
         for row in summary["rows"]:
             if row["variant"] == variant and row["condition"] == TESTED_CONDITION:
                 cells = [_plus_minus(row[figure], row[f"{figure}_std"]) for figure in CYCLE_SYMBOLS]
-                yield _row([row["model"], row["calibration"], row["method"], *cells, row["subjects"]])
+                yield table_row([row["model"], row["calibration"], row["method"], *cells, row["subjects"]])
         yield ""
     yield from _tests(summary["tests"], "model", "cycles")
 
 
-def _ablation(summary: Mapping[str, Any]) -> Iterator[str]:
+def _ablation(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
     rows = summary["rows"]
     amounts = _amounts(rows)
-    yield "## Ablations: the recipe with one thing changed\n"
+    yield f"{title}\n"
     yield _setup(summary)
     yield "r in locomotion, mean ± standard deviation over subjects; difference to the recipe, paired over subjects.\n"
     differences = {
@@ -149,54 +165,54 @@ def _ablation(summary: Mapping[str, Any]) -> Iterator[str]:
         if test["condition"] == TESTED_CONDITION
     }
     columns = [text for seconds in amounts for text in (f"{seconds} s", "difference")]
-    yield from _head(["variant", "group", "what", *columns, "time [s]"])
+    yield from _table(["variant", "group", "what", *columns, "time [s]"])
     for name, row in sorted(rows.items(), key=lambda item: item[1]["group"]):
         cells = []
         for seconds in amounts:
             cells.append(_spread(row["mean"].get(seconds, {}).get(TESTED_CONDITION, {}).get("r")))
             difference = differences.get((name, seconds))
             cells.append("" if difference is None else f"{difference:+.3f}")
-        yield _row([name, row["group"], row["description"], *cells, f"{row['seconds']:.0f}"])
+        yield table_row([name, row["group"], row["description"], *cells, f"{row['seconds']:.0f}"])
     yield ""
 
 
-def _uncertainty(summary: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Uncertainty\n"
+def _uncertainty(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{title}\n"
     yield _setup(summary)
     for name, row in summary["rows"].items():
         yield f"### {name}: coverage of the intervals on subjects that were left out\n"
         levels = [f"{100 * level:g} %" for level in row["levels"]]
         yield "Of the published deviation; in brackets of the network's own and of a constant one, scaled alike.\n"
-        yield from _head(["calibration", "condition", *levels, "CRPS [references]", "subjects"])
+        yield from _table(["calibration", "condition", *levels, "CRPS [references]", "subjects"])
         for (calibration, condition), rivals in _by_rival(row["coverage"]).items():
             each = list(rivals.values())
             cells = [_beside([100 * rival["coverage"][at] for rival in each], ".1f") for at in range(len(levels))]
             crps = _beside([rival["crps"] for rival in each], ".3f")
-            yield _row([calibration, condition, *cells, crps, each[0]["subjects"]])
+            yield table_row([calibration, condition, *cells, crps, each[0]["subjects"]])
         yield f"\n### {name}: out of distribution, against the locomotion of subjects that were left out\n"
         scores = list(dict.fromkeys(entry["score"] for entry in row["auroc"]))
-        yield from _head(["AUROC", *scores, "least, motion", "alarm raised", "cases"])
+        yield from _table(["AUROC", *scores, "least, motion", "alarm raised", "cases"])
         for case in dict.fromkeys(entry["case"] for entry in row["auroc"]):
             areas = {entry["score"]: entry for entry in row["auroc"] if entry["case"] == case}
             own = areas["motion"]
             cells = [f"{areas[score]['mean']:.2f}" if score in areas else "" for score in scores]
-            yield _row([case, *cells, f"{own['least']:.2f}", _percent(row["raised"][case]), own["cases"]])
+            yield table_row([case, *cells, f"{own['least']:.2f}", _percent(row["raised"][case]), own["cases"]])
         yield f"\nFalse alarms: {100 * row['false_alarm_share']:.1f} % of the time in locomotion.\n"
 
 
-def _ill_posedness(summary: Mapping[str, Any]) -> Iterator[str]:
-    yield "## What motion cannot tell\n"
+def _ill_posedness(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{title}\n"
     yield f"{_data(summary)}\n"
     yield "Share of the envelope's variance that differs between moments of like motion; see docs/uncertainty.md.\n"
-    yield from _head(["condition", "the same subject, at another time", "another subject", "moments"])
+    yield from _table(["condition", "the same subject, at another time", "another subject", "moments"])
     for condition, entry in summary["conditions"].items():
         shares = [f"{entry[kind]['share']:.2f}" for kind in ("within", "across")]
-        yield _row([condition, *shares, entry["points"]])
+        yield table_row([condition, *shares, entry["points"]])
     yield ""
 
 
-def _calibrations(summary: Mapping[str, Any]) -> Iterator[str]:
-    yield "## Calibration from a bag, with all that `imu-emg calibrate` decides\n"
+def _calibrations(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{title}\n"
     yield _setup(summary)
     yield (
         "Change of r, mean over subjects, on everything that was not in the bag, and on what was in none of the bags; "
@@ -205,14 +221,14 @@ def _calibrations(summary: Mapping[str, Any]) -> Iterator[str]:
     head = ["bag", "subjects", "r before", "everything", "locomotion", "R² everything", "in no bag, locomotion"]
     for name, bags in summary["rows"].items():
         yield f"### {name}\n"
-        yield from _head([*head, "least", "made worse", "muscles adapted / scaled / kept", "time [s]"])
+        yield from _table([*head, "least", "made worse", "muscles adapted / scaled / kept", "time [s]"])
         for bag, row in bags.items():
             rest, common = row["changes"]["rest"], row["changes"]["common"]
             gains = [rest["all"]["r"], rest["locomotion"]["r"], rest["all"]["r2"], common["locomotion"]["r"]]
             decided = [str(row["decisions"].get(what, 0)) for what in ("adapted", "scaled", "kept")]
             cells = [row["subjects"], f"{rest['all']['r_before']:.3f}", *(f"{value:+.3f}" for value in gains)]
             cells += [f"{rest['all']['least_r']:+.3f}", _lost(rest["all"]["made_worse"]), " / ".join(decided)]
-            yield _row([bag, *cells, "" if row["seconds"] is None else f"{row['seconds']:.1f}"])
+            yield table_row([bag, *cells, "" if row["seconds"] is None else f"{row['seconds']:.1f}"])
         yield ""
     if summary["verdicts"]:
         yield from _verdicts(summary["verdicts"])
@@ -220,24 +236,24 @@ def _calibrations(summary: Mapping[str, Any]) -> Iterator[str]:
 
 def _verdicts(found: Mapping[str, Any]) -> Iterator[str]:
     yield "### Verdicts of a calibration\n"
-    yield from _head(["half minutes, worn as they should be", "judged", "with sensors left out", "which"])
+    yield from _table(["half minutes, worn as they should be", "judged", "with sensors left out", "which"])
     for activity, entry in found["as_worn"].items():
         which = "; ".join(f"{name}: {', '.join(sensors)}" for name, sensors in entry["left_out"].items())
-        yield _row([activity, entry["windows"], entry["with_left_out"], which])
+        yield table_row([activity, entry["windows"], entry["with_left_out"], which])
     yield ""
-    yield from _head(["sensors in walking", "named", "of"])
+    yield from _table(["sensors in walking", "named", "of"])
     for what, (named, count) in found["worn_wrongly"].items():
-        yield _row([what, named, count])
+        yield table_row([what, named, count])
     for angle, (named, count) in found["slipped"].items():
-        yield _row([f"slipped by {angle}° since the calibration", named, count])
+        yield table_row([f"slipped by {angle}° since the calibration", named, count])
     alarmed = [f"{name} ({count})" for name, count in found["drift_alarms"].items() if count]
     subjects = len(found["drift_alarms"])
-    yield f"\nSubjects of whom drift was told within the day: {', '.join(alarmed) or 'none'}, of {subjects}.\n"
-    yield from _head(["EMG made late by [s]", "corrected", "of", "found [s]", "error, mean [s]", "largest [s]"])
+    yield f"\nSubjects with a drift alarm within the day: {', '.join(alarmed) or 'none'}, of {subjects}.\n"
+    yield from _table(["EMG made late by [s]", "corrected", "of", "found [s]", "error, mean [s]", "largest [s]"])
     for shift, entry in found["delays"].items():
         low, high = entry["found"]
         errors = [f"{entry[name]:.3f}" if entry["corrected"] else "" for name in ("mean_error", "largest_error")]
-        yield _row([shift, entry["corrected"], entry["subjects"], f"{low:+.3f} to {high:+.3f}", *errors])
+        yield table_row([shift, entry["corrected"], entry["subjects"], f"{low:+.3f} to {high:+.3f}", *errors])
     yield ""
 
 
@@ -277,13 +293,18 @@ def _setup(summary: Mapping[str, Any]) -> str:
     return (
         f"{setup['dataset']}, {subjects} subjects, {kind}, {len(setup['seeds'])} seed(s); {inputs}; "
         f"{effort}, hyperparameters {'tuned on other subjects' if setup['tuned'] else 'not tuned'}. "
-        f"Made on {made['date']}.{missing}\n"
+        f"{_made(made)}{missing}\n"
     )
 
 
 def _data(summary: Mapping[str, Any]) -> str:
     subjects = sum(len(fold) for fold in summary["setup"]["folds"])
-    return f"{summary['setup']['dataset']}, {subjects} subjects. Made on {summary['made']['date']}."
+    return f"{summary['setup']['dataset']}, {subjects} subjects. {_made(summary['made'])}"
+
+
+def _made(made: Mapping[str, Any]) -> str:
+    by = f" by `{made['command']}`" if "command" in made else ""
+    return f"Made on {made['date'][:10]}{by}."
 
 
 def _tests(tests: Sequence[Mapping[str, Any]], kind: str, unit: str = "s") -> Iterator[str]:
@@ -293,13 +314,13 @@ def _tests(tests: Sequence[Mapping[str, Any]], kind: str, unit: str = "s") -> It
     yield f"### {chosen[0]['first']} against every other {kind}\n"
     yield "Difference in locomotion, paired over subjects; 95 % bootstrap interval; p of Wilcoxon's rank test.\n"
     columns = [
-        f"{what} {SYMBOLS[figure]}" for figure in TESTED_FIGURES for what in ("difference of", "interval of", "p,")
+        f"{what} {SYMBOLS[figure]}" for figure in COMPARED_FIGURES for what in ("difference of", "interval of", "p,")
     ]
-    yield from _head([kind, f"calibration [{unit}]", *columns, "subjects better in r"])
+    yield from _table([kind, f"calibration [{unit}]", *columns, "subjects better in r"])
     for test in chosen:
-        cells = [cell for figure in TESTED_FIGURES for cell in _difference(test.get(figure))]
+        cells = [cell for figure in COMPARED_FIGURES for cell in _difference(test.get(figure))]
         better = f"{test['r']['better']} of {test['r']['subjects']}" if "r" in test else ""
-        yield _row([test["second"], test["seconds"], *cells, better])
+        yield table_row([test["second"], test["seconds"], *cells, better])
     yield ""
 
 
@@ -315,10 +336,10 @@ def _difference(test: Mapping[str, Any] | None) -> list[str]:
 def _made_worse(rows: Mapping[str, Any]) -> Iterator[str]:
     yield "### Subjects made worse by more than 0.01 r in locomotion by a calibration\n"
     amounts = list(dict.fromkeys(seconds for row in rows.values() for seconds in row["made_worse"]))
-    yield from _head(["subjects (change of r)", *(f"{seconds} s" for seconds in amounts)])
+    yield from _table(["subjects (change of r)", *(f"{seconds} s" for seconds in amounts)])
     for name, row in rows.items():
         losses = [row["made_worse"].get(seconds, {}).get(TESTED_CONDITION, {}) for seconds in amounts]
-        yield _row([name, *map(_lost, losses)])
+        yield table_row([name, *map(_lost, losses)])
     yield ""
 
 
@@ -334,11 +355,11 @@ def _tuning(rows: Mapping[str, Any]) -> Iterator[str]:
     if not tuned:
         return
     yield "### Tuning\n"
-    yield from _head(["model", "trials", "time [s]", "chosen"])
+    yield from _table(["model", "trials", "time [s]", "chosen"])
     for name, tuning in tuned.items():
         chosen = [", ".join(f"{key} {value:g}" for key, value in choice.items()) for choice in tuning["chosen"] or []]
         counted = "; ".join(f"{chosen.count(choice)} × {choice}" for choice in dict.fromkeys(chosen))
-        yield _row([name, tuning["trials"], f"{tuning['seconds']:.0f}", counted])
+        yield table_row([name, tuning["trials"], f"{tuning['seconds']:.0f}", counted])
     yield ""
 
 
@@ -358,13 +379,8 @@ def _calibration(seconds: str) -> str:
     return "No calibration" if float(seconds) == 0 else f"{seconds} s of calibration"
 
 
-def _head(names: Sequence[str]) -> Iterator[str]:
-    yield _row(names)
-    yield _row(["---", *["---:"] * (len(names) - 1)])
-
-
-def _row(cells: Sequence[object]) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
+def _table(columns: Sequence[str]) -> Iterator[str]:
+    return table_head(columns, align="---:")
 
 
 def _spread(entry: Mapping[str, float] | None) -> str:

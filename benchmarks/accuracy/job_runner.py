@@ -11,7 +11,8 @@ from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
 
-from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.jobs import Job
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 

@@ -1,4 +1,4 @@
-"""Jobs and the folder that keeps their outcomes, so that a benchmark goes on where it was stopped."""
+"""Jobs of the accuracy benchmark, and the fingerprint of the recordings that they work on."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import json_compatible, to_json
+from imu_emg_estimator.utils.json_values import json_compatible
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,12 @@ class Job:
     source: Job | None = None
 
     @property
+    def label(self) -> str:
+        """Beginning of the job's file names."""
+        model = re.sub(r"[^A-Za-z0-9_.+-]", "-", self.model)[:80]
+        return f"{self.task}-{model}-fold{self.fold}-seed{self.seed}"
+
+    @property
     def depth(self) -> int:
         """How many jobs must run before this one."""
         return 0 if self.source is None else 1 + self.source.depth
@@ -48,58 +52,6 @@ class Job:
         """In plain values, with all that it builds on."""
         described: dict[str, Any] = json_compatible(self)
         return described
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """Outcomes by job: a JSON file for each, and the networks that were trained.
-
-    A file's name holds a hash of the job and of the recordings, so that nothing stale is taken
-    for current: whatever changes gives another name.
-
-    Attributes:
-        path: the folder; all workers must see it.
-        data: fingerprint of the recordings.
-    """
-
-    path: Path
-    data: str
-
-    def key(self, job: Job) -> str:
-        """Name of the job's files."""
-        content = json.dumps({"data": self.data, "job": job.to_dict()}, sort_keys=True)
-        digest = hashlib.sha256(content.encode()).hexdigest()[:16]
-        model = re.sub(r"[^A-Za-z0-9_.+-]", "-", job.model)[:80]
-        return f"{job.task}-{model}-fold{job.fold}-seed{job.seed}-{digest}"
-
-    def network(self, job: Job) -> Path:
-        """Where the network that the job trains is kept."""
-        return self.path / "networks" / f"{self.key(job)}.safetensors"
-
-    def holds(self, job: Job) -> bool:
-        """Whether the job is done."""
-        return self._file(self.key(job)).is_file()
-
-    def read(self, job: Job) -> dict[str, Any] | None:
-        """What is known of the job (``job``, ``seconds``, ``outcome``); None while it is not done."""
-        return read_json(self._file(self.key(job)))
-
-    def write(self, job: Job, seconds: float, outcome: Mapping[str, Any]) -> None:
-        """Keep the outcome; a reader sees all of it or nothing."""
-        record = {"job": job.to_dict(), "data": self.data, "seconds": seconds, "outcome": outcome}
-        write_atomically(self._file(self.key(job)), to_json(record, indent=None))
-
-    def _file(self, key: str) -> Path:
-        return self.path / "jobs" / f"{key}.json"
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object from a file; None where there is none, or something else."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def fingerprint(recordings: Sequence[Recording]) -> str:

@@ -1,21 +1,21 @@
-"""A protocol from tuning to its last score, and the manifest that says which jobs belong to it."""
+"""A part of the report from tuning to its last score, and the manifest that lists its jobs."""
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
+from benchmarks import machine
 from benchmarks.accuracy.ablations import ABLATIONS
 from benchmarks.accuracy.ill_posedness import LIKENESS
 from benchmarks.accuracy.job_runner import Bar, run_jobs, with_sources
-from benchmarks.accuracy.jobs import Job, RunFolder, read_json
+from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.protocols import JOBS, Plan, tuned_as, tuned_plan, tuning_jobs
 from benchmarks.accuracy.tasks import CATALOGUE, TASKS
+from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT
+from benchmarks.run_folder import RunFolder, read_json
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.json_values import json_compatible, to_json
@@ -42,42 +42,65 @@ class Means:
     cluster: str | None = None
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of the report.
+
+    Attributes:
+        name: of the part; runs with the same name and setup are one part.
+        protocol: that it is a run of.
+        dataset: name of the data.
+        command: that makes it, for the reader of the report.
+    """
+
+    name: str
+    protocol: str
+    dataset: str
+    command: str
+
+
 def run_protocol(
-    protocol: str,
+    part: Part,
     plan: Plan,
     recordings: Sequence[Recording],
     folder: RunFolder,
-    dataset: str,
     means: Means | None = None,
     progress: Callable[[str], Bar] | None = None,
 ) -> None:
-    """Do what is missing of a protocol; its manifest then lists all jobs that belong to it.
-
-    Args:
-        dataset: name of the data, for the report.
-    """
+    """Do what is missing of a part; its manifest then lists all jobs that belong to it."""
     means = means or Means()
     where = (means.workers, means.backend, means.cluster, progress)
-    tuning = tuning_jobs(plan, protocol)
+    tuning = tuning_jobs(plan, part.protocol)
     run_jobs(folder, recordings, tuning, TASKS, *where)
     plan = tuned_plan(plan, tuning, folder)
-    jobs = JOBS[protocol](plan)
-    _write_manifest(protocol, plan, jobs, tuning, folder, dataset)
+    jobs = JOBS[part.protocol](plan)
+    _write_manifest(part, plan, jobs, tuning, folder)
     run_jobs(folder, recordings, jobs, TASKS, *where)
 
 
-def manifest_path(run: Path, protocol: str) -> Path:
-    """Where a protocol's manifest is kept."""
-    return run / f"{protocol}.json"
+def manifest_path(run: Path, part: str) -> Path:
+    """Where the manifest of a part of the report is kept."""
+    return run / "parts" / f"{part}.json"
 
 
-def _write_manifest(
-    protocol: str, plan: Plan, jobs: Sequence[Job], tuning: Sequence[Job], folder: RunFolder, dataset: str
-) -> None:
+def manifests(run: Path) -> dict[str, dict[str, Any]]:
+    """Manifests of a run folder by part, in the order of the protocols, a protocol's namesake first."""
+    files = sorted((run / "parts").glob("*.json"))
+    found = {file.stem: manifest for file in files if (manifest := read_json(file))}
+    order = list(JOBS)
+
+    def place(part: str) -> tuple[int, bool, str]:
+        protocol = found[part]["protocol"]
+        return order.index(protocol), part != protocol, part
+
+    return {part: found[part] for part in sorted(found, key=place)}
+
+
+def _write_manifest(part: Part, plan: Plan, jobs: Sequence[Job], tuning: Sequence[Job], folder: RunFolder) -> None:
     """Models that were run before under the same conditions stay in; under others, they would not compare."""
     setup = json_compatible(
         {
-            "dataset": dataset,
+            "dataset": part.dataset,
             "data": folder.data,
             "rig": plan.rig.name,
             "rate_hz": plan.rig.rate,
@@ -87,12 +110,12 @@ def _write_manifest(
             "budget": plan.budget,
             "seconds": plan.seconds,
             "adaptation": plan.adaptation,
-            "ceiling": plan.long,
+            WITHIN_SUBJECT: plan.long,
             "cycles": plan.cycles,
             "tuned": plan.tune,
         }
     )
-    path = manifest_path(folder.path, protocol)
+    path = manifest_path(folder.path, part.name)
     before = read_json(path) or {}
     same = before.get("setup") == setup
     rows: dict[str, list[str]] = before["rows"] if same else {}
@@ -110,19 +133,18 @@ def _write_manifest(
             "chosen": plan.tuned.get(tuned_as(model)),
         }
     everything = [*(before["jobs"] if same else []), *map(folder.key, with_sources([*tuning, *jobs]))]
-    manifest = {"setup": setup, "rows": rows, "choices": choices, "jobs": sorted(set(everything)), "made": machine()}
+    manifest = {
+        "protocol": part.protocol,
+        "setup": setup,
+        "made": {"command": part.command, **machine.describe(), "gpu": _gpu()},
+        "rows": rows,
+        "choices": choices,
+        "jobs": sorted(set(everything)),
+    }
     write_atomically(path, to_json(manifest))
 
 
-def machine() -> dict[str, Any]:
-    """When and on what."""
+def _gpu() -> str | None:
     import torch
 
-    return {
-        "date": date.today().isoformat(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "gpu": torch.cuda.get_device_name(0) if torch.cuda.is_available() else None,
-    }
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None

@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy import hyperparameter_search as sweep
-from benchmarks.accuracy import service_protocol as calibration
+from benchmarks.accuracy import adaptation_protocol as adaptation
+from benchmarks.accuracy import calibration_protocol as calibration
 from benchmarks.accuracy import streaming_protocol as streaming
 from benchmarks.accuracy import verdict_protocol as verdicts
-from benchmarks.accuracy import within_subject_reference as ceiling
+from benchmarks.accuracy import within_subject_reference as within_subject
 from benchmarks.accuracy.ablations import ABLATIONS
 from benchmarks.accuracy.adaptation_methods import METHODS, MethodSettings, recommended
 from benchmarks.accuracy.compressed_models import COMPRESSED
 from benchmarks.accuracy.cycle_models import MODEL_NAMES, CycleSettings
 from benchmarks.accuracy.ill_posedness import LIKENESS
-from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.meta_stages import MetaStage, usual_stage
 from benchmarks.accuracy.models import ARCHITECTURES, GRID, MODELS, Budget, Settings
 from benchmarks.accuracy.subject_prior import FilmSettings
 from benchmarks.accuracy.tasks import CATALOGUE
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.subject_data import by_subject
@@ -65,8 +66,8 @@ class Plan:
         budget: of every training.
         seconds: amounts of calibration [s].
         adaptation: how the models are calibrated in the streaming protocol.
-        long: how the ceiling is trained on the subject's own recordings.
-        methods: adaptation methods of the sweep.
+        long: how the within-subject reference is trained on the subject's own recordings.
+        methods: of the adaptation protocol.
         meta: meta-learning stages after plain pre-training, whose networks the sweep adapts as well.
         film: how the embedding of subjects is learned, for the methods that use it.
         cycles: recipe of the gait-cycle protocol.
@@ -82,7 +83,7 @@ class Plan:
     budget: Budget = field(default_factory=Budget)
     seconds: tuple[float, ...] = (0.0, 30.0, 60.0)
     adaptation: AdaptationSettings = field(default_factory=recommended)
-    long: AdaptationSettings = ceiling.LONG
+    long: AdaptationSettings = within_subject.LONG
     methods: tuple[MethodSettings, ...] = ()
     meta: tuple[MetaStage, ...] = ()
     film: FilmSettings = field(default_factory=FilmSettings)
@@ -151,8 +152,8 @@ def make_plan(
         budget=replace(budget, steps=steps or budget.steps, gyroscopes=gyroscopes),
         cycles=replace(cycles, steps=steps or cycles.steps),
         tune=tune,
-        seconds=tuple(seconds or (sweep.SECONDS if protocol == "adaptation" else streaming.SECONDS)),
-        long=ceiling.LONG,
+        seconds=tuple(seconds or (adaptation.SECONDS if protocol == "adaptation" else streaming.SECONDS)),
+        long=within_subject.LONG,
         meta=tuple(usual_stage(kind) for kind in (("reptile",) if meta is None else meta)),
         methods=check_methods(methods or tuple(METHODS)),
     )
@@ -203,7 +204,7 @@ def training_job(plan: Plan, model: str, fold: int, seed: int) -> Job:
 
 
 def streaming_jobs(plan: Plan) -> list[Job]:
-    """Every model, and the ceiling where this package's model is among them."""
+    """Every model, and the within-subject reference where this package's model is among them."""
     jobs = [
         Job(
             "streaming", model, left_out, fold, seed,
@@ -216,7 +217,10 @@ def streaming_jobs(plan: Plan) -> list[Job]:
     ]  # fmt: skip
     settings = {"seconds": plan.seconds, "adaptation": plan.long}
     own = [job for job in jobs if job.model == OWN]
-    return jobs + [replace(job, task="ceiling", model=ceiling.CEILING, settings=settings) for job in own]
+    return jobs + [
+        replace(job, task=within_subject.WITHIN_SUBJECT, model=within_subject.WITHIN_SUBJECT, settings=settings)
+        for job in own
+    ]
 
 
 def adaptation_jobs(plan: Plan) -> list[Job]:
@@ -230,17 +234,17 @@ def adaptation_jobs(plan: Plan) -> list[Job]:
         for seed in plan.seeds:
             network = training_job(plan, plan.models[0], fold, seed)
             transferred = training_job(plain, plan.models[0], fold, seed)
-            stages: dict[str, Job] = {"": network, sweep.PLAIN: transferred}
+            stages: dict[str, Job] = {"": network, adaptation.NO_EPISODES: transferred}
             for meta in plan.meta:
                 stages[f", {meta.kind}"] = replace(
                     transferred, task="meta", settings={"meta": meta}, source=transferred
                 )
             for stage, source in stages.items():
                 for settings in plan.methods:
-                    if stage and settings.method not in sweep.COMPARED:
+                    if stage and settings.method not in adaptation.COMPARED:
                         continue
                     needed = source
-                    if settings.method in sweep.WITH_PRIOR:
+                    if settings.method in adaptation.WITH_PRIOR:
                         needed = replace(source, task="prior", settings={"film": plan.film}, source=source)
                     own = {"seconds": plan.seconds, "adaptation": settings}
                     jobs.append(Job("adaptation", settings.method + stage, left_out, fold, seed, own, source=needed))

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.models import Fitted, load
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording

@@ -7,18 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.accuracy import ablations as ablation
+from benchmarks.accuracy import adaptation_protocol as adaptation
+from benchmarks.accuracy import calibration_protocol as calibration
 from benchmarks.accuracy import gait_cycle_protocol as gait_cycle
-from benchmarks.accuracy import hyperparameter_search as sweep
-from benchmarks.accuracy import service_protocol as calibration
 from benchmarks.accuracy import streaming_protocol as streaming
 from benchmarks.accuracy import uncertainty_protocol as uncertainty
 from benchmarks.accuracy import verdict_protocol as verdicts
-from benchmarks.accuracy import within_subject_reference as ceiling
+from benchmarks.accuracy import within_subject_reference as within_subject
 from benchmarks.accuracy.adaptation_methods import adapt_estimator
 from benchmarks.accuracy.compressed_models import COMPRESSED
 from benchmarks.accuracy.ill_posedness import ill_posedness
 from benchmarks.accuracy.job_runner import Task
-from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.meta_stages import MetaStage, run_stage
 from benchmarks.accuracy.models import (
     MODELS,
@@ -30,6 +30,7 @@ from benchmarks.accuracy.models import (
     tuning_scores,
 )
 from benchmarks.accuracy.subject_prior import learn_prior
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import trusted_subjects
 from imu_emg_estimator.recording import Recording
@@ -67,7 +68,9 @@ def learn_subjects(recordings: Sequence[Recording], job: Job, folder: RunFolder)
     fitted = _source_network(job, folder)
     kept = without(recordings, job.left_out)
     subjects = list(trusted_subjects(kept).values())
-    sweep.save_prior(learn_prior(fitted.estimator, subjects, kept[0].rig, job.settings["film"]), folder.network(job))
+    adaptation.save_prior(
+        learn_prior(fitted.estimator, subjects, kept[0].rig, job.settings["film"]), folder.network(job)
+    )
     return {}
 
 
@@ -131,9 +134,9 @@ TASKS: Mapping[str, Task] = {
     "meta": learn_to_adapt,
     "prior": learn_subjects,
     "streaming": streaming.run_fold,
-    "ceiling": ceiling.run_fold,
+    within_subject.WITHIN_SUBJECT: within_subject.run_fold,
     "gait-cycle": score_cycles,
-    "adaptation": sweep.run_fold,
+    "adaptation": adaptation.run_fold,
     "ablation": ablation.run_fold,
     "uncertainty": score_uncertainty,
     "ill-posedness": compare_like_motion,

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from benchmarks.accuracy.jobs import Job, RunFolder
-from benchmarks.accuracy.service_protocol import MAIN, RUNNING, STAIRS, WALKING, Bag, base_and_left_out, cut_bag
+from benchmarks.accuracy.calibration_protocol import MAIN, RUNNING, STAIRS, WALKING, Bag, base_and_left_out, cut_bag
+from benchmarks.accuracy.jobs import Job
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.emg_timing import in_time
 from imu_emg_estimator.calibration.recording_quality import assess
 from imu_emg_estimator.model.bundle import Bundle

@@ -1,4 +1,4 @@
-"""The ceiling: what a model of the same kind reaches when it has the subject's own other recordings, too.
+"""The within-subject reference: what a model of the same kind reaches with the subject's own other recordings, too.
 
 No calibration can be expected to do better on this EMG, so scores are also given as shares of it.
 The network of the subject's fold, which was trained on everyone else, is trained on with all weights, long, on
@@ -16,20 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.accuracy.adaptation_methods import MethodSettings
-from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.models import Fitted
 from benchmarks.accuracy.streaming_protocol import comparable_split, score_estimate, trained
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.calibration_split import GUARD_S
 
-CEILING = "ceiling"
+WITHIN_SUBJECT, WITHIN_SUBJECT_NAME = "within_subject", "within-subject reference"
 LONG = MethodSettings(method="all_weights", steps=600, batch=16, anchor=0.003)
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Ceiling of the subjects whom the source job's network was not trained on.
+    """Score the within-subject reference of the subjects whom the source job's network was not trained on.
 
     Settings of the job: ``seconds`` as in the streaming protocol, whose samples are scored; ``adaptation``.
     """
@@ -60,7 +61,7 @@ def score_subject(
         trained = fitted.adapted([*split.calibration, *own], settings)
         chosen = half == scored_half
         estimated[chosen] = trained.estimate(split.scored)[chosen]
-    return {"scores": {CEILING: score_estimate(split.scored, estimated)}}
+    return {"scores": {WITHIN_SUBJECT: score_estimate(split.scored, estimated)}}
 
 
 def halves(recordings: Sequence[Recording]) -> NDArray[np.int_]:

@@ -6,20 +6,19 @@ The input is hours of a simulated subject whose sensors come and go.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.command_options import add_json_option, positive_number
+from imu_emg_estimator.cli.argument_types import positive_number
+from imu_emg_estimator.cli.output_files import write_json
+from imu_emg_estimator.cli.shared_options import add_bundle_option, add_json_option
 from imu_emg_estimator.datasets.simulated_subject import simulate
 from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.streaming.engine import Engine, available_engines, make_engine
-from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import to_json
 from imu_emg_estimator.utils.progress import ProgressBar
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
@@ -31,7 +30,7 @@ GAPS_PER_HOUR, GAP_ROWS = 100, 200
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     parser.add_argument("--hours", type=positive_number, default=1.0, help="of simulated data (default: 1)")
-    parser.add_argument("--bundle", type=Path, help="bundle (default: the shipped one)")
+    add_bundle_option(parser)
     add_json_option(parser)
 
 
@@ -54,8 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
         "largest_difference": differences,
         "bound": MAX_DIFFERENCE,
     }
-    if arguments.json:
-        write_atomically(arguments.json, to_json(figures))
+    write_json(arguments.json, figures)
     return int(not max(differences.values()) <= MAX_DIFFERENCE)
 
 

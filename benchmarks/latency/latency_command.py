@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import argparse
 import os
+import platform
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.command_options import shown_command
 from benchmarks.latency.latency_options import settings_of
-from benchmarks.latency.latency_report import aims_of, markdown, write_report
+from benchmarks.latency.latency_pictures import draw
+from benchmarks.latency.latency_report import aims_of, markdown
 from benchmarks.latency.latency_results import Outcomes, compute
-from benchmarks.latency.latency_settings import SECTIONS, Settings, sections_of
-from benchmarks.latency.material import Data, Material
+from benchmarks.latency.measured_piece import code_fingerprint
 from benchmarks.latency.measured_processes import memory_limit_kind
+from benchmarks.latency.measurement_inputs import Data, Material
 from benchmarks.latency.measurement_plan import Plan
-from benchmarks.latency.run_pieces import RunFolder, code_fingerprint
+from benchmarks.latency.measurement_settings import SECTIONS, Settings, sections_of
+from benchmarks.report_writer import write_report
+from benchmarks.run_folder import RunFolder, read_json
+from imu_emg_estimator.cli.output_files import write_json
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.streaming.engine import available_engines
-from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import to_json
 from imu_emg_estimator.utils.progress import ProgressBar
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
+EQUALITY_FILE = "engine_equality.json"  # of `python -m benchmarks engines --json`, in the folder of the report
 DOMAIN = "93"  # of ROS: apart from whatever else runs, unless told otherwise
 LOAD_IS = (
     "The load is one Python process that publishes every sensor's Imu message (serialised beforehand, reliable) at "
@@ -46,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     warning = machine.busy_warning()
     if warning and not arguments.report:
         print(f"warning: {warning}", file=sys.stderr)
-    folder = RunFolder(arguments.run_folder or arguments.report_folder / "run", code_fingerprint())
+    folder = RunFolder(
+        arguments.run_folder or arguments.report_folder / "run", f"{code_fingerprint()} {platform.node()}"
+    )
     subjects = tuple(arguments.subjects or ()) or None
     data = Data(arguments.dataset, arguments.data, subjects, arguments.rig) if arguments.data else None
     bundle = Bundle.load(arguments.bundle or shipped_bundle())
@@ -56,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     outcomes, failed = _measure(plan, folder, arguments.report)
     results = {
         **compute(outcomes, settings, available_engines()),
+        "engine_equality": read_json(arguments.report_folder / EQUALITY_FILE),
         "calibration_source": material.source,
         "left_out": {**dict.fromkeys(sorted(set(SECTIONS) - set(sections)), "not asked for"), **plan.left_out},
         "failed": failed,
@@ -65,14 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
         "load_is": LOAD_IS,
         "bundle": bundle.model_id,
         "settings": settings.to_dict(),
-        "command": _command(arguments),
+        "command": shown_command(arguments),
     }
     results["aims"] = [{**vars(aim), "is_met": aim.is_met} for aim in aims_of(results)]
-    write_report(results, arguments.report_folder)
-    print(markdown(results))
+    table = markdown(results)
+    write_report(arguments.report_folder, results, table, draw)
+    print(table)
     print(f"wrote {arguments.report_folder}")
-    if arguments.json:
-        write_atomically(arguments.json, to_json(results))
+    write_json(arguments.json, results)
     return 1 if failed else 0
 
 
@@ -80,19 +89,20 @@ def _measure(plan: Plan, folder: RunFolder, only_report: bool) -> tuple[Outcomes
     """Outcomes of all tasks, those that are done already taken from the folder; and what failed, with the reason."""
     found = []
     failed: dict[str, str] = {}
-    todo = [task for task in plan.tasks if folder.read(task.piece) is None]
+    todo = [task for task in plan.tasks if folder.outcome(task.piece) is None]
     left = sum(task.piece.seconds for task in todo)
     if not only_report:
         print(f"{len(plan.tasks)} pieces, {len(todo)} to measure: about {left / 60:.0f} min", file=sys.stderr)
     for number, task in enumerate(plan.tasks, 1):
-        outcome: Mapping[str, Any] | None = folder.read(task.piece)
+        outcome: Mapping[str, Any] | None = folder.outcome(task.piece)
         if outcome is None and not only_report:
             piece = task.piece
             name = f"{piece.section} {piece.name}, repeat {piece.repeat + 1}"
             print(f"{number}/{len(plan.tasks)} {name}; about {left / 60:.1f} min left", file=sys.stderr, flush=True)
             try:
+                start = time.monotonic()
                 outcome = task.run()
-                folder.write(piece, outcome)
+                folder.write(piece, time.monotonic() - start, outcome)
             except InputError as error:
                 failed[name] = str(error)
                 print(f"failed: {name}: {error}", file=sys.stderr)
@@ -113,8 +123,3 @@ def _limits_text(settings: Settings) -> str:
     if settings.memory_limit:
         parts.append(f"{settings.memory_limit} MB ({memory_limit_kind()})")
     return f"The processes under test had {' and '.join(parts)}: a stand-in for a smaller machine." if parts else ""
-
-
-def _command(arguments: argparse.Namespace) -> str:
-    """The command as it was given, without paths of this machine."""
-    return " ".join("PATH" if os.sep in word and not word.startswith("-") else word for word in arguments.command_line)

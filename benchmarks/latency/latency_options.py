@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from benchmarks.command_options import add_data_options, add_report_options, names
-from benchmarks.latency.latency_settings import QUICK, SECTIONS, Settings, changed
+from benchmarks.command_options import add_report_options
+from benchmarks.latency.measurement_settings import QUICK, SECTIONS, Settings, changed
+from imu_emg_estimator.cli.argument_types import names
+from imu_emg_estimator.cli.shared_options import add_bundle_option, add_data_options
 from imu_emg_estimator.errors import InputError
 
 REPORT_FOLDER = Path("benchmarks/results/latency")
@@ -14,8 +16,9 @@ REPORT_FOLDER = Path("benchmarks/results/latency")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
-    parser.add_argument("--bundle", type=Path, default=None, help="bundle (default: the shipped one)")
-    add_data_options(parser, "data set whose subjects are calibrated (default: simulated subjects)")
+    add_bundle_option(parser)
+    subjects = parser.add_argument_group("subjects to calibrate", "Without --data they are simulated.")
+    add_data_options(subjects, required=False)
     parser.add_argument(
         "--only", type=names, metavar="A,B", help=f"only these sections: {', '.join(SECTIONS)} (default: all)"
     )

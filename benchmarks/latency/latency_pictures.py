@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.latency.latency_figures import AGE_EDGES
-from imu_emg_estimator.utils.atomic_files import write_atomically
+from benchmarks.report_writer import subplots
+from imu_emg_estimator.training.envelope_pictures import save_figure
 
 Results = Mapping[str, Any]
 
@@ -36,7 +36,7 @@ def draw(results: Results, out: Path) -> None:
 
 def _ages(results: Results, path: Path) -> None:
     """Histograms of the age of estimates, of all repeats together."""
-    figure, axes = _axes(1, 1, 8.0, 4.0)
+    figure, axes = subplots(1, 1, 8.0, 4.0)
     axis = axes[0][0]
     for name, label in SHOWN.items():
         counts = results["age"].get(name, {}).get("histogram")
@@ -49,13 +49,13 @@ def _ages(results: Results, path: Path) -> None:
     axis.set_xlabel("age: newest IMU timestamp to a subscriber in another process [ms]")
     axis.set_ylabel("estimates [% a bin]")
     axis.legend(fontsize="small")
-    _save(figure, path, "Age of estimates")
+    save_figure(figure, path, "Age of estimates")
 
 
 def _gaps(results: Results, path: Path) -> None:
     """The longest time between two estimates, while calibrate runs and after it."""
     drawn = results["gap"]["over_time"]
-    figure, axes = _axes(1, 1, 8.0, 3.6)
+    figure, axes = subplots(1, 1, 8.0, 3.6)
     axis = axes[0][0]
     axis.axvspan(0, drawn["calibrated_until"], color="tab:orange", alpha=0.2, label="/calibrate runs")
     axis.plot(drawn["time"], [1e3 * gap for gap in drawn["gap"]], color="tab:blue", linewidth=0.8)
@@ -63,13 +63,13 @@ def _gaps(results: Results, path: Path) -> None:
     axis.set_xlabel("time since the call [s]")
     axis.set_ylabel("longest gap in 50 ms [ms]")
     axis.legend(fontsize="small")
-    _save(figure, path, "Time between estimates while calibrating")
+    save_figure(figure, path, "Time between estimates while calibrating")
 
 
 def _costs(results: Results, path: Path) -> None:
     """A panel for each sweep."""
     sweeps = results["sweep"]
-    figure, axes = _axes(1, len(sweeps), 3.4 * len(sweeps), 3.8)
+    figure, axes = subplots(1, len(sweeps), 3.4 * len(sweeps), 3.8)
     for axis, (sweep, engines) in zip(axes[0], sweeps.items(), strict=True):
         for name, times in engines.items():
             points = [(float(value), entry["step_processor_p50"]) for value, entry in times.items()]
@@ -91,20 +91,4 @@ def _costs(results: Results, path: Path) -> None:
         axis.grid(axis="y", alpha=0.3)
     axes[0][0].set_ylabel("a step, processor time [µs]")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
-    _save(figure, path, "Cost of a step, one thread; bars: lowest and highest repeat")
-
-
-def _axes(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, columns, squeeze=False)
-
-
-def _save(figure: Any, path: Path, title: str) -> None:
-    figure.suptitle(title, fontsize="medium")
-    picture = io.BytesIO()
-    figure.savefig(picture, dpi=110, format="png")
-    write_atomically(path, picture.getvalue())
+    save_figure(figure, path, "Cost of a step, one thread; bars: lowest and highest repeat")

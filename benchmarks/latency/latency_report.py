@@ -1,15 +1,12 @@
-"""The report of a run: JSON of all figures, a Markdown table with the aims beside, and pictures."""
+"""The latency report: aims, and Markdown tables of all figures."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from benchmarks.latency import latency_pictures as pictures
-from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import to_json
+from benchmarks.report_writer import table_head, table_row
 
 Results = Mapping[str, Any]
 
@@ -52,13 +49,6 @@ class Aim:
     @property
     def is_met(self) -> bool | None:
         return None if self.value is None else self.value <= self.limit
-
-
-def write_report(results: Results, out: Path) -> None:
-    """Write ``results.json``, ``table.md`` and the pictures into a folder; raises InputError where it cannot."""
-    write_atomically(out / "results.json", to_json(results))
-    write_atomically(out / "table.md", markdown(results).encode())
-    pictures.draw(results, out)
 
 
 def aims_of(results: Results) -> list[Aim]:
@@ -190,13 +180,14 @@ def markdown(results: Results) -> str:
         *_steps(results),
         *_sweeps(results),
         *budget_table(results),
+        *_equality(results.get("engine_equality")),
     ]
     return "\n".join(parts) + "\n"
 
 
 def _head(results: Results) -> Iterator[str]:
     machine, settings = results["machine"], results["settings"]
-    yield "# Real-time benchmark\n"
+    yield "# Latency benchmark\n"
     yield (
         f"{machine['processor']}, {machine['cores_allowed']} cores{' (virtual)' if machine['virtual'] else ''}, "
         f"{machine['system']}, Python {machine['python']}, "
@@ -216,10 +207,10 @@ def _head(results: Results) -> Iterator[str]:
 def aims_table(results: Results) -> Iterator[str]:
     """Every aim with its figure."""
     yield "## Aims\n"
-    yield from _table_head(["what", "aim", "measured", "met", "floor"])
+    yield from table_head(["what", "aim", "measured", "met", "floor"])
     for aim in aims_of(results):
         met = {None: "not measured", True: "yes", False: "**no**"}[aim.is_met]
-        yield _row([aim.what, aim.aim, aim.text, met, aim.floor])
+        yield table_row([aim.what, aim.aim, aim.text, met, aim.floor])
     yield ""
 
 
@@ -236,11 +227,11 @@ def _nodes(results: Results) -> Iterator[str]:
 def _node_table(nodes: Results) -> Iterator[str]:
     ages = ["age p50 [ms]", "age p99 [ms]", "age largest [ms]"]
     rest = ["cores", "rss [MB]", "pss [MB]", "first estimate [s]", "missed", "others' cores"]
-    yield from _table_head(["node", *ages, *rest])
+    yield from table_head(["node", *ages, *rest])
     for name, node in nodes.items():
         age = node.get("age_s", {})
         missed = node.get("estimates_missed_share") or node.get("messages_lost_share") or {}
-        yield _row(
+        yield table_row(
             [
                 NAMES.get(name, name.replace("x", " sensors at ")),
                 *(_spread(age.get(figure), 1e3, 2) for figure in ("p50", "p99", "largest")),
@@ -264,7 +255,7 @@ def _steps(results: Results) -> Iterator[str]:
         "motion monitor and scaling. Processor time where nothing else is said, medians; p50 and p99 are of the "
         "time that passed. Memory and start are of a process that holds the engine and nothing of ROS.\n"
     )
-    yield from _table_head(
+    yield from table_head(
         [
             "engine",
             "main [µs]",
@@ -278,7 +269,7 @@ def _steps(results: Results) -> Iterator[str]:
     )
     for name, entry in results["step"].items():
         main, large = entry["cases"]["main"], entry["cases"]["large"]
-        yield _row(
+        yield table_row(
             [
                 NAMES.get(name, name),
                 _spread(main["step_processor_p50"], 1, 0),
@@ -292,7 +283,7 @@ def _steps(results: Results) -> Iterator[str]:
         )
     floor = results["floor"]
     if floor["gemv_us"]["median"] is not None:
-        yield _row(
+        yield table_row(
             ["*floor: its multiplications*", _spread(floor["gemv_us"], 1, 0), *[""] * 6],
         )
         yield (
@@ -308,10 +299,10 @@ def _sweeps(results: Results) -> Iterator[str]:
         unit = f" [{UNITS[sweep]}]" if UNITS.get(sweep) else ""
         kinds = [(name, kind) for name, by in engines.items() for kind in _kinds(next(iter(by.values())))]
         yield f"## Cost over {sweep}\n"
-        yield from _table_head([f"{sweep}{unit}", *(f"{NAMES.get(name, name)}, {kind} [µs]" for name, kind in kinds)])
+        yield from table_head([f"{sweep}{unit}", *(f"{NAMES.get(name, name)}, {kind} [µs]" for name, kind in kinds)])
         for value in next(iter(engines.values())):
             cells = [_spread(engines[name][value].get(f"{kind}_processor_p50"), 1, 0) for name, kind in kinds]
-            yield _row([value, *cells])
+            yield table_row([value, *cells])
         yield ""
 
 
@@ -333,11 +324,26 @@ def budget_table(results: Results) -> Iterator[str]:
     )
     rates = list(next(iter(budget["by_width"].values()))["share"])
     slower = [f"{rates[-1]} Hz, {factor} times slower" for factor in SLOWER]
-    yield from _table_head(["width (3 layers)", "step [µs]", *(f"{rate} Hz" for rate in rates), *slower])
+    yield from table_head(["width (3 layers)", "step [µs]", *(f"{rate} Hz" for rate in rates), *slower])
     for width, entry in budget["by_width"].items():
         shares = list(entry["share"].values())
         scaled = [None if shares[-1] is None else factor * shares[-1] for factor in SLOWER]
-        yield _row([width, f"{entry['step_us']:.0f}", *map(_percent, [*shares, *scaled])])
+        yield table_row([width, f"{entry['step_us']:.0f}", *map(_percent, [*shares, *scaled])])
+    yield ""
+
+
+def _equality(found: Mapping[str, Any] | None) -> Iterator[str]:
+    """How far the engines are from the network itself, where ``python -m benchmarks engines`` was run."""
+    if not found:
+        return
+    yield "## Equality of the engines\n"
+    yield (
+        f"Largest difference from the network's banded forward pass over {found['rows']} rows ({found['hours']:g} h) "
+        f"of {found['data']} data, bundle {found['model_id']}; outputs are up to {found['largest_output']:.2f}.\n"
+    )
+    yield from table_head(["engine", "largest difference", "bound"])
+    for name, difference in found["largest_difference"].items():
+        yield table_row([NAMES.get(name, name), f"{difference:.1e}", f"{found['bound']:.0e}"])
     yield ""
 
 
@@ -392,12 +398,3 @@ def _grouped(left_out: Mapping[str, str]) -> dict[str, list[str]]:
     for name, reason in left_out.items():
         reasons.setdefault(reason, []).append(name)
     return reasons
-
-
-def _table_head(cells: list[str]) -> Iterator[str]:
-    yield _row(cells)
-    yield _row(["---"] * len(cells))
-
-
-def _row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.latency.latency_figures import growth, ratio, spread
-from benchmarks.latency.latency_settings import Settings
 from benchmarks.latency.live_sessions import BASELINE, OURS
-from benchmarks.latency.run_pieces import Piece
+from benchmarks.latency.measured_piece import Piece
+from benchmarks.latency.measurement_settings import Settings
 from benchmarks.latency.step_timing import SEQUENCE, WINDOW
 
 BUDGET_RATES = (60.0, 100.0, 200.0)  # Hz

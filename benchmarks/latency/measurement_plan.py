@@ -14,12 +14,13 @@ from typing import Any
 
 from benchmarks.latency import live_sessions as live
 from benchmarks.latency.arithmetic_floor import multiply_adds
-from benchmarks.latency.latency_settings import SECTIONS, WITHOUT_ROS, Settings
-from benchmarks.latency.material import Material
+from benchmarks.latency.measured_piece import Piece
 from benchmarks.latency.measured_processes import MEGABYTE, Child, Limits
-from benchmarks.latency.run_pieces import Piece, RunFolder
-from benchmarks.latency.shapes import Shape, shape_of
+from benchmarks.latency.measurement_inputs import Material
+from benchmarks.latency.measurement_settings import SECTIONS, WITHOUT_ROS, Settings
+from benchmarks.latency.random_bundles import Shape, shape_of
 from benchmarks.latency.step_timing import SEQUENCE, WINDOW
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.streaming.engine import available_engines
 from imu_emg_estimator.utils.progress import CountProgress

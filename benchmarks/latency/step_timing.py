@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.latency.arithmetic_floor import multiply_adds
 from benchmarks.latency.latency_figures import percentiles
 from benchmarks.latency.measured_processes import memory_of
-from benchmarks.latency.shapes import made_up_motion
+from benchmarks.latency.random_bundles import made_up_motion
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.masked_imu_features import features
 

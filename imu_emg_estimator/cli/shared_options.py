@@ -30,10 +30,10 @@ def add_command(
     return parser
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
+def add_data_options(parser: argparse._ActionsContainer, required: bool = True) -> None:
     """Declare the data set, and which of its subjects to use."""
     parser.add_argument("--dataset", choices=DATASETS, default="hugadb", help="kind of data set (default: hugadb)")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--data", type=Path, required=required, metavar="DIR", help="folder of the data set")
     parser.add_argument("--rig", type=Path, metavar="FILE", help=f"rig YAML, for {' and '.join(WITHOUT_RIG)}")
     parser.add_argument("--subjects", type=types.names, metavar="A,B", help="only these subjects (default: all)")
 

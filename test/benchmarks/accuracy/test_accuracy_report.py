@@ -14,12 +14,14 @@ from fixtures.factories import RecordingFactory, refusal
 
 from benchmarks.__main__ import BAD_INPUT, main
 from benchmarks.accuracy import accuracy_command, protocols
-from benchmarks.accuracy import hyperparameter_search as sweep
+from benchmarks.accuracy import adaptation_protocol as adaptation
 from benchmarks.accuracy.accuracy_report import markdown, write_report
-from benchmarks.accuracy.accuracy_summary import gather, made_worse, mean_over_subjects, subject_figures
+from benchmarks.accuracy.accuracy_summary import gather
 from benchmarks.accuracy.paired_test import compare
 from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import Plan, make_plan
+from benchmarks.accuracy.subject_scores import kept_values, made_worse, mean_over_subjects, subject_figures
+from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.evaluation_report import read_scores, scores_table
 
@@ -81,18 +83,19 @@ def test_one_command_writes_figures_table_and_pictures(report: Path, results: di
 def test_means_are_over_the_subjects_of_the_jobs(results: dict[str, Any]) -> None:
     for name in MODELS:
         row = results["streaming"]["rows"][name]
-        assert list(row["subjects"]) == ["1", "2", "3"]
+        assert row["subjects"]["names"] == ["1", "2", "3"]
         for seconds in ("0", "10"):
             for condition in ("all", "locomotion", "walking", "running"):
-                r = [own[seconds][condition]["r"] for own in row["subjects"].values()]
+                r = list(kept_values(row["subjects"], "r", seconds, condition).values())
+                assert len(r) == 3
                 assert row["mean"][seconds][condition]["r"]["mean"] == pytest.approx(np.mean(r), abs=1e-6)
                 assert row["mean"][seconds][condition]["r"]["spread"] == pytest.approx(np.std(r, ddof=1), abs=1e-6)
 
 
-def test_scores_stand_beside_the_ceiling(results: dict[str, Any]) -> None:
-    ceiling = results["streaming"]["ceiling"]["mean"]["locomotion"]["r"]["mean"]
+def test_scores_stand_beside_the_within_subject_reference(results: dict[str, Any]) -> None:
+    attainable = results["streaming"][WITHIN_SUBJECT]["mean"]["locomotion"]["r"]["mean"]
     entry = results["streaming"]["rows"]["ridge"]["mean"]["0"]["locomotion"]["r"]
-    assert entry["share"] == pytest.approx(entry["mean"] / ceiling)
+    assert entry["share"] == pytest.approx(entry["mean"] / attainable)
 
 
 def test_own_model_is_tested_against_every_other(results: dict[str, Any]) -> None:
@@ -103,7 +106,7 @@ def test_own_model_is_tested_against_every_other(results: dict[str, Any]) -> Non
     for test in tests:
         for figure in ("r", "r2"):
             first, second = (
-                [own[test["seconds"]][test["condition"]][figure] for own in rows[test[place]]["subjects"].values()]
+                list(kept_values(rows[test[place]]["subjects"], figure, test["seconds"], test["condition"]).values())
                 for place in ("first", "second")
             )
             assert test[figure]["difference"] == pytest.approx(np.mean(first) - np.mean(second), abs=1e-6)
@@ -112,9 +115,9 @@ def test_own_model_is_tested_against_every_other(results: dict[str, Any]) -> Non
 
 def test_adaptation_starts_from_the_same_network(results: dict[str, Any]) -> None:
     rows = results["adaptation"]["rows"]
-    plain = [name for name in rows if name.endswith(sweep.PLAIN)]
+    plain = [name for name in rows if name.endswith(adaptation.NO_EPISODES)]
     assert list(rows) == ["none", "affine", "all_weights", *plain]
-    assert plain == [f"none{sweep.PLAIN}", f"all_weights{sweep.PLAIN}"]
+    assert plain == [f"none{adaptation.NO_EPISODES}", f"all_weights{adaptation.NO_EPISODES}"]
     before = [row["mean"]["0"]["walking"]["r"]["mean"] for row in rows.values()]
     assert before[0] == before[1] == before[2] != before[3] == before[4]
     assert rows["none"]["mean"]["10"] == rows["none"]["mean"]["0"]
@@ -143,7 +146,7 @@ def test_effort_and_cost_are_stated(results: dict[str, Any]) -> None:
     assert {name: task["jobs"] for name, task in tasks.items()} == {
         "train": 2 * (len(MODELS) + 1),  # and once more plainly, for transfer
         "streaming": 2 * len(MODELS),
-        "ceiling": 2,
+        WITHIN_SUBJECT: 2,
         "adaptation": 2 * (3 + 2),
     }
     assert results["cost"]["worker_hours"] == pytest.approx(sum(task["seconds"] for task in tasks.values()) / 3600)
@@ -155,7 +158,7 @@ def test_effort_and_cost_are_stated(results: dict[str, Any]) -> None:
 
 def test_table_holds_every_model_method_and_figure(report: Path, results: dict[str, Any]) -> None:
     table = (report / "table.md").read_text()
-    for name in (*MODELS, "ceiling", "all_weights"):
+    for name in (*MODELS, "within-subject reference", "all_weights"):
         assert f"| {name} |" in table or f"| *{name}* |" in table
     entry = results["streaming"]["rows"]["ridge"]["mean"]["10"]["walking"]["r"]
     assert f"{entry['mean']:.2f} ± {entry['spread']:.2f}" in table
@@ -202,8 +205,21 @@ def test_report_needs_no_data_and_says_what_is_missing(tmp_path: Path, report: P
     assert main(["accuracy", "--report", *places]) == 0
     results = json.loads((tmp_path / "accuracy" / "results.json").read_text())
     assert results["streaming"]["missing_jobs"] == len(MODELS) + 1
-    assert list(results["streaming"]["rows"]["ridge"]["subjects"]) == ["2", "3"]
+    assert results["streaming"]["rows"]["ridge"]["subjects"]["names"] == ["2", "3"]
     assert "are missing" in (tmp_path / "accuracy" / "table.md").read_text()
+
+
+def test_run_of_another_name_is_another_part(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
+    shutil.copytree(report.parent, tmp_path, dirs_exist_ok=True)
+    options = [*COMMON, "--models", "mean_profile", "--calibration-seconds", "0", "--part", "profile"]
+    assert command(tmp_path, subjects, options) == 0
+    results = json.loads((tmp_path / "accuracy" / "results.json").read_text())
+    assert list(results) == ["streaming", "profile", "adaptation", "cost"]
+    assert list(results["streaming"]["rows"]) == MODELS
+    assert list(results["profile"]["rows"]) == ["mean_profile"]
+    assert results["profile"]["made"]["command"].endswith("--part profile --run PATH --out PATH --json PATH")
+    assert "## Profile, streaming: causal" in (tmp_path / "accuracy" / "table.md").read_text()
+    assert (tmp_path / "accuracy" / "profile_r_per_subject.png").is_file()
 
 
 # figures by hand
@@ -226,10 +242,10 @@ def test_mean_over_muscles_then_seeds_then_subjects() -> None:
     assert mean["subjects"] == 2
 
 
-def test_share_is_of_the_same_subjects_ceiling() -> None:
+def test_share_is_of_the_same_subjects_reference() -> None:
     figures = subject_figures([record(a={"0": r(0.4)}, b={"0": r(0.6)}, c={"0": r(0.9)})])
-    ceiling = subject_figures([record(a={"ceiling": r(0.8)}, b={"ceiling": r(0.7)})])
-    assert mean_over_subjects(figures, ceiling)["0", "locomotion"]["r"]["share"] == pytest.approx(1.0 / 1.5)
+    reference = subject_figures([record(a={WITHIN_SUBJECT: r(0.8)}, b={WITHIN_SUBJECT: r(0.7)})])
+    assert mean_over_subjects(figures, reference)["0", "locomotion"]["r"]["share"] == pytest.approx(1.0 / 1.5)
 
 
 def test_subjects_made_worse_are_named() -> None:
@@ -284,9 +300,16 @@ def confidence(crps: float) -> dict[str, Any]:
 
 def test_uncertainty_is_a_line_a_condition_and_a_line_a_case(tmp_path: Path, results: dict[str, Any]) -> None:
     outcomes = [{"outcome": confidence(0.1)}, {"outcome": confidence(0.3)}]
-    setup = results["streaming"]["setup"]
-    manifest = {"setup": setup, "made": {"date": "2000-01-01"}, "rows": {"net": ["a", "b"]}, "jobs": [], "choices": {}}
-    (tmp_path / "jobs").mkdir()
+    manifest = {
+        "protocol": "uncertainty",
+        "setup": results["streaming"]["setup"],
+        "made": {"date": "2000-01-01"},
+        "rows": {"net": ["a", "b"]},
+        "jobs": [],
+        "choices": {},
+    }
+    for name in ("jobs", "parts"):
+        (tmp_path / name).mkdir()
     manifest_path(tmp_path, "uncertainty").write_text(json.dumps(manifest))
     for key, outcome in zip("ab", outcomes, strict=True):
         (tmp_path / "jobs" / f"{key}.json").write_text(json.dumps(outcome))

@@ -18,7 +18,8 @@ from fixtures.factories import RecordingFactory, refusal
 from fixtures.noted_task import note
 
 from benchmarks.accuracy.job_runner import run_jobs, with_sources
-from benchmarks.accuracy.jobs import Job, RunFolder, fingerprint
+from benchmarks.accuracy.jobs import Job, fingerprint
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import Recording
 
@@ -156,7 +157,8 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from conftest import synthetic_recording
-from benchmarks.accuracy.jobs import Job, RunFolder, fingerprint
+from benchmarks.accuracy.jobs import Job, fingerprint
+from benchmarks.run_folder import RunFolder
 from benchmarks.accuracy.job_runner import run_jobs
 
 def slow(recordings, job, folder):

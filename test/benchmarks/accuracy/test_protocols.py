@@ -12,7 +12,7 @@ from fixtures.factories import RecordingFactory, refusal
 from benchmarks.accuracy import protocols, tasks
 from benchmarks.accuracy.ablations import ABLATIONS
 from benchmarks.accuracy.job_runner import with_sources
-from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.models import GRID, MODELS
 from benchmarks.accuracy.protocols import (
     JOBS,
@@ -23,6 +23,7 @@ from benchmarks.accuracy.protocols import (
     tuning_jobs,
 )
 from benchmarks.accuracy.tasks import TASKS
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.recording import Recording
 
 COMPARED = ("mean_profile", "ridge", "mlp", "geglu_transformer")
@@ -59,11 +60,11 @@ def test_folds_of_a_plan_leave_out_every_subject_once(recordings: list[Recording
 
 
 def test_jobs_of_a_fold_share_their_training(recordings: list[Recording]) -> None:
-    """The ceiling and the sweep use the networks that the streaming protocol trained."""
+    """The within-subject reference and the adaptation protocol use the networks that the streaming protocol trained."""
     plan = make_plan("streaming", recordings, "2", COMPARED)
     jobs = with_sources([*JOBS["streaming"](plan), *JOBS["adaptation"](replace(plan, models=(protocols.OWN,)))])
     assert len([job for job in jobs if job.task == "train"]) == 2 * (len(COMPARED) + 1)
-    assert {job.model for job in jobs if job.task == "ceiling"} == {"ceiling"}
+    assert {job.model for job in jobs if job.task == "within_subject"} == {"within_subject"}
     assert all(job.task in TASKS for job in jobs)
 
 
@@ -91,12 +92,12 @@ def test_sweep_adapts_one_network_with_and_without_meta_learning(recordings: lis
     assert chains == {
         **{name: ["adaptation", "train"] for name in ("affine", "all_weights", "scratch")},
         "ridge_prior": ["adaptation", "prior", "train"],
-        "all_weights, plain transfer": ["adaptation", "train"],
+        "all_weights, no episodes": ["adaptation", "train"],
         "all_weights, reptile": ["adaptation", "meta", "train"],
     }
     episodic = {job.model: with_sources([job])[0].settings["budget"].episodic for job in jobs}
     assert [name for name, learned in episodic.items() if not learned] == [
-        "all_weights, plain transfer",
+        "all_weights, no episodes",
         "all_weights, reptile",
     ]
     everything = with_sources(jobs)

@@ -10,7 +10,7 @@ import pytest
 from fixtures.factories import RecordingFactory
 
 from benchmarks.accuracy import streaming_protocol as streaming
-from benchmarks.accuracy import within_subject_reference as ceiling
+from benchmarks.accuracy import within_subject_reference as reference
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import score
@@ -133,11 +133,11 @@ def test_samples_without_an_estimate_are_left_out(day: list[Recording]) -> None:
     assert figures["r2_scaled"] == pytest.approx(1.0)
 
 
-# the ceiling
+# the within-subject reference
 
 
 def test_halves_are_alternate_recordings_of_each_activity(day: list[Recording]) -> None:
-    half = ceiling.halves(day)
+    half = reference.halves(day)
     ends = np.cumsum([len(recording) for recording in day])
     first, running, second, third = np.split(half, ends[:-1])
     assert set(first) == {0}
@@ -148,13 +148,13 @@ def test_halves_are_alternate_recordings_of_each_activity(day: list[Recording]) 
     assert 0.4 < running.mean() < 0.6
 
 
-def test_ceiling_never_scores_what_it_trained_on(day: list[Recording]) -> None:
+def test_reference_never_scores_what_it_trained_on(day: list[Recording]) -> None:
     fitted = Remembering()
-    outcome = ceiling.score_subject(fitted, day, [0.0, 5.0], SETTINGS)
+    outcome = reference.score_subject(fitted, day, [0.0, 5.0], SETTINGS)
     assert outcome is not None
     split = split_for_calibration(day, 5.0)
     assert split is not None
-    half = ceiling.halves(split.scored)
+    half = reference.halves(split.scored)
     order = np.concatenate([recording.imu[:, 0, 1] for recording in split.scored]).astype(int)
     calibration = numbers(split.calibration)
     guard = round(GUARD_S * day[0].rig.rate)
@@ -166,5 +166,5 @@ def test_ceiling_never_scores_what_it_trained_on(day: list[Recording]) -> None:
         cut = numbers([split.scored[1]])
         assert min(abs(a - b) for a in shown & cut for b in scored & cut) > guard
     measured = np.concatenate([recording.envelope for recording in split.scored])
-    figures = outcome["scores"][ceiling.CEILING]["all"]["vastus_lateralis_right"]
+    figures = outcome["scores"][reference.WITHIN_SUBJECT]["all"]["vastus_lateralis_right"]
     assert figures["samples"] == len(measured)

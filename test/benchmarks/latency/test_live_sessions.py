@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.latency.live_sessions import Heard
-from benchmarks.latency.shapes import at_rate
+from benchmarks.latency.random_bundles import at_rate
 from imu_emg_estimator.model.bundle import Bundle
 
 RATE = 100.0

@@ -10,7 +10,7 @@ import pytest
 from fixtures.factories import BundleFactory
 
 from benchmarks.latency import step_timing as stepping
-from benchmarks.latency.shapes import made_up_motion
+from benchmarks.latency.random_bundles import made_up_motion
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.streaming.engine import make_engine
 

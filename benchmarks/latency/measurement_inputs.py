@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.latency.live_sessions import Load
-from benchmarks.latency.shapes import Shape, at_rate, made_up_motion, random_bundle, recording_at_rate
+from benchmarks.latency.random_bundles import Shape, at_rate, made_up_motion, random_bundle, recording_at_rate
 from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.datasets.catalogue import list_subjects, load_dataset
 from imu_emg_estimator.datasets.simulated_subject import simulate

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory
 
-from benchmarks.accuracy.service_protocol import (
+from benchmarks.accuracy.calibration_protocol import (
     LEAD,
     WITHOUT_EMG,
     Bag,

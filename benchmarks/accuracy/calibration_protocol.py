@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.models import FittedNetwork
 from benchmarks.accuracy.streaming_protocol import Figures, score_estimate, trained
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.calibration.calibrate_recordings import calibrate
 from imu_emg_estimator.errors import InputError

@@ -17,8 +17,8 @@ from benchmarks.latency import latency_command as command
 from benchmarks.latency import latency_options as options
 from benchmarks.latency import live_sessions as live
 from benchmarks.latency import measurement_plan as plan
-from benchmarks.latency.latency_settings import QUICK
-from benchmarks.latency.shapes import at_rate, made_up_motion
+from benchmarks.latency.measurement_settings import QUICK
+from benchmarks.latency.random_bundles import at_rate, made_up_motion
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.imu_decoder import nanoseconds

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.latency.shapes import Shape, at_rate, made_up_motion, random_bundle, shape_of
+from benchmarks.latency.random_bundles import Shape, at_rate, made_up_motion, random_bundle, shape_of
 from imu_emg_estimator.model.bundle import Bundle
 
 

@@ -12,17 +12,18 @@ from safetensors.numpy import load_file as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from benchmarks.accuracy.adaptation_methods import adapt_estimator
-from benchmarks.accuracy.jobs import Job, RunFolder
+from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.models import FittedNetwork
 from benchmarks.accuracy.streaming_protocol import score_left_out, trained
 from benchmarks.accuracy.subject_prior import SubjectPrior
+from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.utils.atomic_files import write_atomically
 
 SECONDS = (0.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
 WITH_PRIOR = ("film", "ridge_prior")  # methods that know how subjects differ
-PLAIN = ", plain transfer"  # of a method's name: on a network that was pre-trained plainly, without episodes
+NO_EPISODES = ", no episodes"  # of a method's name: on a network that was pre-trained without episodes
 COMPARED = ("none", "all_weights", "ridge_head")  # methods that are tried on such networks, too
 HEAD_PRECISION, FILM = "head_precision", "film."
 
