@@ -24,7 +24,7 @@ def generate_launch_description() -> LaunchDescription:
                 "params_file", default_value=str(params_file), description="Parameter file of the node."
             ),
             DeclareLaunchArgument(
-                "subject_id", default_value="", description="The subject, whose newest calibration is loaded."
+                "subject_id", default_value="", description="The subject, whose calibration in use is loaded."
             ),
             DeclareLaunchArgument("namespace", default_value="", description="Namespace of node and topics."),
             DeclareLaunchArgument(
@@ -43,7 +43,7 @@ def _estimator(context: LaunchContext) -> list[Node]:
         name: LaunchConfiguration(name).perform(context)
         for name in ("bundle", "params_file", "subject_id", "namespace", "use_sim_time")
     }
-    # An argument that was not given must not overrule the parameter file, and a subject '5' is not a number.
+    # An argument that was not given must not override the parameter file, and a subject '5' is text.
     given = {name: ParameterValue(values[name], value_type=str) for name in ("bundle", "subject_id") if values[name]}
     if values["use_sim_time"]:
         given["use_sim_time"] = values["use_sim_time"].lower() == "true"

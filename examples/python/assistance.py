@@ -12,28 +12,28 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
 
-PERIOD = 0.01  # s, the controller's own rate: 100 Hz
-FADE_TIME = 0.2  # s from full assistance to none, and back
-LARGEST_AGE = 0.15  # s; an older estimate is not acted on
+PERIOD_S = 0.01  # of the controller: 100 Hz
+FADE_TIME_S = 0.2  # from full assistance to none, and back
+MAX_AGE_S = 0.15  # an older estimate is not acted on
 TRUST = {MuscleActivation.OK: 1.0, MuscleActivation.DEGRADED: 0.5}  # share of assistance; others: none
 
 
 class Assistance(Node):
-    """Publishes an assistance for every muscle, 0 to 1."""
+    """Publishes the assistance for every muscle, 0 to 1."""
 
     def __init__(self) -> None:
         super().__init__("assistance")
         self._latest: MuscleActivation | None = None
-        self._status = MuscleActivation.STALE
+        self._trust = 0.0
         self._gain = 0.0
         self._publisher = self.create_publisher(Float64MultiArray, "assistance", 10)
         self.create_subscription(MuscleActivation, "muscle_activation", self._on_activation, 10)
-        self.create_timer(PERIOD, self._control)
+        self.create_timer(PERIOD_S, self._control)
 
     def _on_activation(self, message: MuscleActivation) -> None:
-        self._status = message.status
-        # Only a trusted estimate is kept: it is what fades out when the next one is not.
-        if message.status in TRUST and not any(math.isnan(value) for value in message.activation):
+        is_finite = all(math.isfinite(value) for value in message.activation)
+        self._trust = TRUST.get(message.status, 0.0) if is_finite else 0.0
+        if self._trust:  # else the last trusted estimate is what fades out
             self._latest = message
 
     def _control(self) -> None:
@@ -41,14 +41,14 @@ class Assistance(Node):
         if latest is None:
             return
         # A timestamp in the future is no better than an old one: one of the clocks is wrong.
-        wanted = TRUST.get(self._status, 0.0) if abs(self._age(latest)) < LARGEST_AGE else 0.0
-        step = PERIOD / FADE_TIME
+        wanted = self._trust if abs(self._age(latest)) < MAX_AGE_S else 0.0
+        step = PERIOD_S / FADE_TIME_S
         self._gain += min(max(wanted - self._gain, -step), step)
         values = [self._gain * min(max(value, 0.0), 1.0) for value in latest.activation]
         self._publisher.publish(Float64MultiArray(data=values))
 
     def _age(self, message: MuscleActivation) -> float:
-        """Seconds from the instant that the estimate is for to now."""
+        """Return the time since the instant that the estimate is for [s]."""
         timestamp = message.header.stamp
         return self.get_clock().now().nanoseconds * 1e-9 - (timestamp.sec + timestamp.nanosec * 1e-9)
 

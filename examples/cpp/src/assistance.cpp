@@ -1,5 +1,5 @@
 // Assistance that follows muscle activation, and fades out when the estimate cannot be relied on.
-// A stand-in for a controller: scale what it publishes to the torque of your joint.
+// A placeholder for a controller: scale what it publishes to the torque of your joint.
 
 #include <chrono>
 #include <memory>
@@ -38,7 +38,7 @@ public:
         fade_.receive(
           rclcpp::Time(message.header.stamp).seconds(), trust(message.status), message.activation);
       });
-    // Not in the subscription: an estimator that has died calls nothing.
+    // Not in the subscription: an estimator that has died sends nothing.
     timer_ = create_wall_timer(PERIOD, [this] {control();});
   }
 

@@ -26,7 +26,7 @@ double run(
   return assistance;
 }
 
-// As above, while nothing comes.
+// As above, while no estimate arrives.
 double silence(Fade & fade, double & now, double seconds)
 {
   double assistance = 0.0;

@@ -1,4 +1,4 @@
-// A model that `imu-emg export` wrote, one row at a time. Knows nothing of files of rows, or of ROS.
+// Runs a model that `imu-emg export` wrote, one row at a time. Independent of file formats and ROS.
 
 #pragma once
 
@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-// Arrays are bound once: a step copies and allocates nothing of the model's size. The state is written in place, for
-// the model reads each part of it before it writes it. To be used by one thread at a time.
+// Arrays are bound once: a step copies and allocates nothing of the model's size. The state is written in place, as
+// the model reads each part of it before writing it. For one thread at a time.
 class StreamingModel
 {
 public:
@@ -38,14 +38,14 @@ public:
     }
   }
 
-  StreamingModel(const StreamingModel &) = delete;  // the session knows where the arrays are
+  StreamingModel(const StreamingModel &) = delete;  // the session points to the arrays
   StreamingModel & operator=(const StreamingModel &) = delete;
 
-  // The newest row, to be filled in before `step`: acceleration x y z [m/s^2] and angular rate x y z [rad/s] of every
+  // The newest row, to be filled in before each `step`: acceleration x y z [m/s^2] and angular rate x y z [rad/s] of every
   // sensor, in the order and the axes of the rig; NaN where it is not available.
   std::vector<float> & imu() {return arrays_.at("imu");}
 
-  // Take the row. What `activation` and `deviation` hold then is for the row `look_ahead` rows before.
+  // Take the row. `activation` and `deviation` then hold the estimate for the row `look_ahead` rows earlier.
   void step()
   {
     session_.Run(Ort::RunOptions{nullptr}, binding_);
@@ -56,10 +56,10 @@ public:
   const std::vector<float> & activation() const {return arrays_.at("activation");}
   const std::vector<float> & deviation() const {return arrays_.at("deviation");}
 
-  // Rows seen so far.
+  // Rows taken so far.
   int64_t steps() const {return step_;}
 
-  // Forget them, as after a jump of the clock.
+  // Forget all rows, as after a jump of the clock.
   void reset()
   {
     for (auto & [name, values] : arrays_) {
@@ -68,7 +68,7 @@ public:
     step_ = 0;
   }
 
-  // What the file says of itself, as JSON: `look_ahead`, `context`, `rate_hz`, `sensors`, `muscles` and more.
+  // Metadata of the file, as JSON: `look_ahead`, `context`, `rate_hz`, `sensors`, `muscles` and more.
   std::string metadata(const std::string & key) const
   {
     Ort::AllocatorWithDefaultOptions allocator;
@@ -80,7 +80,7 @@ private:
   static Ort::SessionOptions options()
   {
     Ort::SessionOptions options;
-    options.SetIntraOpNumThreads(1);  // a second one gains nothing at this size, and spoils the worst case
+    options.SetIntraOpNumThreads(1);  // a second thread gains nothing at this size, and makes the worst case worse
     options.SetInterOpNumThreads(1);
     return options;
   }
