@@ -18,7 +18,8 @@ from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import TARGET_LIMIT, SubjectData, by_subject, delayed, population_reference
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.masked_imu_features import Normalisation, features, fit_normalisation
+from imu_emg_estimator.signals.input_normalisation import Normalisation, fit_normalisation
+from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.utils.progress import StepProgress
 

@@ -24,8 +24,8 @@ from imu_emg_estimator.model.sensor_drift import motion_profile as profile_of_mo
 from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.emg_delay import shift_emg
-from imu_emg_estimator.signals.masked_imu_features import turn_mounts
 from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
+from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 from imu_emg_estimator.signals.true_runs import true_runs
 
 VERDICTS = "verdicts"

@@ -18,7 +18,7 @@ from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.emg_delay import Delay, given_delay, shift_emg
-from imu_emg_estimator.signals.masked_imu_features import mount_rotations, turn_mounts
+from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
 from imu_emg_estimator.signals.signal_quality import Stream
 from imu_emg_estimator.utils.file_hash import hash_of
 from imu_emg_estimator.utils.json_values import json_compatible

@@ -26,7 +26,8 @@ from imu_emg_estimator.model.motion_distribution import CENTRES, COVARIANCE, Dis
 from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
-from imu_emg_estimator.signals.masked_imu_features import CHANNELS, Normalisation, feature_count
+from imu_emg_estimator.signals.input_normalisation import CHANNELS, Normalisation
+from imu_emg_estimator.signals.masked_imu_features import feature_count
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.json_values import annotated_types, checked_fields
 

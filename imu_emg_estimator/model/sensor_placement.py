@@ -18,8 +18,10 @@ from scipy.spatial.transform import Rotation
 
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.masked_imu_features import FloatArray, Normalisation
+from imu_emg_estimator.signals.input_normalisation import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import WINDOW, MotionStatistics, motion_moments
+from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 
 EVERY = 0.5  # s between two rows
 MAX_ROWS = 40
@@ -58,9 +60,7 @@ class Remedy:
 
     def apply(self, imu: FloatArray) -> FloatArray:
         """Samples [samples, sensors, 6] as they would be if the sensors were worn rightly."""
-        moved = imu[:, list(self.sources)].reshape(len(imu), len(self.sources), 2, 3)
-        turned: FloatArray = np.einsum("sij,tspj->tspi", self.rotations(), moved).reshape(imu.shape)
-        return turned
+        return turn_mounts(imu[:, list(self.sources)], self.rotations())
 
     def quaternion(self) -> tuple[float, ...]:
         """The rotation as x y z w, for the parameter ``sensor_rotations``."""

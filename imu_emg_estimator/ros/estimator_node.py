@@ -33,7 +33,8 @@ from imu_emg_estimator.ros.parameters import declare_parameters
 from imu_emg_estimator.ros.raw_subscriptions import Arrival, MessageCount, make_receiver
 from imu_emg_estimator.signals.grid_alignment import SECOND, GridAligner, GridRow, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu, imu_sample, nanoseconds
-from imu_emg_estimator.signals.masked_imu_features import FloatArray, mount_rotations, turn_mounts
+from imu_emg_estimator.signals.masked_imu_features import FloatArray
+from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
 from imu_emg_estimator.streaming.streaming_estimator import Estimate, PreparedBundle, StreamingEstimator
 from imu_emg_estimator.utils.shipped_files import shipped_bundle

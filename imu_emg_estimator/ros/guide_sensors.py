@@ -18,7 +18,8 @@ from imu_emg_estimator.ros.bag_recorder import LiveRates, record
 from imu_emg_estimator.ros.raw_topics import TopicStream, await_topics
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu
-from imu_emg_estimator.signals.masked_imu_features import FloatArray, turn_mounts
+from imu_emg_estimator.signals.masked_imu_features import FloatArray
+from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 
 POLL_PERIOD_S = 0.05
 SETTLING_TIME_S = 2.0  # in which topics must begin to send after they are subscribed to

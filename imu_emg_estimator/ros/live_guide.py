@@ -20,7 +20,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros.bag_recorder import ros
 from imu_emg_estimator.ros.guide_calibrator import NodeCalibrator, find_estimator
 from imu_emg_estimator.ros.guide_sensors import LiveSensors
-from imu_emg_estimator.signals.masked_imu_features import mount_rotations
+from imu_emg_estimator.signals.mounting_rotation import mount_rotations
 from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 
 SEARCH_TIME_S = 3.0  # for a running node

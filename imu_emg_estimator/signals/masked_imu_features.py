@@ -1,65 +1,36 @@
-"""IMU samples as the network sees them: normalised channels and masks, and what no mount changes.
+"""IMU samples as the network sees them: normalised channels, masks of missing sensors, and magnitudes.
 
-How a sensor is strapped on differs between subjects. The magnitudes of what it measures, and of how that changes,
-do not: with them a network knows a new subject better (docs/benchmark.md).
+A missing accelerometer or gyroscope is masked here: its channels become 0 and its mask says so. How a sensor is
+strapped on differs between subjects; magnitudes and their changes do not depend on it and help with new subjects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.signals.input_normalisation import CHANNELS, PARTS, Normalisation
 
 FloatArray = NDArray[np.floating]
 
-CHANNELS = 6  # acceleration x y z, angular rate x y z
-PARTS = 2  # accelerometer, gyroscope: masked separately
-LIMIT = 8.0  # standard deviations; beyond, an input says nothing more
+LIMIT = 8.0  # standard deviations at which inputs are clipped
 
 
 def feature_count(sensors: int) -> int:
-    """Length of a feature row for so many sensors."""
+    """Return the length of a feature row for so many sensors."""
     return sensors * (CHANNELS + 3 * PARTS)
 
 
 def feature_blocks(inputs: int) -> dict[str, slice]:
-    """Columns of the channels, masks, magnitudes and changes in a feature row of this length."""
+    """Return the columns of the channels, masks, magnitudes and changes in a feature row of this length."""
     sensors = inputs // feature_count(1)
     widths = {"channels": CHANNELS, "masks": PARTS, "magnitudes": PARTS, "changes": PARTS}
     ends = np.cumsum([sensors * width for width in widths.values()]).tolist()
     return {name: slice(start, end) for name, start, end in zip(widths, [0, *ends], ends, strict=False)}
 
 
-@dataclass(frozen=True)
-class Normalisation:
-    """Mean and standard deviation of every IMU channel over the training subjects, each [sensors, 6].
-
-    NaN = the channel was never there: the network has not learned what to make of it, so it is masked for ever.
-    """
-
-    mean: FloatArray
-    std: FloatArray
-
-    @property
-    def used(self) -> NDArray[np.bool_]:
-        """Channels [sensors, 6] that the network looks at."""
-        return np.isfinite(self.mean)
-
-    def of_lengths(self) -> tuple[FloatArray, FloatArray]:
-        """What magnitudes are taken to be usually, and what they and their changes are divided by, both [sensors, 2].
-
-        Root mean square of the magnitude, and of the deviations of its axes; NaN for parts that were never there.
-        """
-        mean, std = (np.asarray(part, np.float64).reshape(-1, PARTS, 3) for part in (self.mean, self.std))
-        return np.sqrt((mean**2 + std**2).sum(axis=2)), np.sqrt((std**2).mean(axis=2))
-
-
 def features(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.float32]:
-    """What a network sees of IMU samples in a row.
+    """Compute the inputs of a network from IMU samples.
 
     Args:
         imu: [samples, sensors, 6] in m/s^2 and rad/s; a non-finite value masks
@@ -86,15 +57,15 @@ def features(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.float3
 
 
 def _length(vectors: FloatArray) -> FloatArray:
-    """Length of vectors [..., 3]."""
+    """Return the length of vectors [..., 3]."""
     return np.asarray(np.sqrt(np.square(vectors).sum(axis=-1)))
 
 
 class RowFeatures:
-    """``features`` of rows that come one at a time, bit for bit, on arrays that are made once.
+    """``features`` of one row at a time, bit for bit the same, on arrays that are allocated once.
 
     Attributes:
-        missing: [sensors] True where a part that the network looks at was masked in the newest row; written over by
+        missing: [sensors] True where a part that the network looks at was masked in the newest row; overwritten by
             the next row.
     """
 
@@ -125,11 +96,11 @@ class RowFeatures:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the row before: the next one is the first."""
+        """Forget the previous row: the next one is the first."""
         self._before.fill(np.nan)
 
     def of(self, imu: FloatArray) -> NDArray[np.float32]:
-        """Features [inputs] of a row [sensors, 6], written over by the next row."""
+        """Return the features [inputs] of a row [sensors, 6], overwritten by the next row."""
         parts = self._parts
         np.subtract(imu, self._mean, out=self._normalised)
         np.divide(self._normalised, self._std, out=self._normalised)
@@ -151,7 +122,7 @@ class RowFeatures:
         return self._row
 
     def _measure(self) -> None:
-        """Magnitudes of what was measured, and of its changes."""
+        """Compute the magnitudes of what was measured, and of its changes."""
         vectors, lengths = self._vectors, self._lengths
         np.subtract(self._measured, self._before, out=self._changes)
         self._before[:] = self._measured
@@ -165,58 +136,3 @@ class RowFeatures:
         np.maximum(lengths, -LIMIT, out=lengths)
         np.copyto(lengths, 0.0, where=self._unknown)
         self._mount_free[:] = lengths
-
-
-def fit_normalisation(imu: list[FloatArray]) -> Normalisation:
-    """Channel statistics over recordings [samples, sensors, 6], NaN left out.
-
-    A channel that never changes gets mean 0 and deviation 1; one that was never present NaN.
-    """
-    stacked = np.concatenate(imu).astype(np.float64)
-    finite = np.isfinite(stacked)
-    count = np.maximum(finite.sum(axis=0), 1)
-    mean = np.where(finite, stacked, 0.0).sum(axis=0) / count
-    variance = np.where(finite, (stacked - mean) ** 2, 0.0).sum(axis=0) / count
-    changing, absent = variance > 1e-12, ~finite.any(axis=0)
-    mean, std = np.where(changing, mean, 0.0), np.where(changing, np.sqrt(variance), 1.0)
-    mean[absent] = std[absent] = np.nan
-    return Normalisation(mean, std)
-
-
-def turn_mounts(imu: FloatArray, rotations: FloatArray) -> FloatArray:
-    """Turn samples [..., sensors, 6] from each IMU's own axes into the axes that the rig expects.
-
-    Args:
-        rotations: [sensors, 3, 3] matrices, rig axes from IMU axes.
-    """
-    parts = imu.reshape(*imu.shape[:-1], PARTS, 3)
-    turned: FloatArray = np.einsum("sij,...spj->...spi", rotations, parts).reshape(imu.shape)
-    return turned
-
-
-def mount_rotations(quaternions: Sequence[float], sensors: int) -> FloatArray:
-    """Matrices [sensors, 3, 3] from quaternions x y z w in a row: one for every sensor, or one for all.
-
-    Raises:
-        InputError: another number of values, or a quaternion without a direction.
-    """
-    values = np.asarray(quaternions, dtype=np.float64)
-    if values.size not in (4, 4 * sensors):
-        raise InputError(
-            f"sensor rotations hold {values.size} numbers; give 4 (x y z w) for all sensors, or {4 * sensors}"
-        )
-    rows = np.broadcast_to(values.reshape(-1, 4), (sensors, 4))
-    norms = np.linalg.norm(rows, axis=1)
-    if not np.all(np.abs(norms - 1.0) < 0.01):
-        raise InputError("sensor rotations hold a quaternion whose length is not 1; give x y z w of a rotation")
-    return np.stack([_matrix(*row) for row in rows / norms[:, None]])
-
-
-def _matrix(x: float, y: float, z: float, w: float) -> FloatArray:
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )

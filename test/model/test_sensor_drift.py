@@ -20,8 +20,8 @@ from imu_emg_estimator.model.sensor_drift import (
     profile_of,
 )
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.masked_imu_features import turn_mounts
 from imu_emg_estimator.signals.motion_statistics import RunningMotion
+from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 Array = NDArray[np.floating]

@@ -24,7 +24,7 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.ros.bag_player import ReplaySettings, replay
 from imu_emg_estimator.ros.guide_calibrator import find_estimator
 from imu_emg_estimator.ros.guide_sensors import LiveSensors
-from imu_emg_estimator.signals.masked_imu_features import mount_rotations
+from imu_emg_estimator.signals.mounting_rotation import mount_rotations
 
 PATIENCE = 200.0  # s
 FASTER = 4.0  # than the subject walks: six seconds of recording hold 24
