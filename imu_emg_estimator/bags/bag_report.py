@@ -7,7 +7,7 @@ from dataclasses import field as having
 from typing import Any
 
 from imu_emg_estimator.signals.powerline import Powerline
-from imu_emg_estimator.signals.timestamps import LONGEST_DELAY, Clock
+from imu_emg_estimator.signals.topic_clocks import MAX_DELAY_S, Clock
 from imu_emg_estimator.utils.json_values import json_compatible
 
 WORTH_TELLING = 0.01  # share of samples
@@ -114,7 +114,7 @@ def _clock_notes(topic: str, clock: Clock) -> list[str]:
         )
     if clock.corrected and clock.drift:
         notes.append(f"the clock of {topic} drifts by {clock.drift * 1e3:+.0f} ms over the bag: it was put right")
-    if clock.corrected and clock.missing < 1.0 and abs(clock.offset) > LONGEST_DELAY:
+    if clock.corrected and clock.missing < 1.0 and abs(clock.offset) > MAX_DELAY_S:
         where = "behind" if clock.offset > 0 else "ahead of"
         notes.append(
             f"the clock of {topic} is {abs(clock.offset):.3g} s {where} the IMUs': it was put right here, but the live "

@@ -36,10 +36,7 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import MINIMUM_DURATION, EnvelopeSettings
 from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings, GridAligner
 from imu_emg_estimator.signals.powerline import powerline_can_be_found
-from imu_emg_estimator.signals.timestamps import (
-    Clock,
-    Instants,
-)
+from imu_emg_estimator.signals.topic_clocks import Clock, Instants
 
 AROUND = 5 * SECOND  # ns of EMG around the IMU data that are kept for the filter's edges
 SPARSEST_IMU = 5.0  # Hz; slower samples are no movement, and would make rows without end

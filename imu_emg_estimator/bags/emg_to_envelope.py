@@ -21,8 +21,9 @@ from imu_emg_estimator.signals.emg_envelope import (
     saturated,
 )
 from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.packet_timing import SampleClock, measured_rate, sample_clock
 from imu_emg_estimator.signals.powerline import Powerline, find_powerline, remove_powerline
-from imu_emg_estimator.signals.timestamps import Instants, SampleClock, measured_rate, sample_clock
+from imu_emg_estimator.signals.topic_clocks import Instants
 
 BRIDGED = 0.025  # s; an envelope does not change in less, so that it may be interpolated over
 SPARSEST, DENSEST = 0.05, 1.1  # samples received per sample that sample_rate and timestamps promise

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from fixtures.factories import refusal
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
@@ -165,46 +164,3 @@ def test_fit_normalisation_masks_absent_channel(imu: Array) -> None:
     assert fitted.used.sum() == imu[0].size - 3
     np.testing.assert_array_equal(features(whole, fitted), features(imu, fitted))
     assert np.isfinite(features(whole, fitted)).all()
-
-
-def test_turn_mounts_applies_rotation_of_each_sensor(imu: Array) -> None:
-    rotations = Rotation.random(SENSORS, random_state=0)
-    turned = turn_mounts(imu, mount_rotations(rotations.as_quat().ravel().tolist(), SENSORS))
-    for sensor, rotation in enumerate(rotations):
-        np.testing.assert_allclose(turned[:, sensor, :3], rotation.apply(imu[:, sensor, :3]))
-        np.testing.assert_allclose(turned[:, sensor, 3:], rotation.apply(imu[:, sensor, 3:]))
-
-
-def test_mount_rotations_accept_one_for_all(imu: Array) -> None:
-    matrices = mount_rotations([0.0, 0.0, np.sqrt(0.5), np.sqrt(0.5)], SENSORS)  # x of the IMU is y of the rig
-    np.testing.assert_allclose(turn_mounts(imu, matrices)[..., 1], imu[..., 0])
-
-
-def test_turn_mounts_row_equals_recording(imu: Array) -> None:
-    matrices = mount_rotations(Rotation.random(SENSORS, random_state=1).as_quat().ravel().tolist(), SENSORS)
-    np.testing.assert_allclose(turn_mounts(imu[3], matrices), turn_mounts(imu, matrices)[3])
-
-
-def test_turn_mounts_keeps_mask(imu: Array) -> None:
-    imu[:, 0, 3:] = np.nan
-    turned = turn_mounts(imu, mount_rotations([0.0, 0.6, 0.0, 0.8], SENSORS))
-    assert np.isnan(turned[:, 0, 3:]).all()
-    assert np.isfinite(turned[:, 0, :3]).all()
-    assert np.isfinite(turned[:, 1:]).all()
-
-
-@pytest.mark.parametrize(
-    ("quaternions", "parts"),
-    [
-        ([0.0, 0.0, 1.0], ["3 numbers", "4", "12"]),
-        ([0.0, 0.0, 0.0, 1.0] * 2, ["8 numbers"]),
-        ([], ["0 numbers"]),
-        ([0.0, 0.0, 0.0, 0.0], ["length"]),
-        ([0.0, 0.0, 0.0, np.nan], ["length"]),
-        ([0.0, 0.0, 0.0, np.inf], ["length"]),
-        ([1.0, 1.0, 1.0, 1.0], ["length"]),
-    ],
-)
-def test_mount_rotations_refuse_bad_quaternions(quaternions: list[float], parts: list[str]) -> None:
-    with refusal(*parts):
-        mount_rotations(quaternions, SENSORS)

@@ -4,14 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imu_emg_estimator.signals.timestamps import (
-    SECOND,
-    measured_rate,
-    plausible_receipts,
-    receipts_are_useless,
-    reconcile,
-    sample_clock,
-)
+from imu_emg_estimator.signals.topic_clocks import SECOND, plausible_receipts, receipts_are_useless, reconcile
 
 Instants = NDArray[np.int64]
 START = 1_700_000_000 * SECOND
@@ -29,9 +22,6 @@ def transported(timestamps: Instants, seed: int, delay: float = 0.003, jitter: f
     """Times of receipt: a delay, now and then much more."""
     late = delay + np.random.default_rng(seed).exponential(jitter, len(timestamps))
     return np.sort(timestamps + ns(late))
-
-
-# clocks
 
 
 def test_reconcile_keeps_transport_delay() -> None:
@@ -114,87 +104,3 @@ def test_receipts_are_useless_when_constant_or_copied() -> None:
     rolled_over[[0, 5, 100]] = (1 << 63) - 1
     np.testing.assert_array_equal(plausible_receipts(rolled_over)[[5, 100]], true[[4, 99]])
     assert plausible_receipts(rolled_over).max() == true.max()
-
-
-# samples in packets
-
-
-def packets(rate: float, size: int, count: int) -> tuple[Instants, Instants]:
-    timestamps = START + ns(np.arange(count) * size / rate)
-    return timestamps, np.full(count, size, dtype=np.int64)
-
-
-@pytest.mark.parametrize(("rate", "size"), [(58.8, 1), (1000.0, 1), (1000.0, 10), (2148.1481, 27), (4000.0, 80)])
-def test_sample_clock_of_regular_packets(rate: float, size: int) -> None:
-    timestamps, counts = packets(rate, size, 500)
-    clock = sample_clock(timestamps, timestamps + SECOND, counts, rate)
-    np.testing.assert_array_equal(clock.starts, np.arange(500) * size)
-    assert (clock.length, clock.lost, clock.shared) == (500 * size, 0, 0.0)
-    assert clock.rate == pytest.approx(rate, rel=1e-6)
-    expected = START + ns(np.arange(500 * size) / rate)
-    assert np.abs(clock.instants() - expected).max() < 1000
-    assert measured_rate(timestamps, counts) == pytest.approx(rate, rel=1e-3)
-
-
-def test_sample_clock_keeps_gaps_of_lost_packets() -> None:
-    timestamps, counts = packets(1000.0, 10, 300)
-    there = np.ones(300, dtype=bool)
-    there[[50, 100, 101, 102, 200]] = False
-    clock = sample_clock(timestamps[there], timestamps[there] + SECOND, counts[there], 1000.0)
-    np.testing.assert_array_equal(clock.starts, np.flatnonzero(there) * 10)
-    assert clock.lost == 50
-
-
-def test_sample_clock_averages_jitter() -> None:
-    rng = np.random.default_rng(0)
-    timestamps, counts = packets(1000.0, 10, 1000)
-    jittered = timestamps + ns(rng.uniform(-0.002, 0.002, 1000))
-    clock = sample_clock(jittered, jittered + SECOND, counts, 1000.0)
-    assert clock.lost == 0
-    assert np.abs(clock.instants()[::10] - timestamps).max() < ns(0.001)
-
-
-def test_sample_clock_of_bursts_stamped_on_arrival() -> None:
-    """Single samples at 100 Hz that come as 10 us, 10 us, 10 us, 40 ms, stamped when they come."""
-    true = steady(100.0, 20.0)
-    index = np.arange(len(true))
-    arrived = true[np.minimum(index // 4 * 4 + 3, len(true) - 1)] + (index % 4) * 10_000
-    clock = sample_clock(arrived, arrived, np.ones(len(true), dtype=np.int64), 100.0)
-    assert clock.lost == 0
-    assert clock.shared == pytest.approx(0.75)
-    assert np.abs(clock.instants() - true).max() < ns(0.002)
-
-
-def test_sample_clock_of_shared_timestamps() -> None:
-    true = steady(100.0, 20.0)
-    twins = true[np.arange(len(true)) // 2 * 2]
-    clock = sample_clock(twins, true, np.ones(len(true), dtype=np.int64), 100.0)
-    assert clock.shared == pytest.approx(0.5)
-    assert np.abs(clock.instants() - true).max() < ns(0.002)
-
-
-def test_sample_clock_follows_drift() -> None:
-    timestamps, counts = packets(1003.0, 10, 3000)
-    clock = sample_clock(timestamps, timestamps + SECOND, counts, 1000.0)
-    assert clock.lost == 0
-    assert clock.rate == pytest.approx(1003.0, rel=1e-5)
-    assert np.abs(clock.instants()[::10] - timestamps).max() < ns(0.0005)
-
-
-def test_sample_clock_keeps_pauses_despite_jitter() -> None:
-    rng = np.random.default_rng(1)
-    timestamps, counts = packets(1000.0, 1, 8000)
-    there = (np.arange(8000) < 3000) | (np.arange(8000) >= 3500)
-    jittered = np.sort(timestamps + ns(rng.uniform(0, 0.004, 8000)))[there]
-    clock = sample_clock(jittered, jittered + SECOND, counts[there], 1000.0)
-    assert clock.lost == pytest.approx(500, abs=5)
-    assert np.median(np.abs(clock.instants()[clock.starts] - timestamps[there])) < ns(0.005)
-
-
-def test_measured_rate_of_degenerate_timestamps() -> None:
-    timestamps, counts = packets(58.8, 4, 100)
-    assert sample_clock(timestamps, timestamps, counts, 30.0).rate == pytest.approx(58.8, rel=0.01)
-    with pytest.raises(ValueError, match=r"are promised where"):
-        sample_clock(timestamps, timestamps, counts, 5000.0)
-    with pytest.raises(ValueError, match=r"do not advance"):
-        measured_rate(np.full(10, START), np.ones(10, dtype=np.int64))

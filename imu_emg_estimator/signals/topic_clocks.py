@@ -1,0 +1,175 @@
+"""Clocks of topics: which timestamps disagree with those of the other topics, and bringing them to one clock.
+
+Instants are in ns, as in ROS; differences and results are in s where they are floating-point numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.signals.grid_alignment import SECOND
+
+Instants = NDArray[np.int64]
+Floats = NDArray[np.floating]
+
+MAX_WINDOWS = 64  # over the whole recording
+MIN_WINDOW_S = 1.0
+PROMPT_QUANTILE = 0.1  # of the delays in a window: that of an undelayed message
+MAX_DELAY_S = 0.25  # a topic that is later than another by more has another clock
+MIN_DRIFT_S = 0.02  # over the recording; less is not corrected
+MAX_SCATTER_S = 0.05  # typical deviation from a straight line; a clock that wanders more is left alone
+MAX_RECEIPT_SPREAD_NS = 86_400 * SECOND  # times of receipt further from their median are nonsense
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How the timestamps of a topic relate to those of the reference topics, and what was done about it.
+
+    Attributes:
+        offset: s by which they were behind in the middle of the recording.
+        drift: s by which they fell further behind over the recording.
+        missing: share of messages without a timestamp.
+        corrected: whether the timestamps were changed.
+    """
+
+    offset: float = 0.0
+    drift: float = 0.0
+    missing: float = 0.0
+    corrected: bool = False
+
+
+def reconcile(
+    timestamps: Sequence[Instants | None], receipts: Sequence[Instants], reference: Sequence[int]
+) -> tuple[list[Instants], list[Instants], list[Clock]]:
+    """Bring the timestamps of topics to one clock by the times at which one recorder received them.
+
+    A topic less than ``MAX_DELAY_S`` later than the reference topics is delayed by transport and left alone: its
+    timestamps are better than its times of receipt. A topic further off, or one that drifts steadily, has another
+    clock: its messages, and those without a timestamp (None, or 0), are assumed to be delayed as the reference is.
+
+    Args:
+        timestamps: [messages] of every topic; None = the type has none.
+        receipts: [messages] of every topic, at least one; see ``plausible_receipts``.
+        reference: topics whose median clock counts.
+
+    Returns:
+        Timestamps and times of receipt on the reference's clock, less the usual delay, and what was found, by topic.
+    """
+    known = [None if timestamp is None or (timestamp == 0).mean() > 0.5 else timestamp != 0 for timestamp in timestamps]
+    edges = _windows(np.concatenate(receipts))
+    delays = np.full((len(timestamps), len(edges) - 1), np.nan)
+    for index, (timestamp, valid, receipt) in enumerate(zip(timestamps, known, receipts, strict=True)):
+        if timestamp is not None and valid is not None:
+            delays[index] = _prompt_delays(timestamp[valid], receipt[valid], edges)
+    usual = _median([delays[index] for index in reference], delays)
+    centres = (edges[:-1] + edges[1:]) / 2
+    arrivals = [times - np.round(np.interp(times, centres, usual) * SECOND).astype(np.int64) for times in receipts]
+    results = [
+        (arrival, Clock(missing=1.0, corrected=True))
+        if timestamp is None or valid is None
+        else _to_reference(timestamp, valid, receipt, delay, usual, centres)
+        for timestamp, valid, receipt, delay, arrival in zip(timestamps, known, receipts, delays, arrivals, strict=True)
+    ]
+    return [result[0] for result in results], arrivals, [result[1] for result in results]
+
+
+def receipts_are_useless(timestamps: Sequence[Instants], receipts: Sequence[Instants]) -> bool:
+    """Whether most times of receipt do not advance with their timestamps: a converter wrote them, no recorder."""
+    useless = [
+        _span(received) < 0.1 * _span(timestamp[timestamp != 0])
+        for timestamp, received in zip(timestamps, receipts, strict=True)
+    ]
+    return 2 * sum(useless) > len(useless)
+
+
+def plausible_receipts(receipts: Instants) -> Instants:
+    """Replace times of receipt [messages] that are days off, as some recorders write, by those of their neighbours."""
+    bad = np.abs(receipts - np.median(receipts)) > MAX_RECEIPT_SPREAD_NS
+    if not bad.any() or bad.all():
+        return receipts
+    last_good = np.maximum.accumulate(np.where(bad, -1, np.arange(len(receipts))))
+    return np.asarray(receipts[np.where(last_good < 0, np.flatnonzero(~bad)[0], last_good)])
+
+
+def _span(instants: Instants) -> float:
+    """Return the distance of the 10th and the 90th percentile [ns]."""
+    return float(np.subtract(*np.percentile(instants, (90, 10)))) if len(instants) else 0.0
+
+
+def _windows(receipts: Instants) -> Floats:
+    """Return the edges of windows over all times of receipt [ns]."""
+    first, last = float(receipts.min()), float(receipts.max()) + 1.0
+    count = int(np.clip((last - first) / (MIN_WINDOW_S * SECOND), 1, MAX_WINDOWS))
+    return np.linspace(first, last, count + 1)
+
+
+def _prompt_delays(timestamps: Instants, receipts: Instants, edges: Floats) -> Floats:
+    """Return the delay [s] of prompt messages from timestamp to receipt in every window; NaN where there is none."""
+    delays = (receipts - timestamps) / SECOND
+    window = np.clip(np.searchsorted(edges, receipts, "right") - 1, 0, len(edges) - 2)
+    order = np.argsort(window, kind="stable")
+    groups = np.split(delays[order], np.searchsorted(window[order], np.arange(1, len(edges) - 1)))
+    return np.array([np.quantile(group, PROMPT_QUANTILE) if len(group) else np.nan for group in groups])
+
+
+def _median(chosen: Sequence[Floats], others: Floats) -> Floats:
+    """Return the median over the chosen topics in every window, without gaps; over all if they have none, else 0."""
+    for rows in (np.array(chosen), others):
+        known = np.isfinite(rows).any(axis=0) if rows.size else np.zeros(others.shape[1], bool)
+        if known.any():
+            middle = np.nanmedian(rows[:, known], axis=0)
+            index = np.arange(others.shape[1])
+            return np.asarray(np.interp(index, index[known], middle))
+    return np.zeros(others.shape[1])
+
+
+def _to_reference(
+    timestamps: Instants,
+    valid: NDArray[np.bool_],
+    receipts: Instants,
+    delays: Floats,
+    usual: Floats,
+    centres: Floats,
+) -> tuple[Instants, Clock]:
+    if not valid.all():
+        own = np.interp(receipts, centres[np.isfinite(delays)], delays[np.isfinite(delays)]) * SECOND
+        timestamps = np.where(valid, timestamps, receipts - np.round(own).astype(np.int64))
+    clock = replace(_clock(delays - usual, centres), missing=float((~valid).mean()))
+    if not clock.corrected:
+        return timestamps, replace(clock, corrected=clock.missing > 0)
+    behind = clock.offset + clock.drift * _shares(receipts, centres)
+    return timestamps + np.round(behind * SECOND).astype(np.int64), clock
+
+
+def _clock(behind: Floats, centres: Floats) -> Clock:
+    """Fit a line to how far behind [s] a topic is in every window, and decide whether to correct it."""
+    known = np.isfinite(behind)
+    if not known.any():
+        return Clock()
+    share = _shares(centres, centres)
+    drift = _slope(share[known], behind[known])
+    rest = behind[known] - drift * share[known]
+    offset = float(np.median(rest))
+    scatter = float(np.median(np.abs(rest - offset)))
+    if scatter > MAX_SCATTER_S:
+        return Clock(offset, drift)
+    drifts = abs(drift) > max(MIN_DRIFT_S, 6 * scatter)
+    return Clock(offset, drift if drifts else 0.0, corrected=drifts or abs(offset) > MAX_DELAY_S)
+
+
+def _shares(instants: Floats | Instants, centres: Floats) -> Floats:
+    """Return positions in the recording of these windows: -0.5 at its beginning, 0.5 at its end."""
+    step = centres[1] - centres[0] if len(centres) > 1 else 1.0
+    return np.asarray((instants - (centres[0] + centres[-1]) / 2) / (step * len(centres)))
+
+
+def _slope(positions: Floats, values: Floats) -> float:
+    """Return the median of the slopes between all pairs of points, robust to outliers (Theil 1950, Sen 1968)."""
+    first, second = np.triu_indices(len(values), 1)
+    if not len(first):
+        return 0.0
+    return float(np.median((values[second] - values[first]) / (positions[second] - positions[first])))
