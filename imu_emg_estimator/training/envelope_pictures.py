@@ -17,16 +17,17 @@ from imu_emg_estimator.signals.true_runs import true_runs
 from imu_emg_estimator.training.evaluation import SubjectScores
 from imu_emg_estimator.utils.atomic_files import write_atomically
 
-SHOWN_S = 8.0
+SHOWN_S = 8.0  # of each condition
+CONTEXT_S = 2 * SHOWN_S  # at most, before what is shown
 MEASURED_COLOUR, BEFORE_COLOUR, AFTER_COLOUR = "0.35", "tab:orange", "tab:blue"
 
 
 def draw_median_subject(
     path: Path, bundles: Sequence[Bundle], recordings: Sequence[Recording], scores: Mapping[str, SubjectScores]
 ) -> None:
-    """Draw estimate beside measured envelope for the subject whose r in locomotion is the median.
+    """Draw estimated and measured envelopes of the subject whose r in locomotion is the median.
 
-    The estimate comes from the bundle that was not trained on that subject, where there are several.
+    Of several bundles, the estimate comes from one that was not trained on that subject.
 
     Raises:
         InputError: there is no locomotion to draw, or the picture cannot be written.
@@ -53,7 +54,7 @@ def _locomotion_r(scores: SubjectScores) -> float:
 
 
 def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording], title: str) -> None:
-    """A row for every muscle, a column for every kind of locomotion that the subject has."""
+    """Draw a row for every muscle and a column for every kind of locomotion that the subject has."""
     stretches = {condition: _stretch(recordings, condition) for condition in LOCOMOTION}
     present = {condition: stretch for condition, stretch in stretches.items() if stretch}
     if not present:
@@ -78,7 +79,7 @@ def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording],
 
 
 def _stretch(recordings: Sequence[Recording], condition: str) -> Recording | None:
-    """The subject's longest bout of a condition, cut to what is shown and the context before it."""
+    """Cut out the subject's longest bout of a condition: what is shown, and the context before it."""
     longest: tuple[int, Recording, int, int] | None = None
     for recording in recordings:
         for start, stop in true_runs(recording.condition == condition, round(SHOWN_S * recording.rig.rate)):
@@ -87,7 +88,7 @@ def _stretch(recordings: Sequence[Recording], condition: str) -> Recording | Non
     if longest is None:
         return None
     _, recording, start, stop = longest
-    stop = min(stop, start + round(3 * SHOWN_S * recording.rig.rate))
+    stop = min(stop, start + round((CONTEXT_S + SHOWN_S) * recording.rig.rate))
     return recording.slice(start, stop)
 
 
@@ -95,10 +96,11 @@ def draw_before_and_after(
     path: Path, title: str, time: FloatArray, measured: FloatArray, before: FloatArray, after: FloatArray,
     muscles: Sequence[str], unit: str,
 ) -> None:  # fmt: skip
-    """Measured envelope with the estimates before and after calibration, a row for every muscle.
+    """Draw the measured envelope with the estimates before and after calibration, a row for every muscle.
 
     Args:
-        time: [samples] s; measured, before, after: [samples, muscles] in ``unit``.
+        time: [samples], in s.
+        measured, before, after: [samples, muscles], in ``unit``.
     """
     figure, axes = _subplots(len(muscles), 1, width=11.0)
     for index, muscle in enumerate(muscles):
@@ -122,7 +124,7 @@ def _subplots(rows: int, columns: int, width: float = 3.6) -> tuple[Any, Any]:
 
 
 def save_figure(figure: Any, path: Path, title: str) -> None:
-    """Write a PNG, its folder made where it is missing."""
+    """Write a PNG, and its folder where it is missing; raises InputError where it cannot be written."""
     figure.suptitle(title, fontsize="medium")
     picture = io.BytesIO()
     figure.savefig(picture, dpi=110, format="png")

@@ -17,7 +17,7 @@ SUBJECT_CONDITION = "locomotion"  # what the row of a subject shows
 
 
 def scores_table(summary: Mapping[str, Any]) -> str:
-    """Markdown table of the mean figures by amount of calibration and condition."""
+    """Format the mean figures by amount of calibration and condition as Markdown."""
     lines = [
         f"{summary['protocol']}; mean over subjects, look-ahead {1000 * summary['look_ahead_s']:.0f} ms",
         "",
@@ -27,16 +27,17 @@ def scores_table(summary: Mapping[str, Any]) -> str:
     for seconds, by_condition in summary["mean"].items():
         for condition, figures in by_condition.items():
             values = " | ".join(f"{figures[figure]:.3f}" for figure in FIGURES)
-            lines.append(f"| {seconds} | {condition} | {figures.get('subjects', figures.get('wearers'))} | {values} |")
+            subjects = figures.get("subjects", figures.get("wearers"))  # the name in bundles of version 0.1
+            lines.append(f"| {seconds} | {condition} | {subjects} | {values} |")
     return "\n".join(lines)
 
 
 def subjects_table(summary: Mapping[str, Any]) -> str:
-    """Format each subject's figures in locomotion, mean over muscles, by amount of calibration as Markdown."""
+    """Format each subject's figures by amount of calibration as Markdown."""
     amounts = list(summary["mean"])
-    columns = [f"{figure} after {amount} s" for amount in amounts for figure in ("r", "R²", "nRMSE")]
+    columns = [f"{figure} ({amount} s)" for amount in amounts for figure in ("r", "R²", "nRMSE")]
     lines = [
-        f"each subject in {SUBJECT_CONDITION}, mean over muscles, after s of calibration",
+        f"each subject in {SUBJECT_CONDITION}, mean over muscles",
         "",
         f"| subject | {' | '.join(columns)} |",
         f"| --- |{' ---: |' * len(columns)}",

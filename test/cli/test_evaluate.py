@@ -28,7 +28,7 @@ def test_evaluate_writes_means_by_calibration_and_condition(
     assert picture.read_bytes().startswith(b"\x89PNG")
     printed = capsys.readouterr().out
     assert "| 8 | walking | 3 |" in printed
-    assert "| subject | r after 0 s | R² after 0 s | nRMSE after 0 s | r after 8 s" in printed
+    assert "| subject | r (0 s) | R² (0 s) | nRMSE (0 s) | r (8 s) |" in printed
     for subject in SUBJECTS:
         own = scores["subjects"][subject]["0"]["locomotion"]["mean"]
         assert f"| {subject} | {own['r']:.3f} | {own['r2']:.3f} | {own['nrmse']:.3f} |" in printed

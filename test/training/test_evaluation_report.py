@@ -20,7 +20,7 @@ def test_scores_table_has_a_row_for_every_condition(summary: dict[str, Any]) -> 
 
 def test_subjects_table_has_a_row_per_subject_and_columns_per_calibration(summary: dict[str, Any]) -> None:
     assert subjects_table(summary).splitlines()[2:] == [
-        "| subject | r after 0 s | R² after 0 s | nRMSE after 0 s | r after 30 s | R² after 30 s | nRMSE after 30 s |",
+        "| subject | r (0 s) | R² (0 s) | nRMSE (0 s) | r (30 s) | R² (30 s) | nRMSE (30 s) |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
         "| 1 | 0.400 | 0.200 | 0.600 | 0.800 | 0.400 | 0.200 |",
         "| 2 | 0.600 | 0.300 | 0.400 | n/a | n/a | n/a |",

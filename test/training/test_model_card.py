@@ -5,11 +5,17 @@ from typing import Any
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.training.model_card import model_card
+from imu_emg_estimator.utils.shipped_files import resource_file, shipped_bundle
 
 
 def test_model_card_holds_data_scores_and_limitations(bundle: Bundle, summary: dict[str, Any]) -> None:
     card = model_card(replace(bundle, training={"dataset": "d", "subjects": ["10", "9", "x"]}, scores=summary))
     assert "d, subjects 9, 10, x |" in card
     assert "| 30 | locomotion | 1 | 0.800 | 0.400 | 0.200 |" in card
-    assert "## Limits" in card
-    assert "None were made" in model_card(bundle)
+    assert "## Limitations" in card
+    assert "None were measured" in model_card(bundle)
+
+
+def test_shipped_model_card_is_that_of_the_shipped_bundle() -> None:
+    """``imu-emg inspect --card resource/hugadb.md`` writes it."""
+    assert resource_file("hugadb.md").read_text(encoding="utf-8") == model_card(Bundle.load(shipped_bundle()))
