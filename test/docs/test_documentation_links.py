@@ -1,5 +1,6 @@
 """Links of the documentation lead to files and headings that exist; the site builds in strict mode."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -47,6 +48,15 @@ def page_files(entry: object) -> list[str]:
     entries = entry.values() if isinstance(entry, dict) else entry
     assert isinstance(entries, (list, type({}.values())))
     return [name for part in entries for name in page_files(part)]
+
+
+@pytest.mark.parametrize("name", ["architecture.md", "extending.md"])
+def test_modules_that_a_page_names_exist(name: str) -> None:
+    package = ROOT / "imu_emg_estimator"
+    folders = "|".join(folder.name for folder in package.iterdir() if (folder / "__init__.py").is_file())
+    named = set(re.findall(rf"(?<![\w/])(?:{folders})/\w+", (ROOT / "docs" / name).read_text(encoding="utf-8")))
+    assert named
+    assert sorted(module for module in named if not (package / f"{module}.py").is_file()) == []
 
 
 def test_readme_is_short() -> None:
