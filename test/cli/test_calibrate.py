@@ -13,6 +13,7 @@ from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.model.bundle import Bundle
 
 
+@pytest.mark.slow
 def test_calibrate_writes_an_improved_bundle_and_its_report(
     bag: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -44,6 +45,7 @@ def test_calibrate_ends_with_status_1_without_improvement(
     assert "old model was kept" in report["message"]
 
 
+@pytest.mark.slow
 def test_calibrate_rotates_turned_sensors_back(
     tiny: Path, tmp_path: Path, make_recording: RecordingFactory, bag: Path
 ) -> None:

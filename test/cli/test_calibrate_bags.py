@@ -27,6 +27,7 @@ def calibrate(*arguments: object) -> int:
     return main(["calibrate", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_emg_of_any_kind_may_be_mapped_and_its_delay_is_corrected(
     tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -50,6 +51,7 @@ def test_emg_of_any_kind_may_be_mapped_and_its_delay_is_corrected(
     assert "behind the movement" in said
 
 
+@pytest.mark.slow
 def test_a_delay_may_be_given(tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path) -> None:
     write_bag(make_recording([("walking", 40.0)], seed=20), tmp_path / "bag")
     report = tmp_path / "report.json"
@@ -90,6 +92,7 @@ def test_options_that_are_none(options: list[str], capfd: pytest.CaptureFixture[
     assert options[0] in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_several_bags_count_together_and_progress_is_written(
     tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path
 ) -> None:

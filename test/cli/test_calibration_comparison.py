@@ -22,6 +22,7 @@ def test_compare_prints_what_differs(two: Path, capsys: pytest.CaptureFixture[st
     assert lines["r"].count("0.50 → 0.75") == 2
 
 
+@pytest.mark.slow
 def test_compare_on_a_bag_scores_the_stored_calibration_and_the_base_model(
     trained_bundle: Bundle, bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

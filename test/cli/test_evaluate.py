@@ -11,6 +11,7 @@ from imu_emg_estimator.model.bundle import Bundle
 SUBJECTS = ("1", "2", "9")  # of the folder of data
 
 
+@pytest.mark.slow
 def test_evaluate_writes_means_by_calibration_and_condition(
     data: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

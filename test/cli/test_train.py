@@ -32,6 +32,7 @@ def test_train_ignores_gyroscopes_when_asked(data: Path, tmp_path: Path, small_r
     assert not used[:, 3:].any()
 
 
+@pytest.mark.slow
 def test_train_measures_uncertainty_by_folds(data: Path, tmp_path: Path, small_recipe: None) -> None:
     out = tmp_path / "a.safetensors"
     assert run("train", "--data", data, "--out", out, "--steps", 2) == 0

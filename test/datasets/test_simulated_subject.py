@@ -183,6 +183,7 @@ def test_a_fourier_profile_is_periodic_and_exact() -> None:
     np.testing.assert_allclose(fourier_basis(phase + 7) @ coefficients, signal, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_figures_of_simulated_subjects_are_those_they_came_from(statistics: dict[str, Any]) -> None:
     """Derive, simulate, derive again: the means come back, masked gyroscopes and weak EMG change nothing."""
     recordings = []

@@ -154,6 +154,7 @@ def test_amplitude_is_removed_per_cycle() -> None:
 # models and folds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_fold_is_plain_and_has_every_figure(subjects: list[Recording], name: str) -> None:
     told: list[int] = []
@@ -176,6 +177,7 @@ def test_fold_is_plain_and_has_every_figure(subjects: list[Recording], name: str
         assert told == [1, 2, 3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mean_profile", "ridge", "geglu_transformer"])
 def test_scored_cycles_are_used_for_nothing_else(subjects: list[Recording], name: str) -> None:
     """Twice their envelope changes no r: neither scale nor weights saw it."""

@@ -143,6 +143,7 @@ def test_a_failure_keeps_what_was_done_before(folder: RunFolder, recordings: lis
     assert notes(folder) == ["train", "score"]
 
 
+@pytest.mark.slow
 def test_two_workers_give_what_one_gives(tmp_path: Path, recordings: list[Recording]) -> None:
     jobs = [replace(SCORE, seed=seed) for seed in range(3)]
     folders = [RunFolder(tmp_path / str(workers), fingerprint(recordings)) for workers in (1, 2)]
@@ -173,6 +174,7 @@ run_jobs(folder, recordings, [Job("slow", "any", ("1",), seed=seed) for seed in 
 """
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     def start(pause: float) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path), str(pause)], cwd=TEST, env=environment)

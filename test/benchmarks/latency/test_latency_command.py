@@ -29,6 +29,7 @@ def bench(bundle: Bundle, tmp_path: Path) -> Any:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_numpy_only")
 def test_sections_without_ros(bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, results = bench(*WITHOUT_ROS)
