@@ -33,37 +33,39 @@ def add_use(actions: Any) -> None:
 
 
 def _use(arguments: argparse.Namespace) -> dict[str, Any]:
-    from imu_emg_estimator.calibration.calibration_store import (
-        check_subject,
-        find_calibration,
-        reset_calibration,
-        undo_choice,
-        use_calibration,
-    )
     from imu_emg_estimator.model.bundle import Bundle
 
     if (arguments.id is not None) + arguments.none + arguments.previous != 1:
-        raise InputError("one of an id, --none and --previous says what to use; give exactly one of them")
+        raise InputError("an id, --none or --previous says what to use; give exactly one of them")
     if arguments.id is None and arguments.subject is None:
         raise InputError("no --subject was given; name the subject")
-    directory, subject = arguments.directory, arguments.subject
     base = Bundle.load(arguments.bundle or shipped_bundle())
-    remarks: list[str] = []
-    if arguments.id is not None:
-        subject, _ = find_calibration(directory, arguments.id, subject)
-        chosen: Bundle | None = use_calibration(directory, subject, arguments.id, base)
-    elif arguments.none:
-        chosen = None
-        if not (directory / check_subject(subject)).is_dir():
-            raise InputError(f"{directory} holds nothing of subject '{subject}'; the base model is used as it is")
-        reset_calibration(directory, subject, base)
-    else:
-        chosen, remarks = undo_choice(directory, subject, base)
-    used = chosen.calibration_id if chosen else ""
+    subject, used, remarks = _choose(arguments, base)
     what = f"calibration {used}" if used else f"the {BASE_MODEL}"
     print(f"subject '{subject}' uses {what} with model {base.model_id} from the next start of the node on")
     print_remarks(remarks)
-    return {"subject": subject, "model_id": base.model_id, "calibration_id": used or None, "remarks": remarks}
+    return {"subject": subject, "model_id": base.model_id, "calibration_id": used, "remarks": remarks}
+
+
+def _choose(arguments: argparse.Namespace, base: Bundle) -> tuple[str, str | None, list[str]]:
+    """Change what is in use.
+
+    Returns:
+        The subject, the calibration that is in use now (None = the base model), and remarks.
+    """
+    from imu_emg_estimator.calibration import calibration_store as store
+
+    directory, subject = arguments.directory, arguments.subject
+    if arguments.id is not None:
+        subject, _ = store.find_calibration(directory, arguments.id, subject)
+        return subject, store.use_calibration(directory, subject, arguments.id, base).calibration_id, []
+    if arguments.previous:
+        previous, remarks = store.undo_choice(directory, subject, base)
+        return subject, previous.calibration_id if previous else None, remarks
+    if not (directory / store.check_subject(subject)).is_dir():
+        raise InputError(f"{directory} holds nothing of subject '{subject}'; the base model is used as it is")
+    store.reset_calibration(directory, subject, base)
+    return subject, None, []
 
 
 def add_remove(actions: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.calibration.calibration_store import Stored
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.recording import Recording
+    from imu_emg_estimator.signals.accuracy_metrics import Scores
 
 
 def add_compare(actions: Any) -> None:
@@ -42,9 +43,17 @@ def _compare(arguments: argparse.Namespace) -> dict[str, Any]:
     entries = [find_stored(arguments.directory, name, arguments.subject) for name in dict.fromkeys(arguments.id)]
     result: dict[str, Any] = {"calibrations": [to_dict(entry) for entry in entries]}
     if arguments.bag:
-        result["on_bag"] = _on_one_bag(arguments, entries)
-        return result
-    facts: list[tuple[str, Callable[[Stored], str]]] = [
+        return result | {"on_bag": _compare_on_one_bag(arguments, entries)}
+    rows = [("", *(entry.calibration.id for entry in entries))]
+    rows += [(name, *(value(entry) for entry in entries)) for name, value in _facts(entries)]
+    print(aligned(rows))
+    print("\nEach was scored on its own bag; --bag BAG scores all of them on one, best a bag of another day.")
+    return result
+
+
+def _facts(entries: Sequence[Stored]) -> list[tuple[str, Callable[[Stored], str]]]:
+    """Name what is compared, each with how it is shown; of the settings only those that differ."""
+    return [
         ("in use", lambda entry: "yes" if entry.in_use else "no"),
         ("subject", lambda entry: entry.calibration.subject),
         ("made", lambda entry: entry.calibration.created),
@@ -59,11 +68,6 @@ def _compare(arguments: argparse.Namespace) -> dict[str, Any]:
         *((name, _setting(name)) for name in _differing_settings(entries)),
         ("software", lambda entry: entry.calibration.software or UNKNOWN),
     ]
-    rows = [("", *(entry.calibration.id for entry in entries))]
-    rows += [(name, *(value(entry) for entry in entries)) for name, value in facts]
-    print(aligned(rows))
-    print("\nEach was scored on its own bag; --bag BAG scores all of them on one, best a bag of another day.")
-    return result
 
 
 def _setting(name: str) -> Callable[[Stored], str]:
@@ -76,39 +80,48 @@ def _differing_settings(entries: Sequence[Stored]) -> list[str]:
     return [name for name in names if name != "method" and len({repr(setting.get(name)) for setting in settings}) > 1]
 
 
-def _on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dict[str, Any]:
+def _compare_on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dict[str, Any]:
     """Score the base model and the calibrations on a whole bag; return the figures by model and muscle."""
     from imu_emg_estimator.bags import open_bag
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.utils.file_hash import hash_of
 
     base = Bundle.load(arguments.bundle or shipped_bundle())
+    _check_base(base, entries)
+    with open_bag(arguments.bag):
+        pass  # a wrong path is refused before torch is imported, which takes seconds
+    recording = _recording(arguments, base)
+
+    from imu_emg_estimator.calibration.calibrate_recordings import judge
+
+    bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=QUIET_S))
+    figures = {BASE_MODEL: judge(base, recording)}
+    figures |= {entry.calibration.id: judge(Bundle.load(entry.path), recording) for entry in entries}
+    print(f"on all {recording.duration:.0f} s of {arguments.bag}:\n{_format(figures)}")
+    seen = [entry.calibration.id for entry in entries if bag_hash in entry.calibration.bag_hash.split(", ")]
+    for name in seen:
+        print(f"{name} was adapted on part of this bag: its figures are optimistic")
+    return {"bag": str(arguments.bag), "bag_hash": bag_hash, "figures": figures, "seen": seen}
+
+
+def _check_base(base: Bundle, entries: Sequence[Stored]) -> None:
     for entry in entries:
         if entry.parent_id != base.model_id:
             raise InputError(
                 f"calibration {entry.calibration.id} was made from model {entry.parent_id}, not from {base.model_id}; "
                 "compare calibrations of one model, and give it with --bundle"
             )
-    with open_bag(arguments.bag):
-        pass  # a wrong path is refused before torch is imported, which takes seconds
-    recording = _recording(arguments, base)
 
-    from imu_emg_estimator.calibration.calibrate_recordings import judge
+
+def _format(figures: Mapping[str, Mapping[str, Scores]]) -> str:
+    """Format a row per model and muscle."""
     from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 
-    bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=QUIET_S))
     rows: list[tuple[str, ...]] = [("", "muscle", "r", "R²", "nRMSE")]
-    result: dict[str, Any] = {"bag": str(arguments.bag), "bag_hash": bag_hash, "figures": {}, "seen": []}
-    for name, path in [(BASE_MODEL, None), *((entry.calibration.id, entry.path) for entry in entries)]:
-        scores = judge(Bundle.load(path) if path else base, recording)
-        result["figures"][name] = scores
+    for name, scores in figures.items():
         for muscle, judged in scores.items():
             rows.append((name, muscle, *(figure(getattr(judged, metric)) for metric in FIGURES)))
-    print(f"on all {recording.duration:.0f} s of {arguments.bag}:\n{aligned(rows)}")
-    result["seen"] = [entry.calibration.id for entry in entries if bag_hash in entry.calibration.bag_hash.split(", ")]
-    for name in result["seen"]:
-        print(f"{name} was adapted on part of this bag: its figures are optimistic")
-    return result
+    return aligned(rows)
 
 
 def _recording(arguments: argparse.Namespace, base: Bundle) -> Recording:

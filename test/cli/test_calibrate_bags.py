@@ -1,4 +1,4 @@
-"""`imu-emg calibrate` with bags of other kinds: what is given on the command line reaches the reader."""
+"""`imu-emg calibrate`: the options on bags and EMG reach the reader."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def calibrate(*arguments: object) -> int:
 
 
 @pytest.mark.slow
-def test_emg_of_any_kind_may_be_mapped_and_its_delay_is_corrected(
+def test_calibrate_maps_emg_channels_and_corrects_their_delay(
     tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     recording = shift_emg(make_recording([("walking", 40.0)], seed=20), -0.2)
@@ -46,13 +46,13 @@ def test_emg_of_any_kind_may_be_mapped_and_its_delay_is_corrected(
     assert figures["bags"][0]["emg"]["channels"] == {RIG.muscle_names[0]: "2", RIG.muscle_names[1]: "1"}
     assert figures["bags"][0]["emg_delay"]["corrected"]
     assert figures["bags"][0]["emg_delay"]["seconds"] == pytest.approx(0.2, abs=0.08)
-    said = capfd.readouterr().err
-    assert "bag: /amplifier/data has no timestamps" in said
-    assert "behind the movement" in said
+    errors = capfd.readouterr().err
+    assert "bag: /amplifier/data has no timestamps" in errors
+    assert "behind the movement" in errors
 
 
 @pytest.mark.slow
-def test_a_delay_may_be_given(tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path) -> None:
+def test_calibrate_takes_a_given_delay(tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path) -> None:
     write_bag(make_recording([("walking", 40.0)], seed=20), tmp_path / "bag")
     report = tmp_path / "report.json"
     calibrate(
@@ -63,7 +63,7 @@ def test_a_delay_may_be_given(tmp_path: Path, make_recording: RecordingFactory, 
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--emg-topic", "/nothing"], "no imu_emg_estimator/msg/Emg messages on /nothing"),
         (["--emg-channels", "biceps,triceps"], "has no muscle 'biceps'; its muscles are vastus"),
@@ -73,19 +73,19 @@ def test_a_delay_may_be_given(tmp_path: Path, make_recording: RecordingFactory, 
         (["--bags-within", "/nowhere"], "directory /nowhere, which bags may be read from, does not exist"),
     ],
 )
-def test_what_does_not_fit_is_said(
-    options: list[str], said: str, tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path,
+def test_calibrate_refuses_options_that_do_not_fit_the_bag(
+    options: list[str], message: str, tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     write_bag(make_recording([("walking", 5.0)]), tmp_path / "bag")
     assert calibrate("--bundle", bundle_path, "--bag", tmp_path / "bag", "--out", tmp_path / "out", *options) == 2
-    assert said in capfd.readouterr().err.replace("\n", " ")
+    assert message in capfd.readouterr().err.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
     "options", [["--emg-kind", "loud"], ["--emg-rate", "-5"], ["--emg-delay", "soon"], ["--deadline", "-1"]]
 )
-def test_options_that_are_none(options: list[str], capfd: pytest.CaptureFixture[str]) -> None:
+def test_calibrate_refuses_malformed_options(options: list[str], capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         calibrate("--bag", "x", "--out", "y", *options)
     assert caught.value.code == 2
@@ -93,15 +93,15 @@ def test_options_that_are_none(options: list[str], capfd: pytest.CaptureFixture[
 
 
 @pytest.mark.slow
-def test_several_bags_count_together_and_progress_is_written(
+def test_calibrate_uses_several_bags_together_and_writes_progress(
     tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path
 ) -> None:
     bags = [tmp_path / "monday", tmp_path / "tuesday"]
     for seed, bag in enumerate(bags):
         write_bag(make_recording([("walking", 25.0)], seed=20 + seed, emg_delay=0.15), bag)
-    out, report, news = tmp_path / "out.safetensors", tmp_path / "report.json", tmp_path / "news.jsonl"
+    out, report, progress = tmp_path / "out.safetensors", tmp_path / "report.json", tmp_path / "progress.jsonl"
     status = calibrate(
-        "--bundle", bundle_path, "--bag", *bags, "--out", out, "--json", report, "--progress", news,
+        "--bundle", bundle_path, "--bag", *bags, "--out", out, "--json", report, "--progress", progress,
         "--emg-delay", "0", "--subject", "anna",
     )  # fmt: skip
     assert status == 0
@@ -113,13 +113,13 @@ def test_several_bags_count_together_and_progress_is_written(
     assert record.bag == "monday, tuesday"
     assert record.bag_hash == ", ".join(map(hash_of, bags))
     assert [delay["seconds"] for delay in record.figures["emg_delay"]] == [0.0, 0.0]
-    told = [json.loads(line) for line in news.read_text().splitlines()]
+    reports = [json.loads(line) for line in progress.read_text().splitlines()]
     phases = ["reading", "checking", "judging", "adapting", "done"]
-    assert list(dict.fromkeys(entry["phase"] for entry in told)) == phases
-    assert told[-1]["fraction"] == 1.0
+    assert list(dict.fromkeys(entry["phase"] for entry in reports)) == phases
+    assert reports[-1]["fraction"] == 1.0
 
 
-def test_bag_that_lies_elsewhere_is_refused_among_others(
+def test_calibrate_refuses_one_bag_outside_the_allowed_folders(
     tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("inside", "outside"):
