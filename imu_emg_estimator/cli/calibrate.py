@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 
 CALIBRATED, NOT_BETTER = 0, 1  # exit status
+GUIDE_RECORDING_BOUNDS_S = (5.0, 3600.0)
 
 
 def add_parser(commands: Any) -> None:
@@ -135,9 +136,28 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _calibrate_guided(arguments: argparse.Namespace) -> int:
     with ros_required("--guide"):
-        from imu_emg_estimator.ros import live_guide as guide
-    guide.check(arguments)
-    return guide.run(arguments, _request(arguments), lambda report: write_json(arguments.json, report))
+        from imu_emg_estimator.ros.live_guide import GuideOptions
+        from imu_emg_estimator.ros.live_guide import run as run_guide
+    _check_guide_options(arguments)
+    options = GuideOptions(
+        request=_request(arguments),
+        unattended=arguments.yes,
+        duration_s=arguments.seconds,
+        recordings=arguments.recordings,
+        store=arguments.store or calibration_directory(),
+    )
+    return run_guide(options, lambda report: write_json(arguments.json, report))
+
+
+def _check_guide_options(arguments: argparse.Namespace) -> None:
+    """Raise InputError for options that make no sense with the guide."""
+    if arguments.out:
+        raise InputError("--guide keeps calibrations in the store; remove --out")
+    if arguments.bag and len(arguments.bag) > 1:
+        raise InputError("--guide continues with one recording; give one --bag, or remove --guide")
+    shortest, longest = GUIDE_RECORDING_BOUNDS_S
+    if not shortest <= arguments.seconds <= longest:
+        raise InputError(f"--seconds {arguments.seconds:g} is not between {shortest:g} and {longest:g}; correct it")
 
 
 def _calibrate_bags(arguments: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +11,6 @@ from typing import Any
 from rclpy.node import Node
 
 from imu_emg_estimator.calibration.request import CalibrationRequest
-from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.console import Console
 from imu_emg_estimator.guide.guided_calibration import Calibrator, Guide, GuideSettings
 from imu_emg_estimator.guide.offline_calibrator import OfflineCalibrator
@@ -21,36 +19,52 @@ from imu_emg_estimator.ros.bag_recorder import ros
 from imu_emg_estimator.ros.guide_calibrator import NodeCalibrator, find_estimator
 from imu_emg_estimator.ros.guide_sensors import LiveSensors
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations
-from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
+from imu_emg_estimator.utils.shipped_files import calibration_directory
 
 SEARCH_TIME_S = 3.0  # for a running node
 EXIT_KEPT, EXIT_NOT_KEPT = 0, 1
+DEFAULT_SUBJECT = "subject"  # of the command line
 
 
-def run(
-    arguments: argparse.Namespace, request: CalibrationRequest, write_json: Callable[[dict[str, Any]], None]
-) -> int:
-    """Lead through a calibration.
+@dataclass(frozen=True)
+class GuideOptions:
+    """What the command line says.
+
+    Attributes:
+        request: model, subject, topics and EMG; used as it is where no node runs. Its bag, if any, is an existing
+            recording.
+        unattended: every question gets its default answer.
+        duration_s: of the recording.
+        recordings: folder for the recordings; None = where the node may read them, or beside the calibrations.
+        store: directory of the calibrations, where no node runs.
+    """
+
+    request: CalibrationRequest
+    unattended: bool
+    duration_s: float
+    recordings: Path | None
+    store: Path
+
+
+def run(options: GuideOptions, write_json: Callable[[dict[str, Any]], None]) -> int:
+    """Guide the user through a calibration.
 
     Args:
-        arguments: of ``imu-emg calibrate``.
-        request: how bags are read where no node does it.
-        write_json: takes the figures of what happened.
+        write_json: takes the report of what happened.
 
     Returns:
         The exit status: 0 = a new calibration is in use, 1 = not.
 
     Raises:
-        InputError: something cannot be gone on with.
-        KeyboardInterrupt: Ctrl-C; what was recorded and stored is there.
+        InputError: the guide cannot continue.
+        KeyboardInterrupt: on Ctrl-C; what was recorded and stored is kept.
     """
-    console = Console(unattended=arguments.yes)
+    console = Console(options.unattended)
     with ros([]):
         node = Node("imu_emg_guide", start_parameter_services=False)
         try:
             console.say("Looking for the estimator node ...")
-            estimator = find_estimator(node, SEARCH_TIME_S)
-            guide = _guide(console, node, estimator, arguments, request)
+            guide = _make_guide(console, node, find_estimator(node, SEARCH_TIME_S), options)
             try:
                 return EXIT_KEPT if guide.run() else EXIT_NOT_KEPT
             finally:
@@ -59,41 +73,30 @@ def run(
             node.destroy_node()
 
 
-def _guide(
-    console: Console,
-    node: Node,
-    estimator: NodeCalibrator | None,
-    arguments: argparse.Namespace,
-    request: CalibrationRequest,
-) -> Guide:
-    subject = _set_up(arguments, estimator)
-    bundle = Bundle.load(subject.bundle)
+def _make_guide(console: Console, node: Node, estimator: NodeCalibrator | None, options: GuideOptions) -> Guide:
+    setup = _subject_setup(options, estimator)
+    bundle = Bundle.load(setup.bundle)
     calibrator: Calibrator = estimator or OfflineCalibrator(
-        bundle, arguments.store or calibration_directory(), replace(request, bundle=subject.bundle)
+        bundle, options.store, replace(options.request, bundle=setup.bundle)
     )
     if estimator:
         console.say(f"Found {estimator.name}.")
     else:
         console.say("No node is running: the calibration will be made on this computer, for the next start.")
-    sensors = LiveSensors(
-        node,
-        bundle.rig,
-        mount_rotations(subject.rotations, len(bundle.rig.sensors)),
-        subject.imu_topics,
-        subject.emg_topic,
-    )
+    rotations = mount_rotations(setup.rotations, len(bundle.rig.sensors))
+    sensors = LiveSensors(node, bundle.rig, rotations, setup.imu_topics, setup.emg_topic)
     settings = GuideSettings(
-        subject=subject.subject,
-        folder=arguments.recordings or subject.recordings,
-        seconds=arguments.seconds,
-        bag=arguments.bag[0] if arguments.bag else None,
+        subject=setup.subject,
+        folder=options.recordings or setup.recordings,
+        seconds=options.duration_s,
+        bag=next(iter(options.request.bags), None),
     )
     return Guide(console, bundle, sensors, calibrator, settings)
 
 
 @dataclass(frozen=True)
-class _SetUp:
-    """What is known of the subject's sensors and model: from the command line, the node's parameters, or as usual."""
+class _SubjectSetup:
+    """The subject's sensors and model: from the command line, else the node's parameters, else the defaults."""
 
     bundle: Path
     subject: str
@@ -103,36 +106,23 @@ class _SetUp:
     recordings: Path
 
 
-def _set_up(arguments: argparse.Namespace, estimator: NodeCalibrator | None) -> _SetUp:
-    known = estimator.parameters if estimator else {}
-    topics = [topic for topic in known.get("imu_topics") or [] if topic]
+def _subject_setup(options: GuideOptions, estimator: NodeCalibrator | None) -> _SubjectSetup:
+    known, request = estimator.parameters if estimator else {}, options.request
+    topics = [_full_name(topic, estimator) for topic in known.get("imu_topics") or [] if topic]
     allowed = [directory for directory in known.get("bag_directories") or [] if directory]
     usual = Path(os.path.expanduser(allowed[0])) if allowed else calibration_directory().parent / "recordings"
-    return _SetUp(
-        bundle=Path(os.path.expanduser(known.get("bundle") or "")) if known.get("bundle") else _bundle(arguments),
-        subject=arguments.subject if arguments.subject != "subject" else known.get("subject_id") or arguments.subject,
-        imu_topics=arguments.imu_topics or [_full(topic, estimator) for topic in topics] or None,
-        rotations=known.get("sensor_rotations") or arguments.sensor_rotations,
-        emg_topic=arguments.emg_topic or known.get("emg_topic") or None,
+    named = request.subject != DEFAULT_SUBJECT
+    return _SubjectSetup(
+        bundle=Path(os.path.expanduser(known["bundle"])) if known.get("bundle") else request.bundle,
+        subject=request.subject if named else known.get("subject_id") or request.subject,
+        imu_topics=request.imu_topics or topics or None,
+        rotations=known.get("sensor_rotations") or request.rotations,
+        emg_topic=request.emg_topic or known.get("emg_topic") or None,
         recordings=usual,
     )
 
 
-def _bundle(arguments: argparse.Namespace) -> Path:
-    return arguments.bundle or shipped_bundle()
-
-
-def _full(topic: str, estimator: NodeCalibrator | None) -> str:
-    """A topic of the node's parameters in its namespace; remapped ones are named with --imu-topics."""
-    space = estimator.name.rsplit("/", 1)[0] if estimator else ""
-    return topic if topic.startswith("/") else f"{space}/{topic}"
-
-
-def check(arguments: argparse.Namespace) -> None:
-    """Raise InputError where the arguments make no sense together."""
-    if arguments.out:
-        raise InputError("--guide keeps calibrations in the store; leave --out away")
-    if arguments.bag and len(arguments.bag) > 1:
-        raise InputError("--guide goes on with one recording; give one --bag, or leave --guide away")
-    if not 5.0 <= arguments.seconds <= 3600.0:
-        raise InputError(f"--seconds {arguments.seconds:g} is not between 5 and 3600; correct it")
+def _full_name(topic: str, estimator: NodeCalibrator | None) -> str:
+    """Return a topic of the node's parameters in its namespace; remapped ones must be given with --imu-topics."""
+    namespace = estimator.name.rsplit("/", 1)[0] if estimator else ""
+    return topic if topic.startswith("/") else f"{namespace}/{topic}"

@@ -9,15 +9,12 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 from imu_emg_estimator.streaming.engine import AUTO, ENGINES
 from imu_emg_estimator.utils.shipped_files import calibration_directory
-
-if TYPE_CHECKING:
-    from imu_emg_estimator.bags import TopicMapping
 
 ALIGNMENT = AlignmentSettings()
 ANY_PROCESSOR = -1
@@ -110,15 +107,11 @@ def parse_emg_kind(text: str) -> str | None:
 
 def parse_bag_directories(given: Sequence[str]) -> tuple[Path, ...]:
     """Return absolute directories; if none is given, those where users usually keep their bags."""
-    chosen = parse_list(given) or ()
-    if faulty := [directory for directory in chosen if "," in directory]:
-        raise InputError(f"parameter 'bag_directories' holds '{faulty[0]}'; give directories without a comma")
-    if chosen:
+    if chosen := parse_list(given):
         return tuple(expanded_path(directory).absolute() for directory in chosen)
     usual = [*_existing(Path.home), *_existing(Path.cwd), *_existing(lambda: Path(tempfile.gettempdir()))]
     whole_disk = Path("/")  # home of users without one, and where services start
-    allowed = (place for place in [*usual, *map(Path, DATA_DISKS)] if place != whole_disk and "," not in str(place))
-    return tuple(dict.fromkeys(allowed))
+    return tuple(dict.fromkeys(place for place in [*usual, *map(Path, DATA_DISKS)] if place != whole_disk))
 
 
 def _existing(place: Callable[[], Path]) -> list[Path]:
@@ -260,18 +253,6 @@ class NodeSettings:
         """What a late, lost or mistimed sample leads to, live and in bags."""
         return AlignmentSettings(
             largest_gap=self.largest_gap, deadline=self.deadline, timeout=self.sensor_timeout, jump=self.clock_jump
-        )
-
-    @property
-    def topic_mapping(self) -> TopicMapping:
-        """What is known of the EMG in bags. Imu topics are left out: the running node has their full names."""
-        from imu_emg_estimator.bags import TopicMapping  # the live process needs no bag readers
-
-        return TopicMapping(
-            emg_topic=self.emg_topic,
-            emg_channels=self.emg_channels,
-            emg_kind=self.emg_kind,
-            emg_rate=self.emg_rate,
         )
 
 

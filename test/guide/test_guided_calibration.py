@@ -104,7 +104,7 @@ class Session:
         return " ".join(self.sink.getvalue().split())
 
 
-def test_enter_alone_leads_to_a_calibration_that_is_kept(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_with_enter_alone_keeps_calibration(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, [""] * 6)
     assert session.run()
     assert [subject for _, subject in session.calibrator.calls] == ["subject"]
@@ -123,12 +123,12 @@ def test_enter_alone_leads_to_a_calibration_that_is_kept(bundle: Bundle, tmp_pat
     assert report["outcome"]["muscles"]["vastus_lateralis_right"]["after"] == 0.71
 
 
-def test_unattended(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_unattended_keeps_calibration(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, yes=True)
     assert session.run()
 
 
-def test_a_fault_is_named_repaired_and_looked_at_again(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_checks_again_after_fix(bundle: Bundle, tmp_path: Path) -> None:
     rig = bundle.rig
     looks = [stands(rig, moving=["left_shank"]), stands(rig), steps(rig, "left"), steps(rig)]
     session = Session(bundle, tmp_path, [""] * 8, looks=looks)
@@ -140,26 +140,26 @@ def test_a_fault_is_named_repaired_and_looked_at_again(bundle: Bundle, tmp_path:
 
 
 @pytest.mark.parametrize("yes", [False, True])
-def test_a_fault_does_not_hold_up_who_goes_on(bundle: Bundle, tmp_path: Path, yes: bool) -> None:
+def test_guide_continues_despite_problem(bundle: Bundle, tmp_path: Path, yes: bool) -> None:
     rig = bundle.rig
     looks = [stands(rig, moving=["left_shank"]), steps(rig, "left")]
     assert Session(bundle, tmp_path, ["", "", "s", "", "s", "", "", ""], looks=looks, yes=yes).run()
 
 
-def test_the_name_of_the_subject_is_checked(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_refuses_invalid_subject_name(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, ["../anna", "anna", *[""] * 5])
     assert session.run()
     assert [subject for _, subject in session.calibrator.calls] == ["anna"]
     assert "'../anna' is not a valid name" in session.said
 
 
-def test_an_answer_that_is_none_is_asked_for_again(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_asks_again_after_unknown_answer(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, ["", "yes please", *[""] * 5])
     assert session.run()
     assert "'yes please' is not one of the choices" in session.said
 
 
-def test_every_movement_that_the_device_is_for_has_its_share(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_shares_recording_among_movements(bundle: Bundle, tmp_path: Path) -> None:
     """And who records again is not asked again what it is for."""
     answers = ["", "", "", "r", "", "r", "", ""]
     session = Session(bundle, tmp_path, answers, outcomes=[NOT_BETTER, BETTER])
@@ -172,7 +172,7 @@ def test_every_movement_that_the_device_is_for_has_its_share(bundle: Bundle, tmp
     assert shown == [WALK, STAIRS, RUN, RUN]
 
 
-def test_undo(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_undoes_calibration(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, ["", "", "", "", "", "u"])
     assert not session.run()
     assert session.calibrator.undone == ["subject"]
@@ -180,7 +180,7 @@ def test_undo(bundle: Bundle, tmp_path: Path) -> None:
     assert (session.guide.report["kept"], session.guide.report["undone"]) == (False, "anna-1")
 
 
-def test_undo_and_record_again(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_undoes_and_records_again(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(
         bundle, tmp_path, ["", "", "", "", "", "r", "", ""], outcomes=[BETTER, replace(BETTER, calibration_id="b")]
     )
@@ -189,7 +189,7 @@ def test_undo_and_record_again(bundle: Bundle, tmp_path: Path) -> None:
     assert session.guide.report["kept"] is True
 
 
-def test_nothing_better_changes_nothing(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_changes_nothing_without_improvement(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, [""] * 6, outcomes=[NOT_BETTER])
     assert not session.run()
     assert session.calibrator.undone == []
@@ -197,22 +197,22 @@ def test_nothing_better_changes_nothing(bundle: Bundle, tmp_path: Path) -> None:
     assert "check the electrodes" in session.said
 
 
-def test_nothing_better_then_recorded_again(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_records_again_without_improvement(bundle: Bundle, tmp_path: Path) -> None:
     assert Session(bundle, tmp_path, ["", "", "", "", "", "r", "", ""], outcomes=[NOT_BETTER, BETTER]).run()
 
 
-def test_a_calibration_that_fails_is_told(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_reports_failed_calibration(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, [""] * 6, outcomes=[InputError("the disk is full; free space")])
     assert not session.run()
     assert "the disk is full" in session.said
 
 
-def test_a_recording_that_fails_is_tried_again(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_retries_failed_recording(bundle: Bundle, tmp_path: Path) -> None:
     sensors = MadeUpSensors([stands(bundle.rig), steps(bundle.rig)], refusals=1)
     assert Session(bundle, tmp_path, [""] * 8, sensors=sensors).run()
 
 
-def test_a_recording_that_fails_with_nobody_there(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_unattended_raises_failed_recording(bundle: Bundle, tmp_path: Path) -> None:
     sensors = MadeUpSensors([stands(bundle.rig), steps(bundle.rig)], refusals=1)
     with pytest.raises(InputError, match="no message came"):
         Session(bundle, tmp_path, yes=True, sensors=sensors).run()
@@ -222,7 +222,7 @@ def test_a_recording_that_fails_with_nobody_there(bundle: Bundle, tmp_path: Path
 
 
 @pytest.mark.parametrize("answered", range(5))
-def test_quit_before_the_calibration_changes_nothing(bundle: Bundle, tmp_path: Path, answered: int) -> None:
+def test_guide_quit_before_calibration_changes_nothing(bundle: Bundle, tmp_path: Path, answered: int) -> None:
     session = Session(bundle, tmp_path, [*[""] * answered, "q"])
     assert not session.run()
     assert session.calibrator.calls == []
@@ -230,24 +230,24 @@ def test_quit_before_the_calibration_changes_nothing(bundle: Bundle, tmp_path: P
     assert session.guide.report["ended"] == "quit"
 
 
-def test_the_end_of_the_input_quits(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_quits_at_end_of_input(bundle: Bundle, tmp_path: Path) -> None:
     assert not Session(bundle, tmp_path, ["", ""]).run()
 
 
-def test_quit_at_the_last_question_keeps(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_quit_at_last_question_keeps_calibration(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, ["", "", "", "", "", "q"])
     assert session.run()
     assert session.calibrator.undone == []
     assert "calibrations use --previous --subject subject" in session.said
 
 
-def test_quit_after_a_recording_says_how_to_go_on_with_it(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_quit_after_recording_says_how_to_continue(bundle: Bundle, tmp_path: Path) -> None:
     session = Session(bundle, tmp_path, ["", "", "", "", "", "q"], outcomes=[NOT_BETTER])
     assert not session.run()
     assert f"--bag {session.sensors.recordings[0]}" in session.sink.getvalue()
 
 
-def test_interrupted_while_recording_or_calibrating(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_interrupted_changes_nothing(bundle: Bundle, tmp_path: Path) -> None:
     looks = [stands(bundle.rig), steps(bundle.rig)]
     while_recording = Session(bundle, tmp_path, [""] * 6, sensors=MadeUpSensors(looks, interrupted=True))
     while_calibrating = Session(bundle, tmp_path, [""] * 6, outcomes=[KeyboardInterrupt()])
@@ -259,7 +259,7 @@ def test_interrupted_while_recording_or_calibrating(bundle: Bundle, tmp_path: Pa
     assert "The recording is kept" in while_calibrating.said
 
 
-def test_goes_on_with_a_recording(bundle: Bundle, tmp_path: Path) -> None:
+def test_guide_continues_with_given_bag(bundle: Bundle, tmp_path: Path) -> None:
     bag = tmp_path / "there"
     session = Session(bundle, tmp_path, [""] * 2, bag=bag)
     assert session.run()
@@ -267,7 +267,7 @@ def test_goes_on_with_a_recording(bundle: Bundle, tmp_path: Path) -> None:
     assert session.sensors.recordings == []
 
 
-def test_a_rig_without_two_legs_has_no_step(bundle: Bundle, tmp_path: Path, make_bundle: Callable[..., Bundle]) -> None:
+def test_guide_skips_step_check_on_one_leg(bundle: Bundle, tmp_path: Path, make_bundle: Callable[..., Bundle]) -> None:
     rig = replace(bundle.rig, sensors=bundle.rig.sensors[:3], muscles=bundle.rig.muscles[:1])
     session = Session(make_bundle(rig=rig), tmp_path, [""] * 5, looks=[stands(rig)])
     assert session.run()

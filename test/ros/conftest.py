@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not sourced; source scripts/env.sh, or make test")
 
 import rclpy
+from fixtures.node_process import Onlooker
 from fixtures.ros_isolation import isolated_ros
 from fixtures.ros_lab import Lab, start
 
@@ -58,3 +59,18 @@ def start_lab(context: rclpy.Context, bundle_path: Path, tmp_path: Path) -> Iter
             return start(stack, context, **(values | options))
 
         yield start_one
+
+
+@pytest.fixture
+def look(context: rclpy.Context) -> Iterator[Callable[..., Onlooker]]:
+    """Function that makes an onlooker in a namespace."""
+    onlookers: list[Onlooker] = []
+
+    def make(namespace: str = "") -> Onlooker:
+        onlookers.append(Onlooker(context, namespace))
+        return onlookers[-1]
+
+    yield make
+    for onlooker in onlookers:
+        onlooker.executor.shutdown()
+        onlooker.node.destroy_node()

@@ -54,7 +54,7 @@ def message_of(generator: np.random.Generator, muscles: int) -> MuscleActivation
 
 
 @pytest.mark.parametrize("muscles", [1, 2, 11])
-def test_bytes_are_those_of_the_type(muscles: int) -> None:
+def test_serialised_message_equals_typed_message(muscles: int) -> None:
     generator = np.random.default_rng(muscles)
     for _ in range(100):
         message = message_of(generator, muscles)
@@ -73,7 +73,7 @@ def test_bytes_are_those_of_the_type(muscles: int) -> None:
             assert deserialize_message(finished, MuscleActivation) == deserialize_message(wanted, MuscleActivation)
 
 
-def test_bytes_that_are_finished_do_not_change_with_the_next() -> None:
+def test_serialised_message_bytes_are_independent() -> None:
     patched = make_message(message_of(np.random.default_rng(0), 2))
     patched.activation[:] = 1.0
     first = patched.finish(1, 0, 0.5)
@@ -112,7 +112,7 @@ def expected() -> list[MuscleActivation]:
 
 
 @pytest.mark.parametrize("bytes_are_known", [True, False])
-def test_every_message_says_all(
+def test_publisher_fills_every_field(
     bytes_are_known: bool, expected: list[MuscleActivation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not bytes_are_known:  # a middleware that serialises in another way
@@ -123,7 +123,7 @@ def test_every_message_says_all(
     assert [repr(message) for message in published] == [repr(message) for message in expected]  # NaN is itself here
 
 
-def test_many_combinations_of_missing_sensors_are_not_kept() -> None:
+def test_publisher_bounds_kept_messages() -> None:
     publisher = ActivationPublisher(Published(), ["a"])
     for number in range(3 * activation.MAX_KEPT_MESSAGES):
         publisher.publish(0, 2, 0.0, (f"sensor_{number}",), 0.0, 0.0)

@@ -40,7 +40,7 @@ def test_demo_of_a_simulated_subject_from_end_to_end(
     assert (tmp_path / "before_and_after.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_missing_data_folder_is_named_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_names_missing_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert demo.main(["--data", str(tmp_path / "missing"), "--out", str(tmp_path)]) == 2
     said = capsys.readouterr().err
     assert said.startswith("demo: ")
@@ -49,7 +49,7 @@ def test_missing_data_folder_is_named_in_one_line(tmp_path: Path, capsys: pytest
 
 
 @pytest.mark.parametrize("arguments", [["--seconds", "5"], ["--seconds", "1e9"], ["--seed", "-1"]])
-def test_arguments_out_of_bounds(arguments: list[str]) -> None:
+def test_demo_refuses_arguments_out_of_bounds(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as end:
         demo.main(arguments)
     assert end.value.code == 2

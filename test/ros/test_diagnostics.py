@@ -53,7 +53,7 @@ def value(status: Any, key: str) -> str:
     return {pair.key: pair.value for pair in status.values}[key]
 
 
-def test_before_any_message_everything_is_an_error(start_lab: StartLab, report: Any) -> None:
+def test_diagnostics_report_errors_before_any_message(start_lab: StartLab, report: Any) -> None:
     lab = start_lab(stale_after=0.5)
     found = report(lab, lambda named: "STALE" in named["estimates"].message)
     calibration = found.pop("calibration")
@@ -62,7 +62,7 @@ def test_before_any_message_everything_is_an_error(start_lab: StartLab, report: 
     assert found["left_foot"].message == "no message on /imu/left_foot"
 
 
-def test_rates_ages_and_who_estimates(start_lab: StartLab, report: Any, imu: NDArray[np.floating]) -> None:
+def test_diagnostics_report_rates_ages_and_model(start_lab: StartLab, report: Any, imu: NDArray[np.floating]) -> None:
     lab = start_lab(stale_after=HOUR)
     lab.play(imu[:300], hurry=True)
     found = report(lab, lambda named: float(value(named["estimates"], "rate [Hz]")) > 0)
@@ -81,7 +81,9 @@ def test_rates_ages_and_who_estimates(start_lab: StartLab, report: Any, imu: NDA
         assert int(value(found[sensor], "received")) > 0
 
 
-def test_faults_of_single_sensors(start_lab: StartLab, report: Any, imu: NDArray[np.floating]) -> None:
+def test_diagnostics_report_faults_of_single_sensors(
+    start_lab: StartLab, report: Any, imu: NDArray[np.floating]
+) -> None:
     lab = start_lab(stale_after=HOUR)
     names = lab.estimator.base.rig.sensor_names
     lab.play(imu[:60], sensors=[0, 1, 2, 3, 4], hurry=True)
@@ -97,7 +99,7 @@ def test_faults_of_single_sensors(start_lab: StartLab, report: Any, imu: NDArray
     lab.node.destroy_publisher(second)
 
 
-def test_publisher_whose_qos_does_not_fit_is_named(start_lab: StartLab) -> None:
+def test_qos_mismatch_names_publisher(start_lab: StartLab) -> None:
     lab = start_lab()
     strict, loose = (
         QoSProfile(depth=1, reliability=kind) for kind in (ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT)
@@ -144,7 +146,7 @@ def calibrated(
     return store
 
 
-def test_sensor_that_was_turned_since_the_calibration(
+def test_diagnostics_report_sensor_turned_since_calibration(
     start_lab: StartLab,
     report: Any,
     calibrated: Any,
@@ -185,7 +187,7 @@ def test_sensor_that_was_turned_since_the_calibration(
 @pytest.mark.parametrize(
     ("figures", "said"), [({}, "holds no movement to compare with"), ({drift.MOTION: 5}, "is malformed")]
 )
-def test_calibration_that_nothing_can_be_compared_with(
+def test_diagnostics_without_comparable_calibration(
     figures: dict[str, Any], said: str, start_lab: StartLab, report: Any, calibrated: Any
 ) -> None:
     lab = start_lab(**calibrated(figures))

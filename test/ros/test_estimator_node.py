@@ -55,7 +55,7 @@ def assert_each_once(messages: Sequence[MuscleActivation], timestamps: Sequence[
 # what comes out
 
 
-def test_every_grid_step_once_at_the_rigs_rate(start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]) -> None:
+def test_node_publishes_every_grid_step_once(start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]) -> None:
     lab = start_lab(stale_after=HOUR)
     imu = imu[: round(6 * bundle.rig.rate)]
     timestamps = lab.play(imu)[: -bundle.config.look_ahead]
@@ -73,7 +73,9 @@ def test_every_grid_step_once_at_the_rigs_rate(start_lab: StartLab, bundle: Bund
         assert min(message.activation_std) > 0
 
 
-def test_sensors_of_their_own_rates_and_phases(start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]) -> None:
+def test_node_resamples_sensors_of_different_rates(
+    start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]
+) -> None:
     lab = start_lab(stale_after=HOUR)
     start, seconds = lab.now(), 3.0
     samples = [
@@ -90,7 +92,7 @@ def test_sensors_of_their_own_rates_and_phases(start_lab: StartLab, bundle: Bund
     assert np.abs(steps - SECOND / bundle.rig.rate).max() <= 2
 
 
-def test_subject_and_frame_are_in_the_messages(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_puts_subject_into_frame_id(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     lab = start_lab(subject_id="alice", stale_after=HOUR)
     lab.play(imu[:10], hurry=True)
     assert lab.wait_for(1)[0].header.frame_id == "alice"
@@ -99,9 +101,7 @@ def test_subject_and_frame_are_in_the_messages(start_lab: StartLab, imu: NDArray
 # what is missing
 
 
-def test_sensor_that_never_comes_is_masked_and_named(
-    start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]
-) -> None:
+def test_node_masks_and_names_silent_sensor(start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]) -> None:
     lab = start_lab(stale_after=HOUR)
     silent, others = 4, [0, 1, 2, 3, 5]
     first = lab.play(imu[:200], sensors=others, hurry=True)
@@ -120,7 +120,7 @@ def test_sensor_that_never_comes_is_masked_and_named(
     assert not lab.messages[-1].missing_sensors
 
 
-def test_rotated_sensor_is_out_of_distribution(
+def test_node_flags_rotated_sensor_as_out_of_distribution(
     start_lab: StartLab, bundle: Bundle, make_recording: Callable[..., Recording], tmp_path: Path
 ) -> None:
     """The more serious status, though another sensor is missing, too."""
@@ -141,9 +141,7 @@ def test_rotated_sensor_is_out_of_distribution(
 
 
 @pytest.mark.parametrize("absent", ["nan", "inf", "covariance"])
-def test_what_a_driver_says_is_absent_is_masked(
-    absent: str, start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]
-) -> None:
+def test_node_masks_absent_values(absent: str, start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]) -> None:
     lab = start_lab(stale_after=HOUR)
     imu = imu[:150].copy()
     imu[40:80, 1, :3] = np.nan  # an accelerometer
@@ -160,7 +158,7 @@ def test_what_a_driver_says_is_absent_is_masked(
     assert (missing[110 - ahead], messages[110 - ahead].status) == ([], OK)
 
 
-def test_silence_is_stale_and_never_an_old_value(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_publishes_stale_in_silence(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     lab = start_lab(stale_after=1.0)
     lab.wait_for(3)  # nothing has come at all
     assert {message.status for message in lab.messages} == {STALE}
@@ -179,7 +177,9 @@ def test_silence_is_stale_and_never_an_old_value(start_lab: StartLab, imu: NDArr
         assert OK in {message.status for message in fresh}  # also in the second round: it comes back
 
 
-def test_gap_of_all_sensors_is_not_bridged(start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]) -> None:
+def test_node_does_not_bridge_gap_of_all_sensors(
+    start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]
+) -> None:
     lab = start_lab(stale_after=HOUR)
     first = lab.play(imu[:60], hurry=True)
     lab.play(imu[90:150], start=first[-1] + round(31 * SECOND / bundle.rig.rate), hurry=True)
@@ -190,7 +190,7 @@ def test_gap_of_all_sensors_is_not_bridged(start_lab: StartLab, bundle: Bundle, 
     assert messages[149 - ahead].status == OK
 
 
-def test_timestamps_that_stand_still_are_stale(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_publishes_stale_when_timestamps_freeze(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     """Messages come, but most sensors say nothing new."""
     lab = start_lab(stale_after=1.0)
     lab.play(imu[:60])
@@ -204,7 +204,7 @@ def test_timestamps_that_stand_still_are_stale(start_lab: StartLab, imu: NDArray
     assert np.isnan(lab.messages[-1].activation).all()
 
 
-def test_malformed_message_is_dropped_and_named_once(
+def test_node_drops_malformed_message(
     start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating], capfd: pytest.CaptureFixture[str]
 ) -> None:
     lab = start_lab(stale_after=HOUR)
@@ -221,7 +221,7 @@ def test_malformed_message_is_dropped_and_named_once(
     assert lab.estimator.statistics.sensors[2].malformed >= 5
 
 
-def test_every_message_is_counted(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_counts_every_message(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     lab = start_lab(stale_after=HOUR)
     lab.play(imu[:300], hurry=True)
     lab.wait_for(300 - lab.look_ahead)
@@ -234,7 +234,7 @@ def test_every_message_is_counted(start_lab: StartLab, imu: NDArray[np.floating]
 
 
 @pytest.mark.parametrize("shift", [-20.0, -2.0, 2.0, 20.0], ids=lambda shift: f"{shift:+g}s")
-def test_timestamps_that_jump_begin_anew(
+def test_node_resets_when_timestamps_jump(
     shift: float, start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]
 ) -> None:
     lab = start_lab(stale_after=HOUR)
@@ -254,7 +254,7 @@ def test_timestamps_that_jump_begin_anew(
 
 @pytest.mark.parametrize("error", [-HOUR, -0.3, 0.3, 0.8, 5.0], ids=lambda error: f"{error:+g}s")
 @pytest.mark.parametrize("wrong", [0, 3])
-def test_one_wrong_clock_does_not_stop_the_others(
+def test_node_ignores_one_wrong_clock(
     error: float, wrong: int, start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating]
 ) -> None:
     lab = start_lab(stale_after=HOUR)
@@ -271,7 +271,7 @@ def test_one_wrong_clock_does_not_stop_the_others(
     assert np.isfinite(last.activation).all()
 
 
-def test_one_clock_ahead_does_not_make_the_others_stale(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_with_one_clock_ahead_is_not_stale(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     lab = start_lab(stale_after=UNHURRIED, clock_jump=60.0)
     ahead = round(10 * UNHURRIED * SECOND)
     for row in imu[:60]:
@@ -287,7 +287,7 @@ def test_one_clock_ahead_does_not_make_the_others_stale(start_lab: StartLab, imu
 @pytest.mark.parametrize(
     ("shift", "said"), [(-HOUR, " s old:"), (HOUR, " s ahead of this clock:")], ids=["old", "ahead"]
 )
-def test_timestamps_far_from_the_clock_are_stale(
+def test_node_publishes_stale_for_timestamps_far_from_clock(
     shift: float, said: str, start_lab: StartLab, imu: NDArray[np.floating], capfd: pytest.CaptureFixture[str]
 ) -> None:
     lab = start_lab()
@@ -302,7 +302,7 @@ def test_timestamps_far_from_the_clock_are_stale(
     assert "synchronise the clocks, or set use_sim_time" in warnings[0]
 
 
-def test_simulated_time(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_follows_simulated_time(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     lab = start_lab(use_sim_time=True)
     clock = lab.node.create_publisher(Clock, "/clock", 10)
     lab.wait(clock.get_subscription_count, "subscription to /clock")
@@ -322,7 +322,7 @@ def test_simulated_time(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-(2**31), 2**31 - 1], ids=["first", "last"])
-def test_timestamps_at_the_end_of_time(seconds: int, start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_survives_extreme_timestamps(seconds: int, start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     lab = start_lab()
     for index in range(12):
         for driver, sample in zip(lab.drivers, imu[index], strict=True):
@@ -341,14 +341,14 @@ def test_timestamps_at_the_end_of_time(seconds: int, start_lab: StartLab, imu: N
 # names
 
 
-def test_topics_of_the_parameter(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_subscribes_to_given_topics(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     topics = [f"/suit/unit{number}/data" for number in range(6)]
     lab = start_lab(imu_topics=topics, topics=topics, stale_after=HOUR)
     lab.play(imu[:30], hurry=True)
     assert lab.wait_for(20)[-1].status == OK
 
 
-def test_namespaces_keep_subjects_apart(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_namespaces_keep_subjects_apart(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     labs = [start_lab(namespace=name, stale_after=HOUR) for name in ("/alice", "/bob")]
     labs[0].play(imu[:30], hurry=True)
     labs[0].wait_for(20)
@@ -357,7 +357,7 @@ def test_namespaces_keep_subjects_apart(start_lab: StartLab, imu: NDArray[np.flo
     labs[0].wait(lambda: topics <= set(dict(labs[0].node.get_topic_names_and_types())), f"topics {topics}")
 
 
-def test_remapping(start_lab: StartLab, context: rclpy.Context, imu: NDArray[np.floating]) -> None:
+def test_node_follows_remapping(start_lab: StartLab, context: rclpy.Context, imu: NDArray[np.floating]) -> None:
     arguments = ["-r", "imu/left_foot:=/xsens/unit17", "-r", "calibrate:=adapt"]
     names = ["right_foot", "right_shank", "right_thigh", "left_foot", "left_shank", "left_thigh"]
     topics = ["/xsens/unit17" if name == "left_foot" else f"imu/{name}" for name in names]
@@ -367,7 +367,7 @@ def test_remapping(start_lab: StartLab, context: rclpy.Context, imu: NDArray[np.
     lab.wait(lambda: "/adapt" in dict(lab.node.get_service_names_and_types()), "service /adapt")
 
 
-def test_parameters_are_served_beside_the_data(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
+def test_node_serves_parameters_while_estimating(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     lab = start_lab(namespace="/suit", stale_after=HOUR)
     assert not lab.estimator.spins_itself
     lab.play(imu[:30], hurry=True)

@@ -64,7 +64,7 @@ def sensors_of(node: Node, bundle: Bundle) -> LiveSensors:
     return LiveSensors(node, bundle.rig, mount_rotations([0.0, 0.0, 0.0, 1.0], 6))
 
 
-def test_calibration_in_the_running_node_and_undone(
+def test_guide_calibrates_in_running_node_and_undoes(
     start_lab: Callable[..., Lab], bundle: Bundle, walk: Path, guide_node: Node, context: rclpy.Context, tmp_path: Path
 ) -> None:
     lab = start_lab(stale_after=HOUR, bag_directories=[str(tmp_path)])
@@ -92,7 +92,7 @@ def test_calibration_in_the_running_node_and_undone(
     assert sum(report["recordings"][0]["lost"].values()) == 0
 
 
-def test_sensors_that_are_not_there_are_named(
+def test_live_sensors_report_missing_sensor(
     bundle: Bundle, make_recording: Callable[..., Recording], guide_node: Node, context: rclpy.Context, tmp_path: Path
 ) -> None:
     from dataclasses import replace
@@ -109,14 +109,14 @@ def test_sensors_that_are_not_there_are_named(
     assert all(len(sensor.imu) > 30 for sensor in samples.sensors[1:])
 
 
-def test_nothing_to_listen_to_is_told_at_once(bundle: Bundle, guide_node: Node) -> None:
+def test_live_sensors_return_at_once_without_topics(bundle: Bundle, guide_node: Node) -> None:
     began = time.monotonic()
     samples = sensors_of(guide_node, bundle).listen(PATIENCE, lambda live: None)
     assert time.monotonic() - began < PATIENCE / 2
     assert [sensor.topic for sensor in samples.sensors] == [None] * 6
 
 
-def test_samples_are_in_the_axes_of_the_rig(
+def test_live_sensors_rotate_samples_into_rig_axes(
     bundle: Bundle, walk: Path, guide_node: Node, context: rclpy.Context
 ) -> None:
     upright, over = [0.0, 0.0, 0.0, 1.0], [1.0, 0.0, 0.0, 0.0]
@@ -136,7 +136,9 @@ def run(*arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, input=answers, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
-def test_offline_with_a_recording(bundle_path: Path, make_recording: Callable[..., Recording], tmp_path: Path) -> None:
+def test_guide_command_calibrates_offline_from_bag(
+    bundle_path: Path, make_recording: Callable[..., Recording], tmp_path: Path
+) -> None:
     write_bag(make_recording([("walking", 30.0)]), tmp_path / "bag")
     store, figures = tmp_path / "store", tmp_path / "figures.json"
     options = ["--bundle", str(bundle_path), "--bag", str(tmp_path / "bag"), "--store", str(store)]
@@ -154,7 +156,7 @@ def test_offline_with_a_recording(bundle_path: Path, make_recording: Callable[..
     assert "in use again: the model without calibration" in undone.stdout
 
 
-def test_quit_and_nobody_there(bundle_path: Path, tmp_path: Path) -> None:
+def test_guide_command_quit_and_without_sensors(bundle_path: Path, tmp_path: Path) -> None:
     options = ["--bundle", str(bundle_path), "--recordings", str(tmp_path)]
     left = run(*options, answers="q\n")
     assert (left.returncode, left.stderr) == (1, "")
@@ -167,7 +169,7 @@ def test_quit_and_nobody_there(bundle_path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [["--out", "x.safetensors"], ["--seconds", "1"], ["--bag", "a", "b"]])
-def test_options_that_make_no_sense(options: list[str]) -> None:
+def test_guide_command_refuses_conflicting_options(options: list[str]) -> None:
     answer = run(*options)
     assert answer.returncode == 2
     assert answer.stderr.count("\n") == 1

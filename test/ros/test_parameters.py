@@ -14,7 +14,6 @@ from fixtures.ros_lab import Lab, overrides
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from imu_emg_estimator.bags import TopicMapping
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.rig import Rig
@@ -46,14 +45,14 @@ def declared(context: rclpy.Context) -> Any:
 # schema, documentation, configuration
 
 
-def test_documentation_is_the_schema() -> None:
+def test_parameter_page_is_current() -> None:
     page = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
     assert page == parameter_schema.markdown_page() + "\n", (
         "python -m imu_emg_estimator.ros.parameter_schema > docs/parameters.md"
     )
 
 
-def test_shipped_configuration_is_of_the_schema(declared: Callable[..., NodeSettings]) -> None:
+def test_shipped_configuration_is_valid(declared: Callable[..., NodeSettings]) -> None:
     content = yaml.safe_load((ROOT / "config" / "estimator.yaml").read_text(encoding="utf-8"))
     values = content["/**"]["ros__parameters"]
     assert set(values) <= set(SCHEMA)
@@ -68,7 +67,7 @@ def test_shipped_configuration_shows_defaults(declared: Callable[..., NodeSettin
     assert dataclasses.replace(shown, imu_topics=None) == declared()
 
 
-def test_each_parameter_tells_what_it_is(start_lab: Callable[..., Lab]) -> None:
+def test_parameter_descriptors_match_schema(start_lab: Callable[..., Lab]) -> None:
     node = start_lab().estimator
     for entry in PARAMETERS:
         descriptor = node.describe_parameter(entry.name)
@@ -80,18 +79,18 @@ def test_each_parameter_tells_what_it_is(start_lab: Callable[..., Lab]) -> None:
         )
 
 
-def test_numbers_have_bounds() -> None:
+def test_number_parameters_have_bounds() -> None:
     for entry in PARAMETERS:
         if isinstance(entry.default, (int, float)):
             assert entry.minimum <= entry.default <= entry.maximum
 
 
-def test_empty_lists_are_the_defaults(declared: Callable[..., NodeSettings]) -> None:
+def test_empty_list_is_default(declared: Callable[..., NodeSettings]) -> None:
     empty = [Parameter(name, Parameter.Type.NOT_SET) for name in ("imu_topics", "sensor_rotations")]
     assert declared(*empty) == declared()
 
 
-def test_home_of_the_user(
+def test_paths_expand_home_directory(
     declared: Callable[..., NodeSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -101,7 +100,7 @@ def test_home_of_the_user(
     assert declared(*overrides(bundle="~nobody-here/b")).bundle == Path("~nobody-here/b")
 
 
-def test_bags_are_read_where_people_keep_them(
+def test_bag_directories_default_to_usual_places(
     declared: Callable[..., NodeSettings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     here, home, temporary = tmp_path / "here", tmp_path / "home", tmp_path / "tmp"
@@ -117,7 +116,7 @@ def test_bags_are_read_where_people_keep_them(
     assert declared().bag_directories == (temporary, *disks)
 
 
-def test_bags_are_read_where_the_parameter_says(
+def test_bag_directories_of_parameter(
     declared: Callable[..., NodeSettings],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
@@ -130,22 +129,25 @@ def test_bags_are_read_where_the_parameter_says(
     said = capfd.readouterr().err
     assert f"names {given[1]}, which does not exist" in said
     assert said.count("does not exist") == 1
-    with pytest.raises(InputError, match="holds '/a,b'; give directories without a comma"):
-        declared(*overrides(bag_directories=["/a,b"]))
+    assert declared(*overrides(bag_directories=["/a,b"])).bag_directories == (Path("/a,b"),)
 
 
-def test_what_is_known_of_the_emg(declared: Callable[..., NodeSettings]) -> None:
-    assert declared().topic_mapping == TopicMapping()
+def test_emg_parameters(declared: Callable[..., NodeSettings]) -> None:
+    default = declared()
+    assert (default.emg_topic, default.emg_channels, default.emg_kind, default.emg_rate) == (None, None, None, None)
     given = declared(*overrides(emg_topic="/emg", emg_channels=["a", "none"], emg_kind="raw", emg_rate=1500.0))
-    assert given.topic_mapping == TopicMapping(
-        emg_topic="/emg", emg_channels=("a", "none"), emg_kind="raw", emg_rate=1500.0
+    assert (given.emg_topic, given.emg_channels, given.emg_kind, given.emg_rate) == (
+        "/emg",
+        ("a", "none"),
+        "raw",
+        1500.0,
     )
     with pytest.raises(InputError, match="parameter 'emg_kind' is 'cooked'; give raw or envelope"):
         declared(*overrides(emg_kind="cooked"))
 
 
 @pytest.mark.parametrize("entry", NUMBERS, ids=lambda entry: entry.name)
-def test_bounds_hold(entry: Entry, declared: Callable[..., NodeSettings]) -> None:
+def test_parameter_bounds_are_enforced(entry: Entry, declared: Callable[..., NodeSettings]) -> None:
     kind = type(entry.default)
     declared(*overrides(**{entry.name: kind(entry.minimum)}))
     declared(*overrides(**{entry.name: kind(entry.maximum)}))
@@ -192,15 +194,15 @@ def start(bundle_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[...,
         ("qos_overrides./imu/left_foot.subscription.reliability:=x", "qos_overrides cannot be used: Unexpected"),
     ],
 )
-def test_wrong_parameter(parameter: str, said: str, start: Callable[..., str]) -> None:
+def test_node_refuses_wrong_parameter(parameter: str, said: str, start: Callable[..., str]) -> None:
     assert said in start("-p", parameter)
 
 
-def test_two_sensors_remapped_to_one_topic(start: Callable[..., str]) -> None:
+def test_node_refuses_two_sensors_on_one_topic(start: Callable[..., str]) -> None:
     assert "two sensors share a topic" in start("-r", "imu/left_foot:=imu/right_foot")
 
 
-def test_wrong_ros_arguments(start: Callable[..., str], tmp_path: Path) -> None:
+def test_node_refuses_wrong_ros_arguments(start: Callable[..., str], tmp_path: Path) -> None:
     assert "params-file /no/such.yaml" in start("--params-file", "/no/such.yaml")
     broken = tmp_path / "broken.yaml"
     broken.write_text("/**:\n  ros__parameters: [1, 2")
@@ -208,7 +210,9 @@ def test_wrong_ros_arguments(start: Callable[..., str], tmp_path: Path) -> None:
     assert "--no-such" in start("--no-such")
 
 
-def test_wrong_bundle(start: Callable[..., str], bundle_path: Path, make_bundle: Any, tmp_path: Path) -> None:
+def test_node_refuses_wrong_bundle(
+    start: Callable[..., str], bundle_path: Path, make_bundle: Any, tmp_path: Path
+) -> None:
     content = bundle_path.read_bytes()
     path = tmp_path / "other.safetensors"
 
@@ -245,7 +249,7 @@ def _without_a_sensor(make_bundle: Callable[..., Bundle]) -> Bundle:
     return make_bundle(rig=dataclasses.replace(rig, sensors=rig.sensors[:5]))
 
 
-def test_nothing_can_be_changed_while_it_runs(start_lab: Callable[..., Lab]) -> None:
+def test_parameters_are_read_only(start_lab: Callable[..., Lab]) -> None:
     lab = start_lab()
     result = lab.estimator.set_parameters([Parameter("deadline", value=0.2)])[0]
     assert not result.successful

@@ -67,7 +67,7 @@ def number_of(arrival: Arrival) -> int:
     return number
 
 
-def test_every_message_comes_once_and_each_topics_in_order(subscribed: Receiver, publish: Any) -> None:
+def test_receiver_takes_every_message_once_in_topic_order(subscribed: Receiver, publish: Any) -> None:
     sent = [(source, number) for number in range(100) for source in range(len(TOPICS))]
     came = []
     for begin in range(0, len(sent), 30):
@@ -80,7 +80,7 @@ def test_every_message_comes_once_and_each_topics_in_order(subscribed: Receiver,
     assert subscribed.receive(0.05) == []
 
 
-def test_what_waited_comes_in_order_of_arrival_not_topic_by_topic(node: Node, publish: Any) -> None:
+def test_receiver_sorts_backlog_by_arrival(node: Node, publish: Any) -> None:
     subscribed = WaitSetReceiver(node)
     for topic in TOPICS:
         subscribed.subscribe(Int64, topic, QUALITY)
@@ -92,13 +92,13 @@ def test_what_waited_comes_in_order_of_arrival_not_topic_by_topic(node: Node, pu
     subscribed.close()
 
 
-def test_nothing_comes_for_the_time_asked(subscribed: Receiver) -> None:
+def test_receiver_waits_for_timeout(subscribed: Receiver) -> None:
     start = time.monotonic()
     assert subscribed.receive(0.2) == []
     assert time.monotonic() - start > 0.1
 
 
-def test_the_executor_of_the_node_takes_nothing_away(node: Node, context: rclpy.Context, publish: Any) -> None:
+def test_receiver_shares_node_with_executor(node: Node, context: rclpy.Context, publish: Any) -> None:
     subscribed = WaitSetReceiver(node)
     assert not subscribed.spins_node
     for topic in TOPICS:
@@ -123,9 +123,7 @@ def test_the_executor_of_the_node_takes_nothing_away(node: Node, context: rclpy.
 @pytest.mark.parametrize(
     "implementation", [SimpleNamespace(), SimpleNamespace(WaitSet=lambda context: None)], ids=["gone", "changed"]
 )
-def test_another_rclpy_is_used_through_its_executor(
-    implementation: Any, node: Node, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_make_receiver_falls_back_to_executor(implementation: Any, node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(make_receiver(node), WaitSetReceiver)
     monkeypatch.setattr(receiver, "rclpy_implementation", implementation)
     made = make_receiver(node)
@@ -133,7 +131,7 @@ def test_another_rclpy_is_used_through_its_executor(
     made.close()
 
 
-def test_the_node_works_with_another_rclpy(
+def test_node_works_with_executor_receiver(
     start_lab: Callable[..., Lab], make_recording: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receiver, "rclpy_implementation", SimpleNamespace())
@@ -147,14 +145,14 @@ def test_the_node_works_with_another_rclpy(
 # counts
 
 
-def test_gaps_in_the_publishers_count_are_lost_messages() -> None:
+def test_message_count_finds_lost_messages() -> None:
     count = MessageCount()
     for sequence in (5, 6, 9, 10, 1, 2, None, 4):  # it began before us, lost 7 and 8, began anew, lost 3
         count.add(sequence)
     assert (count.received, count.lost) == (8, 3)
 
 
-def test_the_nodes_executor_sleeps_while_messages_come(context: rclpy.Context, node: Node) -> None:
+def test_receiver_does_not_wake_node_executor(context: rclpy.Context, node: Node) -> None:
     """Woken by each message, it would cost as much as the estimates do."""
 
     class Counting(SingleThreadedExecutor):

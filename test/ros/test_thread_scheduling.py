@@ -21,17 +21,17 @@ def in_a_thread(function: Callable[[], Any]) -> Any:
     return results[0]
 
 
-def test_all_threads_are_found() -> None:
+def test_current_threads_lists_all() -> None:
     assert in_a_thread(lambda: {threading.get_native_id(), os.getpid()} <= set(current_threads()))
 
 
-def test_nothing_is_asked_for_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schedule_changes_nothing_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("sched_setaffinity", "sched_setscheduler"):
         monkeypatch.setattr(os, name, lambda *_: pytest.fail("the system was asked"))
     assert schedule(current_threads(), 0, ()) == []
 
 
-def test_processors() -> None:
+def test_schedule_binds_processors() -> None:
     one = min(os.sched_getaffinity(0))
 
     def bound() -> tuple[list[str], set[int]]:
@@ -40,7 +40,7 @@ def test_processors() -> None:
     assert in_a_thread(bound) == ([], {one})
 
 
-def test_priority_or_why_not() -> None:
+def test_schedule_sets_priority_or_says_why_not() -> None:
     def prioritised() -> tuple[list[str], int, int]:
         refusals = schedule([threading.get_native_id()], 7, ())
         return refusals, os.sched_getscheduler(0), os.sched_getparam(0).sched_priority
@@ -52,7 +52,7 @@ def test_priority_or_why_not() -> None:
         assert (policy, priority) == (os.SCHED_FIFO, 7)
 
 
-def test_each_refusal_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schedule_refusals_say_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -66,6 +66,6 @@ def test_each_refusal_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "not supported by this system" in schedule([0], 0, [0])[0]
 
 
-def test_a_thread_that_has_ended_is_no_refusal() -> None:
+def test_schedule_ignores_ended_thread() -> None:
     ended = in_a_thread(threading.get_native_id)
     assert schedule([ended], 0, sorted(os.sched_getaffinity(0))) == []
