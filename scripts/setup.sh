@@ -35,12 +35,13 @@ unless_done() {
     echo "$key" >"$stamp"
 }
 
-# The interpreter: the one that .venv has, if it still fits; that of the sourced ROS; any of 3.10 to 3.12.
+# The interpreter: the one that .venv has, if it still fits; that of the sourced ROS, up to 3.14; any of 3.10 to 3.12.
 choose_python() {
-    local ros=$1 candidate
+    local ros=$1 candidate newest=12
+    if [[ -n $ros ]]; then newest=14; fi
     for candidate in .venv/bin/python python3 python3.12 python3.11 python3.10 /usr/bin/python3; do
         candidate=$(command -v "$candidate") || continue
-        supported "$candidate" || continue
+        supported "$candidate" "$newest" || continue
         # What is behind a version manager's shim, or an active virtual environment.
         candidate=$("$candidate" -c 'import os, sys; print(os.path.realpath(sys._base_executable))')
         if [[ -z $ros ]] || "$candidate" -c 'import rclpy' 2>/dev/null; then
@@ -49,13 +50,13 @@ choose_python() {
         fi
     done
     if [[ -n $ros ]]; then
-        die "no Python 3.10 to 3.12 here can import rclpy of $ros; source its setup.bash with the Python it was built for first on PATH"
+        die "no Python 3.10 to 3.14 here can import rclpy of $ros; source its setup.bash with the Python it was built for first on PATH"
     fi
     die "Python 3.10 to 3.12 is missing; sudo apt install python3.12 python3.12-venv python3.12-dev (or 3.11, or 3.10)"
 }
 
 supported() {
-    "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null
+    "$1" -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, $2))" 2>/dev/null
 }
 
 check_build_tools() {
@@ -83,7 +84,10 @@ make_environment() {
         underlay=requirements/ros-installed.txt
         options=(--system-site-packages)
     fi
-    [[ -f $underlay ]] || die "ROS_WHEELS is '$wheels'; set it to jazzy or kilted"
+    if ! supported "$python" 12; then # as of Lyrical: its own numpy, and the newest of what the lock does not know
+        underlay=/dev/null lock=/dev/null
+    fi
+    [[ -e $underlay ]] || die "ROS_WHEELS is '$wheels'; set it to jazzy or kilted"
     echo "setup: .venv with $("$python" --version), ROS 2 ${ros:-$wheels from PyPI} (minutes, the first time)"
     "$python" -m venv --clear "${options[@]}" .venv
     if [[ -z $ros && $wheels != jazzy ]]; then # the lock holds the ROS packages of Jazzy
