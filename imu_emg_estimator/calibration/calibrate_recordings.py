@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -104,15 +104,7 @@ def calibrate(
     quality = assess(base, recordings, stream)
     if quality.refusal:
         work.done()
-        report = CalibrationReport(
-            False,
-            refusal_message(quality.refusal),
-            seconds=seconds,
-            refusal=quality.refusal,
-            exchanged=quality.exchanged,
-            quality=quality.to_dict(),
-        )
-        return CalibrationResult(None, report, quality)
+        return CalibrationResult(None, _refused(quality, seconds), quality)
     usable = quality.usable(recordings)
     trials = _Trials(base, settings, adapted_share(seconds), work)
     work.begin(JUDGING)
@@ -127,25 +119,39 @@ def calibrate(
         adapted = trials.final(way, usable) if way else None
         decisions = decisions_by_muscle(muscles, base.rig.muscle_names)
         bundle = compose_bundle(base, running, adapted, way, decisions, found, unit)
-        calibration = Calibration.made_now(
-            subject=subject,
-            method=METHOD,
-            bag=", ".join(recording.name for recording in recordings),
-            seconds=seconds,
-            settings=asdict(settings),
-            figures={
-                "running": running.model_id,
-                "judged_seconds": seconds,
-                "way": way or SCALED,
-                "left_out": quality.left_out,
-                "muscles": {name: _recorded(outcome) for name, outcome in muscles.items()},
-                **_motion(base, np.concatenate([recording.imu for recording in usable])),
-            },
+        figures = {
+            "running": running.model_id,
+            "judged_seconds": seconds,
+            "way": way or SCALED,
+            "left_out": quality.left_out,
+            "muscles": {name: _recorded(outcome) for name, outcome in muscles.items()},
+            **_motion(base, np.concatenate([recording.imu for recording in usable])),
+        }
+        bag = ", ".join(recording.name for recording in recordings)
+        bundle = replace(
+            bundle,
+            normalisation=quality.normalisation(bundle.normalisation),
+            calibration=Calibration.made_now(subject, METHOD, bag, seconds, asdict(settings), figures),
         )
-        normalisation = quality.normalisation(bundle.normalisation)
-        bundle = replace(bundle, normalisation=normalisation, calibration=calibration)
     work.done()
-    report = CalibrationReport(
+    return CalibrationResult(bundle, _report(bundle, muscles, seconds, quality), quality)
+
+
+def _refused(quality: Quality, seconds: float) -> CalibrationReport:
+    return CalibrationReport(
+        False,
+        refusal_message(quality.refusal),
+        seconds=seconds,
+        refusal=quality.refusal,
+        exchanged=quality.exchanged,
+        quality=quality.to_dict(),
+    )
+
+
+def _report(
+    bundle: Bundle | None, muscles: Mapping[str, MuscleOutcome], seconds: float, quality: Quality
+) -> CalibrationReport:
+    return CalibrationReport(
         success=bundle is not None,
         message=outcome_message(muscles, seconds, quality.exchanged, quality.left_out),
         muscles=muscles,
@@ -154,7 +160,6 @@ def calibrate(
         quality=quality.to_dict(),
         calibration=asdict(bundle.calibration) if bundle and bundle.calibration else None,
     )
-    return CalibrationResult(bundle, report, quality)
 
 
 def judge(bundle: Bundle, recording: Recording) -> dict[str, Scores]:
@@ -199,26 +204,26 @@ class _Trials:
 
     def whole(self, recordings: Sequence[Recording]) -> Estimator:
         """Adapt all weights, in fewer steps than in the end: what is judged is no better than what is given."""
-        done, self._folds_done = self._folds_done, self._folds_done + 1
-
-        def advance(step: int, steps: int, loss: float) -> None:
-            self._work.advance((done + step / steps) / FOLDS, loss)
-
-        return adapt_estimator(self._given, recordings, self._trial, advance, self._share)
+        begun, self._folds_done = self._folds_done, self._folds_done + 1
+        return self._adapt(WHOLE, recordings, self._trial, begun, FOLDS)
 
     def heads(self, recordings: Sequence[Recording]) -> Estimator:
         """Fit the heads alone, in closed form: a muscle's head does not depend on the others'."""
-        return adapt_estimator(self._given, recordings, self._settings, share=self._share, heads_only=True)
+        return self._adapt(HEADS, recordings, self._settings)
 
     def final(self, way: str, recordings: Sequence[Recording]) -> Estimator:
         """Adapt by the way that was chosen."""
+        return self._adapt(way, recordings, self._settings)
+
+    def _adapt(
+        self, way: str, recordings: Sequence[Recording], settings: AdaptationSettings, begun: int = 0, total: int = 1
+    ) -> Estimator:
+        """Adapt for one of so many times in a phase, some of which have begun before."""
 
         def advance(step: int, steps: int, loss: float) -> None:
-            self._work.advance(step / steps, loss)
+            self._work.advance((begun + step / steps) / total, loss)
 
-        if way == HEADS:
-            return self.heads(recordings)
-        return adapt_estimator(self._given, recordings, self._settings, advance, self._share)
+        return adapt_estimator(self._given, recordings, settings, advance, self._share, heads_only=way == HEADS)
 
 
 def _recorded(outcome: MuscleOutcome) -> dict[str, Any]:
