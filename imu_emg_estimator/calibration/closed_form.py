@@ -1,7 +1,7 @@
 """Closed-form adaptation: a linear head fitted to a subject's EMG on the frozen network's tokens by ridge regression.
 
-The strength of the shrinkage is chosen by blocked cross-validation within the calibration data, held near its
-default where these are too few to tell.
+The strength of the shrinkage is chosen by blocked cross-validation within the calibration data, and held near its
+default where these are few.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES
 from imu_emg_estimator.recording import FloatArray
 
-STEPS = 10.0 ** np.arange(-1.5, 1.75, 0.25)  # strengths that are tried, relative to the default
+STRENGTH_FACTORS = 10.0 ** np.arange(-1.5, 1.75, 0.25)  # strengths that are tried, relative to the default
 STRENGTH_DEVIATION = 0.25  # of the natural logarithm of the strength about its default, before any data
 BLOCKS = 5
 MIN_ERROR = 1e-6  # references²; a perfect fit must not become infinitely likely
@@ -24,7 +24,7 @@ MIN_ERROR = 1e-6  # references²; a perfect fit must not become infinitely likel
 
 @dataclass(frozen=True)
 class Moments:
-    """What a ridge regression needs to know of its data: sums over samples.
+    """Sums over samples that a ridge regression is solved from.
 
     Attributes:
         gram: [inputs, inputs] of the inputs with themselves; the last input is always 1.
@@ -40,7 +40,7 @@ class Moments:
 
     @classmethod
     def of(cls, inputs: FloatArray, target: FloatArray, weight: FloatArray) -> Moments:
-        """From inputs [samples, inputs], target and weight [samples]."""
+        """Sum over inputs [samples, inputs], target and weight [samples]."""
         x, y, w = (np.asarray(values, dtype=np.float64) for values in (inputs, target, weight))
         weighted = x * w[:, None]
         return cls(weighted.T @ x, weighted.T @ y, float(w @ y**2), float(w.sum()))
@@ -51,7 +51,7 @@ class Moments:
         )
 
     def ridge(self, centre: FloatArray, precision: FloatArray, strength: float) -> NDArray[np.float64]:
-        """Head [inputs] that fits best, shrunk to a centre [inputs] as if so many independent samples spoke for it.
+        """Fit a head [inputs], shrunk to a centre [inputs] that counts as so many independent samples.
 
         Args:
             precision: [inputs, inputs] how firmly each direction is held, relative to the others.
@@ -60,12 +60,12 @@ class Moments:
 
 
 def solve_ridge(gram: FloatArray, cross: FloatArray, penalty: FloatArray, centre: FloatArray) -> NDArray[np.float64]:
-    """Coefficients [inputs] or [inputs, targets] of least squared error + (coefficients - centre)' penalty (...).
+    """Solve for coefficients [inputs] or [inputs, targets] of least squared error, shrunk to a centre.
 
     Args:
         gram: [inputs, inputs] of the inputs with themselves.
         cross: [inputs] or [inputs, targets] of the inputs with the targets.
-        penalty: [inputs, inputs].
+        penalty: [inputs, inputs] quadratic form of the difference from the centre that is added to the squared error.
         centre: as ``cross``; what the coefficients shrink to.
     """
     return np.asarray(np.linalg.solve(gram + penalty, cross + penalty @ centre))
@@ -73,7 +73,7 @@ def solve_ridge(gram: FloatArray, cross: FloatArray, penalty: FloatArray, centre
 
 @dataclass(frozen=True)
 class LeftOut:
-    """How heads do on blocks of time that they were not fitted on.
+    """Scores of heads on blocks of time that they were not fitted to.
 
     Attributes:
         error: mean squared error [references²].
@@ -103,22 +103,22 @@ def fit_head(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArra
             errors speak as the Gaussian likelihood of as many samples as are independent.
     """
     whole = reduce(Moments.__add__, blocks)
-    candidates = strength * STEPS
+    candidates = strength * STRENGTH_FACTORS
     trials = [leave_out(blocks, centre, precision, candidate) for candidate in candidates]
     unlikely = 0.5 * whole.count / CORRELATED_SAMPLES * np.log([trial.error for trial in trials])
-    unlikely += 0.5 * (np.log(STEPS) / STRENGTH_DEVIATION) ** 2
+    unlikely += 0.5 * (np.log(STRENGTH_FACTORS) / STRENGTH_DEVIATION) ** 2
     best = int(np.argmin(unlikely))
     return RidgeFit(whole.ridge(centre, precision, candidates[best]), float(candidates[best]), trials[best])
 
 
 def squared_error(blocks: Sequence[Moments], head: FloatArray) -> float:
-    """Sum of squared errors [references²] of a given head [inputs] over all blocks."""
+    """Sum the squared errors [references²] of a given head [inputs] over all blocks."""
     whole = reduce(Moments.__add__, blocks)
     return float(whole.power - 2 * head @ whole.cross + head @ whole.gram @ head)
 
 
 def leave_out(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArray, strength: float) -> LeftOut:
-    """Fit to all blocks but one, look how it does on that one, for each of them."""
+    """Fit to all blocks but one and score the head on that one, for each of them."""
     whole = reduce(Moments.__add__, blocks)
     totals = np.zeros(6)
     for block in blocks:
@@ -141,7 +141,7 @@ def leave_out(blocks: Sequence[Moments], centre: FloatArray, precision: FloatArr
 
 
 def blocks_of(inputs: FloatArray, target: FloatArray, weight: FloatArray) -> list[Moments]:
-    """Contiguous blocks of equal weight; inputs [samples, inputs], target and weight [samples]."""
+    """Cut into contiguous blocks of equal weight; inputs [samples, inputs], target and weight [samples]."""
     share = np.cumsum(weight) / np.sum(weight)
     block = np.minimum((share * BLOCKS).astype(int), BLOCKS - 1)
     chosen = [(block == index) & (weight > 0) for index in range(BLOCKS)]

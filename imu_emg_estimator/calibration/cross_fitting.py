@@ -72,7 +72,7 @@ def cross_fit(
 
 
 def scale_of(measured: FloatArray, estimated: FloatArray) -> FloatArray:
-    """Factors [muscles] by which estimates [samples, muscles] fit the measurement best; NaN where there is none."""
+    """Fit factors [muscles] to estimates [samples, muscles] by least squares; NaN where there is none above zero."""
     known = np.isfinite(measured) & np.isfinite(estimated)
     truth, guess = (np.where(known, values, 0.0) for values in (measured, estimated))
     power, product = (guess**2).sum(axis=0), (truth * guess).sum(axis=0)
@@ -81,7 +81,7 @@ def scale_of(measured: FloatArray, estimated: FloatArray) -> FloatArray:
 
 
 def _blocks(known: NDArray[np.bool_], gap: int) -> list[tuple[slice, NDArray[np.bool_]]]:
-    """Contiguous blocks with equally many known samples, and which samples [samples] are in each or near it."""
+    """Cut into blocks with equally many known samples; with each, which samples [samples] are in it or near it."""
     index, count = np.arange(len(known)), np.cumsum(known)
     edges = np.searchsorted(count, count[-1] * np.arange(1, FOLDS) / FOLDS, side="left")
     starts, stops = [0, *map(int, edges)], [*map(int, edges), len(known)]
@@ -92,7 +92,7 @@ def _blocks(known: NDArray[np.bool_], gap: int) -> list[tuple[slice, NDArray[np.
 
 
 def _with_envelope(recordings: Sequence[Recording], envelope: FloatArray) -> list[Recording]:
-    """The recordings with the rows [samples, muscles] of all of them as their envelopes."""
+    """Replace the envelopes of the recordings by rows [samples, muscles] of all of them."""
     edges = np.cumsum([0, *map(len, recordings)])
     return [
         replace(recording, envelope=envelope[start:stop])

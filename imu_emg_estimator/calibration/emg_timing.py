@@ -1,4 +1,4 @@
-"""The delay between a subject's EMG and IMUs, told by what a bundle estimates from the IMUs."""
+"""The delay between a subject's EMG and IMUs, estimated with the help of a bundle."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imu_emg_estimator.signals.emg_delay import Delay, DelaySettings, synchronis
 
 
 def in_time(bundle: Bundle, recording: Recording, settings: DelaySettings | None = None) -> tuple[Recording, Delay]:
-    """The recording with its EMG in time with the movement, if it clearly was not, and the delay that was found.
+    """Shift the EMG in time with the movement, if it clearly was not; returns the delay that was found, too.
 
     The bundle's muscles are late or early only as those of the subjects were that it learned from, so that a delay
     beyond what subjects differ by is the amplifier's, the radio's or a clock's.

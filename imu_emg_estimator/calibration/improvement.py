@@ -46,7 +46,7 @@ class Improvement:
 
 @dataclass(frozen=True)
 class _Sums:
-    """What r and R² are made of: for every block the count, and the sums of truth, estimate, their squares, products.
+    """Sums that r and R² are computed from: count, truth, estimate, their squares and products, block by block.
 
     Attributes:
         values: [..., 6].
@@ -83,12 +83,12 @@ class _Sums:
 
 
 def improvement_in_r(measured: FloatArray, before: FloatArray, after: FloatArray, rate: float) -> Improvement:
-    """Change of Pearson's r from one estimate [samples] to another; samples that are NaN in any are left out."""
+    """Compute the change of Pearson's r from one estimate [samples] to another, over samples known in all."""
     return _improvement(measured, before, after, rate, _Sums.r)
 
 
 def improvement_in_r2(measured: FloatArray, before: FloatArray, after: FloatArray, rate: float) -> Improvement:
-    """Change of R² from one estimate [samples] to another; samples that are NaN in any are left out."""
+    """Compute the change of R² from one estimate [samples] to another, over samples known in all."""
     return _improvement(measured, before, after, rate, _Sums.r2)
 
 

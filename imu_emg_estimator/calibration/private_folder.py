@@ -1,6 +1,6 @@
 """Private folders for temporary files, which do not outlive the process that made them by more than a start.
 
-A folder is held by a lock that ends with its process, however that ends: what nobody holds is abandoned.
+A folder is held by a lock that ends with its process, however that ends: a folder that is not held is abandoned.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_ATTEMPTS = 10  # another process that sweeps at this instant may take a fold
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """Make a folder that no other user can look into, removed at the end; raises OSError where none can be made."""
+    """Make a folder that no other user can read, removed at the end; raises OSError where none can be made."""
     folder, lock = _held_folder()
     try:
         yield folder

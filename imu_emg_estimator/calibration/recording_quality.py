@@ -41,7 +41,7 @@ SAME_SIGNAL_R = 0.95  # of left and right EMG; no two muscles have it
 
 @dataclass(frozen=True)
 class Quality:
-    """What a subject's recordings are worth.
+    """Verdicts on a subject's recordings.
 
     Attributes:
         sensors, muscles: figures by name; muscles that were not measured are left out.
@@ -76,12 +76,12 @@ class Quality:
         return tuple(str(finding) for finding in self.findings)
 
     def normalisation(self, given: Normalisation) -> Normalisation:
-        """As given, with the sensors that were left out masked for ever."""
+        """Mask the sensors that were left out, for good."""
         out = np.array([name in self.left_out for name in self.sensors])[:, None]
         return Normalisation(np.where(out, np.nan, given.mean), np.where(out, np.nan, given.std))
 
     def usable(self, recordings: Sequence[Recording]) -> list[Recording]:
-        """The recordings without what is bad: samples of such sensors become NaN, such muscles get weight 0."""
+        """Leave out what is bad: samples of such sensors become NaN, such muscles get weight 0."""
         rig = recordings[0].rig
         sensors = [name in self.left_out for name in rig.sensor_names]
         muscles = np.array([name in self.left_out for name in rig.muscle_names])
@@ -95,7 +95,7 @@ class Quality:
         ]
 
     def verdicts(self) -> dict[str, str]:
-        """A verdict in words for every sensor and muscle."""
+        """Return a verdict in words on every sensor and muscle."""
         by_name: dict[str, list[Finding]] = {name: [] for name in (*self.sensors, *self.muscles)}
         for finding in self.findings:
             for name in finding.channels:
@@ -103,7 +103,7 @@ class Quality:
         return {name: _verdict(findings) for name, findings in by_name.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain figures and words."""
+        """Return figures and words for JSON."""
         mounting = self.mounting
         figures: dict[str, Any] = json_compatible(
             {
@@ -126,7 +126,7 @@ class Quality:
 def assess(
     bundle: Bundle, recordings: Sequence[Recording], stream: Stream | None = None, limits: Limits | None = None
 ) -> Quality:
-    """A verdict on a subject's recordings, before anything is adapted to them.
+    """Judge a subject's recordings, before anything is adapted to them.
 
     Args:
         bundle: that is to be adapted.
@@ -134,7 +134,7 @@ def assess(
         stream: what the reader of the bag knows besides.
     """
     rig, unit, limits = bundle.rig, recordings[0].envelope_unit, limits or Limits()
-    used = bundle.normalisation.used  # a gyroscope that the network does not look at may be missing or damaged
+    used = bundle.normalisation.used  # a gyroscope that the network does not use may be missing or damaged
     recordings = [replace(recording, imu=np.where(used, recording.imu, np.nan)) for recording in recordings]
     sensors = {name: sensor_figures(recordings, index, stream) for index, name in enumerate(rig.sensor_names)}
     findings = [finding for name, figures in sensors.items() for finding in judge_sensor(name, figures, limits)]
@@ -203,25 +203,25 @@ def _judge_electrodes(electrodes: ElectrodeCheck, rig: Rig) -> list[Finding]:
 
 
 def _amplitude(bundle: Bundle, muscle: int, unit: str) -> float:
-    """The amplitude that the model expects, where the recordings are in its unit."""
+    """Return the amplitude that the model expects; NaN where the recordings are in another unit."""
     known = bundle.reference.unit_of(muscle) == unit
     return bundle.reference.amplitude[muscle] if known else float("nan")
 
 
 def _without_bad(imu: FloatArray, rig: Rig, findings: Sequence[Finding]) -> FloatArray:
-    """Samples [samples, sensors, 6] in which those of bad sensors are NaN."""
+    """Set the samples [samples, sensors, 6] of bad sensors to NaN."""
     good = _left(findings, rig.sensor_names)
     return np.where(np.array([name not in good for name in rig.sensor_names])[:, None], np.nan, imu)
 
 
 def _left(findings: Sequence[Finding], names: Sequence[str] | Mapping[str, Any]) -> list[str]:
-    """Those of the channels that are not bad."""
+    """Return those of the channels that are not bad."""
     bad = {name for finding in findings if finding.bad for name in finding.channels}
     return [name for name in names if name not in bad]
 
 
 def _refusal(findings: Sequence[Finding], sensors: Sequence[str], muscles: Sequence[str], moving: bool) -> str:
-    """Why nothing can be made of the recordings; empty = something can."""
+    """Say why nothing can be made of the recordings; empty = something can."""
     if not moving:
         return "the subject did not move: record walking, and what else the device is for"
     if not muscles:
@@ -240,5 +240,5 @@ def _all_of(findings: Sequence[Finding], names: Sequence[str]) -> str:
 def _verdict(findings: Sequence[Finding]) -> str:
     if not findings:
         return "good"
-    state = "left out" if any(finding.bad for finding in findings) else "used, but look at it"
+    state = "left out" if any(finding.bad for finding in findings) else "used, but check it"
     return f"{state}: {'; '.join(finding.text for finding in findings)}"

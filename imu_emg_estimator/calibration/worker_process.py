@@ -4,7 +4,7 @@ It reads the request from FOLDER, writes its progress to standard output, a JSON
 new bundle to FOLDER. ``worker.Worker`` starts it.
 
 It yields to others before it imports anything heavy, and ends with the process that started it: that one gives it a
-pipe as standard input and keeps the other end open. Its memory is limited, as it reads files that nobody vouches for.
+pipe as standard input and keeps the other end open. Its memory is limited, as it reads files of unknown origin.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def yield_to_others(nice: int = MAX_NICE) -> None:
-    """Take less of the processor the higher ``nice`` (0 to 19) is; 19 = what nobody else wants, as far as possible.
+    """Take less of the processor the higher ``nice`` (0 to 19) is; 19 = only what all others leave.
 
     Nice alone is not enough on Linux: with autogroups it counts within a session only, and a session of its own
     has as much weight as that of the node. Each of the three is needed where another is without effect. The autogroup

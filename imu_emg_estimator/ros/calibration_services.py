@@ -44,7 +44,7 @@ from imu_emg_estimator.utils.progress import Progress, Stopped
 MAX_DURATION_S = 3600.0  # bound of max_duration
 MAX_BAGS = 100  # of one call
 RESERVED_SHARE, MAX_RESERVED_S = 0.2, 2.0  # of the budget, for storing and going over
-SWAP_TIMEOUT_S = 10.0  # for the node to go over when nobody gave a budget
+SWAP_TIMEOUT_S = 10.0  # for the node to go over, where there is no budget
 ERROR_CODES = {
     "BagUnreadable": Calibrate.Response.BAG_UNREADABLE,
     "TopicMissing": Calibrate.Response.MISSING_TOPIC,
@@ -54,7 +54,7 @@ ERROR_CODES = {
 
 
 class LiveNode(Protocol):
-    """What the services need of the running node."""
+    """The running node, as far as the services need it."""
 
     settings: NodeSettings
     base: Bundle
@@ -185,7 +185,7 @@ class CalibrationServer:
         return float(request.max_duration) or self._live.settings.calibration_max_duration
 
     def _request(self, request: Calibrate.Request) -> CalibrationRequest:
-        """What the worker process is to do; bags are read as the node receives the topics."""
+        """Build the request for the worker process; bags are read as the node receives the topics."""
         live, settings = self._live, self._live.settings
         try:
             return CalibrationRequest(
@@ -208,7 +208,7 @@ class CalibrationServer:
             raise CallFailed(Calibrate.Response.INVALID_REQUEST, str(error)) from None
 
     def _running_path(self, subject: str) -> Path:
-        """The bundle that a calibration of a subject must better: the subject's own, or else the base model."""
+        """Return the bundle that a calibration must improve on: the subject's own, or else the base model."""
         live = self._live
         if subject == live.subject:
             return live.running_path
@@ -238,7 +238,7 @@ class CalibrationServer:
             self._worker = None
 
     def _take_over(self, bundle: Bundle, deadline: float) -> str:
-        """Store the calibration, then run with it: what runs is always what the next start finds."""
+        """Store the calibration, then run with it: what runs is what the next start finds."""
         live = self._live
         if bundle.parent_id != live.base.model_id:
             raise InputError(
@@ -303,13 +303,13 @@ class CalibrationServer:
         response.message = f"{used} is in use for subject '{subject}' now, and at every next start"
 
     def _reset_subject(self, request: ResetCalibration.Request) -> str:
-        """Whose calibration it is; whoever asks for what cannot be is told so."""
+        """Return whose calibration it is; raise CallFailed where the request makes no sense."""
         invalid = ResetCalibration.Response.INVALID_REQUEST
         subject = request.subject_id or self._live.subject
         if request.previous and request.calibration_id:
             raise CallFailed(invalid, "calibration_id and previous were given; give one of them")
         if not subject and not request.calibration_id:
-            raise CallFailed(invalid, "subject_id is empty and nobody is estimated by name; give the subject's")
+            raise CallFailed(invalid, "subject_id is empty and the node has no subject; give the subject's")
         try:
             if subject:
                 check_subject(subject)
@@ -326,7 +326,7 @@ class CalibrationServer:
     # what the services share
 
     def _answer(self, response: Any, failed: int, work: Callable[[], None]) -> None:
-        """Do the work of a call; whatever comes of it is in the response, and the service lives on."""
+        """Do the work of a call and put its outcome, or its failure, into the response."""
         try:
             work()
             response.success, response.error_code = True, response.OK
@@ -347,7 +347,7 @@ class CalibrationServer:
 
 
 def _existing(directories: Sequence[Path]) -> tuple[Path, ...]:
-    """Those that are there: a disk may not be mounted today."""
+    """Return those that exist: a disk may not be mounted today."""
     there = tuple(directory for directory in directories if directory.is_dir())
     if not there:
         names = ", ".join(map(str, directories))

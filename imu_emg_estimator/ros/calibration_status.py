@@ -1,4 +1,4 @@
-"""The latched topic ~/calibration_status: what the calibrate service is doing, and how far it is."""
+"""The latched topic ~/calibration_status: state and progress of the calibrate service."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LATCHED = QoSProfile(
     reliability=ReliabilityPolicy.RELIABLE,
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
-INTERVAL = 0.2  # s between two messages of one phase
+MIN_INTERVAL_S = 0.2  # between two messages of one phase
 STARTING, STORING = "starting", "storing"  # phases before and after those of the process
 
 
 class StatusTopic:
-    """Publishes from any thread; nothing is said of progress that comes when the work is over.
+    """Publishes from any thread; progress that comes after the end is not published.
 
     Args:
         node: whose publisher it is.
@@ -41,16 +41,16 @@ class StatusTopic:
         self._last = -math.inf
 
     def rest(self, subject: str, calibration_id: str, message: str) -> None:
-        """Nothing is being done."""
+        """Say that no calibration is running."""
         self._begin(CalibrationStatus.IDLE, subject, calibration_id, "", message)
 
     def begin(self, subject: str, calibration_id: str) -> None:
-        """A calibration has begun, while estimates are made with another, or none."""
+        """Say that a calibration has begun, while estimates go on with another, or none."""
         message = f"calibrating subject '{subject}'; estimates go on with the old model"
         self._begin(CalibrationStatus.RUNNING, subject, calibration_id, STARTING, message)
 
     def advance(self, progress: Progress) -> None:
-        """It is so far."""
+        """Publish progress, at most every ``MIN_INTERVAL_S`` within a phase."""
         with self._lock:
             status, now = self._status, time.monotonic()
             if status.state != CalibrationStatus.RUNNING:
@@ -58,12 +58,12 @@ class StatusTopic:
             is_new = progress.phase != status.phase
             status.phase, status.fraction = progress.phase, min(max(progress.fraction, 0.0), 1.0)
             status.seconds_left, status.loss = _single(progress.seconds_left), _single(progress.loss)
-            if is_new or now - self._last >= INTERVAL:
+            if is_new or now - self._last >= MIN_INTERVAL_S:
                 self._last = now
                 self._publish()
 
     def end(self, state: int, calibration_id: str, message: str) -> None:
-        """It has ended, one way or another."""
+        """Say how the calibration ended."""
         with self._lock:
             status = self._status
             status.state, status.calibration_id, status.message = state, calibration_id, message
@@ -93,5 +93,5 @@ class StatusTopic:
 
 
 def _single(value: float) -> float:
-    """A number that a float32 of a message holds; messages refuse larger ones."""
+    """Return a number that a float32 field accepts; NaN for larger ones."""
     return value if abs(value) < 1e38 else math.nan

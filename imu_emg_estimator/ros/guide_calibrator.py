@@ -1,4 +1,4 @@
-"""A running estimator node, as the guide sees it: what it is set to, and its services that change the model."""
+"""A running estimator node as the guide uses it: its parameters, and its services that change the model."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from imu_emg_estimator.utils.progress import Progress
 CALIBRATE = "imu_emg_estimator/srv/Calibrate"
 RESET = "imu_emg_estimator/srv/ResetCalibration"
 PARAMETERS = ("bundle", "subject_id", "imu_topics", "sensor_rotations", "bag_directories", "emg_topic")
-ANSWER = 5.0  # s that a node may take to answer what needs no work
-PATIENCE = 600.0  # s that a calibration may take: somebody watches it, and can stop it
-SPIN = 0.1  # s
+ANSWER_TIMEOUT_S = 5.0  # for calls that need no work
+MAX_CALIBRATION_S = 600.0  # a user watches it, and can stop it
+SPIN_TIMEOUT_S = 0.1
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class NodeCalibrator:
-    """See ``guide.script.Calibrator``; made by ``find_estimator``.
+    """A ``guided_calibration.Calibrator``; made by ``find_estimator``.
 
     Attributes:
         name: full name of the estimator node.
@@ -55,8 +55,8 @@ class NodeCalibrator:
 
     def calibrate(self, bag: Path, subject: str, on_progress: Callable[[Progress], None]) -> Outcome:
         """Call the service; Ctrl-C cancels the calibration."""
-        request = Calibrate.Request(bag_uri=str(bag.absolute()), subject_id=subject, max_duration=PATIENCE)
-        if not self._calibrate.wait_for_service(ANSWER):
+        request = Calibrate.Request(bag_uri=str(bag.absolute()), subject_id=subject, max_duration=MAX_CALIBRATION_S)
+        if not self._calibrate.wait_for_service(ANSWER_TIMEOUT_S):
             raise InputError(f"{self.name} does not offer calibrate any more; start it, and go on with the recording")
         self._newest = None
         answer = self._calibrate.call_async(request)
@@ -73,8 +73,8 @@ class NodeCalibrator:
         return Outcome(response.success, response.message, response.calibration_id, muscles, findings)
 
     def _undo_late(self, answer: Any, subject: str) -> None:
-        """A calibration that was over before it could be cancelled is not wanted either."""
-        deadline = time.monotonic() + ANSWER
+        """Undo a calibration that ended before it could be cancelled."""
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
         self._spin_until(lambda: answer.done() or time.monotonic() > deadline)
         if answer.done() and answer.result().success:
             self.undo(subject)
@@ -92,7 +92,7 @@ class NodeCalibrator:
         return str(response.calibration_id)
 
     def after(self, subject: str) -> str:
-        """When the result is used."""
+        """Say when the result is used."""
         named = subject == self.parameters.get("subject_id")
         later = "after every start" if named else f"after every start with subject_id:={subject}"
         return f"Estimates are made with it from now on, and {later}."
@@ -113,25 +113,25 @@ class NodeCalibrator:
         return {name: _value(value) for name, value in zip(PARAMETERS, values, strict=False)}
 
     def _call(self, client: Any, request: Any) -> Any:
-        """The answer to a call; None where none comes in time."""
-        if not client.wait_for_service(ANSWER):
+        """Return the answer to a call; None where none comes in time."""
+        if not client.wait_for_service(ANSWER_TIMEOUT_S):
             return None
         answer = client.call_async(request)
-        deadline = time.monotonic() + ANSWER * 3
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S * 3
         self._spin_until(lambda: answer.done() or time.monotonic() > deadline)
         return answer.result() if answer.done() else None
 
     def _spin_until(self, done: Callable[[], bool], meanwhile: Callable[[], None] = lambda: None) -> None:
         while not done():
-            self._executor.spin_once(timeout_sec=SPIN)
+            self._executor.spin_once(timeout_sec=SPIN_TIMEOUT_S)
             meanwhile()
 
 
 def find_estimator(node: Node, patience: float) -> NodeCalibrator | None:
-    """The estimator node that runs; of several the first in the alphabet; None = there is none.
+    """Find the estimator node that runs; of several the first in the alphabet; None = there is none.
 
     Args:
-        patience: s to look for it.
+        patience: time to search [s].
     """
     deadline = time.monotonic() + patience
     while True:

@@ -165,7 +165,7 @@ def test_adapted_reference_keeps_unit_and_amplitude_of_muscle_without_emg(
 def test_adapted_reference_does_not_depend_on_activities(
     trained_bundle: Bundle, make_recording: RecordingFactory
 ) -> None:
-    """Mostly standing, and nobody says so: a percentile would fall to nothing, the muscle's scale does not."""
+    """Mostly unlabelled standing: a percentile would fall to nothing, the fitted scale does not."""
     amplitudes = [
         adapt_bundle(
             trained_bundle, [replace(recording, condition=np.full(len(recording), UNLABELLED))], BRIEF
@@ -179,9 +179,9 @@ def test_adapted_reference_does_not_depend_on_activities(
 
 
 def test_adapt_reports_progress_at_every_step(trained_bundle: Bundle, first: Recording) -> None:
-    told: list[tuple[int, int]] = []
-    adapt_bundle(trained_bundle, [first], BRIEF, lambda done, total, loss: told.append((done, total)))
-    assert told == [(step, 10) for step in range(1, 11)]
+    reported: list[tuple[int, int]] = []
+    adapt_bundle(trained_bundle, [first], BRIEF, lambda done, total, loss: reported.append((done, total)))
+    assert reported == [(step, 10) for step in range(1, 11)]
 
 
 # what cannot be adapted on

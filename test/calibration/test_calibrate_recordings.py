@@ -41,10 +41,10 @@ def usual(make_recording: RecordingFactory) -> Recording:
 
 @pytest.fixture(scope="module")
 def half(subject: Recording, trained_bundle: Bundle) -> Recording:
-    """Whose right muscle is later, and whose left is just what the model says, with noise that nobody can foresee."""
-    told = np.nan_to_num(estimate_envelopes(trained_bundle, [subject])[:, 1])
+    """Whose right muscle is later, and whose left is just what the model says, with unpredictable noise."""
+    estimated = np.nan_to_num(estimate_envelopes(trained_bundle, [subject])[:, 1])
     noise = np.random.default_rng(0).standard_normal(len(subject) + 30)
-    left = np.maximum(told + 20.0 * np.convolve(noise, np.ones(31) / 31, mode="valid"), 0.0)
+    left = np.maximum(estimated + 20.0 * np.convolve(noise, np.ones(31) / 31, mode="valid"), 0.0)
     return replace(subject, envelope=np.stack([subject.envelope[:, 0], left], axis=1))
 
 
@@ -135,12 +135,12 @@ def test_calibrate_keeps_muscle_without_emg_exactly(trained_bundle: Bundle, subj
 
 
 def test_calibrate_warns_of_exchanged_leads(trained_bundle: Bundle, usual: Recording) -> None:
-    """The result follows what the electrodes carry; who wired them must hear of it."""
+    """The result follows what the electrodes carry, so the message must warn."""
     assert "WARNING" not in calibrate(trained_bundle, usual, "anna", settings=BRIEF).report.message
     crossed = replace(usual, envelope=usual.envelope[:, ::-1])
-    told = calibrate(trained_bundle, crossed, "anna", settings=BRIEF)
-    assert told.report.to_dict()["exchanged"] == list(trained_bundle.rig.muscle_names)
-    assert "check the leads" in told.report.message
+    warned = calibrate(trained_bundle, crossed, "anna", settings=BRIEF)
+    assert warned.report.to_dict()["exchanged"] == list(trained_bundle.rig.muscle_names)
+    assert "check the leads" in warned.report.message
 
 
 def test_calibrated_bundle_can_be_stored(result: CalibrationResult, trained_bundle: Bundle, tmp_path: Any) -> None:
@@ -190,12 +190,12 @@ def test_calibrate_refuses_recording_without_movement(trained_bundle: Bundle, ma
 def test_calibrate_must_improve_on_bundle_in_use(
     result: CalibrationResult, trained_bundle: Bundle, subject: Recording
 ) -> None:
-    """Its EMG is what the bundle in use says, with noise that nobody can foresee: there is nothing to gain."""
+    """Its EMG is what the bundle in use says, with unpredictable noise: nothing can improve."""
     assert result.bundle is not None
-    told = np.nan_to_num(estimate_envelopes(result.bundle, [subject]))
+    estimated = np.nan_to_num(estimate_envelopes(result.bundle, [subject]))
     noise = np.random.default_rng(0).standard_normal((len(subject) + 30, 2))
     smooth = np.stack([np.convolve(column, np.ones(31) / 31, mode="valid") for column in noise.T], axis=1)
-    followed = replace(subject, envelope=np.maximum(told + 20.0 * smooth, 0.0))
+    followed = replace(subject, envelope=np.maximum(estimated + 20.0 * smooth, 0.0))
     again = calibrate(trained_bundle, followed, "anna", running=result.bundle, settings=BRIEF)
     assert again.bundle is None
     assert all(muscle.decision == KEPT for muscle in again.report.muscles.values())
@@ -262,27 +262,29 @@ def test_report_holds_figures_for_json(result: CalibrationResult) -> None:
     for figure in FIGURES:
         assert report[f"{figure}_before"] == [getattr(entry, figure) for entry in result.report.before.values()]
         assert report[f"{figure}_after"] == [getattr(entry, figure) for entry in result.report.after.values()]
-    gain = report["gain_r"][RIGHT]
-    assert gain["low"] < gain["at_least"] < gain["change"] < gain["high"]
+    change = report["gain_r"][RIGHT]
+    assert change["low"] < change["at_least"] < change["change"] < change["high"]
     assert report["decisions"] == {RIGHT: ADAPTED, LEFT: ADAPTED}
 
 
 def test_calibrate_reports_progress_to_the_end(trained_bundle: Bundle, subject: Recording) -> None:
-    told: list[Progress] = []
-    calibrate(trained_bundle, subject, "anna", settings=BRIEF, progress=told.append)
-    assert list(dict.fromkeys(news.phase for news in told)) == [*PHASES, "done"]
-    fractions = [news.fraction for news in told]
+    reported: list[Progress] = []
+    calibrate(trained_bundle, subject, "anna", settings=BRIEF, progress=reported.append)
+    assert list(dict.fromkeys(each.phase for each in reported)) == [*PHASES, "done"]
+    fractions = [each.fraction for each in reported]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert told[-1].seconds_left == 0.0
-    assert np.isfinite(told[-1].loss)
+    assert reported[-1].seconds_left == 0.0
+    assert np.isfinite(reported[-1].loss)
 
 
 def test_calibrate_can_be_stopped(trained_bundle: Bundle, subject: Recording) -> None:
-    told: list[Progress] = []
+    reported: list[Progress] = []
     with pytest.raises(Stopped):
-        calibrate(trained_bundle, subject, "anna", settings=BRIEF, progress=told.append, stop=lambda: len(told) == 5)
-    assert len(told) == 5
+        calibrate(
+            trained_bundle, subject, "anna", settings=BRIEF, progress=reported.append, stop=lambda: len(reported) == 5
+        )
+    assert len(reported) == 5
 
 
 def test_calibrations_have_distinct_ids(trained_bundle: Bundle, subject: Recording) -> None:

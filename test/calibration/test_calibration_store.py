@@ -210,8 +210,8 @@ def test_list_shows_subject_and_use(bundle: Bundle, make_bundle: BundleFactory, 
     store_calibration(three, calibrated(other, "20260101T000000"))
     store_calibration(three, calibrated(bundle, FIRST, subject="bert"))
     reset_calibration(three, "bert", bundle)
-    told: list[tuple[int, int]] = []
-    stored, remarks = list_calibrations(three, progress=lambda *done: told.append(done))
+    reported: list[tuple[int, int]] = []
+    stored, remarks = list_calibrations(three, progress=lambda *done: reported.append(done))
     assert remarks == []
     assert [(entry.calibration.id, entry.in_use) for entry in stored] == [
         (f"anna-{FIRST}", False),
@@ -220,7 +220,7 @@ def test_list_shows_subject_and_use(bundle: Bundle, make_bundle: BundleFactory, 
         ("anna-20260101T000000", True),
         (f"bert-{FIRST}", False),
     ]
-    assert told[-1] == (5, 5)
+    assert reported[-1] == (5, 5)
     assert {entry.parent_id for entry in stored} == {bundle.model_id, other.model_id}
     assert [entry.calibration.subject for entry in list_calibrations(three, "bert")[0]] == ["bert"]
 

@@ -23,7 +23,7 @@ def blocks(samples: int = 700, noise: float = 0.1, seed: int = 0) -> list[Moment
     return blocks_of(inputs, target, np.ones(samples))
 
 
-def test_ridge_is_its_formula() -> None:
+def test_ridge_minimises_its_cost() -> None:
     inputs, target = data(50, 0.3)
     weight = np.linspace(0, 1, 50)
     centre, precision, strength = np.arange(WIDTH) * 0.1, np.diag(np.arange(1.0, WIDTH + 1)), 3.0
@@ -40,7 +40,7 @@ def test_ridge_is_its_formula() -> None:
         assert cost(found - 1e-3 * direction) > least
 
 
-def test_much_data_overrules_the_centre_and_little_does_not() -> None:
+def test_fit_head_leaves_centre_only_with_much_data() -> None:
     centre = -HEAD
     far = np.linalg.norm(HEAD - centre)
     much = fit_head(blocks(20_000), centre, IDENTITY, 30.0).head
@@ -49,13 +49,13 @@ def test_much_data_overrules_the_centre_and_little_does_not() -> None:
     assert np.linalg.norm(little - centre) < 0.5 * far
 
 
-def test_strength_follows_what_left_out_blocks_say() -> None:
+def test_fit_head_chooses_strength_by_left_out_blocks() -> None:
     right = fit_head(blocks(noise=2.0), HEAD, IDENTITY, 50.0)
     wrong = fit_head(blocks(noise=0.1), -HEAD, IDENTITY, 50.0)
     assert right.strength >= 50.0 > wrong.strength
 
 
-def test_directions_that_are_held_firmly_stay() -> None:
+def test_fit_head_keeps_directions_of_high_precision() -> None:
     precision = np.diag([1e6, 1e6, 1.0, 1.0, 1.0, 1.0])
     centre = np.zeros(WIDTH)
     head = fit_head(blocks(), centre, precision, 1.0).head
@@ -63,7 +63,7 @@ def test_directions_that_are_held_firmly_stay() -> None:
     assert abs(head[2] - HEAD[2]) < 0.1
 
 
-def test_left_out_figures_are_those_of_predictions() -> None:
+def test_leave_out_scores_equal_predictions() -> None:
     inputs, target = data(100, 0.5)
     parts = blocks_of(inputs, target, np.ones(100))
     left_out = leave_out(parts, np.zeros(WIDTH), IDENTITY, 2.0)
@@ -77,12 +77,12 @@ def test_left_out_figures_are_those_of_predictions() -> None:
     assert left_out.r == pytest.approx(np.corrcoef(predicted, target)[0, 1], abs=0.02)
 
 
-def test_nothing_to_follow_gives_no_correlation() -> None:
+def test_leave_out_constant_target_has_no_correlation() -> None:
     inputs, _ = data(100, 0.0)
     assert leave_out(blocks_of(inputs, np.ones(100), np.ones(100)), np.zeros(WIDTH), IDENTITY, 1.0).r == 0.0
 
 
-def test_samples_without_weight_do_not_count() -> None:
+def test_blocks_ignore_samples_without_weight() -> None:
     inputs, target = data(200, 0.1)
     weight = (np.arange(200) % 3 > 0).astype(float)
     poisoned = np.where(weight > 0, target, 1e6)
@@ -90,7 +90,7 @@ def test_samples_without_weight_do_not_count() -> None:
     np.testing.assert_array_equal(one, other)
 
 
-def test_squared_error_of_a_head_is_its_formula() -> None:
+def test_squared_error_equals_its_formula() -> None:
     inputs, target = data(100, 0.3)
     weight = np.linspace(0.1, 1, 100)
     head = 0.7 * HEAD

@@ -27,16 +27,16 @@ def given(trained_bundle: Bundle) -> Estimator:
     return estimator_of(trained_bundle)
 
 
-def test_emg_of_a_block_and_around_it_is_hidden_and_all_else_is_there(given: Estimator, subject: Recording) -> None:
+def test_cross_fit_hides_emg_of_block_and_gap_only(given: Estimator, subject: Recording) -> None:
     seen = []
 
-    def look(recordings: Sequence[Recording]) -> Estimator:
+    def record(recordings: Sequence[Recording]) -> Estimator:
         seen.append(np.concatenate([recording.envelope for recording in recordings]))
         assert all(np.isfinite(recording.imu).all() for recording in recordings)  # movement is no secret
         return given
 
     parts = [subject.slice(0, 700), subject.slice(700, len(subject))]
-    found = cross_fit(given, {"look": look}, parts)
+    found = cross_fit(given, {"record": record}, parts)
     assert len(seen) == FOLDS
     gap, block = round(GAP_S * subject.rig.rate), len(subject) / FOLDS
     for index, envelope in enumerate(seen):
@@ -45,10 +45,10 @@ def test_emg_of_a_block_and_around_it_is_hidden_and_all_else_is_there(given: Est
         assert hidden[-1] == pytest.approx(min(len(subject), (index + 1) * block + gap), abs=2)
         assert np.array_equal(np.diff(hidden), np.ones(len(hidden) - 1))
     np.testing.assert_array_equal(found.measured, subject.envelope)
-    np.testing.assert_array_equal(found.adapted["look"], found.before)
+    np.testing.assert_array_equal(found.adapted["record"], found.before)
 
 
-def test_what_is_measured_in_a_block_does_not_touch_its_estimate(given: Estimator, subject: Recording) -> None:
+def test_cross_fit_estimate_is_independent_of_its_block(given: Estimator, subject: Recording) -> None:
     """The third block is poisoned: its own estimates must be the same, those of the others not."""
     poisoned = subject.envelope.copy()
     third = slice(round(0.51 * len(subject)), round(0.74 * len(subject)))
@@ -67,28 +67,28 @@ def test_what_is_measured_in_a_block_does_not_touch_its_estimate(given: Estimato
     np.testing.assert_array_equal(honest.before, other.before)
 
 
-def test_blocks_hold_equally_much_emg(given: Estimator, subject: Recording) -> None:
+def test_cross_fit_blocks_hold_equal_emg(given: Estimator, subject: Recording) -> None:
     """Where the amplifier was on for a part of the time, that part is what is judged."""
     envelope = subject.envelope.copy()
     envelope[: len(subject) // 2] = np.nan
     counts = []
 
-    def look(recordings: Sequence[Recording]) -> Estimator:
+    def record(recordings: Sequence[Recording]) -> Estimator:
         counts.append(int(np.isfinite(recordings[0].envelope[:, 0]).sum()))
         return given
 
-    cross_fit(given, {"look": look}, [replace(subject, envelope=envelope)])
+    cross_fit(given, {"record": record}, [replace(subject, envelope=envelope)])
     quarter = len(subject) / 2 / FOLDS
     assert all(count == pytest.approx(3 * quarter - 60, abs=62) for count in counts)
 
 
-def test_muscle_that_is_not_trusted_is_not_measured(given: Estimator, subject: Recording) -> None:
+def test_cross_fit_ignores_untrusted_muscle(given: Estimator, subject: Recording) -> None:
     found = cross_fit(given, {}, [replace(subject, muscle_weight=np.array([1.0, 0.0]))])
     assert np.isnan(found.measured[:, 1]).all()
     assert np.isfinite(found.measured[:, 0]).all()
 
 
-def test_scale_fits_best(given: Estimator, subject: Recording) -> None:
+def test_scale_of_fits_best(given: Estimator, subject: Recording) -> None:
     estimate = estimate_all(given, [subject])
     measured = np.where(np.isfinite(estimate), 2.5 * estimate, np.nan)
     measured[:, 1] = -measured[:, 1]

@@ -21,23 +21,23 @@ def noise(seed: int, scale: float = 0.3) -> NDArray[np.float64]:
     return scale * np.random.default_rng(seed).standard_normal((SAMPLES, 2))
 
 
-def test_each_channel_is_its_own_muscle_whatever_its_scale() -> None:
+def test_sources_do_not_depend_on_scale() -> None:
     envelope = [20.0, 3.0] * (bursts() + noise(0))
     assert sources_of_channels(envelope, bursts(), TWINS) == [0, 1]
 
 
-def test_exchanged_channels_are_found() -> None:
+def test_sources_find_exchanged_channels() -> None:
     assert sources_of_channels(bursts()[:, ::-1] + noise(0), bursts(), TWINS) == [1, 0]
 
 
-def test_one_channel_alone_may_carry_its_twin() -> None:
+def test_sources_find_single_channel_of_twin() -> None:
     envelope = bursts()[:, [1, 1]] + noise(0)
     assert sources_of_channels(envelope, bursts(), TWINS) == [1, 1]
     envelope[:, 0] = np.nan
     assert sources_of_channels(envelope, bursts(), TWINS) == [0, 1]
 
 
-def test_a_few_seconds_or_noise_do_not_exchange_channels() -> None:
+def test_sources_need_more_than_seconds_or_noise() -> None:
     envelope = bursts()[:, ::-1] + noise(0)
     envelope[120:] = np.nan
     assert sources_of_channels(envelope, bursts(), TWINS) == [0, 1]
@@ -45,7 +45,7 @@ def test_a_few_seconds_or_noise_do_not_exchange_channels() -> None:
     assert sources_of_channels(np.zeros((SAMPLES, 2)), bursts(), TWINS) == [0, 1]
 
 
-def test_a_channel_without_movement_in_it_is_found() -> None:
+def test_movement_r_finds_channel_without_movement() -> None:
     tokens = np.append(bursts(), np.ones((SAMPLES, 1)), axis=1)
     head = np.array([1.0, 0.0, 0.0])
 

@@ -1,4 +1,4 @@
-"""A bundle's own estimate tells how late a subject's EMG is."""
+"""A bundle's own estimate shows how late a subject's EMG is."""
 
 import pytest
 from fixtures.factories import RecordingFactory

@@ -23,7 +23,7 @@ def subject(make_recording: RecordingFactory) -> Recording:
 
 @pytest.fixture(scope="module")
 def without_gyroscopes(trained_bundle: Bundle) -> Bundle:
-    """A bundle whose network does not look at gyroscopes."""
+    """A bundle whose network does not use gyroscopes."""
     mean, std = (np.array(part) for part in (trained_bundle.normalisation.mean, trained_bundle.normalisation.std))
     mean[:, 3:] = std[:, 3:] = np.nan
     return replace(trained_bundle, normalisation=Normalisation(mean, std))
@@ -33,7 +33,7 @@ def kinds(quality: Quality) -> set[str]:
     return {finding.kind for finding in quality.findings}
 
 
-def test_good_recording_has_nothing_to_tell(trained_bundle: Bundle, subject: Recording) -> None:
+def test_assess_good_recording_has_no_findings(trained_bundle: Bundle, subject: Recording) -> None:
     quality = assess(trained_bundle, [subject])
     assert quality.findings == ()
     assert quality.refusal == ""
@@ -46,20 +46,18 @@ def test_good_recording_has_nothing_to_tell(trained_bundle: Bundle, subject: Rec
 
 
 @pytest.mark.parametrize("gyroscopes", ["missing", "wild"])
-def test_gyroscopes_are_not_judged_where_the_network_does_not_look_at_them(
+def test_assess_ignores_gyroscopes_that_network_does_not_use(
     trained_bundle: Bundle, without_gyroscopes: Bundle, subject: Recording, gyroscopes: str
 ) -> None:
     imu = subject.imu.copy()
     imu[:, 1, 3:] = np.nan if gyroscopes == "missing" else 60.0 * np.sin(np.arange(len(imu)))[:, None]
     recording = replace(subject, imu=imu)
     assert assess(without_gyroscopes, [recording]).findings == ()
-    looks = assess(trained_bundle, [recording])
-    assert ("angular_rate" in kinds(looks)) == (gyroscopes == "wild")
+    with_gyroscopes = assess(trained_bundle, [recording])
+    assert ("angular_rate" in kinds(with_gyroscopes)) == (gyroscopes == "wild")
 
 
-def test_sensors_that_are_exchanged_are_named_with_or_without_gyroscopes(
-    trained_bundle: Bundle, without_gyroscopes: Bundle, subject: Recording
-) -> None:
+def test_assess_names_exchanged_sensors(trained_bundle: Bundle, without_gyroscopes: Bundle, subject: Recording) -> None:
     imu = subject.imu.copy()
     imu[:, [0, 3]] = subject.imu[:, [3, 0]]
     for bundle in (trained_bundle, without_gyroscopes):
@@ -68,7 +66,7 @@ def test_sensors_that_are_exchanged_are_named_with_or_without_gyroscopes(
         assert "exchange the sensors" in quality.verdicts()[subject.rig.sensor_names[0]]
 
 
-def test_what_is_left_out_is_masked_for_ever(trained_bundle: Bundle, subject: Recording) -> None:
+def test_quality_masks_left_out_sensors(trained_bundle: Bundle, subject: Recording) -> None:
     imu = subject.imu.copy()
     imu[:, 2, :3] *= 2.0
     recording = replace(subject, imu=imu)
@@ -82,7 +80,7 @@ def test_what_is_left_out_is_masked_for_ever(trained_bundle: Bundle, subject: Re
     assert np.delete(used, 2, axis=0).all()
 
 
-def test_too_few_good_sensors_are_refused_by_name(trained_bundle: Bundle, subject: Recording) -> None:
+def test_assess_refuses_too_few_good_sensors(trained_bundle: Bundle, subject: Recording) -> None:
     imu = subject.imu.copy()
     imu[:, :4] = np.nan
     quality = assess(trained_bundle, [replace(subject, imu=imu)])
@@ -90,7 +88,7 @@ def test_too_few_good_sensors_are_refused_by_name(trained_bundle: Bundle, subjec
     assert all(name in quality.refusal for name in subject.rig.sensor_names[:4])
 
 
-def test_one_signal_on_both_channels_is_no_emg_of_two_legs(trained_bundle: Bundle, subject: Recording) -> None:
+def test_assess_rejects_same_signal_on_both_channels(trained_bundle: Bundle, subject: Recording) -> None:
     both = replace(subject, envelope=subject.envelope[:, [0, 0]], emg=None)
     quality = assess(trained_bundle, [both])
     assert "same_signal" in kinds(quality)
@@ -98,19 +96,17 @@ def test_one_signal_on_both_channels_is_no_emg_of_two_legs(trained_bundle: Bundl
     assert "no muscle has usable EMG" in quality.refusal
 
 
-def test_what_the_reader_of_the_bag_knows_is_judged(trained_bundle: Bundle, subject: Recording) -> None:
+def test_assess_uses_findings_of_bag_reader(trained_bundle: Bundle, subject: Recording) -> None:
     stream = Stream(
         rate={"right_foot": 12.0}, saturated={LEFT: 0.5}, powerline={RIGHT: 0.3}, powerline_frequency={RIGHT: 50.0}
     )
     verdicts = assess(trained_bundle, [subject], stream).verdicts()
     assert verdicts["right_foot"].startswith("left out: 12 samples a second")
     assert verdicts[LEFT].startswith("left out: 50% of the samples at the amplifier's limit")
-    assert verdicts[RIGHT].startswith("used, but look at it: 30% of its power is powerline at 50 Hz")
+    assert verdicts[RIGHT].startswith("used, but check it: 30% of its power is powerline at 50 Hz")
 
 
-def test_bundle_that_does_not_know_its_subjects_judges_all_but_the_mounting(
-    trained_bundle: Bundle, subject: Recording
-) -> None:
+def test_assess_without_distribution_skips_mounting(trained_bundle: Bundle, subject: Recording) -> None:
     quality = assess(replace(trained_bundle, distribution=None), [subject])
     assert quality.mounting is None
     assert quality.findings == ()

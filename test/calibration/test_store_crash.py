@@ -1,4 +1,4 @@
-"""A process that dies while it writes, or a disk that is full, never costs a calibration or a start.
+"""A process that dies while it writes, or a disk that is full, never loses a calibration or prevents a start.
 
 ``IMU_EMG_KILLS=200 pytest test/calibration/test_store_crash.py`` kills that often at random instants, both while
 storing and while calibrating.
@@ -27,7 +27,7 @@ from imu_emg_estimator.utils.atomic_files import TEMPORARY
 
 pytestmark = [pytest.mark.hostile, pytest.mark.timeout(0 if KILLS else 1800)]
 
-LONGEST = 0.15  # s until a process is killed that stores some calibrations in this time
+MAX_DELAY_S = 0.15  # until a process is killed that stores some calibrations in this time
 SEED = 5
 
 
@@ -59,7 +59,7 @@ def starts(directory: Path, base: Bundle) -> None:
     ],
     ids=lambda value: f"{value['do']} {value.get('name', '')}" if isinstance(value, dict) else str(value),
 )
-def test_death_before_any_change_leaves_the_old_or_the_new(
+def test_kill_before_any_change_leaves_old_or_new_state(
     bundle: Bundle, base: Path, tmp_path: Path, request_: dict[str, Any], ids: str, used: str
 ) -> None:
     """A new calibration is there before it is chosen, one that goes is not chosen any more before it is gone."""
@@ -86,7 +86,7 @@ def test_death_before_any_change_leaves_the_old_or_the_new(
     assert (seen[0], seen[-1]) == (old, new)
 
 
-def test_first_calibration_is_there_or_not(bundle: Bundle, base: Path, tmp_path: Path) -> None:
+def test_kill_leaves_first_calibration_whole_or_absent(bundle: Bundle, base: Path, tmp_path: Path) -> None:
     directory, killed, seen = tmp_path / "store", True, set()
     with killer(base, directory) as server:
         for step in itertools.count():
@@ -106,18 +106,18 @@ def test_random_kills_while_storing(bundle: Bundle, base: Path, tmp_path: Path) 
     used, in_between, leftovers = "", 0, 0
     with killer(base, directory) as server:
         for number in range(KILLS or 20):
-            told = server.ask(do="go on", name=f"{number:04d}", after=chance.uniform(0, LONGEST))["told"]
-            kept |= {what["new"] for what in told if "done" in what and "new" in what}
-            allowed = {what["done"] for what in told if "done" in what}
-            used = [used, *(what["done"] for what in told if "done" in what)][-1]
-            allowed = {used} | ({told[-1]["begun"]} if told and "begun" in told[-1] else set())
+            reported = server.ask(do="go on", name=f"{number:04d}", after=chance.uniform(0, MAX_DELAY_S))["reported"]
+            kept |= {what["new"] for what in reported if "done" in what and "new" in what}
+            allowed = {what["done"] for what in reported if "done" in what}
+            used = [used, *(what["done"] for what in reported if "done" in what)][-1]
+            allowed = {used} | ({reported[-1]["begun"]} if reported and "begun" in reported[-1] else set())
             found, current = state(directory, bundle)
             assert kept <= found, "a calibration that was stored is lost"
             assert len(found - kept) <= 1  # the one that was being stored
             assert current in allowed
             starts(directory, bundle)
             leftovers += len(unfinished(directory))
-            in_between += bool(told and "begun" in told[-1])
+            in_between += bool(reported and "begun" in reported[-1])
             kept, used = found, current
             for name in sorted(found - {current})[:-3]:
                 remove_calibration(directory, "anna", name)
@@ -157,7 +157,7 @@ def test_random_kills_while_calibrating(
     print(f"\n{KILLS or 2} kills, {survived} came too late; a whole calibration took {longest:.1f} s")
 
 
-def test_full_disk_costs_nothing_that_was_there(base: Path, tmp_path: Path) -> None:
+def test_full_disk_keeps_what_was_stored(base: Path, tmp_path: Path) -> None:
     """On a real, small file system."""
     directory = tmp_path / "disk"
     directory.mkdir()
@@ -169,16 +169,16 @@ def test_full_disk_costs_nothing_that_was_there(base: Path, tmp_path: Path) -> N
         possible = False
     if not possible:
         pytest.skip("no file system can be mounted here; the limit of file sizes stands in for it")
-    told = little_room([*private, f'{mount} && exec "$@"', "sh"], base, directory, "disk")
-    assert told.pop() == {"after removal": "anna-first"}
-    check_little_room(told)
-    assert any("No space left" in what["error"] for what in told)
+    reported = little_room([*private, f'{mount} && exec "$@"', "sh"], base, directory, "disk")
+    assert reported.pop() == {"after removal": "anna-first"}
+    check_little_room(reported)
+    assert any("No space left" in what["error"] for what in reported)
 
 
-def test_limit_of_file_sizes_costs_nothing_that_was_there(base: Path, tmp_path: Path) -> None:
-    told = little_room([], base, tmp_path / "store", "files")
-    check_little_room(told)
-    assert any("File too large" in what["error"] for what in told)
+def test_file_size_limit_keeps_what_was_stored(base: Path, tmp_path: Path) -> None:
+    reported = little_room([], base, tmp_path / "store", "files")
+    check_little_room(reported)
+    assert any("File too large" in what["error"] for what in reported)
 
 
 def little_room(prefix: list[str], base: Path, directory: Path, kind: str) -> list[dict[str, Any]]:
@@ -188,8 +188,8 @@ def little_room(prefix: list[str], base: Path, directory: Path, kind: str) -> li
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def check_little_room(told: list[dict[str, Any]]) -> None:
-    for what in told:
+def check_little_room(reported: list[dict[str, Any]]) -> None:
+    for what in reported:
         new = f"anna-with-{what['room']}"
         assert what["hidden"] == [".lock"], what
         if what["error"]:
@@ -197,5 +197,5 @@ def check_little_room(told: list[dict[str, Any]]) -> None:
             assert (what["ids"], what["used"]) == (["anna-first"], "anna-first"), what
         else:
             assert (what["ids"], what["used"]) == (["anna-first", new], new), what
-    assert told[0]["error"]
-    assert not told[-1]["error"]
+    assert reported[0]["error"]
+    assert not reported[-1]["error"]

@@ -36,33 +36,33 @@ def test_damaged_files_are_passed_over_with_remarks(bundle: Bundle, tmp_path: Pa
     replace(bundle, parent_id=bundle.model_id).save(uncalibrated)
     renamed.write_bytes(good.read_bytes())
     os.mkfifo(pipe)
-    spoilt = (truncated, folder, uncalibrated, renamed, pipe)
+    damaged = (truncated, folder, uncalibrated, renamed, pipe)
     found, remarks = current_calibration(tmp_path, "anna", bundle)
     assert found is not None
     assert found.calibration_id == f"anna-{FIRST}"
-    assert [path for path in spoilt if not any(str(path) in text for text in remarks)] == []
+    assert [path for path in damaged if not any(str(path) in text for text in remarks)] == []
     listed, remarks = list_calibrations(tmp_path)
     assert [entry.calibration.id for entry in listed] == [f"anna-{FIRST}"]
     assert listed[0].in_use
-    assert [path for path in spoilt if not any(str(path) in text for text in remarks)] == []
+    assert [path for path in damaged if not any(str(path) in text for text in remarks)] == []
 
 
 @pytest.mark.parametrize(
-    "spoil", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])], ids=["gone", "damaged"]
+    "damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])], ids=["gone", "damaged"]
 )
 def test_newest_sound_calibration_replaces_damaged_choice(
-    bundle: Bundle, three: Path, spoil: Callable[[Path], None]
+    bundle: Bundle, three: Path, damage: Callable[[Path], None]
 ) -> None:
     use_calibration(three, "anna", f"anna-{FIRST}", bundle)
-    spoil(three / "anna" / f"anna-{FIRST}.safetensors")
+    damage(three / "anna" / f"anna-{FIRST}.safetensors")
     found, remarks = current_calibration(three, "anna", bundle)
     assert found is not None
     assert found.calibration_id == f"anna-{THIRD}"
     assert f"calibration anna-{FIRST}" in remarks[-1]
     assert f"anna-{THIRD}, is used instead" in remarks[-1]
-    listed, told = list_calibrations(three)
+    listed, all_remarks = list_calibrations(three)
     assert [entry.calibration.id for entry in listed if entry.in_use] == [f"anna-{THIRD}"]
-    assert remarks[-1] in told
+    assert remarks[-1] in all_remarks
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_store_waits_for_held_folder_until_timeout(
     with locked(three / "anna"):
         with refusal(three / "anna", "another process"):
             store_calibration(three, calibrated(bundle, "20260101T000000"))
-        assert current(three, bundle) == f"anna-{THIRD}"  # reading waits for nobody
+        assert current(three, bundle) == f"anna-{THIRD}"  # reading does not wait
     store_calibration(three, calibrated(bundle, "20260101T000000"))
     assert current(three, bundle) == "anna-20260101T000000"
 

@@ -56,11 +56,11 @@ def test_outcome_from_report_of_a_calibration() -> None:
         success=True,
         message="adapted",
         muscles={"a": muscle("adapted", 0.5, 0.6), "b": muscle("kept", math.nan, math.nan)},
-        quality={"verdicts": {"left_foot": "good", "a": "used, but look at it: powerline"}},
+        quality={"verdicts": {"left_foot": "good", "a": "used, but check it: powerline"}},
         calibration={"id": "anna-1"},
     )
     outcome = Outcome.from_report(report)
     assert outcome.calibration_id == "anna-1"
     assert outcome.muscles["a"] == MuscleOutcome("adapted", 0.5, 0.6)
     assert math.isnan(outcome.muscles["b"].after)
-    assert outcome.findings == ("a: used, but look at it: powerline",)
+    assert outcome.findings == ("a: used, but check it: powerline",)

@@ -23,10 +23,10 @@ from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from imu_emg_estimator.bags import write_bag
-from imu_emg_estimator.calibration import private_folder as scratch
 from imu_emg_estimator.calibration.calibrate_recordings import calibrate
 from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 from imu_emg_estimator.calibration.calibration_store import store_calibration
+from imu_emg_estimator.calibration.private_folder import PREFIX
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.calibration.worker import Worker
 from imu_emg_estimator.errors import InputError
@@ -137,7 +137,7 @@ def stored(lab: Lab) -> list[Path]:
 
 def folders() -> list[Path]:
     """Of temporary files of calibrations of this session."""
-    return list(Path(tempfile.gettempdir()).glob(f"{scratch.PREFIX}*"))
+    return list(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
 
 
 # what a good call does
@@ -257,7 +257,7 @@ def test_not_better_keeps_the_old_model(
         != set()
     )
     assert [path.stem for path in stored(lab)] == [adapted_alices.calibration_id]
-    statuses = lab.statuses()  # late, and told all the same
+    statuses = lab.statuses()  # a late subscriber
     lab.wait(lambda: statuses, "status")
     assert (statuses[0].state, statuses[0].message) == (CalibrationStatus.FAILED, answer.message)
     assert statuses[0].calibration_id == adapted_alices.calibration_id
@@ -349,7 +349,7 @@ def test_dry_run_changes_nothing(lab: Lab, bags: Path) -> None:
     assert len(answer.r_after) == 2
 
 
-# what a bad call is told
+# how bad calls are answered
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -557,7 +557,7 @@ def test_reset_that_cannot_be(start_lab: StartLab, alices: Bundle, make_bundle: 
     store_calibration(directory, bobs)
     lab = start_lab()
     for fields, code, said in (
-        ({}, Reset.INVALID_REQUEST, "subject_id is empty and nobody is estimated by name"),
+        ({}, Reset.INVALID_REQUEST, "subject_id is empty and the node has no subject"),
         ({"subject_id": "../x"}, Reset.INVALID_REQUEST, "'../x' is not a valid name"),
         ({"calibration_id": alices.calibration_id, "previous": True}, Reset.INVALID_REQUEST, "give one of them"),
         ({"calibration_id": "nobody-20200101T000000-000000"}, Reset.NOT_FOUND, "holds no calibration"),
@@ -579,7 +579,7 @@ def test_reset_that_cannot_be(start_lab: StartLab, alices: Bundle, make_bundle: 
 
 
 def test_next_start_removes_what_a_killed_one_left(start_lab: StartLab, capfd: pytest.CaptureFixture[str]) -> None:
-    left = Path(tempfile.mkdtemp(prefix=scratch.PREFIX))
+    left = Path(tempfile.mkdtemp(prefix=PREFIX))
     (left / "adapted.safetensors").touch()
     start_lab()
     assert not left.exists()
