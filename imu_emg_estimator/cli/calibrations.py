@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser("calibrations", help="list, show, use, compare or remove stored calibrations")
+    purpose = "list, show, use, compare or remove stored calibrations"
+    parser = commands.add_parser("calibrations", help=purpose, description=f"{purpose.capitalize()}.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = add_action(actions, "list", _list, "list what is stored, and what is in use")
     add_subject_option(listing, "only this subject's")
@@ -73,8 +74,18 @@ def _format(stored: Sequence[Stored]) -> str:
 
 def _show(arguments: argparse.Namespace) -> dict[str, Any]:
     entry = find_stored(arguments.directory, arguments.id, arguments.subject)
+    print(aligned([(f"{name}:", value) for name, value in _facts(entry).items()]))
+    if muscles := entry.calibration.figures.get("muscles"):
+        rows = [("muscle", "r", "R²", "nRMSE")]
+        rows += [(name, *_changes(judged)) for name, judged in muscles.items()]
+        print(f"\nbefore → after, on data not used to adapt:\n{aligned(rows)}")
+    return to_dict(entry)
+
+
+def _facts(entry: Stored) -> dict[str, str]:
+    """Name all that is known of a calibration, its single figures included."""
     calibration = entry.calibration
-    facts = {
+    return {
         "calibration": calibration.id,
         "subject": calibration.subject,
         "in use": "yes" if entry.in_use else "no",
@@ -88,18 +99,12 @@ def _show(arguments: argparse.Namespace) -> dict[str, Any]:
         "settings": ", ".join(f"{name} {_text(value)}" for name, value in calibration.settings.items()) or UNKNOWN,
         "software": f"imu_emg_estimator {calibration.software}" if calibration.software else UNKNOWN,
         "file": str(entry.path),
+        **{
+            name.replace("_", " "): _text(value)
+            for name, value in calibration.figures.items()
+            if value is None or isinstance(value, (str, int, float))
+        },
     }
-    facts |= {
-        name.replace("_", " "): _text(value)
-        for name, value in calibration.figures.items()
-        if value is None or isinstance(value, (str, int, float))
-    }
-    print(aligned([(f"{name}:", value) for name, value in facts.items()]))
-    if muscles := calibration.figures.get("muscles"):
-        rows = [("muscle", "r", "R²", "nRMSE")]
-        rows += [(name, *_changes(judged)) for name, judged in muscles.items()]
-        print(f"\nbefore → after, on data not used to adapt:\n{aligned(rows)}")
-    return to_dict(entry)
 
 
 def _changes(judged: Mapping[str, Mapping[str, float | None]]) -> list[str]:

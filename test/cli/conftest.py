@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fixtures.calibration_actions import FIRST, SECOND, calibrated
 from fixtures.command_line import write_hugadb
 from fixtures.factories import RecordingFactory
-from fixtures.stored_calibrations import FIRST, SECOND, calibrated
 
 from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.calibration.calibration_store import store_calibration

@@ -5,8 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fixtures.factories import BundleFactory
-from fixtures.stored_calibrations import (
+from fixtures.calibration_actions import (
     FIRST,
     SECOND,
     calibration_in_use,
@@ -14,6 +13,7 @@ from fixtures.stored_calibrations import (
     result,
     run_action,
 )
+from fixtures.factories import BundleFactory
 
 from imu_emg_estimator.model.bundle import Bundle
 

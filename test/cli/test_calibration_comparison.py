@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fixtures.stored_calibrations import FIRST, SECOND, calibration_in_use, refused_action, result
+from fixtures.calibration_actions import FIRST, SECOND, calibration_in_use, refused_action, result
 
 from imu_emg_estimator.cli.main import main
 from imu_emg_estimator.model.bundle import Bundle

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fixtures.stored_calibrations import FIRST, SECOND, calibrated, refused_action, result, run_action
+from fixtures.calibration_actions import FIRST, SECOND, calibrated, refused_action, result, run_action
 
 from imu_emg_estimator.calibration.calibration_store import store_calibration
 from imu_emg_estimator.model.bundle import Bundle
