@@ -16,6 +16,7 @@ from imu_emg_estimator.cli.output_files import write_json
 from imu_emg_estimator.cli.ros_commands import ros_required
 from imu_emg_estimator.cli.shared_options import (
     add_bundle_option,
+    add_command,
     add_json_option,
     add_threads_option,
     add_topic_options,
@@ -36,7 +37,7 @@ GUIDE_RECORDING_BOUNDS_S = (5.0, 3600.0)
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = commands.add_parser("calibrate", help="adapt a bundle to one subject from a bag, as the service does")
+    parser = add_command(commands, "calibrate", run, "adapt a bundle to one subject from a bag, as the service does")
     add_bundle_option(parser)
     parser.add_argument(
         "--bag", type=Path, nargs="+",
@@ -44,8 +45,8 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     _add_guide_options(parser)
     _add_result_options(parser)
-    parser.add_argument("--subject", default="subject", help="name of the subject (default: subject)")
-    parser.add_argument("--method", default="", help="adaptation method (default: the package's)")
+    parser.add_argument("--subject", default="subject", metavar="NAME", help="name of the subject (default: subject)")
+    parser.add_argument("--method", default="", metavar="NAME", help="adaptation method (default: the package's)")
     add_topic_options(parser)
     _add_emg_options(parser)
     _add_reading_options(parser)
@@ -55,11 +56,10 @@ def add_parser(commands: Any) -> None:
         help="append the progress as one JSON object a line; /dev/stdout for a process that waits for it",
     )  # fmt: skip
     add_json_option(parser)
-    parser.set_defaults(run=run)
 
 
 def _add_result_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, help="bundle to write if it is better (.safetensors)")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="bundle to write if it is better (.safetensors)")
     parser.add_argument(
         "--store", type=Path, nargs="?", const=calibration_directory(), metavar="DIR",
         help="store the calibration for the next start of the node if it is better (without DIR: where the node looks)",
@@ -77,8 +77,8 @@ def _add_guide_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="with --guide: answer every question as Enter does")
     parser.add_argument(
-        "--seconds", type=types.positive_number, default=RECORDING_DURATION_S,
-        help=f"with --guide: duration of the recording [s] (default: {RECORDING_DURATION_S:g})",
+        "--seconds", type=types.positive_number, default=RECORDING_DURATION_S, metavar="S",
+        help=f"with --guide: duration of the recording (default: {RECORDING_DURATION_S:g})",
     )  # fmt: skip
     parser.add_argument("--recordings", type=Path, metavar="DIR", help="with --guide: folder for the recordings")
 
