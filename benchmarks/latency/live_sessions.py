@@ -1,4 +1,4 @@
-"""Sessions: a node under test, a load that feeds it and a listener that hears it, each a process of its own.
+"""Sessions: a node under test, a load that feeds it and a listener that receives its estimates, each in a process.
 
 Nothing here imports ROS: the three are started, told to stop, and asked for what they wrote down.
 """
@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.latency.latency_figures import Instants, histogram, largest_gap, missed, percentiles, places, within
 from benchmarks.latency.measured_processes import NONE, Child, Limits, machine_time
+from benchmarks.latency.session_record import TAIL_S, SessionRecord
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.grid_alignment import SECOND
@@ -29,11 +28,9 @@ OURS, BASELINE = "ours", "baseline"
 SILENT = ("typed", "raw", "wait_set")
 EMPTY = (*SILENT, "echo")  # what the middleware costs, see ``ros_processes.empty_node``
 BENCH = "benchmarks.latency.ros_processes"
-STARTUP = 60.0  # s until the first estimate
-CALIBRATION_LIMIT = 180.0  # s
-TAIL = 0.3  # s at the end of a measurement whose estimates may still be on their way
-AFTER_ANSWER = 1.0  # s of the time in which calibrate counts as running, for the change to the new model
-DRAWN = 0.05  # s, of the picture of gaps over time
+MAX_STARTUP_S = 60.0  # s until the first estimate
+MAX_CALIBRATION_S = 180.0  # s
+AFTER_ANSWER_S = 1.0  # s of the time in which calibrate counts as running, for the change to the new model
 MINUTE = "minute "  # of ``ros_processes.imu_load``
 
 # Of the load and the listener, who are there before the node: without it Fast DDS repeats what it missed of a new
@@ -98,7 +95,7 @@ class Session:
 
     Attributes:
         node: the process under test.
-        first: the instant [ns] of its first estimate; of an empty node, when it had heard all sensors.
+        first: the instant [ns] of its first estimate; of an empty node, when it had a message of every sensor.
     """
 
     def __init__(
@@ -115,7 +112,7 @@ class Session:
         self.listener = stack.enter_context(helper(means, "estimate_listener", f"--out={self._files['listener']}"))
         self.load = stack.enter_context(helper(means, "imu_load", *self._load_options()))
         for child in (self.listener, self.load):
-            child.wait_for("ready", STARTUP)
+            child.wait_for("ready", MAX_STARTUP_S)
         self.node = stack.enter_context(
             Child(self._node_command(parameters), means.folder / f"{candidate}.log", means.limits)
         )
@@ -136,11 +133,13 @@ class Session:
         return node_command(self._candidate, self._load.bundle, self.means, parameters)
 
     def _wait_for_first(self, speaker: Child) -> None:
-        deadline = time.monotonic() + STARTUP
+        deadline = time.monotonic() + MAX_STARTUP_S
         while not speaker.lines("first"):
             self.node.check()
             if time.monotonic() > deadline:
-                raise InputError(f"{self._candidate} gave nothing within {STARTUP:.0f} s; see {self.means.folder}")
+                raise InputError(
+                    f"{self._candidate} gave nothing within {MAX_STARTUP_S:.0f} s; see {self.means.folder}"
+                )
             time.sleep(0.02)
 
     def measure(self, seconds: float) -> dict[str, Any]:
@@ -173,125 +172,18 @@ class Session:
                 self.means.progress(round(over), round(seconds))
             time.sleep(min(1.0, seconds - over))
 
-    def finish(self) -> Heard:
+    def finish(self) -> SessionRecord:
         """End all three; returns what was sent and what came."""
         self.load.stop()
-        time.sleep(TAIL)
+        time.sleep(TAIL_S)
         self.node.stop()
         self.listener.stop()
         tables = {name: dict(np.load(file)) for name, file in self._files.items() if file.exists()}
         if "load" not in tables or "listener" not in tables:
             raise InputError(f"the load or the listener wrote nothing; see {self.means.folder}")
-        return Heard(self._bundle, self.node.launched, tables["load"], tables["listener"], tables.get("node", {}))
-
-
-@dataclass(frozen=True)
-class Heard:
-    """What a session's processes wrote down; instants in ns.
-
-    Attributes:
-        load: see ``ros_processes.imu_load``.
-        listener: see ``ros_processes.estimate_listener``.
-        node: see ``ros_processes.empty_node``; empty for others.
-    """
-
-    bundle: Bundle
-    launched: int
-    load: Mapping[str, NDArray[Any]]
-    listener: Mapping[str, NDArray[Any]]
-    node: Mapping[str, NDArray[Any]]
-
-    @property
-    def delay(self) -> int:
-        """From the timestamp of an estimate to that of its newest samples [ns]."""
-        return round(self.bundle.config.look_ahead * SECOND / self.bundle.rig.rate)
-
-    def estimates(self, start: int, stop: int) -> dict[str, Any]:
-        """Ages [s], and how many of the estimates that were due from start to stop came.
-
-        An age runs from the timestamp of the newest samples to the listener; a ``latency`` from when the last of those
-        samples was published.
-        """
-        due = self._due(start, stop)
-        rows, arrivals = self._estimated("rows"), self._estimated("arrivals")
-        found = places(rows, due)
-        here = found >= 0
-        ages = (arrivals[here] - rows[here]) / SECOND
-        published = self.load["published"][within(self.load["timestamps"], due[0], due[-1] + 1)] if len(due) else due
-        latencies = (arrivals[here] - published[found[here]]) / SECOND
-        return {
-            "age": percentiles(ages),
-            "latency": percentiles(latencies),
-            "histogram": histogram(ages),
-            "due": len(due),
-            "missed": missed(rows, due),
-            "largest_gap": largest_gap(arrivals[within(arrivals, start, stop)], start, stop),
-        }
-
-    def starts(self) -> dict[str, float | None]:
-        """Seconds from the launch of the process to its first estimate, and to its first with status OK."""
-        arrivals = self._estimated("arrivals")
-        first, ok = arrivals[:1], arrivals[self._estimated("status") == 0][:1]
-        return {
-            "first_estimate": float(first[0] - self.launched) / SECOND if len(first) else None,
-            "first_ok": float(ok[0] - self.launched) / SECOND if len(ok) else None,
-        }
-
-    def load_kept(self, start: int, stop: int) -> dict[str, float]:
-        """How well the load kept its rate from start to stop: real rate [Hz], and lateness [s]."""
-        chosen = within(self.load["timestamps"], start, stop)
-        timestamps, published = self.load["timestamps"][chosen], self.load["published"][chosen]
-        if len(timestamps) < 2:
-            return {"asked": float(self.load["rate"]), "kept": 0.0, "late_p50": 0.0, "late_p99": 0.0}
-        late = (published - timestamps) / SECOND
-        return {
-            "asked": float(self.load["rate"]),
-            "kept": float((len(published) - 1) * SECOND / (published[-1] - published[0])),
-            "late_p50": float(np.percentile(late, 50)),
-            "late_p99": float(np.percentile(late, 99)),
-        }
-
-    def masked(self, start: int, stop: int) -> int:
-        """Sensors that were missing from the estimates from start to stop, all estimates together."""
-        rows, missing = self._estimated("rows"), self._estimated("missing")
-        return int(missing[within(rows, start, stop - round(TAIL * SECOND))].sum())
-
-    def received(self, start: int, stop: int) -> dict[str, int]:
-        """Of an empty node: messages that were due from start to stop, and those of them that did not come."""
-        due = self._due(start, stop)
-        sensors = [timestamps for name, timestamps in self.node.items() if name.startswith("sensor_")]
-        return {"due": len(due) * len(sensors), "lost": sum(missed(timestamps, due) for timestamps in sensors)}
-
-    def first_of_new_calibration(self) -> int | None:
-        """Arrival [ns] of the first estimate that was made with another calibration than the first."""
-        arrivals = self._estimated("arrivals")[self._estimated("calibration") > 0]
-        return int(arrivals[0]) if len(arrivals) else None
-
-    def gaps_over_time(self, start: int, stop: int) -> dict[str, list[float]]:
-        """The longest time between two estimates [s] in every piece of the time [s] from start to stop that has any."""
-        arrivals = self._estimated("arrivals")
-        arrivals = arrivals[within(arrivals, start, stop)]
-        if len(arrivals) < 2:
-            return {"time": [], "gap": []}
-        piece = ((arrivals[1:] - start) // round(DRAWN * SECOND)).astype(int)
-        longest = np.zeros(piece.max() + 1)
-        np.maximum.at(longest, piece, np.diff(arrivals) / SECOND)
-        came = np.flatnonzero(longest)
-        return {"time": (DRAWN * came).tolist(), "gap": longest[came].tolist()}
-
-    def _estimated(self, column: str) -> Instants:
-        """A column over the messages that hold an estimate; ``rows`` are the timestamps of its newest samples.
-
-        STALE messages say that there is none.
-        """
-        values = self.listener["timestamps"] + self.delay if column == "rows" else self.listener[column]
-        chosen: Instants = values[self.listener["is_estimate"]]
-        return chosen
-
-    def _due(self, start: int, stop: int) -> Instants:
-        """Timestamps of the samples from start to stop whose estimates had the time to arrive."""
-        timestamps: Instants = self.load["timestamps"]
-        return timestamps[within(timestamps, start, stop - round(TAIL * SECOND))]
+        return SessionRecord(
+            self._bundle, self.node.launched, tables["load"], tables["listener"], tables.get("node", {})
+        )
 
 
 @contextmanager
@@ -306,14 +198,14 @@ def end_to_end(means: Means, load: Load, candidate: str, seconds: float) -> dict
     """Age, processor time, memory and start of a node."""
     with session(means, load, candidate) as running:
         measured = running.measure(seconds)
-        heard = running.finish()
+        record = running.finish()
     start, stop = measured.pop("start"), measured.pop("stop")
-    figures = {**measured, "load": heard.load_kept(start, stop)}
+    figures = {**measured, "load": record.load_kept(start, stop)}
     if candidate in EMPTY:
-        figures["received"] = heard.received(start, stop)
+        figures["received"] = record.received(start, stop)
     if candidate in SILENT:
         return figures
-    return {**figures, **heard.estimates(start, stop), "start": heard.starts()}
+    return {**figures, **record.estimates(start, stop), "start": record.starts()}
 
 
 def losses(means: Means, load: Load, candidate: str, seconds: float) -> dict[str, Any]:
@@ -324,18 +216,18 @@ def losses(means: Means, load: Load, candidate: str, seconds: float) -> dict[str
     """
     with session(means, load, candidate, largest_gap=1.5 / load.rate) as running:
         measured = running.measure(seconds)
-        heard = running.finish()
+        record = running.finish()
     start, stop = measured.pop("start"), measured.pop("stop")
-    figures = {**measured, "load": heard.load_kept(start, stop)}
+    figures = {**measured, "load": record.load_kept(start, stop)}
     if candidate in EMPTY:
-        return {**figures, "received": heard.received(start, stop)}
-    estimates = heard.estimates(start, stop)
-    imu = heard.masked(start, stop)
+        return {**figures, "received": record.received(start, stop)}
+    estimates = record.estimates(start, stop)
+    imu = record.masked(start, stop)
     return {
         **figures,
         **estimates,
         "seconds": seconds,
-        "imu_messages": estimates["due"] * len(heard.bundle.rig.sensors),
+        "imu_messages": estimates["due"] * len(record.bundle.rig.sensors),
         "imu_messages_lost": imu,
         "estimates_lost": estimates["missed"],
         "messages_lost": imu + estimates["missed"],
@@ -358,30 +250,30 @@ def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) 
     }
     with session(means, load, **places) as running, ExitStack() as stack:
         caller = stack.enter_context(helper(means, "calibrate_caller", f"--bag={bag}", f"--subject={subject}"))
-        caller.wait_for("ready", STARTUP)
+        caller.wait_for("ready", MAX_STARTUP_S)
         time.sleep(means.settle)
         caller.tell("go")
-        report = json.loads(caller.wait_for("report ", CALIBRATION_LIMIT))
+        report = json.loads(caller.wait_for("report ", MAX_CALIBRATION_S))
         if not report["judged"]:
             raise InputError(f"/calibrate did not come to a judgement on {bag}: {report['message']}")
-        time.sleep(AFTER_ANSWER)
+        time.sleep(AFTER_ANSWER_S)
         end = time.time_ns()
         if quiet:
-            time.sleep((end - report["called"]) / SECOND + TAIL)
-        heard = running.finish()
-    first = heard.first_of_new_calibration()
+            time.sleep((end - report["called"]) / SECOND + TAIL_S)
+        record = running.finish()
+    first = record.first_of_new_calibration()
     figures = {
         "success": report["success"],
         "message": report["message"],
         "answer_s": (report["answered"] - report["called"]) / SECOND,
         "wall_s": (first - report["called"]) / SECOND if first is not None else None,
-        "calibrating": heard.estimates(report["called"], end),
-        "load": heard.load_kept(report["called"], end),
+        "calibrating": record.estimates(report["called"], end),
+        "load": record.load_kept(report["called"], end),
     }
     if quiet:
-        figures["quiet"] = heard.estimates(end, 2 * end - report["called"])
+        figures["quiet"] = record.estimates(end, 2 * end - report["called"])
         figures["ratio"] = figures["calibrating"]["largest_gap"] / figures["quiet"]["largest_gap"]
-        figures["over_time"] = heard.gaps_over_time(report["called"], 2 * end - report["called"])
+        figures["over_time"] = record.gaps_over_time(report["called"], 2 * end - report["called"])
         figures["over_time"]["calibrated_until"] = (end - report["called"]) / SECOND
     return figures
 

@@ -303,7 +303,7 @@ def missing_ros(folder: RunFolder) -> str | None:
     folder.path.mkdir(parents=True, exist_ok=True)
     with Child([sys.executable, "-c", PROBE], folder.path / "ros.log") as child:
         try:
-            child.wait(live.STARTUP)
+            child.wait(live.MAX_STARTUP_S)
         except InputError:
             last = (child.said().strip().splitlines() or ["no message"])[-1]
             return f"ROS 2 or this package's messages cannot be imported ({last}); source scripts/env.sh"

@@ -1,4 +1,4 @@
-"""Gait cycles: each leg's own, whole in and out, scored without a look at what is scored. Subjects are simulated."""
+"""Gait cycles: each leg's own, whole in and out, scored on cycles that nothing else uses. Subjects are simulated."""
 
 import json
 from dataclasses import replace

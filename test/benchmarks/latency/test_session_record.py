@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.latency.live_sessions import Heard
 from benchmarks.latency.random_bundles import at_rate
+from benchmarks.latency.session_record import SessionRecord
 from imu_emg_estimator.model.bundle import Bundle
 
 RATE = 100.0
@@ -18,7 +18,7 @@ AGE, LATE = 3_000_000, 1_000_000  # ns
 
 @pytest.fixture
 def table() -> dict[str, Any]:
-    """What a listener hears of a node that misses nothing; each estimate arrives 3 ms after its newest timestamp."""
+    """What a listener receives of a node that misses nothing; each estimate arrives 3 ms after its newest timestamp."""
     rows = START + PERIOD * np.arange(ROWS, dtype=np.int64)
     return {
         "rows": rows,
@@ -30,7 +30,7 @@ def table() -> dict[str, Any]:
     }
 
 
-def heard(bundle: Bundle, table: dict[str, Any], chosen: Any = slice(None), **node: Any) -> Heard:
+def session_record(bundle: Bundle, table: dict[str, Any], chosen: Any = slice(None), **node: Any) -> SessionRecord:
     """A session in which only the chosen estimates came; the load was 1 ms late."""
     bundle = at_rate(bundle, RATE)
     rows = table["rows"]
@@ -38,7 +38,7 @@ def heard(bundle: Bundle, table: dict[str, Any], chosen: Any = slice(None), **no
     listener = {name: values[chosen] for name, values in table.items() if name != "rows"}
     listener["timestamps"] = rows[chosen] - delay
     load = {"timestamps": rows, "published": rows + LATE, "rate": np.array(RATE)}
-    return Heard(bundle, START - 2_000_000_000, load, listener, node)
+    return SessionRecord(bundle, START - 2_000_000_000, load, listener, node)
 
 
 END = START + ROWS * PERIOD
@@ -47,7 +47,7 @@ END = START + ROWS * PERIOD
 def test_age_runs_from_the_newest_timestamp_and_latency_from_its_publishing(
     bundle: Bundle, table: dict[str, Any]
 ) -> None:
-    figures = heard(bundle, table).estimates(START, END)
+    figures = session_record(bundle, table).estimates(START, END)
     assert figures["age"]["p99"] == pytest.approx(0.003)
     assert figures["latency"]["p99"] == pytest.approx(0.002)
     assert figures["missed"] == 0
@@ -57,7 +57,7 @@ def test_age_runs_from_the_newest_timestamp_and_latency_from_its_publishing(
 
 def test_late_estimates_are_in_the_tail(bundle: Bundle, table: dict[str, Any]) -> None:
     table["arrivals"][100:120] += 50_000_000
-    figures = heard(bundle, table).estimates(START, END)
+    figures = session_record(bundle, table).estimates(START, END)
     assert figures["age"]["p50"] == pytest.approx(0.003)
     assert figures["age"]["p99"] == pytest.approx(0.053)
 
@@ -65,7 +65,7 @@ def test_late_estimates_are_in_the_tail(bundle: Bundle, table: dict[str, Any]) -
 def test_missed_estimates_and_the_gap_that_they_leave(bundle: Bundle, table: dict[str, Any]) -> None:
     chosen = np.ones(ROWS, bool)
     chosen[200:205] = False
-    figures = heard(bundle, table, chosen).estimates(START, END)
+    figures = session_record(bundle, table, chosen).estimates(START, END)
     assert figures["missed"] == 5
     assert figures["largest_gap"] == pytest.approx(0.06)
 
@@ -73,7 +73,7 @@ def test_missed_estimates_and_the_gap_that_they_leave(bundle: Bundle, table: dic
 def test_stale_message_is_no_estimate(bundle: Bundle, table: dict[str, Any]) -> None:
     table["is_estimate"][300:310] = False
     table["missing"][300:310] = 6
-    session = heard(bundle, table)
+    session = session_record(bundle, table)
     figures = session.estimates(START, END)
     assert figures["missed"] == 10
     assert figures["largest_gap"] == pytest.approx(0.11)
@@ -84,7 +84,7 @@ def test_only_the_time_asked_for_counts(bundle: Bundle, table: dict[str, Any]) -
     table["arrivals"][:100] += 7_000_000
     table["missing"][:100] = 6
     table["missing"][150] = 2
-    session = heard(bundle, table)
+    session = session_record(bundle, table)
     later = START + 100 * PERIOD
     assert session.estimates(later, END)["age"]["largest"] == pytest.approx(0.003)
     assert session.masked(later, END) == 2
@@ -94,35 +94,35 @@ def test_only_the_time_asked_for_counts(bundle: Bundle, table: dict[str, Any]) -
 def test_start_is_from_the_launch_to_the_first_finite_estimate(bundle: Bundle, table: dict[str, Any]) -> None:
     table["is_estimate"][:10] = False  # STALE: says only that the node is there
     table["status"][10:60] = 1
-    starts = heard(bundle, table).starts()
+    starts = session_record(bundle, table).starts()
     assert starts["first_estimate"] == pytest.approx(2.0 + 0.1 + 0.003)
     assert starts["first_ok"] == pytest.approx(2.0 + 0.6 + 0.003)
 
 
 def test_messages_that_an_empty_node_did_not_get(bundle: Bundle, table: dict[str, Any]) -> None:
     came = {"sensor_0": table["rows"], "sensor_1": np.delete(table["rows"], [3, 4, 500])}
-    assert heard(bundle, table, **came).received(START, END) == {"due": 2 * (ROWS - 30), "lost": 3}
+    assert session_record(bundle, table, **came).received(START, END) == {"due": 2 * (ROWS - 30), "lost": 3}
 
 
 def test_first_estimate_of_a_new_calibration(bundle: Bundle, table: dict[str, Any]) -> None:
-    assert heard(bundle, table).first_of_new_calibration() is None
+    assert session_record(bundle, table).first_of_new_calibration() is None
     table["calibration"][400:] = 1
-    assert heard(bundle, table).first_of_new_calibration() == table["arrivals"][400]
+    assert session_record(bundle, table).first_of_new_calibration() == table["arrivals"][400]
 
 
 def test_load_that_falls_behind_is_seen(bundle: Bundle, table: dict[str, Any]) -> None:
-    session = heard(bundle, table)
+    session = session_record(bundle, table)
     kept = session.load_kept(START, END)
     assert kept["kept"] == pytest.approx(kept["asked"])
     assert kept["late_p99"] == pytest.approx(0.001)
     slow = START + 2 * (session.load["timestamps"] - START)
-    session = Heard(session.bundle, session.launched, {**session.load, "published": slow}, session.listener, {})
+    session = SessionRecord(session.bundle, session.launched, {**session.load, "published": slow}, session.listener, {})
     assert session.load_kept(START, END)["kept"] == pytest.approx(RATE / 2)
 
 
 def test_gaps_over_time_show_where_they_are(bundle: Bundle, table: dict[str, Any]) -> None:
     table["arrivals"][500:] += 90_000_000
-    drawn = heard(bundle, table).gaps_over_time(START, END)
+    drawn = session_record(bundle, table).gaps_over_time(START, END)
     longest = int(np.argmax(drawn["gap"]))
     assert drawn["gap"][longest] == pytest.approx(0.1)
     assert drawn["time"][longest] == pytest.approx(5.05, abs=0.06)
