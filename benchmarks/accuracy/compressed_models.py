@@ -24,7 +24,6 @@ from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import trusted_subjects
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.distillation import distil
-from imu_emg_estimator.utils.progress import StepProgress
 
 TEACHER = "geglu_transformer"
 TEACHERS = 3
@@ -35,12 +34,11 @@ def fit_teachers(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> list[Estimator]:
     """Three networks that differ in their seed; no two ensembles share one."""
     return [
-        fit_network(TEACHER, recordings, budget, TEACHERS * seed + number, _part(progress, number), settings).estimator
+        fit_network(TEACHER, recordings, budget, TEACHERS * seed + number, settings).estimator
         for number in range(TEACHERS)
     ]
 
@@ -49,7 +47,6 @@ def fit_distilled(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: StepProgress | None = None,
     settings: Settings | None = None,
     shape: Mapping[str, Any] | None = None,
 ) -> FittedNetwork:
@@ -59,32 +56,20 @@ def fit_distilled(
         settings: of teachers and student alike: ``learning_rate`` and any of ``ModelConfig``.
         shape: of the student, where it differs from the teachers'.
     """
-    teachers = fit_teachers(recordings, budget, seed, progress, settings)
+    teachers = fit_teachers(recordings, budget, seed, settings)
     subjects, rig = trusted_subjects(recordings), recordings[0].rig
     recipe, config = recipe_of(budget, rig, seed, settings, **(shape or {}))
-    student, normalisation = distil(teachers, list(subjects.values()), rig, config, recipe, _part(progress, TEACHERS))
+    student, normalisation = distil(teachers, list(subjects.values()), rig, config, recipe)
     return FittedNetwork(Estimator(student, normalisation, teachers[0].amplitude))
-
-
-def _part(progress: StepProgress | None, number: int) -> StepProgress | None:
-    """Progress of one of the trainings, all of the same length, as progress of all together."""
-    if progress is None:
-        return None
-
-    def tell(done: int, total: int, loss: float) -> None:
-        progress(number * total + done, (TEACHERS + 1) * total, loss)
-
-    return tell
 
 
 def _fit_int8(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> Fitted:
-    estimator = fit_network(TEACHER, recordings, budget, seed, progress, settings).estimator
+    estimator = fit_network(TEACHER, recordings, budget, seed, settings).estimator
     return FittedNetwork(replace(estimator, network=quantised(estimator.network)), int8=True)
 
 

@@ -26,7 +26,6 @@ from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.signals.stride_detection import POINTS
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 from imu_emg_estimator.training.pretraining import model_config
-from imu_emg_estimator.utils.progress import StepProgress
 
 MODEL_NAMES = ("mean_profile", "ridge", *ARCHITECTURES)
 EVERY = 5  # points; the ridge reads averages over as many
@@ -155,7 +154,6 @@ def fit(
     subjects: Sequence[TrainingSubject],
     rig: Rig,
     settings: CycleSettings,
-    progress: StepProgress | None = None,
 ) -> CycleModel:
     """Train a model of ``MODEL_NAMES`` on the cycles of all subjects, each with equal say."""
     if name == "mean_profile":
@@ -166,7 +164,7 @@ def fit(
     if name == "ridge":
         return _fit_ridge(subjects, rig, normalisation)
     chosen = _chosen_candidate(name, subjects, rig, normalisation, settings)
-    return _fit_network(name, subjects, rig, normalisation, settings, chosen, progress)
+    return _fit_network(name, subjects, rig, normalisation, settings, chosen)
 
 
 def _mean_profile(subjects: Sequence[TrainingSubject]) -> FloatArray:
@@ -222,7 +220,7 @@ def _chosen_candidate(
     kept = [subject for index, subject in enumerate(subjects) if index % 4]
     errors = []
     for candidate in settings.candidates:
-        model = _fit_network(name, kept, rig, normalisation, settings, candidate, None)
+        model = _fit_network(name, kept, rig, normalisation, settings, candidate)
         errors.append(float(np.mean([_error(model, subject) for subject in subjects[::4]])))
     return settings.candidates[int(np.argmin(errors))]
 
@@ -240,7 +238,6 @@ def _fit_network(
     normalisation: Normalisation,
     settings: CycleSettings,
     candidate: Settings,
-    progress: StepProgress | None,
 ) -> CycleNetwork:
     hyperparameters: dict[str, Any] = {**settings.shape, **candidate}
     learning_rate = float(hyperparameters.pop("learning_rate"))
@@ -259,7 +256,7 @@ def _fit_network(
         return imu, target, dense[:, 0]
 
     optimiser = torch.optim.AdamW(network.parameters(), learning_rate, weight_decay=0.05)
-    _train(network, normalisation, draw, optimiser, settings.steps, progress=progress)
+    _train(network, normalisation, draw, optimiser, settings.steps)
     return CycleNetwork(network, normalisation)
 
 
@@ -270,7 +267,6 @@ def _train(
     optimiser: torch.optim.Optimizer,
     steps: int,
     anchor: float = 0.0,
-    progress: StepProgress | None = None,
 ) -> None:
     """Optimise on drawn cycles (imu, target, weight [cycles, muscles]); only the second pass counts."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -279,7 +275,7 @@ def _train(
     peak = float(optimiser.param_groups[0]["lr"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, peak, steps, pct_start=0.15)
     phases = np.random.default_rng(steps)
-    for step in range(steps):
+    for _ in range(steps):
         imu, target, weight = draw()
         dense = np.broadcast_to(weight[:, None], target.shape)
         x = _twice(imu, normalisation)
@@ -294,6 +290,4 @@ def _train(
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         schedule.step()
-        if progress:
-            progress(step + 1, steps, float(loss.detach()))
     network.cpu().eval()

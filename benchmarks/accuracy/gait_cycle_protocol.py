@@ -22,7 +22,6 @@ from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import score
 from imu_emg_estimator.signals.stride_detection import POINTS
-from imu_emg_estimator.utils.progress import StepProgress
 
 __all__ = ["CycleSettings", "cycle_scores", "cycles_of", "run_fold", "summarise"]
 
@@ -39,7 +38,6 @@ def run_fold(
     left_out: Collection[str],
     model_name: str,
     settings: CycleSettings | None = None,
-    progress: StepProgress | None = None,
 ) -> dict[str, Any]:
     """Train a model without some subjects and score it on their cycles, before and after few-shot adaptation.
 
@@ -65,7 +63,7 @@ def run_fold(
         raise InputError("no subject that is not left out has gait cycles with trusted EMG; add recordings of walking")
     scales = {subject: scale_of(own) for subject, own in training.items()}
     subjects = [training_subject(own, scales[subject]) for subject, own in training.items()]
-    model = fit(model_name, subjects, rig, settings, progress)
+    model = fit(model_name, subjects, rig, settings)
     population = population_scale(scales.values(), rig)
     figures: list[dict[str, Any]] = []
     not_scored: dict[str, str] = {}

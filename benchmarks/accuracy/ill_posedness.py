@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from imu_emg_estimator.model.subject_data import by_subject, reference_amplitude
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.training.envelope_pictures import save_figure
-from imu_emg_estimator.utils.progress import CountProgress
 
 LIKENESS = "nearest_motion"  # what moments are compared by, as a row of the benchmark
 CONDITIONS = (*LOCOMOTION, "sitting", "standing")
@@ -23,7 +22,7 @@ MIN_MOMENTS = 100  # of a channel or a subject, to be compared
 APART = 5.0  # s between a moment and its like in the same recording: another stride
 
 
-def ill_posedness(recordings: Sequence[Recording], progress: CountProgress | None = None) -> dict[str, Any]:
+def ill_posedness(recordings: Sequence[Recording]) -> dict[str, Any]:
     """The share of the envelope's variance that the motion of the last second does not tell, by condition.
 
     Half the mean square difference of the envelope between moments whose motion is most alike (the delta test;
@@ -38,7 +37,7 @@ def ill_posedness(recordings: Sequence[Recording], progress: CountProgress | Non
     groups = {s: group for s, group in by_subject(recordings).items() if (group[0].muscle_weight > 0).any()}
     moments = {subject: _moments(group) for subject, group in groups.items()}
     result: dict[str, Any] = {}
-    for count, condition in enumerate(CONDITIONS):
+    for condition in CONDITIONS:
         chosen = {
             s: m
             for s, m in ((s, _of_condition(m, condition)) for s, m in moments.items())
@@ -46,8 +45,6 @@ def ill_posedness(recordings: Sequence[Recording], progress: CountProgress | Non
         }
         if chosen:
             result[condition] = _untold(chosen, list(recordings[0].rig.muscle_names))
-        if progress:
-            progress(count + 1, len(CONDITIONS))
     return result
 
 

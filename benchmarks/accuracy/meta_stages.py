@@ -19,7 +19,6 @@ from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.episodic_training import EpisodeSampler, EpisodeSettings, train_in_episodes
 from imu_emg_estimator.training.pretraining import TrainingSettings
-from imu_emg_estimator.utils.progress import StepProgress
 
 KINDS = ("ridge", "reptile")
 REPTILE_STEPS = 40  # cost about as much as the pre-training: each holds many
@@ -61,7 +60,6 @@ def run_stage(
     estimator: Estimator,
     subjects: Sequence[SubjectData],
     rig: Rig,
-    progress: StepProgress | None = None,
 ) -> Estimator:
     """Train a network further on subjects of its training; the given estimator is unchanged.
 
@@ -69,14 +67,14 @@ def run_stage(
         InputError: no subject has labelled locomotion.
     """
     if stage.kind == "ridge":
-        return train_in_episodes(estimator, subjects, rig, stage.episodes, progress)
+        return train_in_episodes(estimator, subjects, rig, stage.episodes)
     torch.manual_seed(stage.episodes.training.seed)
     trained = replace(estimator, network=copy.deepcopy(estimator.network))
-    _reptile(trained.network, EpisodeSampler(subjects, rig, trained, stage.episodes), stage, progress)
+    _reptile(trained.network, EpisodeSampler(subjects, rig, trained, stage.episodes), stage)
     return trained
 
 
-def _reptile(network: Network, sampler: EpisodeSampler, stage: MetaStage, progress: StepProgress | None) -> None:
+def _reptile(network: Network, sampler: EpisodeSampler, stage: MetaStage) -> None:
     """Step towards the mean of the weights that episodes lead to."""
     shared, steps = list(network.parameters()), stage.episodes.training.steps
     for step in range(steps):
@@ -85,8 +83,6 @@ def _reptile(network: Network, sampler: EpisodeSampler, stage: MetaStage, progre
         with torch.no_grad():
             for parameter, *ends in zip(shared, *(episode.parameters() for episode in adapted), strict=True):
                 parameter += share * (torch.stack(ends).mean(dim=0) - parameter)
-        if progress:
-            progress(step + 1, steps, float("nan"))
     network.eval()
 
 

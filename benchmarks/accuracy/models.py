@@ -38,7 +38,6 @@ from imu_emg_estimator.training.leave_subjects_out import folds_of
 from imu_emg_estimator.training.pretraining import TrainingSettings, model_config
 from imu_emg_estimator.training.recipe import train_network
 from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.progress import StepProgress
 
 FORMAT_VERSION = 1
 Settings = Mapping[str, float]  # hyperparameters that differ between the candidates of a model
@@ -108,7 +107,6 @@ class Fit(Protocol):
         recordings: Sequence[Recording],
         budget: Budget,
         seed: int,
-        progress: StepProgress | None = None,
         settings: Settings | None = None,
     ) -> Fitted: ...
 
@@ -167,14 +165,13 @@ def fit_network(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> FittedNetwork:
     """Train a network of ``ARCHITECTURES``; settings: ``learning_rate`` and any of ``ModelConfig``."""
     subjects, rig = trusted_subjects(recordings), recordings[0].rig
     recipe, config = recipe_of(budget, rig, seed, settings)
     network, normalisation = train_network(
-        list(subjects.values()), rig, config, recipe, progress, ARCHITECTURES[architecture], budget.episodic
+        list(subjects.values()), rig, config, recipe, None, ARCHITECTURES[architecture], budget.episodic
     )
     amplitude = population_reference(np.array([subject.reference for subject in subjects.values()]), rig)
     return FittedNetwork(Estimator(network, normalisation, amplitude))
@@ -188,7 +185,6 @@ def _fit_mean_profile(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> Fitted:
     return references.fit_mean_profile(recordings, trusted_subjects(recordings))
@@ -198,11 +194,10 @@ def _fit_ridge(
     recordings: Sequence[Recording],
     budget: Budget,
     seed: int,
-    progress: StepProgress | None = None,
     settings: Settings | None = None,
 ) -> Fitted:
     rig = recordings[0].rig
-    return references.fit_ridge(trusted_subjects(recordings), rig, budget.config(rig), progress)
+    return references.fit_ridge(trusted_subjects(recordings), rig, budget.config(rig))
 
 
 MODELS: dict[str, BenchmarkModel] = {
@@ -223,47 +218,23 @@ MODELS: dict[str, BenchmarkModel] = {
 # tuning
 
 
-def tune(
-    model: BenchmarkModel,
-    recordings: Sequence[Recording],
-    budget: Budget,
-    inner_folds: int = 3,
-    seed: int = 0,
-    progress: StepProgress | None = None,
-) -> Settings:
-    """The candidate of the model's grid that does best on subjects left out of the given ones; {} without a grid.
-
-    Args:
-        recordings: of the training subjects only.
-        progress: hears of every fit, (fits done, fits in all, r of the last one).
-    """
-    if not model.grid:
-        return {}
-    scores = tuning_scores(model, recordings, budget, inner_folds, seed, progress)
-    return model.grid[int(np.argmax(scores))]
-
-
 def tuning_scores(
     model: BenchmarkModel,
     recordings: Sequence[Recording],
     budget: Budget,
     inner_folds: int = 3,
     seed: int = 0,
-    progress: StepProgress | None = None,
 ) -> list[float]:
     """Mean r in locomotion, uncalibrated, over the subjects left out of each inner fold; for every candidate."""
     groups = by_subject(recordings)
     folds = folds_of(list(groups), inner_folds)
-    fits = len(model.grid) * len(folds)
     means: list[float] = []
     for candidate in model.grid:
         found: list[float] = []
         for left_out in folds:
             kept = [recording for recording in recordings if recording.subject not in left_out]
-            fitted = model.fit(kept, budget, seed, None, candidate)
+            fitted = model.fit(kept, budget, seed, candidate)
             found += [locomotion_r(fitted, groups[subject]) for subject in left_out]
-            if progress:
-                progress(len(means) * len(folds) + folds.index(left_out) + 1, fits, float(np.nanmean(found)))
         means.append(float(np.nanmean(found)))
     return means
 

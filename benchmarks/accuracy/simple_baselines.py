@@ -21,7 +21,6 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.input_normalisation import Normalisation, fit_normalisation
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.training.pretraining import TrainingSettings
-from imu_emg_estimator.utils.progress import StepProgress
 
 LAGS = 16  # averages over a token's period each that the ridge sees: the window of the MLP
 ROW_STEP = 2  # token periods between rows of the regression; an envelope of 4 Hz has little new in between
@@ -170,9 +169,7 @@ def advanced(rows: FloatArray, look_ahead: int) -> FloatArray:
     return np.concatenate([rows[look_ahead:], missing])
 
 
-def fit_ridge(
-    subjects: Mapping[str, SubjectData], rig: Rig, config: ModelConfig, progress: StepProgress | None = None
-) -> Ridge:
+def fit_ridge(subjects: Mapping[str, SubjectData], rig: Rig, config: ModelConfig) -> Ridge:
     """Regress activation on lagged inputs, every subject with equal say, its strength from left-out subjects.
 
     Locomotion has the same share as in the networks' training, and where the rig allows it every subject
@@ -182,10 +179,8 @@ def fit_ridge(
         [subject.imu[subject.locomotion] if subject.locomotion.any() else subject.imu for subject in subjects.values()]
     )
     sums = []
-    for count, subject in enumerate(subjects.values(), start=1):
+    for subject in subjects.values():
         sums.append(_subject_sums(subject, rig, normalisation, config))
-        if progress:
-            progress(count, len(subjects), float("nan"))
     muscles = range(len(rig.muscles))
     coefficients = np.stack([ridge([each[muscle] for each in sums])[:, 0] for muscle in muscles])
     amplitude = population_reference(np.array([subject.reference for subject in subjects.values()]), rig)

@@ -20,7 +20,6 @@ from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.training.pretraining import TrainingSettings, varied_sequences
-from imu_emg_estimator.utils.progress import StepProgress
 
 OWN_STRENGTH = (
     10.0  # independent samples by which a subject's own head, of all the subject's data, is held to the shared
@@ -62,10 +61,9 @@ def learn_prior(
     subjects: Sequence[SubjectData],
     rig: Rig,
     film: FilmSettings | None = None,
-    progress: StepProgress | None = None,
 ) -> SubjectPrior:
     """The prior of a trained network, from the subjects that it was trained on; FiLM only with its settings."""
-    directions = learn_film(estimator, subjects, rig, film, progress) if film else None
+    directions = learn_film(estimator, subjects, rig, film) if film else None
     return SubjectPrior(head_precision=head_precision(estimator, subjects), film=directions)
 
 
@@ -92,7 +90,6 @@ def learn_film(
     subjects: Sequence[SubjectData],
     rig: Rig,
     settings: FilmSettings | None = None,
-    progress: StepProgress | None = None,
 ) -> dict[str, FloatArray]:
     """How gains and offsets of the normalisation layers change with an embedding of the subject.
 
@@ -111,7 +108,7 @@ def learn_film(
     optimiser = torch.optim.Adam([*directions.values(), embeddings], recipe.learning_rate)
     batches = [varied_sequences([subject], rig, recipe, network.config.look_ahead) for subject in subjects]
     generator = np.random.default_rng(recipe.seed)
-    for step in range(recipe.steps):
+    for _ in range(recipe.steps):
         index = int(generator.integers(len(subjects)))
         imu, target, weight = next(batches[index])
         inputs = torch.from_numpy(np.stack([features(sequence, estimator.normalisation) for sequence in imu]))
@@ -124,8 +121,6 @@ def learn_film(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        if progress:
-            progress(step + 1, recipe.steps, float(loss.detach()))
     spread = embeddings.detach().pow(2).mean(dim=0).sqrt()
     return {name: (value.detach() * spread).numpy() for name, value in directions.items()}
 

@@ -49,7 +49,7 @@ def tune(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[s
 def train(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
     """Train a model on everyone but the subjects left out."""
     fit, settings = CATALOGUE[job.model].fit, job.settings
-    fitted = fit(training_set(recordings, job), settings["budget"], job.seed, None, settings["chosen"])
+    fitted = fit(training_set(recordings, job), settings["budget"], job.seed, settings["chosen"])
     return _kept(fitted, job, folder)
 
 
@@ -85,7 +85,7 @@ def score_uncertainty(recordings: Sequence[Recording], job: Job, folder: RunFold
 
     def train_inner(kept: Sequence[Recording]) -> Estimator:
         budget: Budget = settings["budget"]
-        fitted = CATALOGUE[job.model].fit(budget.training_set(kept), budget, job.seed, None, settings["chosen"])
+        fitted = CATALOGUE[job.model].fit(budget.training_set(kept), budget, job.seed, settings["chosen"])
         assert isinstance(fitted, FittedNetwork)
         return fitted.estimator
 

@@ -26,7 +26,6 @@ from imu_emg_estimator.training.fit_conformal_uncertainty import (
     fit_uncertainty,
     inner_errors,
 )
-from imu_emg_estimator.utils.progress import CountProgress
 
 MIN_ROWS = 10
 CONDITIONS: dict[str, tuple[str, ...] | None] = {
@@ -42,7 +41,6 @@ def run_fold(
     adapt: Adapt | None = None,
     seconds: float = SECONDS,
     inner_folds: int = 3,
-    progress: CountProgress | None = None,
 ) -> dict[str, Any]:
     """Both questions for the subjects left out, with all that is fitted fitted on the others.
 
@@ -56,7 +54,7 @@ def run_fold(
     """
     kept = [recording for recording in recordings if recording.subject not in left_out]
     unseen = by_subject([recording for recording in recordings if recording.subject in left_out])
-    before, after = inner_errors(kept, inner_folds, train, adapt, seconds, progress)
+    before, after = inner_errors(kept, inner_folds, train, adapt, seconds)
     return {
         "intervals": intervals(recordings[0].rig, before, after, estimator, unseen, adapt, seconds),
         "alarm": alarm(kept, unseen, estimator),

@@ -23,7 +23,7 @@ def recordings(make_recording: RecordingFactory) -> list[Recording]:
 
 
 def fitted(name: str, recordings: Sequence[Recording]) -> FittedNetwork:
-    model = COMPRESSED[name].fit(recordings, TINY, 0, None, {"learning_rate": 1e-3, "dropout": 0.3})
+    model = COMPRESSED[name].fit(recordings, TINY, 0, {"learning_rate": 1e-3, "dropout": 0.3})
     assert isinstance(model, FittedNetwork)
     return model
 
@@ -55,13 +55,6 @@ def test_int8_weights_stay_int8_when_adapted(recordings: list[Recording], tmp_pa
 
 def head_of(model: FittedNetwork) -> FloatArray:
     return weights_of(model.estimator.network)["head.weight"]
-
-
-def test_progress_is_of_all_trainings_together(recordings: list[Recording]) -> None:
-    told: list[tuple[int, int]] = []
-    COMPRESSED["distilled"].fit(recordings, TINY, 0, lambda done, total, loss: told.append((done, total)))
-    steps = (TEACHERS + 1) * TINY.steps
-    assert told == [(step + 1, steps) for step in range(steps)]
 
 
 def test_ensembles_share_no_teacher(recordings: list[Recording]) -> None:

@@ -20,13 +20,11 @@ from benchmarks.accuracy.models import (
     load,
     locomotion_r,
     save,
-    tune,
     tuning_scores,
 )
 from benchmarks.accuracy.simple_baselines import MeanProfile, Ridge, advanced, affine_fit, lagged
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.utils.progress import StepProgress
 
 pytestmark = pytest.mark.slow
 
@@ -257,32 +255,26 @@ class Scaled:
 def test_tuning_leaves_out_subjects_of_the_training_and_takes_the_best(subjects: list[Recording]) -> None:
     seen: list[tuple[float, set[str]]] = []
 
-    def fit(
-        recordings: Sequence[Recording], budget: Budget, seed: int, progress: StepProgress | None = None,
-        settings: Settings | None = None,
-    ) -> Fitted:  # fmt: skip
+    def fit(recordings: Sequence[Recording], budget: Budget, seed: int, settings: Settings | None = None) -> Fitted:
         assert settings is not None
         seen.append((settings["noise"], {recording.subject for recording in recordings}))
         return Scaled(settings["noise"])
 
     model = BenchmarkModel("noisy", "", fit, ({"noise": 2.0}, {"noise": 0.5}, {"noise": 1.0}))
-    told: list[tuple[int, int]] = []
-    chosen = tune(model, subjects, TINY, 2, progress=lambda done, total, r: told.append((done, total)))
-    assert chosen == {"noise": 0.5}
-    assert seen == [(noise, kept) for noise in (2.0, 0.5, 1.0) for kept in ({"2", "4"}, {"1", "3"})]
-    assert told == [(done, 6) for done in range(1, 7)]
     scores = tuning_scores(model, subjects, TINY, 2)
+    assert model.grid[int(np.argmax(scores))] == {"noise": 0.5}
+    assert seen == [(noise, kept) for noise in (2.0, 0.5, 1.0) for kept in ({"2", "4"}, {"1", "3"})]
     assert scores[1] > scores[2] > scores[0]
 
 
-def test_a_model_without_candidates_needs_no_tuning(subjects: list[Recording]) -> None:
-    assert tune(MODELS["ridge"], subjects, TINY) == {}
+def test_a_model_without_candidates_needs_no_tuning() -> None:
+    assert MODELS["ridge"].grid == ()
 
 
 def test_settings_reach_the_network(subjects: list[Recording]) -> None:
     plain = MODELS["mlp"].fit(subjects, TINY, 0)
     for settings in ({"learning_rate": 1e-2}, {"dropout": 0.5}):
-        other = MODELS["mlp"].fit(subjects, TINY, 0, None, settings)
+        other = MODELS["mlp"].fit(subjects, TINY, 0, settings)
         assert np.nanmax(np.abs(other.estimate(subjects) - plain.estimate(subjects))) > 1e-3
 
 
