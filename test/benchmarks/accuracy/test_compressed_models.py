@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory
 
+from benchmarks.accuracy.adaptation_methods import MethodSettings
 from benchmarks.accuracy.compressed_models import COMPRESSED, SMALL, TEACHERS, fit_teachers
 from benchmarks.accuracy.int8_weights import from_int8, to_int8
 from benchmarks.accuracy.models import Budget, FittedNetwork, load, save
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.geglu_transformer import weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 
@@ -44,7 +44,7 @@ def test_int8_weights_stay_int8_when_adapted(recordings: list[Recording], tmp_pa
     save(fitted("int8", recordings), tmp_path / "model")
     model = load(tmp_path / "model")
     assert isinstance(model, FittedNetwork)
-    adapted = model.adapted(recordings[:1], AdaptationSettings("all_weights", steps=10, batch=2, sequence=32))
+    adapted = model.adapted(recordings[:1], MethodSettings(method="all_weights", steps=10, batch=2, sequence=32))
     for each in (model, adapted):
         weights = weights_of(each.estimator.network)
         for name, value in from_int8(to_int8(weights)).items():
