@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +29,11 @@ from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
 from imu_emg_estimator.signals.input_normalisation import CHANNELS, Normalisation
 from imu_emg_estimator.signals.masked_imu_features import feature_count
 from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import annotated_types, checked_fields
+from imu_emg_estimator.utils.typed_json import from_decoded
 
 MEAN, STD = "normalisation.mean", "normalisation.std"  # tensors of a file, beside the weights
 # Fields that a file leaves out where they are empty: bundles of earlier releases keep their hash.
+Part = TypeVar("Part", EnvelopeSettings, "Reference", Calibration)
 OPTIONAL_FIELDS = {"reference": {"units"}, "calibration": {"bag_hash", "software", "settings", "figures"}}
 
 
@@ -191,14 +192,14 @@ def _assemble(document: Document, tensors: Tensors) -> Bundle:
     if "uncertainty" in document:
         uncertainty = Uncertainty.from_dict(document["uncertainty"])
     if document["calibration"] is not None:
-        calibration = Calibration(**_fields(Calibration, document, "calibration"))
+        calibration = _read_part(Calibration, document, "calibration")
     return Bundle(
         name=document["name"],
         config=ModelConfig.from_dict(document["config"]),
         rig=Rig.from_dict(document["rig"]),
-        envelope=EnvelopeSettings(**_fields(EnvelopeSettings, document, "envelope")),
+        envelope=_read_part(EnvelopeSettings, document, "envelope"),
         normalisation=normalisation,
-        reference=Reference(**_fields(Reference, document, "reference")),
+        reference=_read_part(Reference, document, "reference"),
         weights=tensors,
         training=document["training"],
         scores=document["scores"],
@@ -209,8 +210,8 @@ def _assemble(document: Document, tensors: Tensors) -> Bundle:
     )
 
 
-def _fields(dataclass: type, document: Document, part: str) -> dict[str, Any]:
-    return checked_fields(document[part], annotated_types(dataclass), part, OPTIONAL_FIELDS.get(part, ()))
+def _read_part(kind: type[Part], document: Document, part: str) -> Part:
+    return from_decoded(kind, document[part], part, OPTIONAL_FIELDS.get(part, ()))
 
 
 def _without_empty(values: Reference | Calibration, part: str) -> dict[str, Any]:

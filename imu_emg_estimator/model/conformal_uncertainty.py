@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.utils.json_values import annotated_types, checked_fields
+from imu_emg_estimator.utils.typed_json import from_decoded
 
 LEVELS = (0.5, 0.8, 0.95)  # of the intervals that travel with a bundle
 FLOOR = 0.03  # references; at rest errors do not vanish with the activation
@@ -47,11 +47,6 @@ class DeviationScale:
     @cached_property
     def _arrays(self) -> tuple[NDArray[np.float64], ...]:
         return tuple(map(np.array, (self.factor, self.deviation_power, self.activation_power)))
-
-    @classmethod
-    def from_dict(cls, values: object) -> DeviationScale:
-        """Build from decoded JSON; raises InputError unless every field is there, with lists of numbers."""
-        return cls(**checked_fields(values, annotated_types(cls), "uncertainty scale"))
 
 
 @dataclass(frozen=True)
@@ -99,10 +94,7 @@ class Uncertainty:
     @classmethod
     def from_dict(cls, values: object) -> Uncertainty:
         """Build from decoded JSON; raises InputError unless every field is there, of its type."""
-        types = annotated_types(cls) | {"uncalibrated": "object", "calibrated": "object"}
-        own = checked_fields(values, types, "uncertainty")
-        calibrated = None if own["calibrated"] is None else DeviationScale.from_dict(own["calibrated"])
-        return cls(own["definition"], own["levels"], DeviationScale.from_dict(own["uncalibrated"]), calibrated)
+        return from_decoded(cls, values, "uncertainty", optional=())
 
 
 def _ascend(values: Sequence[float]) -> bool:

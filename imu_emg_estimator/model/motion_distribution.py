@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
-from imu_emg_estimator.utils.json_values import checked_fields
+from imu_emg_estimator.utils.typed_json import from_decoded
 
 CENTRES, COVARIANCE = "distribution.centres", "distribution.covariance"  # tensors in a bundle
-FIELDS = {"definition": "str", "conditions": "tuple[str, ...]", "threshold": "float"}  # all but the arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +84,17 @@ class Distribution:
     @classmethod
     def from_dict(cls, values: object, centres: NDArray[np.float64], covariance: NDArray[np.float64]) -> Distribution:
         """Build from decoded JSON and the arrays; raises InputError unless every field is there, of its type."""
-        return cls(**checked_fields(values, FIELDS, "distribution"), centres=centres, covariance=covariance)
+        own = from_decoded(_Document, values, "distribution")
+        return cls(own.definition, own.conditions, own.threshold, centres, covariance)
+
+
+@dataclass(frozen=True)
+class _Document:
+    """What a bundle's JSON document holds of a distribution."""
+
+    definition: str
+    conditions: tuple[str, ...]
+    threshold: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.utils.json_values import annotated_types, checked_fields
+from imu_emg_estimator.utils.typed_json import from_decoded
 
 ROTARY_BASE = 1000.0  # of the rotary angles' geometric series
 LOG_DEVIATION_RANGE = (-5.0, 2.0)  # what the network may say of its uncertainty; beyond, a likelihood explodes
@@ -62,10 +62,9 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: object) -> ModelConfig:
         """Build from decoded JSON; raises InputError unless every field is there, of its type and within bounds."""
-        own = checked_fields(values, annotated_types(cls), "model configuration")
-        if not isinstance(own["dropout"], float):
-            raise InputError(f"model configuration: dropout is {own['dropout']!r}, not a decimal number")
-        config = cls(**own)
+        config = from_decoded(cls, values, "model configuration", optional=())
+        if not isinstance(config.dropout, float):
+            raise InputError(f"model configuration: dropout is {config.dropout!r}, not a decimal number")
         bounds = {
             "inputs": 4096,
             "muscles": 256,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -13,6 +13,15 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from imu_emg_estimator.errors import InputError
 
 Content = TypeVar("Content")
+
+_NOUNS = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    Path: "a path",
+    tuple: "a list",
+}
 
 
 def from_json(kind: type[Content], text: str | bytes, what: str) -> Content:
@@ -32,6 +41,17 @@ def from_json(kind: type[Content], text: str | bytes, what: str) -> Content:
         content = json.loads(text)
     except ValueError:
         raise InputError(f"{what} is not JSON; write it again") from None
+    return from_decoded(kind, content, what)
+
+
+def from_decoded(kind: type[Content], content: object, what: str, optional: Collection[str] | None = None) -> Content:
+    """Build a dataclass from decoded JSON, see ``from_json``; whole numbers stay so where a float is expected.
+
+    Args:
+        optional: fields that may be missing; None = those with a default.
+    """
+    if optional is not None and isinstance(content, dict):
+        _check_complete(what, content, {field.name for field in fields(kind)}, optional)  # type: ignore[arg-type]
     result: Content = _convert(kind, content, what)
     return result
 
@@ -59,17 +79,25 @@ def _dataclass(kind: Any, value: Mapping[str, Any], name: str) -> Any:
     if unknown := sorted(set(value) - known):
         raise InputError(f"{name} has an unknown field '{unknown[0]}'; its fields are {', '.join(sorted(known))}")
     values = {key: _convert(hints[key], item, f"{name}.{key}") for key, item in value.items()}
-    try:
-        return kind(**values)
-    except TypeError:
-        raise InputError(f"{name} lacks a field; its fields are {', '.join(sorted(known))}") from None
+    defaults = {
+        field.name for field in fields(kind) if field.default is not MISSING or field.default_factory is not MISSING
+    }
+    _check_complete(name, value, known, defaults)
+    return kind(**values)
+
+
+def _check_complete(name: str, value: Mapping[str, Any], known: Collection[str], optional: Collection[str]) -> None:
+    if missing := sorted(set(known) - set(value) - set(optional)):
+        raise InputError(f"{name} lacks a field: {', '.join(missing)}; its fields are {', '.join(sorted(known))}")
 
 
 def _single(kind: Any, value: Any, name: str) -> Any:
     if kind is float and (value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))):
-        return math.nan if value is None else float(value)
+        return math.nan if value is None else value
     if kind is Path and isinstance(value, str):
         return Path(value)
     if kind in (str, bool, int) and type(value) is kind:
         return value
-    raise InputError(f"{name} is {str(value)[:80]!r}, which does not belong there; correct it")
+    raise InputError(
+        f"{name} is {str(value)[:80]!r}, not {_NOUNS.get(get_origin(kind) or kind, 'an object')}; correct it"
+    )
