@@ -32,6 +32,7 @@ CORE = ("signals", "model", "streaming", "calibration", "bags", "rig.py", "recor
 LINKED = (".venv", "install")  # the copies share them with the checkout
 LEFT_OUT = {".git", "__pycache__", "build", "log", *LINKED}
 TEST_TIMEOUT_S = 600
+QUICK, ALL = "not slow and not ros and not hostile", "not ros"
 KINDS = ("condition", "logic", "arithmetic", "constant")
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -208,21 +209,21 @@ def copy_checkout(target: Path) -> Path:
 def check_one(mutation: Mutation, copy: Path) -> Mutation:
     """Run the tests on one mutation until one fails; return the mutation with that test."""
     began = time.monotonic()
-    noticed_by = next(
-        (failure for tests in nearest_first(mutation, copy) if (failure := notice(mutation, copy, tests))), ""
-    )
+    stages = nearest_first(mutation, copy)
+    noticed_by = next((failure for stage in stages if (failure := notice(mutation, copy, *stage))), "")
     return replace(mutation, noticed_by=noticed_by, duration_s=round(time.monotonic() - began, 1))
 
 
-def nearest_first(mutation: Mutation, copy: Path) -> list[str]:
-    """Return the module's own test, the tests of its folder, and all tests."""
+def nearest_first(mutation: Mutation, copy: Path) -> list[tuple[str, str]]:
+    """Return the module's own test, the tests of its folder, and all tests, each with the markers to run."""
     path = Path(mutation.file).relative_to(PACKAGE)
     folder = Path("test") / path.parent
-    names = (str(folder / f"test_{path.name}"), str(folder), "test")
-    return [tests for tests in dict.fromkeys(names) if (copy / tests).exists()]
+    stages = [(str(folder / f"test_{path.name}"), ALL), (str(folder), QUICK), (str(folder), ALL)]
+    stages += [("test", QUICK), ("test", ALL)]
+    return [stage for stage in dict.fromkeys(stages) if (copy / stage[0]).exists()]
 
 
-def notice(mutation: Mutation, copy: Path, tests: str) -> str:
+def notice(mutation: Mutation, copy: Path, tests: str, markers: str) -> str:
     """Return the first test that fails with the mutation and passes without it; empty where there is none."""
     file = copy / mutation.file
     source = file.read_bytes()
@@ -230,17 +231,17 @@ def notice(mutation: Mutation, copy: Path, tests: str) -> str:
     while True:
         file.write_bytes(mutation.apply(source))
         try:
-            failure = first_failure(copy, tests, unreliable)
+            failure = first_failure(copy, tests, markers, unreliable)
         finally:
             file.write_bytes(source)
-        if not failure or not first_failure(copy, failure, []):
+        if not failure or not first_failure(copy, failure, ALL, []):
             return failure
         unreliable.append(failure)
 
 
-def first_failure(copy: Path, tests: str, unreliable: list[str]) -> str:
+def first_failure(copy: Path, tests: str, markers: str, unreliable: list[str]) -> str:
     """Run some tests in a copy; return the first that fails."""
-    command = [str(copy / "scripts" / "run-in-env"), "python", "-m", "pytest", "-x", "-q", "-n0", "-m", "not ros"]
+    command = [str(copy / "scripts" / "run-in-env"), "python", "-m", "pytest", "-x", "-q", "-n0", "-m", markers]
     command += [f"--timeout={TEST_TIMEOUT_S}", "--no-header", "-rfE", "--tb=no", "-p", "no:cacheprovider", tests]
     command += [f"--deselect={name}" for name in unreliable]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}

@@ -29,7 +29,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "imu_emg_estimator/rig.py": "LIMIT = 10\nSPARE = 10\n",
         "test/test_rig.py": "import rig\ndef test_limit(): assert rig.LIMIT == 10\ndef test_broken(): assert False\n",
         "scripts/run-in-env": '#!/bin/sh\nPYTHONPATH=imu_emg_estimator exec "$@"\n',
-        "pyproject.toml": "[tool.pytest.ini_options]\nmarkers = ['ros']\n",
+        "pyproject.toml": "[tool.pytest.ini_options]\nmarkers = ['ros', 'slow', 'hostile']\n",
     }
     for name, text in files.items():
         path = tmp_path / "checkout" / name
