@@ -75,6 +75,7 @@ def test_apply_replaces_one_expression(project: Path) -> None:
     assert added.apply(SOURCE.encode()).decode() == SOURCE.replace("low + SPAN", "(low - SPAN)")
 
 
+@pytest.mark.slow
 def test_check_all_names_the_test_that_notices_and_what_none_notices(project: Path) -> None:
     """The test that fails without a mutation too does not count."""
     file = "imu_emg_estimator/rig.py"

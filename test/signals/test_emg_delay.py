@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.emg_delay import DelaySettings, find_delay, movement_energy, shift_emg, synchronise
+from imu_emg_estimator.signals.emg_delay import (
+    DelaySettings,
+    _correlations,
+    find_delay,
+    movement_energy,
+    shift_emg,
+    synchronise,
+)
 
 RATE = RIG.rate
 
@@ -148,3 +155,21 @@ def test_synchronise_without_model_on_real_subject(hugadb_folder: Path) -> None:
     for delay in (-0.5, 0.1, 0.6):
         _, found = synchronise(late(recording, delay))
         assert not found.corrected or found.seconds == pytest.approx(delay, abs=0.08)
+
+
+def test_correlations_equal_numpy_at_every_lag() -> None:
+    rng = np.random.default_rng(0)
+    expected, measured, lags = 5.0 + rng.random(60), 9.0 + rng.random(60), np.arange(-4, 5)
+    measured[20] = np.nan
+    for lag, value in zip(lags, _correlations(expected, measured, lags), strict=True):
+        here, there = expected[4:56], measured[4 + lag : 56 + lag]
+        known = np.isfinite(there)
+        assert value == pytest.approx(np.corrcoef(here[known], there[known])[0, 1])
+
+
+def test_movement_energy_without_sensors_on_the_side_uses_all(walk: Recording) -> None:
+    right = tuple(replace(sensor, side="right") for sensor in RIG.sensors)
+    rig = replace(RIG, sensors=right)
+    energy = movement_energy(walk.imu, rig)
+    np.testing.assert_allclose(energy[:, 0], energy[:, 1])
+    assert np.isfinite(energy).all()

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from fixtures.factories import refusal
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope, saturated
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope, saturated, varies
 
 SETTINGS = EnvelopeSettings()
 
@@ -91,3 +92,19 @@ def test_saturated_ignores_quiet_or_flat_channel() -> None:
     assert not saturated(quiet).any()
     assert not saturated(np.full((100, 1), 5.0)).any()
     assert not saturated(np.full((100, 1), np.nan)).any()
+
+
+def test_varies_needs_change_beyond_rounding() -> None:
+    assert varies(np.array([1.0, 1.0 + 2e-6, np.nan]))
+    assert not varies(np.array([1.0, 1.0 + 0.5e-6]))
+    assert not varies(np.full(10, 5.0))
+    assert not varies(np.full(10, np.nan))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"high_pass": 0.0}, {"high_pass": np.inf}, {"low_pass": 0.0}, {"low_pass": np.inf}, {"order": 0}, {"order": 9}],
+)
+def test_settings_refuse_impossible_filters(change: dict[str, float]) -> None:
+    with refusal("corners must be positive", "order 1 to 8"):
+        EnvelopeSettings(**change)  # type: ignore[arg-type]

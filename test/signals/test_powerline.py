@@ -79,3 +79,11 @@ def test_find_powerline_in_silence_and_short_signals() -> None:
     assert find_powerline(np.zeros((5000, 2)), 1000.0) == [None, None]
     assert find_powerline(np.full((5000, 1), np.nan), 1000.0) == [None]
     assert find_powerline(muscle(1000.0, 1.0), 1000.0) == [None, None]
+
+
+def test_find_powerline_compares_with_power_beside_the_line() -> None:
+    """EMG whose power lies between 30 and 80 Hz stands out there, but not at one frequency."""
+    spectrum = np.fft.rfft(muscle(1000.0), axis=0)
+    frequencies = np.fft.rfftfreq(20000, 1e-3)
+    spectrum[(frequencies < 30) | (frequencies > 80)] *= 0.01
+    assert find_powerline(np.fft.irfft(spectrum, axis=0), 1000.0) == [None, None]

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from imu_emg_estimator.recording import RawEmg, Recording
 from imu_emg_estimator.signals.signal_quality import (
     Finding,
+    MuscleFigures,
+    SensorFigures,
     Stream,
     judge_muscle,
     judge_sensor,
@@ -192,3 +194,108 @@ def test_finding_text() -> None:
     assert str(Finding(("left_foot", "right_foot"), "mounting", "look exchanged", True)) == (
         "left_foot and right_foot: look exchanged"
     )
+
+
+GOOD_SENSOR = SensorFigures(
+    rate=58.8,
+    missing=0.0,
+    longest_gap=0.0,
+    gyroscope_missing=0.0,
+    clipped=0.0,
+    gravity=9.81,
+    quiet=True,
+    movement=2.0,
+    turning=1.0,
+)
+GOOD_MUSCLE = MuscleFigures(
+    seconds=30.0,
+    missing=0.0,
+    peaks=40.0,
+    level=1.0,
+    modulation=8.0,
+    saturated=0.0,
+    powerline=0.0,
+    powerline_frequency=50.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "accepted", "refused", "bad"),
+    [
+        ("rate", "rate", 25.0, 24.9, True),
+        ("gaps", "missing", 0.02, 0.021, False),
+        ("gaps", "missing", 0.02, 0.251, True),
+        ("gaps", "longest_gap", 0.5, 0.51, False),
+        ("still", "movement", 0.5, 0.49, False),
+        ("clipping", "clipped", 0.35, 0.36, False),
+        ("clipping", "clipped", 0.35, 0.81, True),
+        ("gravity", "gravity", 9.0, 8.99, True),
+        ("gravity", "gravity", 10.6, 10.61, True),
+        ("angular_rate", "turning", 6.0, 6.1, True),
+    ],
+)
+def test_judge_sensor_limits(kind: str, change: str, accepted: float, refused: float, bad: bool) -> None:
+    assert judge_sensor("foot", replace(GOOD_SENSOR, **{change: accepted})) == []
+    (finding,) = judge_sensor("foot", replace(GOOD_SENSOR, **{change: refused}))
+    assert (finding.kind, finding.bad) == (kind, bad)
+
+
+def test_judge_sensor_limits_are_inclusive_for_being_left_out() -> None:
+    assert [finding.bad for finding in judge_sensor("foot", replace(GOOD_SENSOR, missing=0.25))] == [False]
+    assert [finding.bad for finding in judge_sensor("foot", replace(GOOD_SENSOR, clipped=0.8))] == [False]
+
+
+@pytest.mark.parametrize(("gravity", "accepted"), [(7.99, False), (8.0, True), (16.0, True), (16.01, False)])
+def test_judge_sensor_gravity_limits_in_motion(gravity: float, accepted: bool) -> None:
+    findings = judge_sensor("foot", replace(GOOD_SENSOR, quiet=False, gravity=gravity))
+    assert (findings == []) is accepted
+
+
+@pytest.mark.parametrize(
+    ("gravity", "words"),
+    [
+        (0.79, "calibrate"),
+        (0.81, "in g?"),
+        (1.59, "in g?"),
+        (1.61, "calibrate"),
+        (799.0, "calibrate"),
+        (801.0, "in mg?"),
+        (1599.0, "in mg?"),
+        (1601.0, "calibrate"),
+    ],
+)
+def test_judge_sensor_guesses_unit_of_gravity(gravity: float, words: str) -> None:
+    (finding,) = judge_sensor("foot", replace(GOOD_SENSOR, gravity=gravity))
+    assert words in finding.text
+
+
+@pytest.mark.parametrize(("turning", "words"), [(6.2, "degrees"), (340.0, "degrees"), (350.0, "damaged")])
+def test_judge_sensor_guesses_unit_of_angular_rate(turning: float, words: str) -> None:
+    (finding,) = judge_sensor("foot", replace(GOOD_SENSOR, turning=turning))
+    assert words in finding.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "accepted", "refused", "bad"),
+    [
+        ("too_little", "seconds", 5.0, 4.9, True),
+        ("electrode_off", "peaks", 0.01, 0.0, True),
+        ("weak", "level", 0.25, 0.249, False),
+        ("weak", "level", 0.25, 0.099, True),
+        ("electrode_off", "modulation", 3.0, 2.99, True),
+        ("saturated", "saturated", 0.03, 0.031, False),
+        ("saturated", "saturated", 0.03, 0.251, True),
+        ("powerline", "powerline", 0.2, 0.21, False),
+        ("powerline", "powerline", 0.2, 0.61, True),
+    ],
+)
+def test_judge_muscle_limits(kind: str, change: str, accepted: float, refused: float, bad: bool) -> None:
+    assert judge_muscle("vastus", replace(GOOD_MUSCLE, **{change: accepted}), moving=True) == []
+    (finding,) = judge_muscle("vastus", replace(GOOD_MUSCLE, **{change: refused}), moving=True)
+    assert (finding.kind, finding.bad) == (kind, bad)
+
+
+@pytest.mark.parametrize(("change", "value"), [("level", 0.1), ("saturated", 0.25), ("powerline", 0.6)])
+def test_judge_muscle_limits_are_inclusive_for_being_left_out(change: str, value: float) -> None:
+    (finding,) = judge_muscle("vastus", replace(GOOD_MUSCLE, **{change: value}), moving=True)
+    assert not finding.bad

@@ -164,3 +164,17 @@ def test_stride_starts_agree_between_sensors_of_real_subject(subjects: dict[str,
     assert len(distances) > 100
     assert np.median(distances) < 0.08
     assert np.mean(np.array(distances) < 0.2) > 0.9
+
+
+@pytest.mark.parametrize("rate", [60.0, 200.0])
+@pytest.mark.parametrize("gyroscope", [True, False])
+def test_stride_starts_are_at_least_a_fast_stride_apart(rate: float, gyroscope: bool) -> None:
+    """What repeats faster than anyone strides is not counted as so many strides."""
+    time = np.arange(round(20 * rate)) / rate
+    shank = np.zeros((len(time), 6))
+    shank[:, 2] = 9.81
+    shank[:, 0] = 15.0 * np.sin(2 * np.pi * 2.9 * time)
+    shank[:, 4] = -6.0 * np.sin(2 * np.pi * 2.9 * time) if gyroscope else np.nan
+    starts = stride_starts(shank, rate)
+    assert len(starts) > 10
+    assert np.diff(starts).min() >= 0.4 * rate

@@ -104,3 +104,17 @@ def test_receipts_are_useless_when_constant_or_copied() -> None:
     rolled_over[[0, 5, 100]] = (1 << 63) - 1
     np.testing.assert_array_equal(plausible_receipts(rolled_over)[[5, 100]], true[[4, 99]])
     assert plausible_receipts(rolled_over).max() == true.max()
+
+
+@pytest.mark.parametrize(("share", "useless"), [(0.095, True), (0.105, False)])
+def test_receipts_are_useless_when_they_span_under_a_tenth(share: float, useless: bool) -> None:
+    timestamps = steady()
+    receipts = START + np.round((timestamps - START) * share).astype(np.int64)
+    assert receipts_are_useless([timestamps], [receipts]) is useless
+
+
+def test_plausible_receipts_keep_good_and_hopeless_ones() -> None:
+    good = steady()
+    assert plausible_receipts(good) is good
+    scattered = np.array([0, 10_000_000, 20_000_000, 30_000_000]) * SECOND
+    assert plausible_receipts(scattered) is scattered
