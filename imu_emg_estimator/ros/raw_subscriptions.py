@@ -10,6 +10,7 @@ Where they are missing, rclpy's executor does the work.
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -109,6 +110,7 @@ class WaitSetReceiver:
         self._uses = ExitStack()
         self._context = self._in_use(node.context.handle)
         self._wait_set = self._new_wait_set()
+        self._held: list[Arrival] = []  # arrived while ``receive`` was taking
 
     def subscribe(self, message_type: type, topic: str, quality: QoSProfile) -> None:
         subscription = _subscribe(self._node, message_type, topic, _never, quality, self._group)
@@ -121,8 +123,11 @@ class WaitSetReceiver:
         self._wait_set.clear_entities()
         for handle in self._handles:
             self._wait_set.add_subscription(handle)
-        self._wait_set.wait(int(timeout * SECOND))
-        arrivals = []
+        self._wait_set.wait(0 if self._held else int(timeout * SECOND))
+        # Topics are taken one after the other. What arrives meanwhile is held until the next call: else, on a busy
+        # machine, the topics taken last would run ahead of the first ones, whose sensors would seem late.
+        began = time.time_ns()
+        arrivals, self._held = self._held, []
         for source, (take, message_type) in enumerate(self._takes):
             for _ in range(MAX_MESSAGES_AT_ONCE):
                 taken = take(message_type, True)
@@ -130,7 +135,8 @@ class WaitSetReceiver:
                     break
                 payload, info = taken
                 sequence = info.get("publication_sequence_number")
-                arrivals.append(Arrival(info["received_timestamp"], source, payload, sequence))
+                arrival = Arrival(info["received_timestamp"], source, payload, sequence)
+                (arrivals if arrival.received <= began else self._held).append(arrival)
         if len(arrivals) > len(self._takes):  # a backlog: sort what was taken topic by topic
             arrivals.sort(key=itemgetter(0))
         return arrivals

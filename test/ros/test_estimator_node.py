@@ -1,5 +1,6 @@
 """The node on real ROS 2: what comes out for what goes in, however it goes in."""
 
+import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
-from fixtures.ros_lab import HOUR, UNHURRIED, Lab, activations_of, imu_message, timestamps_of, to_timestamp
+from fixtures.ros_lab import HOUR, PATIENCE, UNHURRIED, Lab, activations_of, imu_message, timestamps_of, to_timestamp
 from imu_emg_estimator.msg import MuscleActivation
 from numpy.typing import NDArray
 from rosgraph_msgs.msg import Clock
@@ -17,6 +18,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.ros.estimator_node import WARNING_PERIOD_S
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.imu_decoder import LATEST
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
@@ -159,12 +161,12 @@ def test_node_masks_absent_values(absent: str, start_lab: StartLab, bundle: Bund
 
 
 def test_node_publishes_stale_in_silence(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
-    lab = start_lab(stale_after=1.0)
+    lab = start_lab(stale_after=UNHURRIED)
     lab.wait_for(3)  # nothing has come at all
     assert {message.status for message in lab.messages} == {STALE}
     for _ in range(2):
         lab.clear()
-        timestamps = lab.play(imu[:60])
+        timestamps = lab.play(imu[:60], hurry=True)
         lab.wait_beyond(timestamps[-1])
         lab.wait_for(len(lab.messages) + 5)
         after = [message for message in lab.messages if timestamps_of([message])[0] > timestamps[-1]]
@@ -191,23 +193,24 @@ def test_node_does_not_bridge_gap_of_all_sensors(
 
 
 def test_node_publishes_stale_when_timestamps_freeze(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
-    """Messages come, but most sensors say nothing new."""
-    lab = start_lab(stale_after=1.0)
-    lab.play(imu[:60])
-    lab.wait(lambda: lab.messages and lab.messages[-1].status == OK, "message that is OK")
-    frozen = lab.now()
-    for row in imu[:200]:
-        for sensor, sample in enumerate(row):
+    """Messages keep coming, but those of most sensors have an old timestamp."""
+    lab = start_lab(stale_after=UNHURRIED)
+    lab.play(imu[:60], hurry=True)
+    lab.wait(lambda: OK in {message.status for message in lab.messages}, "message that is OK")
+    frozen, deadline = lab.now(), time.monotonic() + PATIENCE
+    rows = itertools.cycle(imu)
+    while lab.messages[-1].status != STALE:
+        for sensor, sample in enumerate(next(rows)):
             lab.send(sensor, frozen if sensor < 4 else lab.now(), sample)
         time.sleep(1 / lab.rate)
-    assert lab.messages[-1].status == STALE
+        assert time.monotonic() < deadline, lab.summary()
     assert np.isnan(lab.messages[-1].activation).all()
 
 
 def test_node_drops_malformed_message(
     start_lab: StartLab, bundle: Bundle, imu: NDArray[np.floating], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    lab = start_lab(stale_after=HOUR)
+    lab, began = start_lab(stale_after=HOUR), time.monotonic()
     first = lab.play(imu[:30], hurry=True)
     for spoilt in (b"", b"\0", b"\0\1\0\0", bytes(40), b"\xff" * 400, b"\0\1\0\0" + b"\xff" * 400):
         lab.drivers[2].publish(spoilt)
@@ -216,7 +219,7 @@ def test_node_drops_malformed_message(
     assert_each_once(messages, (first + last)[: len(messages)])
     np.testing.assert_allclose(activations_of(messages), offline(bundle, imu[:60]), atol=TOLERANCE)
     warnings = [line for line in capfd.readouterr().err.splitlines() if "is not a sensor_msgs/Imu" in line]
-    assert len(warnings) == 1  # not one for each
+    assert 1 <= len(warnings) <= 1 + (time.monotonic() - began) / WARNING_PERIOD_S  # not one for each
     assert f"on {lab.estimator.topics[2]}" in warnings[0]
     assert lab.estimator.statistics.sensors[2].malformed >= 5
 
@@ -272,7 +275,8 @@ def test_node_ignores_one_wrong_clock(
 
 
 def test_node_with_one_clock_ahead_is_not_stale(start_lab: StartLab, imu: NDArray[np.floating]) -> None:
-    lab = start_lab(stale_after=UNHURRIED, clock_jump=60.0)
+    patient = {"largest_gap": 10.0, "sensor_timeout": 60.0}  # on a busy machine a driver pauses
+    lab = start_lab(stale_after=UNHURRIED, clock_jump=60.0, **patient)
     ahead = round(10 * UNHURRIED * SECOND)
     for row in imu[:60]:
         timestamp = lab.now()
@@ -290,14 +294,14 @@ def test_node_with_one_clock_ahead_is_not_stale(start_lab: StartLab, imu: NDArra
 def test_node_publishes_stale_for_timestamps_far_from_clock(
     shift: float, said: str, start_lab: StartLab, imu: NDArray[np.floating], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    lab = start_lab()
+    lab, began = start_lab(), time.monotonic()
     lab.play(imu[:60], start=lab.now() + round(shift * SECOND))
     lab.wait_for(50)
     assert {message.status for message in lab.messages} == {STALE}
     assert np.isnan(activations_of(lab.messages)).all()
     assert abs(lab.messages[0].age + shift) < 60
     warnings = [line for line in capfd.readouterr().err.splitlines() if "newest IMU timestamp" in line]
-    assert len(warnings) == 1  # not one for each
+    assert 1 <= len(warnings) <= 1 + (time.monotonic() - began) / WARNING_PERIOD_S  # not one for each
     assert said in warnings[0]
     assert "synchronise the clocks, or set use_sim_time" in warnings[0]
 

@@ -92,6 +92,28 @@ def test_receiver_sorts_backlog_by_arrival(node: Node, publish: Any) -> None:
     subscribed.close()
 
 
+def test_receiver_holds_what_arrives_while_it_takes(node: Node, publish: Any) -> None:
+    """Else topics that are taken last would run ahead of the first ones."""
+    subscribed = WaitSetReceiver(node)
+    for topic in TOPICS:
+        subscribed.subscribe(Int64, topic, QUALITY)
+    take, message_type = subscribed._takes[1]
+    later = [(source, number) for number in range(1, 10) for source in range(len(TOPICS))]
+
+    def take_while_more_arrives(*arguments: Any) -> Any:
+        while later:
+            publish(*later.pop(0))
+        return take(*arguments)
+
+    sent = [(source, 0) for source in range(len(TOPICS))] + later
+    subscribed._takes[1] = (take_while_more_arrives, message_type)
+    for message in sent[: len(TOPICS)]:
+        publish(*message)
+    time.sleep(0.1)  # all of the first round is there
+    assert received(subscribed, len(sent)) == sent
+    subscribed.close()
+
+
 def test_receiver_waits_for_timeout(subscribed: Receiver) -> None:
     start = time.monotonic()
     assert subscribed.receive(0.2) == []
