@@ -1,5 +1,6 @@
 """Diagnostics once a second: how the estimates are doing, and every sensor."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from fixtures.ros_lab import HOUR, Lab
+from fixtures.ros_lab import HOUR, PATIENCE, Lab
 from numpy.typing import NDArray
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
@@ -17,7 +18,7 @@ from imu_emg_estimator.calibration.calibration_store import store_calibration
 from imu_emg_estimator.model import sensor_drift as drift
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration
-from imu_emg_estimator.ros.diagnostics import percentile, qos_mismatch
+from imu_emg_estimator.ros.diagnostics import REPORT_PERIOD_S, percentile, qos_mismatch
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 StartLab = Callable[..., Lab]
@@ -30,9 +31,14 @@ def imu(make_recording: Callable[..., Any]) -> NDArray[np.floating]:
 
 @pytest.fixture
 def report() -> Callable[..., dict[str, Any]]:
-    """Function that waits for the first report for which a condition holds; returns its statuses by name."""
+    """Function that waits for the first report for which a condition holds; returns its statuses by name.
 
-    def wait(lab: Lab, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    ``act`` is what should lead to it; it is repeated while no such report comes.
+    """
+
+    def wait(
+        lab: Lab, holds: Callable[[dict[str, Any]], object], act: Callable[[], object] = lambda: None
+    ) -> dict[str, Any]:
         reports: list[dict[str, Any]] = []
 
         def keep(message: Any) -> None:
@@ -42,7 +48,15 @@ def report() -> Callable[..., dict[str, Any]]:
                 reports.append(named)
 
         subscription = lab.node.create_subscription(DiagnosticArray, "/diagnostics", keep, 10)
-        lab.wait(lambda: reports, "diagnostics for which it holds")
+        publisher = next(p for p in lab.estimator.publishers if p.topic_name == "/diagnostics")
+        lab.wait(publisher.get_subscription_count, "subscription to the diagnostics")
+        deadline = time.monotonic() + PATIENCE
+        while not reports:
+            assert time.monotonic() < deadline, "no diagnostics for which it holds"
+            act()
+            until = time.monotonic() + 2.5 * REPORT_PERIOD_S
+            while not reports and time.monotonic() < until:
+                time.sleep(0.01)
         lab.node.destroy_subscription(subscription)
         return reports[0]
 
@@ -64,8 +78,11 @@ def test_diagnostics_report_errors_before_any_message(start_lab: StartLab, repor
 
 def test_diagnostics_report_rates_ages_and_model(start_lab: StartLab, report: Any, imu: NDArray[np.floating]) -> None:
     lab = start_lab(stale_after=HOUR)
-    lab.play(imu[:300], hurry=True)
-    found = report(lab, lambda named: float(value(named["estimates"], "rate [Hz]")) > 0)
+    found = report(
+        lab,
+        lambda named: float(value(named["estimates"], "rate [Hz]")) > 0 and named["estimates"].message == "OK",
+        lambda: lab.play(imu[:300], hurry=True),
+    )
     estimates = found["estimates"]
     assert (estimates.level, estimates.message) == (DiagnosticStatus.OK, "OK")
     assert value(estimates, "engine") == lab.estimator.engine
@@ -86,15 +103,17 @@ def test_diagnostics_report_faults_of_single_sensors(
 ) -> None:
     lab = start_lab(stale_after=HOUR)
     names = lab.estimator.base.rig.sensor_names
-    lab.play(imu[:60], sensors=[0, 1, 2, 3, 4], hurry=True)
-    lab.drivers[1].publish(b"\0\1\0\0nothing")
-    found = report(lab, lambda named: "decoded" in named[names[1]].message)
+
+    def play_five_and_publish_nonsense() -> None:
+        lab.play(imu[:60], sensors=[0, 1, 2, 3, 4], hurry=True)
+        lab.drivers[1].publish(b"\0\1\0\0nothing")
+
+    found = report(lab, lambda named: "decoded" in named[names[1]].message, play_five_and_publish_nonsense)
     assert found[names[1]].level == DiagnosticStatus.WARN
     assert found[names[5]].message == f"no message on {lab.estimator.topics[5]}"
     assert found["estimates"].message.startswith("DEGRADED")
     second = lab.node.create_publisher(type_of(lab), lab.estimator.topics[0], 10)
-    lab.play(imu[60:70], hurry=True)
-    found = report(lab, lambda named: "publishers" in named[names[0]].message)
+    found = report(lab, lambda named: "publishers" in named[names[0]].message, lambda: lab.play(imu[60:70], hurry=True))
     assert f"2 publishers on {lab.estimator.topics[0]}" in found[names[0]].message
     lab.node.destroy_publisher(second)
 
@@ -161,8 +180,11 @@ def test_diagnostics_report_sensor_turned_since_calibration(
     found = report(lab, lambda named: "too little movement yet" in named["calibration"].message)
     assert found["calibration"].level == DiagnosticStatus.OK
 
-    lab.play(imu, hurry=True)
-    found = report(lab, lambda named: "moves as in the calibration" in named["calibration"].message)["calibration"]
+    found = report(
+        lab,
+        lambda named: "moves as in the calibration" in named["calibration"].message,
+        lambda: lab.play(imu, hurry=True),
+    )["calibration"]
     assert found.level == DiagnosticStatus.OK
     assert (value(found, "subject"), value(found, "recalibrate")) == ("alice", "false")
     assert value(found, "calibration") == lab.estimator.bundle.calibration_id
@@ -170,9 +192,11 @@ def test_diagnostics_report_sensor_turned_since_calibration(
 
     turned, name = imu.copy(), lab.estimator.base.rig.sensor_names[2]
     turned[:, 2, [0, 1, 2]] = imu[:, 2, [2, 1, 0]]
-    lab.play(turned, hurry=True)
-    lab.play(turned, hurry=True)
-    found = report(lab, lambda named: named["calibration"].level == DiagnosticStatus.WARN)["calibration"]
+    found = report(
+        lab,
+        lambda named: f"({name} by " in named["calibration"].message,
+        lambda: lab.play(turned, hurry=True),
+    )["calibration"]
     assert f"({name} by " in found.message
     assert "recalibrate" in found.message
     assert value(found, "recalibrate") == "true"
