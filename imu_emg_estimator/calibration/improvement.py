@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from imu_emg_estimator.recording import FloatArray
 
@@ -99,6 +98,8 @@ def _improvement(
     rate: float,
     figure: Callable[[_Sums], NDArray[np.float64]],
 ) -> Improvement:
+    from scipy.special import stdtrit  # the live node reads reports, and needs no SciPy
+
     known = np.isfinite(measured) & np.isfinite(before) & np.isfinite(after)
     truth, old, new = (np.asarray(values[known], dtype=np.float64) for values in (measured, before, after))
     blocks = int(np.clip(len(truth) / (BLOCK_S * rate), MIN_BLOCKS, MAX_BLOCKS))

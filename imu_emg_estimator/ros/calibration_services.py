@@ -39,6 +39,7 @@ from imu_emg_estimator.ros.calibration_status import STORING, StatusTopic
 from imu_emg_estimator.ros.parameter_schema import NodeSettings
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
+from imu_emg_estimator.utils.file_uris import path_of_uri
 from imu_emg_estimator.utils.progress import Progress, Stopped
 
 MAX_DURATION_S = 3600.0  # bound of max_duration
@@ -359,8 +360,6 @@ def _existing(directories: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _paths(uris: Sequence[str]) -> tuple[Path, ...]:
-    from imu_emg_estimator.bags.allowed_paths import path_of_uri
-
     try:
         return tuple(path_of_uri(uri).absolute() for uri in uris)
     except InputError as error:

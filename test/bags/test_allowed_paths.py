@@ -6,7 +6,7 @@ import pytest
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import read_bag, write_bag
-from imu_emg_estimator.bags.allowed_paths import path_of_uri, within
+from imu_emg_estimator.bags.allowed_paths import within
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 
@@ -85,15 +85,3 @@ def test_metadata_may_not_name_files_elsewhere(places: tuple[Path, Path], make_r
     (allowed / "walk" / "metadata.yaml").write_text(metadata.replace("walk.mcap", f"{other}/walk/walk.mcap"))
     with refusal("names walk.mcap, which is not there"):
         read_bag(allowed / "walk", RIG)
-
-
-def test_uris(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/anna")
-    assert path_of_uri("/bags/a b") == Path("/bags/a b")
-    assert path_of_uri("~/walk") == Path("/home/anna/walk")
-    assert path_of_uri("file:///bags/a%20b") == Path("/bags/a b")
-    for uri in ("http://lab/walk", "file://lab/walk", "ftp://x"):
-        with refusal(uri, "is not a file on this machine"):
-            path_of_uri(uri)
-    with refusal("~nobody-of-this-name", "home directory"):
-        path_of_uri("~nobody-of-this-name/walk")

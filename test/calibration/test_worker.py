@@ -1,5 +1,7 @@
 """The process that calibrates, and when it can be stopped."""
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -52,3 +54,14 @@ def test_worker_that_dies_is_reported_with_its_last_words(worker: Worker, tmp_pa
     (tmp_path / "report.json").mkdir()  # so that it cannot write one
     with pytest.raises(InputError, match=r"ended without a report .*report\.json"):
         worker.run(request(tmp_path / "nowhere"), PATIENCE)
+
+
+def test_live_node_needs_no_torch_scipy_or_bag_reader_to_calibrate() -> None:
+    """Importing them while it estimates would stop the estimates for a moment."""
+    script = """
+import sys
+import imu_emg_estimator.calibration.calibration_store, imu_emg_estimator.calibration.worker
+print([name for name in ("torch", "scipy", "imu_emg_estimator.bags") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

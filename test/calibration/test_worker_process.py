@@ -18,6 +18,12 @@ from imu_emg_estimator.calibration import worker_process
 worker_process.calibrate_in = lambda folder: print("at work", flush=True) or time.sleep(1000)
 sys.exit(worker_process.main())
 """
+GREEDY = """
+import sys
+from imu_emg_estimator.calibration import calibrate_bags, worker_process
+calibrate_bags.calibrate_bags = lambda *_: bytes(2 * worker_process.MAX_MEMORY_BYTES)
+sys.exit(worker_process.main())
+"""
 SHOW_AUTOGROUP = "print(open('/proc/self/autogroup').read())"
 
 
@@ -108,6 +114,16 @@ def test_process_explains_memory_limit(error: Exception, tmp_path: Path, monkeyp
     report = worker_process.calibrate_in(tmp_path)
     assert report.error == "MemoryError"
     assert "needs more than 4 GiB of memory; give fewer or shorter bags" in report.message
+
+
+def test_process_is_stopped_by_its_memory_limit(tmp_path: Path) -> None:
+    """A request that takes twice the memory that the process may have."""
+    (tmp_path / worker_process.REQUEST).write_bytes(CalibrationRequest(tmp_path, (), "anna").to_json())
+    with subprocess.Popen([sys.executable, "-c", GREEDY, str(tmp_path), "0"], stdin=subprocess.PIPE) as process:
+        assert process.wait(timeout=60) == 0
+    report = CalibrationReport.from_json((tmp_path / worker_process.REPORT).read_bytes())
+    assert (report.success, report.error) == (False, "MemoryError")
+    assert "needs more than 4 GiB of memory" in report.message
 
 
 def test_process_does_not_hide_other_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
