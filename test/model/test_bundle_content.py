@@ -270,3 +270,17 @@ def test_bundle_checks_weights_when_built(bundle: Bundle) -> None:
     assert replace(bundle, config=config).config.band == 20  # no weight depends on it
     with refusal("norm.weight", "missing"):
         replace(bundle, weights={name: value for name, value in bundle.weights.items() if name != "norm.weight"})
+
+
+def test_bundle_refuses_normalisation_that_disagrees_on_use(bundle: Bundle) -> None:
+    std = bundle.normalisation.std.copy()
+    std[0, 3:] = np.nan
+    with refusal("normalisation", "whether it is used"):
+        replace(bundle, normalisation=Normalisation(bundle.normalisation.mean, std))
+
+
+@pytest.mark.parametrize("amplitude", [0.0, -1.0, np.inf, np.nan, "40"])
+def test_bundle_refuses_reference_that_is_not_positive(bundle: Bundle, amplitude: object) -> None:
+    amplitudes = (amplitude, *bundle.reference.amplitude[1:])
+    with refusal("reference"):
+        replace(bundle, reference=replace(bundle.reference, amplitude=amplitudes))  # type: ignore[arg-type]

@@ -138,3 +138,27 @@ def test_remedy_in_words(rig: Rig) -> None:
     assert "0 1 0 0" in upside_down.describe()
     sides = next(remedy for remedy in remedies(rig) if len(remedy.sensors) == 6)
     assert "sides" in sides.describe()
+
+
+@pytest.mark.parametrize(
+    ("axis", "angle", "words"),
+    [
+        ("x", 90, "-90° about its x axis"),
+        ("x", -90, "turned by 90° about its x axis"),
+        ("z", -90, "turned by 90° about its z axis"),
+        ("z", 180, "turned by 180° about its z axis"),
+    ],
+)
+def test_remedy_names_the_turn_that_it_undoes(axis: str, angle: float, words: str) -> None:
+    remedy = Remedy((1,), tuple(range(6)), Rotation.from_euler(axis, angle, degrees=True).as_matrix())
+    assert words in remedy.describe()
+
+
+def test_remedy_of_two_sensors_names_an_exchange() -> None:
+    assert Remedy((0, 1), (1, 0, 2, 3, 4, 5)).describe().startswith("look exchanged")
+
+
+def test_remedy_rounds_its_quaternion() -> None:
+    turn = Rotation.from_quat([0.123456, 0.2, 0.3, 0.9])
+    quaternion = Remedy((0,), tuple(range(6)), turn.as_matrix()).quaternion()
+    assert quaternion == tuple(np.round(turn.as_quat(canonical=True), 4))
