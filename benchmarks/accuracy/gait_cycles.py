@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.subject_data import TARGET_LIMIT, population_reference
+from imu_emg_estimator.model.subject_data import MAX_TARGET, population_reference
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.stride_detection import POINTS, stride_starts, strides, time_normalise
@@ -125,7 +125,7 @@ class Scale:
     span: FloatArray
 
     def activation(self, envelope: FloatArray) -> FloatArray:
-        return np.minimum((envelope - self.low) / self.span, TARGET_LIMIT)
+        return np.minimum((envelope - self.low) / self.span, MAX_TARGET)
 
     def envelope(self, activation: FloatArray) -> FloatArray:
         return np.asarray(activation * self.span + self.low)

@@ -21,7 +21,7 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
 from imu_emg_estimator.signals.true_runs import true_runs
-from imu_emg_estimator.training.fit_motion_distribution import EVERY, Motion, distribution_of, motion_of
+from imu_emg_estimator.training.fit_motion_distribution import ROW_PERIOD_S, Motion, distribution_of, motion_of
 
 NEVER_SEEN = ("bicycling", "sitting_in_car", "lift_up", "lift_down")  # activities that a score is fitted without
 AT_REST = ("sitting", "standing")
@@ -212,7 +212,7 @@ def _gravity_alone(distribution: Distribution, channels: int) -> Distribution:
 def evidence_of(estimator: Estimator, recordings: Sequence[Recording]) -> Evidence:
     """Motion of a subject's recordings, and tokens of the beginning of each."""
     rate = recordings[0].rig.rate
-    every, window, share = max(1, round(EVERY * rate)), round(WINDOW * rate), 1.0 / (WINDOW * rate)
+    every, window, share = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW * rate), 1.0 / (WINDOW * rate)
     parts = []
     for recording in recordings:
         stretch = recording.slice(0, min(len(recording), round(STRETCH * rate)))

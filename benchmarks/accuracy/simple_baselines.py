@@ -15,7 +15,7 @@ from benchmarks.accuracy.adaptation_methods import MethodSettings
 from benchmarks.accuracy.regression import Sums, ridge
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.network_config import ModelConfig
-from imu_emg_estimator.model.subject_data import TARGET_LIMIT, SubjectData, by_subject, delayed, population_reference
+from imu_emg_estimator.model.subject_data import MAX_TARGET, SubjectData, by_subject, delayed, population_reference
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.input_normalisation import Normalisation, fit_normalisation
@@ -136,7 +136,7 @@ class Ridge:
             if (scale := float(truth @ guess)) <= 0:
                 continue
             amplitude[muscle] *= scale / float(guess @ guess)
-            target = np.minimum(truth / amplitude[muscle], TARGET_LIMIT)
+            target = np.minimum(truth / amplitude[muscle], MAX_TARGET)
             blocks = np.array_split(np.arange(len(target)), BLOCKS)
             sums = [Sums.of(rows[known][block], target[block, None], np.ones(len(block))) for block in blocks]
             coefficients[muscle] = ridge(sums, self.coefficients[muscle][:, None])[:, 0]

@@ -1,4 +1,4 @@
-"""Network: what every causal estimator of this package has in common, whatever its body."""
+"""Base of the causal networks: convolutional front end, interleaved token sequences and linear heads."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class CausalConvolution(nn.Module):
 
 
 def causal(convolution: nn.Conv1d, x: Tensor, start: int = 0, stride: int = 1) -> Tensor:
-    """Convolve [batch, samples, inputs] over what comes up to each of start, start + stride, ...; zeros come before."""
+    """Convolve [batch, samples, inputs] over the past of samples start, start + stride, ...; zeros are padded."""
     padded = pad(x.transpose(1, 2), (convolution.kernel_size[0] - 1, 0))[:, :, start:]
     return conv1d(padded, convolution.weight, convolution.bias, stride=stride).transpose(1, 2)
 
@@ -52,11 +52,11 @@ class Network(nn.Module):
         self.deviation_head = nn.Linear(config.width, config.muscles)
 
     def body(self, x: Tensor) -> Tensor:
-        """Tokens of one interleaved sequence, related causally: [batch, tokens, width], same shape out."""
+        """Relate the tokens of one interleaved sequence causally: [batch, tokens, width], same shape out."""
         raise NotImplementedError
 
     def tokens(self, features: Tensor, phase: int | None = None) -> Tensor:
-        """What the heads see.
+        """Compute the tokens that the heads read.
 
         Args:
             features: [batch, samples, inputs].
@@ -85,14 +85,14 @@ class Network(nn.Module):
         return result
 
     def _in_order(self, x: Tensor, batch: int, samples: int) -> Tensor:
-        """The way back from ``_interleaved``."""
+        """Undo ``_interleaved``."""
         result: Tensor = x.unflatten(0, (batch, self.config.dilation)).transpose(1, 2).flatten(1, 2)[:, :samples]
         return result
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """A trained network in memory, with what it takes to use it; a Bundle is its file.
+    """A trained network in memory with its normalisation and reference amplitude; a Bundle is its file.
 
     Attributes:
         amplitude: [muscles] EMG envelope that an activation of 1 stands for.

@@ -1,4 +1,4 @@
-"""What a bundle knows of its own errors; torch-free, so that any engine can read it."""
+"""Conformal uncertainty of a bundle: scales of its standard deviation; free of torch, for every engine."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from imu_emg_estimator.utils.typed_json import from_decoded
 
 LEVELS = (0.5, 0.8, 0.95)  # of the intervals that travel with a bundle
 FLOOR = 0.03  # references; at rest errors do not vanish with the activation
-LARGEST_POWER = 4.0
+MAX_POWER = 4.0
 
 
 @dataclass(frozen=True)
 class DeviationScale:
-    """The published standard deviation and its intervals, as found on subjects that the network had not seen.
+    """Scale of the published standard deviation and its intervals, fitted on subjects that the network had not seen.
 
     published = factor x deviation^deviation_power x (activation + FLOOR)^activation_power: an unknown
-    subject's amplitude is unknown, too, so errors grow with the activation, of which the network
-    learned nothing on subjects that it had seen.
+    subject's amplitude is unknown too, so errors grow with the activation, which the network
+    could not learn on the subjects it was trained on.
 
     Attributes:
         factor, deviation_power, activation_power: [muscles].
@@ -39,7 +39,7 @@ class DeviationScale:
     multiples: tuple[tuple[float, ...], ...]
 
     def apply(self, activation: NDArray[np.floating], deviation: NDArray[np.floating]) -> NDArray[np.floating]:
-        """Published standard deviation [..., muscles] from activation and the network's own, both positive."""
+        """Return the published standard deviation [..., muscles] from activation and the network's own deviation."""
         factor, deviation_power, activation_power = self._arrays
         powers = deviation**deviation_power * (activation + FLOOR) ** activation_power
         return np.asarray(factor * powers, dtype=activation.dtype)
@@ -69,7 +69,7 @@ class Uncertainty:
     calibrated: DeviationScale | None = None
 
     def scale(self, calibrated: bool) -> DeviationScale:
-        """The scale to use for a subject's own bundle, or for the one of everybody."""
+        """Return the scale for a subject's own bundle, or for the one for everybody."""
         return self.calibrated if calibrated and self.calibrated else self.uncalibrated
 
     def check(self, muscles: int) -> None:
@@ -82,8 +82,8 @@ class Uncertainty:
                 raise InputError(f"uncertainty is not of {muscles} muscles and {len(self.levels)} levels")
             if not all(_is_positive(value) for row in factors for value in row):
                 raise InputError("uncertainty holds a factor that is not a positive number")
-            if not all(0 <= value <= LARGEST_POWER for row in powers for value in row):
-                raise InputError(f"uncertainty holds a power that is not within 0 to {LARGEST_POWER:g}")
+            if not all(0 <= value <= MAX_POWER for row in powers for value in row):
+                raise InputError(f"uncertainty holds a power that is not within 0 to {MAX_POWER:g}")
             if not all(map(_ascend, zip(*scale.multiples, strict=True))):
                 raise InputError("uncertainty intervals do not widen with their level")
 

@@ -1,7 +1,7 @@
 """Causal GEGLU-Transformer: IMU features in, muscle activation out.
 
 The network of arXiv:2604.25670 (convolution, positions, self-attention with
-GEGLU feed-forward, linear head), made to stream: every part looks only back,
+GEGLU feed-forward, linear head), made causal: every part uses past samples only,
 attention is banded over the last ``band`` tokens, and positions are rotary
 (Su et al., arXiv:2104.09864), so only distances matter and a cached key stays
 valid as the band moves.
@@ -58,13 +58,13 @@ class BandedAttention(nn.Module):
         return blocks
 
     def _with_previous(self, x: Tensor) -> Tensor:
-        """Each block together with the one before it: [batch, blocks, heads, 2 band, head]."""
+        """Join each block with the one before it: [batch, blocks, heads, 2 band, head]."""
         blocks = self._blocks(x)
         previous = pad(blocks, (0, 0, 0, 0, 0, 0, 1, 0))[:, :-1]
         return torch.cat([previous, blocks], dim=3)
 
     def _mask(self, blocks: int, device: torch.device) -> Tensor:
-        """[blocks, 1, band, 2 band] True where a query may look."""
+        """Return a mask [blocks, 1, band, 2 band], True where a query may attend."""
         query = torch.arange(self.band, device=device)[:, None] + self.band
         key = torch.arange(2 * self.band, device=device)[None]
         mask = (key <= query) & (key > query - self.band)
@@ -121,7 +121,7 @@ class GegluTransformer(Network):
 
 
 def rotary_phases(samples: int, head_width: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """Cosine and sine [samples, head_width / 2] of the rotary angles, phases in float64."""
+    """Return cosine and sine [samples, head_width / 2] of the rotary angles, computed in float64."""
     frequency = ROTARY_BASE ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
     angle = torch.arange(samples, dtype=torch.float64)[:, None] * frequency
     return angle.cos().float().to(device), angle.sin().float().to(device)
@@ -134,12 +134,12 @@ def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 
 
 def network_of(bundle: Bundle) -> GegluTransformer:
-    """The network of a bundle, ready to estimate."""
+    """Build the network of a bundle, in evaluation mode."""
     model = GegluTransformer(bundle.config)
     model.load_state_dict({name: torch.from_numpy(np.array(value)) for name, value in bundle.weights.items()})
     return model.eval()
 
 
 def weights_of(model: Network) -> dict[str, NDArray[np.float32]]:
-    """Weights by name, as a Bundle holds them."""
+    """Return the weights by name, as a Bundle holds them."""
     return {name: value.detach().cpu().numpy().astype(np.float32) for name, value in model.state_dict().items()}

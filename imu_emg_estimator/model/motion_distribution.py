@@ -1,4 +1,4 @@
-"""What the training subjects' motion looked like, and how far a motion is from it; torch-free."""
+"""Distribution of the training subjects' motion: detects motion that is unlike the training data; free of torch."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Distribution:
     covariance: NDArray[np.float64]
 
     def scores(self, statistics: NDArray[np.floating], available: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """How far rows are from the nearest centre: about 1 for the training subjects.
+        """Score how far rows are from the nearest centre: about 1 for the training subjects.
 
         Args:
             statistics: [rows, statistics] of ``motion_statistics``.
@@ -54,14 +54,14 @@ class Distribution:
         return result
 
     def metric(self, available: NDArray[np.bool_]) -> Metric:
-        """The distance by what these sensors [sensors] tell."""
+        """Return the distance that uses these sensors [sensors] alone."""
         owners = MotionStatistics(len(available)).owners
         known = np.flatnonzero(available[owners].all(axis=1))
         whitening = np.linalg.cholesky(np.linalg.inv(self.covariance[np.ix_(known, known)]))
         return Metric(known, whitening, self.centres[:, known] @ whitening)
 
     def has_metrics_of(self, other: Distribution) -> bool:
-        """Whether distances are the same as by the other one."""
+        """Whether distances equal those of another distribution."""
         return np.array_equal(self.centres, other.centres) and np.array_equal(self.covariance, other.covariance)
 
     def check(self, sensors: int) -> None:
@@ -78,7 +78,7 @@ class Distribution:
             raise InputError("distribution threshold is not a positive number")
 
     def to_dict(self) -> dict[str, Any]:
-        """All but the arrays."""
+        """Return all but the arrays, for JSON."""
         return {"definition": self.definition, "conditions": list(self.conditions), "threshold": self.threshold}
 
     @classmethod
@@ -103,8 +103,8 @@ class Metric:
 
     Attributes:
         known: indices of those statistics.
-        whitening: [known, known] makes them white.
-        centres: [conditions, known], white.
+        whitening: [known, known] decorrelates them to unit variance.
+        centres: [conditions, known], whitened.
     """
 
     known: NDArray[np.intp]
@@ -112,14 +112,14 @@ class Metric:
     centres: NDArray[np.float64]
 
     def scores(self, statistics: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Scores [rows] of rows [rows, statistics]; NaN if nothing is known."""
+        """Score rows [rows, statistics]; the result is [rows], NaN if nothing is known."""
         if not len(self.known):
             return np.full(len(statistics), np.nan)
         result: NDArray[np.float64] = np.sqrt(self.squares(statistics).min(axis=0) / len(self.known))
         return result
 
     def squares(self, statistics: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Squared distances [conditions, rows] of rows [rows, statistics] to every centre."""
+        """Return the squared distances [conditions, rows] of rows [rows, statistics] to every centre."""
         white = statistics[:, self.known] @ self.whitening
         return np.stack([((white - centre) ** 2).sum(axis=1) for centre in self.centres])
 

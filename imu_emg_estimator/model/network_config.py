@@ -1,4 +1,4 @@
-"""Shape of the network; torch-free, so that any engine can read it."""
+"""Shape of the network and of its weights; free of torch, so that any engine can read it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.typed_json import from_decoded
 
 ROTARY_BASE = 1000.0  # of the rotary angles' geometric series
-LOG_DEVIATION_RANGE = (-5.0, 2.0)  # what the network may say of its uncertainty; beyond, a likelihood explodes
+LOG_DEVIATION_RANGE = (-5.0, 2.0)  # bounds of the network's uncertainty; beyond, a likelihood explodes
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class ModelConfig:
 
     @property
     def context(self) -> int:
-        """Samples that the attention of one layer spans."""
+        """Number of samples that the attention of one layer spans."""
         return self.dilation * self.band
 
     @property
     def receptive_field(self) -> int:
-        """Feature rows that an estimate can depend on."""
+        """Number of feature rows that an estimate can depend on."""
         return self.dilation * self.layers * (self.band - 1) + self.kernel
 
     def to_dict(self) -> dict[str, Any]:

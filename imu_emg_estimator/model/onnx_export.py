@@ -1,7 +1,7 @@
-"""A Bundle as one ONNX file: raw IMU rows in, muscle activation out, for programs in any language.
+"""Exports a bundle as one ONNX file: raw IMU rows in, muscle activation out, for software in any language.
 
-Units, normalisation, masks and the published uncertainty are part of the graph, because that is what is got
-wrong where it is written a second time. All else that a program must know is in the file's metadata.
+Units, normalisation, masks and the published uncertainty are part of the graph, because a second
+implementation of them is a likely source of errors. All else that a user of the file must know is in its metadata.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FORMAT_VERSION = 1  # of inputs, outputs and metadata
 
 
 def bundle_to_onnx(bundle: Bundle) -> bytes:
-    """The streaming step of a bundle as an ONNX file, with ``metadata``.
+    """Return the streaming step of a bundle as an ONNX file, with ``metadata``.
 
     Inputs are ``imu`` [sensors, 6] in m/s^2 and rad/s, NaN = not available; ``step`` (int64 [1]), the rows
     before this one; and the states. Outputs are ``activation`` and ``deviation``, each [muscles], for the
@@ -42,7 +42,7 @@ def bundle_to_onnx(bundle: Bundle) -> bytes:
 
 
 def metadata(bundle: Bundle) -> dict[str, str]:
-    """What a program must know beside the graph: JSON by name."""
+    """Return what a user of the graph must know, as JSON by name."""
     content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "model_id": bundle.model_id,
@@ -110,7 +110,7 @@ def _length(graph: OnnxGraph, vectors: str) -> str:
 
 
 def _where(graph: OnnxGraph, known: str, values: str) -> str:
-    """Values where it is 1 that they are known, else 0."""
+    """Return the values where ``known`` is 1, else 0."""
     return graph.add("Where", graph.add("Cast", known, to=graph.BOOL), values, _constant(graph, 0.0))
 
 

@@ -2,7 +2,7 @@
 
 An ONNX file is one message in the encoding of Protocol Buffers (protobuf.dev/programming-guides/encoding),
 whose fields onnx.proto numbers. That is little enough to write here, and spares a robot the ``onnx``
-package: 13 MB and a tenth of a second for a program that only wants to run a graph.
+package of 13 MB, whose import takes a tenth of a second.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class OnnxGraph:
         return name
 
     def output(self, name: str, kind: str, shape: Sequence[int]) -> None:
-        """Declare that the value of this name is an output."""
+        """Declare the value of this name an output."""
         self._outputs.append(_value_info(name, kind, shape))
 
     def constant(self, values: NDArray[Any]) -> str:
@@ -63,7 +63,7 @@ class OnnxGraph:
         return names
 
     def model(self, name: str, metadata: Mapping[str, str] | None = None) -> bytes:
-        """The content of a file."""
+        """Return the content of a file."""
         graph = _message(
             *((1, node) for node in self._nodes),
             (2, name),

@@ -1,8 +1,8 @@
 """One streaming step of the network as an ONNX graph, made from its shape alone: neither torch nor a trace.
 
-Operators of the ONNX standard only. What a step leaves to the next goes in under a name and comes out
-under that name and ``.next``. One array may serve as both: each state is read by one node alone, and
-written by that node or by one that waits for it.
+It uses operators of the ONNX standard only. A state goes in under a name and comes out under that name and
+``.next``. One array may serve as both: each state is read by one node alone, and written by that node or by one that
+waits for it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CONVOLUTION = "front_end.convolution.weight"
 
 
 def state_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of what a step leaves to the next: float32, zeros at the start."""
+    """Return names and shapes of the states: float32, zeros at the start."""
     shapes: dict[str, tuple[int, ...]] = {"history": (config.kernel, config.inputs)}
     rings = (config.dilation, config.heads, config.band, config.head_width)  # one for each interleaved sequence
     for layer in range(config.layers):
@@ -33,7 +33,7 @@ def state_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def step_weights(config: ModelConfig, weights: Mapping[str, Float32]) -> dict[str, Float32]:
-    """What the graph takes, by name, from the weights of a Bundle.
+    """Convert the weights of a bundle, by name, to those of the graph.
 
     Norms are folded, and the taps of the convolution are in order of time: [width, kernel * inputs].
     """
@@ -43,7 +43,7 @@ def step_weights(config: ModelConfig, weights: Mapping[str, Float32]) -> dict[st
 
 
 def step_model(config: ModelConfig) -> bytes:
-    """An ONNX file of the step that an Engine takes, whatever the weights.
+    """Return an ONNX file of the step that an engine runs, with the weights as inputs.
 
     Inputs are ``features`` [1, inputs], ``step`` (int64 [1], rows before this one), the states and the
     ``step_weights``; outputs are ``mean`` and ``log_deviation``, each [1, muscles], and the next states.

@@ -14,7 +14,7 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 
 REFERENCE_PERCENTILE = 95.0  # of a subject's envelope in locomotion: an activation of 1
-TARGET_LIMIT = 3.0  # references; beyond, an envelope is an artefact and would rule the loss
+MAX_TARGET = 3.0  # references; beyond, an envelope is an artefact and would dominate the loss
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class SubjectData:
 
 
 def reference_amplitude(recordings: Sequence[Recording]) -> FloatArray:
-    """Envelope [muscles] that stands for an activation of 1 in these recordings of one subject.
+    """Return the envelope [muscles] that stands for an activation of 1 in these recordings of one subject.
 
     It is the 95th percentile of the envelope in locomotion, or over everything where no
     locomotion is labelled. NaN for muscles that are not trusted or never measured.
@@ -57,10 +57,10 @@ def reference_amplitude(recordings: Sequence[Recording]) -> FloatArray:
 
 
 def population_reference(references: FloatArray, rig: Rig | None = None) -> FloatArray:
-    """The one amplitude [muscles] for a subject of whom nothing is known.
+    """Return the one amplitude [muscles] for a subject of whom nothing is known.
 
-    It minimises the mean over subjects of (amplitude - reference)² / reference²: the error is felt
-    relative to each subject's own range, so that strong subjects must not rule.
+    It minimises the mean over subjects of (amplitude - reference)² / reference²: errors count
+    relative to each subject's own range, so that strong subjects do not dominate.
 
     Args:
         references: [subjects, muscles]; NaN where not known.
@@ -78,7 +78,7 @@ def prepare(recordings: Sequence[Recording], reference: FloatArray | None = None
     reference = reference_amplitude(recordings) if reference is None else reference
     envelope = np.concatenate([recording.envelope for recording in recordings])
     weight = np.concatenate([np.tile(recording.muscle_weight, (len(recording), 1)) for recording in recordings])
-    target = np.minimum(envelope / reference, TARGET_LIMIT)
+    target = np.minimum(envelope / reference, MAX_TARGET)
     known = np.isfinite(target)
     return SubjectData(
         imu=np.concatenate([recording.imu for recording in recordings]).astype(np.float32),
@@ -91,7 +91,7 @@ def prepare(recordings: Sequence[Recording], reference: FloatArray | None = None
 
 
 def by_subject(recordings: Sequence[Recording]) -> dict[str, list[Recording]]:
-    """Recordings of each subject, in their given order."""
+    """Group recordings by subject, in their given order."""
     grouped: dict[str, list[Recording]] = {}
     for recording in recordings:
         grouped.setdefault(recording.subject, []).append(recording)
@@ -99,7 +99,7 @@ def by_subject(recordings: Sequence[Recording]) -> dict[str, list[Recording]]:
 
 
 def trusted_subjects(recordings: Sequence[Recording]) -> dict[str, SubjectData]:
-    """The subjects that can be learned from; raises InputError where no one has trusted EMG of a muscle."""
+    """Prepare the subjects with trusted EMG; raises InputError if no subject has trusted EMG of a muscle."""
     subjects = {name: prepare(group) for name, group in by_subject(recordings).items()}
     subjects = {name: data for name, data in subjects.items() if np.isfinite(data.reference).any()}
     if not subjects:

@@ -1,4 +1,4 @@
-"""The same network with less to compute: what does not depend on the input is done to the weights, once."""
+"""Folding of the normalisations' weights into the linear layers that follow: the same network, less to compute."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 def fold_norms(layers: int, weights: Mapping[str, NDArray[np.floating]]) -> dict[str, NDArray[np.float64]]:
-    """Give the weights and biases of every normalisation to the linear layers that read it.
+    """Fold the weights and biases of every normalisation into the linear layers that read it.
 
     Args:
         layers: of the encoder.
@@ -27,7 +27,7 @@ def fold_norms(layers: int, weights: Mapping[str, NDArray[np.floating]]) -> dict
 
 
 def _readers(layers: int) -> Iterator[tuple[str, str]]:
-    """Each normalisation with a linear layer that reads it."""
+    """Yield each normalisation with a linear layer that reads it."""
     for layer in range(layers):
         yield f"layers.{layer}.attention_norm", f"layers.{layer}.attention.query_key_value"
         yield f"layers.{layer}.feedforward_norm", f"layers.{layer}.feedforward.gate_and_value"

@@ -72,9 +72,9 @@ def _mirror(imu: FloatArray, target: FloatArray, weight: FloatArray, rig: Rig, c
 
 
 def _replay(imu: FloatArray, target: FloatArray, weight: FloatArray, tempo: FloatArray) -> None:
-    """Replay each sequence faster or slower about its middle; what it does not hold is missing.
+    """Replay each sequence faster or slower about its middle; samples beyond its ends are missing.
 
-    Angular rates go with the tempo; accelerations are left, since most of them is gravity.
+    Angular rates scale with the tempo; accelerations are left, since most of them is gravity.
     """
     samples = imu.shape[1]
     middle = (samples - 1) / 2

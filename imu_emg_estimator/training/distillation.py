@@ -1,7 +1,7 @@
-"""Distillation: what several networks know together, taught to a single one of any size.
+"""Distillation of several networks into a single one of any size.
 
 The student learns from the teachers' mean activation beside the measured envelope: the teachers are smooth where
-EMG is not, and they speak where none was measured. Source: Hinton et al. 2015, arXiv:1503.02531.
+EMG is not, and give a target where none was measured. Source: Hinton et al. 2015, arXiv:1503.02531.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def distil(
 
 @torch.no_grad()
 def mean_activation(networks: Sequence[Network], inputs: Tensor, phase: int | None = None) -> Tensor:
-    """Mean of what the networks estimate, in references: [batch, samples, inputs] -> [batch, samples, muscles]."""
+    """Return the networks' mean estimate, in references: [batch, samples, inputs] -> [batch, samples, muscles]."""
     return torch.stack([network(inputs, phase)[0].clamp_min(0.0) for network in networks]).mean(dim=0)
 
 

@@ -1,4 +1,4 @@
-"""A standard deviation that holds on unseen subjects: conformal scaling on subjects that inner networks have not seen.
+"""Fits the conformal scaling of the standard deviation on subjects that inner networks have not seen.
 
 Split conformal prediction (Vovk et al. 2005; Lei et al. 2018, arXiv:1604.04173) with a normalised score:
 |measured - estimated| / deviation, every subject and muscle counting alike. Its exact guarantee is for
@@ -18,7 +18,7 @@ from imu_emg_estimator.calibration.adaptation import adapt_estimator
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.conformal_uncertainty import FLOOR, LARGEST_POWER, LEVELS, DeviationScale, Uncertainty
+from imu_emg_estimator.model.conformal_uncertainty import FLOOR, LEVELS, MAX_POWER, DeviationScale, Uncertainty
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording
@@ -30,8 +30,8 @@ from imu_emg_estimator.training.recipe import train_estimator
 from imu_emg_estimator.utils.progress import CountProgress, StepProgress
 
 ONE_DEVIATION = 0.6827  # what a standard deviation covers
-EVERY = 0.1  # s between samples: errors of neighbours say the same
-FREEDOM = 3.0  # degrees of Student's t that the scale is fitted with: errors of unseen subjects have heavy tails
+SAMPLE_PERIOD_S = 0.1  # between the errors that are used: neighbours are correlated
+DEGREES_OF_FREEDOM = 3.0  # of the Student's t that is fitted: errors of unseen subjects have heavy tails
 MIN_SUBJECTS = 3
 SECONDS = 30.0  # of calibration, for the scale of a subject's own bundle
 
@@ -41,7 +41,7 @@ Adapt = Callable[[Estimator, Sequence[Recording]], Estimator]
 
 @dataclass(frozen=True)
 class Errors:
-    """What an estimator says of one subject that it had not seen, and what is true; in its references.
+    """Estimates and measurements of one subject that an estimator was not trained on, in its references.
 
     Attributes:
         measured: [samples, muscles] NaN where not trusted.
@@ -55,14 +55,14 @@ class Errors:
     condition: NDArray[np.str_]
 
     def of(self, conditions: Iterable[str]) -> Errors:
-        """The samples of these activities."""
+        """Return the samples of these activities."""
         rows = np.isin(self.condition, list(conditions))
         return Errors(self.measured[rows], self.activation[rows], self.deviation[rows], self.condition[rows])
 
 
 def errors_of(estimator: Estimator, recordings: Sequence[Recording]) -> Errors:
-    """Errors on one subject's recordings, ten samples a second, the error of the amplitude included."""
-    every = max(1, round(EVERY * recordings[0].rig.rate))
+    """Return the errors on one subject's recordings, ten a second, the error of the amplitude included."""
+    every = max(1, round(SAMPLE_PERIOD_S * recordings[0].rig.rate))
     trusted = recordings[0].muscle_weight > 0
     parts = []
     for recording in recordings:
@@ -82,7 +82,7 @@ def inner_errors(
     seconds: float = SECONDS,
     progress: CountProgress | None = None,
 ) -> tuple[list[Errors], list[Errors]]:
-    """Errors on every subject by a network that was trained without that subject.
+    """Return the errors on every subject by a network that was trained without that subject.
 
     Args:
         folds: networks to train.
@@ -108,7 +108,7 @@ def inner_errors(
 def calibrated_errors(
     estimator: Estimator, recordings: Sequence[Recording], adapt: Adapt, seconds: float = SECONDS
 ) -> Errors | None:
-    """Errors after a calibration on the first seconds of locomotion, on what follows; None if that is too little."""
+    """Return the errors after a calibration on the first seconds of locomotion; None if there is too little data."""
     split = split_for_calibration(recordings, seconds)
     if split is None or not split.scored:
         return None
@@ -132,7 +132,7 @@ def with_uncertainty(
     settings: TrainingSettings | None = None,
     progress: Callable[[int], StepProgress | None] = lambda fold: None,
 ) -> Bundle:
-    """The bundle with conformal scales, from networks that the same recipe gives without each fold's subjects.
+    """Add conformal scales to a bundle, from networks that the same recipe gives without each fold's subjects.
 
     Args:
         recordings: those that the bundle was trained on.
@@ -160,7 +160,7 @@ def with_uncertainty(
 def fit_uncertainty(
     rig: Rig, uncalibrated: Sequence[Errors], calibrated: Sequence[Errors] = (), seconds: float = SECONDS
 ) -> Uncertainty:
-    """Scales from errors on subjects that the network had not seen.
+    """Fit scales to errors on subjects that the network had not seen.
 
     Raises:
         InputError: fewer than three such subjects.
@@ -182,7 +182,7 @@ def fit_uncertainty(
 
 
 def fit_scale(rig: Rig, errors: Sequence[Errors], powers: tuple[float, float] | None = None) -> DeviationScale:
-    """Factors and multiples of every muscle; a muscle and its twin of the other side share theirs.
+    """Fit factors and multiples of every muscle; a muscle and its twin of the other side share theirs.
 
     Args:
         powers: of deviation and activation, instead of fitted ones.
@@ -197,7 +197,7 @@ def fit_scale(rig: Rig, errors: Sequence[Errors], powers: tuple[float, float] | 
 
 
 def _fit_muscles(errors: Sequence[Errors], muscles: Sequence[int], powers: Sequence[float] | None) -> tuple[float, ...]:
-    """Factor, the two powers and the multiple of every level."""
+    """Fit the factor, the two powers and the multiple of every level."""
     parts = []
     for subject in errors:
         for muscle in muscles:
@@ -220,23 +220,23 @@ def _fit_muscles(errors: Sequence[Errors], muscles: Sequence[int], powers: Seque
 
 
 def _fit_powers(error: FloatArray, deviation: FloatArray, activation: FloatArray, weight: FloatArray) -> list[float]:
-    """Powers of deviation and activation by which errors are most likely, as Student's t."""
+    """Fit the powers of deviation and activation by maximum likelihood of Student's t."""
     inputs = np.stack([np.ones_like(error), deviation, activation], axis=1)
 
     def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
         log_scale = inputs @ parameters
-        square = (error * np.exp(-log_scale)) ** 2 / FREEDOM
-        value = log_scale + 0.5 * (FREEDOM + 1.0) * np.log1p(square)
-        slope = 1.0 - (FREEDOM + 1.0) * square / (1.0 + square)
+        square = (error * np.exp(-log_scale)) ** 2 / DEGREES_OF_FREEDOM
+        value = log_scale + 0.5 * (DEGREES_OF_FREEDOM + 1.0) * np.log1p(square)
+        slope = 1.0 - (DEGREES_OF_FREEDOM + 1.0) * square / (1.0 + square)
         return float(weight @ value), inputs.T @ (weight * slope)
 
-    bounds = [(-20.0, 20.0), (0.0, LARGEST_POWER), (0.0, LARGEST_POWER)]
+    bounds = [(-20.0, 20.0), (0.0, MAX_POWER), (0.0, MAX_POWER)]
     result = minimize(loss, np.array([0.0, 1.0, 0.0]), jac=True, method="L-BFGS-B", bounds=bounds)
-    return [float(np.clip(value, 0.0, LARGEST_POWER)) for value in result.x[1:]]
+    return [float(np.clip(value, 0.0, MAX_POWER)) for value in result.x[1:]]
 
 
 def _quantiles(values: FloatArray, weight: FloatArray, levels: Sequence[float]) -> list[float]:
-    """Weighted quantiles of ascending levels, each above the one before."""
+    """Return weighted quantiles of ascending levels, each above the one before."""
     order = np.argsort(values)
     cumulative = np.cumsum(weight[order]) / weight.sum()
     places = np.minimum(np.searchsorted(cumulative, levels), len(values) - 1)

@@ -1,4 +1,4 @@
-"""Fits what a bundle knows of its training subjects' motion, and the score above which a motion is unlike it."""
+"""Fits the distribution of the training subjects' motion, and the score above which a motion is unlike it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, Recording
 from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
 
-EVERY = 0.5  # s between two rows: the statistics are means over seconds
-ROWS = 500  # at most, of a subject
+ROW_PERIOD_S = 0.5  # the statistics are means over seconds
+MAX_ROWS = 500  # of a subject
 MIN_ROWS = 30  # of an activity, to be a centre
 MIN_SUBJECTS = 3
 MIN_VARIANCE = 1e-6  # of a statistic that never changes
@@ -39,22 +39,22 @@ class Motion:
     condition: NDArray[np.str_]
 
     def of(self, conditions: Collection[str]) -> Motion:
-        """The rows of these activities."""
+        """Return the rows of these activities."""
         return self.chosen(np.isin(self.condition, list(conditions)))
 
     def without(self, conditions: Collection[str]) -> Motion:
-        """The rows of all other activities."""
+        """Return the rows of all other activities."""
         return self.chosen(~np.isin(self.condition, list(conditions)))
 
     def chosen(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Motion:
-        """Some of the rows."""
+        """Return some of the rows."""
         return Motion(self.statistics[rows], self.available[rows], self.condition[rows])
 
 
 def motion_of(recordings: Sequence[Recording]) -> Motion:
-    """Statistics of a subject's recordings, twice a second, where one activity fills the window."""
+    """Return the statistics of a subject's recordings, twice a second, where one activity fills the window."""
     rate = recordings[0].rig.rate
-    every, window = max(1, round(EVERY * rate)), round(WINDOW * rate)
+    every, window = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW * rate)
     parts = []
     for recording in recordings:
         statistics, available = motion_statistics(recording.imu, rate, every)
@@ -67,7 +67,7 @@ def motion_of(recordings: Sequence[Recording]) -> Motion:
 
 
 def fit_distribution(recordings: Sequence[Recording], without: Collection[str] = ()) -> Distribution:
-    """Centres and covariance of all subjects, and a threshold from subjects left out one by one.
+    """Fit centres and covariance of all subjects, and a threshold from subjects left out one by one.
 
     Args:
         without: activities to leave out, to see whether they would be noticed.
@@ -84,7 +84,7 @@ def distribution_of(motions: Mapping[str, Motion], without: Collection[str] = ()
     subjects = {subject: motion for subject, motion in subjects.items() if len(motion.statistics)}
     if len(subjects) < MIN_SUBJECTS:
         raise InputError(
-            f"only {len(subjects)} subjects have all accelerometers, at least {MIN_SUBJECTS} are needed to tell "
+            f"only {len(subjects)} subjects have all accelerometers, at least {MIN_SUBJECTS} are needed to find "
             "what is unlike them; add recordings"
         )
     quiet = []
@@ -98,14 +98,14 @@ def distribution_of(motions: Mapping[str, Motion], without: Collection[str] = ()
 
 
 def _balanced(motion: Motion) -> Motion:
-    """Rows with all sensors, at most so many, rare activities in favour: by the root of their number."""
+    """Draw rows with all sensors, at most ``MAX_ROWS``, rare activities more often: by the root of their number."""
     whole = np.flatnonzero(motion.available.all(axis=1))
     _, kind, count = np.unique(motion.condition[whole], return_inverse=True, return_counts=True)
     if not len(whole):
         return motion.chosen(whole)
     share = count[kind] ** -0.5
     generator = np.random.default_rng(0)
-    return motion.chosen(generator.choice(whole, min(ROWS, len(whole)), replace=False, p=share / share.sum()))
+    return motion.chosen(generator.choice(whole, min(MAX_ROWS, len(whole)), replace=False, p=share / share.sum()))
 
 
 def _fitted(motions: Sequence[Motion], threshold: float) -> Distribution:

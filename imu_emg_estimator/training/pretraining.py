@@ -1,4 +1,4 @@
-"""Pre-training: many subjects' recordings into one network."""
+"""Pre-training of one network on many subjects' recordings."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from imu_emg_estimator.signals.masked_imu_features import feature_count, feature
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 from imu_emg_estimator.utils.progress import StepProgress
 
-TOKEN_PERIOD = 0.068  # s between the tokens of one interleaved sequence: an envelope of 4 Hz has no more to tell
-FRONT_END = 0.289  # s that the convolution sees
-LOOK_AHEAD = 0.051  # s by which an estimate lags its newest input
+TOKEN_PERIOD_S = 0.068  # between the tokens of one interleaved sequence: an envelope of 4 Hz needs no more
+FRONT_END_S = 0.289  # that the convolution covers
+LOOK_AHEAD_S = 0.051  # by which an estimate lags its newest input
 DROPOUT = 0.3  # 0.1 does as well: tuning chose the one or the other, see benchmarks/accuracy
 
 
@@ -89,7 +89,7 @@ def pretrain(
 
 
 def input_normalisation(subjects: Sequence[SubjectData]) -> Normalisation:
-    """Statistics of the training subjects' IMUs in locomotion; of all samples of those who have none."""
+    """Fit the normalisation to the subjects' IMU data in locomotion; to all samples of those who have none."""
     return fit_normalisation(
         [subject.imu[subject.locomotion] if subject.locomotion.any() else subject.imu for subject in subjects]
     )
@@ -103,7 +103,7 @@ def optimise(
     settings: TrainingSettings,
     progress: StepProgress | None = None,
 ) -> None:
-    """Train a model in place by the recipe; what it ends with is the running mean of its weights, ready to estimate.
+    """Train a model in place by the recipe; it ends with the running mean of its weights, in evaluation mode.
 
     Args:
         dilation: of the network; each step picks one of so many phases.
@@ -133,14 +133,14 @@ def optimise(
 
 
 def training_device() -> torch.device:
-    """The GPU where there is one."""
+    """Return the GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def training_batches(
     subjects: Sequence[SubjectData], rig: Rig, settings: TrainingSettings, look_ahead: int, normalisation: Normalisation
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
-    """Without end: varied sequences, each subject's as likely as any other's.
+    """Yield varied sequences without end, each subject as likely as any other.
 
     Yields:
         Inputs [batch, samples, inputs], and target and weight [batch, samples, muscles], aligned with the outputs.
@@ -152,7 +152,7 @@ def training_batches(
 def varied_sequences(
     subjects: Sequence[SubjectData], rig: Rig, settings: TrainingSettings, look_ahead: int
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
-    """Without end: augmented batches of IMU samples, targets and weights, each subject as likely as any other."""
+    """Yield augmented batches of IMU samples, targets and weights without end, each subject as likely as any other."""
     generator = np.random.default_rng(settings.seed)
     choices = [_possible_starts(subject, settings.sequence) for subject in subjects]
     while True:
@@ -167,7 +167,7 @@ def varied_sequences(
 
 
 def _possible_starts(subject: SubjectData, length: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Starts of sequences anywhere, and of those whose middle is in locomotion."""
+    """Return the starts of sequences anywhere, and of those whose middle is in locomotion."""
     spans = [np.arange(a, max(a + 1, b - length)) for a, b in zip(subject.starts[:-1], subject.starts[1:], strict=True)]
     anywhere = np.concatenate(spans)
     middle = np.minimum(anywhere + length // 2, len(subject.locomotion) - 1)
@@ -177,7 +177,7 @@ def _possible_starts(subject: SubjectData, length: int) -> tuple[NDArray[Any], N
 def cut_sequence(
     subject: SubjectData, start: int, length: int, look_ahead: int
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """IMU samples, targets and weights from a start, the latter two aligned with the network's outputs.
+    """Cut IMU samples, targets and weights from a start, the latter two aligned with the network's outputs.
 
     Padded with missing samples where the recording is shorter than ``length``.
     """
@@ -191,8 +191,8 @@ def cut_sequence(
 
 
 def model_config(rig: Rig, **overrides: Any) -> ModelConfig:
-    """Network shape for a rig, of the same durations at any rate; keywords override the default hyperparameters."""
-    durations = {"dilation": TOKEN_PERIOD, "kernel": FRONT_END, "look_ahead": LOOK_AHEAD}
+    """Return the network shape for a rig, of the same durations at any rate; keywords override defaults."""
+    durations = {"dilation": TOKEN_PERIOD_S, "kernel": FRONT_END_S, "look_ahead": LOOK_AHEAD_S}
     shape = {name: max(1, round(duration * rig.rate)) for name, duration in durations.items()}
     given = {"dropout": DROPOUT} | shape | overrides
     return ModelConfig(inputs=feature_count(len(rig.sensors)), muscles=len(rig.muscles), **given)

@@ -84,7 +84,7 @@ def train_bundle(
     overrides: Mapping[str, Any] | None = None,
     progress: StepProgress | None = None,
 ) -> Bundle:
-    """Train as ``train_estimator`` does, and bundle the result with what the subjects' motion looks like.
+    """Train as ``train_estimator`` does, and bundle the result with the distribution of the subjects' motion.
 
     Args:
         envelope: how the recordings' envelopes were made; travels with the bundle.
@@ -116,7 +116,7 @@ def train_bundle(
 
 
 def _distribution(recordings: Sequence[Recording]) -> Distribution | None:
-    """What the subjects' motion looks like; None where there are too few subjects to tell."""
+    """Fit the distribution of the subjects' motion; None if there are too few subjects."""
     try:
         return fit_distribution(recordings)
     except InputError:

@@ -12,7 +12,7 @@ from imu_emg_estimator.model.activation_loss import activation_loss
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.subject_data import (
-    TARGET_LIMIT,
+    MAX_TARGET,
     by_subject,
     delayed,
     population_reference,
@@ -23,8 +23,8 @@ from imu_emg_estimator.recording import UNLABELLED, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.evaluation import score_recordings
 from imu_emg_estimator.training.pretraining import (
-    LOOK_AHEAD,
-    TOKEN_PERIOD,
+    LOOK_AHEAD_S,
+    TOKEN_PERIOD_S,
     TrainingSettings,
     cut_sequence,
     model_config,
@@ -180,7 +180,7 @@ def test_recordings_are_joined_with_activation_as_target(subjects: list[Recordin
     subject = prepare([first, second], np.array([30.0, 15.0]))
     assert subject.starts.tolist() == [0, 100, 300]
     np.testing.assert_allclose(subject.target[100:], np.minimum(second.envelope / [30.0, 15.0], 3.0), rtol=1e-6)
-    assert subject.target[:100, 0].tolist() == [0.0] * 50 + [TARGET_LIMIT] * 50
+    assert subject.target[:100, 0].tolist() == [0.0] * 50 + [MAX_TARGET] * 50
     assert subject.weight[:, 0].tolist() == [0.0] * 50 + [1.0] * 50 + [0.5] * 200
     assert subject.weight[:, 1].tolist() == [1.0] * 100 + [0.0] * 200
 
@@ -265,7 +265,7 @@ def test_activation_loss_correlation_ignores_scale(bundle: Bundle) -> None:
 @pytest.mark.parametrize("rate", [58.8, 100.0, 200.0, 400.0])
 def test_shape_is_of_the_same_durations_at_any_rate(rig: Rig, rate: float) -> None:
     config = model_config(replace(rig, rate=rate))
-    assert config.look_ahead / rate == pytest.approx(LOOK_AHEAD, abs=0.5 / rate)
-    assert config.context / rate == pytest.approx(config.band * TOKEN_PERIOD, abs=0.5 * config.band / rate)
+    assert config.look_ahead / rate == pytest.approx(LOOK_AHEAD_S, abs=0.5 / rate)
+    assert config.context / rate == pytest.approx(config.band * TOKEN_PERIOD_S, abs=0.5 * config.band / rate)
     assert config.kernel > config.dilation  # no sample falls between the tokens of a sequence
     assert model_config(rig, kernel=5).kernel == 5
