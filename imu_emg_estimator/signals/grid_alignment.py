@@ -176,7 +176,7 @@ class GridAligner:
         return True
 
     def _must_wait(self) -> bool:
-        """Whether the next step is known to wait, without a look at all sensors."""
+        """Tell whether the next step is known to wait, without checking all sensors."""
         if self._newest < self._next:
             return True
         if self._waited.last >= self._next or not self._is_awaited(self._waited):

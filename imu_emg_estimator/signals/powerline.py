@@ -45,7 +45,7 @@ def powerline_can_be_found(rate: float) -> bool:
 
 
 def find_powerline(raw: FloatArray, rate: float) -> list[Powerline | None]:
-    """Hum of every channel.
+    """Find the powerline interference of every channel.
 
     A line must stand out of its neighbourhood in the median of many spectra, so that a burst makes none.
 

@@ -93,7 +93,7 @@ def publish_some(publisher: ActivationPublisher) -> None:
 
 @pytest.fixture
 def expected() -> list[MuscleActivation]:
-    """What is heard of ``publish_some``."""
+    """What ``publish_some`` publishes."""
     nan = [float("nan")] * 2
     rows: Sequence[Any] = [
         ("alice", 10, 0, 0.1, [], [0.1, 0.2], [1.0, 2.0], ""),
