@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.shared_options import QUIET_S, add_command, add_storage_option
+from imu_emg_estimator.cli.output_files import write_json
+from imu_emg_estimator.cli.shared_options import QUIET_S, add_command, add_json_option, add_storage_option
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 
@@ -27,6 +28,7 @@ def add_parser(commands: Any) -> None:
         "--derive", type=Path, metavar="DIR",
         help="instead, compute stride statistics of the HuGaDB data in DIR and write them to --out (JSON)",
     )  # fmt: skip
+    add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
     recording = simulate(shipped_statistics(), arguments.seconds, arguments.seed)
     write_bag(recording, arguments.out, arguments.storage, ProgressBar("writing", patience=QUIET_S))
     print(f"wrote {arguments.out}: SIMULATED subject {arguments.seed}, {recording.duration:.1f} s")
+    figures = {"bag": str(arguments.out), "seed": arguments.seed, "duration_s": recording.duration}
+    write_json(arguments.json, figures | {"storage": arguments.storage})
     return 0
 
 
@@ -52,5 +56,7 @@ def _derive_statistics(arguments: argparse.Namespace) -> int:
 
     statistics = derive_stride_statistics(hugadb.load(arguments.derive, workers=os.cpu_count() or 1))
     write_atomically(arguments.out, (json.dumps(statistics, separators=(",", ":")) + "\n").encode())
-    print(f"wrote {arguments.out}: stride statistics of {len(statistics['subjects'])} subjects")
+    subjects = len(statistics["subjects"])
+    print(f"wrote {arguments.out}: stride statistics of {subjects} subjects")
+    write_json(arguments.json, {"statistics": str(arguments.out), "subjects": subjects})
     return 0
