@@ -1,4 +1,4 @@
-"""Which files may be read when somebody else names them: those below some directories, wherever links lead."""
+"""Which files may be read when someone else names them: those below some directories, after links are followed."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from imu_emg_estimator.errors import InputError
 
 
 def within(directories: Sequence[Path]) -> Callable[[Path], Path]:
-    """A check that lets pass what lies below one of the directories, after every ``..`` and every link was followed.
+    """Make a check that accepts what lies below one of the directories, after every ``..`` and link is followed.
 
     Returns:
-        A function that gives the place where a path really lies, and raises InputError where that is elsewhere. It says
-        the same whether there is something or not, so that nobody can look around with it.
+        A function that returns where a path really lies, and raises InputError where that is elsewhere. The error does
+        not depend on whether the file exists, so that nobody can explore the disk with it.
 
     Raises:
-        InputError: one of the directories is none.
+        InputError: one of the directories does not exist.
     """
     roots = [_root(Path(directory)) for directory in directories]
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a bag, each with one sentence for the user."""
+"""What can be wrong with a bag; the text of each error is one sentence for the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,3 @@ class TopicMissing(InputError):
 
 class BagTooShort(InputError):
     """The bag holds too little IMU and EMG data of the same time."""
-
-
-class CutShort(Exception):
-    """A file ends in the middle of a record: its recorder was stopped hard. What came before is sound."""

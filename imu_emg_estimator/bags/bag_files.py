@@ -1,4 +1,4 @@
-"""Which files make up a bag, and of which kind each is; metadata.yaml is a hint, not an authority."""
+"""Which files make up a bag, and in which order. metadata.yaml is a hint, not an authority."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imu_emg_estimator.bags.read_limits import GIB, MIB, BagLimits
 from imu_emg_estimator.errors import InputError
 
 METADATA = "metadata.yaml"
-LARGEST_METADATA = 4 * MIB
+MAX_METADATA_BYTES = 4 * MIB
 KEY = re.compile(r"\s*relative_file_paths\s*:(.*)")
 ITEM = re.compile(r"\s*-\s+(.*\S)")
 STORAGE = re.compile(r"\.(mcap|db3)(\.(zstd|zst|lz4))?$")
@@ -29,8 +29,8 @@ class BagFiles:
 
     Attributes:
         paths: in the order of recording.
-        size: bytes of all of them.
-        notes: what was not as it should be, and what was done about it; one sentence each.
+        size: of all of them together [bytes].
+        notes: what is unusual about them, and how it was handled; one sentence each.
     """
 
     paths: list[Path]
@@ -39,29 +39,29 @@ class BagFiles:
 
 
 def bag_name(path: Path) -> str:
-    """Name of a bag: of its folder, or of its file without what says how it is stored."""
+    """Name of a bag: of its folder, or of its file without the endings that say how it is stored."""
     return path.name if path.is_dir() else STORAGE.sub("", path.name)
 
 
 def is_storage(name: str) -> bool:
-    """Whether a file of this name looks like a bag by itself."""
+    """Whether a file of this name looks like a bag on its own."""
     return STORAGE.search(name) is not None
 
 
 def unreadable(path: Path, reason: object) -> BagUnreadable:
-    """The error of a bag whose bytes make no sense."""
+    """Error for a bag whose bytes make no sense."""
     text = " ".join(str(reason).split())[:300] or type(reason).__name__
     return BagUnreadable(f"bag {path} cannot be read ({text}); check that it is a whole rosbag2, or record it again")
 
 
 def find_files(path: Path, limits: BagLimits, check: Check | None = None) -> BagFiles:
-    """The files of a bag: of a folder those that metadata.yaml names, else all that look like storage, by number.
+    """Find the files of a bag: in a folder those that metadata.yaml names, else all that look like storage, by number.
 
     Args:
-        check: says whether a file may be read, and where it really lies; raises InputError where not.
+        check: returns where a file really lies; raises InputError if it may not be read.
 
     Raises:
-        BagUnreadable: there is none, one is missing or no regular file, or they are too large.
+        BagUnreadable: no file is found, one is missing or not a regular file, or together they are too large.
     """
     try:
         if check:
@@ -76,7 +76,7 @@ def find_files(path: Path, limits: BagLimits, check: Check | None = None) -> Bag
         for file in found.paths:
             status = file.stat()
             if not stat.S_ISREG(status.st_mode):
-                raise BagUnreadable(f"{file} of bag {path} is no regular file; copy the bag to a disk")
+                raise BagUnreadable(f"{file} of bag {path} is not a regular file; copy the bag to a disk")
             found.size += status.st_size
     except InputError:
         raise
@@ -88,12 +88,12 @@ def find_files(path: Path, limits: BagLimits, check: Check | None = None) -> Bag
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """A file for reading, never a pipe or a device, which could block, nor a link put there meanwhile."""
+    """Open a file for reading; never a pipe or device, which could block, nor a link that was put there meanwhile."""
     descriptor = os.open(path.resolve(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         file.close()
-        raise OSError(f"{path} is no regular file")
+        raise OSError(f"{path} is not a regular file")
     return file
 
 
@@ -108,7 +108,7 @@ def _in_folder(path: Path, limits: BagLimits) -> BagFiles:
     listed = _listed_names(path / METADATA, notes) if METADATA in names else None
     if listed is None:
         if METADATA not in names:
-            notes.append(f"{METADATA} is missing: its recorder did not come to its end, or the files were copied alone")
+            notes.append(f"{METADATA} is missing: the recorder was stopped hard, or the files were copied without it")
         listed = _storage_names(names)
         if not listed:
             raise BagUnreadable(
@@ -118,41 +118,41 @@ def _in_folder(path: Path, limits: BagLimits) -> BagFiles:
     missing = next((name for name in listed if name not in names), None)
     if missing is not None:
         raise BagUnreadable(
-            f"bag {path} is not whole: {METADATA} names {missing[:200]}, which is not there; "
+            f"bag {path} is incomplete: {METADATA} names {missing[:200]}, which is not there; "
             f"copy it again, or remove {METADATA} to read what is there"
         )
     return BagFiles([path / name for name in listed], notes=notes)
 
 
 def _storage_names(names: Collection[str]) -> list[str]:
-    """Storage files in the order of their numbers; one that lies there decompressed, too, counts once."""
+    """Storage files in the order of their numbers; one that also lies there decompressed counts once."""
     storage = [name for name in names if STORAGE.search(name)]
-    plain = {name for name in storage if name.endswith((".mcap", ".db3"))}
-    once = [name for name in storage if name in plain or name.rsplit(".", 1)[0] not in plain]
+    uncompressed = {name for name in storage if name.endswith((".mcap", ".db3"))}
+    once = [name for name in storage if name in uncompressed or name.rsplit(".", 1)[0] not in uncompressed]
     return sorted(once, key=lambda name: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)])
 
 
 def _listed_names(path: Path, notes: list[str]) -> list[str] | None:
-    """Files that metadata.yaml names; None, and a note, where it cannot be used."""
+    """Files that metadata.yaml names; None, with a note, where it cannot be used."""
     try:
         with open_regular(path) as file:
-            text = file.read(LARGEST_METADATA + 1)
-        if len(text) > LARGEST_METADATA:
-            raise ValueError(f"larger than {LARGEST_METADATA >> 20} MiB")
+            text = file.read(MAX_METADATA_BYTES + 1)
+        if len(text) > MAX_METADATA_BYTES:
+            raise ValueError(f"larger than {MAX_METADATA_BYTES >> 20} MiB")
         names = _relative_file_paths(text.decode())
     except (OSError, ValueError):
         names = []
     if names:
         return names
-    notes.append(f"{METADATA} names no files and was left out: those of the folder were read")
+    notes.append(f"{METADATA} names no files and was ignored: the files in the folder were read")
     return None
 
 
 def _relative_file_paths(text: str) -> list[str]:
-    """The list of that name, as rosbag2 and others write it, line by line or in brackets.
+    """Read the list of that name, as rosbag2 and others write it, line by line or in brackets.
 
-    By no YAML parser: what nests deeply takes them minutes. Of paths, which old versions wrote, only the name counts:
-    a bag's files lie in its own folder.
+    Not with a YAML parser: deep nesting keeps one busy for minutes. Of paths, which old versions wrote, only the name
+    counts: a bag's files lie in its own folder.
     """
     lines = iter(text.splitlines())
     first = next((match for match in map(KEY.match, lines) if match), None)

@@ -1,4 +1,4 @@
-"""A bag of any form, read message by message in bounded memory: rosbag2 folders and single files, mcap and sqlite3."""
+"""Bags of any form, read message by message in bounded memory: rosbag2 folders and single files, mcap and sqlite3."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from imu_emg_estimator.bags import mcap_storage as mcap
 from imu_emg_estimator.bags import sqlite_storage as sqlite
 from imu_emg_estimator.bags.bag_errors import BagUnreadable
 from imu_emg_estimator.bags.bag_files import Check, find_files, open_regular, unreadable
-from imu_emg_estimator.bags.decompression import PIECE, compression_of, decompressed, decompressing
+from imu_emg_estimator.bags.decompression import PIECE_BYTES, compression_of, decompressed, decompressing
 from imu_emg_estimator.bags.message_definitions import known_digest
 from imu_emg_estimator.bags.read_limits import BagLimits, Meter
 from imu_emg_estimator.bags.storage import Message, Storage, TopicInfo
 from imu_emg_estimator.errors import InputError
 
 ROS_1 = b"#ROSBAG V"
-HEAD = 16  # bytes that tell what a file is
-REORDERED = 4096  # messages that are looked ahead to bring them into the order of receipt
-LARGEST_REORDERED = 64 << 20  # bytes of them
+HEAD_BYTES = 16  # that show what a file is
+MAX_REORDERED = 4096  # messages that are held to bring them into the order of receive time
+MAX_REORDERED_BYTES = 64 << 20
 
 
 class Bag:
@@ -33,8 +33,8 @@ class Bag:
 
     Attributes:
         path: folder or file.
-        topics: what is known of every topic, by name.
-        notes: what was not as it should be, and what was done about it; one sentence each.
+        topics: what is known about every topic, by name.
+        notes: what is unusual about the bag, and how it was handled; one sentence each.
     """
 
     def __init__(self, path: Path, storages: list[Storage], notes: list[str], meter: Meter) -> None:
@@ -52,12 +52,10 @@ class Bag:
         return self._notes + [note for storage in self._storages for note in storage.notes]
 
     def messages(self, wanted: Mapping[str, str]) -> Iterator[Message]:
-        """Messages of some topics (name: type) in the order in which they were written.
-
-        Messages that were compressed one by one are decompressed.
+        """Messages of some topics (name: type) in the order in which they were written, decompressed.
 
         Raises:
-            BagUnreadable: the bag is corrupt, passes a limit, or follows another definition of a type than ours.
+            BagUnreadable: the bag is corrupt, exceeds a limit, or was recorded with another definition of a type.
         """
         self.meter.rewind()
         for topic, msgtype in wanted.items():
@@ -74,7 +72,7 @@ class Bag:
                     yield message
 
     def first_messages(self, wanted: Mapping[str, str]) -> dict[str, Message]:
-        """The first message of every one of some topics (name: type) that has any."""
+        """First message of each of some topics (name: type) that has any."""
         found: dict[str, Message] = {}
         for message in self.messages(wanted) if wanted else ():
             found.setdefault(message.topic, message)
@@ -83,50 +81,50 @@ class Bag:
         return found
 
     def messages_in_order(self, wanted: Mapping[str, str]) -> Iterator[Message]:
-        """As ``messages``, in the order of receipt, for those who cannot wait for the end.
+        """As ``messages``, but in the order of receive time, for callers that cannot wait for the end.
 
         Raises:
-            BagUnreadable: also where the bag is so far from that order that much of it had to be held.
+            BagUnreadable: also where the bag is so far from that order that much of it would have to be held.
         """
         waiting: list[tuple[int, int, Message]] = []
         held, last = 0, None
         for count, message in enumerate(self.messages(wanted)):
-            heapq.heappush(waiting, (message.receipt, count, message))
+            heapq.heappush(waiting, (message.receive_time, count, message))
             held += len(message.data)
-            while len(waiting) > REORDERED or held > LARGEST_REORDERED:
+            while len(waiting) > MAX_REORDERED or held > MAX_REORDERED_BYTES:
                 earliest = heapq.heappop(waiting)[2]
                 held -= len(earliest.data)
-                if last is not None and earliest.receipt < last:
+                if last is not None and earliest.receive_time < last:
                     raise BagUnreadable(
-                        f"bag {self.path} is not in the order of receipt; sort it, as `mcap sort` or "
+                        f"bag {self.path} is not in the order of receive time; sort it, as `mcap sort` or "
                         "`ros2 bag convert` do"
                     )
-                last = earliest.receipt
+                last = earliest.receive_time
                 yield earliest
         while waiting:
             yield heapq.heappop(waiting)[2]
 
 
 def check_bag(path: Path, limits: BagLimits | None = None, check: Check | None = None) -> None:
-    """Raise as ``open_bag`` does where there is no bag that may be read. Only first bytes are read."""
+    """Raise as ``open_bag`` does where there is no bag, or none that may be read. Reads only the first bytes."""
     for file in find_files(Path(path), limits or BagLimits(), check).paths:
         with readable(Path(path)):
             head = _head(file)
             if head and not (compression_of(head) or head.startswith((mcap.MAGIC, sqlite.MAGIC))):
-                raise _no_storage(file, head)
+                raise _not_a_bag(file, head)
 
 
 @contextmanager
 def open_bag(path: Path, limits: BagLimits | None = None, check: Check | None = None) -> Iterator[Bag]:
-    """An open bag.
+    """Open a bag.
 
     Args:
         path: rosbag2 folder, or a single file of any name.
-        limits: what it may cost.
-        check: says whether a file may be read; see ``datasets.paths.within``.
+        limits: what reading it may take.
+        check: returns where a file really lies, or refuses it; see ``allowed_paths.within``.
 
     Raises:
-        BagUnreadable, InputError: one sentence that names the fault.
+        BagUnreadable, InputError: one sentence that names the problem.
     """
     path, limits = Path(path), limits or BagLimits()
     files = find_files(path, limits, check)
@@ -136,7 +134,7 @@ def open_bag(path: Path, limits: BagLimits | None = None, check: Check | None = 
         with readable(path):
             for file in files.paths:
                 if file.stat().st_size == 0 and len(files.paths) > 1:
-                    files.notes.append(f"{file.name} is empty and was left out")
+                    files.notes.append(f"{file.name} is empty and was ignored")
                     continue
                 storage = _open_storage(file, meter, stack)
                 stack.callback(storage.close)
@@ -151,7 +149,7 @@ def open_bag(path: Path, limits: BagLimits | None = None, check: Check | None = 
 
 @contextmanager
 def readable(path: Path) -> Iterator[None]:
-    """Whatever corrupt bytes make a decoder raise becomes one sentence."""
+    """Turn whatever a decoder raises on corrupt bytes into one sentence."""
     try:
         yield
     except InputError:
@@ -161,7 +159,7 @@ def readable(path: Path) -> Iterator[None]:
 
 
 def foreign_definition(path: Path, topic: str, msgtype: str) -> BagUnreadable:
-    """The error of messages that cannot be decoded."""
+    """Error for messages that cannot be decoded."""
     return BagUnreadable(
         f"bag {path}: the messages on {topic} are corrupt or follow another definition "
         f"of {msgtype}; record them with the definition of this release"
@@ -175,15 +173,15 @@ def _open_storage(file: Path, meter: Meter, stack: ExitStack) -> Storage:
     if compression := compression_of(head):
         opener, size = partial(_decompressing, file, compression, meter), None
         with opener() as stream:
-            head = stream.read(HEAD)
+            head = stream.read(HEAD_BYTES)
     if head.startswith(mcap.MAGIC):
         return mcap.McapFile(opener, size, meter)
     if head.startswith(sqlite.MAGIC):
         return sqlite.SqliteFile(file, meter) if size is not None else _unpacked_database(file, opener, stack, meter)
-    raise _no_storage(file, head)
+    raise _not_a_bag(file, head)
 
 
-def _no_storage(file: Path, head: bytes) -> Exception:
+def _not_a_bag(file: Path, head: bytes) -> Exception:
     if head.startswith(ROS_1):
         return BagUnreadable(f"{file} is a bag of ROS 1; convert it, as `rosbags-convert` does")
     return ValueError("it is empty" if not head else f"{file.name} is neither MCAP nor sqlite3")
@@ -191,7 +189,7 @@ def _no_storage(file: Path, head: bytes) -> Exception:
 
 def _head(file: Path) -> bytes:
     with open_regular(file) as stream:
-        return stream.read(HEAD)
+        return stream.read(HEAD_BYTES)
 
 
 def _decompressing(file: Path, kind: str, meter: Meter) -> BinaryIO:
@@ -199,13 +197,13 @@ def _decompressing(file: Path, kind: str, meter: Meter) -> BinaryIO:
 
 
 def _unpacked_database(file: Path, opener: Callable[[], BinaryIO], stack: ExitStack, meter: Meter) -> Storage:
-    """A compressed database, unpacked into a private folder that is gone as soon as the file is open."""
+    """Unpack a compressed database into a private folder, which is removed as soon as the file is open."""
     with tempfile.TemporaryDirectory(prefix="imu_emg_bag_") as folder:
         target = Path(folder) / "bag.db3"
         meter.rewind()
         try:
             with opener() as source, target.open("xb") as sink:
-                shutil.copyfileobj(source, sink, PIECE)
+                shutil.copyfileobj(source, sink, PIECE_BYTES)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise

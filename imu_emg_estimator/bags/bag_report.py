@@ -1,21 +1,21 @@
-"""What was found in a bag, and what was done about it."""
+"""Report on a bag: its sensors, clocks and EMG, and notes on what is unusual."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
-from dataclasses import field as having
 from typing import Any
 
 from imu_emg_estimator.signals.powerline import Powerline
 from imu_emg_estimator.signals.topic_clocks import MAX_DELAY_S, Clock
 from imu_emg_estimator.utils.json_values import json_compatible
 
-WORTH_TELLING = 0.01  # share of samples
+MIN_NOTED_SHARE = 0.01  # of samples or messages
 
 
 @dataclass
 class ImuReport:
-    """One sensor: its topic, messages and rate [Hz], its clock, and samples that came twice or too late."""
+    """One sensor: its topic, number of messages, rate [Hz] and clock, and how many samples came twice or too late."""
 
     sensor: str
     topic: str
@@ -27,23 +27,24 @@ class ImuReport:
 
 @dataclass
 class EmgReport:
-    """The EMG: where it is and of which kind, its clock, and by muscle what was found in it.
+    """The EMG: where it is, of which kind, its clock, and what was found by muscle.
 
     Attributes:
-        topic, type, field: where it is; ``field`` of JointState.
-        model: the bundle that estimated it; empty = it was measured.
-        channels: by muscle, the bag's name of the channel, or its number.
+        topic, type: of its messages.
+        field: of JointState, where the values come from; else empty.
+        model: id of the bundle that estimated it; empty = it was measured.
+        channels: by muscle, name or number of the channel in the bag.
         kind: ``raw`` or ``envelope``.
-        kind_told: whether the bag or the user said so; else it was told from the signal.
-        unit: as the bag says.
+        kind_stated: whether the bag or the user states the kind; else it was inferred from the signal.
+        unit: as stated in the bag.
         rate: by the timestamps [Hz].
-        samples: that were used.
+        samples: number of samples used.
         lost: share of samples missing between the others.
         shared: share of messages with the timestamp of the message before.
         clock: against the IMUs'.
-        powerline: by muscle; None = none was found.
-        powerline_known: whether the rate is high enough to see it.
-        saturated: by muscle, share of samples at the amplifier's limit; only of raw EMG.
+        powerline: interference by muscle; None = none was found.
+        powerline_known: whether the rate is high enough to find it.
+        saturated: by muscle, share of samples at the amplifier's limit; only for raw EMG.
     """
 
     topic: str
@@ -52,16 +53,16 @@ class EmgReport:
     model: str
     channels: dict[str, str]
     kind: str
-    kind_told: bool
+    kind_stated: bool
     unit: str
     rate: float
     samples: int
     lost: float
     shared: float
     clock: Clock
-    powerline: dict[str, Powerline | None] = having(default_factory=dict)
+    powerline: dict[str, Powerline | None] = dataclasses.field(default_factory=dict)
     powerline_known: bool = False
-    saturated: dict[str, float] = having(default_factory=dict)
+    saturated: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclass
@@ -71,26 +72,26 @@ class BagReport:
     Attributes:
         bag: its path.
         seconds: length of the piece that was read [s].
-        pieces: pieces between jumps of the clock.
+        pieces: number of pieces between jumps of the clock.
         imu: sensor by sensor, in the order of the rig.
         emg: None only while it is not known.
-        notes: what was not as it should be, and what was done about it; one sentence each.
+        notes: what is unusual about the bag, and how it was handled; one sentence each.
     """
 
     bag: str
     seconds: float = 0.0
     pieces: int = 0
-    imu: list[ImuReport] = having(default_factory=list)
+    imu: list[ImuReport] = dataclasses.field(default_factory=list)
     emg: EmgReport | None = None
-    notes: list[str] = having(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain figures, for JSON."""
+        """Values for JSON."""
         figures: dict[str, Any] = json_compatible(self)
         return figures
 
-    def tell(self) -> None:
-        """Add the notes that the figures ask for."""
+    def add_notes(self) -> None:
+        """Add the notes that the figures call for."""
         if self.pieces > 1:
             self.notes.append(
                 f"its timestamps jump {self.pieces - 1} times: {self.seconds:.1f} s were read, the longest of "
@@ -98,7 +99,7 @@ class BagReport:
             )
         for imu in self.imu:
             self.notes += _clock_notes(imu.topic, imu.clock)
-            if imu.late > WORTH_TELLING * imu.messages:
+            if imu.late > MIN_NOTED_SHARE * imu.messages:
                 self.notes.append(f"{imu.late} of {imu.messages} messages on {imu.topic} came twice or too late")
         if self.emg:
             self.notes += _emg_notes(self.emg)
@@ -107,17 +108,17 @@ class BagReport:
 def _clock_notes(topic: str, clock: Clock) -> list[str]:
     notes = []
     if clock.missing == 1.0:
-        notes.append(f"{topic} has no timestamps: its times of receipt stand for them")
-    elif clock.missing > WORTH_TELLING:
+        notes.append(f"{topic} has no timestamps: its receive times are used instead")
+    elif clock.missing > MIN_NOTED_SHARE:
         notes.append(
-            f"{clock.missing:.0%} of the messages on {topic} have no timestamp: the time of receipt stands for it"
+            f"{clock.missing:.0%} of the messages on {topic} have no timestamp: their receive times are used instead"
         )
     if clock.corrected and clock.drift:
-        notes.append(f"the clock of {topic} drifts by {clock.drift * 1e3:+.0f} ms over the bag: it was put right")
+        notes.append(f"the clock of {topic} drifts by {clock.drift * 1e3:+.0f} ms over the bag: it was corrected")
     if clock.corrected and clock.missing < 1.0 and abs(clock.offset) > MAX_DELAY_S:
         where = "behind" if clock.offset > 0 else "ahead of"
         notes.append(
-            f"the clock of {topic} is {abs(clock.offset):.3g} s {where} the IMUs': it was put right here, but the live "
+            f"the clock of {topic} is {abs(clock.offset):.3g} s {where} the IMUs': it was corrected here, but the live "
             "node leaves such a sensor out: synchronise the clocks"
         )
     return notes
@@ -129,15 +130,17 @@ def _emg_notes(emg: EmgReport) -> list[str]:
         notes.append(
             f"the values on {emg.topic} are estimates of model {emg.model}, not EMG: nothing can be learned from them"
         )
-    if not emg.kind_told:
-        notes.append(f"the EMG on {emg.topic} does not say whether it is raw: by its frequencies it is {emg.kind}")
+    if not emg.kind_stated:
+        notes.append(
+            f"the EMG on {emg.topic} does not say whether it is raw: its frequencies show that it is {emg.kind}"
+        )
     if emg.field:
         notes.append(f"the EMG is the {emg.field} on {emg.topic}")
-    if emg.shared > WORTH_TELLING:
+    if emg.shared > MIN_NOTED_SHARE:
         notes.append(
-            f"{emg.shared:.0%} of the messages on {emg.topic} share a timestamp: their samples were spread in time"
+            f"{emg.shared:.0%} of the messages on {emg.topic} share a timestamp: their samples were spread out in time"
         )
-    if emg.lost > WORTH_TELLING:
+    if emg.lost > MIN_NOTED_SHARE:
         notes.append(f"{emg.lost:.0%} of the EMG samples were lost: they are not filled in")
     for muscle, powerline in emg.powerline.items():
         if powerline:
@@ -146,6 +149,6 @@ def _emg_notes(emg: EmgReport) -> list[str]:
                 f"powerline interference, {powerline.share:.0%} of the EMG of {muscle}, was notched out at {lines} Hz"
             )
     for muscle, share in emg.saturated.items():
-        if share > WORTH_TELLING:
+        if share > MIN_NOTED_SHARE:
             notes.append(f"the EMG of {muscle} is at the amplifier's limit in {share:.0%} of its samples")
     return notes

@@ -25,22 +25,28 @@ from imu_emg_estimator.signals.topic_clocks import Clock, Instants, plausible_re
 MAX_IMU = 1e6  # m/s^2 or rad/s, a hundred times what sensors give; sums of larger numbers could overflow
 MAX_EMG = 1e12  # in any unit
 UNKNOWN_UNIT = "unknown"
-# Bytes of memory that a sample takes from reading to the end, with all that is made of it on the way.
+# Memory that a sample takes until the end, with all that is computed from it on the way.
 IMU_BYTES, PACKET_BYTES, ROW_BYTES, VALUE_BYTES = 160, 120, 24, 4
 
 
 @dataclass
 class ImuSamples:
-    """Samples of one IMU as they came: timestamps and receipts [messages] in ns, values [messages * 6]."""
+    """Samples of one IMU as they came.
+
+    Attributes:
+        timestamps, receive_times: [messages] in ns.
+        values: [messages * 6]; see ``samples``.
+        late: number of messages that came twice or too late for the grid.
+    """
 
     timestamps: array[int] = field(default_factory=lambda: array("q"))
-    receipts: array[int] = field(default_factory=lambda: array("q"))
+    receive_times: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
     late: int = 0
 
-    def add(self, timestamp: int, sample: Sequence[float], receipt: int) -> None:
+    def add(self, timestamp: int, sample: Sequence[float], receive_time: int) -> None:
         self.timestamps.append(timestamp)
-        self.receipts.append(receipt)
+        self.receive_times.append(receive_time)
         self.values.extend(sample)
 
     def samples(self) -> NDArray[np.float64]:
@@ -50,7 +56,7 @@ class ImuSamples:
 
     @property
     def rate(self) -> float:
-        """Messages a second, by the middle half of the timestamps [Hz]."""
+        """Message rate by the middle half of the timestamps [Hz]."""
         first, last = np.percentile(instants_of(self.timestamps), (25, 75))
         return len(self.timestamps) / 2 * SECOND / (last - first) if last > first else 0.0
 
@@ -60,15 +66,16 @@ class EmgSamples:
 
     def __init__(self, bag: Bag, rig: Rig, topic: str, msgtype: str, mapping: TopicMapping) -> None:
         self.topic = topic
-        self.timestamps, self.receipts, self.counts = array("q"), array("q"), array("q")
-        self.arrivals: Instants = np.empty(0, dtype=np.int64)  # receipts on the clock of the IMUs, less the usual delay
+        self.timestamps, self.receive_times, self.counts = array("q"), array("q"), array("q")
+        # Receive times on the clock of the IMUs, less the usual delay.
+        self.arrivals: Instants = np.empty(0, dtype=np.int64)
         self._bag, self._rig, self._type, self._mapping = bag, rig, msgtype, mapping
         self._data = bytearray()
         self._form: EmgPacket | None = None
         self._channels: Channels | None = None
 
-    def add(self, receipt: int, data: bytes) -> int:
-        """Take in a message; returns the bytes of memory that it costs."""
+    def add(self, receive_time: int, data: bytes) -> int:
+        """Add a message; returns the memory that it takes [bytes]."""
         packet = decode_packet(self._type, data, self._mapping)
         if self._form is None:
             self._begin(packet)
@@ -79,8 +86,8 @@ class EmgSamples:
         values = packet.data[:, list(self.channels.columns)]
         values = np.where(np.abs(values) < MAX_EMG, values, np.nan).astype(np.float32)
         self._data += values.tobytes()
-        self.timestamps.append(receipt if packet.timestamp is None else packet.timestamp)
-        self.receipts.append(receipt)
+        self.timestamps.append(receive_time if packet.timestamp is None else packet.timestamp)
+        self.receive_times.append(receive_time)
         self.counts.append(len(values))
         return PACKET_BYTES + len(values) * (ROW_BYTES + VALUE_BYTES * values.shape[1])
 
@@ -93,7 +100,7 @@ class EmgSamples:
 
     @property
     def form(self) -> EmgPacket:
-        """The first packet, which all others resemble."""
+        """First packet; all others have the same form."""
         assert self._form is not None
         return self._form
 
@@ -104,13 +111,13 @@ class EmgSamples:
 
     @property
     def rate(self) -> float | None:
-        """Hz, as the messages or the user say."""
+        """Sample rate as the messages or the user state it [Hz]."""
         return self.form.rate or self._mapping.emg_rate
 
-    def spans(self, timestamps: Instants, receipts: Instants) -> Instants:
-        """Time [ns] from the first sample of every packet to the last, at which it could first be sent."""
+    def spans(self, timestamps: Instants, receive_times: Instants) -> Instants:
+        """Time from the first sample of every packet to its last, when it could be sent [ns]."""
         counts = instants_of(self.counts)
-        for instants in (timestamps, receipts):
+        for instants in (timestamps, receive_times):
             try:
                 rate = self.rate or measured_rate(instants, counts)
             except ValueError:  # timestamps that do not advance
@@ -120,7 +127,7 @@ class EmgSamples:
 
     @property
     def is_envelope(self) -> bool | None:
-        """As the messages or the user say."""
+        """Whether it is an envelope, as the user or the messages state."""
         given = self._mapping.emg_kind
         return self.form.is_envelope if given is None else given == "envelope"
 
@@ -139,7 +146,7 @@ def instants_of(values: array[int]) -> Instants:
 
 
 def decode_imu_message(data: bytes) -> tuple[int, Sample]:
-    """Timestamp [ns] and sample of a serialised sensor_msgs/Imu, all of which must be sound.
+    """Timestamp [ns] and sample of a serialised sensor_msgs/Imu, whose frame_id must be sound, too.
 
     Raises:
         ValueError: it is not.
@@ -159,14 +166,14 @@ def collect_samples(
     for message in bag.messages(wanted):
         try:
             if message.topic == topic:
-                held += emg.add(message.receipt, message.data)
+                held += emg.add(message.receive_time, message.data)
             else:
-                imus[message.topic].add(*decode_imu_message(message.data), message.receipt)
+                imus[message.topic].add(*decode_imu_message(message.data), message.receive_time)
                 held += IMU_BYTES
         except InputError:
             raise
         except OddPacket as fault:
-            raise BagUnreadable(f"bag {bag.path}: on {topic} {fault}; correct what sends them") from None
+            raise BagUnreadable(f"bag {bag.path}: on {topic} {fault}; correct what publishes it") from None
         except Exception:  # a body of another layout can break a decoder in any way
             raise foreign_definition(bag.path, message.topic, wanted[message.topic]) from None
         if held > bag.meter.limits.samples:
@@ -177,39 +184,40 @@ def collect_samples(
     for name in wanted:
         if not len(emg.timestamps if name == topic else imus[name].timestamps):
             what = "EMG samples" if name == topic else "Imu messages"
-            raise TopicMissing(f"bag {bag.path} has no {what} on {name}; record it again with what sends them")
+            raise TopicMissing(f"bag {bag.path} has no {what} on {name}; record it again with what publishes it")
     return list(imus.values()), emg
 
 
 def reconcile_clocks(imus: Sequence[ImuSamples], emg: EmgSamples) -> list[Clock]:
-    """Bring all timestamps to the clock that most IMUs agree on; returns what was found, the EMG's last."""
+    """Bring all timestamps to the clock that most IMUs agree on; returns the clocks found, the EMG's last."""
     streams: list[ImuSamples | EmgSamples] = [*imus, emg]
     timestamps = [instants_of(stream.timestamps).copy() for stream in streams]
-    receipts = [plausible_receipts(instants_of(stream.receipts)) for stream in streams]
+    receive_times = [plausible_receipts(instants_of(stream.receive_times)) for stream in streams]
     stamped = [index < len(imus) or emg.form.timestamp is not None for index in range(len(streams))]
-    if all(stamped) and receipts_are_useless(timestamps[:-1], receipts[:-1]):
-        receipts, clocks = timestamps, [Clock()] * len(streams)
+    if all(stamped) and receipts_are_useless(timestamps[:-1], receive_times[:-1]):
+        receive_times, clocks = timestamps, [Clock()] * len(streams)
         emg.arrivals = timestamps[-1] + SECOND  # not known
     else:
         given = [timestamp if there else None for timestamp, there in zip(timestamps, stamped, strict=True)]
-        begun = [*receipts[:-1], receipts[-1] - emg.spans(timestamps[-1], receipts[-1])]
+        begun = [*receive_times[:-1], receive_times[-1] - emg.spans(timestamps[-1], receive_times[-1])]
         timestamps, arrivals, clocks = reconcile(given, begun, range(len(imus)))
         emg.arrivals = arrivals[-1]
-    for stream, timestamp, receipt in zip(streams, timestamps, receipts, strict=True):
-        stream.timestamps, stream.receipts = array("q", timestamp.tobytes()), array("q", receipt.tobytes())
+    for stream, timestamp, receive_time in zip(streams, timestamps, receive_times, strict=True):
+        stream.timestamps, stream.receive_times = array("q", timestamp.tobytes()), array("q", receive_time.tobytes())
     return clocks
 
 
 def in_order(imus: Sequence[ImuSamples], meter: Meter) -> Iterator[tuple[int, int, int, list[float]]]:
     """Sensor, timestamp [ns], receive time [ns] and sample (6,) of every message, in order of receive time."""
-    receipts = np.concatenate([instants_of(imu.receipts) for imu in imus])
+    receive_times = np.concatenate([instants_of(imu.receive_times) for imu in imus])
     sensors = np.repeat(np.arange(len(imus), dtype=np.int16), [len(imu.timestamps) for imu in imus])
     firsts = np.cumsum([0, *(len(imu.timestamps) for imu in imus)])
     values = [imu.samples() for imu in imus]
-    order = np.argsort(receipts, kind="stable")
+    order = np.argsort(receive_times, kind="stable")
     for begin in range(0, len(order), 4096):
         meter.tick()
         part = order[begin : begin + 4096]
-        for sensor, index, receipt in zip(sensors[part].tolist(), part.tolist(), receipts[part].tolist(), strict=True):
+        columns = (sensors[part].tolist(), part.tolist(), receive_times[part].tolist())
+        for sensor, index, receive_time in zip(*columns, strict=True):
             row = index - int(firsts[sensor])
-            yield sensor, imus[sensor].timestamps[row], receipt, values[sensor][row].tolist()
+            yield sensor, imus[sensor].timestamps[row], receive_time, values[sensor][row].tolist()

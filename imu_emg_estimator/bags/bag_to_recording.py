@@ -1,4 +1,4 @@
-"""A subject's recording from a bag, and a report of what was found in it."""
+"""A subject's recording from a bag, and a report on what was found in it."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings, 
 from imu_emg_estimator.signals.powerline import powerline_can_be_found
 from imu_emg_estimator.signals.topic_clocks import Clock, Instants
 
-AROUND = 5 * SECOND  # ns of EMG around the IMU data that are kept for the filter's edges
-SPARSEST_IMU = 5.0  # Hz; slower samples are no movement, and would make rows without end
+MARGIN_NS = 5 * SECOND  # of EMG around the IMU data that is kept for the edges of filters
+MIN_IMU_RATE_HZ = 5.0  # slower samples show no movement, and would make rows without end
 logger = logging.getLogger(__name__)
 
 
@@ -57,10 +57,10 @@ def read_bag(
     check: Check | None = None,
     keep_raw: bool = False,
 ) -> Recording:
-    """As ``read_bag_with_report``; what is worth a note is logged as a warning.
+    """Read a bag as ``read_bag_with_report`` does; its notes are logged as warnings.
 
     Args:
-        imu_topics, emg_topic: short for those of ``mapping``.
+        imu_topics, emg_topic: shorthand for those of ``mapping``.
     """
     mapping = mapping or TopicMapping()
     mapping = replace(mapping, imu_topics=imu_topics or mapping.imu_topics, emg_topic=emg_topic or mapping.emg_topic)
@@ -86,23 +86,23 @@ def read_bag_with_report(
 ) -> tuple[Recording, BagReport]:
     """Read a subject's IMUs and EMG onto the rig's grid.
 
-    Every IMU sample goes through the node's own GridAligner in the order of receipt, so a calibration sees the rows
-    that the node saw. Clocks that disagree are brought to the IMUs'. Where timestamps jump, the longest uninterrupted
-    piece is read. An EMG channel that the bag lacks, or that never changes, is NaN or constant and has weight 0. EMG
-    is not extrapolated and not invented in gaps. powerline interference is taken out of raw EMG.
+    Every IMU sample passes through the node's own GridAligner in the order of receive time, so that a calibration sees
+    the rows that the node saw. Clocks that disagree are brought to that of the IMUs. Where timestamps jump, the longest
+    uninterrupted piece is read. An EMG channel that the bag lacks, or that never changes, is NaN or constant and has
+    weight 0. EMG is neither extrapolated nor filled in across gaps. Powerline interference is removed from raw EMG.
 
     Args:
         path: rosbag2 folder, or a single file, mcap or sqlite3, compressed or not.
-        mapping: which topics and channels are which, where names and types do not tell.
-        settings: how raw EMG becomes an envelope; not used for messages that carry an envelope.
-        subject: the subject.
+        mapping: which topics and channels are which, where names and types do not show it.
+        settings: how raw EMG becomes an envelope; not used for messages that carry one.
+        subject: name of the subject.
         alignment: of the node.
-        limits: what the bag may cost.
-        check: says whether a file may be read; see ``datasets.paths.within``.
-        keep_raw: give the raw EMG, too, without what was notched out of it for the envelope.
+        limits: what reading the bag may take.
+        check: returns where a file really lies, or refuses it; see ``allowed_paths.within``.
+        keep_raw: keep the raw EMG, too, without the powerline interference.
 
     Raises:
-        BagUnreadable, TopicMissing, BagTooShort, InputError: one sentence that names the fault.
+        BagUnreadable, TopicMissing, BagTooShort, InputError: one sentence that names the problem.
     """
     path, mapping = Path(path), mapping or TopicMapping()
     report = BagReport(str(path))
@@ -123,7 +123,7 @@ def read_bag_with_report(
         for sensor, topic, imu, clock in zip(rig.sensor_names, sensors, imus, clocks, strict=False)
     ]
     report.emg = _emg_report(rig, emg, msgtype, clocks[-1], grid, len(stream.data))
-    report.tell()
+    report.add_notes()
     recording = Recording(
         name=bag_name(path),
         subject=subject,
@@ -141,7 +141,13 @@ def read_bag_with_report(
 
 @dataclass(frozen=True)
 class _Piece:
-    """Between two jumps of the clock: timestamps [rows], imu [rows, sensors, 6], times of first and last receipt."""
+    """What lies between two jumps of the clock.
+
+    Attributes:
+        timestamps: [rows] in ns.
+        imu: [rows, sensors, 6].
+        received: first and last receive time [ns].
+    """
 
     timestamps: Instants
     imu: FloatArray
@@ -156,26 +162,26 @@ def _longest_piece(
     rows: list[NDArray[np.float64]] = []
     timestamps = array("q")
     received = (0, 0)
-    most_rows = 1000 + rig.rate / SPARSEST_IMU * sum(len(imu.timestamps) for imu in imus)
+    max_rows = 1000 + rig.rate / MIN_IMU_RATE_HZ * sum(len(imu.timestamps) for imu in imus)
     total = 0
-    for sensor, timestamp, receipt, sample in in_order(imus, bag.meter):
+    for sensor, timestamp, receive_time, sample in in_order(imus, bag.meter):
         late = aligner.late_samples
         for row in aligner.push(sensor, timestamp, sample):
             if row.restarted:
                 best = _longer(best, timestamps, rows, received)
                 report.pieces += 1
-                rows, timestamps, received = [], array("q"), (receipt, receipt)
+                rows, timestamps, received = [], array("q"), (receive_time, receive_time)
             rows.append(row.imu)
             timestamps.append(row.timestamp)
             total += 1
             if len(rows) > bag.meter.limits.duration * rig.rate:
                 hours = bag.meter.limits.duration / 3600
                 raise InputError(f"bag {bag.path} covers more than {hours:g} h; cut out what is needed")
-            if total > most_rows:
+            if total > max_rows:
                 raise BagTooShort(
-                    f"bag {bag.path} has IMU samples at less than {SPARSEST_IMU:g} Hz; record them as the rig does"
+                    f"bag {bag.path} has IMU samples at less than {MIN_IMU_RATE_HZ:g} Hz; record them as the rig does"
                 )
-        received = (received[0], receipt)
+        received = (received[0], receive_time)
         imus[sensor].late += aligner.late_samples - late
     best = _longer(best, timestamps, rows, received)
     seconds = len(best.timestamps) / rig.rate
@@ -198,11 +204,11 @@ def _longer(
 
 
 def _in_piece(path: Path, emg: EmgSamples, piece: _Piece) -> EmgStream:
-    """The EMG that belongs to a piece, without what came before a jump back of the clock."""
-    timestamps, receipts, counts = instants_of(emg.timestamps), instants_of(emg.receipts), instants_of(emg.counts)
-    near = (timestamps >= piece.timestamps[0] - AROUND) & (timestamps <= piece.timestamps[-1] + AROUND)
-    near &= (receipts >= piece.received[0] - AROUND) & (receipts <= piece.received[1] + AROUND)
-    order = np.argsort(receipts, kind="stable")
+    """EMG that belongs to a piece, without what came before a jump back of the clock."""
+    timestamps, receive_times, counts = map(instants_of, (emg.timestamps, emg.receive_times, emg.counts))
+    near = (timestamps >= piece.timestamps[0] - MARGIN_NS) & (timestamps <= piece.timestamps[-1] + MARGIN_NS)
+    near &= (receive_times >= piece.received[0] - MARGIN_NS) & (receive_times <= piece.received[1] + MARGIN_NS)
+    order = np.argsort(receive_times, kind="stable")
     chosen = _longest_run(order[near[order]], timestamps, counts)
     if not len(chosen):
         raise no_overlap(path, 0.0)
@@ -222,7 +228,7 @@ def _in_piece(path: Path, emg: EmgSamples, piece: _Piece) -> EmgStream:
 
 
 def _longest_run(order: NDArray[np.int64], timestamps: Instants, counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of packets in the order of receipt, those between two jumps back of the timestamps that hold most samples."""
+    """Of packets in order of receive time, the run between two jumps back of the timestamps with the most samples."""
     back = np.flatnonzero(np.diff(timestamps[order]) < -SECOND) + 1
     runs = np.split(order, back)
     return max(runs, key=lambda run: counts[run].sum())
@@ -237,7 +243,7 @@ def _emg_report(rig: Rig, emg: EmgSamples, msgtype: str, clock: Clock, grid: Gri
         model=emg.form.model,
         channels=dict(zip(names, emg.channels.names, strict=True)),
         kind="envelope" if grid.is_envelope else "raw",
-        kind_told=emg.is_envelope is not None,
+        kind_stated=emg.is_envelope is not None,
         unit=emg.unit,
         rate=grid.clock.rate,
         samples=samples,

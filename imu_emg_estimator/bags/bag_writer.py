@@ -1,4 +1,4 @@
-"""A recording written as a rosbag2, as a lab's own would be."""
+"""A recording written as a rosbag2, as a lab would record it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.utils.progress import CountProgress
 
 STORAGES = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
-PACKET = 4  # EMG samples a message
-DELAY = 2_000_000  # ns from the timestamp of the last sample in a message to its receipt
-SENSOR_DELAY = 100_000  # ns more for every further IMU, as on one bus
+SAMPLES_PER_MESSAGE = 4  # of EMG
+DELAY_NS = 2_000_000  # from the timestamp of the last sample in a message to its receive time
+SENSOR_DELAY_NS = 100_000  # more for every further IMU, as on one bus
 
 
 def imu_topic(sensor_name: str) -> str:
-    """Topic of a sensor's Imu messages in bags that this package writes."""
+    """Topic of a sensor's Imu messages in bags written by this package."""
     return f"/imu/{sensor_name}"
 
 
 def write_bag(recording: Recording, path: Path, storage: str = "mcap", progress: CountProgress | None = None) -> None:
     """Write a recording as a rosbag2 (version 9): an Imu topic per sensor and an Emg topic.
 
-    Timestamps count from ``recording.start``, taken as seconds since 1970, on the rig's grid. The EMG is
-    the raw one where the recording has it, else its envelope, else there is no Emg topic. An accelerometer
+    Timestamps are on the rig's grid from ``recording.start``, in seconds since 1970. The EMG is raw where the
+    recording has it so, else the envelope; with neither there is no Emg topic. An accelerometer
     or gyroscope that is not available is marked by ``covariance[0] = -1``.
 
     Args:
@@ -43,7 +43,7 @@ def write_bag(recording: Recording, path: Path, storage: str = "mcap", progress:
         progress: called with the samples written.
 
     Raises:
-        InputError: the folder exists, cannot be written, or the storage is not known.
+        InputError: the folder exists, cannot be written, or the storage is unknown.
     """
     path = Path(path)
     if storage not in STORAGES:
@@ -75,8 +75,8 @@ def _write_messages(writer: Writer, recording: Recording, progress: CountProgres
     streams = [_imu_messages(recording, origin, progress)]
     if emg is not None:
         streams.append(_emg_messages(emg, recording, origin))
-    for receipt, topic, message in heapq.merge(*streams, key=lambda entry: entry[0]):
-        writer.write(connections[topic], receipt, typestore().serialize_cdr(message, types[topic]))
+    for receive_time, topic, message in heapq.merge(*streams, key=lambda entry: entry[0]):
+        writer.write(connections[topic], receive_time, typestore().serialize_cdr(message, types[topic]))
 
 
 def _emg_to_write(recording: Recording) -> RawEmg | None:
@@ -92,8 +92,8 @@ def _imu_messages(recording: Recording, origin: int, progress: CountProgress | N
     for index, row in enumerate(recording.imu.astype(np.float64)):
         timestamp = origin + _offset(index, recording.rig.rate)
         for sensor, sample in enumerate(row):
-            receipt = timestamp + DELAY + sensor * SENSOR_DELAY
-            yield receipt, imu_topic(names[sensor]), _imu_message(names[sensor], timestamp, sample)
+            receive_time = timestamp + DELAY_NS + sensor * SENSOR_DELAY_NS
+            yield receive_time, imu_topic(names[sensor]), _imu_message(names[sensor], timestamp, sample)
         if progress:
             progress(index + 1, len(recording))
 
@@ -127,8 +127,8 @@ def _covariance(available: bool) -> NDArray[np.float64]:
 
 
 def _emg_messages(emg: RawEmg, recording: Recording, origin: int) -> Iterator[tuple[int, str, Any]]:
-    for start in range(0, len(emg.data), PACKET):
-        data = emg.data[start : start + PACKET]
+    for start in range(0, len(emg.data), SAMPLES_PER_MESSAGE):
+        data = emg.data[start : start + SAMPLES_PER_MESSAGE]
         timestamp = origin + _offset(start, emg.rate)
         message = typestore().types[EMG_TYPE](
             header=_header("emg", timestamp),
@@ -138,7 +138,7 @@ def _emg_messages(emg: RawEmg, recording: Recording, origin: int) -> Iterator[tu
             unit=emg.unit,
             is_envelope=recording.emg is None,
         )
-        yield timestamp + _offset(len(data) - 1, emg.rate) + DELAY, EMG_TOPIC, message
+        yield timestamp + _offset(len(data) - 1, emg.rate) + DELAY_NS, EMG_TOPIC, message
 
 
 def _header(frame: str, timestamp: int) -> Any:

@@ -1,4 +1,4 @@
-"""zstd and lz4, decompressed within bounds: what a frame claims to hold is never allocated on its word."""
+"""zstd and lz4, decompressed within limits: no memory is allocated merely because a frame claims to need it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ else:
 ZSTD, LZ4 = "zstd", "lz4"
 MAGIC = {b"\x28\xb5\x2f\xfd": ZSTD, b"\x04\x22\x4d\x18": LZ4}
 WINDOW = {int(zstd.DecompressionParameter.window_log_max): 27}  # 128 MiB, what the zstd command allows, too
-PIECE = MIB  # bytes that are asked of a decompressor at once
+PIECE_BYTES = MIB  # that are asked of a decompressor at once
 
 
 class _Decompressor(Protocol):
@@ -34,7 +34,7 @@ def compression_of(head: bytes | memoryview) -> str | None:
 
 
 def decompressed(data: bytes | memoryview, kind: str, largest: int, meter: Meter) -> bytes:
-    """The content of one frame.
+    """Decompress one frame.
 
     Raises:
         ValueError: the frame is corrupt, cut short, of an unknown kind, or holds more than ``largest`` bytes.
@@ -42,7 +42,7 @@ def decompressed(data: bytes | memoryview, kind: str, largest: int, meter: Meter
     """
     decompressor, output = _decompressor(kind), bytearray()
     while not decompressor.eof:
-        piece = decompressor.decompress(data, min(PIECE, largest + 1 - len(output)))
+        piece = decompressor.decompress(data, min(PIECE_BYTES, largest + 1 - len(output)))
         data = b""
         output += piece
         meter.expand(len(piece))
@@ -54,16 +54,16 @@ def decompressed(data: bytes | memoryview, kind: str, largest: int, meter: Meter
 
 
 def decompressing(file: BinaryIO, kind: str, meter: Meter) -> BinaryIO:
-    """A file that reads as the content of a compressed one, forwards only; raises EOFError where it is cut short."""
+    """Open the content of a compressed file, to be read forwards only; EOFError where it is cut short."""
     if kind == ZSTD:
         stream: Any = zstd.ZstdFile(file, options=WINDOW)
     else:
         stream = lz4.frame.LZ4FrameFile(file, "rb")
-    return io.BufferedReader(_Metered(stream, meter), PIECE)
+    return io.BufferedReader(_Metered(stream, meter), PIECE_BYTES)
 
 
 class _Metered(io.RawIOBase):
-    """Tells the meter of every byte that is read; a ``seekable`` that says no keeps readers from going back."""
+    """Reports every byte that is read to the meter. It is not seekable, so that nobody reads it twice."""
 
     def __init__(self, stream: BinaryIO, meter: Meter) -> None:
         self._stream, self._meter = stream, meter

@@ -1,4 +1,4 @@
-"""EMG messages of every type that is understood, as packets of samples."""
+"""EMG messages of every supported type, as packets of samples."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ JOINT_FIELDS = ("effort", "position", "velocity")
 
 
 class Hints(Protocol):
-    """What of a TopicMapping matters here."""
+    """The part of a TopicMapping that matters here."""
 
     @property
     def emg_field(self) -> str | None: ...
@@ -35,7 +35,7 @@ class Hints(Protocol):
 
 
 class OddPacket(ValueError):
-    """A message that can be decoded but makes no sense; the text goes into a sentence."""
+    """A message that can be decoded but makes no sense; the text becomes part of a sentence."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class EmgPacket:
 
     Attributes:
         timestamp: of the first sample [ns]; None = the type has no header.
-        rate: Hz; None = the type does not say.
-        names: of the channels; empty = the type does not say.
+        rate: Hz; None = the type does not state it.
+        names: of the channels; empty = the type does not state them.
         data: [samples, channels].
-        unit: empty = the type does not say.
-        is_envelope: None = the type does not say.
+        unit: empty = the type does not state it.
+        is_envelope: None = the type does not state it.
         field: of JointState, where the values come from.
-        model: of MuscleActivation, the bundle that estimated the values; empty = they are measured.
+        model: of MuscleActivation, id of the bundle that estimated the values; empty = they are measured.
     """
 
     timestamp: int | None
@@ -69,7 +69,7 @@ class EmgPacket:
 
 
 def decode_packet(msgtype: str, data: bytes, hints: Hints) -> EmgPacket:
-    """The samples of one message.
+    """Decode the samples of one message.
 
     Raises:
         OddPacket: the message makes no sense.
@@ -96,7 +96,7 @@ def _activation(message: Any, hints: Hints) -> EmgPacket:
 
 
 def _joints(message: Any, hints: Hints) -> EmgPacket:
-    """Activation is an effort. Where that is not filled in, the position is taken, and at last the velocity."""
+    """Activation is an effort. Where that is not filled in, the position is used, then the velocity."""
     names = tuple(message.name)
     filled = [field for field in JOINT_FIELDS if len(getattr(message, field)) == len(names) > 0]
     meant = [field for field in filled if np.nan_to_num(getattr(message, field)).any()]
@@ -108,14 +108,14 @@ def _joints(message: Any, hints: Hints) -> EmgPacket:
 
 
 def _array(message: Any, hints: Hints) -> EmgPacket:
-    """Names are the labels of the dimensions, or given.
+    """Channels are named by the labels of the dimensions, or by the user.
 
-    Two dimensions are samples and channels, in either order where their labels say so. The label of the channels
-    can list their names, divided by commas; else each channel has a dimension of its own.
+    Two dimensions are samples and channels, in either order if their labels say so. The label of the channels
+    can list their names, separated by commas; else each channel has a dimension of its own.
     """
     offset = message.layout.data_offset
     if offset > len(message.data):
-        raise ValueError("an array begins behind its end")
+        raise ValueError("an array begins beyond its end")
     data, given = message.data[offset:], hints.channel_names()
     sizes = [dimension.size for dimension in message.layout.dim]
     labels = [dimension.label for dimension in message.layout.dim]

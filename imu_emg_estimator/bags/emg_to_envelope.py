@@ -25,13 +25,13 @@ from imu_emg_estimator.signals.packet_timing import SampleClock, measured_rate, 
 from imu_emg_estimator.signals.powerline import Powerline, find_powerline, remove_powerline
 from imu_emg_estimator.signals.topic_clocks import Instants
 
-BRIDGED = 0.025  # s; an envelope does not change in less, so that it may be interpolated over
-SPARSEST, DENSEST = 0.05, 1.1  # samples received per sample that sample_rate and timestamps promise
-EDGE = 10_000  # ns by which timestamps may be rounded
-STRETCH = 300.0  # s of raw EMG that are filtered at once
-MARGIN = 5.0  # s on either side of a stretch: what happens further off does not reach into it
-RAW_ABOVE = 12.0  # Hz; an envelope has hardly any power above, raw EMG most of it
-RAW_SHARE = 0.3  # of the power
+MAX_BRIDGED_S = 0.025  # an envelope does not change in less time, so that it may be interpolated
+MIN_RECEIVED, MAX_RECEIVED = 0.05, 1.1  # samples received per sample that sample_rate and timestamps promise
+ROUNDING_NS = 10_000  # by which timestamps may be rounded
+STRETCH_S = 300.0  # of raw EMG that is filtered at once
+MARGIN_S = 5.0  # on either side of a stretch; filters do not reach further
+ENVELOPE_MAX_HZ = 12.0  # an envelope has hardly any power above, raw EMG most of it
+MIN_RAW_SHARE = 0.3  # of the power
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class EmgStream:
         counts: samples in every packet.
         data: [samples, columns] of the rig's muscles only.
         rate: Hz; None = to be measured.
-        is_envelope: None = to be told from the signal.
+        is_envelope: None = to be inferred from the signal.
     """
 
     timestamps: Instants
@@ -60,10 +60,12 @@ class GridEmg:
     """EMG on the grid of the IMUs, and what was found in it.
 
     Attributes:
-        envelope: [grid, muscles] of the rig.
+        envelope: [grid, muscles], muscles of the rig.
+        is_envelope: whether the EMG came as an envelope.
         clock: when the samples were taken.
         data: [samples, columns] as they came, on the clock's grid.
-        powerline, saturated: of every column; the share of samples at the amplifier's limit.
+        powerline: interference of every column; None = none was found.
+        saturated: share of samples at the amplifier's limit, of every column.
     """
 
     envelope: NDArray[np.float64]
@@ -77,15 +79,15 @@ class GridEmg:
 def envelope_on_grid(
     bag: object, stream: EmgStream, muscles: int, channels: Channels, grid: Instants, settings: EnvelopeSettings
 ) -> GridEmg:
-    """Envelope [grid, muscles] at the timestamps of the grid; NaN where it is not known. EMG is not invented in gaps.
+    """Bring EMG to the grid as an envelope [grid, muscles]; NaN where it is not known, as in gaps.
 
     Args:
         bag: its path, for sentences.
-        muscles: of the rig.
+        muscles: number of muscles of the rig.
         grid: timestamps of the IMU rows [ns].
 
     Raises:
-        BagUnreadable, BagTooShort, InputError: one sentence that names the fault.
+        BagUnreadable, BagTooShort, InputError: one sentence that names the problem.
     """
     clock, data = _regular(bag, stream)
     rate = clock.rate
@@ -107,24 +109,24 @@ def envelope_on_grid(
 
 
 def no_overlap(bag: object, seconds: float) -> BagTooShort:
-    """The error of EMG and IMU data that hardly were at the same time."""
+    """Error for EMG and IMU data that hardly overlap in time."""
     return BagTooShort(
         f"bag {bag} holds {seconds:.1f} s in which IMU and EMG timestamps overlap; "
         f"record at least {MINIMUM_DURATION:g} s of both, stamped by the same clock"
     )
 
 
-def interpolated(times: Instants, values: FloatArray, timestamps: Instants, largest_gap: float) -> NDArray[np.float64]:
-    """Values at the timestamps; NaN outside and between known values further apart than the gap [s]."""
+def interpolated(times: Instants, values: FloatArray, timestamps: Instants, max_gap: float) -> NDArray[np.float64]:
+    """Interpolate values at the timestamps; NaN outside, and between known values further apart than the gap [s]."""
     known = np.flatnonzero(np.isfinite(values))
     if not len(known):
         return np.full(len(timestamps), np.nan)
     times, values = times[known], values[known]
     after = np.searchsorted(times, timestamps)
-    inside = (timestamps >= times[0] - EDGE) & (timestamps <= times[-1] + EDGE)
+    inside = (timestamps >= times[0] - ROUNDING_NS) & (timestamps <= times[-1] + ROUNDING_NS)
     after = np.clip(after, 0, len(times) - 1)
     before = np.maximum(after - 1, 0)
-    reached = (np.abs(times[after] - timestamps) <= EDGE) | (times[after] - times[before] <= largest_gap * SECOND)
+    reached = (np.abs(times[after] - timestamps) <= ROUNDING_NS) | (times[after] - times[before] <= max_gap * SECOND)
     relative = (times - times[0]).astype(np.float64)
     result = np.interp((timestamps - times[0]).astype(np.float64), relative, values)
     return np.where(inside & reached, result, np.nan)
@@ -136,17 +138,22 @@ def _step(grid: Instants) -> float:
 
 
 def _regular(bag: object, stream: EmgStream) -> tuple[SampleClock, NDArray[np.float32]]:
-    """The samples on a regular grid, NaN where none came, and when they were taken."""
+    """Bring the samples to a regular grid, NaN where none came; returns when they were taken, and them."""
     counts, received = stream.counts, int(stream.counts.sum())
     try:
         rate = stream.rate or measured_rate(stream.timestamps, counts)
         clock = sample_clock(stream.timestamps, stream.arrivals, counts, rate)
     except ValueError:
         raise _impossible(bag, received, stream) from None
-    if not SPARSEST <= received / clock.length <= DENSEST or not 1 / DENSEST <= clock.rate / rate <= DENSEST:
+    if (
+        not MIN_RECEIVED <= received / clock.length <= MAX_RECEIVED
+        or not 1 / MAX_RECEIVED <= clock.rate / rate <= MAX_RECEIVED
+    ):
         raise _impossible(bag, received, stream)
     if clock.rate > MAX_RATE_HZ:
-        raise BagUnreadable(f"bag {bag} has EMG at {clock.rate:g} Hz, which no amplifier gives; correct its timestamps")
+        raise BagUnreadable(
+            f"bag {bag} has EMG at {clock.rate:g} Hz, which no amplifier provides; correct its timestamps"
+        )
     data = stream.data
     if clock.length > received or clock.starts[-1] + counts[-1] != received:
         data = np.full((clock.length, stream.data.shape[1]), np.nan, dtype=np.float32)
@@ -166,13 +173,13 @@ def _impossible(bag: object, received: int, stream: EmgStream) -> BagUnreadable:
 
 
 def _is_envelope(data: NDArray[np.float32], rate: float) -> bool:
-    """Whether the signal is an envelope: slow. What is sampled too slowly for anything else is one."""
-    if rate <= 2 * RAW_ABOVE or len(data) < MINIMUM_DURATION * rate:
+    """Whether the signal is slow enough to be an envelope. What is sampled too slowly for raw EMG is one."""
+    if rate <= 2 * ENVELOPE_MAX_HZ or len(data) < MINIMUM_DURATION * rate:
         return True
-    stretch = bridge_gaps(data[: round(STRETCH * rate)].astype(np.float64))
-    fast = sosfiltfilt(butter(2, RAW_ABOVE, "highpass", fs=rate, output="sos"), stretch, axis=0)
+    stretch = bridge_gaps(data[: round(STRETCH_S * rate)].astype(np.float64))
+    fast = sosfiltfilt(butter(2, ENVELOPE_MAX_HZ, "highpass", fs=rate, output="sos"), stretch, axis=0)
     power = stretch.var(axis=0)
-    return bool(np.median(fast.var(axis=0)[power > 0] / power[power > 0]) < RAW_SHARE) if power.any() else True
+    return bool(np.median(fast.var(axis=0)[power > 0] / power[power > 0]) < MIN_RAW_SHARE) if power.any() else True
 
 
 def _by_stretches(
@@ -182,15 +189,15 @@ def _by_stretches(
     powerline: list[Powerline | None],
     grid: Instants,
 ) -> NDArray[np.float64]:
-    """Envelope [grid, columns], made stretch by stretch so that hours at kilohertz need little memory.
+    """Envelope [grid, columns], computed stretch by stretch so that hours at kilohertz need little memory.
 
     Args:
         settings: how raw EMG becomes an envelope; None = the data are an envelope.
     """
     result = np.full((len(grid), data.shape[1]), np.nan)
-    gap = max(1.5 / clock.rate, BRIDGED)
+    gap = max(1.5 / clock.rate, MAX_BRIDGED_S)
     slowest = min(settings.high_pass, settings.low_pass) if settings else np.inf
-    stretch, margin = round(STRETCH * clock.rate), round(max(MARGIN, 10 / slowest) * clock.rate)
+    stretch, margin = round(STRETCH_S * clock.rate), round(max(MARGIN_S, 10 / slowest) * clock.rate)
     begin = 0
     while begin < len(data):
         end = begin + stretch if len(data) - begin > stretch + margin else len(data)

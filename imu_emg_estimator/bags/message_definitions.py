@@ -41,5 +41,5 @@ def deserialise(data: bytes, msgtype: str) -> Any:
 
 @cache
 def known_digest(msgtype: str) -> str:
-    """RIHS01 hash of a type as it is known here (REP 2016)."""
+    """RIHS01 hash of a type by the definition used here (REP 2016)."""
     return typestore().hash_rihs01(msgtype)

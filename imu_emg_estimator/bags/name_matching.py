@@ -10,21 +10,22 @@ WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 def words(name: str) -> frozenset[str]:
-    """The words that a name is made of, in small letters, sides written out."""
+    """Words that a name is made of, in lower case, with sides written out."""
     found = (word.lower() for word in WORDS.findall(name))
     return frozenset(SIDES.get(word, word) for word in found)
 
 
 def same_name(wanted: str, names: Iterable[str]) -> list[str]:
-    """The names that are equal, else those that are made of the same words."""
+    """Names that are equal, else those made of the same words."""
     names = list(names)
     return [name for name in names if name == wanted] or [name for name in names if words(name) == words(wanted)]
 
 
 def topic_of(wanted: str, topics: Collection[str]) -> list[str]:
-    """Topics that speak of a thing, by the plainest sign that any of them gives.
+    """Topics that belong to a sensor, by the clearest sign that any of them gives.
 
-    The last part of the path has the name; any part has it; a part is made of the same words; the path holds them.
+    In this order: the last part of the path is the name; any part is; a part is made of the same words; the path
+    contains them.
     """
     signs = (
         lambda topic: topic.rsplit("/", 1)[-1] == wanted,
@@ -39,7 +40,7 @@ def topic_of(wanted: str, topics: Collection[str]) -> list[str]:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names for a sentence; of very many the first."""
+    """Names for a sentence; of many, the first 20."""
     names = list(names)
     more = f" and {len(names) - 20} more" if len(names) > 20 else ""
     return ", ".join(names[:20]) + more or "none"

@@ -1,4 +1,7 @@
-"""Bounds on what reading a bag may cost, whatever the bag says of itself."""
+"""Limits on the time and memory that reading a bag may take, whatever the bag claims about itself.
+
+They hold in every process. The calibration worker also limits its memory as a whole (``utils.memory_limit``).
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,21 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class BagLimits:
-    """What a bag may cost; beyond, it is refused with one sentence.
+    """What reading a bag may take; a bag that exceeds it is refused with one sentence.
 
     Attributes:
-        size: bytes of all its files together, on disk.
+        size: of all its files together, on disk [bytes].
         expansion: bytes that one byte on disk may expand to, beyond ``free_expansion`` bytes. IMU and EMG data
-            shrink to a half or a third, a constant signal to a fortieth: more is a bomb.
+            compress to a half or a third, a constant signal to a fortieth: what expands further is a bomb.
         free_expansion: bytes that any bag may expand to.
-        message: bytes of one message that is read; others are skipped at any size.
-        chunk: bytes of an uncompressed chunk or other record.
-        topics: topics, and definitions of message types.
-        files: files in a folder.
+        message: of one message that is read [bytes]; others are skipped at any size.
+        chunk: of an uncompressed chunk or other record [bytes].
+        topics: number of topics, and of message types.
+        files: number of files in a folder.
         name: characters of the name of a topic or type.
-        samples: bytes of decoded IMU and EMG samples that are held in memory at once.
-        duration: s that the longest piece between two jumps of the clock may last.
-        seconds: s of wall time that reading may take.
+        samples: memory of the decoded IMU and EMG samples [bytes].
+        duration: of the longest piece between two jumps of the clock [s].
+        seconds: of reading, wall time [s].
     """
 
     size: int = 64 * GIB
@@ -45,21 +48,21 @@ class BagLimits:
 
 
 class Meter:
-    """Counts what reading one bag costs, and ends it where a limit is passed."""
+    """Counts what reading one bag takes, and raises BagUnreadable where a limit is exceeded."""
 
     def __init__(self, path: Path, limits: BagLimits, size: int) -> None:
-        """``size``: bytes of the bag on disk."""
+        """``size``: of the bag on disk [bytes]."""
         self.path, self.limits = path, limits
         self._allowed = limits.free_expansion + limits.expansion * size
         self._expanded = 0
         self._end = time.monotonic() + limits.seconds
 
     def rewind(self) -> None:
-        """The bag is read anew; the clock goes on."""
+        """Start to read the bag anew; its time goes on."""
         self._expanded = 0
 
     def expand(self, size: int) -> None:
-        """So many bytes more came out of a decompressor."""
+        """Count bytes that came out of a decompressor."""
         self._expanded += size
         if self._expanded > self._allowed:
             raise BagUnreadable(
@@ -69,12 +72,12 @@ class Meter:
         self.tick()
 
     def tick(self) -> None:
-        """Has the time run out?"""
+        """Check the time."""
         if self.out_of_time():
             raise BagUnreadable(
                 f"bag {self.path} takes longer than {self.limits.seconds:g} s to read; cut out what is needed"
             )
 
     def out_of_time(self) -> bool:
-        """Whether reading has taken as long as it may."""
+        """Whether the time has run out."""
         return time.monotonic() > self._end

@@ -1,4 +1,4 @@
-"""sqlite3 storage, opened so that neither the data nor the schema of a hostile file can do more than be read.
+"""sqlite3 storage, opened so that the data and the schema of a hostile file can do nothing but be read.
 
 Source: sqlite.org/security.html, "untrusted SQLite database files".
 """
@@ -13,16 +13,15 @@ from typing import Any
 from urllib.parse import quote
 
 from imu_emg_estimator.bags.read_limits import Meter
-from imu_emg_estimator.bags.storage import LATEST, Message, TopicInfo, full_type
+from imu_emg_estimator.bags.storage import MAX_TIME_NS, Message, TopicInfo, full_type
 
 MAGIC = b"SQLite format 3\0"
 TABLES = ("topics", "messages")
-STEPS = 100_000  # of SQLite's machine between two looks at the clock: some milliseconds
-SCHEMA_STEPS = 2000  # of SQLite's machine while it reads the schema: some 200 tables and indices
-CACHE = 8192  # KiB
+STEPS = 100_000  # of SQLite's machine between two checks of the time: some milliseconds
+MAX_SCHEMA_STEPS = 2000  # of SQLite's machine to read the schema: some 200 tables and indices
+CACHE_KIB = 8192
 FUNCTIONS = ("length", "substr", "typeof")
 MIN_VALUE_LIMIT = 1 << 20  # bytes; below, SQLite could not read the schema of a sound bag
-FORMAT = "serialization_format"
 CDR = "cdr"
 
 
@@ -39,7 +38,7 @@ class SqliteFile:
     def __init__(self, path: Path, meter: Meter) -> None:
         self.notes: list[str] = []
         self._meter = meter
-        # Closed by whichever thread ends the reading.
+        # Whichever thread ends the reading closes it.
         self._connection = sqlite3.connect(
             f"file:{quote(str(path.absolute()))}?mode=ro&immutable=1", uri=True, check_same_thread=False
         )
@@ -52,19 +51,23 @@ class SqliteFile:
         journal = path.with_name(path.name + "-wal")
         if journal.is_file() and journal.stat().st_size:
             self.notes.append(
-                f"{journal.name} beside it holds messages that its recorder did not come to file: they were not read; "
-                f"`sqlite3 {path.name} 'PRAGMA wal_checkpoint(TRUNCATE)'` files them"
+                f"{journal.name} beside it holds messages that its recorder did not move into the database: they were "
+                f"not read; `sqlite3 {path.name} 'PRAGMA wal_checkpoint(TRUNCATE)'` moves them"
             )
 
     def topics(self) -> dict[str, TopicInfo]:
         """Topics of the file."""
         has_digest = "type_description_hash" in self._columns["topics"]
         digest = "type_description_hash" if has_digest else "''"
-        largest, longest = self._meter.limits.topics, self._meter.limits.name
-        columns = ", ".join(f"substr({column}, 1, {longest})" for column in ("name", "type", FORMAT, digest))
-        rows = self._connection.execute(f"SELECT {columns} FROM topics NOT INDEXED LIMIT ?", (largest + 1,)).fetchall()
-        if len(rows) > largest:
-            raise ValueError(f"it has more than {largest} topics")
+        max_topics, max_length = self._meter.limits.topics, self._meter.limits.name
+        columns = ", ".join(
+            f"substr({column}, 1, {max_length})" for column in ("name", "type", "serialization_format", digest)
+        )
+        rows = self._connection.execute(
+            f"SELECT {columns} FROM topics NOT INDEXED LIMIT ?", (max_topics + 1,)
+        ).fetchall()
+        if len(rows) > max_topics:
+            raise ValueError(f"it has more than {max_topics} topics")
         empty = self._connection.execute("SELECT 1 FROM messages LIMIT 1").fetchone() is None
         topics: dict[str, TopicInfo] = {}
         for row in rows:
@@ -77,17 +80,17 @@ class SqliteFile:
         """Messages of some topics (name: type) in the order in which they were written."""
         names = self._wanted_ids(wanted)
         marks = ",".join("?" * len(names))
-        largest = self._meter.limits.message
+        max_size = self._meter.limits.message
         # SQLite knows type and length of a blob without loading it.
         rows = self._connection.execute(
             "SELECT topic_id, timestamp, CASE WHEN typeof(data) = 'blob' AND length(data) <= ? THEN data END "
             f"FROM messages NOT INDEXED WHERE topic_id IN ({marks})",
-            (largest, *names),
+            (max_size, *names),
         )
-        for topic, receipt, data in self._in_time(rows):
-            if not isinstance(receipt, int) or not isinstance(data, bytes) or len(data) > largest:
-                raise ValueError(f"a message has no time, or more than {largest} bytes")
-            yield Message(names[topic], min(receipt, LATEST), data)
+        for topic, receive_time, data in self._in_time(rows):
+            if not isinstance(receive_time, int) or not isinstance(data, bytes) or len(data) > max_size:
+                raise ValueError(f"a message has no time, or more than {max_size} bytes")
+            yield Message(names[topic], min(receive_time, MAX_TIME_NS), data)
 
     def close(self) -> None:
         self._connection.close()
@@ -96,7 +99,7 @@ class SqliteFile:
         try:
             yield from rows
         except sqlite3.OperationalError:
-            self._meter.tick()  # it was this clock that interrupted
+            self._meter.tick()  # SQLite is interrupted when the time has run out
             raise
 
     def _wanted_ids(self, wanted: Mapping[str, str]) -> dict[int, str]:
@@ -114,7 +117,7 @@ class SqliteFile:
         if sys.version_info >= (3, 11):
             longest = max(self._meter.limits.message, MIN_VALUE_LIMIT)
             connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
-        connection.set_progress_handler(lambda: True, SCHEMA_STEPS)
+        connection.set_progress_handler(lambda: True, MAX_SCHEMA_STEPS)
         try:
             kinds = self._kinds_of_tables()
         except sqlite3.OperationalError as error:
@@ -127,8 +130,8 @@ class SqliteFile:
         connection.set_progress_handler(self._meter.out_of_time, STEPS)
 
     def _kinds_of_tables(self) -> list[tuple[str, str, str]]:
-        """Name, type and beginning of the definition of the tables of a bag; the first that reads the schema."""
-        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", f"cache_size=-{CACHE}"):
+        """Name, type and beginning of the definition of a bag's tables. This is what makes SQLite read the schema."""
+        for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0", f"cache_size=-{CACHE_KIB}"):
             self._connection.execute(f"PRAGMA {pragma}")
         query = "SELECT name, type, substr(sql, 1, 13) FROM sqlite_master WHERE name IN ('topics', 'messages')"
         return sorted(self._connection.execute(query))
@@ -141,7 +144,7 @@ class SqliteFile:
 
 
 def _authorise(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:
-    """Allow to select from the tables of a bag and nothing else; ``source`` is the view or trigger that asks."""
+    """Allow selecting from the tables of a bag and nothing else; ``source`` is the view or trigger that asks."""
     allowed = source is None and (
         action == sqlite3.SQLITE_SELECT
         or (action == sqlite3.SQLITE_READ and first in TABLES)
@@ -153,5 +156,5 @@ def _authorise(action: int, first: str | None, second: str | None, database: str
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("a name in its table of topics is no text")
+        raise ValueError("a name in its table of topics is not text")
     return value

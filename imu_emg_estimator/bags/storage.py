@@ -1,4 +1,4 @@
-"""What every kind of storage gives: topics, and messages as bytes."""
+"""What every kind of storage provides: topics, and messages as bytes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-LATEST = (1 << 63) - 1  # ns; as timestamps are kept
+MAX_TIME_NS = (1 << 63) - 1  # what a signed 64-bit integer holds
 
 
 class Message(NamedTuple):
@@ -14,21 +14,21 @@ class Message(NamedTuple):
 
     Attributes:
         topic: its name.
-        receipt: time at which the recorder received it [ns].
+        receive_time: when the recorder received it [ns].
         data: CDR bytes.
     """
 
     topic: str
-    receipt: int
+    receive_time: int
     data: bytes
 
 
 @dataclass
 class TopicInfo:
-    """What a bag says of a topic.
+    """What a bag says about a topic.
 
     Attributes:
-        types: message types, such as ``sensor_msgs/msg/Imu``; more than one only in odd bags.
+        types: message types, such as ``sensor_msgs/msg/Imu``; more than one only in unusual bags.
         digests: RIHS01 hashes of the types, where the bag holds them.
         empty: known to hold no message.
         foreign: its messages are not CDR but, for instance, json or protobuf.
@@ -40,7 +40,7 @@ class TopicInfo:
     foreign: bool = False
 
     def merge(self, other: TopicInfo) -> None:
-        """Take in what another file of the bag says of the same topic."""
+        """Add what another file of the bag says about the same topic."""
         self.types |= other.types
         self.digests |= other.digests
         self.empty &= other.empty
@@ -62,6 +62,6 @@ class Storage(Protocol):
 
 
 def full_type(name: str) -> str:
-    """``sensor_msgs/Imu``, as ROS 1 and some writers say, is ``sensor_msgs/msg/Imu``."""
+    """Complete the name of a type: ``sensor_msgs/Imu``, as in ROS 1, becomes ``sensor_msgs/msg/Imu``."""
     package, _, message = name.partition("/")
     return name if "/" in message or not message else f"{package}/msg/{message}"

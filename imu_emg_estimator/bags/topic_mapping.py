@@ -1,4 +1,4 @@
-"""Which topics and channels of a bag are the rig's sensors and muscles: given, or found by type and name."""
+"""Which topics and channels of a bag are the rig's sensors and muscles: as given, or found by type and name."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ NO_MUSCLE = "none"
 
 @dataclass(frozen=True)
 class TopicMapping:
-    """What the user knows better than names and types tell; None = find out.
+    """What the user knows about topics that names and types do not show; None = find out.
 
     Attributes:
         imu_topics: Imu topics in the order of the rig's sensors.
         emg_topic: topic of the EMG.
         emg_channels: muscles in the order of the channels, ``none`` for one that is none of the rig's; or
             ``channel=muscle`` pairs.
-        emg_kind: ``raw`` or ``envelope``; counts for more than what the messages say.
+        emg_kind: ``raw`` or ``envelope``; overrides what the messages say.
         emg_field: of JointState: ``effort``, ``position`` or ``velocity``.
-        emg_rate: Hz, of messages that do not say; else it is measured.
+        emg_rate: of messages that do not state it [Hz]; else it is measured.
     """
 
     imu_topics: Sequence[str] | None = None
@@ -56,7 +56,7 @@ class TopicMapping:
             raise InputError(f"EMG rate {self.emg_rate:g} is not a positive number of Hz; correct it")
 
     def channel_names(self) -> tuple[str, ...] | None:
-        """Muscles in the order of the channels, if they were given so."""
+        """Muscles in the order of the channels, if they were given that way."""
         if self.emg_channels is None or any("=" in entry for entry in self.emg_channels):
             return None
         return tuple(self.emg_channels)
@@ -64,7 +64,7 @@ class TopicMapping:
 
 @dataclass(frozen=True)
 class Channels:
-    """Muscles of the rig that the EMG has, the columns that they are on, and what the bag calls them."""
+    """Muscles of the rig that the EMG has, their columns, and what the bag calls them."""
 
     muscles: tuple[int, ...]
     columns: tuple[int, ...]
@@ -72,17 +72,17 @@ class Channels:
 
 
 def present_topics(bag: Bag, msgtype: str) -> list[str]:
-    """Topics of a type that are not known to be empty, in alphabetical order."""
+    """Topics of a type in alphabetical order, without those known to be empty."""
     return sorted(
         name for name, info in bag.topics.items() if msgtype in info.types and not info.empty and not info.foreign
     )
 
 
 def find_imu_topics(bag: Bag, rig: Rig, wanted: Sequence[str] | None) -> list[str]:
-    """One Imu topic for every sensor of the rig, in its order.
+    """Find one Imu topic for every sensor of the rig, in its order.
 
     Raises:
-        TopicMissing, InputError: a topic is not there, or it is not clear which one it is.
+        TopicMissing, InputError: a topic is missing, or it is not clear which one it is.
     """
     present = present_topics(bag, IMU_TYPE)
     if wanted is not None:
@@ -105,20 +105,19 @@ def find_imu_topics(bag: Bag, rig: Rig, wanted: Sequence[str] | None) -> list[st
     for topic in chosen:
         if chosen.count(topic) > 1:
             raise TopicMissing(
-                f"bag {bag.path}: topic {topic} goes by its name with two sensors of rig '{rig.name}'; "
+                f"bag {bag.path}: topic {topic} matches two sensors of rig '{rig.name}'; "
                 "name the topics in the order of the rig"
             )
     return chosen
 
 
 def find_emg_topic(bag: Bag, rig: Rig, mapping: TopicMapping) -> tuple[str, str]:
-    """Name and type of the EMG topic: ``/emg``, or the only Emg topic, or the only other one with the rig's muscles.
+    """Find name and type of the EMG topic: ``/emg``, the only Emg topic, or the only other one with the rig's muscles.
 
-    Estimates, which this package publishes as MuscleActivation, are no EMG and not found; who names their topic gets
-    them.
+    Estimates, which this package publishes as MuscleActivation, are not EMG; they are read only if their topic is given.
 
     Raises:
-        TopicMissing: there is none, or it is not clear which one it is.
+        TopicMissing: none is found, or it is not clear which one it is.
     """
     wanted = mapping.emg_topic
     topics = {topic: msgtype for msgtype in EMG_TYPES for topic in present_topics(bag, msgtype)}
@@ -140,7 +139,7 @@ def find_emg_topic(bag: Bag, rig: Rig, mapping: TopicMapping) -> tuple[str, str]
 
 
 def match_channels(bag: Bag, rig: Rig, names: Sequence[str], count: int, mapping: TopicMapping) -> Channels:
-    """Columns of the rig's muscles among the channels of the EMG.
+    """Find the columns of the rig's muscles among the channels of the EMG.
 
     Args:
         names: of the channels; empty where the messages have none.
@@ -209,7 +208,7 @@ def _frames(bag: Bag, topics: Sequence[str]) -> dict[str, str]:
     for topic, message in bag.first_messages(dict.fromkeys(topics, IMU_TYPE)).items():
         try:
             frames[topic] = decode_frame_id(message.data)
-        except Exception:  # not Imu after all; it is told so if the topic is wanted
+        except Exception:  # not Imu after all; if the topic is wanted, reading it says so
             continue
     return frames
 
@@ -220,7 +219,7 @@ def _topics_with_muscles(bag: Bag, rig: Rig, mapping: TopicMapping, topics: dict
     for topic, message in bag.first_messages(topics).items():
         try:
             packet = decode_packet(topics[topic], message.data, mapping)
-        except Exception:  # another layout: not what is looked for
+        except Exception:  # another layout: not the topic wanted
             continue
         if not packet.model and _has_muscles(bag, rig, packet, mapping, topic):
             found.append(topic)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.bags import BRIDGED, LONGEST
+from imu_emg_estimator.bags import MAX_BRIDGED_S, MAX_DURATION_S
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.emg_envelope import MINIMUM_DURATION, EnvelopeSettings, emg_envelope, varies
@@ -40,9 +40,9 @@ def sample_rate(path: Path, times: Array, column: str) -> float:
 def grid_of(path: Path, times: Array, rate: float) -> Array:
     """Return the instants [samples] of a grid of this rate [Hz] from the first to the last of ``times`` [s]."""
     duration = float(times[-1] - times[0])
-    if duration > LONGEST:
+    if duration > MAX_DURATION_S:
         raise InputError(
-            f"{path} covers {duration / 3600:.1f} h, more than {LONGEST / 3600:g} h; give instants in seconds, "
+            f"{path} covers {duration / 3600:.1f} h, more than {MAX_DURATION_S / 3600:g} h; give instants in seconds, "
             "or split the file"
         )
     if duration < MINIMUM_DURATION:
@@ -86,7 +86,7 @@ def resample_emg(path: Path, times: Array, values: Array, grid: Array, column: s
 
 def max_emg_gap(rate: float) -> float:
     """Return the longest gap [s] over which EMG of this rate [Hz] is interpolated."""
-    return max(1.5 / rate, BRIDGED)
+    return max(1.5 / rate, MAX_BRIDGED_S)
 
 
 def envelope_on_grid(path: Path, raw: Array, rate: float, grid: Array, settings: EnvelopeSettings) -> Array:

@@ -149,32 +149,32 @@ class _Replay:
 
     def _play_once(self) -> int:
         played, shift, self._clock_due = 0, 0, 0
-        for topic, receipt, raw in self._in_time():
+        for topic, receive_time, raw in self._in_time():
             if played == 0 and self._settings.restamp:
                 shift = self._node.get_clock().now().nanoseconds - _timestamp(self._bag.path, raw)
-            self._tick(receipt + shift)
+            self._tick(receive_time + shift)
             self._publishers[topic].publish(_shifted(self._bag.path, raw, shift) if shift else raw)
             played += 1
         return played
 
     def _in_time(self) -> Iterator[tuple[str, int, bytes]]:
-        """Topic, time of receipt [ns] and bytes of each message at the moment when it is due."""
+        """Topic, receive time [ns] and bytes of each message at the moment when it is due."""
         bag_start: int | None = None
         first: int | None = None
-        for topic, receipt, raw in self._bag.messages_in_order(self._topics):
-            bag_start = receipt if bag_start is None else bag_start
-            elapsed = (receipt - bag_start) / SECOND
+        for topic, receive_time, raw in self._bag.messages_in_order(self._topics):
+            bag_start = receive_time if bag_start is None else bag_start
+            elapsed = (receive_time - bag_start) / SECOND
             if elapsed < self._settings.start:
                 continue
             if self._settings.end is not None and elapsed >= self._settings.end:
                 return
             if first is None:  # reading up to here took its own time
-                began, first = time.monotonic(), receipt
-            due = began + (receipt - first) / SECOND / self._settings.rate
+                began, first = time.monotonic(), receive_time
+            due = began + (receive_time - first) / SECOND / self._settings.rate
             self._stop.wait(max(0.0, due - time.monotonic()))
             if self._ended():
                 return
-            yield topic, receipt, raw
+            yield topic, receive_time, raw
 
     def _tick(self, now: int) -> None:
         if self._clock is not None and now >= self._clock_due:

@@ -15,7 +15,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
 
-from imu_emg_estimator.bags.mcap_writer import LiveBag
+from imu_emg_estimator.bags.live_bag_writer import LiveBag
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.console import Console, bar
 from imu_emg_estimator.guide.live_samples import CaptureProgress, OnProgress, RecordedBag
@@ -80,8 +80,8 @@ def record(
     with TopicStream(topics, context) as stream, LiveBag(path, topics) as bag:
         began = time.monotonic()
         while (elapsed := time.monotonic() - began) < seconds and not stop():
-            for topic, receipt, payload in stream.take(min(POLL, seconds - elapsed)):
-                bag.write(topic, receipt, payload)
+            for topic, receive_time, payload in stream.take(min(POLL, seconds - elapsed)):
+                bag.write(topic, receive_time, payload)
                 rates.note(topic)
             tell(CaptureProgress(elapsed, seconds, rates.rates(), bag.counts[emg] > 0 if emg else None))
         tell(

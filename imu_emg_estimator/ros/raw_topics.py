@@ -24,12 +24,12 @@ class Taken(NamedTuple):
 
     Attributes:
         topic: its name.
-        receipt: when it was received [ns since 1970].
+        receive_time: when it was received [ns since 1970].
         payload: CDR.
     """
 
     topic: str
-    receipt: int
+    receive_time: int
     payload: bytes
 
 

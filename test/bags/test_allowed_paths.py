@@ -20,7 +20,7 @@ def places(tmp_path: Path) -> tuple[Path, Path]:
     return allowed, other
 
 
-def test_what_lies_below_passes(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_within_accepts_paths_below_a_directory(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     allowed, _ = places
     (allowed / "anna").mkdir()
     (allowed / "link").symlink_to(allowed / "anna")
@@ -32,7 +32,7 @@ def test_what_lies_below_passes(places: tuple[Path, Path], monkeypatch: pytest.M
     assert check(Path("anna")) == allowed / "anna"
 
 
-def test_what_lies_elsewhere_does_not(places: tuple[Path, Path]) -> None:
+def test_within_refuses_paths_elsewhere(places: tuple[Path, Path]) -> None:
     """Nor does the sentence tell whether there is something."""
     allowed, other = places
     (other / "secret").touch()
@@ -53,14 +53,16 @@ def test_what_lies_elsewhere_does_not(places: tuple[Path, Path]) -> None:
         assert str(caught.value) == expected
 
 
-def test_no_directory_lets_nothing_pass(places: tuple[Path, Path]) -> None:
+def test_within_no_directory_refuses_everything(places: tuple[Path, Path]) -> None:
     with refusal("lies outside the directories that bags are read from (none)"):
         within([])(places[0])
     with refusal(places[0] / "nowhere", "does not exist"):
         within([places[0] / "nowhere"])
 
 
-def test_a_bag_may_not_hold_links_out(places: tuple[Path, Path], make_recording: RecordingFactory) -> None:
+def test_read_bag_refuses_links_out_of_the_allowed_directories(
+    places: tuple[Path, Path], make_recording: RecordingFactory
+) -> None:
     allowed, other = places
     recording = make_recording([("walking", 5.0)])
     write_bag(recording, allowed / "walk")
@@ -77,7 +79,7 @@ def test_a_bag_may_not_hold_links_out(places: tuple[Path, Path], make_recording:
     assert len(read_bag(allowed / "walk", RIG)) == len(recording)
 
 
-def test_metadata_may_not_name_files_elsewhere(places: tuple[Path, Path], make_recording: RecordingFactory) -> None:
+def test_read_bag_ignores_folders_in_metadata(places: tuple[Path, Path], make_recording: RecordingFactory) -> None:
     allowed, other = places
     write_bag(make_recording([("walking", 5.0)]), other / "walk")
     (allowed / "walk").mkdir()

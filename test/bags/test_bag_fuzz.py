@@ -12,14 +12,14 @@ CASES = int(os.environ.get("IMU_EMG_FUZZ", "240"))
 PERIOD = 1009  # so that a few cases are of all sorts, and other ones than the first of a full run
 
 
-def test_mutated_bags() -> None:
+def test_read_bag_answers_mutated_bags_with_error_or_result() -> None:
     outcomes = run_cases(range(0, CASES * PERIOD, PERIOD) if CASES < 1000 else range(CASES))
     assert [outcome for outcome in outcomes if outcome.kind not in GOOD] == []
     figures = summary(outcomes)
     assert set(figures["outcomes"]) == set(GOOD)  # type: ignore[call-overload]
 
 
-def test_a_fault_would_be_seen() -> None:
+def test_run_case_detects_crash_hang_and_memory() -> None:
     """The harness itself: what it is to find, it finds."""
     from fixtures import fuzz_bags
 

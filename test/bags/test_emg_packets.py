@@ -54,7 +54,7 @@ def recording(make_recording: RecordingFactory) -> Recording:
 
 @pytest.mark.parametrize("frame", ["", "a", "ab", "abc", "abcd", "right_foot", "ünïcode"])
 @pytest.mark.parametrize("little_endian", [True, False])
-def test_imu_of_any_frame_and_byte_order(frame: str, little_endian: bool) -> None:
+def test_decode_imu_any_frame_and_byte_order(frame: str, little_endian: bool) -> None:
     """The text before the numbers moves them; they stay aligned."""
     sample = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     message = imu_message(frame, 5 * SECOND + 7, sample)
@@ -63,7 +63,7 @@ def test_imu_of_any_frame_and_byte_order(frame: str, little_endian: bool) -> Non
     assert decode_frame_id(bytes(data)) == frame
 
 
-def test_timestamps_before_1970() -> None:
+def test_decode_imu_timestamps_before_1970() -> None:
     decoded = decode_imu(bytes(TYPES.serialize_cdr(imu_message("x", -3 * SECOND + 5, np.zeros(6)), IMU_TYPE)))
     assert decoded is not None
     assert decoded[0] == -3 * SECOND + 5
@@ -80,7 +80,7 @@ def test_timestamps_before_1970() -> None:
         (array_entries(SIGNAL, 64), FLOAT64_TYPE),
     ],
 )
-def test_emg_of_every_type(entries: list[Any], kind: str) -> None:
+def test_decode_packet_every_type(entries: list[Any], kind: str) -> None:
     packets = [decode_packet(kind, entry.data, TopicMapping()) for entry in entries]
     np.testing.assert_array_equal(np.concatenate([packet.data for packet in packets]), ROWS)
     for packet in packets:
@@ -110,13 +110,13 @@ def array(data: list[float], *dimensions: tuple[str, int]) -> bytes:
         ([1, 2, 3, 4], [("rows", 2), ("columns", 2)], None, (), [[1, 2], [3, 4]]),
     ],
 )
-def test_arrays_as_their_layouts_say(data: Any, dimensions: Any, given: Any, names: Any, rows: Any) -> None:
+def test_decode_packet_follows_array_layout(data: Any, dimensions: Any, given: Any, names: Any, rows: Any) -> None:
     packet = decode_packet(FLOAT64_TYPE, array(data, *dimensions), TopicMapping(emg_channels=given))
     assert packet.names == names
     np.testing.assert_array_equal(packet.data, rows)
 
 
-def test_joints_are_efforts_where_there_are_any() -> None:
+def test_decode_packet_prefers_joint_effort() -> None:
     entry = joint_entries(Signal(ROWS[:1], 100.0, MUSCLES, True), "position")[0]
     both = replace(entry, message=replace(entry.message, effort=np.array([7.0, 8.0])))
     idle = replace(entry, message=replace(entry.message, effort=np.zeros(2)))
@@ -127,7 +127,7 @@ def test_joints_are_efforts_where_there_are_any() -> None:
         decode_packet(JOINT_TYPE, both.data, TopicMapping(emg_field="velocity"))
 
 
-def test_hashes_of_types_are_those_of_ros() -> None:
+def test_known_digest_equals_ros() -> None:
     """What bags carry as type_description_hash comes from ROS; a wrong one here would refuse good bags."""
     share = pytest.importorskip("ament_index_python.packages")
     for msgtype in (IMU_TYPE, JOINT_TYPE, FLOAT32_TYPE, FLOAT64_TYPE, EMG_TYPE, ACTIVATION_TYPE):
@@ -144,7 +144,7 @@ def test_hashes_of_types_are_those_of_ros() -> None:
 # names
 
 
-def test_names_that_mean_the_same() -> None:
+def test_same_name_matches_words() -> None:
     same = ("right_foot", "RightFoot", "foot_right", "FOOT_R", "r-foot", "footRight")
     assert {words(name) for name in same} == {frozenset({"right", "foot"})}
     assert words("left_foot") != words("right_foot")
@@ -152,7 +152,7 @@ def test_names_that_mean_the_same() -> None:
     assert same_name("right_foot", ["RightFoot", "left_foot"]) == ["RightFoot"]
 
 
-def test_the_plainest_sign_decides() -> None:
+def test_topic_of_prefers_clearest_sign() -> None:
     topics = ["/imu/right_foot", "/right_foot/imu", "/imu/RightFoot", "/camera/right/foot_view", "/imu/left_foot"]
     for index in range(3):
         assert topic_of("right_foot", topics[index:])[0] == topics[index]
@@ -163,7 +163,7 @@ def test_the_plainest_sign_decides() -> None:
 # bags
 
 
-def test_estimates_are_taken_for_emg_only_when_asked_for(recording: Recording, tmp_path: Path) -> None:
+def test_read_bag_reads_estimates_only_when_named(recording: Recording, tmp_path: Path) -> None:
     estimates = activation_entries(
         Signal(recording.envelope, RIG.rate, MUSCLES, True), "hugadb-12", "/muscle_activation"
     )
@@ -174,7 +174,7 @@ def test_estimates_are_taken_for_emg_only_when_asked_for(recording: Recording, t
     assert any("are estimates of model hugadb-12, not EMG" in note for note in report.notes)
 
 
-def test_raw_emg_is_given_on_request(recording: Recording, tmp_path: Path) -> None:
+def test_read_bag_keeps_raw_emg_on_request(recording: Recording, tmp_path: Path) -> None:
     raw = np.random.default_rng(0).standard_normal((round(recording.duration * 500.0), 2))
     emg = emg_entries(Signal(raw, 500.0, MUSCLES[::-1], False), 10)
     path = write_form(tmp_path / "bag", in_order(imu_entries(recording), emg), FORMS["mcap"])
@@ -188,7 +188,7 @@ def test_raw_emg_is_given_on_request(recording: Recording, tmp_path: Path) -> No
     assert len(part.data) == pytest.approx(500, abs=3)
 
 
-def test_a_quick_look_finds_what_is_no_bag(recording: Recording, tmp_path: Path) -> None:
+def test_check_bag_refuses_what_is_no_bag(recording: Recording, tmp_path: Path) -> None:
     emg = emg_entries(Signal(recording.envelope, RIG.rate, MUSCLES, True))
     for form in ("mcap", "sqlite3-zstd-file", "mcap-zstd-single-file"):
         check_bag(write_form(tmp_path / form, in_order(imu_entries(recording), emg), FORMS[form]))
@@ -202,7 +202,7 @@ def test_a_quick_look_finds_what_is_no_bag(recording: Recording, tmp_path: Path)
         check_bag(tmp_path / "none")
 
 
-def test_a_bag_is_called_as_its_folder_or_file(recording: Recording, tmp_path: Path) -> None:
+def test_read_bag_names_recording_after_folder_or_file(recording: Recording, tmp_path: Path) -> None:
     emg = emg_entries(Signal(recording.envelope, RIG.rate, MUSCLES, True))
     path = write_form(tmp_path / "walk_1", in_order(imu_entries(recording), emg), FORMS["mcap-zstd-single-file"])
     assert path.name == "walk_1_0.mcap.zstd"

@@ -125,7 +125,7 @@ LZ4_BOMB = lz4.frame.compress(bytes(512 * MIB))
         (zstandard.compress(MAGIC + bytes(512 * MIB), 1), "no kind|cannot be read"),
     ],
 )
-def test_lengths_and_bombs(content: bytes, said: str, tmp_path: Path) -> None:
+def test_read_bag_refuses_mcap_bombs_and_lying_lengths(content: bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / "bag.mcap"
     path.write_bytes(content)
     answer = in_child(lambda: read_bag(path, RIG))
@@ -134,7 +134,7 @@ def test_lengths_and_bombs(content: bytes, said: str, tmp_path: Path) -> None:
     assert "\n" not in answer
 
 
-def test_a_bomb_for_every_message(tmp_path: Path, entries: list[Entry]) -> None:
+def test_read_bag_refuses_compressed_message_bomb(tmp_path: Path, entries: list[Entry]) -> None:
     path = write_form(tmp_path / "bag", entries, FORMS["sqlite3"])
     with closing(sqlite3.connect(path / "bag_0.db3")) as database:
         database.execute("UPDATE messages SET data = ? WHERE id = 7", (BOMB,))
@@ -142,14 +142,14 @@ def test_a_bomb_for_every_message(tmp_path: Path, entries: list[Entry]) -> None:
     assert "frame holds more than" in in_child(lambda: read_bag(path, RIG))
 
 
-def test_a_database_that_unpacks_without_end(tmp_path: Path, temporary: Path) -> None:
+def test_read_bag_refuses_compressed_database_bomb(tmp_path: Path, temporary: Path) -> None:
     path = tmp_path / "bag.db3.zstd"
     path.write_bytes(zstandard.compress(b"SQLite format 3\0" + bytes(256 * MIB), 1))
     assert "expands to more than" in in_child(lambda: read_bag(path, RIG))
     assert list(temporary.iterdir()) == []
 
 
-def test_unpacked_databases_are_private_and_gone_at_once(tmp_path: Path, temporary: Path, entries: list[Entry]) -> None:
+def test_open_bag_removes_unpacked_database_at_once(tmp_path: Path, temporary: Path, entries: list[Entry]) -> None:
     path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-zstd-file"])
     with open_bag(path) as bag:
         assert list(temporary.iterdir()) == []
@@ -227,7 +227,7 @@ LYING_INDEX = (
         (TOPICS + MESSAGES + IMUS + EMG + "INSERT INTO messages VALUES (1, 1, 'late', x'00');", "has no time"),
         (TOPICS + MESSAGES + IMUS + EMG + "INSERT INTO messages VALUES (1, 1, 5, 'text');", "has no time"),
         (TOPICS + MESSAGES + IMUS + EMG + "INSERT INTO messages VALUES (1, 1, 5, zeroblob(9000000));", "more than"),
-        (TOPICS + MESSAGES + "INSERT INTO topics VALUES (1, x'ff', 3, 'cdr');", "is no text"),
+        (TOPICS + MESSAGES + "INSERT INTO topics VALUES (1, x'ff', 3, 'cdr');", "is not text"),
         (
             TOPICS + MESSAGES + f"INSERT INTO topics {NUMBERS} LIMIT 20000) SELECT i, '/t' || i, 'x', 'cdr' FROM n;",
             "more than 10000 topics",
@@ -235,7 +235,7 @@ LYING_INDEX = (
         (TOPICS + MESSAGES + IMUS + EMG, "holds no message"),
     ],
 )
-def test_hostile_databases(script: str, said: str, tmp_path: Path) -> None:
+def test_read_bag_refuses_hostile_database(script: str, said: str, tmp_path: Path) -> None:
     path = database(tmp_path / "bag.db3", script)
     answer = in_child(lambda: read_bag(path, RIG))
     assert answer.startswith("BagUnreadable: ")
@@ -244,22 +244,20 @@ def test_hostile_databases(script: str, said: str, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 cannot limit the values of SQLite")
 @pytest.mark.parametrize("column", ["name", "type", "serialization_format"])
-def test_open_bag_loads_no_name_without_end(column: str, tmp_path: Path) -> None:
+def test_read_bag_refuses_huge_topic_names(column: str, tmp_path: Path) -> None:
     script = TOPICS + MESSAGES + f"UPDATE topics SET {column} = hex(zeroblob(300000000)) WHERE id = 1;"
     path = database(tmp_path / "bag.db3", script.replace(MESSAGES, MESSAGES + IMUS))
     assert "too big" in in_child(lambda: read_bag(path, RIG))
 
 
-def test_messages_that_are_not_wanted_may_be_of_any_size(
-    tmp_path: Path, entries: list[Entry], recording: Recording
-) -> None:
+def test_read_bag_skips_huge_unwanted_messages(tmp_path: Path, entries: list[Entry], recording: Recording) -> None:
     path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-file"])
     script = "INSERT INTO topics VALUES (99, '/camera', 'sensor_msgs/msg/Image', 'cdr', '', '');"
     database(path, script + "INSERT INTO messages(topic_id, timestamp, data) VALUES (99, 5, zeroblob(30000000));")
     assert len(read_bag(path, RIG)) == len(recording)
 
 
-def test_reading_changes_nothing(tmp_path: Path, entries: list[Entry]) -> None:
+def test_read_bag_changes_no_file(tmp_path: Path, entries: list[Entry]) -> None:
     path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-file"])
     before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
     read_bag(path, RIG)
@@ -267,26 +265,26 @@ def test_reading_changes_nothing(tmp_path: Path, entries: list[Entry]) -> None:
 
 
 @pytest.mark.parametrize("name", ["what?mode=rwc", "50%", "a#b", "a b&immutable=0", "ünï"])
-def test_odd_names(name: str, tmp_path: Path, entries: list[Entry], recording: Recording) -> None:
+def test_read_bag_odd_file_names(name: str, tmp_path: Path, entries: list[Entry], recording: Recording) -> None:
     path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-file"])
     path = path.rename(tmp_path / f"{name}.db3")
     assert len(read_bag(path, RIG)) == len(recording)
 
 
-def test_what_its_recorder_did_not_file_is_told(tmp_path: Path, entries: list[Entry]) -> None:
+def test_open_bag_notes_unmerged_journal(tmp_path: Path, entries: list[Entry]) -> None:
     path = write_form(tmp_path / "bag", entries, FORMS["sqlite3-file"])
     path.with_name(path.name + "-wal").write_bytes(bytes(100))
     with open_bag(path) as bag:
-        assert "messages that its recorder did not come to file" in bag.notes[0]
+        assert "messages that its recorder did not move into the database" in bag.notes[0]
 
 
 # files that are none
 
 
-def test_pipes_and_devices_do_not_block(tmp_path: Path) -> None:
+def test_read_bag_refuses_pipes_and_devices(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mcap")
     for path in (tmp_path / "pipe.mcap", Path("/dev/zero")):
-        with refusal(path, "is no regular file"):
+        with refusal(path, "is not a regular file"):
             read_bag(path, RIG)
     (tmp_path / "bag").mkdir()
     os.mkfifo(tmp_path / "bag" / "metadata.yaml")
@@ -294,7 +292,7 @@ def test_pipes_and_devices_do_not_block(tmp_path: Path) -> None:
         read_bag(tmp_path / "bag", RIG)
 
 
-def test_a_folder_with_too_many_files(tmp_path: Path) -> None:
+def test_read_bag_refuses_folder_with_too_many_files(tmp_path: Path) -> None:
     for number in range(4):
         (tmp_path / f"{number}.mcap").touch()
     with refusal("more than 3 files"):
@@ -314,14 +312,14 @@ def test_a_folder_with_too_many_files(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("form", ["mcap", "sqlite3"])
-def test_limits(form: str, limits: BagLimits, said: str, tmp_path: Path, entries: list[Entry]) -> None:
+def test_read_bag_keeps_limits(form: str, limits: BagLimits, said: str, tmp_path: Path, entries: list[Entry]) -> None:
     path = write_form(tmp_path / "bag", entries, FORMS[form])
     with pytest.raises(BagUnreadable) as caught:
         read_bag(path, RIG, limits=limits)
     assert said in str(caught.value) or (form == "sqlite3" and "more than 100 bytes" in str(caught.value))
 
 
-def test_samples_too_sparse_for_rows_without_end(tmp_path: Path, recording: Recording) -> None:
+def test_read_bag_refuses_sparse_imu_samples(tmp_path: Path, recording: Recording) -> None:
     """Six hundred messages whose timestamps are a second apart would make thousands of empty rows."""
     entries = imu_entries(recording)
     first = entries[0].timestamp

@@ -54,7 +54,7 @@ class Stream:
         signal = Signal(
             rng.standard_normal((round(recording.duration * EMG_RATE), 2)), EMG_RATE, RIG.muscle_names, False
         )
-        self._small = sorted([*imu_entries(recording), *emg_entries(signal, 20)], key=lambda entry: entry.receipt)
+        self._small = sorted([*imu_entries(recording), *emg_entries(signal, 20)], key=lambda entry: entry.receive_time)
         self._every = max(len(self._small) // images, 1)
 
     def __len__(self) -> int:
@@ -66,12 +66,12 @@ class Stream:
     def __iter__(self) -> Iterator[Entry]:
         for index, entry in enumerate(self._small):
             if index % self._every == 0:
-                yield Image(entry.receipt, "/camera", "sensor_msgs/msg/Image", self._rng.bytes(IMAGE))
+                yield Image(entry.receive_time, "/camera", "sensor_msgs/msg/Image", self._rng.bytes(IMAGE))
             yield entry
 
 
 @pytest.mark.parametrize("form", ["foxglove-zstd", "mcap-fastwrite-file", "mcap-zstd-file", "sqlite3-zstd-file"])
-def test_memory_is_bounded(form: str, tmp_path: Path, make_recording: RecordingFactory) -> None:
+def test_read_bag_memory_is_bounded(form: str, tmp_path: Path, make_recording: RecordingFactory) -> None:
     recording = make_recording([("walking", max(10.0, SIZE / GIB * 30))])
     bag = write_form(tmp_path / "bag", Stream(recording, round(SIZE / IMAGE)), FORMS[form])  # type: ignore[arg-type]
     size = sum(file.stat().st_size for file in bag.rglob("*")) if bag.is_dir() else bag.stat().st_size

@@ -28,9 +28,7 @@ def folder(tmp_path: Path, make_recording: RecordingFactory) -> Path:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_bags_are_recordings_of_the_folders_subject(
-    folder: Path, workers: int, make_recording: RecordingFactory
-) -> None:
+def test_load_labels_recordings_with_subject(folder: Path, workers: int, make_recording: RecordingFactory) -> None:
     assert bags.subjects(folder) == ["anna", "bert"]
     recordings = bags.load(folder, RIG, workers=workers)
     assert [recording.name for recording in recordings] == ["anna/walking_1", "anna/again", "bert/stairs_up"]
@@ -41,13 +39,13 @@ def test_bags_are_recordings_of_the_folders_subject(
     assert recordings[0].envelope_unit == "count"
 
 
-def test_only_some_subjects(folder: Path) -> None:
+def test_load_only_some_subjects(folder: Path) -> None:
     assert [recording.subject for recording in bags.load(folder, RIG, ["bert"])] == ["bert"]
     with refusal("no subject carl; it has anna, bert"):
         bags.load(folder, RIG, ["carl"])
 
 
-def test_a_single_file_is_a_bag(folder: Path) -> None:
+def test_load_accepts_single_files(folder: Path) -> None:
     (storage,) = (folder / "anna" / "again").glob("*.mcap")
     storage.rename(folder / "bert" / "walking.mcap")
     (folder / "anna" / "again" / "metadata.yaml").unlink()
@@ -56,7 +54,7 @@ def test_a_single_file_is_a_bag(folder: Path) -> None:
     assert names == ["anna/walking_1", "bert/stairs_up", "bert/walking"]
 
 
-def test_electrodes_are_trusted_by_subject(folder: Path, make_recording: RecordingFactory) -> None:
+def test_load_weighs_electrodes_by_subject(folder: Path, make_recording: RecordingFactory) -> None:
     """A muscle that one bag lacks is not known there, and trusted for the other."""
     recording = make_recording([("walking", 6.0)], seed=5)
     raw = recording.emg
@@ -71,7 +69,7 @@ def test_electrodes_are_trusted_by_subject(folder: Path, make_recording: Recordi
 # bad input
 
 
-def test_bad_folders(tmp_path: Path, folder: Path) -> None:
+def test_load_refuses_bad_folders(tmp_path: Path, folder: Path) -> None:
     with refusal(tmp_path / "none", "does not exist", "SUBJECT/BAG"):
         bags.load(tmp_path / "none", RIG)
     with refusal(folder / "anna" / "again", "is itself a bag"):
@@ -84,7 +82,7 @@ def test_bad_folders(tmp_path: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_bag_that_cannot_be_read_is_named(folder: Path, workers: int) -> None:
+def test_load_names_unreadable_bag(folder: Path, workers: int) -> None:
     bad = folder / "bert" / "broken"
     bad.mkdir()
     with refusal(bad, "is not a rosbag2"):
@@ -95,12 +93,12 @@ def test_a_bag_that_cannot_be_read_is_named(folder: Path, workers: int) -> None:
         bags.load(folder, RIG, workers=workers)
 
 
-def test_a_sensor_that_the_bags_lack(folder: Path) -> None:
+def test_load_refuses_missing_sensor(folder: Path) -> None:
     with refusal(folder / "anna" / "again", "no Imu messages for sensor 'head'", "/imu/head"):
         bags.load(folder, replace(RIG, sensors=(*RIG.sensors, Sensor("head", "head"))))
 
 
-def test_bags_of_different_units(folder: Path, make_recording: RecordingFactory) -> None:
+def test_load_refuses_different_units(folder: Path, make_recording: RecordingFactory) -> None:
     recording = make_recording([("walking", 6.0)])
     write_bag(replace(recording, emg=None, envelope_unit="mV"), folder / "bert" / "later")
     with refusal("bert/", "is in 'mV'", "'count'"):

@@ -108,7 +108,7 @@ def command(*arguments: object) -> list[str]:
 
 
 @pytest.mark.parametrize("reliability", [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT])
-def test_every_message_arrives_unchanged_and_in_order(
+def test_replay_publishes_messages_unchanged_in_order(
     bag: Path, context: rclpy.Context, reliability: ReliabilityPolicy
 ) -> None:
     """Played 3.4 times as fast: six IMUs at 200 Hz."""
@@ -121,7 +121,7 @@ def test_every_message_arrives_unchanged_and_in_order(
 
 
 @pytest.mark.parametrize("rate", [1.0, 2.0])
-def test_messages_come_in_their_own_time(bag: Path, context: rclpy.Context, rate: float) -> None:
+def test_replay_keeps_timing(bag: Path, context: rclpy.Context, rate: float) -> None:
     with listening(context) as listener:
         played = replay(bag, ReplaySettings(rate=rate, wait=PATIENCE), context=context)
         await_count(listener, played)
@@ -129,7 +129,7 @@ def test_messages_come_in_their_own_time(bag: Path, context: rclpy.Context, rate
     assert np.median(np.diff(listener.arrivals)) == pytest.approx(1 / RIG.rate / rate, rel=0.2)
 
 
-def test_restamped_messages_are_of_now_and_otherwise_the_same(bag: Path, context: rclpy.Context) -> None:
+def test_replay_restamp_shifts_timestamps_only(bag: Path, context: rclpy.Context) -> None:
     expected = recorded(bag)
     with listening(context) as listener:
         before = time.time_ns()
@@ -146,7 +146,7 @@ def test_restamped_messages_are_of_now_and_otherwise_the_same(bag: Path, context
     assert before <= timestamp(listener.messages[TOPICS[0]][0]) <= after
 
 
-def test_a_stretch_with_a_prefix_and_a_clock(bag: Path, context: rclpy.Context) -> None:
+def test_replay_start_end_prefix_and_clock(bag: Path, context: rclpy.Context) -> None:
     expected = recorded(bag)
     settings = ReplaySettings(rate=2.0, start=1.0, end=2.0, prefix="/subject1", clock=True, wait=PATIENCE)
     with listening(context, prefix="/subject1") as listener:
@@ -162,7 +162,7 @@ def test_a_stretch_with_a_prefix_and_a_clock(bag: Path, context: rclpy.Context) 
     assert 0.9 * SECOND < listener.clock[-1] - listener.clock[0] < 1.0 * SECOND
 
 
-def test_a_loop_begins_anew_until_it_is_stopped(bag: Path, context: rclpy.Context) -> None:
+def test_replay_loops_until_stopped(bag: Path, context: rclpy.Context) -> None:
     stop = threading.Event()
     with listening(context) as listener:
         settings = ReplaySettings(rate=20.0, loop=True, wait=PATIENCE)
@@ -177,7 +177,7 @@ def test_a_loop_begins_anew_until_it_is_stopped(bag: Path, context: rclpy.Contex
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_the_command_cleanly(bag: Path, context: rclpy.Context, number: signal.Signals) -> None:
+def test_replay_command_ends_on_ctrl_c(bag: Path, context: rclpy.Context, number: signal.Signals) -> None:
     with listening(context) as listener:
         process = subprocess.Popen(command(bag, "--loop"), stderr=subprocess.PIPE, text=True)
         await_count(listener, 50)
@@ -198,14 +198,14 @@ def test_ctrl_c_ends_the_command_cleanly(bag: Path, context: rclpy.Context, numb
         (["nowhere", "--start", "-1"], "no stretch of time"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(tmp_path: Path, arguments: list[str], fault: str) -> None:
+def test_replay_command_bad_input_is_one_line(tmp_path: Path, arguments: list[str], fault: str) -> None:
     done = subprocess.run(command(*arguments), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert fault in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_bags_that_cannot_be_replayed(bag: Path, context: rclpy.Context, tmp_path: Path) -> None:
+def test_replay_refuses_bag(bag: Path, context: rclpy.Context, tmp_path: Path) -> None:
     with Writer(tmp_path / "other", version=9) as writer:
         connection = writer.add_connection("/chat", "std_msgs/msg/String", msgdef="string data", rihs01="RIHS01_0")
         writer.write(connection, 1, b"\x00\x01\x00\x00")

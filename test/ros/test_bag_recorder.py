@@ -31,7 +31,7 @@ PATIENCE = 60.0  # s
 @pytest.fixture(scope="module")
 def source(make_recording: Callable[..., Recording], tmp_path_factory: Any) -> Path:
     path = tmp_path_factory.mktemp("source") / "walk"
-    # A timestamp of 0 is none: the time of receipt, which chance has a part in, would stand for it.
+    # A timestamp of 0 is none: the receive time, which depends on chance, would be used instead.
     write_bag(replace(make_recording([("walking", 6.0)]), start=1.0), path)
     return path
 
@@ -60,7 +60,7 @@ def played(source: Path, context: rclpy.Context, **options: Any) -> Iterator[thr
         thread.join(PATIENCE)
 
 
-def test_what_is_played_is_recorded(
+def test_record_equals_replayed_bag(
     source: Path, topics: dict[str, str], rig: Rig, context: rclpy.Context, tmp_path: Path
 ) -> None:
     told: list[CaptureProgress] = []
@@ -85,13 +85,13 @@ def test_what_is_played_is_recorded(
     assert len(read_bag(tmp_path / "bag", rig)) == len(read_bag(source, rig))
 
 
-def test_nothing_comes(context: rclpy.Context, tmp_path: Path) -> None:
+def test_record_refuses_silence(context: rclpy.Context, tmp_path: Path) -> None:
     with refusal("no message came on /silent"):
         record({"/silent": IMU_TYPE}, tmp_path / "bag", 0.3, lambda live: None, context=context)
     assert not (tmp_path / "bag").exists()
 
 
-def test_types_that_are_not_installed(tmp_path: Path) -> None:
+def test_record_names_missing_types(tmp_path: Path) -> None:
     assert message_class("/emg", EMG_TYPE).__name__ == "Emg"
     with refusal("/a", "my_msgs/msg/Own", "install my_msgs"):
         message_class("/a", "my_msgs/msg/Own")
@@ -117,7 +117,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (["--seconds", "-1"], ["--seconds -1"]),
     ],
 )
-def test_bad_input_is_one_line(arguments: Sequence[str], parts: Sequence[str], tmp_path: Path) -> None:
+def test_record_command_bad_input_is_one_line(arguments: Sequence[str], parts: Sequence[str], tmp_path: Path) -> None:
     answer = run("--out", str(tmp_path / "bag"), *arguments)
     assert answer.returncode == 2
     assert answer.stderr.count("\n") == 1
@@ -125,7 +125,7 @@ def test_bad_input_is_one_line(arguments: Sequence[str], parts: Sequence[str], t
     assert not (tmp_path / "bag").exists()
 
 
-def test_ctrl_c_keeps_what_was_recorded(source: Path, context: rclpy.Context, rig: Rig, tmp_path: Path) -> None:
+def test_record_command_keeps_bag_on_ctrl_c(source: Path, context: rclpy.Context, rig: Rig, tmp_path: Path) -> None:
     with played(source, context, loop=True, restamp=True):
         process = subprocess.Popen(
             command("--out", str(tmp_path / "bag"), "--wait", "5", "--json", str(tmp_path / "figures.json")),

@@ -152,13 +152,13 @@ def test_decode_imu_declines_truncated_message() -> None:
 
 @pytest.mark.parametrize("frame", ["", "f", "right_foot", "Fußsensor", "x" * 1000])
 @pytest.mark.parametrize("serialise", [serialize_message, big_endian], ids=["native", "big-endian"])
-def test_decode_frame_id_gives_the_text(serialise: Callable[[Any], bytes], frame: str) -> None:
+def test_decode_frame_id_returns_text(serialise: Callable[[Any], bytes], frame: str) -> None:
     message = random_message(np.random.default_rng(3))
     message.header.frame_id = frame
     assert decode_frame_id(bytes(serialise(message))) == frame
 
 
-def test_decode_frame_id_refuses_what_is_no_text() -> None:
+def test_decode_frame_id_refuses_invalid_text() -> None:
     message = random_message(np.random.default_rng(4))
     message.header.frame_id = "foot"
     payload = bytearray(serialize_message(message))

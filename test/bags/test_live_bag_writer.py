@@ -15,16 +15,16 @@ from fixtures.factories import refusal
 from rosbags.highlevel import AnyReader
 
 from imu_emg_estimator.bags import IMU_TYPE, open_bag, read_bag, write_bag
-from imu_emg_estimator.bags import mcap_writer as live_module
-from imu_emg_estimator.bags.mcap_writer import LiveBag
+from imu_emg_estimator.bags import live_bag_writer as live_module
+from imu_emg_estimator.bags.live_bag_writer import LiveBag
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 
 WRITES_FOR_EVER = """
 import sys, time
 from pathlib import Path
-from imu_emg_estimator.bags import mcap_writer as live
-live.SYNC = 0.05
+from imu_emg_estimator.bags import live_bag_writer as live
+live.SYNC_PERIOD_S = 0.05
 with live.LiveBag(Path(sys.argv[1]), {"/imu": "sensor_msgs/msg/Imu"}) as bag:
     number = 0
     while True:
@@ -49,7 +49,7 @@ def messages(
         return recording, path, topics, [tuple(message) for message in bag.messages_in_order(topics)]
 
 
-def test_says_what_came(messages: Any, rig: Rig, tmp_path: Path) -> None:
+def test_live_bag_counts_messages(messages: Any, rig: Rig, tmp_path: Path) -> None:
     _, source, topics, entries = messages
     with LiveBag(tmp_path / "live", topics) as bag:
         for entry in entries:
@@ -63,7 +63,7 @@ def test_says_what_came(messages: Any, rig: Rig, tmp_path: Path) -> None:
         assert [(c.topic, t, bytes(d)) for c, t, d in reader.messages()] == entries
 
 
-def test_a_kill_costs_what_was_not_on_the_disk_alone(messages: Any, tmp_path: Path) -> None:
+def test_live_bag_survives_kill(messages: Any, tmp_path: Path) -> None:
     payload = next(data for _, _, data in messages[3])
     command = [sys.executable, "-c", WRITES_FOR_EVER, str(tmp_path / "cut"), payload.hex()]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -76,16 +76,16 @@ def test_a_kill_costs_what_was_not_on_the_disk_alone(messages: Any, tmp_path: Pa
     process.wait()
     assert not (tmp_path / "cut" / "metadata.yaml").exists()
     with open_bag(tmp_path / "cut") as bag:
-        receipts = [message.receipt for message in bag.messages_in_order({"/imu": IMU_TYPE})]
-    assert receipts == [10**18 + number * 10**7 for number in range(len(receipts))]
-    assert len(receipts) >= 2000
+        receive_times = [message.receive_time for message in bag.messages_in_order({"/imu": IMU_TYPE})]
+    assert receive_times == [10**18 + number * 10**7 for number in range(len(receive_times))]
+    assert len(receive_times) >= 2000
 
 
 @pytest.mark.parametrize("share", [0.1, 0.37, 0.61, 0.83, 0.999])
-def test_cut_anywhere_the_rest_is_read(
+def test_live_bag_cut_anywhere_is_read(
     messages: Any, share: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_module, "SYNC", 0.0)
+    monkeypatch.setattr(live_module, "SYNC_PERIOD_S", 0.0)
     _, _, topics, entries = messages
     entries = entries[:200]
     with LiveBag(tmp_path / "live", topics) as bag:
@@ -100,7 +100,7 @@ def test_cut_anywhere_the_rest_is_read(
     assert len(read) > 0.9 * share * len(entries) - 10
 
 
-def test_cut_before_the_first_message_it_is_refused(messages: Any, tmp_path: Path) -> None:
+def test_live_bag_cut_before_first_message_is_refused(messages: Any, tmp_path: Path) -> None:
     _, _, topics, entries = messages
     with LiveBag(tmp_path / "live", topics) as bag:
         bag.write(*entries[0])
@@ -110,10 +110,8 @@ def test_cut_before_the_first_message_it_is_refused(messages: Any, tmp_path: Pat
         pass
 
 
-def test_memory_is_bounded_by_what_comes_between_two_flushes(
-    messages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(live_module, "SYNC", 0.0)
+def test_live_bag_memory_is_bounded(messages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_module, "SYNC_PERIOD_S", 0.0)
     _, _, topics, entries = messages
     entries = entries[:200]
     with LiveBag(tmp_path / "live", topics) as bag:
@@ -122,13 +120,13 @@ def test_memory_is_bounded_by_what_comes_between_two_flushes(
             assert bag._writer.storage.chunk.bio.tell() < 4096
 
 
-def test_nothing_came(tmp_path: Path) -> None:
+def test_live_bag_without_messages_leaves_no_folder(tmp_path: Path) -> None:
     with LiveBag(tmp_path / "empty", {"/imu": IMU_TYPE}):
         pass
     assert not (tmp_path / "empty").exists()
 
 
-def test_an_interrupt_keeps_what_came(messages: Any, tmp_path: Path) -> None:
+def test_live_bag_keeps_messages_on_interrupt(messages: Any, tmp_path: Path) -> None:
     _, _, topics, entries = messages
     with pytest.raises(KeyboardInterrupt), LiveBag(tmp_path / "live", topics) as bag:  # noqa: PT012
         for entry in entries[:50]:
@@ -139,18 +137,18 @@ def test_an_interrupt_keeps_what_came(messages: Any, tmp_path: Path) -> None:
         assert bag.notes == []
 
 
-def test_what_is_there_is_not_written_over(tmp_path: Path) -> None:
+def test_live_bag_refuses_existing_folder(tmp_path: Path) -> None:
     with refusal(tmp_path, "exists already"):
         LiveBag(tmp_path, {"/imu": IMU_TYPE})
 
 
-def test_a_type_without_a_definition(tmp_path: Path) -> None:
+def test_live_bag_refuses_unknown_type(tmp_path: Path) -> None:
     with refusal("/a", "my_msgs/msg/Own", "ros2 bag record"):
         LiveBag(tmp_path / "bag", {"/a": "my_msgs/msg/Own"})
     assert not (tmp_path / "bag").exists()
 
 
-def test_a_full_disk(messages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_live_bag_full_disk_is_one_sentence(messages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, _, topics, entries = messages
 
     def full(handle: int) -> None:
@@ -158,6 +156,6 @@ def test_a_full_disk(messages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     with refusal("live", "No space left"), LiveBag(tmp_path / "live", topics) as bag:
         bag.write(*entries[0])
-        monkeypatch.setattr(live_module, "SYNC", 0.0)
+        monkeypatch.setattr(live_module, "SYNC_PERIOD_S", 0.0)
         monkeypatch.setattr(os, "fsync", full)
         bag.write(*entries[1])

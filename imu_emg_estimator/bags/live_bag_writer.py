@@ -1,4 +1,4 @@
-"""A bag that is written while its messages come, as bytes: MCAP, which a crash cuts short but does not spoil."""
+"""A bag that is written while its messages arrive, as bytes: MCAP, which a crash cuts short but does not spoil."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from imu_emg_estimator.bags.message_definitions import typestore
 from imu_emg_estimator.errors import InputError
 
-SYNC = 1.0  # s; what came before is on the disk
+SYNC_PERIOD_S = 1.0  # after which messages are safe on the disk
 
 
 class LiveBag:
-    """A rosbag2 folder; use it as a context manager, whose end, however it comes, completes the bag.
+    """A rosbag2 folder that is being written; a context manager that completes the bag however it is left.
 
-    Chunks are closed and flushed every second, so that memory stays bounded (a second of messages, and 100 bytes of
-    index for every second before), and a process that is killed, or a power cut, costs the last second alone:
-    ``open_bag`` reads what is there, `ros2 bag reindex` makes the missing metadata.yaml.
+    Chunks are closed and flushed every second. So memory stays bounded (a second of messages, and 100 bytes of index
+    for every second before), and a killed process or a power cut loses the last second only: ``open_bag`` reads what is
+    there, and `ros2 bag reindex` makes the missing metadata.yaml.
 
     Args:
-        path: folder to make.
+        path: folder to create.
         topics: message type of every topic.
 
     Raises:
-        InputError: the folder exists or cannot be written, or the definition of a type is not known.
+        InputError: the folder exists or cannot be written, or the definition of a type is unknown.
     """
 
     def __init__(self, path: Path, topics: Mapping[str, str]) -> None:
@@ -76,22 +76,26 @@ class LiveBag:
                 self._abandon()
                 raise self._failed(fault) from None
 
-    def write(self, topic: str, receipt: int, payload: bytes) -> None:
-        """One message, received at an instant [ns], in CDR.
+    def write(self, topic: str, receive_time: int, payload: bytes) -> None:
+        """Write one message.
+
+        Args:
+            receive_time: when it was received [ns].
+            payload: the message as CDR.
 
         Raises:
-            InputError: the disk does not take it.
+            InputError: the disk is full or fails.
         """
         try:
-            self._writer.write(self._connections[topic], receipt, payload)
+            self._writer.write(self._connections[topic], receive_time, payload)
             self.counts[topic] += 1
-            if time.monotonic() - self._synced > SYNC:
+            if time.monotonic() - self._synced > SYNC_PERIOD_S:
                 self._sync()
         except OSError as error:
             raise self._failed(error) from None
 
     def _sync(self) -> None:
-        """Bring all that was written to the disk."""
+        """Flush everything written to the disk."""
         storage: Any = self._writer.storage
         if storage.chunk.bio.tell():
             storage.close_chunk()

@@ -1,0 +1,93 @@
+"""Topics of a bag are found, or named; what is missing is named in one sentence."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from fixtures.composed_bags import (
+    TYPES,
+    changed,
+    compose,
+    entries,
+    without,
+)
+from rosbags.rosbag2 import Writer
+
+from imu_emg_estimator.bags import (
+    EMG_TOPIC,
+    IMU_TYPE,
+    TopicMissing,
+    imu_topic,
+    read_bag,
+)
+from imu_emg_estimator.datasets.hugadb import RIG
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import Recording
+
+
+def test_find_topics_in_a_namespace(recording: Recording, whole_bag: Path, tmp_path: Path) -> None:
+    messages = [
+        (receive_time, f"/subject1/raw{topic}", kind, message)
+        for receive_time, topic, kind, message in entries(whole_bag)
+    ]
+    read = read_bag(compose(tmp_path / "bag", messages), RIG)
+    np.testing.assert_array_equal(read.imu, recording.imu)
+    assert np.isfinite(read.envelope).all()
+
+
+def test_find_topics_named_in_order_of_rig(recording: Recording, whole_bag: Path, tmp_path: Path) -> None:
+    order = [imu_topic(name) for name in RIG.sensor_names]
+    names = {topic: f"/imu_{k}/data" for k, topic in enumerate(order)} | {EMG_TOPIC: "/amplifier"}
+    messages = [
+        (receive_time, names[topic], kind, message) for receive_time, topic, kind, message in entries(whole_bag)
+    ]
+    path = compose(tmp_path / "bag", messages)
+    read = read_bag(path, RIG, [names[topic] for topic in order], "/amplifier")
+    np.testing.assert_array_equal(read.imu, recording.imu)
+    with pytest.raises(InputError, match=r"5 different Imu topics are given for the 6 sensors"):
+        read_bag(path, RIG, [names[topic] for topic in order[:5]])
+    with pytest.raises(InputError, match=r"5 different Imu topics are given for the 6 sensors"):
+        read_bag(path, RIG, [names[topic] for topic in [*order[:5], order[0]]])
+    with pytest.raises(TopicMissing, match=r"no Imu messages on /nothing"):
+        read_bag(path, RIG, ["/nothing", *(names[topic] for topic in order[1:])])
+    with pytest.raises(TopicMissing, match=r"no imu_emg_estimator/msg/Emg messages on /emg; .* /amplifier \("):
+        read_bag(path, RIG, [names[topic] for topic in order], "/emg")
+
+
+def test_find_topics_refuses_two_for_one_sensor(whole_bag: Path, tmp_path: Path) -> None:
+    messages = []
+    for receive_time, topic, kind, message in entries(whole_bag):
+        messages += [(receive_time, f"/{side}{topic}", kind, message) for side in ("a", "b")]
+    with pytest.raises(TopicMissing, match=r"more than one topic for sensor 'right_foot'"):
+        read_bag(compose(tmp_path / "bag", messages), RIG)
+
+
+def test_find_topics_names_missing_imu(whole_bag: Path, tmp_path: Path) -> None:
+    path = changed(whole_bag, tmp_path / "bag", without(imu_topic("left_shank")))
+    with pytest.raises(
+        TopicMissing, match=r"no Imu messages for sensor 'left_shank' \(expected /imu/left_shank\).*/imu/left_foot"
+    ):
+        read_bag(path, RIG)
+
+
+def test_find_topics_names_missing_emg(whole_bag: Path, tmp_path: Path) -> None:
+    path = changed(whole_bag, tmp_path / "bag", without(EMG_TOPIC))
+    with pytest.raises(TopicMissing, match=r"has no imu_emg_estimator/msg/Emg messages; .*: record EMG"):
+        read_bag(path, RIG)
+
+
+def test_read_bag_ignores_other_topics(recording: Recording, whole_bag: Path, tmp_path: Path) -> None:
+    """Neither a type that nobody knows nor an Imu topic that the rig does not name is decoded."""
+    with Writer(tmp_path / "bag", version=9) as writer:
+        connections: dict[str, Any] = {}
+        others = [("/camera", "some_msgs/msg/Secret", b"\x00"), ("/imu/pelvis", IMU_TYPE, b"\x00")]
+        for topic, msgtype, _ in others:
+            connections[topic] = writer.add_connection(topic, msgtype, msgdef="int8 x", rihs01="RIHS01_0")
+        for receive_time, topic, msgtype, message in entries(whole_bag):
+            if topic not in connections:
+                connections[topic] = writer.add_connection(topic, msgtype, typestore=TYPES)
+            writer.write(connections[topic], receive_time, TYPES.serialize_cdr(message, msgtype))
+            for other, _, raw in others:
+                writer.write(connections[other], receive_time, raw)
+    np.testing.assert_array_equal(read_bag(tmp_path / "bag", RIG).imu, recording.imu)
