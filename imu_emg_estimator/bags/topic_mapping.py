@@ -114,7 +114,7 @@ def find_imu_topics(bag: Bag, rig: Rig, wanted: Sequence[str] | None) -> list[st
 def find_emg_topic(bag: Bag, rig: Rig, mapping: TopicMapping) -> tuple[str, str]:
     """Find name and type of the EMG topic: ``/emg``, the only Emg topic, or the only other one with the rig's muscles.
 
-    Estimates, which this package publishes as MuscleActivation, are not EMG; they are read only if their topic is given.
+    Estimates, which are published as MuscleActivation, are not EMG; they are read only if their topic is given.
 
     Raises:
         TopicMissing: none is found, or it is not clear which one it is.

@@ -1,4 +1,4 @@
-"""Replay: publishes a bag's Imu and Emg topics in their own timing, where ``ros2 bag play`` is missing."""
+"""Replay: publish a bag's Imu and Emg topics with their own timing, where ``ros2 bag play`` is missing."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from imu_emg_estimator.bags import (
 )
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import Emg
-from imu_emg_estimator.ros.bag_recorder import ros
+from imu_emg_estimator.ros.command_session import rclpy_session
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 MESSAGES = {IMU_TYPE: Imu, EMG_TYPE: Emg}
 # Reliable matches best-effort subscribers too; the depth holds a second of six IMUs at 200 Hz.
 QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=2000, reliability=ReliabilityPolicy.RELIABLE)
-CLOCK_PERIOD = SECOND // 100  # ns of bag time
+CLOCK_PERIOD_NS = SECOND // 100  # of bag time
 FLUSH = Duration(seconds=2.0)  # how long the last messages may take to reach reliable subscribers
 
 
@@ -49,13 +49,13 @@ class ReplaySettings:
 
     Attributes:
         rate: speed, 1 = as recorded.
-        loop: begin anew at the end, until stopped.
-        start: skip so many seconds of the bag.
-        end: stop so many seconds after the bag's beginning; None = at its end.
+        loop: start again at the end, until stopped.
+        start: where to begin, from the beginning of the bag [s].
+        end: where to stop, from the beginning of the bag [s]; None = at its end.
         prefix: put before every topic, e.g. ``/subject1``.
         restamp: shift the timestamps so that the first one is now; else they stay as recorded.
         clock: publish ``/clock`` for nodes with use_sim_time.
-        wait: wait at most so many seconds until every topic has a subscriber.
+        wait: how long to wait until every topic has a subscriber [s].
     """
 
     rate: float = 1.0
@@ -181,7 +181,7 @@ class _Replay:
             message = Clock()
             message.clock.sec, message.clock.nanosec = divmod(now, SECOND)
             self._clock.publish(message)
-            self._clock_due = now + CLOCK_PERIOD
+            self._clock_due = now + CLOCK_PERIOD_NS
 
 
 # The header is the first field of Imu and Emg: in CDR its timestamp follows the four bytes of encapsulation.
@@ -207,5 +207,5 @@ def _shifted(path: object, raw: bytes, shift: int) -> bytes:
 
 def play(path: Path, settings: ReplaySettings, ros_arguments: Sequence[str] = ()) -> None:
     """Publish a bag with an rclpy of its own; Ctrl-C and SIGTERM end it cleanly. Raises InputError as replay does."""
-    with suppress(KeyboardInterrupt), ros(ros_arguments):
+    with suppress(KeyboardInterrupt), rclpy_session(ros_arguments):
         replay(path, settings)

@@ -15,7 +15,7 @@ from imu_emg_estimator.guide.console import Console
 from imu_emg_estimator.guide.guided_calibration import Calibrator, Guide, GuideSettings
 from imu_emg_estimator.guide.offline_calibrator import OfflineCalibrator
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.ros.bag_recorder import ros
+from imu_emg_estimator.ros.command_session import rclpy_session
 from imu_emg_estimator.ros.guide_calibrator import NodeCalibrator, find_estimator
 from imu_emg_estimator.ros.guide_sensors import LiveSensors
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations
@@ -60,7 +60,7 @@ def run(options: GuideOptions, write_json: Callable[[dict[str, Any]], None]) -> 
         KeyboardInterrupt: on Ctrl-C; what was recorded and stored is kept.
     """
     console = Console(options.unattended)
-    with ros([]):
+    with rclpy_session([]):
         node = Node("imu_emg_guide", start_parameter_services=False)
         try:
             console.say("Looking for the estimator node ...")

@@ -1,4 +1,4 @@
-"""Topics of any type as bytes, for as long as somebody listens."""
+"""Topics of any type, received as bytes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.ros.raw_subscriptions import make_receiver
 
-DEPTH = 2000  # messages of a topic that may wait: seconds, should the disk be slow
+QUEUE_DEPTH = 2000  # messages of a topic that may wait: seconds, should the disk be slow
 NODE = "imu_emg_listener"
 
 
-class Taken(NamedTuple):
+class ReceivedMessage(NamedTuple):
     """One message.
 
     Attributes:
@@ -36,7 +36,7 @@ class Taken(NamedTuple):
 class TopicStream:
     """Messages of some topics, in order of arrival; a context manager with a node of its own.
 
-    Best effort, unless all that publish a topic are reliable.
+    Subscribes best effort, unless all publishers of a topic are reliable.
 
     Args:
         topics: type of every topic.
@@ -45,7 +45,7 @@ class TopicStream:
         InputError: the Python type of a topic is not installed.
 
     Attributes:
-        lost: by topic, messages that the publishers counted and that did not come, as far as the middleware tells.
+        lost: by topic, messages that were published but not received, as far as the middleware counts them.
     """
 
     def __init__(self, topics: Mapping[str, str], context: Context | None = None) -> None:
@@ -67,8 +67,8 @@ class TopicStream:
         self._receiver.close()
         self._node.destroy_node()
 
-    def take(self, timeout: float) -> list[Taken]:
-        """What has come; waits for it, at most so long [s]."""
+    def take(self, timeout: float) -> list[ReceivedMessage]:
+        """Messages received since the last call; waits for some, at most for the timeout [s]."""
         if not self._names:  # rclpy does not wait for nothing
             time.sleep(timeout)
             return []
@@ -76,7 +76,7 @@ class TopicStream:
         taken = []
         for received, source, payload, sequence in self._receiver.receive(timeout):
             self._count(source, sequence)
-            taken.append(Taken(self._names[source], received or now, payload))
+            taken.append(ReceivedMessage(self._names[source], received or now, payload))
         return taken
 
     def _count(self, source: int, sequence: int | None) -> None:
@@ -90,21 +90,21 @@ class TopicStream:
             publisher.qos_profile.reliability == ReliabilityPolicy.RELIABLE for publisher in publishers
         )
         return QoSProfile(
-            depth=DEPTH,
+            depth=QUEUE_DEPTH,
             history=HistoryPolicy.KEEP_LAST,
             reliability=ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT,
         )
 
 
 def alive_topics(node: Node) -> dict[str, str]:
-    """Type of every topic that somebody publishes."""
+    """Type of every topic that has a publisher."""
     return {
         topic: types[0] for topic, types in node.get_topic_names_and_types() if types and node.count_publishers(topic)
     }
 
 
 def await_topics(node: Node, ready: Any, patience: float) -> dict[str, str]:
-    """``alive_topics`` as soon as ``ready`` says so of them, or after the patience [s]; they are found one by one."""
+    """``alive_topics`` as soon as ``ready`` is true for them, or after the patience [s]; discovery takes time."""
     deadline = time.monotonic() + patience
     while not ready(alive := alive_topics(node)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -112,7 +112,7 @@ def await_topics(node: Node, ready: Any, patience: float) -> dict[str, str]:
 
 
 def message_class(topic: str, msgtype: str) -> Any:
-    """The Python class of a message type such as ``sensor_msgs/msg/Imu``."""
+    """Python class of a message type such as ``sensor_msgs/msg/Imu``."""
     package, _, name = msgtype.partition("/msg/")
     try:
         return getattr(import_module(f"{package}.msg"), name)

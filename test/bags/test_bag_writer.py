@@ -15,6 +15,7 @@ from fixtures.composed_bags import (
     timestamp_of,
     with_timestamp,
 )
+from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.bags import (
     EMG_TOPIC,
