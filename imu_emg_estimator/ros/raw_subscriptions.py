@@ -28,6 +28,7 @@ from rclpy.subscription import Subscription
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 MAX_MESSAGES_AT_ONCE = 1000  # of one subscription, should they arrive faster than they can be taken
+UNINTERRUPTED_NS = 200_000  # within which all topics are taken, unless the thread is interrupted; 50 µs are usual
 
 
 class Arrival(NamedTuple):
@@ -124,9 +125,9 @@ class WaitSetReceiver:
         for handle in self._handles:
             self._wait_set.add_subscription(handle)
         self._wait_set.wait(0 if self._held else int(timeout * SECOND))
-        # Topics are taken one after the other. What arrives meanwhile is held until the next call: else, on a busy
-        # machine, the topics taken last would run ahead of the first ones, whose sensors would seem late.
-        began = time.time_ns()
+        # Topics are taken one after the other. Where that is interrupted, what arrives meanwhile is held until the next
+        # call: else the topics taken last would run ahead of the first ones, whose sensors would seem late.
+        latest = time.time_ns() + UNINTERRUPTED_NS
         arrivals, self._held = self._held, []
         for source, (take, message_type) in enumerate(self._takes):
             for _ in range(MAX_MESSAGES_AT_ONCE):
@@ -136,7 +137,7 @@ class WaitSetReceiver:
                 payload, info = taken
                 sequence = info.get("publication_sequence_number")
                 arrival = Arrival(info["received_timestamp"], source, payload, sequence)
-                (arrivals if arrival.received <= began else self._held).append(arrival)
+                (arrivals if arrival.received <= latest else self._held).append(arrival)
         if len(arrivals) > len(self._takes):  # a backlog: sort what was taken topic by topic
             arrivals.sort(key=itemgetter(0))
         return arrivals
