@@ -40,7 +40,7 @@ def check_standing(samples: LiveSamples, rig: Rig, standing: FloatArray | None, 
     """
     problems = connection_problems(samples, rig, emg)
     gravities = {index: samples.sensors[index].acceleration.mean(axis=0) for index in working(problems, rig)}
-    problems += _take_faulty(_unit_problem, gravities, rig)  # first: in another unit, standing looks like movement
+    problems += _pop_faulty(_unit_problem, gravities, rig)  # first: in another unit, standing looks like movement
     moved = [index for index in gravities if samples.sensors[index].acceleration.std(axis=0).max() > MAX_STILL_STD_MPS2]
     if len(moved) > len(gravities) / 2:
         names = tuple(rig.sensor_names[index] for index in moved)
@@ -50,13 +50,13 @@ def check_standing(samples: LiveSamples, rig: Rig, standing: FloatArray | None, 
         text = f"The {display_name(name)} sensor moves although the subject stands still. Is it loose?"
         problems.append(Problem("loose", (name,), text))
         del gravities[index]
-    problems += _take_faulty(_strength_problem, gravities, rig)
+    problems += _pop_faulty(_strength_problem, gravities, rig)
     if standing is not None:
         problems += _direction_problems(gravities, standing, rig)
     return problems
 
 
-def _take_faulty(
+def _pop_faulty(
     judge: Callable[[str, float], Problem | None], gravities: dict[int, FloatArray], rig: Rig
 ) -> list[Problem]:
     """Find sensors whose gravity has a wrong strength, and remove them from ``gravities``."""

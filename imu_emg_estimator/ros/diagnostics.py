@@ -13,9 +13,9 @@ from rclpy.qos import QoSCompatibility, qos_check_compatible
 
 from imu_emg_estimator.model import sensor_drift as drift
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.ros.drift_monitor import DriftMonitor
 from imu_emg_estimator.ros.estimator_node import EstimatorNode
 from imu_emg_estimator.ros.raw_subscriptions import MessageCount
+from imu_emg_estimator.streaming.drift_monitor import DriftMonitor
 
 REPORT_PERIOD_S = 1.0
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR

@@ -18,7 +18,7 @@ from imu_emg_estimator.ros.calibration_services import CalibrationServer
 from imu_emg_estimator.ros.diagnostics import Diagnostics
 from imu_emg_estimator.ros.estimator_node import NODE_NAME, EstimatorNode
 from imu_emg_estimator.ros.node_topics import rcl_reason
-from imu_emg_estimator.ros.thread_scheduling import current_threads, schedule
+from imu_emg_estimator.utils.thread_scheduling import current_threads, schedule
 
 EXIT_BAD_START = 2
 SWITCH_INTERVAL_S = 5e-4  # the data thread waits this long at most for the interpreter

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imu_emg_estimator.ros.thread_scheduling import current_threads, schedule
+from imu_emg_estimator.utils.thread_scheduling import current_threads, schedule
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the scheduling of Linux")
 
