@@ -29,7 +29,7 @@ TITLES = {
     "gait-cycle": "Gait cycles: the whole time-normalised cycle in and out, not causal",
     "ablation": "Ablations: the recipe with one thing changed",
     "uncertainty": "Uncertainty",
-    "ill-posedness": "What motion cannot tell",
+    "ill-posedness": "Activation that motion does not determine",
     "calibration": "Calibration from a bag, with all that `imu-emg calibrate` decides",
 }
 CYCLE_SYMBOLS = {

@@ -1,4 +1,4 @@
-"""Protocol `adaptation`: what each way to adapt makes of how many seconds of calibration."""
+"""Protocol `adaptation`: each method of adaptation on calibrations of several lengths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Protocol `calibration`: what `imu-emg calibrate` makes of a bag of a subject whom the model never saw.
+"""Protocol `calibration`: what `imu-emg calibrate` improves for subjects whom the model never saw.
 
 Bags of several lengths and activities are cut from a subject's recordings and calibrated on (verdicts, decisions
 and all), and the result is scored on what was not in the bag.
@@ -128,8 +128,8 @@ def score_bags(
     """Outcome of every bag that can be cut from one subject's recordings; empty without trusted EMG.
 
     Returns:
-        By name of the bag: ``decisions``, ``left_out``, ``told``, ``message``, ``seconds`` of computing, and ``rest``
-        and ``common`` with figures before and after on what was not in this bag, and on what was in none.
+        By name of the bag: ``decisions``, ``left_out``, ``sentences``, ``message``, ``seconds`` of computing, and
+        ``rest`` and ``common`` with figures before and after on what was not in this bag, and on what was in none.
     """
     if not (recordings[0].muscle_weight > 0).any():
         return {}
@@ -138,20 +138,20 @@ def score_bags(
     common = [np.asarray(np.any(used, axis=0)) for used in zip(*(cut.used for cut in cuts.values()), strict=True)]
     result: dict[str, Any] = {}
     for bag, cut in cuts.items():
-        told, after, start = {}, before, time.monotonic()
+        verdict, after, start = {}, before, time.monotonic()
         try:
             outcome = calibrate(base, cut.recordings, recordings[0].subject, settings=settings)
         except InputError as error:
-            told = {"message": str(error), "decisions": {}, "left_out": [], "told": []}
+            verdict = {"message": str(error), "decisions": {}, "left_out": [], "sentences": []}
         else:
-            told = {
+            verdict = {
                 "message": outcome.report.message,
                 "decisions": {name: muscle.decision for name, muscle in outcome.report.muscles.items()},
                 "left_out": outcome.quality.left_out,
-                "told": outcome.quality.sentences,
+                "sentences": outcome.quality.sentences,
             }
             after = before if outcome.bundle is None else estimate_envelopes(outcome.bundle, recordings)
-        result[str(bag)] = {"seconds": time.monotonic() - start, **told} | _compared(
+        result[str(bag)] = {"seconds": time.monotonic() - start, **verdict} | _compared(
             recordings, cut, common, before, after
         )
         if bag == MAIN:

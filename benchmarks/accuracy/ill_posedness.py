@@ -1,4 +1,4 @@
-"""Where equal motion meets unequal activation: what no model of the motion alone can tell."""
+"""Protocol `ill-posedness`: how much of the activation motion alone does not determine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ APART = 5.0  # s between a moment and its like in the same recording: another st
 
 
 def ill_posedness(recordings: Sequence[Recording]) -> dict[str, Any]:
-    """The share of the envelope's variance that the motion of the last second does not tell, by condition.
+    """Share of the envelope's variance that the motion of the last second does not determine, by condition.
 
     Half the mean square difference of the envelope between moments whose motion is most alike (the delta test;
     Evans and Jones 2002), over the envelope's variance within the subject and condition. Motion is the
@@ -44,7 +44,7 @@ def ill_posedness(recordings: Sequence[Recording]) -> dict[str, Any]:
             if len(m["motion"]) >= MIN_MOMENTS
         }
         if chosen:
-            result[condition] = _untold(chosen, list(recordings[0].rig.muscle_names))
+            result[condition] = _undetermined(chosen, list(recordings[0].rig.muscle_names))
     return result
 
 
@@ -71,7 +71,7 @@ def _of_condition(moments: Mapping[str, Any], condition: str) -> dict[str, Any]:
     return {name: values[rows] for name, values in moments.items()}
 
 
-def _untold(subjects: Mapping[str, Mapping[str, Any]], muscles: Sequence[str]) -> dict[str, Any]:
+def _undetermined(subjects: Mapping[str, Mapping[str, Any]], muscles: Sequence[str]) -> dict[str, Any]:
     motion = np.concatenate([m["motion"] for m in subjects.values()]).astype(np.float64)
     motion -= motion.mean(axis=0)
     _, axes = np.linalg.eigh(motion.T @ motion)
@@ -117,7 +117,7 @@ def _nearest(points: FloatArray, others: FloatArray, barred: NDArray[np.bool_] |
 
 
 def draw_ill_posedness(figures: Mapping[str, Any], path: Path) -> None:
-    """Bars by condition: what motion does not tell, of the same subject and of others; a dot for each channel."""
+    """Draw the undetermined share by condition, within and across subjects, with a dot for each channel."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -136,7 +136,7 @@ def draw_ill_posedness(figures: Mapping[str, Any], path: Path) -> None:
     axis.set_xticks(range(len(figures)), [name.replace("_", " ") for name in figures])
     axis.set_ylim(0.0, 2.0)
     axis.axhline(1.0, color="0.5", linewidth=0.8)
-    axis.set_ylabel("untold share of the envelope's variance")
+    axis.set_ylabel("share of the envelope's variance not determined by motion")
     axis.legend()
     save_figure(
         figure, path, "Equal motion, unequal activation: most alike second of motion, difference of the envelope"

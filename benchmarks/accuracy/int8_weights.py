@@ -1,7 +1,7 @@
 """Weights in int8: a network in little more than a quarter of the bytes.
 
 Symmetric, one scale per output channel, as is usual for weights (Jacob et al. 2018, arXiv:1712.05877). Only the
-weights are quantised, not what flows between them: the arithmetic stays in float32, so this tells what int8 costs in
+weights are quantised, not what flows between them: the arithmetic stays in float32, so this measures what int8 costs in
 accuracy and saves in memory, not what integer arithmetic would save in time or cost on top.
 """
 

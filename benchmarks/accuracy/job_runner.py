@@ -93,7 +93,7 @@ def _run_level(
 
 @contextmanager
 def _watched(folder: RunFolder, jobs: Sequence[Job], bar: Bar | None) -> Iterator[None]:
-    """Tell the bar how many jobs are done. Not every backend of joblib tells, but the folder does."""
+    """Show how many jobs are done by counting files: not every joblib backend reports it."""
     if bar is None:
         yield
         return

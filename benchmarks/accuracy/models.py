@@ -203,7 +203,7 @@ def _fit_ridge(
 MODELS: dict[str, BenchmarkModel] = {
     model.name: model
     for model in (
-        BenchmarkModel("mean_profile", "mean of the activity, which it is told (an oracle)", _fit_mean_profile),
+        BenchmarkModel("mean_profile", "mean of the true activity (an oracle)", _fit_mean_profile),
         BenchmarkModel("ridge", "ridge regression on lagged samples, strength from inner folds", _fit_ridge),
         _network("mlp", "multilayer perceptron over a window of convolved samples"),
         _network("lstm", "two LSTM layers on the samples"),

@@ -1,4 +1,4 @@
-"""What the out-of-distribution alarm notices: activities never seen, sensors exchanged or rotated; and false alarms."""
+"""Detection rate of the out-of-distribution alarm: unseen activities, exchanged or rotated sensors; false alarms."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Score = Callable[[Evidence], tuple[FloatArray, NDArray[np.str_]]]  # score and c
 
 
 def alarm(kept: Sequence[Recording], unseen: Mapping[str, Sequence[Recording]], estimator: Estimator) -> dict[str, Any]:
-    """How well scores tell what the model never saw from other subjects' locomotion.
+    """Measure how well scores separate what the model never saw from other subjects' locomotion.
 
     Returns:
         ``auroc.<case>.<score>`` with a list over subjects; ``raised.<case>``: share of time in which the published

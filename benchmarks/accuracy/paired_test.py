@@ -1,4 +1,4 @@
-"""Paired comparisons over subjects: is one way better than another by more than subjects differ in that?"""
+"""Paired comparison of two models or methods over subjects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models without a network: what a reviewer would try first, closed-form and quick."""
+"""Baselines without a network, in closed form: mean envelope of the activity, and ridge regression."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BLOCKS = 4  # of a calibration, each left out once to choose the strength
 
 @dataclass(frozen=True)
 class MeanProfile:
-    """The mean envelope of the activity. An oracle: it is told the activity, which no IMU model is.
+    """The mean envelope of the activity. An oracle: it knows the true activity, as no IMU model does.
 
     Attributes:
         conditions: activities that it knows.

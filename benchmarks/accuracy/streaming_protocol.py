@@ -98,7 +98,7 @@ def score_estimate(recordings: Sequence[Recording], estimated: FloatArray) -> Fi
 
     Beside those of ``metrics.Scores`` there is ``r2_scaled``: R² if the subject's amplitude and offset
     were known. They are taken from the scored samples themselves, one pair a muscle for all conditions,
-    so it is an oracle's figure: it tells how much of a poor R² is amplitude alone.
+    so it is an oracle's figure: it shows how much of a poor R² is due to amplitude alone.
     """
     measured = np.concatenate([recording.envelope for recording in recordings])
     condition = np.concatenate([recording.condition for recording in recordings])

@@ -99,7 +99,7 @@ def score_uncertainty(recordings: Sequence[Recording], job: Job, folder: RunFold
 
 
 def compare_like_motion(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """What motion alone cannot tell, by condition."""
+    """Share of the activation that motion does not determine, by condition."""
     return {"conditions": ill_posedness(recordings)}
 
 

@@ -1,4 +1,4 @@
-"""Whether a model knows what it does not know: coverage of its intervals, and what its alarm notices."""
+"""Protocol `uncertainty`: coverage of the intervals, and detection rate of the out-of-distribution alarm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often a calibration's verdicts are right, on subjects whom the model never saw; part of protocol `calibration`.
+"""How often a calibration's verdicts are right on unseen subjects; part of protocol `calibration`.
 
 Sensors are turned and exchanged, and the EMG is shifted, in real recordings of subjects who wore all as they should.
 """
@@ -35,7 +35,7 @@ HALF_MINUTE, MINUTE = 30.0, 60.0
 TURNS, SLIPS = (90.0, 180.0), (20.0, 30.0, 45.0)  # degrees
 SHIFTS = (0.0, -0.1, 0.1, -0.2, 0.2)  # s by which the EMG is made late
 SLIPPED_SECONDS = 240.0  # of movement after a sensor slipped
-TOLD_EVERY = 10.0  # s
+JUDGED_EVERY_S = 10.0
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
@@ -101,16 +101,16 @@ def delays(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]:
         return {}
     length, recording, start = max(found, key=lambda entry: entry[0])
     minute = recording.slice(start, start + min(length, round(MINUTE * recording.rig.rate)))
-    told = {shift: in_time(base, shift_emg(replace(minute, emg=None), -shift))[1] for shift in SHIFTS}
-    return {f"{shift:g}": {"seconds": one.seconds, "corrected": one.corrected} for shift, one in told.items()}
+    by_shift = {shift: in_time(base, shift_emg(replace(minute, emg=None), -shift))[1] for shift in SHIFTS}
+    return {f"{shift:g}": {"seconds": one.seconds, "corrected": one.corrected} for shift, one in by_shift.items()}
 
 
 def drift(base: Bundle, imu: FloatArray, recordings: Sequence[Recording]) -> dict[str, Any]:
-    """From half a minute of walking on: how often was told of drift that day, and of which sensors that slipped."""
+    """Compare the day with half a minute of walking: drift judgements, alarms, and slipped sensors noticed."""
     assert base.distribution is not None
     then = profile_of_motion(imu, base.rig.rate, base.distribution)
     later = np.concatenate([recording.imu for recording in recordings])
-    told = _watched(base, then, later)
+    judgements = _watched(base, then, later)
     moving = np.concatenate([recording.is_locomotion() for recording in recordings])
     slipped = later[moving][: round(SLIPPED_SECONDS * base.rig.rate)]
     noticed: dict[str, tuple[int, int]] = {}
@@ -120,11 +120,11 @@ def drift(base: Bundle, imu: FloatArray, recordings: Sequence[Recording]) -> dic
             news = _watched(base, then, _slipped(slipped, sensor, angle))
             known += bool(news) and bool(np.mean([one.turned[sensor] > TURNED for one in news]) > 0.5)
         noticed[f"{angle:g}"] = known, len(base.rig.sensors)
-    return {"told": len(told), "alarms": sum(one.recalibrate for one in told), "slipped": noticed}
+    return {"judgements": len(judgements), "alarms": sum(one.recalibrate for one in judgements), "slipped": noticed}
 
 
 def summarise(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """All subjects together; those of whom anything was told wrongly are named."""
+    """Pool all subjects; those with a false verdict are named."""
     subjects = {name: found for outcome in outcomes for name, found in outcome["subjects"].items()}
     worn: dict[str, list[int]] = {}
     slipped: dict[str, list[int]] = {}
@@ -200,15 +200,15 @@ def _names(mounting: Mounting, sensors: set[int]) -> bool:
 
 
 def _watched(base: Bundle, then: MotionProfile, imu: FloatArray) -> list[Drift]:
-    """What is told of drift from time to time."""
+    """Judge drift every ten seconds."""
     assert base.distribution is not None
     sensors, rate = imu.shape[1], base.rig.rate
     running = RunningProfile(base.distribution, sensors)
     statistics, available = motion_statistics(imu, rate, max(1, round(EVERY * rate)))
-    told = []
+    judgements = []
     for row in range(round(WINDOW / EVERY), len(statistics)):
         running.step(statistics[row], available[row])
-        if row % round(TOLD_EVERY / EVERY) == 0:
+        if row % round(JUDGED_EVERY_S / EVERY) == 0:
             found = drift_between(then, running.profile(), base.distribution, sensors)
-            told += [found] if found else []
-    return told
+            judgements += [found] if found else []
+    return judgements

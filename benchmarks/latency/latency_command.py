@@ -31,7 +31,7 @@ from imu_emg_estimator.utils.progress import ProgressBar
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 EQUALITY_FILE = "engine_equality.json"  # of `python -m benchmarks engines --json`, in the folder of the report
-DOMAIN = "93"  # of ROS: apart from whatever else runs, unless told otherwise
+DOMAIN = "93"  # of ROS, unless one is set: keeps other ROS traffic away
 LOAD_IS = (
     "The load is one Python process that publishes every sensor's Imu message (serialised beforehand, reliable) at "
     "each instant of a steady grid, one after the other; that is the timestamp. The listener is another process, "

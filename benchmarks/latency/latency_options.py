@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.command_options import add_report_options
 from benchmarks.latency.measurement_settings import QUICK, SECTIONS, Settings, changed
@@ -14,6 +15,30 @@ from imu_emg_estimator.errors import InputError
 REPORT_FOLDER = Path("benchmarks/results/latency")
 
 
+class NumberOption(NamedTuple):
+    """An option that sets a number of ``Settings``; it must be positive."""
+
+    flag: str
+    field: str
+    metavar: str
+    purpose: str
+
+
+NUMBERS = (
+    NumberOption("--repeats", "repeats", "N", "measurements that a ratio is made of"),
+    NumberOption("--rate", "rate", "HZ", "rate of the end-to-end load [Hz]"),
+    NumberOption("--cores", "cores", "N", "cores for the processes under test; the load uses the others"),
+    NumberOption("--memory-limit", "memory_limit", "MB", "memory for the processes under test [MB]"),
+    NumberOption("--age-seconds", "age_seconds", "S", "duration of one session of a node [s]"),
+    NumberOption("--loss-seconds", "loss_seconds", "S", "duration of the run in which no message may be lost [s]"),
+    NumberOption("--settle-seconds", "settle", "S", "pause between the first estimate and a measurement [s]"),
+    NumberOption("--calibration-seconds", "calibration_seconds", "S", "data in a bag to calibrate with [s]"),
+    NumberOption("--growth-minutes", "growth_minutes", "MIN", "data of the accelerated replay [min]"),
+    NumberOption("--growth-repeats", "growth_repeats", "N", "runs of the accelerated replay"),
+)
+FRACTIONAL = ("HZ", "S")
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     add_bundle_option(parser)
@@ -22,32 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", type=names, metavar="A,B", help=f"only these sections: {', '.join(SECTIONS)} (default: all)"
     )
-    parser.add_argument("--quick", action="store_true", help="tiny durations: shows that everything works, no figures")
-    parser.add_argument("--repeats", type=int, help=f"of every ratio (default: {Settings.repeats})")
-    parser.add_argument("--rate", type=float, help=f"of the end-to-end load [Hz] (default: {Settings.rate:g})")
-    parser.add_argument("--engine", help="of the node (default: the fastest installed)")
-    parser.add_argument("--cores", type=int, help="cores for the processes under test; the load uses the others")
-    parser.add_argument("--memory-limit", type=int, metavar="MB", help="memory for the processes under test")
-    durations = {
-        "age": "one session of a node",
-        "loss": "the run in which no message may be lost",
-        "settle": "between the first estimate and a measurement",
-        "calibration": "data in a bag to calibrate with",
-    }
-    for name, meaning in durations.items():
-        default = getattr(Settings, _duration(name))
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny durations: shows that everything works; figures mean nothing"
+    )
+    parser.add_argument("--engine", metavar="NAME", help="engine of the node (default: the fastest installed)")
+    for option in NUMBERS:
+        kind = float if option.metavar in FRACTIONAL else int
+        default = getattr(Settings, option.field)
+        text = "all" if default is None else f"{default:g}"
         parser.add_argument(
-            f"--{name}-seconds", type=float, metavar="S", help=f"length of {meaning} (default: {default:g})"
-        )
-    parser.add_argument(
-        "--growth-minutes",
-        type=int,
-        metavar="MIN",
-        help=f"data of the accelerated replay (default: {Settings.growth_minutes})",
-    )
-    parser.add_argument(
-        "--growth-repeats", type=int, metavar="N", help=f"of that replay (default: {Settings.growth_repeats})"
-    )
+            option.flag, type=kind, dest=option.field, metavar=option.metavar,
+            help=f"{option.purpose} (default: {text})",
+        )  # fmt: skip
     add_report_options(parser, REPORT_FOLDER)
 
 
@@ -59,25 +70,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Settings that the options ask for."""
-    values = {
-        "repeats": arguments.repeats,
-        "rate": arguments.rate,
-        "engine": arguments.engine,
-        "cores": arguments.cores,
-        "memory_limit": arguments.memory_limit,
-        "age_seconds": arguments.age_seconds,
-        "loss_seconds": arguments.loss_seconds,
-        "settle": arguments.settle_seconds,
-        "calibration_seconds": arguments.calibration_seconds,
-        "growth_minutes": arguments.growth_minutes,
-        "growth_repeats": arguments.growth_repeats,
-    }
-    for name, value in values.items():
-        if isinstance(value, (int, float)) and not value > 0:
-            raise InputError(f"--{name.replace('_', '-')} {value} is not a positive number; give one")
-    return changed(QUICK if arguments.quick else Settings(), **values)
-
-
-def _duration(name: str) -> str:
-    return name if name == "settle" else f"{name}_seconds"
+    """Return the settings that the options ask for; raises InputError for a number that is not positive."""
+    values = {option.field: getattr(arguments, option.field) for option in NUMBERS}
+    for option in NUMBERS:
+        value = values[option.field]
+        if value is not None and not value > 0:
+            raise InputError(f"{option.flag} {value} is not a positive number; give one")
+    return changed(QUICK if arguments.quick else Settings(), engine=arguments.engine, **values)

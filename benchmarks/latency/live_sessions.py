@@ -1,6 +1,6 @@
 """Sessions: a node under test, a load that feeds it and a listener that receives its estimates, each in a process.
 
-Nothing here imports ROS: the three are started, told to stop, and asked for what they wrote down.
+Nothing here imports ROS: it starts and stops the three and reads what they wrote.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ def end_to_end(means: Means, load: Load, candidate: str, seconds: float) -> dict
 def losses(means: Means, load: Load, candidate: str, seconds: float) -> dict[str, Any]:
     """How many messages were lost between the load and the listener.
 
-    An Imu message that is lost shows as a sensor that is masked for one instant: our node is told to interpolate
+    An Imu message that is lost shows as a sensor that is masked for one instant: our node is set to interpolate
     between no two samples that are further apart than one and a half periods.
     """
     with session(means, load, candidate, largest_gap=1.5 / load.rate) as running:
@@ -252,7 +252,7 @@ def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) 
         caller = stack.enter_context(helper(means, "calibrate_caller", f"--bag={bag}", f"--subject={subject}"))
         caller.wait_for("ready", MAX_STARTUP_S)
         time.sleep(means.settle)
-        caller.tell("go")
+        caller.write_line("go")
         report = json.loads(caller.wait_for("report ", MAX_CALIBRATION_S))
         if not report["judged"]:
             raise InputError(f"/calibrate did not come to a judgement on {bag}: {report['message']}")

@@ -1,4 +1,4 @@
-"""Processes that are measured: their limits, processor time and memory, by what Linux tells of them."""
+"""Processes that are measured: their limits, processor time and memory, read from /proc."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from imu_emg_estimator.errors import InputError
 TICK = 1.0 / os.sysconf("SC_CLK_TCK")  # s of processor time
 MEGABYTE = 1 << 20
 POLL = 0.01  # s
-GRACE = 15.0  # s in which a process ends when it is told to
+GRACE = 15.0  # s in which a process must end after SIGTERM
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -48,7 +48,7 @@ NONE = Limits()
 class Child:
     """A process that ends with the context.
 
-    Its output goes to a file, which it is told to answer through: ``wait_for`` waits for a line in it.
+    Its output goes to a file; ``wait_for`` waits for a line in it.
 
     Args:
         output: file for its standard output and error.
@@ -119,7 +119,7 @@ class Child:
             last = (self.said().strip().splitlines() or ["no message"])[-1]
             raise InputError(f"{self.name} ended with status {self.process.returncode} ({last}); see {self._output}")
 
-    def tell(self, line: str) -> None:
+    def write_line(self, line: str) -> None:
         """Write a line to its standard input."""
         assert self.process.stdin is not None
         self.process.stdin.write(f"{line}\n".encode())

@@ -1,4 +1,4 @@
-"""What the processes of a session wrote down, and the figures that follow from it; imports no ROS."""
+"""Samples and estimates of a session as its processes recorded them, and the figures computed from them; no ROS."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Echo(Notes):
 def serve_executor(
     node: Node, notes: Notes, topics: Sequence[str], depth: int, raw: bool, going: Callable[[], bool]
 ) -> None:
-    """Note what rclpy's executor delivers, until told to stop."""
+    """Note what rclpy's executor delivers, until it must stop."""
     take = notes.take_raw if raw else notes.take_typed
     for sensor, topic in enumerate(topics):
         node.create_subscription(Imu, topic, partial(take, sensor), imu_quality(depth), raw=raw)
@@ -90,7 +90,7 @@ def serve_executor(
 
 
 def serve_wait_set(node: Node, notes: Notes, topics: Sequence[str], depth: int, going: Callable[[], bool]) -> None:
-    """Note what the estimator node's own way of receiving delivers, until told to stop."""
+    """Note what the estimator node's own way of receiving delivers, until it must stop."""
     receiver = make_receiver(node)
     for topic in topics:
         receiver.subscribe(Imu, topic, imu_quality(depth))

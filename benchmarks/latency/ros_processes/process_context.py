@@ -35,7 +35,7 @@ def running(name: str) -> Iterator[tuple[Node, Callable[[], bool]]]:
 
 
 def spin(node: Node, going: Callable[[], bool]) -> None:
-    """Serve a node's subscriptions until it is told to stop."""
+    """Serve a node's subscriptions until it must stop."""
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     while going():

@@ -1,4 +1,4 @@
-"""The verdicts of a calibration are counted: what was named of what was done, and what was told of nothing."""
+"""The verdicts of a calibration are counted: named faults of those made, and none where none was made."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def test_what_was_done_is_named(found: dict[str, Any]) -> None:
     assert found["delays"]["0.1"]["largest_error"] < 0.03
 
 
-def test_of_what_was_not_done_nothing_is_told(found: dict[str, Any]) -> None:
+def test_verdicts_name_nothing_that_was_not_done(found: dict[str, Any]) -> None:
     assert found["as_worn"]["walking"] == {"windows": 2, "with_left_out": 0, "left_out": {}}
     assert found["drift_alarms"] == {"9": 0}
     assert found["delays"]["0"]["corrected"] == 0
@@ -47,7 +47,7 @@ def test_tables(found: dict[str, Any]) -> None:
         "protocol": "calibration", "setup": setup, "made": {"date": "2026-11-23"}, "missing_jobs": 0,
         "rows": {"geglu_transformer": {"walking, 30 s": bag}}, "verdicts": found,
     }  # fmt: skip
-    text = "\n".join(report._calibrations(summary))
+    text = "\n".join(report._calibrations("## Calibration", summary))
     assert "| walking, 30 s | 1 | 0.500 | +0.040 | +0.040 | +0.100 | +0.040 | -0.002 | none | 2 / 0 / 0 | 3.0 |" in text
     assert "| turned by 90° | 18 | 18 |" in text
-    assert "told within the day: none, of 1" in text
+    assert "drift alarm within the day: none, of 1" in text

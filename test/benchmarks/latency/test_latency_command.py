@@ -51,7 +51,7 @@ def test_sections_without_ros(bench: Any, tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.usefixtures("_numpy_only")
-def test_missing_ros_is_told_and_the_rest_runs(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_ros_is_reported_and_the_rest_runs(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "PROBE", "import no_such_module_of_ros")
     status, results = bench("--only", "floor,age,loss")
     assert status == 0

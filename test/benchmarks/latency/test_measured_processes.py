@@ -1,4 +1,4 @@
-"""Processes under test: what they use is counted, what they may use is limited, how they fail is told."""
+"""Processes under test: their use is measured and limited, their failures reported."""
 
 import os
 import signal
@@ -72,13 +72,13 @@ def test_rest_of_the_cores_is_for_the_load() -> None:
 def test_lines_are_waited_for(tmp_path: Path) -> None:
     with python("print('ready', flush=True); print('got', input(), flush=True); input()", tmp_path) as child:
         child.wait_for("ready", PATIENCE_S)
-        child.tell("this")
+        child.write_line("this")
         assert child.wait_for("got ", PATIENCE_S) == "this"
         with refusal("said nothing of 'more'", "child.log"):
             child.wait_for("more", 0.05)
 
 
-def test_failure_is_told_in_the_last_words(tmp_path: Path) -> None:
+def test_failure_is_reported_in_its_last_line(tmp_path: Path) -> None:
     with (
         python("raise SystemExit('the bundle is missing')", tmp_path) as child,
         refusal("child ended with status 1", "the bundle is missing"),
