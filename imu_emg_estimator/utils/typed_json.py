@@ -39,7 +39,7 @@ def from_json(kind: type[Content], text: str | bytes, what: str) -> Content:
     """
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{what} is not JSON; write it again") from None
     return from_decoded(kind, content, what)
 
