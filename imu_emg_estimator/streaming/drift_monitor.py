@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
@@ -21,7 +22,7 @@ class MotionSource(Protocol):
     def bundle(self) -> Bundle: ...
     @property
     def steps(self) -> int: ...
-    def motion(self) -> tuple[FloatArray, NDArray]: ...
+    def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]: ...
 
 
 class DriftMonitor:
