@@ -31,11 +31,11 @@ _LAYOUTS = tuple((Struct(f"{order}iII"), Struct(f"{order}4d64x4d")) for order in
 
 
 def decode_imu(payload: bytes) -> tuple[int, Sample] | None:
-    """Timestamp [ns] and sample of a serialised sensor_msgs/Imu; see ``imu_sample``.
+    """Decode timestamp [ns] and sample of a serialised sensor_msgs/Imu; see ``imu_sample``.
 
     Returns:
-        None where this is not plain CDR of an Imu, too short for one or too long: what it is, if anything, the
-        message's own deserialisation must say.
+        None where this is not plain CDR of an Imu, or too short or too long for one: the message's own
+        deserialisation must then show what it is, if anything.
     """
     if len(payload) < HEADER_BYTES + FRAME_OFFSET or payload[0] != 0 or payload[1] > 1:
         return None
@@ -49,7 +49,7 @@ def decode_imu(payload: bytes) -> tuple[int, Sample] | None:
 
 
 def decode_frame_id(payload: bytes) -> str:
-    """frame_id of a serialised sensor_msgs/Imu.
+    """Decode the frame_id of a serialised sensor_msgs/Imu.
 
     Raises:
         ValueError: ``decode_imu`` does not decode the message, or the frame is not text that ends with a zero.

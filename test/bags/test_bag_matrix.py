@@ -123,7 +123,7 @@ def test_read_bag_every_form_with_emg_types(
 
 @dataclass(frozen=True)
 class Repaired:
-    """A defect of a bag with raw EMG in packets of one sample that must not matter, and the note that tells of it."""
+    """A defect of a bag with raw EMG in packets of one sample that must not matter, and the note on it."""
 
     change: Change
     form: str
