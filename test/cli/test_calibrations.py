@@ -97,6 +97,6 @@ def test_list_needs_no_torch(two: Path) -> None:
         "from imu_emg_estimator.cli.main import main; sys.exit(main(sys.argv[1:]))"
     )
     arguments = ["calibrations", "list", "--directory", str(two)]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert FIRST in done.stdout

@@ -29,7 +29,7 @@ from imu_emg_estimator.ros.bag_player import ReplaySettings, replay
 
 SECONDS = 4.0
 TOPICS = [imu_topic(name) for name in RIG.sensor_names]
-PATIENCE = 20.0  # s; on a busy machine processes start slowly
+PATIENCE = 200.0  # s; on a busy machine processes start slowly
 SECOND = 1_000_000_000  # ns
 
 
@@ -199,7 +199,7 @@ def test_replay_command_ends_on_ctrl_c(bag: Path, context: rclpy.Context, number
     ],
 )
 def test_replay_command_bad_input_is_one_line(tmp_path: Path, arguments: list[str], fault: str) -> None:
-    done = subprocess.run(command(*arguments), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command(*arguments), cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 2
     assert fault in done.stderr
     assert done.stderr.count("\n") == 1

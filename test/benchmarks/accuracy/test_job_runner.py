@@ -157,7 +157,7 @@ def test_two_workers_give_what_one_gives(tmp_path: Path, recordings: list[Record
 SLOW = """
 import sys, time
 from pathlib import Path
-from conftest import synthetic_recording
+from fixtures.factories import synthetic_recording
 from benchmarks.accuracy.jobs import Job, fingerprint
 from benchmarks.run_folder import RunFolder
 from benchmarks.accuracy.job_runner import run_jobs
@@ -180,14 +180,14 @@ def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
         return subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path), str(pause)], cwd=TEST, env=environment)
 
     environment = os.environ | {"PYTHONPATH": f"{TEST}{os.pathsep}{os.environ.get('PYTHONPATH', TEST.parent)}"}
-    first = start(pause=60.0)
-    deadline = time.monotonic() + 60.0
+    first = start(pause=1000.0)
+    deadline = time.monotonic() + 600.0
     while not (tmp_path / "notes").is_file() or "1" not in (tmp_path / "notes").read_text().split():
         assert time.monotonic() < deadline
         time.sleep(0.05)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    assert start(pause=0.0).wait(timeout=60.0) == 0
+    assert start(pause=0.0).wait(timeout=600.0) == 0
     # The second job was cut short and the third not begun; the first is not done again.
     assert (tmp_path / "notes").read_text().split() == ["0", "1", "1", "2"]
 
