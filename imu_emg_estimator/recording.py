@@ -86,17 +86,17 @@ class Recording:
         return np.arange(len(self)) / self.rig.rate
 
     def is_locomotion(self) -> NDArray[np.bool_]:
-        """Samples [samples] during walking, running, stairs or ramps."""
+        """Return a mask [samples] of walking, running, stairs or ramps."""
         return np.isin(self.condition, LOCOMOTION)
 
     def without_gyroscopes(self) -> Recording:
-        """The same with accelerometers alone: a network trained on such recordings never looks at a gyroscope."""
+        """Mask all gyroscopes: a network trained on such recordings never uses one."""
         imu = self.imu.copy()
         imu[..., 3:] = np.nan
         return replace(self, imu=imu)
 
     def slice(self, start: int, stop: int) -> Recording:
-        """The samples from start to stop, with the raw EMG of the same time."""
+        """Cut out the samples from start to stop, with the raw EMG of the same time."""
         emg = self.emg
         if emg is not None:
             first, last = (round(index / self.rig.rate * emg.rate) for index in (start, stop))

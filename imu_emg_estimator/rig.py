@@ -84,15 +84,15 @@ class Rig:
         return self._twins() is not None
 
     def mirror_sensors(self) -> NDArray[Any]:
-        """Order of sensors [sensors] that exchanges left and right."""
+        """Return the order of sensors [sensors] that exchanges left and right."""
         return self._require_twins()[0]
 
     def mirror_muscles(self) -> NDArray[Any]:
-        """Order of muscles [muscles] that exchanges left and right."""
+        """Return the order of muscles [muscles] that exchanges left and right."""
         return self._require_twins()[1]
 
     def mirror_signs(self) -> NDArray[Any]:
-        """Signs of the six IMU channels under reflection of the lateral axis, shape (6,).
+        """Return the signs of the six IMU channels under reflection of the lateral axis, shape (6,).
 
         Acceleration is a vector: its lateral component flips. Angular rate is a
         pseudovector: the two other components flip.
@@ -125,7 +125,7 @@ class Rig:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "rig") -> Rig:
-        """Build from a plain mapping; a missing, extra or mistyped key raises InputError naming it."""
+        """Build from a mapping; a missing, extra or mistyped key raises InputError naming it."""
         known = {"name", "rate", "lateral_axis", "sensors", "muscles"}
         _check_keys(values, required=known - {"lateral_axis"}, known=known, where=where)
         try:

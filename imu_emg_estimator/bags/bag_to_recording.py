@@ -33,7 +33,7 @@ from imu_emg_estimator.bags.topic_mapping import (
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, FloatArray, RawEmg, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.emg_envelope import MINIMUM_DURATION, EnvelopeSettings
+from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSettings
 from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings, GridAligner
 from imu_emg_estimator.signals.powerline import powerline_can_be_found
 from imu_emg_estimator.signals.topic_clocks import Clock, Instants
@@ -185,11 +185,11 @@ def _longest_piece(
         imus[sensor].late += aligner.late_samples - late
     best = _longer(best, timestamps, rows, received)
     seconds = len(best.timestamps) / rig.rate
-    if seconds < MINIMUM_DURATION:
+    if seconds < MIN_DURATION_S:
         jumps = f", the longest of {report.pieces} pieces between jumps of its timestamps" if report.pieces > 1 else ""
         raise BagTooShort(
             f"bag {bag.path} holds {seconds:.1f} s of IMU data{jumps}; "
-            f"record at least {MINIMUM_DURATION:g} s without a break"
+            f"record at least {MIN_DURATION_S:g} s without a break"
         )
     return best
 

@@ -206,5 +206,9 @@ def _condition(path: Path, present: list[str], times: Array, grid: Array) -> NDA
     if CONDITION not in present:
         return np.full(len(grid), condition_of(path.stem))
     labels = read_texts(path, CONDITION)
-    told = labels != ""
-    return latest_value(times[told], labels[told], grid, UNLABELLED) if told.any() else np.full(len(grid), UNLABELLED)
+    labelled = labels != ""
+    return (
+        latest_value(times[labelled], labels[labelled], grid, UNLABELLED)
+        if labelled.any()
+        else np.full(len(grid), UNLABELLED)
+    )

@@ -22,7 +22,7 @@ from imu_emg_estimator.datasets.subject_files import map_in_parallel
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, RawEmg, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
-from imu_emg_estimator.signals.emg_envelope import MINIMUM_DURATION, EnvelopeSettings, emg_envelope
+from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSettings, emg_envelope
 
 RATE = 58.8  # Hz, from the published durations
 ACCELEROMETER_SCALE = 9.80665 / 16384  # m/s^2 per count, full scale 2 g
@@ -132,7 +132,7 @@ def load(
     convert = partial(
         _recording, settings=settings or EnvelopeSettings(), exchanged=() if as_published else EXCHANGED_EMG
     )
-    return [convert(file, corrupted[file.name]) for file in files if len(file.counts) >= MINIMUM_DURATION * RATE]
+    return [convert(file, corrupted[file.name]) for file in files if len(file.counts) >= MIN_DURATION_S * RATE]
 
 
 def _data_files(folder: Path) -> list[tuple[Path, str]]:
@@ -143,8 +143,8 @@ def _data_files(folder: Path) -> list[tuple[Path, str]]:
     found = [(path, str(int(match["subject"]))) for path, match in matches if match]
     if not found:
         raise InputError(f"data folder {folder} holds no HuGaDB_v1_*.txt or .txt.gz file; is it the HuGaDB v1 folder?")
-    plain = {path.name for path, _ in found}
-    return [(path, subject) for path, subject in found if path.suffix != ".gz" or path.stem not in plain]
+    uncompressed = {path.name for path, _ in found}
+    return [(path, subject) for path, subject in found if path.suffix != ".gz" or path.stem not in uncompressed]
 
 
 def _parse(source: tuple[Path, str]) -> _File:
@@ -196,20 +196,20 @@ def _listed_corruption(folder: Path) -> dict[str, tuple[bool, ...]]:
 
 
 def _corrupted_gyroscopes(files: list[_File], listed: dict[str, tuple[bool, ...]]) -> dict[str, tuple[bool, ...]]:
-    """Which gyroscopes of which recording are corrupted: listed, seen, or neighbours in time.
+    """Find the corrupted gyroscopes of every recording: listed, clipping, or by the nearest recording in time.
 
     The published list leaves out most walking and standing recordings, although
     a gyroscope that was corrupted in one recording of a session is so in the next.
-    A gyroscope scaled by about ten clips in locomotion, so moving recordings tell
-    by themselves; a still one takes over what its subject's nearest one told.
+    A gyroscope scaled by about ten clips in locomotion, so moving recordings show
+    it; a still one takes over the evidence of its subject's nearest one in time.
     """
     evidence = {file.name: listed.get(file.name) or _clipping_gyroscopes(file) for file in files}
     result = {}
     for file in files:
         known = evidence[file.name]
         if known is None:
-            told = [other for other in files if other.subject == file.subject and evidence[other.name] is not None]
-            nearest = min(told, key=lambda other: abs(other.start - file.start), default=None)
+            judged = [other for other in files if other.subject == file.subject and evidence[other.name] is not None]
+            nearest = min(judged, key=lambda other: abs(other.start - file.start), default=None)
             known = evidence[nearest.name] if nearest else None
         result[file.name] = known or NO_SENSOR
     return result

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.bags import MAX_BRIDGED_S, MAX_DURATION_S
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import FloatArray
-from imu_emg_estimator.signals.emg_envelope import MINIMUM_DURATION, EnvelopeSettings, emg_envelope, varies
+from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSettings, emg_envelope, varies
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 
 Array = NDArray[np.float64]
@@ -45,9 +45,9 @@ def grid_of(path: Path, times: Array, rate: float) -> Array:
             f"{path} covers {duration / 3600:.1f} h, more than {MAX_DURATION_S / 3600:g} h; give instants in seconds, "
             "or split the file"
         )
-    if duration < MINIMUM_DURATION:
+    if duration < MIN_DURATION_S:
         raise InputError(
-            f"{path} covers {duration:.3g} s, at least {MINIMUM_DURATION:g} s are needed; give instants in seconds, "
+            f"{path} covers {duration:.3g} s, at least {MIN_DURATION_S:g} s are needed; give instants in seconds, "
             "or remove the file"
         )
     grid: Array = times[0] + np.arange(int(duration * rate + SLACK_S) + 1) / rate
@@ -105,10 +105,10 @@ def envelope_on_grid(path: Path, raw: Array, rate: float, grid: Array, settings:
 def check_overlap(path: Path, envelope: Array, rate: float) -> None:
     """Raise InputError where EMG [samples, muscles] is known for less of the grid than a filter needs."""
     seconds = np.isfinite(envelope).any(axis=1).sum() / rate
-    if seconds < MINIMUM_DURATION:
+    if seconds < MIN_DURATION_S:
         raise InputError(
             f"{path} holds {seconds:.1f} s in which IMU and EMG data overlap; "
-            f"at least {MINIMUM_DURATION:g} s are needed, by the same clock"
+            f"at least {MIN_DURATION_S:g} s are needed, by the same clock"
         )
 
 

@@ -1,7 +1,7 @@
 """The delay between EMG and IMUs, found from the movement itself, and corrected only where it is clear.
 
-Timestamps cannot tell of it: an amplifier that stamps a tenth of a second late looks like one that does not. What the
-EMG should be at every instant can: a model's estimate of it, or, more coarsely, how vigorously the limb moves.
+Timestamps do not show it: an amplifier that stamps a tenth of a second late looks like one that does not. A comparison
+with what the EMG should be at every instant does: a model's estimate, or, more coarsely, how vigorously the limb moves.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from imu_emg_estimator.rig import Rig
 
 Floats = NDArray[np.float64]
 
-SMOOTHED = 4.0  # Hz, as the envelope is
-CURVE = 0.25  # s around the highest correlation that belong to it
+SMOOTHING_HZ = 4.0  # as the envelope's
+PEAK_S = 0.25  # around the highest correlation that belong to it
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class DelaySettings:
     stretches: int = 3
 
 
-# Movement energy tells the phase of the stride in which a muscle works only roughly.
+# Movement energy shows the phase of the stride in which a muscle works only roughly.
 COARSE = DelaySettings(longest=1.0, least=0.3, margin=0.1, least_gain=0.15)
 
 
@@ -60,8 +60,8 @@ class Delay:
         seconds: by which the EMG is behind the movement; negative = ahead.
         r_before, r_after: mean correlation of the muscles with what is expected, as it is and without the delay.
         agreeing: stretches that agree on it, of ``stretches``.
-        stretches: that tell anything.
-        by_muscle: delay of every muscle [s]; NaN = it does not tell.
+        stretches: with enough movement to judge.
+        by_muscle: delay of every muscle [s]; NaN = not known.
         corrected: whether the delay is clear, and the EMG was shifted.
         reason: why not; empty if corrected.
     """
@@ -77,7 +77,7 @@ class Delay:
 
     @property
     def note(self) -> str:
-        """What was found and done, in one sentence; empty where there is nothing to tell."""
+        """What was found and done, in one sentence; empty if the EMG is in time."""
         if self.stretches == 0 or (abs(self.seconds) < 0.5 * DelaySettings().least and not self.corrected):
             return ""
         side = "behind" if self.seconds > 0 else "ahead of"
@@ -89,7 +89,7 @@ class Delay:
 
 
 def given_delay(seconds: float) -> Delay:
-    """A delay that the user knows; it was corrected without a look."""
+    """Return a delay that the user gave; it is corrected without a check."""
     nan = float("nan")
     return Delay(seconds, nan, nan, 0, 0, (), corrected=True, reason="")
 
@@ -97,7 +97,7 @@ def given_delay(seconds: float) -> Delay:
 def synchronise(
     recording: Recording, expected: FloatArray | None = None, settings: DelaySettings | None = None
 ) -> tuple[Recording, Delay]:
-    """The recording with its EMG in time with the movement, and the delay that was found.
+    """Align the EMG of a recording with the movement; returns the recording and the delay that was found.
 
     Args:
         expected: [samples, muscles] what the envelopes should be like, such as a model's estimate; None = the energy of
@@ -113,7 +113,7 @@ def synchronise(
 
 
 def find_delay(expected: FloatArray, measured: FloatArray, rate: float, settings: DelaySettings) -> Delay:
-    """The delay at which measured envelopes correlate best with what is expected, and whether it is clear.
+    """Find the delay at which measured envelopes correlate best with the expected ones, and whether it is clear.
 
     Args:
         expected: [samples, muscles]; only its course matters, not its scale.
@@ -125,13 +125,15 @@ def find_delay(expected: FloatArray, measured: FloatArray, rate: float, settings
     if len(measured) <= 4 * reach:
         return _unclear("the recording is too short", len(measured[0]))
     curves = np.array([_correlations(*pair, lags) for pair in zip(expected.T, measured.T, strict=True)])
-    telling = np.nan_to_num(curves, nan=-1.0).max(axis=1) >= settings.least_r / 2
-    if not telling.any():
+    clear = np.nan_to_num(curves, nan=-1.0).max(axis=1) >= settings.least_r / 2
+    if not clear.any():
         return _unclear("the EMG does not go with the movement at any delay", len(curves))
-    curve = np.nanmean(curves[telling], axis=0)
+    curve = np.nanmean(curves[clear], axis=0)
     seconds = _peak(curve, lags) / rate
-    by_muscle = tuple(_peak(one, lags) / rate if told else np.nan for one, told in zip(curves, telling, strict=True))
-    votes = _votes(expected[:, telling], measured[:, telling], lags, rate, settings)
+    by_muscle = tuple(
+        _peak(one, lags) / rate if is_clear else np.nan for one, is_clear in zip(curves, clear, strict=True)
+    )
+    votes = _votes(expected[:, clear], measured[:, clear], lags, rate, settings)
     delay = Delay(
         seconds=seconds,
         r_before=float(curve[reach]),
@@ -147,7 +149,7 @@ def find_delay(expected: FloatArray, measured: FloatArray, rate: float, settings
 
 
 def shift_emg(recording: Recording, seconds: float) -> Recording:
-    """The recording with its EMG that much earlier; NaN where there is none then."""
+    """Shift the EMG of a recording earlier by so many seconds; NaN where there is none then."""
     envelope = _earlier(recording.envelope, seconds * recording.rig.rate)
     emg = recording.emg
     if emg is not None:
@@ -156,7 +158,7 @@ def shift_emg(recording: Recording, seconds: float) -> Recording:
 
 
 def movement_energy(imu: FloatArray, rig: Rig) -> Floats:
-    """How vigorously the side of every muscle moves [samples, muscles], in m/s^3 per sensor, smoothed as envelopes are.
+    """Return how vigorously the side of every muscle moves [samples, muscles] [m/s^3], smoothed as envelopes are.
 
     It is the jerk, the change of acceleration, of the sensors on the muscle's side: it peaks when the foot lands, where
     the muscles that carry the weight work.
@@ -164,7 +166,7 @@ def movement_energy(imu: FloatArray, rig: Rig) -> Floats:
     acceleration = np.asarray(imu[:, :, :3], dtype=np.float64)
     jerk = np.linalg.norm(np.diff(acceleration, axis=0, prepend=acceleration[:1]), axis=2) * rig.rate
     jerk = np.where(np.isfinite(jerk), jerk, 0.0)
-    smooth = butter(2, min(SMOOTHED, 0.4 * rig.rate), "lowpass", fs=rig.rate, output="sos")
+    smooth = butter(2, min(SMOOTHING_HZ, 0.4 * rig.rate), "lowpass", fs=rig.rate, output="sos")
     sides = np.array([sensor.side for sensor in rig.sensors])
     energy = []
     for muscle in rig.muscles:
@@ -179,16 +181,16 @@ def _unclear(reason: str, muscles: int) -> Delay:
 
 
 def _doubt(delay: Delay, curve: Floats, lags: Floats, settings: DelaySettings) -> str:
-    """Why the delay should not be corrected; empty = it is clear."""
-    elsewhere = curve[np.abs(lags - delay.seconds) > CURVE]
-    told = np.array([value for value in delay.by_muscle if np.isfinite(value)])
+    """Return why the delay should not be corrected; empty = it is clear."""
+    elsewhere = curve[np.abs(lags - delay.seconds) > PEAK_S]
+    delays = np.array([value for value in delay.by_muscle if np.isfinite(value)])
     doubts = {
         "subjects differ by as much": abs(delay.seconds) < settings.least,
         "it may be longer than what is looked for": abs(delay.seconds) > 0.95 * settings.longest,
         f"the EMG hardly goes with the movement then (r {delay.r_after:.2f})": delay.r_after < settings.least_r,
         "little is gained": delay.r_after - delay.r_before < settings.least_gain,
         "other delays fit as well": len(elsewhere) > 0 and delay.r_after - np.nanmax(elsewhere) < settings.margin,
-        "the muscles do not agree": (np.abs(told - delay.seconds) > settings.agreement).any(),
+        "the muscles do not agree": (np.abs(delays - delay.seconds) > settings.agreement).any(),
         "there is too little movement": delay.stretches < settings.stretches,
         "stretches of the recording do not agree": delay.agreeing < settings.agreeing * delay.stretches,
     }
@@ -198,7 +200,7 @@ def _doubt(delay: Delay, curve: Floats, lags: Floats, settings: DelaySettings) -
 def _votes(
     expected: FloatArray, measured: FloatArray, lags: NDArray[np.int64], rate: float, settings: DelaySettings
 ) -> Floats:
-    """Delay [s] in every stretch of the recording in which there is movement."""
+    """Find the delay [s] in every stretch of the recording with movement."""
     length = round(settings.stretch * rate)
     usual = expected.std(axis=0)
     votes = []
@@ -214,7 +216,7 @@ def _votes(
 
 
 def _correlations(expected: FloatArray, measured: FloatArray, lags: NDArray[np.int64]) -> Floats:
-    """Correlation of the expected samples with those measured so many samples later, over the same expected ones."""
+    """Correlate the expected samples with those measured later by each lag [samples], over the same expected ones."""
     reach = int(lags[-1])
     inner = np.asarray(expected[reach : len(expected) - reach], dtype=np.float64)
     result = np.full(len(lags), np.nan)
@@ -229,7 +231,7 @@ def _correlations(expected: FloatArray, measured: FloatArray, lags: NDArray[np.i
 
 
 def _peak(curve: Floats, lags: NDArray[np.int64]) -> float:
-    """Lag of the highest value, between samples by a parabola through it and its neighbours."""
+    """Return the lag of the highest value, between samples by a parabola through it and its neighbours."""
     top = int(np.nanargmax(curve))
     if 0 < top < len(curve) - 1 and np.isfinite(curve[top - 1 : top + 2]).all():
         before, here, after = curve[top - 1 : top + 2]
@@ -239,7 +241,7 @@ def _peak(curve: Floats, lags: NDArray[np.int64]) -> float:
 
 
 def _earlier(values: FloatArray, samples: float) -> FloatArray:
-    """Values [samples, columns] as they are so many samples later, between samples by a straight line."""
+    """Shift values [samples, columns] earlier by so many samples, between samples by linear interpolation."""
     whole = int(np.floor(samples))
     share = samples - whole
     index = np.arange(len(values)) + whole

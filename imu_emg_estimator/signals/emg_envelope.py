@@ -12,9 +12,9 @@ from imu_emg_estimator.signals.true_runs import true_runs
 
 FloatArray = NDArray[np.floating]
 
-MINIMUM_DURATION = 2.0  # s; below, the filters' edges would be all of the envelope
+MIN_DURATION_S = 2.0  # below, the filters' edges would be all of the envelope
 MIN_STUCK_SAMPLES = 3  # in a row at the end of the range: only an amplifier at its limit gives them
-LEVELS = 16  # values that a channel must take before its highest and lowest say where the range ends
+MIN_LEVELS = 16  # values that a channel must take before its highest and lowest count as ends of the range
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class EnvelopeSettings:
 
 
 def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> FloatArray:
-    """Linear envelope of raw EMG: high-pass, full-wave rectification, low-pass, without delay.
+    """Compute the linear envelope of raw EMG: high-pass, full-wave rectification, low-pass, without delay.
 
     Args:
         raw: [samples, channels] in any unit; NaN gaps are bridged by the channel's median and stay NaN in the result.
@@ -54,8 +54,8 @@ def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> Fl
     slowest = 2 * max(settings.high_pass, settings.low_pass)
     if rate <= slowest:
         raise InputError(f"raw EMG at {rate:g} Hz is too slow: more than {slowest:g} Hz is needed")
-    if len(raw) < MINIMUM_DURATION * rate:
-        raise InputError(f"raw EMG of {len(raw) / rate:.1f} s is too short: at least {MINIMUM_DURATION:g} s is needed")
+    if len(raw) < MIN_DURATION_S * rate:
+        raise InputError(f"raw EMG of {len(raw) / rate:.1f} s is too short: at least {MIN_DURATION_S:g} s is needed")
     missing = ~np.isfinite(raw)
     bridged = bridge_gaps(raw)
     high = butter(settings.order, settings.high_pass, "highpass", fs=rate, output="sos")
@@ -66,7 +66,7 @@ def emg_envelope(raw: FloatArray, rate: float, settings: EnvelopeSettings) -> Fl
 
 
 def bridge_gaps(raw: FloatArray) -> FloatArray:
-    """Raw EMG [samples, channels] whose NaN are the channel's median, so that it can be filtered."""
+    """Replace NaN in raw EMG [samples, channels] by the channel's median, so that it can be filtered."""
     return np.where(np.isfinite(raw), raw, _channel_median(raw))
 
 
@@ -84,14 +84,14 @@ def _channel_median(raw: FloatArray) -> FloatArray:
 
 
 def saturated(raw: FloatArray) -> NDArray[np.bool_]:
-    """Samples [samples, channels] of raw EMG at which the amplifier was at its limit.
+    """Find the samples [samples, channels] of raw EMG at which the amplifier was at its limit.
 
     That is where a channel stays at its highest or lowest value for at least ``MIN_STUCK_SAMPLES``.
     """
     result = np.zeros(raw.shape, dtype=bool)
     for index, channel in enumerate(raw.T):
         known = channel[np.isfinite(channel)]
-        if len(np.unique(known[: 1 << 20])) >= LEVELS:
+        if len(np.unique(known[: 1 << 20])) >= MIN_LEVELS:
             for limit in (known.min(), known.max()):
                 for start, stop in true_runs(channel == limit, MIN_STUCK_SAMPLES):
                     result[start:stop, index] = True

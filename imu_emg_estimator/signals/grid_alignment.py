@@ -1,4 +1,4 @@
-"""Alignment: samples of several IMUs, each at its own rate and pace, onto one grid.
+"""Alignment of the samples of several IMUs, each at its own rate, to one regular grid.
 
 The same class serves the live node and the reading of bags, so both see the same rows.
 """
@@ -18,7 +18,7 @@ Sample = tuple[float, ...]  # acceleration x y z [m/s^2], angular rate x y z [ra
 SECOND = 1_000_000_000  # ns
 NEVER = -(1 << 80)  # ns, before every timestamp
 ABSENT: Sample = (float("nan"),) * 6
-LONGEST_TRACK = 1 << 16  # samples; a clock far ahead must not fill the memory
+MAX_TRACK_SAMPLES = 1 << 16  # a clock far ahead must not fill the memory
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class AlignmentSettings:
     Attributes:
         largest_gap: two samples of a sensor further apart are not interpolated between.
         deadline: how far a grid step may fall behind what half of the live sensors have reached.
-        timeout: a sensor silent for longer is not waited for until it speaks again.
+        timeout: a sensor silent for longer is not waited for until its next sample.
         jump: a timestamp further from the newest one is a jump of the clock, not a delay.
     """
 
@@ -67,7 +67,7 @@ class _Track:
     __slots__ = ("last", "received", "samples")
 
     def __init__(self) -> None:
-        self.samples: deque[tuple[int, Sample]] = deque(maxlen=LONGEST_TRACK)
+        self.samples: deque[tuple[int, Sample]] = deque(maxlen=MAX_TRACK_SAMPLES)
         self.clear()
 
     def clear(self) -> None:
@@ -81,7 +81,7 @@ class GridAligner:
 
     A sensor that is late by more than the deadline, or silent, is NaN in the row: masked, not faked.
     When most of the live sensors agree that time has jumped, or only the disagreeing ones still
-    speak, the grid restarts there; a single sensor with a wrong clock is left out, and one whose
+    send, the grid restarts there; a single sensor with a wrong clock is left out, and one whose
     clock is slightly ahead does not make the others late. The grid starts at the first timestamp.
 
     Every message of every sensor comes through here, so samples are tuples of Python's own numbers,
@@ -108,7 +108,7 @@ class GridAligner:
         self.reset()
 
     def push(self, sensor: int, timestamp: int, sample: Sequence[float]) -> Sequence[GridRow]:
-        """Take one sample (6 numbers) of one sensor, stamped in ns; returns the rows that it completes."""
+        """Take one sample (6 numbers) of one sensor with its timestamp [ns]; returns the rows that it completes."""
         if self._origin is None:
             self._restart(timestamp)
         elif abs(timestamp - self._newest) > self._jump:
@@ -156,7 +156,7 @@ class GridAligner:
         return 2 * agreeing > live or timestamp - first > self._timeout
 
     def _note_arrival(self, track: _Track, timestamp: int) -> None:
-        """Let time elapse by what this sensor's clock went on, unless others told so already."""
+        """Advance the elapsed time by this sensor's clock, unless other clocks advanced it already."""
         if timestamp > track.last > NEVER:
             elapsed = track.received + min(timestamp - track.last, self._largest_gap)
             if elapsed > self._elapsed:
@@ -176,7 +176,7 @@ class GridAligner:
         return True
 
     def _must_wait(self) -> bool:
-        """Tell whether the next step is known to wait, without checking all sensors."""
+        """Whether the next step is known to wait, without checking all sensors."""
         if self._newest < self._next:
             return True
         if self._waited.last >= self._next or not self._is_awaited(self._waited):
@@ -201,25 +201,25 @@ class GridAligner:
         return self._origin + round(index * SECOND / self.rate)
 
     def _missing(self, timestamp: int) -> _Track | None:
-        """A sensor that a step must wait for: neither there already, nor silent."""
+        """Return a sensor that a step must wait for: neither there already, nor silent."""
         for track in self._tracks:
             if track.last < timestamp and self._is_awaited(track):
                 return track
         return None
 
     def _is_awaited(self, track: _Track) -> bool:
-        """Whether the sensor spoke lately; how far its timestamps are behind does not matter."""
+        """Whether the sensor sent lately; how far its timestamps are behind does not matter."""
         return self._elapsed - track.received <= self._timeout
 
     def _reached_by_half(self) -> int:
-        """The instant that half of the live sensors have reached [ns]; one clock ahead does not move it."""
+        """Return the instant [ns] that half of the live sensors have reached; one clock ahead does not move it."""
         assert self._origin is not None
         reached = [self._origin if t.last == NEVER else t.last for t in self._tracks if self._is_awaited(t)]
         reached.sort()
         return reached[len(reached) // 2]
 
     def _interpolate(self, track: _Track, timestamp: int) -> Sample:
-        """The track at an instant; forgets what no later step can need."""
+        """Interpolate a track at an instant; forgets what no later step can need."""
         samples = track.samples
         while len(samples) > 1 and samples[1][0] <= timestamp:
             samples.popleft()

@@ -1,6 +1,6 @@
 """Slow statistics of the accelerations: how the sensors are mounted and what their subject does.
 
-Gravity tells how a sensor is turned, the deviations how much it moves, and the correlations
+Gravity shows how a sensor is turned, the deviations how much it moves, and the correlations
 which axes, and which sensors, move together: a sensor that is rotated or changed for another
 shows within seconds. Accelerometers only: gyroscopes are the sensors that fail.
 """
@@ -57,7 +57,7 @@ class MotionStatistics:
         return len(self.owners)
 
     def products(self, imu: FloatArray) -> FloatArray:
-        """What the running means are taken of: rows [samples, sensors, 6] -> [samples, moments]."""
+        """Compute the products that are averaged: rows [samples, sensors, 6] -> [samples, moments]."""
         acceleration = imu[..., :3] / GRAVITY
         present = np.isfinite(acceleration).all(axis=-1)
         values = np.where(present[..., None], acceleration, 0.0).reshape(len(imu), -1)
@@ -66,7 +66,7 @@ class MotionStatistics:
         return result
 
     def remounted(self, moments: FloatArray, sources: Sequence[int], rotations: FloatArray) -> FloatArray:
-        """Running means [..., moments] as they would be if the sensors were worn otherwise.
+        """Convert running means [..., moments] to those of sensors that are worn otherwise.
 
         Args:
             sources: of every place, the sensor whose samples go there.
@@ -84,7 +84,7 @@ class MotionStatistics:
         return changed
 
     def describe(self, moments: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Statistics [..., statistics] from running means [..., moments], and which sensors [..., sensors] suffice."""
+        """Return statistics [..., statistics] of running means [..., moments], and the sensors [..., sensors] covered."""
         count = np.maximum(moments[..., self._counts], NEVER)
         mean = moments[..., self._sums] / count
         variance = np.maximum(moments[..., self._squares] / count - mean**2, 0.0) + NOISE
@@ -117,12 +117,12 @@ class RunningMotion:
 
 
 def motion_statistics(imu: FloatArray, rate: float, every: int = 1) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """The same over a whole recording: [samples, sensors, 6] -> [samples / every, statistics] and [.., sensors]."""
+    """Compute them for a whole recording: [samples, sensors, 6] -> [samples / every, statistics] and [.., sensors]."""
     return MotionStatistics(imu.shape[1]).describe(motion_moments(imu, rate, every))
 
 
 def motion_moments(imu: FloatArray, rate: float, every: int = 1) -> FloatArray:
-    """The running means that the statistics of a recording come from: [samples / every, moments]."""
+    """Compute the running means of a recording: [samples / every, moments]."""
     from scipy.signal import lfilter  # here: the live path must not wait for scipy, nor carry it
 
     share = _share(rate)
@@ -132,5 +132,5 @@ def motion_moments(imu: FloatArray, rate: float, every: int = 1) -> FloatArray:
 
 
 def _share(rate: float) -> float:
-    """Weight of the newest row in the running means."""
+    """Return the weight of the newest row in the running means."""
     return 1.0 / (WINDOW * rate)

@@ -1,6 +1,6 @@
-"""What the channels of recordings are worth, in figures and in words, as far as the signals alone tell.
+"""Quality of the channels of recordings in figures and findings, judged from the signals alone, without a model.
 
-Nothing here knows a model. Limits were set beyond what any half minute of walking, running, stairs, sitting or standing
+Limits were set beyond what any half minute of walking, running, stairs, sitting or standing
 of HuGaDB's development subjects held, its damaged channels aside; see docs/calibration.md.
 """
 
@@ -19,30 +19,31 @@ from imu_emg_estimator.signals.true_runs import true_runs
 
 FloatArray = NDArray[np.floating]
 
-AT_END = 0.9995  # of a sensor's highest acceleration: there it is at the end of its range
-WINDOW = 2.0  # s over which the acceleration is averaged to find gravity
-QUIET = 0.5  # m/s²; standard deviation of the acceleration in a window in which gravity shows
+CLIPPED_SHARE = 0.9995  # of a sensor's highest acceleration: there it is at the end of its range
+GRAVITY_WINDOW_S = 2.0  # over which the acceleration is averaged to find gravity
+MAX_QUIET_MPS2 = 0.5  # standard deviation of the acceleration in a window that shows gravity
 DEGREES = np.degrees(1.0)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Beyond which a channel is told of, and beyond which it is left out.
+    """Limits beyond which a channel is reported, and beyond which it is left out.
 
     Attributes:
         rate: samples a second of an IMU; fewer do not show a stride.
-        missing: share of the time without samples: told, left out.
-        gap: longest time without samples [s]: told.
-        clipped: share of samples at the end of the accelerometer's range: told, left out.
+        missing: share of the time without samples: reported, left out.
+        gap: longest time without samples [s]: reported.
+        clipped: share of samples at the end of the accelerometer's range: reported, left out.
         gravity: length of the mean acceleration in quiet [m/s²]: lowest, highest.
         gravity_moving: the same where the subject was never quiet.
         turning: root mean square of the angular rate [rad/s] beyond any gait.
         still: standard deviation of the acceleration [m/s²] below which a sensor did not move.
         seconds: of EMG that a muscle needs.
         level: share of the usual amplitude [reference] that the EMG's peaks (its 95th percentile) must have: left
-            out, told.
+            out, reported.
         modulation: of the envelope: its 95th over its 5th percentile in movement.
-        saturated, powerline: share of raw EMG at the amplifier's limit, and of powerline in its power: told, left out.
+        saturated: share of raw EMG at the amplifier's limit: reported, left out.
+        powerline: share of powerline interference in the power of raw EMG: reported, left out.
     """
 
     rate: float = 25.0
@@ -62,7 +63,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class SensorFigures:
-    """What an IMU gave.
+    """Figures of one IMU.
 
     Attributes:
         rate: samples a second.
@@ -89,7 +90,7 @@ class SensorFigures:
 
 @dataclass(frozen=True)
 class MuscleFigures:
-    """What an EMG channel gave.
+    """Figures of one EMG channel.
 
     Attributes:
         seconds: of EMG.
@@ -135,9 +136,9 @@ class Finding:
 
     Attributes:
         channels: names of the sensors or muscles that it concerns.
-        kind: what it is, in one word, for programs.
+        kind: what it is, in one word, for software.
         text: the same with figures, for people, after the names.
-        bad: whether the channels must be left out, not only told of.
+        bad: whether the channels must be left out, not only reported.
     """
 
     channels: tuple[str, ...]
@@ -150,7 +151,7 @@ class Finding:
 
 
 def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream | None = None) -> SensorFigures:
-    """Figures of one IMU over all recordings of a subject."""
+    """Compute the figures of one IMU over all recordings of a subject."""
     rate, name = recordings[0].rig.rate, recordings[0].rig.sensor_names[sensor]
     acceleration = [recording.imu[:, sensor, :3] for recording in recordings]
     angular = np.concatenate([recording.imu[:, sensor, 3:] for recording in recordings])
@@ -165,7 +166,7 @@ def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream 
         missing=1.0 - float(present.mean()),
         longest_gap=max(map(_longest_gap, acceleration)) / rate,
         gyroscope_missing=1.0 - len(turns) / len(angular),
-        clipped=float((np.abs(known) >= AT_END * highest).any(axis=1).mean()) if len(known) else np.nan,
+        clipped=float((np.abs(known) >= CLIPPED_SHARE * highest).any(axis=1).mean()) if len(known) else np.nan,
         gravity=gravity,
         quiet=quiet,
         movement=float(known.std(axis=0).mean()) if len(known) else np.nan,
@@ -176,7 +177,7 @@ def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream 
 def muscle_figures(
     recordings: Sequence[Recording], muscle: int, amplitude: float = float("nan"), stream: Stream | None = None
 ) -> MuscleFigures:
-    """Figures of one EMG channel over all recordings of a subject.
+    """Compute the figures of one EMG channel over all recordings of a subject.
 
     Args:
         amplitude: that the model expects, in the unit of the recordings; NaN = not known in it.
@@ -199,7 +200,7 @@ def muscle_figures(
 
 
 def judge_sensor(name: str, figures: SensorFigures, limits: Limits | None = None) -> list[Finding]:
-    """What is wrong with an IMU; an empty list = nothing."""
+    """Return what is wrong with an IMU; an empty list = nothing."""
     limits, found = limits or Limits(), []
 
     def note(kind: str, bad: bool, text: str) -> None:
@@ -230,10 +231,10 @@ def judge_sensor(name: str, figures: SensorFigures, limits: Limits | None = None
 
 
 def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits | None = None) -> list[Finding]:
-    """What is wrong with an EMG channel, as far as it shows without the movement; an empty list = nothing.
+    """Return what is wrong with an EMG channel by itself; an empty list = nothing.
 
     Args:
-        moving: whether the subject moved: at rest an electrode cannot be told from one that is off.
+        moving: whether the subject moved: at rest an attached electrode looks like one that is off.
     """
     limits, found = limits or Limits(), []
 
@@ -265,8 +266,8 @@ def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits
 
 
 def _gravity(parts: Sequence[FloatArray], rate: float) -> tuple[float, bool]:
-    """Length of the mean acceleration in windows, median [m/s²]; of the quiet ones if there are any."""
-    length = round(WINDOW * rate)
+    """Return the median length [m/s²] of the mean acceleration in windows; of the quiet ones if there are any."""
+    length = round(GRAVITY_WINDOW_S * rate)
     windows = [
         part[start : start + length] for part in parts for start in range(0, len(part) - length + 1, length)
     ] or list(parts)
@@ -274,7 +275,7 @@ def _gravity(parts: Sequence[FloatArray], rate: float) -> tuple[float, bool]:
     if not windows:
         return float("nan"), False
     lengths = np.array([np.linalg.norm(window.mean(axis=0)) for window in windows])
-    quiet = np.array([window.std(axis=0).max() < QUIET for window in windows])
+    quiet = np.array([window.std(axis=0).max() < MAX_QUIET_MPS2 for window in windows])
     return float(np.median(lengths[quiet] if quiet.any() else lengths)), bool(quiet.any())
 
 
@@ -293,7 +294,7 @@ def _longest_gap(acceleration: FloatArray) -> int:
 
 
 def _raw_figures(recordings: Sequence[Recording], muscle: int) -> tuple[float, float, float]:
-    """Share at the amplifier's limit, share of powerline interference, and its frequency; NaN = not known."""
+    """Return the share at the amplifier's limit, the share of powerline and its frequency [Hz]; NaN = not known."""
     raw = [recording.emg for recording in recordings if recording.emg is not None]
     if not raw:
         return float("nan"), float("nan"), float("nan")

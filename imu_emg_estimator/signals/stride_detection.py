@@ -14,17 +14,17 @@ from imu_emg_estimator.rig import AXES
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.intp]
 
-SHORTEST, LONGEST = 0.45, 1.8  # s; a stride of fast running, of slow stair climbing
+MIN_STRIDE_S, MAX_STRIDE_S = 0.45, 1.8  # fast running, slow stair climbing
 KNOWN_SHARE = 0.9  # of the samples; below, a gyroscope or accelerometer counts as masked
-SWING_CORNER, SWING_RATE, SWING_PROMINENCE = 6.0, 1.0, 1.5  # Hz, rad/s, rad/s
-LANDING_CORNER, LANDING_PROMINENCE = 3.0, 4.0  # Hz, m/s^2
-LANDING_LEAD = 0.04  # s by which the shank is slowed down before the foot is on the ground
+SWING_CORNER_HZ, MIN_SWING_RADPS, SWING_PROMINENCE_RADPS = 6.0, 1.0, 1.5
+LANDING_CORNER_HZ, LANDING_PROMINENCE_MPS2 = 3.0, 4.0
+LANDING_LEAD_S = 0.04  # by which the shank is slowed down before the foot is on the ground
 POINTS = 101  # of a normalised stride, 0 to 100 %
 DEGREE = {"linear": 1, "cubic": 3}
 
 
 def stride_starts(shank: FloatArray, rate: float, lateral_axis: str = "y", lateral_sign: int = 1) -> IndexArray:
-    """Samples at which the foot of this leg lands, one per stride.
+    """Find the samples at which the foot of this leg lands, one per stride.
 
     The forward swing of the shank is the largest rotation of the leg; the landing is where it ends, the first
     change of sign after its peak. Without a gyroscope it is the moment when the swinging shank is slowed down
@@ -52,16 +52,16 @@ def stride_starts(shank: FloatArray, rate: float, lateral_axis: str = "y", later
 
 
 def strides(starts: IndexArray, rate: float) -> IndexArray:
-    """First and last sample [strides, 2] of every stride of a plausible duration; they share their ends."""
+    """Return the first and last sample [strides, 2] of every stride of plausible duration; they share their ends."""
     pairs = np.stack([starts[:-1], starts[1:]], axis=1) if len(starts) else np.empty((0, 2), dtype=np.intp)
     duration = (pairs[:, 1] - pairs[:, 0]) / rate
-    return pairs[(duration >= SHORTEST) & (duration <= LONGEST)]
+    return pairs[(duration >= MIN_STRIDE_S) & (duration <= MAX_STRIDE_S)]
 
 
 def time_normalise(
     values: FloatArray, pairs: IndexArray, points: int = POINTS, kind: Literal["linear", "cubic"] = "linear"
 ) -> NDArray[np.float64]:
-    """Signals of every stride, resampled to the same number of points.
+    """Resample the signals of every stride to the same number of points.
 
     Args:
         values: [samples, ...] in any unit; NaN spreads to its neighbours.
@@ -84,9 +84,11 @@ def _known_share(values: FloatArray) -> float:
 
 
 def _ends_of_swing(swing_rate: FloatArray, rate: float) -> IndexArray:
-    """First samples at rest or turning back after each peak of the forward swing [rad/s]."""
-    smooth = _low_pass(_bridged(swing_rate), SWING_CORNER, rate)
-    peaks, _ = find_peaks(smooth, height=SWING_RATE, prominence=SWING_PROMINENCE, distance=max(1.0, SHORTEST * rate))
+    """Find the first samples at rest or turning back after each peak of the forward swing [rad/s]."""
+    smooth = _low_pass(_bridged(swing_rate), SWING_CORNER_HZ, rate)
+    peaks, _ = find_peaks(
+        smooth, height=MIN_SWING_RADPS, prominence=SWING_PROMINENCE_RADPS, distance=max(1.0, MIN_STRIDE_S * rate)
+    )
     turns = np.flatnonzero((smooth[:-1] > 0) & (smooth[1:] <= 0)) + 1
     following = np.searchsorted(turns, peaks)
     reached = following < len(turns)
@@ -94,15 +96,15 @@ def _ends_of_swing(swing_rate: FloatArray, rate: float) -> IndexArray:
 
 
 def _landings(forward: FloatArray, rate: float) -> IndexArray:
-    """Samples shortly after the shank is slowed down hardest; forward acceleration in m/s^2."""
-    braking = -_low_pass(_bridged(forward), LANDING_CORNER, rate)
-    peaks, _ = find_peaks(braking, prominence=LANDING_PROMINENCE, distance=max(1.0, SHORTEST * rate))
-    landings = peaks + round(LANDING_LEAD * rate)
+    """Find the samples shortly after the shank is slowed down hardest; forward acceleration in m/s^2."""
+    braking = -_low_pass(_bridged(forward), LANDING_CORNER_HZ, rate)
+    peaks, _ = find_peaks(braking, prominence=LANDING_PROMINENCE_MPS2, distance=max(1.0, MIN_STRIDE_S * rate))
+    landings = peaks + round(LANDING_LEAD_S * rate)
     return np.asarray(landings[landings < len(forward)], dtype=np.intp)
 
 
 def _forward_acceleration(acceleration: FloatArray, lateral: int, lateral_sign: int) -> FloatArray:
-    """Acceleration [samples] along the axis that is lateral x up; up is what gravity shows on average."""
+    """Return the acceleration [samples] along lateral x up, where up is the mean direction of gravity."""
     left = np.zeros(3)
     left[lateral] = lateral_sign
     up = np.nanmean(acceleration, axis=0)

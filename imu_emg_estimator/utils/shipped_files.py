@@ -14,7 +14,7 @@ PACKAGE = "imu_emg_estimator"
 
 
 def share_directory() -> Path:
-    """Folder that holds ``msg``, ``config`` and ``resource``: the checkout, or the installed share folder.
+    """Return the folder that holds ``msg``, ``config`` and ``resource``: the checkout, or the installed share folder.
 
     Raises:
         InputError: neither is there.
@@ -30,27 +30,27 @@ def share_directory() -> Path:
 
 
 def resource_file(name: str) -> Path:
-    """Path of a file in the package's ``resource`` folder; raises InputError where it is missing."""
+    """Return the path of a file in the package's ``resource`` folder; raises InputError where it is missing."""
     return _existing(share_directory() / "resource" / name)
 
 
 def rig_file(name: str) -> Path:
-    """Path of the rig that the package ships under this name, e.g. ``hugadb``."""
+    """Return the path of the rig that the package ships under this name, e.g. ``hugadb``."""
     return _existing(share_directory() / "config" / "rigs" / f"{name}.yaml")
 
 
 def shipped_bundle() -> Path:
-    """Path of the bundle that the package ships."""
+    """Return the path of the bundle that the package ships."""
     return resource_file("hugadb.safetensors")
 
 
 def calibration_directory() -> Path:
-    """Where subjects' calibrations are kept unless told otherwise: below ``$ROS_HOME``, or ``~/.ros``."""
+    """Return the default folder of subjects' calibrations: below ``$ROS_HOME``, or ``~/.ros``."""
     return Path(os.path.expanduser(os.environ.get("ROS_HOME") or "~/.ros")) / PACKAGE / "calibrations"
 
 
 def message_definition(name: str) -> str:
-    """Text of one of the package's own messages, e.g. ``Emg``."""
+    """Return the text of one of the package's own messages, e.g. ``Emg``."""
     return _existing(share_directory() / "msg" / f"{name}.msg").read_text(encoding="utf-8")
 
 
