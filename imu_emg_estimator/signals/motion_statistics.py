@@ -84,7 +84,7 @@ class MotionStatistics:
         return changed
 
     def describe(self, moments: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Return statistics [..., statistics] of running means [..., moments], and the sensors [..., sensors] covered."""
+        """Return statistics [..., statistics] of running means [..., moments], and known sensors [..., sensors]."""
         count = np.maximum(moments[..., self._counts], NEVER)
         mean = moments[..., self._sums] / count
         variance = np.maximum(moments[..., self._squares] / count - mean**2, 0.0) + NOISE
