@@ -14,7 +14,7 @@ from imu_emg_estimator.bags.topic_mapping import Channels
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.emg_envelope import (
-    MINIMUM_DURATION,
+    MIN_DURATION_S,
     EnvelopeSettings,
     bridge_gaps,
     emg_envelope,
@@ -92,7 +92,7 @@ def envelope_on_grid(
     clock, data = _regular(bag, stream)
     rate = clock.rate
     is_envelope = _is_envelope(data, rate) if stream.is_envelope is None else stream.is_envelope
-    if not is_envelope and len(data) < MINIMUM_DURATION * rate:
+    if not is_envelope and len(data) < MIN_DURATION_S * rate:
         raise no_overlap(bag, len(data) / rate)
     powerline: list[Powerline | None] = [None] * data.shape[1] if is_envelope else find_powerline(data, rate)
     try:
@@ -102,7 +102,7 @@ def envelope_on_grid(
     envelope = np.full((len(grid), muscles), np.nan)
     envelope[:, channels.muscles] = columns
     covered = np.isfinite(envelope).any(axis=1).sum() * _step(grid)
-    if covered < MINIMUM_DURATION:
+    if covered < MIN_DURATION_S:
         raise no_overlap(bag, covered)
     clipped = [] if is_envelope else saturated(data).mean(axis=0).tolist()
     return GridEmg(envelope, is_envelope, clock, data, powerline, clipped)
@@ -112,7 +112,7 @@ def no_overlap(bag: object, seconds: float) -> BagTooShort:
     """Error for EMG and IMU data that hardly overlap in time."""
     return BagTooShort(
         f"bag {bag} holds {seconds:.1f} s in which IMU and EMG timestamps overlap; "
-        f"record at least {MINIMUM_DURATION:g} s of both, stamped by the same clock"
+        f"record at least {MIN_DURATION_S:g} s of both, stamped by the same clock"
     )
 
 
@@ -174,7 +174,7 @@ def _impossible(bag: object, received: int, stream: EmgStream) -> BagUnreadable:
 
 def _is_envelope(data: NDArray[np.float32], rate: float) -> bool:
     """Whether the signal is slow enough to be an envelope. What is sampled too slowly for raw EMG is one."""
-    if rate <= 2 * ENVELOPE_MAX_HZ or len(data) < MINIMUM_DURATION * rate:
+    if rate <= 2 * ENVELOPE_MAX_HZ or len(data) < MIN_DURATION_S * rate:
         return True
     stretch = bridge_gaps(data[: round(STRETCH_S * rate)].astype(np.float64))
     fast = sosfiltfilt(butter(2, ENVELOPE_MAX_HZ, "highpass", fs=rate, output="sos"), stretch, axis=0)
