@@ -22,9 +22,10 @@ from rosbags.rosbag2 import Reader, Writer
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import Imu
 
-from imu_emg_estimator.bags import EMG_TOPIC, imu_topic, write_bag
+from imu_emg_estimator.bags import EMG_TOPIC, imu_topic, open_bag, write_bag
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.ros import bag_player
 from imu_emg_estimator.ros.bag_player import ReplaySettings, replay
 
 SECONDS = 4.0
@@ -55,10 +56,9 @@ def timestamp(raw: bytes) -> int:
 
 @dataclass
 class Listener:
-    """What arrived: bytes by topic, and the times of arrival of the first IMU's messages [s]."""
+    """Messages received by topic, and instants on /clock [ns]."""
 
     messages: dict[str, list[bytes]] = field(default_factory=lambda: {topic: [] for topic in [*TOPICS, EMG_TOPIC]})
-    arrivals: list[float] = field(default_factory=list)
     clock: list[int] = field(default_factory=list)
 
     @property
@@ -67,8 +67,6 @@ class Listener:
 
     def take(self, topic: str, raw: bytes) -> None:
         self.messages[topic].append(bytes(raw))
-        if topic == TOPICS[0]:
-            self.arrivals.append(time.monotonic())
 
 
 @contextmanager
@@ -120,13 +118,38 @@ def test_replay_publishes_messages_unchanged_in_order(
     assert listener.messages == expected
 
 
+class SimulatedTime(threading.Event):
+    """A clock that only waiting advances; ``ends`` are the instants at which waiting ended [s]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1000.0
+        self.ends: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.now += timeout or 0.0
+        self.ends.append(self.now)
+        return False
+
+
 @pytest.mark.parametrize("rate", [1.0, 2.0])
-def test_replay_keeps_timing(bag: Path, context: rclpy.Context, rate: float) -> None:
-    with listening(context) as listener:
-        played = replay(bag, ReplaySettings(rate=rate, wait=PATIENCE), context=context)
-        await_count(listener, played)
-    assert listener.arrivals[-1] - listener.arrivals[0] == pytest.approx(SECONDS / rate, rel=0.1)
-    assert np.median(np.diff(listener.arrivals)) == pytest.approx(1 / RIG.rate / rate, rel=0.2)
+def test_replay_keeps_timing(bag: Path, context: rclpy.Context, rate: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_bag(bag) as opened:
+        types = {topic: next(iter(info.types)) for topic, info in opened.topics.items()}
+        received = np.array([message.receive_time for message in opened.messages_in_order(types)])
+    clock = SimulatedTime()
+    monkeypatch.setattr(bag_player, "time", clock)
+    assert replay(bag, ReplaySettings(rate=rate), stop=clock, context=context) == len(received)
+    np.testing.assert_allclose(np.array(clock.ends) - 1000.0, (received - received[0]) / SECOND / rate, atol=1e-6)
+
+
+def test_replay_takes_as_long_as_the_recording(bag: Path, context: rclpy.Context) -> None:
+    began = time.monotonic()
+    replay(bag, ReplaySettings(rate=2.0), context=context)
+    assert time.monotonic() - began > 0.95 * SECONDS / 2.0
 
 
 def test_replay_restamp_shifts_timestamps_only(bag: Path, context: rclpy.Context) -> None:
