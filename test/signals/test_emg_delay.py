@@ -12,8 +12,11 @@ from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.emg_delay import (
+    COARSE,
+    Delay,
     DelaySettings,
     _correlations,
+    _doubt,
     find_delay,
     movement_energy,
     shift_emg,
@@ -173,3 +176,50 @@ def test_movement_energy_without_sensors_on_the_side_uses_all(walk: Recording) -
     energy = movement_energy(walk.imu, rig)
     np.testing.assert_allclose(energy[:, 0], energy[:, 1])
     assert np.isfinite(energy).all()
+
+
+CLEAR = Delay(0.2, r_before=0.4, r_after=0.8, agreeing=5, stretches=5, by_muscle=(0.2, 0.2), corrected=True, reason="")
+
+
+@pytest.mark.parametrize(
+    ("change", "clear", "doubtful", "reason"),
+    [
+        ("seconds", 0.081, 0.079, "subjects differ"),
+        ("seconds", -0.081, -0.079, "subjects differ"),
+        ("seconds", 0.379, 0.381, "longer than"),
+        ("r_after", 0.46, 0.44, "little is gained"),
+        ("r_before", 0.74, 0.76, "little is gained"),
+        ("by_muscle", (0.249, 0.151), (0.2, 0.251), "muscles do not agree"),
+        ("stretches", 3, 2, "too little movement"),
+        ("agreeing", 4, 3, "stretches of the recording do not agree"),
+    ],
+)
+def test_doubt_begins_at_the_limits_of_the_settings(change: str, clear: object, doubtful: object, reason: str) -> None:
+    def doubt(value: object) -> str:
+        delay = replace(CLEAR, **{change: value})  # type: ignore[arg-type]
+        if change == "seconds":
+            delay = replace(delay, by_muscle=(delay.seconds,) * 2)
+        if change == "stretches":
+            delay = replace(delay, agreeing=delay.stretches)
+        return _doubt(delay, np.zeros(3), np.array([-0.4, 0.0, 0.4]), DelaySettings())
+
+    assert doubt(clear) == ""
+    assert reason in doubt(doubtful)
+
+
+@pytest.mark.parametrize(("r_after", "reason"), [(0.41, ""), (0.39, "hardly goes with")])
+def test_doubt_needs_correlation_after_the_correction(r_after: float, reason: str) -> None:
+    delay = replace(CLEAR, r_before=0.0, r_after=r_after)
+    assert reason in (found := _doubt(delay, np.zeros(3), np.array([-0.4, 0.0, 0.4]), DelaySettings()))
+    assert bool(reason) == bool(found)
+
+
+@pytest.mark.parametrize(("other", "reason"), [(0.74, ""), (0.76, "other delays fit")])
+def test_doubt_needs_a_margin_over_other_delays(other: float, reason: str) -> None:
+    found = _doubt(CLEAR, np.array([other, 0.0, 0.0]), np.array([-0.4, 0.0, 0.4]), DelaySettings())
+    assert reason in found
+    assert bool(reason) == bool(found)
+
+
+def test_coarse_settings_are_those_for_movement_energy() -> None:
+    assert DelaySettings(longest=1.0, least=0.3, margin=0.1, least_gain=0.15) == COARSE

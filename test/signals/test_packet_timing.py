@@ -104,3 +104,13 @@ def test_measured_rate_of_degenerate_timestamps() -> None:
         sample_clock(timestamps, timestamps, counts, 5000.0)
     with pytest.raises(ValueError, match=r"do not advance"):
         measured_rate(np.full(10, START), np.ones(10, dtype=np.int64))
+
+
+def test_sample_clock_starts_at_the_earliest_packet() -> None:
+    """The first packets come from after the others: what precedes them is before the grid point of the first."""
+    late, early = packets(1000.0, 10, 5), packets(1000.0, 10, 300)
+    timestamps, counts = np.concatenate([late[0] + 4 * SECOND, early[0]]), np.concatenate([late[1], early[1]])
+    clock = sample_clock(timestamps, timestamps + 5 * SECOND, counts, 1000.0)
+    expected = np.concatenate([4000 + 10 * np.arange(5), 10 * np.arange(300)])
+    np.testing.assert_array_equal(clock.starts, expected)
+    assert clock.length == 4050

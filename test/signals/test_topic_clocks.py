@@ -118,3 +118,17 @@ def test_plausible_receipts_keep_good_and_hopeless_ones() -> None:
     assert plausible_receipts(good) is good
     scattered = np.array([0, 10_000_000, 20_000_000, 30_000_000]) * SECOND
     assert plausible_receipts(scattered) is scattered
+
+
+def test_reconcile_fills_missing_timestamps_by_the_delay_of_their_topic() -> None:
+    true = steady()
+    some = np.where(np.arange(len(true)) % 10 == 3, 0, true)
+    results, _, _ = reconcile([true, some], [transported(true, 0), transported(true, 1, delay=0.2)], [0])
+    assert np.abs(results[1] - true).max() < ns(0.05)
+
+
+def test_receipts_are_useless_only_for_most_topics() -> None:
+    timestamps = steady()
+    copied = np.full_like(timestamps, START)
+    assert not receipts_are_useless([timestamps, timestamps], [timestamps, copied])
+    assert receipts_are_useless([timestamps] * 3, [timestamps, copied, copied])
