@@ -134,6 +134,7 @@ def test_calibrate_keeps_muscle_without_emg_exactly(trained_bundle: Bundle, subj
     np.testing.assert_array_equal(before, after)
 
 
+@pytest.mark.slow
 def test_calibrate_warns_of_exchanged_leads(trained_bundle: Bundle, usual: Recording) -> None:
     """The result follows what the electrodes carry, so the message must warn."""
     assert "WARNING" not in calibrate(trained_bundle, usual, "anna", settings=BRIEF).report.message
@@ -202,6 +203,7 @@ def test_calibrate_must_improve_on_bundle_in_use(
     assert again.report.after == again.report.before
 
 
+@pytest.mark.slow
 def test_calibrate_one_muscle_keeps_earlier_calibration_of_other(
     trained_bundle: Bundle, half: Recording, make_recording: RecordingFactory
 ) -> None:
@@ -217,6 +219,7 @@ def test_calibrate_one_muscle_keeps_earlier_calibration_of_other(
     assert mean_score(judge(second, later), "r") > mean_score(judge(first, later), "r")
 
 
+@pytest.mark.slow
 def test_calibrate_judges_other_unit_by_r_alone(trained_bundle: Bundle, subject: Recording) -> None:
     """Millivolts cannot be compared with counts before the subject's scale is known."""
     millivolts = replace(subject, envelope=0.003 * subject.envelope, envelope_unit="mV")
@@ -230,6 +233,7 @@ def test_calibrate_judges_other_unit_by_r_alone(trained_bundle: Bundle, subject:
     assert np.isfinite(mean_score(again.report.before, "r2"))
 
 
+@pytest.mark.slow
 def test_calibrate_uses_several_recordings_together(
     trained_bundle: Bundle, subject: Recording, make_recording: RecordingFactory
 ) -> None:
@@ -287,6 +291,7 @@ def test_calibrate_can_be_stopped(trained_bundle: Bundle, subject: Recording) ->
     assert len(reported) == 5
 
 
+@pytest.mark.slow
 def test_calibrations_have_distinct_ids(trained_bundle: Bundle, subject: Recording) -> None:
     results = [calibrate(trained_bundle, subject, "anna", settings=SETTINGS) for _ in range(2)]
     ids = {result.bundle.calibration_id for result in results if result.bundle}

@@ -35,6 +35,7 @@ def test_evaluate_writes_means_by_calibration_and_condition(
         assert f"| {subject} | {own['r']:.3f} | {own['r2']:.3f} | {own['nrmse']:.3f} |" in printed
 
 
+@pytest.mark.slow
 def test_train_stores_the_scores_of_evaluate_folds(data: Path, tmp_path: Path, small_recipe: None) -> None:
     path, keep = tmp_path / "scores.json", tmp_path / "folds"
     assert run("evaluate", "--data", data, "--folds", 3, "--keep", keep, "--json", path, "--workers", 1) == 0
@@ -47,6 +48,7 @@ def test_train_stores_the_scores_of_evaluate_folds(data: Path, tmp_path: Path, s
     assert Bundle.load(out).scores["mean"] == scores["mean"]
 
 
+@pytest.mark.slow
 def test_evaluate_leaves_out_one_subject_at_a_time(data: Path, tmp_path: Path, small_recipe: None) -> None:
     path, keep = tmp_path / "scores.json", tmp_path / "folds"
     assert run("evaluate", "--data", data, "--folds", "subjects", "--keep", keep, "--json", path, "--workers", 1) == 0

@@ -21,6 +21,7 @@ def test_train_leaves_subjects_out(data: Path, tmp_path: Path, small_recipe: Non
     assert strict_json(path)["model_id"] == bundle.model_id
 
 
+@pytest.mark.slow
 def test_train_ignores_gyroscopes_when_asked(data: Path, tmp_path: Path, small_recipe: None) -> None:
     out = tmp_path / "blind.safetensors"
     arguments = ("train", "--data", data, "--out", out, "--steps", 2, "--interval-folds", 0)

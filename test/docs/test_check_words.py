@@ -36,5 +36,6 @@ def test_every_entry_of_the_list_is_read() -> None:
     assert all(word.instead for word in words)
 
 
+@pytest.mark.slow
 def test_project_has_no_retired_word() -> None:
     assert not list(check_words.findings(check_words.checked_files(), check_words.retired_words()))

@@ -40,6 +40,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "checkout"
 
 
+@pytest.mark.slow
 def test_sample_depends_on_the_seed_alone() -> None:
     assert sample(1, 8) == sample(1, 8)
     assert sample(1, 8) != sample(2, 8)

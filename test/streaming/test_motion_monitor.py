@@ -70,3 +70,12 @@ def test_motion_monitor_reuses_metrics_of_calibrated_bundle(
     assert np.isfinite(before)
     another = replace(distribution, centres=distribution.centres + 1.0)
     assert scores(monitor, rows(), another)[-1] != pytest.approx(after, rel=0.1)
+
+
+def test_motion_monitor_scores_ten_times_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    scored: list[None] = []
+    monkeypatch.setattr(MotionMonitor, "_scored", lambda self, distribution: scored.append(None) or 0.0)
+    monitor = MotionMonitor(sensors=1, rate=200.0)
+    for _ in range(400):
+        monitor.step(np.zeros((1, 6)), None)
+    assert len(scored) == 20

@@ -102,6 +102,7 @@ def test_evaluate_subject_scores_better_after_calibration(
         assert after.r > 0.85 > 0.6 > result["0"]["walking"][muscle].r
 
 
+@pytest.mark.slow
 def test_evaluate_bundle_scores_each_subject_alone_with_any_number_of_workers(
     make_bundle: BundleFactory, day: list[Recording], make_recording: RecordingFactory
 ) -> None:

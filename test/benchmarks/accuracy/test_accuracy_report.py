@@ -25,6 +25,8 @@ from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.evaluation_report import read_scores, scores_table
 
+pytestmark = pytest.mark.slow
+
 MODELS = ["mean_profile", "ridge", "geglu_transformer"]
 PICTURES = ["best_median_worst.png", "r_over_calibration.png", "r_per_subject.png"]
 COMMON = ["accuracy", "--data", "nowhere", "--folds", "2", "--steps", "12", "--workers", "1"]

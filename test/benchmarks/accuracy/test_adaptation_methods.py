@@ -20,6 +20,8 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.training.evaluation import score_recordings
 
+pytestmark = pytest.mark.slow
+
 HEADS = {"head.weight", "head.bias", "deviation_head.weight", "deviation_head.bias"}
 CLOSED_FORM = HEADS - {"deviation_head.weight"}
 FILM = {f"{norm}.{part}" for norm in ("layers.0.attention_norm", "norm") for part in ("weight", "bias")}

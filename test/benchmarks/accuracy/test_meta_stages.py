@@ -16,6 +16,8 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.episodic_training import EpisodeSettings
 from imu_emg_estimator.training.pretraining import TrainingSettings
 
+pytestmark = pytest.mark.slow
+
 RECIPE = TrainingSettings(steps=3, sequence=64)
 EPISODES = EpisodeSettings(episodes=1, support=2, query=2, training=RECIPE)
 STAGE = MetaStage("reptile", EPISODES, inner_steps=2)

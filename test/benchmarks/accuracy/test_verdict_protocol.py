@@ -9,6 +9,8 @@ from benchmarks.accuracy import accuracy_report as report
 from benchmarks.accuracy import verdict_protocol as verdicts
 from imu_emg_estimator.model.bundle import Bundle
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def found(trained_bundle: Bundle, make_recording: RecordingFactory) -> dict[str, Any]:
