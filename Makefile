@@ -22,7 +22,7 @@ coverage: setup  ## branch coverage of the package under all tests, of every pro
 	$(env) coverage report --skip-covered --sort cover
 
 demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real subject instead of a simulated one
-	$(env) python -m imu_emg_estimator.ros.demo $(if $(DATA),--data "$(DATA)")
+	$(env) python -m examples.demo $(if $(DATA),--data "$(DATA)")
 
 lint: setup  ## ruff, spelling, retired words
 	$(env) ruff check .

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from imu_emg_estimator.ros import demo, demo_playback
+from examples.demo import __main__ as demo
+from examples.demo import demo_playback
 
 PLAYED_S = 10.0
 RATE = 58.8

@@ -10,10 +10,10 @@ from fixtures.ros_lab import to_timestamp
 from imu_emg_estimator.msg import Emg, MuscleActivation
 from std_msgs.msg import Header
 
+from examples.demo.demo_playback import Listener
+from examples.demo.demo_report import CalibrationAnswer, DemoRun, PlayedEstimates, make_report, report_table
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.ros.demo_playback import Listener
-from imu_emg_estimator.ros.demo_report import CalibrationAnswer, DemoRun, PlayedEstimates, make_report, report_table
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 START = 1_700_000_000 * SECOND

@@ -16,13 +16,13 @@ import rclpy
 from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 
+from examples.demo.demo_playback import DemoPlayback, estimator_process
+from examples.demo.demo_report import DemoRun, make_report, report_table
+from examples.demo.demo_screen import say
 from imu_emg_estimator.datasets import hugadb, simulated_subject, stride_statistics
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.ros.demo_playback import DemoPlayback, estimator_process
-from imu_emg_estimator.ros.demo_report import DemoRun, make_report, report_table
-from imu_emg_estimator.ros.demo_screen import say
 from imu_emg_estimator.training.envelope_pictures import draw_before_and_after
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.shipped_files import resource_file, shipped_bundle

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from examples.demo.demo_report import PlayedEstimates
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.ros.demo_report import PlayedEstimates
 
 REFRESH_PERIOD_S = 0.1  # between two frames on a terminal
 LINE_PERIOD_S = 20 * REFRESH_PERIOD_S  # between two frames elsewhere

@@ -14,18 +14,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import rclpy
+from imu_emg_estimator.msg import Emg, MuscleActivation
+from imu_emg_estimator.srv import Calibrate
 from rclpy.node import Node
 
+from examples.demo.demo_report import CalibrationAnswer, DemoRun, PlayedEstimates
+from examples.demo.demo_screen import Screen, say
 from imu_emg_estimator.bags import EMG_TOPIC, write_bag
 from imu_emg_estimator.calibration.calibration_store import current_calibration
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.msg import Emg, MuscleActivation
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.ros.demo_report import CalibrationAnswer, DemoRun, PlayedEstimates
-from imu_emg_estimator.ros.demo_screen import Screen, say
 from imu_emg_estimator.signals.imu_decoder import nanoseconds
-from imu_emg_estimator.srv import Calibrate
 
 SUBJECT = "demo"
 GAP_S = 1.0  # between the part to calibrate on and the part that is judged
