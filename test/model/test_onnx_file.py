@@ -64,3 +64,12 @@ def test_constant_that_is_a_view_is_stored_in_its_order() -> None:
 def test_varint(value: int, encoded: bytes) -> None:
     """300 is the example of the encoding's own documentation."""
     assert _varint(value) == encoded
+
+
+def test_model_says_what_made_it_and_which_standard_it_needs() -> None:
+    graph = OnnxGraph()
+    graph.output(graph.add("Identity", graph.input("x", "float32", (1,))), "float32", (1,))
+    model = read(graph.model("little"))
+    assert model.graph.name == "little"
+    assert (model.ir_version, model.producer_name) == (9, "imu_emg_estimator")
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 20)]
