@@ -30,8 +30,8 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.fit_conformal_uncertainty import SECONDS as CALIBRATION
-from imu_emg_estimator.training.leave_subjects_out import folds_of
 from imu_emg_estimator.training.pretraining import TrainingSettings
+from imu_emg_estimator.training.subject_folds import folds_of
 
 OWN = "geglu_transformer"  # the model that the others are compared with
 TUNED_FIRST = ("streaming", "adaptation", "uncertainty", "calibration")  # the others choose within each job

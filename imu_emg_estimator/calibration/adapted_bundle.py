@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_estimator
+from imu_emg_estimator.calibration.calibration_decision import WHOLE, is_head
 from imu_emg_estimator.calibration.calibration_report import ADAPTED, SCALED
 from imu_emg_estimator.calibration.cross_fitting import CrossFit, scale_of
-from imu_emg_estimator.calibration.muscle_decisions import WHOLE, is_head
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
 from imu_emg_estimator.model.causal_network import Estimator

@@ -17,6 +17,13 @@ from imu_emg_estimator.calibration.adaptation import (
 )
 from imu_emg_estimator.calibration.adapted_bundle import check_rig, compose_bundle
 from imu_emg_estimator.calibration.calibration_data import trusted_envelope
+from imu_emg_estimator.calibration.calibration_decision import (
+    HEADS,
+    WHOLE,
+    decide,
+    decisions_by_muscle,
+    without_units,
+)
 from imu_emg_estimator.calibration.calibration_limits import MIN_CALIBRATION_S
 from imu_emg_estimator.calibration.calibration_report import (
     KEPT,
@@ -28,13 +35,6 @@ from imu_emg_estimator.calibration.calibration_report import (
     refusal_message,
 )
 from imu_emg_estimator.calibration.cross_fitting import FOLDS, cross_fit
-from imu_emg_estimator.calibration.muscle_decisions import (
-    HEADS,
-    WHOLE,
-    decide,
-    decisions_by_muscle,
-    without_units,
-)
 from imu_emg_estimator.calibration.recording_quality import Quality, assess
 from imu_emg_estimator.calibration.request import METHOD
 from imu_emg_estimator.errors import InputError

@@ -1,7 +1,7 @@
 """``python -m imu_emg_estimator.calibration.worker_process FOLDER NICE``: one calibration in a process of its own.
 
 It reads the request from FOLDER, writes its progress to standard output, a JSON object a line, and the report and the
-new bundle to FOLDER. ``worker.Worker`` starts it.
+new bundle to FOLDER. ``worker_control.Worker`` starts it.
 
 It yields to others before it imports anything heavy, and ends with the process that started it: that one gives it a
 pipe as standard input and keeps the other end open. Its memory is limited, as it reads files of unknown origin.

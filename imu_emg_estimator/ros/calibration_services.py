@@ -31,7 +31,7 @@ from imu_emg_estimator.calibration.calibration_store import (
 )
 from imu_emg_estimator.calibration.private_folder import private_folder, sweep
 from imu_emg_estimator.calibration.request import CalibrationRequest
-from imu_emg_estimator.calibration.worker import Worker
+from imu_emg_estimator.calibration.worker_control import Worker
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.msg import CalibrationStatus

@@ -18,9 +18,9 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
 from imu_emg_estimator.training.calibration_split import split_for_calibration
-from imu_emg_estimator.training.leave_subjects_out import folds_of
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import RECIPE, train_bundle
+from imu_emg_estimator.training.subject_folds import folds_of
 
 CONDITIONS: dict[str, tuple[str, ...] | None] = {
     "all": None,

@@ -16,7 +16,7 @@ from imu_emg_estimator.srv import Calibrate
 from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 from imu_emg_estimator.calibration.calibration_store import store_calibration
 from imu_emg_estimator.calibration.request import CalibrationRequest
-from imu_emg_estimator.calibration.worker import Worker
+from imu_emg_estimator.calibration.worker_control import Worker
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration

@@ -3,7 +3,7 @@
 import pytest
 from fixtures.factories import refusal
 
-from imu_emg_estimator.training.leave_subjects_out import folds_of
+from imu_emg_estimator.training.subject_folds import folds_of
 
 
 @pytest.mark.parametrize("folds", [2, 3, 7])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from imu_emg_estimator.calibration.request import CalibrationRequest
-from imu_emg_estimator.calibration.worker import Worker
+from imu_emg_estimator.calibration.worker_control import Worker
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import Stopped
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
@@ -60,7 +60,7 @@ def test_live_node_needs_no_torch_scipy_or_bag_reader_to_calibrate() -> None:
     """Importing them while it estimates would stop the estimates for a moment."""
     script = """
 import sys
-import imu_emg_estimator.calibration.calibration_store, imu_emg_estimator.calibration.worker
+import imu_emg_estimator.calibration.calibration_store, imu_emg_estimator.calibration.worker_control
 print([name for name in ("torch", "scipy", "imu_emg_estimator.bags") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
