@@ -22,7 +22,7 @@ def test_compact_json_keeps_innermost_containers_on_a_line() -> None:
     assert '"c": {}' in text
 
 
-def test_table_has_a_rule_under_its_head() -> None:
+def test_table_has_rule_under_head() -> None:
     assert list(table_head(["a", "b"], "---:")) == ["| a | b |", "| --- | ---: |"]
     assert table_row(["x", 1]) == "| x | 1 |"
 
@@ -49,6 +49,6 @@ def test_stored_results_are_small() -> None:
 @pytest.mark.parametrize(
     ("name", "markdown"), [("accuracy", accuracy_report.markdown), ("latency", latency_report.markdown)]
 )
-def test_stored_tables_are_those_of_the_stored_results(name: str, markdown: Callable[[Any], str]) -> None:
+def test_stored_tables_match_stored_results(name: str, markdown: Callable[[Any], str]) -> None:
     results = json.loads((STORED / name / "results.json").read_text())
     assert (STORED / name / "table.md").read_text() == markdown(results)

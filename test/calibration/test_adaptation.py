@@ -65,16 +65,12 @@ def test_adapt_learns_muscles_of_subject(trained_bundle: Bundle, first: Recordin
     assert after["nrmse"] < before["nrmse"]
 
 
-def test_adapt_learns_as_well_from_recordings_in_pieces(
-    trained_bundle: Bundle, first: Recording, rest: Recording
-) -> None:
+def test_adapt_does_not_depend_on_recording_pieces(trained_bundle: Bundle, first: Recording, rest: Recording) -> None:
     pieces = [first.slice(start, start + 130) for start in range(0, len(first), 130)]
     assert figures(adapt_bundle(trained_bundle, pieces, settings()), rest)["r"] > 0.85
 
 
-def test_adapt_keeps_figures_of_a_subject_like_those_known(
-    trained_bundle: Bundle, make_recording: RecordingFactory
-) -> None:
+def test_adapt_keeps_figures_of_known_subject(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
     recording = make_recording([("walking", 40.0)], seed=21)
     adapted = adapt_bundle(trained_bundle, [recording.slice(0, 1300)], settings())
     rest = recording.slice(1360, len(recording))
@@ -255,7 +251,7 @@ def test_adapt_keeps_muscle_whose_electrode_fell_off(
     assert after.r2 > before.r2 - 0.05
 
 
-def test_adapt_keeps_other_muscle_exactly_when_an_electrode_failed(trained_bundle: Bundle, usual: Recording) -> None:
+def test_adapt_keeps_other_muscle_when_electrode_failed(trained_bundle: Bundle, usual: Recording) -> None:
     noise = np.random.default_rng(0).uniform(0.0, 0.8, len(usual))
     adapted = adapt_bundle(trained_bundle, [right_only(usual, noise).slice(0, 1764)], settings())
     before, after = (estimate_envelopes(bundle, [usual]) for bundle in (trained_bundle, adapted))

@@ -81,7 +81,7 @@ def test_mean_score_leaves_out_undefined_figures() -> None:
     assert math.isnan(mean_score(scores, "r2"))
 
 
-def test_message_says_what_became_of_every_muscle() -> None:
+def test_message_names_decision_on_every_muscle() -> None:
     adapted = outcome_message({"a": outcome(), "b": outcome()}, 30.0, (), ())
     assert adapted == (
         "adapted to 30 s, r 0.50 before, 0.70 after, R² 0.10 before, 0.40 after, on data that were held out in turn"
@@ -92,7 +92,7 @@ def test_message_says_what_became_of_every_muscle() -> None:
     )
 
 
-def test_message_says_why_the_old_model_was_kept() -> None:
+def test_message_says_why_model_was_kept() -> None:
     kept = outcome_message({"a": outcome(KEPT)}, 30.0, (), ())
     assert "the old model was kept, no muscle improved significantly on 30 s (r 0.50)" in kept
     assert "the EMG hardly follows the movement" in outcome_message({"a": outcome(KEPT, 0.1)}, 30.0, (), ())

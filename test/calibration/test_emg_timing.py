@@ -9,7 +9,7 @@ from imu_emg_estimator.signals.emg_delay import shift_emg
 
 
 @pytest.mark.parametrize("delay", [-0.15, 0.0, 0.2])
-def test_a_delay_is_found_by_the_bundle(trained_bundle: Bundle, make_recording: RecordingFactory, delay: float) -> None:
+def test_emg_delay_is_found_with_bundle(trained_bundle: Bundle, make_recording: RecordingFactory, delay: float) -> None:
     recording = make_recording([("walking", 40.0)], seed=20)
     corrected, found = in_time(trained_bundle, shift_emg(recording, -delay))
     assert found.seconds == pytest.approx(delay, abs=0.05)

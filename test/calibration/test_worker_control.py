@@ -31,14 +31,14 @@ def test_stop_comes_too_late_for_finished_work(worker: Worker, tmp_path: Path) -
     assert not worker.stop()
 
 
-def test_stop_before_the_start(worker: Worker, tmp_path: Path) -> None:
+def test_stop_before_start(worker: Worker, tmp_path: Path) -> None:
     assert worker.stop()
     with pytest.raises(Stopped):
         worker.run(request(tmp_path), PATIENCE)
     assert not (tmp_path / "report.json").exists()
 
 
-def test_stop_during_the_work(worker: Worker, tmp_path: Path) -> None:
+def test_stop_during_work(worker: Worker, tmp_path: Path) -> None:
     """While Python starts, which takes longer than this."""
     threading.Timer(0.05, worker.stop).start()
     with pytest.raises(Stopped):
@@ -50,7 +50,7 @@ def test_run_times_out(worker: Worker, tmp_path: Path) -> None:
         worker.run(request(tmp_path / "nowhere"), 0.0)
 
 
-def test_worker_that_dies_is_reported_with_its_last_words(worker: Worker, tmp_path: Path) -> None:
+def test_dead_worker_is_reported_with_last_stderr_line(worker: Worker, tmp_path: Path) -> None:
     (tmp_path / "report.json").mkdir()  # so that it cannot write one
     with pytest.raises(InputError, match=r"ended without a report .*report\.json"):
         worker.run(request(tmp_path / "nowhere"), PATIENCE)

@@ -78,7 +78,7 @@ def test_yield_to_others_keeps_priority_of_others_in_session() -> None:
     assert "nice 0" in in_a_session_of_its_own(script)
 
 
-def test_process_ends_with_whoever_started_it(worker: subprocess.Popen[str]) -> None:
+def test_process_ends_with_its_parent(worker: subprocess.Popen[str]) -> None:
     assert worker.poll() is None
     assert worker.stdin is not None
     worker.stdin.close()

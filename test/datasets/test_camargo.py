@@ -76,7 +76,7 @@ def load_one(folder: Path) -> Recording:
 # what is read
 
 
-def test_the_rig_file_is_the_rig() -> None:
+def test_rig_file_equals_camargo_rig() -> None:
     path = Path(__file__).parents[2] / "config" / "rigs" / "camargo.yaml"
     assert Rig.from_yaml(path) == camargo.RIG
     assert not camargo.RIG.is_mirrorable
@@ -87,7 +87,7 @@ def test_the_rig_file_is_the_rig() -> None:
     ("gravity", "swing", "acceleration", "rate"),
     [(1.0, 5.0, "g", "rad/s"), (9.81, 5.0, "m/s²", "rad/s"), (1.0, 290.0, "g", "deg/s")],
 )
-def test_units_are_found_converted_and_told(
+def test_load_detects_converts_and_logs_units(
     write: Writer, tmp_path: Path, caplog: pytest.LogCaptureFixture, gravity: float, swing: float, acceleration: str,
     rate: str,
 ) -> None:  # fmt: skip
@@ -103,7 +103,7 @@ def test_units_are_found_converted_and_told(
     np.testing.assert_allclose(shank[:, 5], swing_in_si * np.sin(2 * np.pi * table["Header"]), atol=1e-4)
 
 
-def test_a_trial_is_a_recording_on_the_grid_of_its_imus(trial: Path) -> None:
+def test_load_puts_trial_on_grid_of_imus(trial: Path) -> None:
     recording = load_one(trial)
     assert recording.name == "AB06/10_09_18/levelground/levelground_ccw_fast_01_01"
     assert recording.subject == "AB06"
@@ -122,12 +122,12 @@ def test_a_trial_is_a_recording_on_the_grid_of_its_imus(trial: Path) -> None:
     assert recording.emg is None
 
 
-def test_envelope_settings_are_used(trial: Path) -> None:
+def test_load_uses_envelope_settings(trial: Path) -> None:
     (smooth,) = camargo.load(trial, settings=EnvelopeSettings(high_pass=20.0, low_pass=1.0))
     assert smooth.envelope.std() < 0.8 * load_one(trial).envelope.std()
 
 
-def test_labels_become_conditions(write: Writer, tmp_path: Path) -> None:
+def test_load_maps_labels_to_conditions(write: Writer, tmp_path: Path) -> None:
     trial = "AB06/10_09_18/ramp/{}/ramp_1_l_01_01"
     write("imu", imu(), trial)
     write("emg", emg(), trial)
@@ -141,7 +141,9 @@ def test_labels_become_conditions(write: Writer, tmp_path: Path) -> None:
     assert recording.is_locomotion().mean() == pytest.approx(5 / 6)
 
 
-def test_stairs_and_a_label_that_is_not_known(write: Writer, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_load_maps_stairs_and_warns_of_unknown_label(
+    write: Writer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     trial = "AB06/10_09_18/stair/{}/stair_1_r_01_01"
     write("imu", imu(), trial)
     write("emg", emg(), trial)
@@ -157,7 +159,7 @@ def test_stairs_and_a_label_that_is_not_known(write: Writer, tmp_path: Path, cap
     ("mode", "condition"),
     [("treadmill", "walking"), ("levelground", "walking"), ("ramp", "ramp"), ("stair", "stairs")],
 )
-def test_without_labels_the_mode_is_the_condition(write: Writer, tmp_path: Path, mode: str, condition: str) -> None:
+def test_load_without_labels_uses_mode_as_condition(write: Writer, tmp_path: Path, mode: str, condition: str) -> None:
     for sensor, table in (("imu", imu()), ("emg", emg())):
         write(sensor, table, f"AB06/10_09_18/{mode}/{{}}/{mode}_01_01")
     recording = load_one(tmp_path)
@@ -165,7 +167,7 @@ def test_without_labels_the_mode_is_the_condition(write: Writer, tmp_path: Path,
     assert recording.is_locomotion().all()
 
 
-def test_the_treadmill_stands_before_it_moves(write: Writer, tmp_path: Path) -> None:
+def test_load_treadmill_stands_until_belt_moves(write: Writer, tmp_path: Path) -> None:
     trial = "AB06/10_09_18/treadmill/{}/treadmill_01_01"
     write("imu", imu(), trial)
     write("emg", emg(), trial)
@@ -176,7 +178,7 @@ def test_the_treadmill_stands_before_it_moves(write: Writer, tmp_path: Path) -> 
     assert set(condition[400:]) == {"walking"}
 
 
-def test_trials_come_in_order_of_subject_and_date(write: Writer, tmp_path: Path) -> None:
+def test_load_orders_trials_by_subject_and_date(write: Writer, tmp_path: Path) -> None:
     for trial in ("AB07/01_05_2019/ramp", "AB06/01_05_2019/treadmill", "AB06/10_09_18/treadmill", "AB06/10_09_18/ramp"):
         write("imu", imu(), f"{trial}/{{}}/a")
         write("emg", emg(), f"{trial}/{{}}/a")
@@ -187,7 +189,7 @@ def test_trials_come_in_order_of_subject_and_date(write: Writer, tmp_path: Path)
     assert [recording.subject for recording in camargo.load(tmp_path, ["AB07"])] == ["AB07"]
 
 
-def test_a_dead_electrode_is_not_trusted(write: Writer, tmp_path: Path) -> None:
+def test_load_does_not_trust_dead_electrode(write: Writer, tmp_path: Path) -> None:
     table = emg()
     table["soleus"] = np.full_like(table["soleus"], 0.3)
     table["gracilis"] = np.full_like(table["gracilis"], np.nan)
@@ -203,7 +205,7 @@ def test_a_dead_electrode_is_not_trusted(write: Writer, tmp_path: Path) -> None:
     assert np.isfinite(second.envelope[:, soleus]).all()
 
 
-def test_gaps_stay_gaps(write: Writer, tmp_path: Path) -> None:
+def test_load_keeps_gaps(write: Writer, tmp_path: Path) -> None:
     table = {name: values.copy() for name, values in imu().items()}
     table["foot_Gyro_Y"][100:110] = np.nan  # 50 ms: bridged
     table["foot_Gyro_Z"][100:300] = np.nan  # 1 s: not
@@ -215,7 +217,7 @@ def test_gaps_stay_gaps(write: Writer, tmp_path: Path) -> None:
     assert missing[:, [0, 1, 2, 3]].sum() == 0
 
 
-def test_parquet(trial: Path) -> None:
+def test_load_parquet_equals_csv(trial: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow; pip install pyarrow")
     from pyarrow import csv
 
@@ -232,7 +234,7 @@ def test_parquet(trial: Path) -> None:
 # bad input
 
 
-def test_bad_folders(tmp_path: Path) -> None:
+def test_load_refuses_bad_folders(tmp_path: Path) -> None:
     with refusal(tmp_path / "none", "does not exist", "AB06"):
         camargo.load(tmp_path / "none")
     with refusal(tmp_path, "SUBJECT/DATE/MODE/imu/TRIAL.csv", "treadmill, levelground, ramp, stair"):
@@ -244,13 +246,13 @@ def test_bad_folders(tmp_path: Path) -> None:
         camargo.load(tmp_path)
 
 
-def test_an_unknown_subject(trial: Path) -> None:
+def test_load_names_unknown_subject(trial: Path) -> None:
     with refusal("no subject AB99; it has AB06"):
         camargo.load(trial, ["AB06", "AB99"])
 
 
 @pytest.mark.parametrize("sensor", ["imu", "emg"])
-def test_a_missing_table_is_named(trial: Path, sensor: str) -> None:
+def test_load_names_missing_table(trial: Path, sensor: str) -> None:
     (trial / f"{TRIAL.format(sensor)}.csv").unlink()
     with refusal(trial / f"{TRIAL.format(sensor)}.csv", "is missing"):
         camargo.load(trial)
@@ -259,7 +261,7 @@ def test_a_missing_table_is_named(trial: Path, sensor: str) -> None:
 @pytest.mark.parametrize(
     ("sensor", "column"), [("imu", "Header"), ("imu", "trunk_Gyro_Z"), ("emg", "gracilis"), ("conditions", "Label")]
 )
-def test_a_missing_column_is_named(write: Writer, trial: Path, sensor: str, column: str) -> None:
+def test_load_names_missing_column(write: Writer, trial: Path, sensor: str, column: str) -> None:
     times = instants(camargo.EMG_RATE)
     table = {"imu": imu(), "emg": emg(), "conditions": {"Header": times, "Label": times}}[sensor]
     path = write(sensor, {name: values for name, values in table.items() if name != column})
@@ -267,7 +269,7 @@ def test_a_missing_column_is_named(write: Writer, trial: Path, sensor: str, colu
         camargo.load(trial)
 
 
-def test_a_treadmill_without_speed(write: Writer, tmp_path: Path) -> None:
+def test_load_refuses_treadmill_without_speed(write: Writer, tmp_path: Path) -> None:
     trial = "AB06/10_09_18/treadmill/{}/treadmill_01_01"
     write("imu", imu(), trial)
     write("emg", emg(), trial)
@@ -277,46 +279,46 @@ def test_a_treadmill_without_speed(write: Writer, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("sensor", "found", "expected"), [("imu", "100", "200"), ("emg", "500", "1000")])
-def test_a_wrong_rate_is_named(write: Writer, trial: Path, sensor: str, found: str, expected: str) -> None:
+def test_load_names_wrong_rate(write: Writer, trial: Path, sensor: str, found: str, expected: str) -> None:
     table = {"imu": imu(), "emg": emg()}[sensor]
     path = write(sensor, {name: values[::2] for name, values in table.items()})
     with refusal(path, f"{found} rows a second", f"has {expected}"):
         camargo.load(trial)
 
 
-def test_a_clock_that_goes_back(write: Writer, trial: Path) -> None:
+def test_load_refuses_clock_that_goes_back(write: Writer, trial: Path) -> None:
     table = imu()
     path = write("imu", table | {"Header": np.concatenate([table["Header"][:700], table["Header"][:500]])})
     with refusal(path, "'Header' does not increase", "row 701"):
         camargo.load(trial)
 
 
-def test_emg_of_another_time(write: Writer, trial: Path) -> None:
+def test_load_refuses_emg_of_another_time(write: Writer, trial: Path) -> None:
     path = write("emg", emg() | {"Header": instants(camargo.EMG_RATE) + 100.0})
     with refusal(path, "0.0 s in which IMU and EMG data overlap"):
         camargo.load(trial)
 
 
-def test_accelerations_that_are_not_gravity(write: Writer, trial: Path) -> None:
+def test_load_refuses_accelerations_without_gravity(write: Writer, trial: Path) -> None:
     write("imu", imu(gravity=1000.0))
     with refusal("AB06", "magnitude of 1e+03", "neither in g nor in m/s²"):
         camargo.load(trial)
 
 
-def test_a_trial_that_is_too_short(write: Writer, trial: Path) -> None:
+def test_load_refuses_too_short_trial(write: Writer, trial: Path) -> None:
     path = write("imu", {name: values[:200] for name, values in imu().items()})
     with refusal(path, "covers 0.995 s", "2 s"):
         camargo.load(trial)
 
 
-def test_parquet_without_pyarrow(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_parquet_without_pyarrow_names_package(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (trial / f"{TRIAL.format('imu')}.csv").rename(trial / f"{TRIAL.format('imu')}.parquet")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with refusal(".parquet", "pip install pyarrow"):
         camargo.load(trial)
 
 
-def test_a_broken_parquet_file(trial: Path) -> None:
+def test_load_names_broken_parquet_file(trial: Path) -> None:
     pytest.importorskip("pyarrow", reason="Parquet needs pyarrow; pip install pyarrow")
     path = trial / f"{TRIAL.format('imu')}.parquet"
     (trial / f"{TRIAL.format('imu')}.csv").unlink()
@@ -325,7 +327,7 @@ def test_a_broken_parquet_file(trial: Path) -> None:
         camargo.load(trial)
 
 
-def test_a_damaged_parquet_file(trial: Path) -> None:
+def test_load_names_damaged_parquet_file(trial: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="Parquet needs pyarrow; pip install pyarrow")
     from pyarrow import csv
 

@@ -52,7 +52,7 @@ def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 
 @pytest.mark.parametrize("name", ["csv", "bags"])
-def test_a_labs_own_data_is_read_by_its_rig(lab: Path, name: str) -> None:
+def test_load_dataset_reads_own_data_with_rig(lab: Path, name: str) -> None:
     recordings = load_dataset(name, lab / name, rig_file=HUGADB)
     assert [recording.name for recording in recordings] == ["anna/walking", "bert/walking"]
     assert all(recording.rig == Rig.from_yaml(HUGADB) for recording in recordings)
@@ -61,14 +61,14 @@ def test_a_labs_own_data_is_read_by_its_rig(lab: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_every_data_set_names_what_it_misses(name: str, tmp_path: Path) -> None:
+def test_datasets_name_missing_folder(name: str, tmp_path: Path) -> None:
     rig = HUGADB if name in ("csv", "bags") else None
     for load in (load_dataset, list_subjects):
         with refusal(tmp_path, "holds no"):
             load(name, tmp_path, rig_file=rig)
 
 
-def test_rigs_that_are_missing_or_too_much(tmp_path: Path) -> None:
+def test_catalogue_refuses_missing_or_surplus_rig(tmp_path: Path) -> None:
     for name in ("csv", "bags"):
         with refusal(name, "--rig FILE"):
             load_dataset(name, tmp_path)
@@ -81,7 +81,7 @@ def test_rigs_that_are_missing_or_too_much(tmp_path: Path) -> None:
         load_dataset("imagenet", tmp_path)
 
 
-def test_the_catalogue_imports_nothing_heavy() -> None:
+def test_catalogue_imports_nothing_heavy() -> None:
     code = (
         "import sys, imu_emg_estimator.datasets.catalogue; print(*({'numpy', 'torch', 'rosbags'} & set(sys.modules)))"
     )
@@ -93,7 +93,7 @@ def test_the_catalogue_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("name", ["csv", "bags"])
-def test_commands_take_a_labs_own_data(
+def test_commands_accept_own_data(
     lab: Path, tmp_path: Path, name: str, trained_bundle: Bundle, capfd: pytest.CaptureFixture[str]
 ) -> None:
     trained_bundle.save(tmp_path / "tiny.safetensors")
@@ -104,14 +104,14 @@ def test_commands_take_a_labs_own_data(
     assert "| 0 | walking | 2 |" in capfd.readouterr().out
 
 
-def test_commands_say_what_is_wrong_with_the_rig(lab: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_commands_name_rig_problem(lab: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for command in (["bag", "--list"], ["evaluate"], ["train", "--out", lab / "bundle"]):
         message = refused(capfd, *command, "--dataset", "csv", "--data", lab / "csv")
         assert message.startswith(f"imu-emg {command[0]}: data set csv needs a rig")
     assert "rig of its own" in refused(capfd, "bag", "--list", "--data", lab, "--rig", HUGADB)
 
 
-def test_a_bundle_of_another_rig_is_not_scored(
+def test_evaluate_refuses_bundle_of_another_rig(
     lab: Path, tmp_path: Path, trained_bundle: Bundle, capfd: pytest.CaptureFixture[str]
 ) -> None:
     trained_bundle.save(tmp_path / "tiny.safetensors")

@@ -58,7 +58,7 @@ def names(recordings: list[Recording]) -> list[str]:
 
 
 @pytest.mark.parametrize("compress", [False, True])
-def test_counts_become_si_units(write: Writer, tmp_path: Path, compress: bool) -> None:
+def test_load_converts_counts_to_si_units(write: Writer, tmp_path: Path, compress: bool) -> None:
     rows = counts()
     write("HuGaDB_v1_walking_02_00", rows, compress=compress)
     (recording,) = hugadb.load(tmp_path)
@@ -75,7 +75,7 @@ def test_counts_become_si_units(write: Writer, tmp_path: Path, compress: bool) -
     assert set(recording.condition) == {"walking"}
 
 
-def test_activities_keep_their_names(write: Writer, tmp_path: Path) -> None:
+def test_load_keeps_activity_names(write: Writer, tmp_path: Path) -> None:
     rows = counts()
     rows[:, 38] = np.repeat([1, 2, 3, 4, 8, 99], len(rows) // 6)[: len(rows)]
     write("HuGaDB_v1_various_02_00", rows)
@@ -84,14 +84,14 @@ def test_activities_keep_their_names(write: Writer, tmp_path: Path) -> None:
     assert found == ["walking", "running", "stairs_up", "stairs_down", "standing", "unlabelled"]
 
 
-def test_envelope_settings_are_used(write: Writer, tmp_path: Path) -> None:
+def test_load_uses_envelope_settings(write: Writer, tmp_path: Path) -> None:
     write("HuGaDB_v1_walking_02_00", counts())
     (usual,) = hugadb.load(tmp_path)
     (smooth,) = hugadb.load(tmp_path, settings=EnvelopeSettings(low_pass=1.0))
     assert smooth.envelope.std() < 0.8 * usual.envelope.std()
 
 
-def test_recordings_come_in_order_of_subject_and_time(write: Writer, tmp_path: Path) -> None:
+def test_load_orders_recordings_by_subject_and_time(write: Writer, tmp_path: Path) -> None:
     write("HuGaDB_v1_walking_11_00", counts(seed=1), date="08-18-10-00")
     write("HuGaDB_v1_walking_02_01", counts(seed=2), date="08-19-09-00")
     write("HuGaDB_v1_walking_02_00", counts(seed=3), date="08-19-10-00")
@@ -104,7 +104,7 @@ def test_recordings_come_in_order_of_subject_and_time(write: Writer, tmp_path: P
     assert names(in_parallel) == names(recordings)
 
 
-def test_plain_text_goes_before_its_compressed_copy_and_duplicates_are_dropped(write: Writer, tmp_path: Path) -> None:
+def test_load_prefers_text_to_gzip_and_drops_duplicates(write: Writer, tmp_path: Path) -> None:
     write("HuGaDB_v1_walking_02_00", counts(seed=1))
     write("HuGaDB_v1_walking_02_00", counts(seed=2), compress=True)
     write("HuGaDB_v1_walking_02_01", counts(seed=1), date="08-18-12-00")
@@ -126,7 +126,7 @@ def masked(recording: Recording) -> list[int]:
     return np.flatnonzero(missing.all(axis=(0, 2))).tolist()
 
 
-def test_listed_gyroscopes_are_masked(write: Writer, tmp_path: Path) -> None:
+def test_load_masks_listed_gyroscopes(write: Writer, tmp_path: Path) -> None:
     write("HuGaDB_v1_various_02_00", with_clipping(counts(seed=1), LEFT_FOOT))
     write("HuGaDB_v1_various_02_01", counts(seed=2))
     (tmp_path / "corrupted_gyro.csv").write_text(
@@ -135,13 +135,13 @@ def test_listed_gyroscopes_are_masked(write: Writer, tmp_path: Path) -> None:
     assert [masked(recording) for recording in hugadb.load(tmp_path)] == [[RIGHT_SHANK], []]
 
 
-def test_gyroscopes_that_clip_in_motion_are_masked_without_a_list(write: Writer, tmp_path: Path) -> None:
+def test_load_masks_clipping_gyroscopes_without_list(write: Writer, tmp_path: Path) -> None:
     write("HuGaDB_v1_walking_02_00", with_clipping(counts(seed=1), LEFT_FOOT))
     write("HuGaDB_v1_walking_03_00", counts(seed=2))
     assert [masked(recording) for recording in hugadb.load(tmp_path)] == [[LEFT_FOOT], []]
 
 
-def test_a_still_recording_takes_over_what_its_nearest_neighbour_told(write: Writer, tmp_path: Path) -> None:
+def test_load_still_recording_inherits_mask_of_nearest_recording(write: Writer, tmp_path: Path) -> None:
     """Standing does not clip, whether the gyroscope is corrupted or not."""
     write("HuGaDB_v1_walking_02_00", with_clipping(counts(seed=1), LEFT_FOOT), date="08-18-10-00")
     write("HuGaDB_v1_standing_02_00", counts(activity=STANDING, seed=2), date="08-18-10-20")
@@ -158,7 +158,7 @@ def test_a_still_recording_takes_over_what_its_nearest_neighbour_told(write: Wri
     }
 
 
-def test_impossible_counts_are_masked(write: Writer, tmp_path: Path) -> None:
+def test_load_masks_impossible_counts(write: Writer, tmp_path: Path) -> None:
     rows = counts()
     rows[5, 0] = 40000
     rows[7, 36] = 256
@@ -169,14 +169,14 @@ def test_impossible_counts_are_masked(write: Writer, tmp_path: Path) -> None:
     assert np.argwhere(np.isnan(recording.envelope)).tolist() == [[7, 0], [8, 1]]
 
 
-def test_weak_emg_channels_have_no_weight(write: Writer, tmp_path: Path) -> None:
+def test_load_gives_weak_emg_channels_no_weight(write: Writer, tmp_path: Path) -> None:
     for seed, subject in enumerate(("01", "03", "06", "07", "08")):
         write(f"HuGaDB_v1_walking_{subject}_00", counts(seed=seed))
     weights = {recording.subject: recording.muscle_weight.tolist() for recording in hugadb.load(tmp_path)}
     assert weights == {"1": [1, 1], "3": [1, 0], "6": [1, 0], "7": [0, 1], "8": [0, 0]}
 
 
-def test_exchanged_emg_columns_are_put_right(write: Writer, tmp_path: Path) -> None:
+def test_load_corrects_exchanged_emg_columns(write: Writer, tmp_path: Path) -> None:
     rows = counts()
     write("HuGaDB_v1_walking_05_00", rows)
     write("HuGaDB_v1_walking_06_00", np.roll(rows, 1, axis=0))
@@ -191,7 +191,7 @@ def test_exchanged_emg_columns_are_put_right(write: Writer, tmp_path: Path) -> N
 # bad input
 
 
-def test_bad_folders(tmp_path: Path) -> None:
+def test_load_refuses_bad_folders(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere does not exist; give the folder that holds HuGaDB_v1_\*\.txt"):
         hugadb.load(tmp_path / "nowhere")
     (tmp_path / "notes.txt").touch()
@@ -201,7 +201,7 @@ def test_bad_folders(tmp_path: Path) -> None:
         hugadb.subjects(tmp_path / "notes.txt")
 
 
-def test_an_unknown_subject(write: Writer, tmp_path: Path) -> None:
+def test_load_names_unknown_subject(write: Writer, tmp_path: Path) -> None:
     write("HuGaDB_v1_walking_11_00", counts())
     with pytest.raises(InputError, match=r"has no HuGaDB subject 4; it has 11"):
         hugadb.load(tmp_path, ["4"])
@@ -225,7 +225,7 @@ HEADER = "#Activity\n#ActivityID\n#Date 08-18-11-48\ncolumns\n"
     ],
 )
 @pytest.mark.parametrize("compress", [False, True])
-def test_bad_files_are_named(tmp_path: Path, content: bytes, fault: str, compress: bool) -> None:
+def test_load_names_bad_files(tmp_path: Path, content: bytes, fault: str, compress: bool) -> None:
     path = tmp_path / f"HuGaDB_v1_walking_02_00.txt{'.gz' if compress else ''}"
     path.write_bytes(gzip.compress(content) if compress else content)
     with pytest.raises(InputError) as caught:
@@ -234,7 +234,7 @@ def test_bad_files_are_named(tmp_path: Path, content: bytes, fault: str, compres
     assert fault in str(caught.value)
 
 
-def test_a_truncated_file(write: Writer, tmp_path: Path) -> None:
+def test_load_names_truncated_file(write: Writer, tmp_path: Path) -> None:
     path = write("HuGaDB_v1_walking_02_00", counts(), compress=True)
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(
@@ -247,7 +247,7 @@ def test_a_truncated_file(write: Writer, tmp_path: Path) -> None:
     ("content", "fault"),
     [(b"file,RF,LF\nHuGaDB_v1_walking_02_00.txt,1,0\n", "has no column 'RS'"), (b"\xff\xfe", "is not a readable CSV")],
 )
-def test_a_bad_list_of_gyroscopes(write: Writer, tmp_path: Path, content: bytes, fault: str) -> None:
+def test_load_names_bad_gyroscope_list(write: Writer, tmp_path: Path, content: bytes, fault: str) -> None:
     write("HuGaDB_v1_walking_02_00", counts())
     (tmp_path / "corrupted_gyro.csv").write_bytes(content)
     with pytest.raises(InputError, match=fault):
@@ -257,7 +257,7 @@ def test_a_bad_list_of_gyroscopes(write: Writer, tmp_path: Path, content: bytes,
 # the real data
 
 
-def test_real_subjects(hugadb_folder: Path) -> None:
+def test_load_real_subjects(hugadb_folder: Path) -> None:
     assert hugadb.subjects(hugadb_folder) == ["1", "2", "3", "5", "6", "7", "8", "11", "13", "14", "15", "17", "18"]
     recordings = hugadb.load(hugadb_folder, ["2", "15"])
     good = [recording for recording in recordings if recording.subject == "2"]
@@ -268,7 +268,7 @@ def test_real_subjects(hugadb_folder: Path) -> None:
     assert np.mean([len(masked(recording)) for recording in corrupted]) > 5.5
 
 
-def test_a_real_subject_stands_upright(hugadb_folder: Path) -> None:
+def test_load_real_subject_stands_upright(hugadb_folder: Path) -> None:
     """Units: gravity when standing, a swinging shank when walking, an EMG of some counts."""
     recordings = hugadb.load(hugadb_folder, ["2"])
     imu = np.concatenate([recording.imu for recording in recordings])

@@ -47,7 +47,7 @@ def profile(recording: Recording, side: str, condition: str) -> NDArray[np.float
     return time_normalise(recording.envelope[:, muscle], steady(recording, side, condition)).mean(axis=0)
 
 
-def test_it_is_a_recording_of_the_rig_and_says_that_it_is_simulated(subjects: list[Recording]) -> None:
+def test_simulate_returns_recording_named_simulated(subjects: list[Recording]) -> None:
     recording = subjects[3]
     assert recording.subject == recording.name == "simulated-3"
     assert recording.rig == RIG
@@ -59,7 +59,7 @@ def test_it_is_a_recording_of_the_rig_and_says_that_it_is_simulated(subjects: li
     np.testing.assert_array_equal(np.unique(recording.condition), sorted({name for name, _ in SCHEDULE}))
 
 
-def test_the_envelope_is_that_of_its_raw_emg(subjects: list[Recording]) -> None:
+def test_simulate_envelope_equals_that_of_raw_emg(subjects: list[Recording]) -> None:
     emg = subjects[0].emg
     assert emg is not None
     assert (emg.rate, emg.unit) == (RIG.rate, "count")
@@ -68,7 +68,7 @@ def test_the_envelope_is_that_of_its_raw_emg(subjects: list[Recording]) -> None:
     np.testing.assert_allclose(subjects[0].envelope, envelope, rtol=1e-5, atol=1e-5)
 
 
-def test_a_seed_is_a_subject(statistics: dict[str, Any], subjects: list[Recording]) -> None:
+def test_simulate_follows_seed(statistics: dict[str, Any], subjects: list[Recording]) -> None:
     again = simulate(statistics, 240.0, 1)
     np.testing.assert_array_equal(again.imu, subjects[1].imu)
     np.testing.assert_array_equal(again.envelope, subjects[1].envelope)
@@ -84,7 +84,9 @@ def test_a_seed_is_a_subject(statistics: dict[str, Any], subjects: list[Recordin
     ("condition", "shortest", "longest"),
     [("walking", 0.75, 1.15), ("running", 0.5, 0.7), ("stairs_up", 0.7, 1.3), ("stairs_down", 0.6, 1.1)],
 )
-def test_it_strides_as_people_do(subjects: list[Recording], condition: str, shortest: float, longest: float) -> None:
+def test_simulate_has_plausible_strides(
+    subjects: list[Recording], condition: str, shortest: float, longest: float
+) -> None:
     for recording in subjects:
         seconds = (recording.condition == condition).sum() / RIG.rate
         for side in SHANKS:
@@ -94,7 +96,7 @@ def test_it_strides_as_people_do(subjects: list[Recording], condition: str, shor
             assert durations.sum() > 0.6 * seconds
 
 
-def test_legs_alternate(subjects: list[Recording]) -> None:
+def test_simulate_legs_alternate(subjects: list[Recording]) -> None:
     for recording in subjects:
         left = stride_starts(recording.imu[:, SHANKS["left"]], RIG.rate)
         leads = []
@@ -103,7 +105,7 @@ def test_legs_alternate(subjects: list[Recording]) -> None:
         assert np.median(leads) == pytest.approx(0.5, abs=0.07)
 
 
-def test_it_stands_still_with_gravity(subjects: list[Recording]) -> None:
+def test_simulate_stands_still_with_gravity(subjects: list[Recording]) -> None:
     for recording in subjects:
         still = recording.condition == "standing"
         inner = still & np.roll(still, 60) & np.roll(still, -60)
@@ -113,7 +115,7 @@ def test_it_stands_still_with_gravity(subjects: list[Recording]) -> None:
         np.testing.assert_allclose(gravity, 9.81, rtol=0.15)
 
 
-def test_the_left_leg_is_the_mirror_image_of_the_right(subjects: list[Recording]) -> None:
+def test_simulate_mirrors_left_leg(subjects: list[Recording]) -> None:
     lateral = np.mean(
         [recording.imu[recording.condition == "standing", :, 1].mean(axis=0) for recording in subjects], axis=0
     )
@@ -121,7 +123,7 @@ def test_the_left_leg_is_the_mirror_image_of_the_right(subjects: list[Recording]
     assert right_foot < -1.0 < 1.0 < left_foot  # m/s^2; feet turn outwards
 
 
-def test_nothing_leaps_from_one_activity_to_the_next(statistics: dict[str, Any]) -> None:
+def test_simulate_changes_activity_smoothly(statistics: dict[str, Any]) -> None:
     recording = simulate(statistics, 60.0, 0, [("standing", 5.0), ("walking", 5.0)])
     changes = np.flatnonzero(recording.condition[1:] != recording.condition[:-1])
     thigh = np.abs(np.diff(recording.imu[:, 2, 4]))
@@ -129,7 +131,7 @@ def test_nothing_leaps_from_one_activity_to_the_next(statistics: dict[str, Any])
     assert all(thigh[k - 5 : k + 5].max() <= 1.5 * np.percentile(moving, 99) for k in changes)
 
 
-def test_the_stride_decides_on_the_emg_as_much_as_in_real_subjects(subjects: list[Recording]) -> None:
+def test_simulate_emg_varies_with_stride_as_in_real_subjects(subjects: list[Recording]) -> None:
     """Share of the envelope's variance that is locked to the stride: 0.12 to 0.59 in ten real subjects."""
     shares = []
     for recording in subjects:
@@ -150,7 +152,7 @@ def test_the_stride_decides_on_the_emg_as_much_as_in_real_subjects(subjects: lis
         (60.0, (("walking", 0.0),), r"0 s of 'walking' cannot be simulated"),
     ],
 )
-def test_what_cannot_be_simulated_is_said(
+def test_simulate_refuses_bad_durations_and_activities(
     statistics: dict[str, Any], seconds: float, schedule: Any, fault: str
 ) -> None:
     with pytest.raises(InputError, match=fault):
@@ -160,7 +162,7 @@ def test_what_cannot_be_simulated_is_said(
 # the figures
 
 
-def test_shipped_figures_are_few_and_of_the_subjects_that_may_be_used(statistics: dict[str, Any]) -> None:
+def test_shipped_statistics_are_small_and_from_allowed_subjects(statistics: dict[str, Any]) -> None:
     assert resources.resource_file("stride_statistics.json").stat().st_size < 200_000
     assert Rig.from_dict(statistics["rig"]) == RIG
     assert len(statistics["subjects"]) == 13
@@ -168,7 +170,7 @@ def test_shipped_figures_are_few_and_of_the_subjects_that_may_be_used(statistics
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format_version": 99}'])
-def test_bad_figures_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+def test_load_statistics_names_bad_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
     (tmp_path / "resource").mkdir()
     (tmp_path / "resource" / "stride_statistics.json").write_text(content)
     monkeypatch.setattr(resources, "share_directory", lambda: tmp_path)
@@ -176,7 +178,7 @@ def test_bad_figures_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
         shipped_statistics()
 
 
-def test_a_fourier_profile_is_periodic_and_exact() -> None:
+def test_fourier_basis_is_periodic_and_exact() -> None:
     phase = np.linspace(0.0, 1.0, 200, endpoint=False)
     signal = 2.0 + np.cos(2 * np.pi * phase) - 0.5 * np.sin(2 * np.pi * HARMONICS * phase)
     coefficients = np.linalg.pinv(fourier_basis(phase)) @ signal
@@ -184,7 +186,7 @@ def test_a_fourier_profile_is_periodic_and_exact() -> None:
 
 
 @pytest.mark.slow
-def test_figures_of_simulated_subjects_are_those_they_came_from(statistics: dict[str, Any]) -> None:
+def test_derive_statistics_recovers_those_of_simulation(statistics: dict[str, Any]) -> None:
     """Derive, simulate, derive again: the means come back, masked gyroscopes and weak EMG change nothing."""
     recordings = []
     for seed in range(12):
@@ -210,12 +212,12 @@ def test_figures_of_simulated_subjects_are_those_they_came_from(statistics: dict
         assert min(likeness) > 0.8, (condition, likeness)
 
 
-def test_too_few_subjects_are_refused(statistics: dict[str, Any]) -> None:
+def test_derive_statistics_refuses_too_few_subjects(statistics: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"too few subjects show strides of 'walking'"):
         derive_stride_statistics([simulate(statistics, 30.0, 0)])
 
 
-def test_real_figures_come_from_real_strides(hugadb_folder: Path) -> None:
+def test_derive_statistics_of_real_subjects(hugadb_folder: Path) -> None:
     """Three real subjects lie around the shipped mean; the whole derivation takes too long for a test."""
     statistics = derive_stride_statistics(hugadb.load(hugadb_folder, ["2", "3", "15", "11"]))
     shipped = shipped_statistics()

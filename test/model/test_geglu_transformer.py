@@ -39,9 +39,7 @@ def changed_outputs(bundle: Bundle, inputs: Tensor, sample: int) -> list[int]:
 
 
 @pytest.mark.parametrize("sample", [0, 40, SAMPLES - 1])
-def test_an_input_reaches_exactly_the_outputs_of_the_receptive_field(
-    bundle: Bundle, inputs: Tensor, sample: int
-) -> None:
+def test_network_input_reaches_receptive_field_exactly(bundle: Bundle, inputs: Tensor, sample: int) -> None:
     """Nothing before it: causal. Nothing after the field. And the field is not stated too large."""
     after = min(sample + bundle.config.receptive_field, SAMPLES)
     assert changed_outputs(bundle, inputs, sample) == list(range(sample, after))
@@ -49,7 +47,7 @@ def test_an_input_reaches_exactly_the_outputs_of_the_receptive_field(
 
 @torch.no_grad()
 @pytest.mark.parametrize("samples", [1, 5, 11, 12, 13, 24, 37])
-def test_length_of_the_sequence_does_not_matter(bundle: Bundle, inputs: Tensor, samples: int) -> None:
+def test_network_does_not_depend_on_sequence_length(bundle: Bundle, inputs: Tensor, samples: int) -> None:
     model = network_of(bundle)
     for part, whole in zip(model(inputs[:, :samples]), model(inputs), strict=True):
         torch.testing.assert_close(part, whole[:, :samples], rtol=0, atol=1e-5)
@@ -57,7 +55,7 @@ def test_length_of_the_sequence_does_not_matter(bundle: Bundle, inputs: Tensor, 
 
 @torch.no_grad()
 @pytest.mark.parametrize("phase", [0, 1, 2])
-def test_one_interleaved_sequence_gives_what_all_of_them_give(make_bundle: BundleFactory, phase: int) -> None:
+def test_dilated_network_equals_separate_phases(make_bundle: BundleFactory, phase: int) -> None:
     bundle = make_bundle(dilation=3)
     model = network_of(bundle)
     inputs = torch.randn(2, SAMPLES, bundle.config.inputs)
@@ -66,7 +64,7 @@ def test_one_interleaved_sequence_gives_what_all_of_them_give(make_bundle: Bundl
 
 
 @torch.no_grad()
-def test_a_dilated_network_looks_back_dilation_times_as_far_and_never_ahead(make_bundle: BundleFactory) -> None:
+def test_dilated_network_has_dilated_causal_receptive_field(make_bundle: BundleFactory) -> None:
     bundle = make_bundle(dilation=3)
     inputs = torch.randn(1, SAMPLES, bundle.config.inputs)
     reached = changed_outputs(bundle, inputs, 10)
@@ -75,7 +73,7 @@ def test_a_dilated_network_looks_back_dilation_times_as_far_and_never_ahead(make
 
 
 @torch.no_grad()
-def test_sequences_of_a_batch_do_not_see_each_other(bundle: Bundle, inputs: Tensor) -> None:
+def test_network_keeps_sequences_of_batch_apart(bundle: Bundle, inputs: Tensor) -> None:
     model = network_of(bundle)
     batch = torch.cat([inputs, inputs.flip(1), 2 * inputs])
     for together, alone in zip(model(batch), zip(*(model(one[None]) for one in batch), strict=True), strict=True):
@@ -117,7 +115,7 @@ def test_rotary_scores_depend_on_distance_alone() -> None:
 
 
 @torch.no_grad()
-def test_convolution_sees_its_kernel_oldest_tap_first() -> None:
+def test_convolution_applies_oldest_tap_first() -> None:
     convolution = CausalConvolution(2, 3, kernel=4)
     x = torch.randn(1, 10, 2)
     weight, bias = convolution.convolution.weight, convolution.convolution.bias
@@ -128,7 +126,7 @@ def test_convolution_sees_its_kernel_oldest_tap_first() -> None:
 
 
 @torch.no_grad()
-def test_geglu_is_its_formula() -> None:
+def test_geglu_equals_its_formula() -> None:
     geglu = GEGLU(6, 5)
     x = torch.randn(3, 6)
     gate, value = geglu.gate_and_value.weight.split(5)
@@ -139,7 +137,7 @@ def test_geglu_is_its_formula() -> None:
     torch.testing.assert_close(geglu(x), expected, rtol=0, atol=1e-5)
 
 
-def test_uncertainty_does_not_bend_the_features(bundle: Bundle, inputs: Tensor) -> None:
+def test_deviation_head_has_no_gradient_on_features(bundle: Bundle, inputs: Tensor) -> None:
     model = network_of(bundle)
     _, log_deviation = model(inputs)
     log_deviation.sum().backward()
@@ -147,7 +145,7 @@ def test_uncertainty_does_not_bend_the_features(bundle: Bundle, inputs: Tensor) 
     assert learns == {"deviation_head.weight", "deviation_head.bias"}
 
 
-def test_weights_go_in_and_out_unchanged(bundle: Bundle) -> None:
+def test_weights_roundtrip(bundle: Bundle) -> None:
     weights = weights_of(network_of(bundle))
     assert {name: value.shape for name, value in weights.items()} == weight_shapes(bundle.config)
     for name, value in bundle.weights.items():
@@ -155,7 +153,7 @@ def test_weights_go_in_and_out_unchanged(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("look_ahead", [0, 3])
-def test_offline_estimate_stands_at_the_instant_it_is_for(
+def test_estimate_recording_is_aligned_to_its_instant(
     make_bundle: BundleFactory, make_recording: RecordingFactory, look_ahead: int
 ) -> None:
     """A change of the input at sample i first changes the estimate for i - look_ahead."""
@@ -173,7 +171,7 @@ def test_offline_estimate_stands_at_the_instant_it_is_for(
     assert (deviation[:end] > 0).all()
 
 
-def test_recording_shorter_than_the_look_ahead_gives_nothing(
+def test_estimate_recording_shorter_than_look_ahead_is_nan(
     make_bundle: BundleFactory, make_recording: RecordingFactory
 ) -> None:
     bundle = make_bundle(look_ahead=3)
@@ -201,12 +199,12 @@ def test_recording_shorter_than_the_look_ahead_gives_nothing(
         ({"colour": 1}, "colour"),
     ],
 )
-def test_bad_configuration_names_the_field(bundle: Bundle, change: dict[str, object], part: str) -> None:
+def test_network_config_names_bad_field(bundle: Bundle, change: dict[str, object], part: str) -> None:
     with refusal("model configuration", part):
         ModelConfig.from_dict(bundle.config.to_dict() | change)
 
 
-def test_missing_field_of_a_configuration_is_named(bundle: Bundle) -> None:
+def test_network_config_names_missing_field(bundle: Bundle) -> None:
     values = bundle.config.to_dict()
     del values["band"]
     with refusal("band"):

@@ -14,7 +14,7 @@ def read(content: bytes) -> "onnx.ModelProto":
     return model
 
 
-def test_graph_comes_back_as_it_was_made() -> None:
+def test_onnx_graph_roundtrip() -> None:
     graph = OnnxGraph()
     x = graph.input("x", "float32", (2, 6))
     weight = np.arange(24, dtype=np.float32).reshape(4, 6)
@@ -41,7 +41,7 @@ def test_graph_comes_back_as_it_was_made() -> None:
 
 @pytest.mark.parametrize("kind", ["float32", "float64", "int64", "bool"])
 @pytest.mark.parametrize("shape", [(), (3,), (0, 4), (2, 1, 3)], ids=str)
-def test_constants_of_every_kind_and_shape(kind: str, shape: tuple[int, ...]) -> None:
+def test_onnx_constants_of_every_type_and_shape(kind: str, shape: tuple[int, ...]) -> None:
     graph = OnnxGraph()
     values = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(kind)
     graph.output(graph.add("Identity", graph.constant(values)), kind, shape)
@@ -50,7 +50,7 @@ def test_constants_of_every_kind_and_shape(kind: str, shape: tuple[int, ...]) ->
     np.testing.assert_array_equal(constant, values)
 
 
-def test_constant_that_is_a_view_is_stored_in_its_order() -> None:
+def test_onnx_constant_view_is_stored_in_order() -> None:
     graph = OnnxGraph()
     values = np.arange(6, dtype=np.float32).reshape(2, 3).T
     graph.output(graph.add("Identity", graph.constant(values)), "float32", (3, 2))
@@ -61,12 +61,12 @@ def test_constant_that_is_a_view_is_stored_in_its_order() -> None:
     ("value", "encoded"),
     [(0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02"), (-1, b"\xff" * 9 + b"\x01")],
 )
-def test_varint(value: int, encoded: bytes) -> None:
+def test_varint_encoding(value: int, encoded: bytes) -> None:
     """300 is the example of the encoding's own documentation."""
     assert _varint(value) == encoded
 
 
-def test_model_says_what_made_it_and_which_standard_it_needs() -> None:
+def test_onnx_model_states_producer_and_opset() -> None:
     graph = OnnxGraph()
     graph.output(graph.add("Identity", graph.input("x", "float32", (1,))), "float32", (1,))
     model = read(graph.model("little"))

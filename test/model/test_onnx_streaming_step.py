@@ -10,7 +10,7 @@ onnx = pytest.importorskip("onnx", reason="onnx is not installed; pip install on
 
 
 @pytest.mark.parametrize("shape", [{}, {"dilation": 4}, {"kernel": 1, "band": 1}], ids=str)
-def test_file_is_sound_and_of_the_standard(make_bundle: BundleFactory, shape: dict[str, int]) -> None:
+def test_streaming_step_passes_onnx_checker(make_bundle: BundleFactory, shape: dict[str, int]) -> None:
     bundle = make_bundle(**shape)
     model = onnx.load_from_string(step_model(bundle.config))
     onnx.checker.check_model(model, full_check=True)
@@ -18,7 +18,7 @@ def test_file_is_sound_and_of_the_standard(make_bundle: BundleFactory, shape: di
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 20)]
 
 
-def test_states_leave_in_the_shape_in_which_they_come(make_bundle: BundleFactory) -> None:
+def test_streaming_step_keeps_state_shapes(make_bundle: BundleFactory) -> None:
     bundle = make_bundle(dilation=4, layers=3)
     graph = onnx.load_from_string(step_model(bundle.config)).graph
     inputs, outputs = ({value.name: shape_of(value) for value in values} for values in (graph.input, graph.output))
@@ -34,7 +34,7 @@ def shape_of(value: "onnx.ValueInfoProto") -> tuple[int, ...]:
     return tuple(dimension.dim_value for dimension in value.type.tensor_type.shape.dim)
 
 
-def test_each_state_is_read_by_one_node(bundle: Bundle) -> None:
+def test_streaming_step_reads_each_state_once(bundle: Bundle) -> None:
     """So that one array may be both a state and its next one: nobody reads it after it was written."""
     nodes = onnx.load_from_string(step_model(bundle.config)).graph.node
     for name in state_shapes(bundle.config):

@@ -64,7 +64,7 @@ def watched(bundle: Bundle, imu: Array) -> Drift | None:
     return watch.drift()
 
 
-def test_the_same_walk_on_another_day_is_no_drift(calibrated: Bundle, make_recording: RecordingFactory) -> None:
+def test_drift_accepts_same_walk_on_another_day(calibrated: Bundle, make_recording: RecordingFactory) -> None:
     drift = watched(calibrated, make_recording([("walking", 45.0)], seed=10).imu)
     assert drift is not None
     assert not drift.recalibrate
@@ -72,7 +72,7 @@ def test_the_same_walk_on_another_day_is_no_drift(calibrated: Bundle, make_recor
     assert max(drift.turned) < 5.0
 
 
-def test_sensor_that_slipped_is_named_with_its_angle(calibrated: Bundle, make_recording: RecordingFactory) -> None:
+def test_drift_names_slipped_sensor_and_angle(calibrated: Bundle, make_recording: RecordingFactory) -> None:
     imu = make_recording([("walking", 45.0)], seed=10).imu
     rotations = np.tile(np.eye(3), (6, 1, 1))
     rotations[4] = Rotation.from_euler("x", 40, degrees=True).as_matrix()
@@ -85,13 +85,13 @@ def test_sensor_that_slipped_is_named_with_its_angle(calibrated: Bundle, make_re
 
 
 @pytest.mark.parametrize("activity", ["running", "standing"])
-def test_what_the_calibration_did_not_hold_is_not_compared(
+def test_drift_ignores_movement_absent_from_calibration(
     calibrated: Bundle, make_recording: RecordingFactory, activity: str
 ) -> None:
     assert watched(calibrated, vigorous(make_recording([(activity, 45.0)], seed=10)).imu) is None
 
 
-def test_sensor_that_is_silent_is_not_compared(calibrated: Bundle, make_recording: RecordingFactory) -> None:
+def test_drift_ignores_silent_sensor(calibrated: Bundle, make_recording: RecordingFactory) -> None:
     imu = make_recording([("walking", 45.0)], seed=10).imu
     imu[:, 2] = np.nan
     drift = watched(calibrated, imu)
@@ -100,13 +100,13 @@ def test_sensor_that_is_silent_is_not_compared(calibrated: Bundle, make_recordin
     assert not drift.recalibrate
 
 
-def test_bundle_that_is_not_calibrated_tells_nothing(bundle: Bundle, walking: Recording) -> None:
+def test_drift_of_uncalibrated_bundle_is_unknown(bundle: Bundle, walking: Recording) -> None:
     assert profile_of(bundle) is None
     assert watched(bundle, walking.imu) is None
 
 
 @pytest.mark.parametrize("values", [None, {}, {"means": {"walking": ["a"]}, "rows": {"walking": 5}}, {"means": 5}])
-def test_malformed_profile_is_refused(calibrated: Bundle, values: object) -> None:
+def test_motion_profile_refuses_malformed_values(calibrated: Bundle, values: object) -> None:
     assert calibrated.distribution is not None
     with refusal("calibrate again"):
         MotionProfile.from_dict(values, calibrated.distribution)
@@ -116,7 +116,7 @@ def test_malformed_profile_is_refused(calibrated: Bundle, values: object) -> Non
     ("means", "rows"),
     [({"walking": [1.0]}, {"walking": 9.0}), ({}, {"walking": 9.0}), ({"walking": [1.0]}, {"running": 9.0})],
 )
-def test_profile_of_another_rig_is_refused(calibrated: Bundle, means: object, rows: object) -> None:
+def test_motion_profile_refuses_another_rig(calibrated: Bundle, means: object, rows: object) -> None:
     assert calibrated.distribution is not None
     with refusal("another rig", "calibrate again"):
         MotionProfile.from_dict({"means": means, "rows": rows}, calibrated.distribution)
@@ -137,18 +137,18 @@ def test_drift_limits(calibrated: Bundle, turned: float, changed: float, recalib
     assert bool(drift.message(calibrated.rig)) is recalibrate
 
 
-def test_drift_constants_are_those_of_the_development_subjects() -> None:
+def test_drift_limits_are_those_of_development_subjects() -> None:
     """Measured on HuGaDB (docs/calibration.md); a change needs the measurement again."""
     assert (TURNED, CHANGED, ODD, EVERY) == (20.0, 1.4, 36.0, 0.5)
 
 
-def test_motion_profile_waits_for_a_filled_window(calibrated: Bundle, walking: Recording) -> None:
+def test_motion_profile_needs_filled_window(calibrated: Bundle, walking: Recording) -> None:
     assert calibrated.distribution is not None
     profile = motion_profile(walking.imu, walking.rig.rate, calibrated.distribution)
     rows = len(walking) / walking.rig.rate / EVERY
     assert sum(profile.rows.values()) == pytest.approx(rows - WINDOW / EVERY, abs=2)
 
 
-def test_drift_watch_is_possible_with_a_calibration_that_holds_the_movement(calibrated: Bundle, bundle: Bundle) -> None:
+def test_drift_watch_needs_calibration_with_motion_profile(calibrated: Bundle, bundle: Bundle) -> None:
     assert DriftWatch(calibrated).is_possible
     assert not DriftWatch(bundle).is_possible

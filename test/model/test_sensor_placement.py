@@ -64,7 +64,7 @@ def exchanged(imu: Array, a: int, b: int) -> Array:
     return result
 
 
-def test_sensors_worn_rightly_are_left_alone(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
+def test_placement_accepts_correct_sensors(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
     mounting = judged(imu)
     assert mounting.found == ()
     assert mounting.strange == mounting.unusual == ()
@@ -73,7 +73,7 @@ def test_sensors_worn_rightly_are_left_alone(judged, imu: Array) -> None:  # typ
 
 @pytest.mark.parametrize(("axis", "degrees"), [("x", 90), ("x", 180), ("y", -90), ("y", 180), ("z", 90), ("z", 180)])
 @pytest.mark.parametrize("sensor", [0, 4])
-def test_turned_sensor_is_named_and_put_right(  # type: ignore[no-untyped-def]
+def test_placement_names_and_corrects_turned_sensor(  # type: ignore[no-untyped-def]
     judged, imu: Array, sensor: int, axis: str, degrees: float
 ) -> None:
     mounting = judged(turned(imu, sensor, axis, degrees))
@@ -88,19 +88,19 @@ def test_turned_sensor_is_named_and_put_right(  # type: ignore[no-untyped-def]
 
 
 @pytest.mark.parametrize(("a", "b"), [(0, 3), (1, 4), (0, 1), (2, 4)])
-def test_exchanged_sensors_are_named(judged, imu: Array, a: int, b: int) -> None:  # type: ignore[no-untyped-def]
+def test_placement_names_exchanged_sensors(judged, imu: Array, a: int, b: int) -> None:  # type: ignore[no-untyped-def]
     (found,) = judged(exchanged(imu, a, b)).found
     assert found.remedy.sensors == (a, b)
     assert "exchanged" in found.remedy.describe()
     np.testing.assert_array_equal(found.remedy.apply(exchanged(imu, a, b)), imu)
 
 
-def test_two_faults_are_named_both(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
+def test_placement_names_two_faults(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
     found = judged(turned(exchanged(imu, 0, 3), 5, "y", 180)).found
     assert {one.remedy.sensors for one in found} == {(0, 3), (5,)}
 
 
-def test_missing_sensor_is_no_fault_and_hides_none(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
+def test_placement_ignores_missing_sensor_but_finds_fault(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
     imu = imu.copy()
     imu[:, 2] = np.nan
     mounting = judged(imu)
@@ -109,13 +109,13 @@ def test_missing_sensor_is_no_fault_and_hides_none(judged, imu: Array) -> None: 
     assert judged(exchanged(imu, 0, 3)).found[0].remedy.sensors == (0, 3)
 
 
-def test_damaged_sensor_that_no_turn_explains_is_strange(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
+def test_placement_marks_damaged_sensor_as_strange(judged, imu: Array) -> None:  # type: ignore[no-untyped-def]
     damaged = imu.copy()
     damaged[:, 1, :3] = 8.0 * np.random.default_rng(0).standard_normal(damaged[:, 1, :3].shape)
     assert judged(damaged).strange == (1,)
 
 
-def test_rest_tells_nothing(
+def test_placement_needs_movement(
     make_recording: RecordingFactory, rig: Rig, distribution: Distribution, normalisation: Normalisation
 ) -> None:
     still = make_recording([("standing", 30.0)], seed=9).imu
@@ -124,7 +124,7 @@ def test_rest_tells_nothing(
     assert mounting_of(np.full_like(still, np.nan), rig, distribution, normalisation) is None
 
 
-def test_rig_of_one_side_has_no_sides_to_exchange(rig: Rig) -> None:
+def test_remedies_of_one_sided_rig_exchange_no_sides(rig: Rig) -> None:
     whole = [len(remedy.sensors) for remedy in remedies(rig)]
     assert (whole.count(1), whole.count(2), whole.count(6)) == (6 * 23, 15, 1)
     leg = replace(rig, sensors=rig.sensors[:3], muscles=rig.muscles[:1])
@@ -132,7 +132,7 @@ def test_rig_of_one_side_has_no_sides_to_exchange(rig: Rig) -> None:
     assert max(map(len, parts)) == 2
 
 
-def test_remedy_in_words(rig: Rig) -> None:
+def test_remedy_description(rig: Rig) -> None:
     upside_down = Remedy((1,), tuple(range(6)), Rotation.from_euler("y", 180, degrees=True).as_matrix())
     assert "180° about its y axis" in upside_down.describe()
     assert "0 1 0 0" in upside_down.describe()
@@ -149,12 +149,12 @@ def test_remedy_in_words(rig: Rig) -> None:
         ("z", 180, "turned by 180° about its z axis"),
     ],
 )
-def test_remedy_names_the_turn_that_it_undoes(axis: str, angle: float, words: str) -> None:
+def test_remedy_describes_rotation_it_undoes(axis: str, angle: float, words: str) -> None:
     remedy = Remedy((1,), tuple(range(6)), Rotation.from_euler(axis, angle, degrees=True).as_matrix())
     assert words in remedy.describe()
 
 
-def test_remedy_of_two_sensors_names_an_exchange() -> None:
+def test_remedy_of_two_sensors_describes_exchange() -> None:
     assert Remedy((0, 1), (1, 0, 2, 3, 4, 5)).describe().startswith("look exchanged")
 
 

@@ -9,7 +9,7 @@ from imu_emg_estimator.model.weight_folding import fold_norms
 
 
 @torch.no_grad()
-def test_folded_network_is_the_same(make_bundle: BundleFactory) -> None:
+def test_folded_weights_give_same_outputs(make_bundle: BundleFactory) -> None:
     bundle = make_bundle(layers=3)
     folded = fold_norms(3, bundle.weights)
     network = GegluTransformer(bundle.config).eval()
@@ -22,7 +22,7 @@ def test_folded_network_is_the_same(make_bundle: BundleFactory) -> None:
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
 
 
-def test_given_weights_stay_as_they_are(make_bundle: BundleFactory) -> None:
+def test_fold_keeps_given_weights(make_bundle: BundleFactory) -> None:
     bundle = make_bundle()
     before = {name: value.copy() for name, value in bundle.weights.items()}
     fold_norms(bundle.config.layers, bundle.weights)

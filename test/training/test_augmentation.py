@@ -34,11 +34,11 @@ def assert_same(a: Batch, b: Batch) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_nothing_is_varied_when_all_is_off(batch: Batch, rig: Rig) -> None:
+def test_augment_changes_nothing_with_all_off(batch: Batch, rig: Rig) -> None:
     assert_same(varied(batch, rig), batch)
 
 
-def test_given_arrays_stay_as_they_are(batch: Batch, rig: Rig) -> None:
+def test_augment_keeps_given_arrays(batch: Batch, rig: Rig) -> None:
     before = tuple(part.copy() for part in batch)
     result = augment(*batch, rig, AugmentationSettings(), np.random.default_rng(0))
     assert_same(batch, before)
@@ -46,13 +46,13 @@ def test_given_arrays_stay_as_they_are(batch: Batch, rig: Rig) -> None:
     assert [part.shape for part in result] == [part.shape for part in batch]
 
 
-def test_mirrored_twice_is_the_original(batch: Batch, rig: Rig) -> None:
+def test_mirror_twice_is_identity(batch: Batch, rig: Rig) -> None:
     once = varied(batch, rig, mirror=1)
     assert not np.array_equal(once[0], batch[0])
     assert_same(varied(once, rig, mirror=1), batch)
 
 
-def test_mirror_exchanges_the_legs_of_imu_and_emg_alike(batch: Batch, rig: Rig) -> None:
+def test_mirror_exchanges_imu_and_emg_of_legs(batch: Batch, rig: Rig) -> None:
     mirrored = varied(batch, rig, mirror=1)
     signs = [1, -1, 1, -1, 1, -1]  # the lateral axis is y
     for sensor, twin in (("right_foot", "left_foot"), ("left_thigh", "right_thigh")):
@@ -62,7 +62,7 @@ def test_mirror_exchanges_the_legs_of_imu_and_emg_alike(batch: Batch, rig: Rig) 
         np.testing.assert_array_equal(after, before[:, :, ::-1])
 
 
-def test_mirrored_subject_is_a_subject(make_recording: RecordingFactory, rig: Rig) -> None:
+def test_mirror_gives_plausible_subject(make_recording: RecordingFactory, rig: Rig) -> None:
     """The synthetic legs are mirror images, half a stride apart: mirrored, each follows the other's path."""
     recording: Recording = make_recording([("walking", 20.0)])
     batch = (recording.imu[None], recording.envelope[None], np.ones((1, len(recording), 2)))
@@ -73,7 +73,7 @@ def test_mirrored_subject_is_a_subject(make_recording: RecordingFactory, rig: Ri
     np.testing.assert_array_equal(mirrored[1][0, :, 0], recording.envelope[:, 1])
 
 
-def test_about_half_of_the_sequences_are_mirrored_whole(batch: Batch, rig: Rig) -> None:
+def test_mirror_applies_to_half_of_whole_sequences(batch: Batch, rig: Rig) -> None:
     mirrored, half = varied(batch, rig, mirror=1), varied(batch, rig, mirror=0.5)
     chosen = [np.array_equal(half[0][i], mirrored[0][i]) for i in range(SEQUENCES)]
     assert 10 < sum(chosen) < 30
@@ -81,13 +81,13 @@ def test_about_half_of_the_sequences_are_mirrored_whole(batch: Batch, rig: Rig) 
         np.testing.assert_array_equal(part, np.where(np.reshape(chosen, (-1, *[1] * (part.ndim - 1))), yes, no))
 
 
-def test_rig_without_twins_is_never_mirrored(batch: Batch, rig: Rig) -> None:
+def test_mirror_skips_rig_without_twins(batch: Batch, rig: Rig) -> None:
     lopsided = replace(rig, sensors=rig.sensors[:3])
     batch = (batch[0][:, :, :3], *batch[1:])
     assert_same(varied(batch, lopsided, mirror=1), batch)
 
 
-def test_turned_mounts_keep_lengths_and_angles(batch: Batch, rig: Rig) -> None:
+def test_mount_rotation_keeps_lengths_and_angles(batch: Batch, rig: Rig) -> None:
     imu, *others = varied(batch, rig, mount_rotation=20)
     acceleration, rate = imu[..., :3], imu[..., 3:]
     assert np.abs(imu - batch[0]).max() > 0.1
@@ -100,7 +100,7 @@ def test_turned_mounts_keep_lengths_and_angles(batch: Batch, rig: Rig) -> None:
     assert_same((batch[0], *others), batch)
 
 
-def test_a_mount_is_turned_once_a_sequence_and_sensor(rig: Rig) -> None:
+def test_mount_rotation_is_constant_per_sequence_and_sensor(rig: Rig) -> None:
     imu = np.tile(np.float32([0, 0, 9.81, 0, 0, 1]), (SEQUENCES, SAMPLES, SENSORS, 1))
     turned, *_ = varied((imu, *np.zeros((2, SEQUENCES, SAMPLES, MUSCLES))), rig, mount_rotation=8)
     np.testing.assert_array_equal(turned, np.broadcast_to(turned[:, :1], turned.shape))
@@ -109,14 +109,14 @@ def test_a_mount_is_turned_once_a_sequence_and_sensor(rig: Rig) -> None:
     assert np.sqrt((tilt**2).mean()) == pytest.approx(8 * np.sqrt(2), rel=0.15)  # about two of the three axes
 
 
-def test_gain_is_one_number_a_sequence_and_sensor(batch: Batch, rig: Rig) -> None:
+def test_gain_is_constant_per_sequence_and_sensor(batch: Batch, rig: Rig) -> None:
     gain = varied(batch, rig, gain=0.05)[0] / batch[0]
     np.testing.assert_allclose(gain, np.broadcast_to(gain[:, :1, :, :1], gain.shape), rtol=1e-5)
     assert gain[:, 0, :, 0].std() == pytest.approx(0.05, rel=0.2)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 1.0])
-def test_dropped_sensors_are_gone_as_a_whole(batch: Batch, rig: Rig, share: float) -> None:
+def test_sensor_dropout_masks_whole_sensors(batch: Batch, rig: Rig, share: float) -> None:
     gone = np.isnan(varied(batch, rig, sensor_dropout=share)[0])
     np.testing.assert_array_equal(gone, np.broadcast_to(gone[:, :1, :, :1], gone.shape))
     assert gone.mean() == pytest.approx(share, abs=0.05)
@@ -124,7 +124,7 @@ def test_dropped_sensors_are_gone_as_a_whole(batch: Batch, rig: Rig, share: floa
     assert (by_sequence.any(axis=1) != by_sequence.all(axis=1)).any() == (share == 0.1)  # each on its own
 
 
-def test_dropped_gyroscopes_leave_the_accelerometers(batch: Batch, rig: Rig) -> None:
+def test_gyroscope_dropout_keeps_accelerometers(batch: Batch, rig: Rig) -> None:
     gone = np.isnan(varied(batch, rig, gyroscope_dropout=0.3)[0])
     assert not gone[..., :3].any()
     np.testing.assert_array_equal(gone[..., 3:], np.broadcast_to(gone[:, :1, :, 3:4], gone[..., 3:].shape))
@@ -133,20 +133,20 @@ def test_dropped_gyroscopes_leave_the_accelerometers(batch: Batch, rig: Rig) -> 
     assert (by_sequence.any(axis=1) & ~by_sequence.all(axis=1)).mean() > 0.3  # or without some
 
 
-def test_missing_samples_stay_missing(batch: Batch, rig: Rig) -> None:
+def test_augment_keeps_missing_samples_missing(batch: Batch, rig: Rig) -> None:
     batch[0][:, :5] = np.nan
     result = augment(*batch, rig, replace(AugmentationSettings(), sensor_dropout=0), np.random.default_rng(0))
     assert np.isnan(result[0][:, :5]).all()
     assert np.isfinite(result[0][:, 5:, :, :3]).all()
 
 
-def test_same_seed_same_variation(batch: Batch, rig: Rig) -> None:
+def test_augment_follows_seed(batch: Batch, rig: Rig) -> None:
     one, same, other = (augment(*batch, rig, AugmentationSettings(), np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert_same(one, same)
     assert not np.array_equal(one[0], other[0], equal_nan=True)
 
 
-def test_another_tempo_moves_imu_and_emg_together(rig: Rig) -> None:
+def test_tempo_moves_imu_and_emg_together(rig: Rig) -> None:
     """A ramp in every channel: replayed at another tempo it stays a ramp of another slope about the same middle."""
     ramp = np.arange(SAMPLES, dtype=np.float32)[None, :, None, None]
     imu = np.broadcast_to(ramp, (SEQUENCES, SAMPLES, SENSORS, 6))
@@ -162,7 +162,7 @@ def test_another_tempo_moves_imu_and_emg_together(rig: Rig) -> None:
     assert not np.isfinite(after[~known[..., 0]]).any()
 
 
-def test_noise_is_of_the_size_that_was_asked_for(batch: Batch, rig: Rig) -> None:
+def test_noise_has_requested_deviation(batch: Batch, rig: Rig) -> None:
     noisy = varied(batch, rig, noise=0.5)
     assert np.std(noisy[0] - batch[0]) == pytest.approx(0.5, rel=0.05)
     assert_same(noisy[1:], batch[1:])

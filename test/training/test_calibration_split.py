@@ -10,7 +10,7 @@ from imu_emg_estimator.training.calibration_split import GUARD_S, split_for_cali
 
 
 @pytest.mark.parametrize("seconds", [5.0, 10.0, 20.0, 30.0])
-def test_split_calibrates_on_the_first_locomotion_and_scores_what_follows(day: list[Recording], seconds: float) -> None:
+def test_split_calibrates_on_first_locomotion_and_scores_rest(day: list[Recording], seconds: float) -> None:
     split = split_for_calibration(day, seconds)
     assert split is not None
     rate = day[0].rig.rate

@@ -41,7 +41,7 @@ def estimator(bundle: Bundle, change: Callable[[torch.nn.Linear], object] | None
     return Estimator(network, bundle.normalisation, np.array(bundle.reference.amplitude))
 
 
-def test_small_student_learns_the_mean_of_its_teachers_without_any_emg(
+def test_distil_learns_mean_of_teachers_without_emg(
     trained_bundle: Bundle, subjects: list[Recording], make_recording: RecordingFactory
 ) -> None:
     def double(head: torch.nn.Linear) -> None:
@@ -66,9 +66,7 @@ def test_small_student_learns_the_mean_of_its_teachers_without_any_emg(
         np.testing.assert_array_equal(value, before[name])
 
 
-def test_measured_envelope_alone_teaches_the_deviation_and_can_teach_all(
-    make_bundle: BundleFactory, subjects: list[Recording]
-) -> None:
+def test_distil_learns_deviation_from_measured_envelope(make_bundle: BundleFactory, subjects: list[Recording]) -> None:
     bundle = make_bundle()
     prepared = [prepare([recording]) for recording in subjects]
 
@@ -89,7 +87,7 @@ def test_measured_envelope_alone_teaches_the_deviation_and_can_teach_all(
     assert not np.array_equal(shared["head.bias"], other["head.bias"])
 
 
-def test_activation_of_teachers_is_never_negative(bundle: Bundle) -> None:
+def test_teacher_activation_is_nonnegative(bundle: Bundle) -> None:
     inputs = torch.randn(2, 20, bundle.config.inputs)
     low = estimator(bundle, lambda head: head.bias.fill_(-100.0)).network
     high = estimator(bundle, lambda head: head.bias.fill_(100.0)).network
@@ -98,7 +96,7 @@ def test_activation_of_teachers_is_never_negative(bundle: Bundle) -> None:
     )
 
 
-def test_teachers_that_do_not_fit_are_refused(make_bundle: BundleFactory, subjects: list[Recording]) -> None:
+def test_distil_refuses_mismatched_teachers(make_bundle: BundleFactory, subjects: list[Recording]) -> None:
     bundle = make_bundle()
     prepared, good = [prepare(subjects[:1])], estimator(bundle)
 

@@ -20,7 +20,7 @@ def assert_is_picture(path: Path) -> None:
     assert len(np.unique(pixels.reshape(-1, pixels.shape[2]), axis=0)) > 10
 
 
-def test_picture_is_of_the_median_subject_by_a_bundle_that_never_saw_it(
+def test_picture_shows_median_subject_by_bundle_without_it(
     make_bundle: BundleFactory,
     make_recording: RecordingFactory,
     tmp_path: Path,
@@ -47,9 +47,7 @@ def test_picture_is_of_the_median_subject_by_a_bundle_that_never_saw_it(
     assert drawn[1] is folds[0]
 
 
-def test_without_locomotion_there_is_nothing_to_draw(
-    bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path
-) -> None:
+def test_picture_needs_locomotion(bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path) -> None:
     sitting = make_recording([("sitting", 20.0)], subject="4")
     with refusal("nothing to draw"):
         pictures.draw_median_subject(tmp_path / "a.png", [bundle], [sitting], {"4": subject_scores(0.5, "sitting")})
@@ -76,7 +74,7 @@ def test_picture_before_and_after(tmp_path: Path) -> None:
     assert_is_picture(tmp_path / "a.png")
 
 
-def test_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_picture_names_unwritable_path(tmp_path: Path) -> None:
     time, curves = np.arange(10.0), np.zeros((10, 1))
     with refusal(tmp_path):
         pictures.draw_before_and_after(tmp_path, "title", time, curves, curves, curves, ["a"], "count")

@@ -51,7 +51,7 @@ def error(estimator: Estimator, subject: SubjectData) -> float:
     return float(np.nanmean((estimate - subject.target) ** 2))
 
 
-def test_train_in_episodes_makes_the_closed_form_do_better(
+def test_train_in_episodes_improves_closed_form(
     estimator: Estimator, subjects: list[SubjectData], rig: Rig, make_recording: RecordingFactory
 ) -> None:
     recipe = replace(RECIPE, steps=40, learning_rate=5e-3, averaging=0.9)

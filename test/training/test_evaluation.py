@@ -32,7 +32,7 @@ BRIEF = AdaptationSettings(steps=10, batch=2, sequence=64)
 SETTINGS = AdaptationSettings(steps=40, sequence=64, learning_rate=5e-3)
 
 
-def test_score_recordings_gives_the_metrics_of_every_condition(trained_bundle: Bundle, day: list[Recording]) -> None:
+def test_score_recordings_scores_every_condition(trained_bundle: Bundle, day: list[Recording]) -> None:
     result = score_recordings(trained_bundle, day)
     estimated = estimate_envelopes(trained_bundle, day)
     measured = np.concatenate([recording.envelope for recording in day])
@@ -65,7 +65,7 @@ def test_score_recordings_leaves_out_short_conditions_and_untrusted_muscles(
     assert evaluate_subject(trained_bundle, untrusted, [0.0], BRIEF) == {}
 
 
-def test_evaluate_subject_scores_all_amounts_on_the_same_samples(trained_bundle: Bundle, day: list[Recording]) -> None:
+def test_evaluate_subject_scores_same_samples_for_all_amounts(trained_bundle: Bundle, day: list[Recording]) -> None:
     result = evaluate_subject(trained_bundle, day, [20.0, 0.0, 5.0], BRIEF)
     assert list(result) == ["0", "5", "20"]
     counts = [{c: {m: s.samples for m, s in by.items()} for c, by in result[key].items()} for key in result]
@@ -103,7 +103,7 @@ def test_evaluate_subject_scores_better_after_calibration(
 
 
 @pytest.mark.slow
-def test_evaluate_bundle_scores_each_subject_alone_with_any_number_of_workers(
+def test_evaluate_bundle_does_not_depend_on_workers(
     make_bundle: BundleFactory, day: list[Recording], make_recording: RecordingFactory
 ) -> None:
     bundle = make_bundle()
@@ -128,7 +128,7 @@ def test_check_unseen_refuses_subjects_of_the_training(trained_bundle: Bundle) -
     check_unseen(trained_bundle, "another data set", ["2"])
 
 
-def test_evaluate_folds_scores_subjects_that_were_left_out(make_recording: RecordingFactory) -> None:
+def test_evaluate_folds_scores_left_out_subjects(make_recording: RecordingFactory) -> None:
     subjects = [
         make_recording([("walking", 12.0)], subject=name, seed=seed) for seed, name in enumerate(["8", "2", "11"])
     ]
@@ -144,7 +144,7 @@ def test_evaluate_folds_scores_subjects_that_were_left_out(make_recording: Recor
             assert scores[name]["0"] == score_recordings(bundle, own)
 
 
-def test_summarise_averages_over_muscles_and_then_over_subjects() -> None:
+def test_summarise_averages_over_muscles_then_subjects() -> None:
     def subject(*r: float) -> dict[str, Any]:
         muscles = {f"muscle_{index}": Scores(value, value - 1, 2 * value, 100) for index, value in enumerate(r)}
         return {"0": {"all": muscles}, "30": {"all": muscles, "walking": muscles}}
@@ -158,7 +158,7 @@ def test_summarise_averages_over_muscles_and_then_over_subjects() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_summarise_leaves_undefined_figures_out_of_the_mean() -> None:
+def test_summarise_ignores_undefined_figures() -> None:
     unknown, known = Scores(np.nan, np.nan, np.nan, 5), Scores(0.5, 0.5, 0.5, 5)
     scores = {"1": {"0": {"all": {"a": unknown, "b": known}}}, "2": {"0": {"all": {"a": unknown, "b": unknown}}}}
     summary = summarise(scores)

@@ -37,7 +37,7 @@ def made_errors(seed: int, deviation_tells: bool = False, samples: int = SAMPLES
 
 
 @pytest.mark.parametrize("deviation_tells", [False, True])
-def test_intervals_cover_what_they_say(rig: Rig, deviation_tells: bool) -> None:
+def test_conformal_intervals_have_stated_coverage(rig: Rig, deviation_tells: bool) -> None:
     known = [made_errors(seed, deviation_tells) for seed in range(8)]
     scale = fit_uncertainty(rig, known).uncalibrated
     assert scale.deviation_power[0] == pytest.approx(1.0 if deviation_tells else 0.0, abs=0.05)
@@ -49,7 +49,7 @@ def test_intervals_cover_what_they_say(rig: Rig, deviation_tells: bool) -> None:
     assert within.mean() == pytest.approx(0.683, abs=0.03)
 
 
-def test_every_subject_counts_alike(rig: Rig) -> None:
+def test_conformal_scale_weighs_subjects_equally(rig: Rig) -> None:
     """One who wore the sensors all day does not outvote the others."""
     others = [made_errors(seed, samples=500) for seed in (1, 2, 4, 5)]
     tame = made_errors(7, samples=100 * 500)
@@ -59,7 +59,7 @@ def test_every_subject_counts_alike(rig: Rig) -> None:
     assert share == pytest.approx(0.8, abs=0.03)
 
 
-def test_twins_share_and_calibrated_subjects_have_their_own(rig: Rig) -> None:
+def test_conformal_scale_is_shared_by_twins_not_by_calibration(rig: Rig) -> None:
     before = [made_errors(seed) for seed in range(6)]
     after = [Errors(e.activation + 0.5 * (e.measured - e.activation), *vars_of(e)) for e in before]
     uncertainty = fit_uncertainty(rig, before, after)
@@ -76,12 +76,12 @@ def vars_of(errors: Errors) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return errors.activation, errors.deviation, errors.condition
 
 
-def test_perfect_estimates_still_give_a_bundle_its_scale(rig: Rig) -> None:
+def test_conformal_scale_of_perfect_estimates(rig: Rig) -> None:
     perfect = [Errors(e.activation, *vars_of(e)) for e in map(made_errors, range(4))]
     fit_uncertainty(rig, perfect).check(2)
 
 
-def test_too_few_subjects_are_refused(rig: Rig) -> None:
+def test_conformal_fit_refuses_too_few_subjects(rig: Rig) -> None:
     with refusal("2 subjects", "at least 3"):
         fit_uncertainty(rig, [made_errors(1), made_errors(2)])
 
@@ -93,9 +93,7 @@ def estimator(trained_bundle: Bundle) -> Estimator:
     )
 
 
-def test_errors_are_in_references_and_only_of_trusted_emg(
-    estimator: Estimator, make_recording: RecordingFactory
-) -> None:
+def test_errors_are_in_references_of_trusted_emg_only(estimator: Estimator, make_recording: RecordingFactory) -> None:
     recording = make_recording([("walking", 20.0)], seed=4)
     recording.muscle_weight[1] = 0.0
     errors = errors_of(estimator, [recording])
@@ -105,7 +103,7 @@ def test_errors_are_in_references_and_only_of_trusted_emg(
     assert np.corrcoef(errors.measured[:, 0], errors.activation[:, 0])[0, 1] > 0.6
 
 
-def test_calibration_is_not_part_of_its_own_errors(estimator: Estimator, make_recording: RecordingFactory) -> None:
+def test_errors_leave_out_calibration_samples(estimator: Estimator, make_recording: RecordingFactory) -> None:
     recording = make_recording([("walking", 40.0)], seed=4)
     given: list[float] = []
 
@@ -120,7 +118,7 @@ def test_calibration_is_not_part_of_its_own_errors(estimator: Estimator, make_re
     assert calibrated_errors(estimator, [recording], adapt, 60.0) is None
 
 
-def test_fold_of_the_benchmark(
+def test_errors_equal_those_of_benchmark_fold(
     estimator: Estimator, make_recording: RecordingFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Inner networks never see the subjects that they are judged on, nor those left out."""

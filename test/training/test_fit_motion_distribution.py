@@ -39,7 +39,7 @@ def scores(distribution: Distribution, recording: Recording) -> np.ndarray:
     return distribution.scores(motion.statistics, motion.available)
 
 
-def test_unseen_subject_is_no_stranger(distribution: Distribution, other: Recording) -> None:
+def test_motion_distribution_accepts_unseen_subject(distribution: Distribution, other: Recording) -> None:
     distribution.check(6)
     assert set(distribution.conditions) == {"standing", "walking", "running"}
     assert 0.3 < np.median(scores(distribution, other)) < 1.3
@@ -48,7 +48,7 @@ def test_unseen_subject_is_no_stranger(distribution: Distribution, other: Record
     assert figures["a_minute"] < 6
 
 
-def test_sensors_worn_wrongly_are_noticed(distribution: Distribution, other: Recording, rig: Rig) -> None:
+def test_motion_distribution_flags_misplaced_sensors(distribution: Distribution, other: Recording, rig: Rig) -> None:
     assert len(list(spoilt_mounts(rig))) == 1 + 3 + 4 + 3 * 3 * 6
     cases = dict(spoilt_mounts(rig))
     for name in ("sides exchanged", "left and right thigh exchanged", "shank and thigh exchanged",
@@ -57,7 +57,7 @@ def test_sensors_worn_wrongly_are_noticed(distribution: Distribution, other: Rec
         assert (scores(distribution, spoilt) > distribution.threshold).mean() > 0.9, name
 
 
-def test_activity_that_was_left_out_is_noticed(subjects: list[Recording], other: Recording) -> None:
+def test_motion_distribution_flags_left_out_activity(subjects: list[Recording], other: Recording) -> None:
     """Made subjects run as they walk, only faster; the one that is judged here also swings its legs further."""
     without = fit_distribution(subjects, without=["running"])
     assert set(without.conditions) == {"standing", "walking"}
@@ -67,7 +67,7 @@ def test_activity_that_was_left_out_is_noticed(subjects: list[Recording], other:
     assert (without.scores(motion.statistics, motion.available) > without.threshold).mean() > 0.9
 
 
-def test_missing_sensor_is_left_out(distribution: Distribution, other: Recording, rig: Rig) -> None:
+def test_motion_distribution_ignores_missing_sensor(distribution: Distribution, other: Recording, rig: Rig) -> None:
     imu = other.imu.copy()
     imu[:, 2] = np.nan
     gone = scores(distribution, replace(other, imu=imu))
@@ -78,12 +78,12 @@ def test_missing_sensor_is_left_out(distribution: Distribution, other: Recording
     assert np.isnan(scores(distribution, replace(other, imu=np.full_like(imu, np.nan)))).all()
 
 
-def test_too_few_subjects_are_refused(subjects: list[Recording]) -> None:
+def test_motion_distribution_refuses_too_few_subjects(subjects: list[Recording]) -> None:
     with refusal("2 subjects", "at least 3"):
         fit_distribution(subjects[:2])
 
 
-def test_alarm_is_scored_on_subjects_left_out(
+def test_alarm_is_scored_on_left_out_subjects(
     subjects: list[Recording], other: Recording, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alarm_module, "ANGLES", (90,))

@@ -16,6 +16,6 @@ def test_model_card_holds_data_scores_and_limitations(bundle: Bundle, summary: d
     assert "None were measured" in model_card(bundle)
 
 
-def test_shipped_model_card_is_that_of_the_shipped_bundle() -> None:
+def test_shipped_model_card_equals_generated_card() -> None:
     """``imu-emg inspect --card resource/hugadb.md`` writes it."""
     assert resource_file("hugadb.md").read_text(encoding="utf-8") == model_card(Bundle.load(shipped_bundle()))

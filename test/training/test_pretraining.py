@@ -54,7 +54,7 @@ def subjects(make_recording: RecordingFactory) -> list[Recording]:
 
 
 @pytest.mark.parametrize("seed", [11, 12])
-def test_subjects_that_it_never_saw_are_estimated(
+def test_pretrain_estimates_unseen_subjects(
     trained_bundle: Bundle, make_recording: RecordingFactory, seed: int
 ) -> None:
     recording = make_recording([("walking", 20.0), ("running", 10.0)], seed=seed)
@@ -65,7 +65,7 @@ def test_subjects_that_it_never_saw_are_estimated(
             assert figures.r2 > 0.9
 
 
-def test_a_missing_sensor_costs_little(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
+def test_pretrained_network_tolerates_missing_sensor(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
     recording = make_recording([("walking", 20.0)], seed=11)
     imu = recording.imu.copy()
     imu[:, 1], imu[:, :, 3:] = np.nan, np.nan
@@ -73,7 +73,7 @@ def test_a_missing_sensor_costs_little(trained_bundle: Bundle, make_recording: R
         assert figures.r > 0.8
 
 
-def test_bundle_says_what_it_was_trained_on(trained_bundle: Bundle) -> None:
+def test_pretrain_records_training_data_in_bundle(trained_bundle: Bundle) -> None:
     assert trained_bundle.training["dataset"] == "synthetic"
     assert trained_bundle.training["subjects"] == ["1", "2", "3"]
     assert trained_bundle.training["settings"]["steps"] == 120
@@ -81,7 +81,7 @@ def test_bundle_says_what_it_was_trained_on(trained_bundle: Bundle) -> None:
     assert trained_bundle.calibration is None
 
 
-def test_recordings_without_labels_are_learned_from(subjects: list[Recording]) -> None:
+def test_pretrain_uses_unlabelled_recordings(subjects: list[Recording]) -> None:
     """Their IMUs must be normalised all the same."""
     plain = [replace(recording, condition=np.full(len(recording), UNLABELLED)) for recording in subjects]
     normalisation = train(plain).normalisation
@@ -90,23 +90,23 @@ def test_recordings_without_labels_are_learned_from(subjects: list[Recording]) -
     assert normalisation.mean[:, 2] == pytest.approx(np.full(6, 9.81), abs=1.0)
 
 
-def test_same_seed_same_bundle(subjects: list[Recording]) -> None:
+def test_pretrain_follows_seed(subjects: list[Recording]) -> None:
     assert train(subjects).content_hash == train(subjects).content_hash
     assert train(subjects).content_hash != train(subjects, replace(SHORT, seed=1)).content_hash
 
 
-def test_channel_that_is_not_trusted_teaches_nothing(subjects: list[Recording]) -> None:
+def test_pretrain_ignores_untrusted_channel(subjects: list[Recording]) -> None:
     doubted = replace(subjects[1], muscle_weight=np.array([1.0, 0.0]))
     bundles = [train([subjects[0], with_envelope(doubted, 1, values), subjects[2]]) for values in (0.0, 1e6, np.nan)]
     assert len({bundle.content_hash for bundle in bundles}) == 1
 
 
-def test_unknown_samples_teach_nothing(subjects: list[Recording]) -> None:
+def test_pretrain_ignores_unknown_samples(subjects: list[Recording]) -> None:
     recording = with_envelope(subjects[0], 0, np.where(np.arange(len(subjects[0])) < 200, np.nan, 5.0))
     assert all(np.isfinite(weight).all() for weight in train([recording, subjects[1]]).weights.values())
 
 
-def test_subject_without_trusted_emg_is_left_out(subjects: list[Recording]) -> None:
+def test_pretrain_leaves_out_subject_without_trusted_emg(subjects: list[Recording]) -> None:
     untrusted = replace(subjects[2], muscle_weight=np.zeros(2))
     assert train([*subjects[:2], untrusted]).training["subjects"] == ["1", "2"]
     with refusal("1 recordings", "EMG"):
@@ -115,18 +115,18 @@ def test_subject_without_trusted_emg_is_left_out(subjects: list[Recording]) -> N
         train([])
 
 
-def test_muscle_that_nobody_has_is_named(subjects: list[Recording]) -> None:
+def test_pretrain_names_muscle_without_trusted_emg(subjects: list[Recording]) -> None:
     with refusal("vastus_lateralis_left"):
         train([with_envelope(recording, 1, np.nan) for recording in subjects])
 
 
-def test_recording_shorter_than_a_sequence_is_used(subjects: list[Recording]) -> None:
+def test_pretrain_uses_recording_shorter_than_sequence(subjects: list[Recording]) -> None:
     short = [recording.slice(100, 120) for recording in subjects]
     assert all(np.isfinite(weight).all() for weight in train(short).weights.values())
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7])
-def test_progress_is_told_at_every_step(subjects: list[Recording], steps: int) -> None:
+def test_pretrain_reports_progress_at_every_step(subjects: list[Recording], steps: int) -> None:
     told: list[tuple[int, int]] = []
 
     def progress(done: int, total: int, loss: float) -> None:
@@ -140,7 +140,7 @@ def test_progress_is_told_at_every_step(subjects: list[Recording], steps: int) -
 # the target
 
 
-def test_reference_is_the_percentile_in_locomotion(subjects: list[Recording]) -> None:
+def test_reference_is_percentile_in_locomotion(subjects: list[Recording]) -> None:
     moving, still = subjects[0].slice(118, 352), subjects[0].slice(0, 118)
     loud = with_envelope(still, 0, 1e4)  # not in locomotion: does not count
     expected = np.percentile(moving.envelope, 95, axis=0)
@@ -153,12 +153,12 @@ def test_reference_is_the_percentile_in_locomotion(subjects: list[Recording]) ->
     assert np.isnan(reference_amplitude([with_envelope(moving, 1, 0.0)])).tolist() == [False, True]
 
 
-def test_reference_without_locomotion_is_the_percentile_of_all(subjects: list[Recording]) -> None:
+def test_reference_without_locomotion_is_percentile_of_all(subjects: list[Recording]) -> None:
     plain = replace(subjects[0], condition=np.full(len(subjects[0]), UNLABELLED))
     np.testing.assert_allclose(reference_amplitude([plain]), np.percentile(plain.envelope, 95, axis=0))
 
 
-def test_population_reference_is_relatively_closest_to_all() -> None:
+def test_population_reference_minimises_relative_distance() -> None:
     references = np.array([[10.0, 20.0], [40.0, np.nan], [50.0, 20.0]])
     found = population_reference(references)
     amplitudes = np.linspace(5, 60, 5501)[:, None]
@@ -167,13 +167,13 @@ def test_population_reference_is_relatively_closest_to_all() -> None:
     assert found[1] == pytest.approx(20.0)
 
 
-def test_twin_muscles_share_their_population_reference(rig: Rig) -> None:
+def test_population_reference_is_shared_by_twin_muscles(rig: Rig) -> None:
     references = np.array([[10.0, 20.0], [40.0, np.nan]])
     right, left = population_reference(references, rig)
     np.testing.assert_allclose([right, left], population_reference(np.array([[10.0], [40.0], [20.0]]))[0])
 
 
-def test_recordings_are_joined_with_activation_as_target(subjects: list[Recording]) -> None:
+def test_subject_data_has_activation_as_target(subjects: list[Recording]) -> None:
     first, second = subjects[0].slice(0, 100), subjects[0].slice(100, 300)
     first = with_envelope(first, 0, np.r_[np.full(50, np.nan), np.full(50, 1e6)])
     second = replace(second, muscle_weight=np.array([0.5, 0.0]))
@@ -185,18 +185,18 @@ def test_recordings_are_joined_with_activation_as_target(subjects: list[Recordin
     assert subject.weight[:, 1].tolist() == [1.0] * 100 + [0.0] * 200
 
 
-def test_subjects_keep_their_recordings_in_order(subjects: list[Recording]) -> None:
+def test_subject_data_keeps_order_of_recordings(subjects: list[Recording]) -> None:
     parts = [subjects[1].slice(0, 50), subjects[0], subjects[1].slice(50, 100)]
     assert by_subject(parts) == {"2": [parts[0], parts[2]], "1": [parts[1]]}
 
 
-def test_delay_puts_zeros_in_front() -> None:
+def test_delayed_pads_front_with_zeros() -> None:
     values = np.arange(1.0, 5.0)[:, None]
     assert delayed(values, 0).ravel().tolist() == [1, 2, 3, 4]
     assert delayed(values, 3).ravel().tolist() == [0, 0, 0, 1]
 
 
-def test_sequence_ends_with_its_recording(subjects: list[Recording]) -> None:
+def test_sequence_ends_with_recording(subjects: list[Recording]) -> None:
     """Beyond, samples are missing and nothing is asked; targets lag by the look-ahead."""
     subject = prepare([subjects[0].slice(0, 100), subjects[0].slice(100, 300)])
     imu, target, weight = cut_sequence(subject, 90, length=32, look_ahead=3)
@@ -209,7 +209,7 @@ def test_sequence_ends_with_its_recording(subjects: list[Recording]) -> None:
 # the loss
 
 
-def test_loss_is_its_formula_and_weighs_every_sample(bundle: Bundle) -> None:
+def test_loss_equals_weighted_formula(bundle: Bundle) -> None:
     torch.manual_seed(0)
     model = network_of(bundle)
     inputs, target = torch.randn(2, 30, bundle.config.inputs), torch.rand(2, 30, 2)
@@ -224,7 +224,7 @@ def test_loss_is_its_formula_and_weighs_every_sample(bundle: Bundle) -> None:
     torch.testing.assert_close(loss, activation_loss(model, inputs, poisoned, weight, 0.5))
 
 
-def test_uncertainty_does_not_bend_the_estimate(bundle: Bundle) -> None:
+def test_loss_of_deviation_has_no_gradient_on_estimate(bundle: Bundle) -> None:
     torch.manual_seed(0)
     inputs, target, weight = torch.randn(2, 30, bundle.config.inputs), torch.rand(2, 30, 2), torch.ones(2, 30, 2)
     model, alone = network_of(bundle), network_of(bundle)
@@ -239,7 +239,7 @@ def test_uncertainty_does_not_bend_the_estimate(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("correlation_share", [0.0, 0.2])
-def test_activation_loss_prefers_the_truth(bundle: Bundle, correlation_share: float) -> None:
+def test_activation_loss_is_lowest_at_truth(bundle: Bundle, correlation_share: float) -> None:
     model = network_of(bundle)
     inputs = torch.randn(2, 40, bundle.config.inputs)
     with torch.no_grad():
@@ -263,7 +263,7 @@ def test_activation_loss_correlation_ignores_scale(bundle: Bundle) -> None:
 
 
 @pytest.mark.parametrize("rate", [58.8, 100.0, 200.0, 400.0])
-def test_shape_is_of_the_same_durations_at_any_rate(rig: Rig, rate: float) -> None:
+def test_network_shape_has_same_durations_at_any_rate(rig: Rig, rate: float) -> None:
     config = model_config(replace(rig, rate=rate))
     assert config.look_ahead / rate == pytest.approx(LOOK_AHEAD_S, abs=0.5 / rate)
     assert config.context / rate == pytest.approx(config.band * TOKEN_PERIOD_S, abs=0.5 * config.band / rate)

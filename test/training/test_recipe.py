@@ -34,7 +34,9 @@ def train(recordings: list[Recording]) -> Bundle:
     return train_bundle(recordings, "short", "synthetic", SHORT, overrides=TINY)
 
 
-def test_labelled_locomotion_is_learned_in_episodes(subjects: list[Recording], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_train_uses_episodes_with_labelled_locomotion(
+    subjects: list[Recording], monkeypatch: pytest.MonkeyPatch
+) -> None:
     called: list[str] = []
     for name in ("pretrain", "pretrain_in_episodes"):
         original = getattr(recipe, name)
@@ -44,20 +46,20 @@ def test_labelled_locomotion_is_learned_in_episodes(subjects: list[Recording], m
     assert called == ["pretrain_in_episodes", "pretrain"]
 
 
-def test_bundle_knows_the_motion_of_its_subjects(subjects: list[Recording]) -> None:
+def test_train_fits_motion_distribution(subjects: list[Recording]) -> None:
     known = train(subjects).distribution
     assert known is not None
     assert "walking" in known.conditions
     assert train(subjects[:2]).distribution is None  # two subjects do not tell what a third may be like
 
 
-def test_unknown_subject_gets_the_population_s_amplitude(subjects: list[Recording]) -> None:
+def test_train_uses_population_amplitude(subjects: list[Recording]) -> None:
     amplitude = train_estimator(subjects, SHORT, TINY).amplitude
     assert amplitude[0] == pytest.approx(amplitude[1])  # twins share it
     assert 10.0 < amplitude[0] < 60.0
 
 
-def test_deviation_is_scaled_by_networks_that_left_subjects_out(
+def test_train_scales_deviation_on_left_out_subjects(
     subjects: list[Recording], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = train(subjects)

@@ -9,7 +9,7 @@ from fixtures.factories import refusal
 from imu_emg_estimator.utils.atomic_files import TEMPORARY, write_atomically, write_together
 
 
-def test_file_is_written_with_its_folders(tmp_path: Path) -> None:
+def test_write_atomically_makes_folders(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "a"
     write_atomically(path, b"old")
     write_atomically(path, b"new")
@@ -18,7 +18,7 @@ def test_file_is_written_with_its_folders(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_files_appear_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_together_replaces_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All are on the disk before the first appears; an interruption leaves the first ones, never others."""
     first, second = tmp_path / "first", tmp_path / "second"
     rename = os.replace
@@ -35,14 +35,14 @@ def test_files_appear_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert list(tmp_path.iterdir()) == [first]
 
 
-def test_failure_of_one_leaves_all_as_they_were(tmp_path: Path) -> None:
+def test_write_together_keeps_all_on_failure(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with refusal(tmp_path / "file" / "b", "cannot be written"):
         write_together([(tmp_path / "a", b"1"), (tmp_path / "file" / "b", b"2")])
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_files_and_names_are_flushed_to_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_together_flushes_files_and_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The content before it has its name, the name after, and the names of new folders."""
     flushed = []
     flush = os.fsync

@@ -26,7 +26,7 @@ def test_fraction_counts_the_phases_by_their_shares() -> None:
     assert [news.loss for news in told[2:]] == [0.25, 0.25, 0.25]
 
 
-def test_stop_is_asked_at_every_news_until_it_is_done() -> None:
+def test_stop_is_polled_at_every_report_until_done() -> None:
     answers = iter([False, True])
     work = Work(PHASES, stop=lambda: next(answers))
     work.begin("looking")

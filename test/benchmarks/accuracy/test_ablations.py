@@ -23,7 +23,7 @@ def recording(make_recording: RecordingFactory) -> Recording:
 
 
 @pytest.mark.parametrize("name", ABLATIONS)
-def test_every_variant_is_a_valid_recipe_of_its_own(name: str, recording: Recording) -> None:
+def test_variants_are_distinct_valid_recipes(name: str, recording: Recording) -> None:
     variant = ABLATIONS[name]
     recipe, shape = varied(TrainingSettings(), variant, seed=3), model_config(recording.rig, **variant.shape)
     assert ModelConfig.from_dict(shape.to_dict()) == shape
@@ -41,13 +41,13 @@ def test_every_variant_is_a_valid_recipe_of_its_own(name: str, recording: Record
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_what_comes_later_does_not_change_what_was(transform: ablation.Transform, recording: Recording) -> None:
+def test_variants_are_causal(transform: ablation.Transform, recording: Recording) -> None:
     cut = 10 * round(recording.rig.rate)
     whole, part = transform(recording).imu, transform(recording.slice(0, cut)).imu
     np.testing.assert_allclose(whole[: cut - 1], part[: cut - 1], atol=1e-4)
 
 
-def test_rates_from_acceleration_are_those_of_a_sensor_that_turns(recording: Recording) -> None:
+def test_rates_from_acceleration_equal_those_of_turning_sensor(recording: Recording) -> None:
     """A sensor turns about its y axis at 0.5 rad/s: gravity turns the other way in its frame."""
     time = np.arange(len(recording)) / recording.rig.rate
     imu = np.full_like(recording.imu, np.nan)
@@ -58,11 +58,11 @@ def test_rates_from_acceleration_are_those_of_a_sensor_that_turns(recording: Rec
     np.testing.assert_allclose(rates, np.broadcast_to([0.0, 0.5, 0.0], rates.shape), atol=0.02)
 
 
-def test_known_rates_are_kept(recording: Recording) -> None:
+def test_rates_from_acceleration_keep_known_rates(recording: Recording) -> None:
     np.testing.assert_array_equal(ablation.rates_from_acceleration(recording).imu, recording.imu)
 
 
-def test_a_turned_mount_is_turned_back(recording: Recording) -> None:
+def test_gravity_alignment_undoes_turned_mount(recording: Recording) -> None:
     """However the sensors are tilted, gravity comes out on one axis."""
     tilted = recording.imu.copy()
     tilted[..., 1] += 3.0
@@ -72,7 +72,7 @@ def test_a_turned_mount_is_turned_back(recording: Recording) -> None:
         assert (along > 0.98 * np.linalg.norm(aligned, axis=-1)).all()
 
 
-def test_running_normalisation_knows_no_units(recording: Recording) -> None:
+def test_running_normalisation_ignores_units(recording: Recording) -> None:
     one, other = (
         ablation.running_normalisation(replace(recording, imu=scale * recording.imu)).imu[300:] for scale in (3.0, 6.0)
     )
@@ -80,7 +80,7 @@ def test_running_normalisation_knows_no_units(recording: Recording) -> None:
     np.testing.assert_allclose(one[:, lively], other[:, lively], rtol=0.05, atol=0.05)
 
 
-def test_a_blind_network_sees_all_but_what_is_hidden(recording: Recording) -> None:
+def test_masked_variant_hides_named_inputs_only(recording: Recording) -> None:
     config = model_config(recording.rig)
     network = ablation.Blind(("magnitudes", "changes"), config).eval()
     rows = torch.randn(1, 40, config.inputs)
@@ -91,13 +91,13 @@ def test_a_blind_network_sees_all_but_what_is_hidden(recording: Recording) -> No
         assert torch.equal(network(changed)[0], seen) == (name in network.hidden)
 
 
-def test_hidden_blocks_exist() -> None:
+def test_masked_variant_names_existing_inputs() -> None:
     hidden = {name for variant in ABLATIONS.values() for name in variant.hidden}
     assert hidden
     assert hidden < set(feature_blocks(72))
 
 
-def test_a_variant_changes_only_what_it_names() -> None:
+def test_variant_changes_named_settings_only() -> None:
     variant = Variant("loss", "test", training={"huber": 2.0}, augmentation={"noise": 0.1})
     recipe = varied(TrainingSettings(steps=7), variant, seed=1)
     expected = TrainingSettings(steps=7, huber=2.0, seed=1)

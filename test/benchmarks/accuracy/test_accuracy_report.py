@@ -74,7 +74,7 @@ def results(report: Path) -> dict[str, Any]:
     return content
 
 
-def test_one_command_writes_figures_table_and_pictures(report: Path, results: dict[str, Any]) -> None:
+def test_command_writes_figures_table_and_pictures(report: Path, results: dict[str, Any]) -> None:
     assert sorted(path.name for path in report.iterdir()) == sorted(["results.json", "table.md", *PICTURES])
     assert json.loads((report.parent / "figures.json").read_text()) == results
     assert set(results) == {"streaming", "adaptation", "cost"}
@@ -82,7 +82,7 @@ def test_one_command_writes_figures_table_and_pictures(report: Path, results: di
     assert results["streaming"]["setup"]["folds"] == [["3", "2"], ["1"]]
 
 
-def test_means_are_over_the_subjects_of_the_jobs(results: dict[str, Any]) -> None:
+def test_summary_averages_over_subjects(results: dict[str, Any]) -> None:
     for name in MODELS:
         row = results["streaming"]["rows"][name]
         assert row["subjects"]["names"] == ["1", "2", "3"]
@@ -94,7 +94,7 @@ def test_means_are_over_the_subjects_of_the_jobs(results: dict[str, Any]) -> Non
                 assert row["mean"][seconds][condition]["r"]["spread"] == pytest.approx(np.std(r, ddof=1), abs=1e-6)
 
 
-def test_scores_stand_beside_the_within_subject_reference(results: dict[str, Any]) -> None:
+def test_summary_has_within_subject_reference(results: dict[str, Any]) -> None:
     attainable = results["streaming"][WITHIN_SUBJECT]["mean"]["locomotion"]["r"]["mean"]
     entry = results["streaming"]["rows"]["ridge"]["mean"]["0"]["locomotion"]["r"]
     assert entry["share"] == pytest.approx(entry["mean"] / attainable)
@@ -135,7 +135,7 @@ def test_read_scores_takes_the_results(report: Path, results: dict[str, Any]) ->
     assert "| 10 | walking | 3 |" in scores_table(scores)
 
 
-def test_a_protocol_of_which_nothing_is_done_is_left_out(report: Path, tmp_path: Path) -> None:
+def test_report_leaves_out_protocol_without_results(report: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     shutil.copytree(report.parent / "run", run)
     for path in (run / "jobs").glob("adaptation-*"):
@@ -143,7 +143,7 @@ def test_a_protocol_of_which_nothing_is_done_is_left_out(report: Path, tmp_path:
     assert set(write_report(run, tmp_path / "accuracy")) == {"streaming", "cost"}
 
 
-def test_effort_and_cost_are_stated(results: dict[str, Any]) -> None:
+def test_report_states_effort_and_cost(results: dict[str, Any]) -> None:
     tasks = results["cost"]["tasks"]
     assert {name: task["jobs"] for name, task in tasks.items()} == {
         "train": 2 * (len(MODELS) + 1),  # and once more plainly, for transfer
@@ -170,13 +170,13 @@ def test_table_holds_every_model_method_and_figure(report: Path, results: dict[s
     assert len(widths) == 1
 
 
-def test_measured_signals_stay_in_the_run_folder(report: Path) -> None:
+def test_report_holds_no_measured_signals(report: Path) -> None:
     """The data are not ours to hand on."""
     assert "measured" not in (report / "results.json").read_text()
     assert any("measured" in path.read_text() for path in (report.parent / "run" / "jobs").glob("streaming-*"))
 
 
-def test_run_goes_on_and_adds_models(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
+def test_run_continues_and_adds_models(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
     shutil.copytree(report.parent, tmp_path, dirs_exist_ok=True)
     jobs = tmp_path / "run" / "jobs"
     before = {path: path.stat().st_mtime_ns for path in jobs.iterdir()}
@@ -192,14 +192,14 @@ def test_run_goes_on_and_adds_models(tmp_path: Path, report: Path, subjects: lis
     assert list(results["streaming"]["rows"]) == MODELS
 
 
-def test_unlike_conditions_are_not_compared(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
+def test_report_refuses_unlike_conditions(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
     shutil.copytree(report.parent, tmp_path, dirs_exist_ok=True)
     assert command(tmp_path, subjects, [*COMMON, "--models", "mean_profile", "--calibration-seconds", "0"]) == 0
     results = json.loads((tmp_path / "accuracy" / "results.json").read_text())
     assert list(results["streaming"]["rows"]) == ["mean_profile"]
 
 
-def test_report_needs_no_data_and_says_what_is_missing(tmp_path: Path, report: Path) -> None:
+def test_report_without_data_names_what_is_missing(tmp_path: Path, report: Path) -> None:
     shutil.copytree(report.parent, tmp_path, dirs_exist_ok=True)
     for path in (tmp_path / "run" / "jobs").glob("*-fold1-*"):
         path.unlink()
@@ -211,7 +211,7 @@ def test_report_needs_no_data_and_says_what_is_missing(tmp_path: Path, report: P
     assert "are missing" in (tmp_path / "accuracy" / "table.md").read_text()
 
 
-def test_run_of_another_name_is_another_part(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
+def test_report_of_differently_named_runs(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
     shutil.copytree(report.parent, tmp_path, dirs_exist_ok=True)
     options = [*COMMON, "--models", "mean_profile", "--calibration-seconds", "0", "--part", "profile"]
     assert command(tmp_path, subjects, options) == 0
@@ -244,13 +244,13 @@ def test_mean_over_muscles_then_seeds_then_subjects() -> None:
     assert mean["subjects"] == 2
 
 
-def test_share_is_of_the_same_subjects_reference() -> None:
+def test_share_of_reference_uses_same_subjects() -> None:
     figures = subject_figures([record(a={"0": r(0.4)}, b={"0": r(0.6)}, c={"0": r(0.9)})])
     reference = subject_figures([record(a={WITHIN_SUBJECT: r(0.8)}, b={WITHIN_SUBJECT: r(0.7)})])
     assert mean_over_subjects(figures, reference)["0", "locomotion"]["r"]["share"] == pytest.approx(1.0 / 1.5)
 
 
-def test_subjects_made_worse_are_named() -> None:
+def test_summary_names_subjects_made_worse() -> None:
     figures = subject_figures(
         [record(a={"0": r(0.5), "30": r(0.48)}, b={"0": r(0.5), "30": r(0.495)}, c={"0": r(0.5), "30": r(0.7)})]
     )
@@ -278,7 +278,7 @@ def test_paired_comparison() -> None:
     assert compare({"a": 0.5, "b": float("nan")}, {"a": 0.4, "b": 0.1}) is None
 
 
-def test_subjects_made_worse_are_a_row_a_model(report: Path, results: dict[str, Any]) -> None:
+def test_table_of_subjects_made_worse_has_row_per_model(report: Path, results: dict[str, Any]) -> None:
     table = (report / "table.md").read_text().split("### Subjects made worse")[1].splitlines()
     assert table[2] == "| subjects (change of r) | 10 s |"
     losses = results["streaming"]["rows"]["ridge"]["made_worse"]["10"]["locomotion"]
@@ -300,7 +300,7 @@ def confidence(crps: float) -> dict[str, Any]:
     }
 
 
-def test_uncertainty_is_a_line_a_condition_and_a_line_a_case(tmp_path: Path, results: dict[str, Any]) -> None:
+def test_uncertainty_table_has_row_per_condition_and_case(tmp_path: Path, results: dict[str, Any]) -> None:
     outcomes = [{"outcome": confidence(0.1)}, {"outcome": confidence(0.3)}]
     manifest = {
         "protocol": "uncertainty",
@@ -321,7 +321,7 @@ def test_uncertainty_is_a_line_a_condition_and_a_line_a_case(tmp_path: Path, res
     assert "False alarms: 1.0 % of the time in locomotion." in table
 
 
-def test_what_motion_cannot_tell_is_a_protocol(tmp_path: Path, make_recording: RecordingFactory) -> None:
+def test_ill_posedness_is_a_protocol(tmp_path: Path, make_recording: RecordingFactory) -> None:
     subjects = [make_recording((("walking", 60.0),), subject=str(seed), seed=seed) for seed in (1, 2)]
     assert command(tmp_path, subjects, [*COMMON, "--protocol", "ill-posedness"]) == 0
     shares = json.loads((tmp_path / "figures.json").read_text())["ill-posedness"]["conditions"]["walking"]
@@ -333,7 +333,7 @@ def test_what_motion_cannot_tell_is_a_protocol(tmp_path: Path, make_recording: R
 # bad input
 
 
-def test_report_of_nothing_is_refused(tmp_path: Path) -> None:
+def test_report_refuses_empty_run(tmp_path: Path) -> None:
     from benchmarks.accuracy.accuracy_report import write_report
 
     with refusal(tmp_path, "--run"):
@@ -349,7 +349,7 @@ def test_report_of_nothing_is_refused(tmp_path: Path) -> None:
         (["--data", "nowhere", "--cluster", "tcp://here:1", "--models", "ridge", "--folds", "2"], "--backend"),
     ],
 )
-def test_bad_input_is_one_sentence(
+def test_command_reports_bad_input_in_one_sentence(
     tmp_path: Path, subjects: list[Recording], capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     assert command(tmp_path, subjects, ["accuracy", *options]) == BAD_INPUT
@@ -359,6 +359,6 @@ def test_bad_input_is_one_sentence(
 
 
 @pytest.mark.parametrize("folds", ["1", "one", "0", "-3"])
-def test_folds_that_are_none_are_refused(folds: str) -> None:
+def test_command_refuses_invalid_folds(folds: str) -> None:
     with pytest.raises(SystemExit):
         main(["accuracy", "--data", "nowhere", "--folds", folds])

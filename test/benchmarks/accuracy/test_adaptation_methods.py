@@ -110,7 +110,7 @@ def kept_of(method: str, names: Iterable[str]) -> set[str]:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_method_moves_the_weights_it_names(trained_bundle: Bundle, first: Recording, method: str) -> None:
+def test_method_changes_named_weights_only(trained_bundle: Bundle, first: Recording, method: str) -> None:
     adapted = adapt(trained_bundle, [first], settings(steps=10, method=method), prior=PRIOR)
     kept = {name for name, weight in trained_bundle.weights.items() if np.array_equal(weight, adapted.weights[name])}
     # A bias of the keys shifts all scores of a query alike: it has no gradient of its own, yet moves with the others.
@@ -135,7 +135,7 @@ def test_affine_scales_and_shifts_and_never_inverts(trained_bundle: Bundle, firs
         assert np.corrcoef(turned[known, muscle], estimate[known, muscle])[0, 1] > 0.9
 
 
-def test_methods_with_prior_refuse_to_do_without(trained_bundle: Bundle, first: Recording) -> None:
+def test_methods_with_prior_need_it(trained_bundle: Bundle, first: Recording) -> None:
     for method in ("film", "ridge_prior"):
         with refusal(f"'{method}'"):
             adapt(trained_bundle, [first], settings(method=method))
@@ -186,6 +186,6 @@ def test_electrode_check_keeps_muscle_whose_electrode_fell_off(
     assert after.r2 > before.r2 - 0.05
 
 
-def test_none_keeps_the_reference(trained_bundle: Bundle, first: Recording) -> None:
+def test_method_none_keeps_reference(trained_bundle: Bundle, first: Recording) -> None:
     millivolts = replace(first, envelope_unit="mV")
     assert adapt(trained_bundle, [millivolts], settings(method="none")).reference == trained_bundle.reference

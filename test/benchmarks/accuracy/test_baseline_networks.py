@@ -45,7 +45,7 @@ def reached(model: Network, changed: int, samples: int = 80) -> list[int]:
 
 
 @every_baseline
-def test_as_many_weights_as_the_geglu_transformer(architecture: type[Network]) -> None:
+def test_baselines_have_as_many_weights_as_geglu_transformer(architecture: type[Network]) -> None:
     assert weights(architecture(SHAPE)) == pytest.approx(weights(GegluTransformer(SHAPE)), rel=0.1)
 
 
@@ -57,19 +57,19 @@ def test_gelu_and_geglu_have_equal_weights_in_the_same_transformer() -> None:
 
 
 @every_baseline
-def test_gives_mean_and_deviation_of_every_sample(architecture: type[Network]) -> None:
+def test_baselines_give_mean_and_deviation_of_every_sample(architecture: type[Network]) -> None:
     mean, log_deviation = tiny(architecture)(signals())
     assert mean.shape == log_deviation.shape == (2, 80, TINY.muscles)
 
 
 @every_baseline
-def test_looks_only_back(architecture: type[Network]) -> None:
+def test_baselines_are_causal(architecture: type[Network]) -> None:
     after = reached(tiny(architecture), changed=40)
     assert min(after) >= 40
 
 
 @every_baseline
-def test_no_sample_is_skipped(architecture: type[Network]) -> None:
+def test_baselines_use_every_sample(architecture: type[Network]) -> None:
     """A token stands for all samples since the one before, or motion between them would be lost."""
     model = tiny(architecture)
     for changed in (38, 39, 40):
@@ -77,19 +77,19 @@ def test_no_sample_is_skipped(architecture: type[Network]) -> None:
 
 
 @every_baseline
-def test_one_phase_gives_what_all_give(architecture: type[Network]) -> None:
+def test_baselines_dilated_equal_separate_phases(architecture: type[Network]) -> None:
     model, x = tiny(architecture), signals()
     for phase in range(TINY.dilation):
         torch.testing.assert_close(model(x, phase)[0], model(x)[0][:, phase :: TINY.dilation])
 
 
-def test_mlp_sees_its_window_and_no_more() -> None:
+def test_mlp_input_is_its_window() -> None:
     last = max(reached(tiny(MlpNetwork), changed=20))
     assert last == 20 + TINY.dilation * (WINDOW - 1) + TINY.kernel - 1
 
 
 @pytest.mark.parametrize("architecture", [LstmNetwork, CnnLstmNetwork])
-def test_lstm_remembers(architecture: type[Network]) -> None:
+def test_lstm_uses_distant_past(architecture: type[Network]) -> None:
     assert max(reached(tiny(architecture), changed=5, samples=40)) == 39
 
 
@@ -100,12 +100,12 @@ def test_lstm_reads_samples_without_convolving_them() -> None:
     torch.testing.assert_close(front_end(3 * x) - start, 3 * (front_end(x) - start), atol=1e-5, rtol=1e-4)
 
 
-def test_dilation_reaches_far_in_the_tcn() -> None:
+def test_tcn_has_dilated_receptive_field() -> None:
     assert max(reached(tiny(TcnNetwork), changed=5, samples=200)) > 5 + 40 * TINY.dilation
 
 
 @every_baseline
-def test_all_weights_are_used(architecture: type[Network]) -> None:
+def test_baselines_use_all_weights(architecture: type[Network]) -> None:
     model = tiny(architecture).train()
     mean, log_deviation = model(signals())
     (mean.square().sum() + log_deviation.square().sum()).backward()

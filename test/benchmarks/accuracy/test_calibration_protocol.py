@@ -36,7 +36,7 @@ def seconds_known(parts: list[Recording]) -> float:
     return sum(float(np.isfinite(part.envelope[:, 0]).sum()) for part in parts) / parts[0].rig.rate
 
 
-def test_bag_holds_the_seconds_that_it_says_and_they_are_not_scored(recordings: list[Recording]) -> None:
+def test_bag_has_stated_duration_and_is_not_scored(recordings: list[Recording]) -> None:
     cut = cut_bag(recordings, WALKING)
     assert cut is not None
     assert seconds_known(cut.recordings) == pytest.approx(30.0, abs=0.1)
@@ -50,19 +50,19 @@ def test_bag_holds_the_seconds_that_it_says_and_they_are_not_scored(recordings: 
     assert np.isfinite(lead.imu).all()
 
 
-def test_mixed_bag_shares_its_time_between_what_the_subject_did(recordings: list[Recording]) -> None:
+def test_mixed_bag_shares_time_between_activities(recordings: list[Recording]) -> None:
     cut = cut_bag(recordings, MIXED)
     assert cut is not None
     known = np.concatenate([part.condition[np.isfinite(part.envelope[:, 0])] for part in cut.recordings])
     assert (known == "running").mean() == pytest.approx(0.5, abs=0.01)
 
 
-def test_bag_that_the_subject_cannot_fill_is_none(recordings: list[Recording]) -> None:
+def test_bag_is_none_with_too_little_data(recordings: list[Recording]) -> None:
     assert cut_bag(recordings, replace(WALKING, seconds=70.0)) is None
     assert cut_bag(recordings, replace(WALKING, parts=(("cycling",),))) is None
 
 
-def test_gain_is_that_on_what_was_not_in_the_bag(trained_bundle: Bundle, recordings: list[Recording]) -> None:
+def test_improvement_is_scored_outside_bag(trained_bundle: Bundle, recordings: list[Recording]) -> None:
     settings = AdaptationSettings(steps=40, sequence=64, learning_rate=5e-3)
     scored = score_bags(trained_bundle, recordings, [WALKING], settings)
     summary = summarise([{"subjects": {"9": scored, "8": {}}}])
@@ -77,7 +77,7 @@ def test_gain_is_that_on_what_was_not_in_the_bag(trained_bundle: Bundle, recordi
     assert np.isfinite(summary[WITHOUT_EMG]["changes"]["rest"]["all"]["r"])
 
 
-def test_refused_bag_changes_nothing_and_says_why(trained_bundle: Bundle, recordings: list[Recording]) -> None:
+def test_refused_bag_changes_nothing_and_gives_reason(trained_bundle: Bundle, recordings: list[Recording]) -> None:
     imu = [recording.imu.copy() for recording in recordings]
     for samples in imu:
         samples[:, :5] = np.nan

@@ -29,7 +29,7 @@ def fitted(name: str, recordings: Sequence[Recording]) -> FittedNetwork:
 
 
 @pytest.mark.parametrize("name", COMPRESSED)
-def test_it_is_kept_and_estimates(name: str, recordings: list[Recording], tmp_path: Path) -> None:
+def test_compressed_model_roundtrip_estimates(name: str, recordings: list[Recording], tmp_path: Path) -> None:
     model = fitted(name, recordings)
     expected = (SMALL["width"], SMALL["layers"], SMALL["feedforward"]) if name == "student" else (8, 1, 8)
     config = model.estimator.network.config

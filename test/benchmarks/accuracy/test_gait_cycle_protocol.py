@@ -61,7 +61,7 @@ def made_cycles(count: int = 12, level: float = 10.0) -> Cycles:
 # cycles
 
 
-def test_each_leg_has_its_own_cycles(subjects: list[Recording]) -> None:
+def test_cycles_are_found_for_each_leg(subjects: list[Recording]) -> None:
     for side, muscle in (("right", 0), ("left", 1)):
         cycles = cycles_of(subjects[0], side)
         assert 20 <= len(cycles) <= 33
@@ -76,14 +76,14 @@ def test_each_leg_has_its_own_cycles(subjects: list[Recording]) -> None:
     assert min(apart, 100 - apart) < 20
 
 
-def test_cycles_join_and_are_samples_of_the_recording(subjects: list[Recording]) -> None:
+def test_cycles_are_contiguous_samples_of_recording(subjects: list[Recording]) -> None:
     cycles = cycles_of(subjects[0], "right")
     follows = np.abs(cycles.envelope[1:, 0, 0] - cycles.envelope[:-1, -1, 0]) < 1e-3
     assert follows.mean() > 0.8
     assert np.isin(np.round(cycles.envelope[:, 0, 0], 3), np.round(subjects[0].envelope[:, 0], 3)).all()
 
 
-def test_a_cycle_is_within_one_kind_of_locomotion(subjects: list[Recording]) -> None:
+def test_cycle_stays_within_one_activity(subjects: list[Recording]) -> None:
     condition = subjects[0].condition.astype("<U16")
     condition[600:900], condition[900:] = "stairs_up", "standing"
     mixed, whole = cycles_of(replace(subjects[0], condition=condition), "right"), cycles_of(subjects[0], "right")
@@ -91,12 +91,12 @@ def test_a_cycle_is_within_one_kind_of_locomotion(subjects: list[Recording]) -> 
     assert len(mixed) < len(whole) * 900 / len(subjects[0])
 
 
-def test_untrusted_emg_is_not_known(subjects: list[Recording]) -> None:
+def test_cycles_have_no_untrusted_emg(subjects: list[Recording]) -> None:
     doubted = replace(subjects[0], muscle_weight=np.array([1.0, 0.0]))
     assert subject_cycles([doubted]).known().any(axis=0).tolist() == [True, False]
 
 
-def test_muscles_without_a_leg_go_with_the_first_one(subjects: list[Recording]) -> None:
+def test_muscles_without_side_use_cycles_of_first_leg(subjects: list[Recording]) -> None:
     rig = subjects[0].rig
     assert [muscles_of(rig, side) for side in legs(rig)] == [[0], [1]]
     right_only = replace(
@@ -131,13 +131,13 @@ def test_population_scale_lies_between_the_subjects() -> None:
 # scores
 
 
-def test_perfect_estimate() -> None:
+def test_cycle_scores_of_perfect_estimate() -> None:
     measured = np.abs(np.random.default_rng(0).standard_normal((8, 101)))
     figures = cycle_scores(measured, measured)
     assert figures == {"r": pytest.approx(1), "r2": 1, "nrmse": 0, "peak_timing": 0, "peak_amplitude": 0, "cycles": 8}
 
 
-def test_peak_errors_are_in_percent_of_cycle_the_short_way_round_and_relative() -> None:
+def test_peak_errors_are_cyclic_percent_and_relative() -> None:
     measured, estimated = np.zeros((2, 101)), np.zeros((2, 101))
     measured[:, [2]], estimated[0, 97], estimated[1, 12] = 4.0, 4.0, 2.0
     figures = cycle_scores(measured, estimated)
@@ -156,7 +156,7 @@ def test_amplitude_is_removed_per_cycle() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MODEL_NAMES)
-def test_fold_is_plain_and_has_every_figure(subjects: list[Recording], name: str) -> None:
+def test_fold_is_json_with_every_figure(subjects: list[Recording], name: str) -> None:
     told: list[int] = []
     left_out = [subjects[2].subject]
     outcome = run_fold(subjects, left_out, name, TINY, lambda done, total, loss: told.append(done))
@@ -179,7 +179,7 @@ def test_fold_is_plain_and_has_every_figure(subjects: list[Recording], name: str
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mean_profile", "ridge", "geglu_transformer"])
-def test_scored_cycles_are_used_for_nothing_else(subjects: list[Recording], name: str) -> None:
+def test_fold_uses_scored_cycles_for_scoring_only(subjects: list[Recording], name: str) -> None:
     """Twice their envelope changes no r: neither scale nor weights saw it."""
     rig, cycles = subjects[0].rig, [subject_cycles([subject]) for subject in subjects]
     scales = [scale_of(own) for own in cycles[:2]]
@@ -195,7 +195,7 @@ def test_scored_cycles_are_used_for_nothing_else(subjects: list[Recording], name
 
 
 @pytest.mark.parametrize("name", MODEL_NAMES)
-def test_whole_cycle_is_seen_at_every_point(name: str) -> None:
+def test_cycle_model_sees_whole_cycle(name: str) -> None:
     cycles = made_cycles()
     noise = np.random.default_rng(1).standard_normal(cycles.envelope.shape)
     cycles = replace(cycles, envelope=cycles.envelope + noise)
@@ -208,7 +208,7 @@ def test_whole_cycle_is_seen_at_every_point(name: str) -> None:
     assert bool((difference > 1e-7).all()) == (name != "mean_profile")
 
 
-def test_mean_profile_is_the_mean_of_the_subjects_activation() -> None:
+def test_mean_profile_is_mean_activation_of_subjects() -> None:
     rig = simulate(shipped_statistics(), 10.0, 0).rig
     subjects = [training_subject(own, scale_of(own)) for own in (made_cycles(4, 10.0), made_cycles(40, 90.0))]
     model = fit("mean_profile", subjects, rig, TINY)
@@ -216,7 +216,7 @@ def test_mean_profile_is_the_mean_of_the_subjects_activation() -> None:
     np.testing.assert_allclose(model.profile[:, 0], 0.5 - 0.5 * np.cos(2 * np.pi * PHASE), atol=0.02)
 
 
-def test_calibration_brings_minimum_and_range() -> None:
+def test_calibration_sets_minimum_and_range() -> None:
     cycles = made_cycles(12, level=80.0)
     population = Scale(np.array([1.0, 1.0]), np.array([10.0, 10.0]))
     burst = np.repeat((0.5 - 0.5 * np.cos(2 * np.pi * PHASE))[:, None], 2, axis=1)
@@ -226,7 +226,7 @@ def test_calibration_brings_minimum_and_range() -> None:
     assert (scale.low[1], scale.span[1]) == (1.0, 10.0)  # nothing is known of the other leg
 
 
-def test_candidates_are_chosen_on_subjects_of_the_training(subjects: list[Recording]) -> None:
+def test_candidates_are_chosen_on_training_subjects(subjects: list[Recording]) -> None:
     useless = {"learning_rate": 1e-9, "dropout": 0.0}
     candidates = (useless, {"learning_rate": 1e-2, "dropout": 0.0})
     tuned = replace(TINY, steps=20, candidates=candidates)
@@ -237,21 +237,21 @@ def test_candidates_are_chosen_on_subjects_of_the_training(subjects: list[Record
     assert r[0][0]["nrmse"] < r[1][0]["nrmse"]
 
 
-def test_subject_with_too_few_cycles_is_told(subjects: list[Recording]) -> None:
+def test_fold_names_subject_with_too_few_cycles(subjects: list[Recording]) -> None:
     short = subjects[2].slice(0, 500)
     outcome = run_fold([*subjects[:2], short], [short.subject], "mean_profile", TINY)
     assert outcome["figures"] == []
     assert "too few" in outcome["not_scored"][short.subject]
 
 
-def test_bad_input_is_refused(subjects: list[Recording]) -> None:
+def test_gait_cycle_protocol_refuses_bad_input(subjects: list[Recording]) -> None:
     with refusal("forest", "geglu_transformer"):
         run_fold(subjects, [], "forest", TINY)
     with refusal("no subject"):
         run_fold(subjects, [subject.subject for subject in subjects], "ridge", TINY)
 
 
-def test_summary_is_the_mean_over_subjects_of_means_over_muscles() -> None:
+def test_summary_averages_over_muscles_then_subjects() -> None:
     label = {"calibration": "0", "method": "none", "variant": WITH_AMPLITUDE, "condition": "walking"}
     values = [("a", 0.2), ("a", 0.4), ("b", 0.9)]
     figures = [{**label, "subject": subject, **dict.fromkeys(gait_cycle.FIGURES, r)} for subject, r in values]

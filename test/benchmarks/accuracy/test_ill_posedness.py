@@ -9,7 +9,7 @@ from fixtures.factories import RecordingFactory
 from benchmarks.accuracy.ill_posedness import draw_ill_posedness, ill_posedness
 
 
-def test_untold_share_of_made_subjects(make_recording: RecordingFactory, tmp_path: Path) -> None:
+def test_unexplained_share_of_synthetic_subjects(make_recording: RecordingFactory, tmp_path: Path) -> None:
     told = [make_recording([("walking", 120.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
     generator = np.random.default_rng(0)
     untold = [replace(r, envelope=40.0 * generator.random(r.envelope.shape)) for r in told]

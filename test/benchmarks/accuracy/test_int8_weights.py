@@ -12,7 +12,7 @@ from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 
 
-def test_weights_are_the_nearest_of_the_grid_and_the_rest_is_as_it_was(bundle: Bundle) -> None:
+def test_quantise_rounds_weights_and_keeps_rest(bundle: Bundle) -> None:
     small = to_int8(bundle.weights)
     restored = from_int8(small)
     assert set(restored) == set(bundle.weights)
@@ -29,19 +29,19 @@ def test_weights_are_the_nearest_of_the_grid_and_the_rest_is_as_it_was(bundle: B
     np.testing.assert_allclose(from_int8(to_int8(restored))["head.weight"], restored["head.weight"], rtol=1e-6)
 
 
-def test_channel_of_zeros_stays_zero() -> None:
+def test_quantise_keeps_channel_of_zeros() -> None:
     weights = {"w": np.array([[0.0, 0.0], [1.0, -0.5]], np.float32)}
     np.testing.assert_allclose(from_int8(to_int8(weights))["w"], weights["w"], atol=0.004)
 
 
-def test_bytes_are_those_of_the_arrays() -> None:
+def test_size_counts_bytes_of_arrays() -> None:
     small = to_int8({"w": np.ones((3, 4, 5), np.float32), "b": np.ones(3, np.float32)})
     assert small.nbytes == 3 * 4 * 5 + 3 * 4 + 3 * 4
     weights = weights_of(GegluTransformer(ModelConfig(inputs=72, muscles=2)))
     assert to_int8(weights).nbytes < 0.28 * sum(value.nbytes for value in weights.values())
 
 
-def test_estimates_are_nearly_the_same(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
+def test_quantised_estimates_are_close(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
     recording = make_recording([("walking", 10.0), ("standing", 5.0)], seed=11)
     network = network_of(trained_bundle)
     before, after = (
@@ -54,7 +54,7 @@ def test_estimates_are_nearly_the_same(trained_bundle: Bundle, make_recording: R
     np.testing.assert_array_equal(weights_of(network)["head.weight"], trained_bundle.weights["head.weight"])
 
 
-def test_any_network_can_be_quantised(bundle: Bundle) -> None:
+def test_quantise_works_on_any_network(bundle: Bundle) -> None:
     network = LstmNetwork(bundle.config).eval()
     with torch.no_grad():
         before, after = (each(torch.randn(1, 20, bundle.config.inputs))[0] for each in (network, quantised(network)))

@@ -48,7 +48,7 @@ def notes(folder: RunFolder) -> list[str]:
 # what is kept
 
 
-def test_outcome_is_kept_with_what_it_belongs_to(folder: RunFolder, recordings: list[Recording]) -> None:
+def test_outcome_is_stored_with_its_job(folder: RunFolder, recordings: list[Recording]) -> None:
     assert folder.read(SCORE) is None
     run_jobs(folder, recordings, [SCORE], TASKS)
     kept = folder.read(SCORE)
@@ -60,7 +60,7 @@ def test_outcome_is_kept_with_what_it_belongs_to(folder: RunFolder, recordings: 
     assert kept["seconds"] >= 0
 
 
-def test_what_is_done_is_not_done_again(folder: RunFolder, recordings: list[Recording]) -> None:
+def test_finished_jobs_are_not_repeated(folder: RunFolder, recordings: list[Recording]) -> None:
     run_jobs(folder, recordings, [SCORE], TASKS)
     run_jobs(folder, recordings, [SCORE, replace(SCORE, seed=1)], TASKS)
     assert notes(folder) == ["train", "score", "score"]
@@ -81,14 +81,14 @@ def test_what_is_done_is_not_done_again(folder: RunFolder, recordings: list[Reco
         {"source": None},
     ],
 )
-def test_whatever_changes_a_job_makes_it_another(folder: RunFolder, change: dict[str, Any]) -> None:
+def test_job_key_depends_on_every_field(folder: RunFolder, change: dict[str, Any]) -> None:
     other = replace(SCORE, **change)
     assert folder.key(other) != folder.key(SCORE)
     folder.write(SCORE, 1.0, {})
     assert folder.read(other) is None
 
 
-def test_key_does_not_depend_on_where_and_when(folder: RunFolder) -> None:
+def test_job_key_does_not_depend_on_place_and_time(folder: RunFolder) -> None:
     """Else a run would not go on after a restart, or in a folder that was moved."""
     elsewhere = RunFolder(Path("elsewhere"), "some data")
     assert elsewhere.key(SCORE) == replace(folder, data="some data").key(replace(SCORE))
@@ -96,7 +96,7 @@ def test_key_does_not_depend_on_where_and_when(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize("field", ["imu", "envelope", "muscle_weight", "condition"])
-def test_outcomes_of_other_data_are_not_used(folder: RunFolder, recordings: list[Recording], field: str) -> None:
+def test_outcomes_of_other_data_are_ignored(folder: RunFolder, recordings: list[Recording], field: str) -> None:
     folder.write(SCORE, 1.0, {})
     changed = getattr(recordings[1], field).copy()
     changed.flat[0] = "running" if field == "condition" else changed.flat[0] + 1e-3
@@ -105,7 +105,7 @@ def test_outcomes_of_other_data_are_not_used(folder: RunFolder, recordings: list
     assert replace(folder, data=fingerprint(others)).read(SCORE) is None
 
 
-def test_half_a_file_counts_as_none(folder: RunFolder, recordings: list[Recording]) -> None:
+def test_truncated_outcome_is_ignored(folder: RunFolder, recordings: list[Recording]) -> None:
     run_jobs(folder, recordings, [SCORE], TASKS)
     (path,) = (folder.path / "jobs").glob("score-*.json")
     path.write_bytes(path.read_bytes()[:40])
@@ -116,12 +116,12 @@ def test_half_a_file_counts_as_none(folder: RunFolder, recordings: list[Recordin
 # the order, and what happens on the way
 
 
-def test_sources_come_first_and_once() -> None:
+def test_source_jobs_run_first_and_once() -> None:
     jobs = with_sources([SCORE, replace(SCORE, seed=1), TRAIN])
     assert [job.task for job in jobs] == ["train", "score", "score"]
 
 
-def test_progress_tells_jobs_done_of_those_missing(folder: RunFolder, recordings: list[Recording]) -> None:
+def test_progress_counts_missing_jobs(folder: RunFolder, recordings: list[Recording]) -> None:
     told: dict[str, list[tuple[int, int]]] = {}
 
     def progress(title: str) -> Any:
@@ -133,7 +133,7 @@ def test_progress_tells_jobs_done_of_those_missing(folder: RunFolder, recordings
     assert told["score"][-1] == (3, 3)
 
 
-def test_a_failure_keeps_what_was_done_before(folder: RunFolder, recordings: list[Recording]) -> None:
+def test_failure_keeps_earlier_outcomes(folder: RunFolder, recordings: list[Recording]) -> None:
     def fail(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> Mapping[str, Any]:
         raise ZeroDivisionError
 
@@ -144,7 +144,7 @@ def test_a_failure_keeps_what_was_done_before(folder: RunFolder, recordings: lis
 
 
 @pytest.mark.slow
-def test_two_workers_give_what_one_gives(tmp_path: Path, recordings: list[Recording]) -> None:
+def test_two_workers_equal_one(tmp_path: Path, recordings: list[Recording]) -> None:
     jobs = [replace(SCORE, seed=seed) for seed in range(3)]
     folders = [RunFolder(tmp_path / str(workers), fingerprint(recordings)) for workers in (1, 2)]
     for workers, folder in enumerate(folders, start=1):
@@ -175,7 +175,7 @@ run_jobs(folder, recordings, [Job("slow", "any", ("1",), seed=seed) for seed in 
 
 
 @pytest.mark.slow
-def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_killed_run_continues(tmp_path: Path) -> None:
     def start(pause: float) -> subprocess.Popen[bytes]:
         return subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path), str(pause)], cwd=TEST, env=environment)
 
@@ -196,7 +196,7 @@ def test_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("backend", "package"), [("ray", "ray"), ("dask", "distributed")])
-def test_backend_that_is_not_installed_is_refused(
+def test_run_refuses_missing_backend(
     folder: RunFolder, recordings: list[Recording], monkeypatch: pytest.MonkeyPatch, backend: str, package: str
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
@@ -204,13 +204,13 @@ def test_backend_that_is_not_installed_is_refused(
         run_jobs(folder, recordings, [SCORE], TASKS, 2, backend)
 
 
-def test_cluster_without_a_backend_is_refused(folder: RunFolder, recordings: list[Recording]) -> None:
+def test_run_refuses_cluster_without_backend(folder: RunFolder, recordings: list[Recording]) -> None:
     with refusal("tcp://somewhere:8786", "--backend"):
         run_jobs(folder, recordings, [SCORE], TASKS, 2, cluster="tcp://somewhere:8786")
 
 
 @pytest.mark.parametrize("backend", ["ray", "dask"])
-def test_local_cluster_of_two_workers(
+def test_run_on_local_cluster_of_two_workers(
     tmp_path: Path, recordings: list[Recording], monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     pytest.importorskip({"ray": "ray", "dask": "distributed"}[backend])

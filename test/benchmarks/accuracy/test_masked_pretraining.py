@@ -27,7 +27,7 @@ def imu(make_recording: RecordingFactory) -> list[FloatArray]:
     return [make_recording([("walking", 15.0)], seed=seed).imu for seed in (1, 2, 3)]
 
 
-def test_stretches_are_of_the_settings() -> None:
+def test_hidden_stretches_follow_settings() -> None:
     masking = MaskingSettings(shortest=0.2, longest=0.4, share=0.2)
     hidden = hidden_stretches((40, 300, 6), masking, RATE, np.random.default_rng(0))
     assert 0.15 < hidden.mean() <= 0.2
@@ -42,12 +42,12 @@ def test_stretches_are_of_the_settings() -> None:
     assert hidden.any(axis=(0, 1)).all()
 
 
-def test_a_stretch_may_be_longer_than_the_sequence() -> None:
+def test_hidden_stretch_may_exceed_sequence() -> None:
     hidden = hidden_stretches((3, 8, 2), MaskingSettings(share=2.0), RATE, np.random.default_rng(0))
     assert hidden.any()
 
 
-def test_targets_are_what_was_there_and_is_hidden(bundle: Bundle, imu: list[FloatArray]) -> None:
+def test_targets_are_hidden_known_samples(bundle: Bundle, imu: list[FloatArray]) -> None:
     recording = imu[0][:32].copy()  # as long as the sequence: there is but one
     recording[:, 2, 3:] = np.nan
     settings = replace(SHORT, augmentation=PLAIN)
@@ -72,7 +72,7 @@ def test_targets_are_what_was_there_and_is_hidden(bundle: Bundle, imu: list[Floa
     assert not late_weight[:, :3].any()
 
 
-def test_short_and_empty_recordings_do_no_harm(bundle: Bundle, imu: list[FloatArray]) -> None:
+def test_masked_pretraining_accepts_short_and_empty_recordings(bundle: Bundle, imu: list[FloatArray]) -> None:
     recordings = [imu[0][:0], imu[1][:10]]
     inputs, _, weight = next(
         masked_batches(recordings, bundle.rig, SHORT, MaskingSettings(share=0.9), 0, bundle.normalisation)
@@ -84,7 +84,7 @@ def test_short_and_empty_recordings_do_no_harm(bundle: Bundle, imu: list[FloatAr
         pretrain_masked([imu[0][:0]] * 2, bundle.rig, bundle.config, SHORT, bundle.normalisation)
 
 
-def test_hidden_data_are_learned_in_half_of_the_steps(make_bundle: BundleFactory, imu: list[FloatArray]) -> None:
+def test_masked_pretraining_takes_half_of_steps(make_bundle: BundleFactory, imu: list[FloatArray]) -> None:
     bundle = make_bundle(dilation=2)
     told: list[tuple[int, int, float]] = []
     settings = TrainingSettings(steps=160, batch=8, sequence=64, learning_rate=1e-2, augmentation=PLAIN)
@@ -96,7 +96,7 @@ def test_hidden_data_are_learned_in_half_of_the_steps(make_bundle: BundleFactory
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
 
 
-def test_training_in_episodes_goes_on_from_masked_pretraining(
+def test_episodes_continue_from_masked_pretraining(
     bundle: Bundle, imu: list[FloatArray], make_recording: RecordingFactory
 ) -> None:
     network = pretrain_masked(imu, bundle.rig, bundle.config, SHORT, bundle.normalisation)

@@ -46,7 +46,7 @@ def test_reptile_keeps_given_network_and_follows_seed(
     assert not torch.equal(one["front_end.convolution.weight"], before["front_end.convolution.weight"])
 
 
-def test_reptile_goes_a_share_of_the_way(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
+def test_reptile_moves_weights_partly(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
     base = estimator.network.state_dict()
 
     def moved(share: float) -> float:

@@ -53,19 +53,17 @@ def fitted(subjects: list[Recording]) -> dict[str, Fitted]:
     return {name: model.fit(subjects, TINY, 0) for name, model in MODELS.items()}
 
 
-def test_the_table_has_its_models() -> None:
+def test_model_table_is_complete() -> None:
     assert list(MODELS) == ["mean_profile", "ridge", *ARCHITECTURES]
     assert all(model.name == name and model.description for name, model in MODELS.items())
 
 
-def test_every_network_is_tuned_over_the_same_candidates() -> None:
+def test_networks_share_tuning_candidates() -> None:
     assert {name for name, model in MODELS.items() if model.grid == GRID} == set(ARCHITECTURES)
 
 
 @every_model
-def test_estimates_envelopes_of_all_recordings_in_a_row(
-    fitted: dict[str, Fitted], unseen: Recording, name: str
-) -> None:
+def test_model_estimates_concatenated_envelopes(fitted: dict[str, Fitted], unseen: Recording, name: str) -> None:
     halves = [unseen.slice(0, 300), unseen.slice(300, len(unseen))]
     estimated = fitted[name].estimate(halves)
     assert estimated.shape == unseen.envelope.shape
@@ -76,7 +74,7 @@ def test_estimates_envelopes_of_all_recordings_in_a_row(
 
 
 @every_model
-def test_looks_no_further_ahead_than_it_says(fitted: dict[str, Fitted], unseen: Recording, name: str) -> None:
+def test_model_respects_its_look_ahead(fitted: dict[str, Fitted], unseen: Recording, name: str) -> None:
     imu = unseen.imu.copy()
     imu[500:] += 3.0
     before, after = (fitted[name].estimate([replace(unseen, imu=values)]) for values in (unseen.imu, imu))
@@ -86,14 +84,14 @@ def test_looks_no_further_ahead_than_it_says(fitted: dict[str, Fitted], unseen: 
 
 
 @every_model
-def test_comes_back_from_the_disk(fitted: dict[str, Fitted], unseen: Recording, name: str, tmp_path: Path) -> None:
+def test_model_roundtrip_on_disk(fitted: dict[str, Fitted], unseen: Recording, name: str, tmp_path: Path) -> None:
     path = tmp_path / "fold" / f"{name}.safetensors"
     save(fitted[name], path)
     np.testing.assert_array_equal(load(path).estimate([unseen]), fitted[name].estimate([unseen]))
 
 
 @every_model
-def test_adaptation_brings_the_subject_s_amplitude(
+def test_adapt_sets_amplitude_of_subject(
     fitted: dict[str, Fitted], make_recording: RecordingFactory, name: str
 ) -> None:
     strong = make_recording(SCHEDULE, subject="9", seed=9, amplitude=500.0)
@@ -115,7 +113,7 @@ def test_method_none_changes_nothing(fitted: dict[str, Fitted], unseen: Recordin
 
 
 @every_model
-def test_needs_trusted_emg(subjects: list[Recording], name: str) -> None:
+def test_model_needs_trusted_emg(subjects: list[Recording], name: str) -> None:
     untrusted = [replace(recording, muscle_weight=np.zeros(2)) for recording in subjects]
     with refusal("4 recordings", "EMG"):
         MODELS[name].fit(untrusted, TINY, 0)
@@ -125,7 +123,7 @@ def test_needs_trusted_emg(subjects: list[Recording], name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["mean_profile", "ridge"])
-def test_emg_that_is_not_trusted_teaches_nothing(subjects: list[Recording], unseen: Recording, name: str) -> None:
+def test_model_ignores_untrusted_emg(subjects: list[Recording], unseen: Recording, name: str) -> None:
     estimates = []
     for factor in (1.0, 100.0):
         doubted = replace(subjects[0], envelope=factor * subjects[0].envelope, muscle_weight=np.zeros(2))
@@ -136,12 +134,12 @@ def test_emg_that_is_not_trusted_teaches_nothing(subjects: list[Recording], unse
 # ridge
 
 
-def test_ridge_estimates_subjects_that_it_never_saw(fitted: dict[str, Fitted], unseen: Recording) -> None:
+def test_ridge_estimates_unseen_subjects(fitted: dict[str, Fitted], unseen: Recording) -> None:
     assert locomotion_r(fitted["ridge"], [unseen]) > 0.9
 
 
 @pytest.mark.parametrize("name", ["ridge", "mlp", "geglu_transformer"])
-def test_trained_without_gyroscopes_it_is_blind_to_them(
+def test_model_without_gyroscopes_ignores_them(
     subjects: list[Recording], unseen: Recording, fitted: dict[str, Fitted], name: str
 ) -> None:
     budget = replace(TINY, gyroscopes=False)
@@ -158,7 +156,7 @@ def shaken(recording: Recording) -> Recording:
     return replace(recording, imu=imu)
 
 
-def test_ridge_learns_from_the_mirror_image(subjects: list[Recording]) -> None:
+def test_ridge_learns_from_mirror_image(subjects: list[Recording]) -> None:
     """One leg's trusted EMG tells of the other one's: coefficients are each other's mirror image."""
     right_only = [replace(recording, muscle_weight=np.array([1.0, 0.0])) for recording in subjects[:3]]
     model = MODELS["ridge"].fit([*right_only, subjects[3]], TINY, 0)
@@ -175,7 +173,7 @@ def test_lags_are_averages_of_the_past() -> None:
     assert (rows[:, -1] == 1.0).all()
 
 
-def test_rows_are_moved_to_the_instant_that_they_are_for() -> None:
+def test_lagged_rows_are_aligned_to_their_instant() -> None:
     values = np.arange(5.0)[:, None]
     np.testing.assert_array_equal(advanced(values, 2).ravel(), [2, 3, 4, np.nan, np.nan])
     np.testing.assert_array_equal(advanced(values, 0), values)
@@ -186,7 +184,7 @@ def test_rows_are_moved_to_the_instant_that_they_are_for() -> None:
 # mean profile
 
 
-def test_mean_profile_is_told_the_activity(fitted: dict[str, Fitted], unseen: Recording) -> None:
+def test_mean_profile_uses_activity_labels(fitted: dict[str, Fitted], unseen: Recording) -> None:
     model = fitted["mean_profile"]
     assert isinstance(model, MeanProfile)
     assert model.conditions == ("running", "standing", "walking")
@@ -200,7 +198,7 @@ def test_mean_profile_is_told_the_activity(fitted: dict[str, Fitted], unseen: Re
     assert ((model.estimate([renamed]) > standing) & (model.estimate([renamed]) < walking)).all()
 
 
-def test_affine_fit_finds_gain_and_offset_of_the_named_muscles() -> None:
+def test_affine_fit_finds_gain_and_offset_of_muscles() -> None:
     estimated = np.random.default_rng(0).uniform(0, 1, (50, 3))
     measured = estimated * [3.0, -2.0, 5.0] + [7.0, 4.0, 0.0]
     measured[:10, 0] = np.nan
@@ -222,7 +220,7 @@ def test_affine_fit_keeps_a_resting_level_above_zero() -> None:
 # keeping and tuning
 
 
-def test_damaged_file_is_named(fitted: dict[str, Fitted], tmp_path: Path) -> None:
+def test_load_model_names_damaged_file(fitted: dict[str, Fitted], tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     with refusal(path):
         load(path)
@@ -232,7 +230,7 @@ def test_damaged_file_is_named(fitted: dict[str, Fitted], tmp_path: Path) -> Non
         load(path)
 
 
-def test_only_models_of_the_benchmark_are_kept(tmp_path: Path) -> None:
+def test_save_refuses_other_models(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot be saved"):
         save(Scaled(1.0), tmp_path / "model.safetensors")
 
@@ -252,7 +250,7 @@ class Scaled:
         return self
 
 
-def test_tuning_leaves_out_subjects_of_the_training_and_takes_the_best(subjects: list[Recording]) -> None:
+def test_tuning_takes_best_on_left_out_training_subjects(subjects: list[Recording]) -> None:
     seen: list[tuple[float, set[str]]] = []
 
     def fit(recordings: Sequence[Recording], budget: Budget, seed: int, settings: Settings | None = None) -> Fitted:
@@ -267,7 +265,7 @@ def test_tuning_leaves_out_subjects_of_the_training_and_takes_the_best(subjects:
     assert scores[1] > scores[2] > scores[0]
 
 
-def test_a_model_without_candidates_needs_no_tuning() -> None:
+def test_tuning_skips_model_without_candidates() -> None:
     assert MODELS["ridge"].grid == ()
 
 
@@ -278,7 +276,7 @@ def test_settings_reach_the_network(subjects: list[Recording]) -> None:
         assert np.nanmax(np.abs(other.estimate(subjects) - plain.estimate(subjects))) > 1e-3
 
 
-def test_subject_without_locomotion_has_no_r(fitted: dict[str, Fitted], unseen: Recording) -> None:
+def test_r_of_subject_without_locomotion_is_undefined(fitted: dict[str, Fitted], unseen: Recording) -> None:
     still = replace(unseen, condition=np.full(len(unseen), "standing"))
     assert np.isnan(locomotion_r(fitted["ridge"], [still]))
     assert isinstance(fitted["ridge"], Ridge)

@@ -36,9 +36,7 @@ def recordings(make_recording: RecordingFactory) -> list[Recording]:
 
 @pytest.mark.parametrize("protocol", ["streaming", "gait-cycle"])
 @pytest.mark.parametrize("folds", ["5", "subjects"])
-def test_all_models_have_the_same_folds_seeds_and_budget(
-    recordings: list[Recording], protocol: str, folds: str
-) -> None:
+def test_plan_gives_models_same_folds_seeds_and_budget(recordings: list[Recording], protocol: str, folds: str) -> None:
     plan = make_plan(protocol, recordings, folds, COMPARED, seeds=2)
     jobs = JOBS[protocol](plan)
     by_model = {model: [job for job in jobs if job.model == model] for model in COMPARED}
@@ -54,7 +52,7 @@ def replace_seed(job: Job) -> Any:
     return replace(job.settings["settings"], seed=0)
 
 
-def test_folds_of_a_plan_leave_out_every_subject_once(recordings: list[Recording]) -> None:
+def test_plan_leaves_out_every_subject_once(recordings: list[Recording]) -> None:
     plan = make_plan("streaming", recordings, "3")
     assert sorted(name for part in plan.folds for name in part) == [str(number) for number in range(7)]
 
@@ -118,7 +116,7 @@ def test_ablations_differ_in_their_key(recordings: list[Recording], tmp_path: Pa
 
 
 @pytest.mark.parametrize(("folds", "choices"), [("5", 5), ("subjects", 5), ("3", 3), ("6", 6)])
-def test_nothing_is_chosen_on_the_subjects_that_are_scored(
+def test_tuning_does_not_use_scored_subjects(
     recordings: list[Recording], tmp_path: Path, folds: str, choices: int
 ) -> None:
     plan = make_plan("streaming", recordings, folds, ["mlp", "ridge"], tune=True)
@@ -138,7 +136,7 @@ def test_nothing_is_chosen_on_the_subjects_that_are_scored(
         assert set(left_out) <= set(best.left_out)
 
 
-def test_tuning_trains_without_the_subjects_it_chooses_for(
+def test_tuning_trains_without_validation_subjects(
     recordings: list[Recording], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plan = make_plan("streaming", recordings, "3", ["mlp"], tune=True)
@@ -155,7 +153,7 @@ def test_tuning_trains_without_the_subjects_it_chooses_for(
         assert not given["subjects"] & set(job.left_out)
 
 
-def test_a_trial_that_failed_to_score_is_not_chosen(recordings: list[Recording], tmp_path: Path) -> None:
+def test_tuning_ignores_trial_without_score(recordings: list[Recording], tmp_path: Path) -> None:
     plan = make_plan("streaming", recordings, "2", ["mlp"], tune=True)
     folder = RunFolder(tmp_path, "data")
     jobs = tuning_jobs(plan, "streaming")
@@ -164,7 +162,7 @@ def test_a_trial_that_failed_to_score_is_not_chosen(recordings: list[Recording],
     assert tuned_plan(plan, jobs, folder).tuned == {"mlp": [GRID[2], GRID[2]]}
 
 
-def test_compressed_forms_take_the_hyperparameters_of_their_model(recordings: list[Recording], tmp_path: Path) -> None:
+def test_compressed_models_use_hyperparameters_of_their_model(recordings: list[Recording], tmp_path: Path) -> None:
     plan = make_plan("streaming", recordings, "2", ["int8", "geglu_transformer"], tune=True)
     jobs = tuning_jobs(plan, "streaming")
     assert {job.model for job in jobs} == {"geglu_transformer"}
@@ -175,7 +173,7 @@ def test_compressed_forms_take_the_hyperparameters_of_their_model(recordings: li
     assert training_job(tuned, "int8", 1, 0).settings["chosen"] == GRID[2]
 
 
-def test_untuned_networks_take_the_usual_hyperparameters(recordings: list[Recording]) -> None:
+def test_untuned_networks_use_default_hyperparameters(recordings: list[Recording]) -> None:
     plan = make_plan("streaming", recordings, "2", ["mlp"])
     assert tuning_jobs(plan, "streaming") == []
     assert training_job(plan, "mlp", 0, 0).settings["chosen"] is None
@@ -184,7 +182,7 @@ def test_untuned_networks_take_the_usual_hyperparameters(recordings: list[Record
 # bad input
 
 
-def test_what_cannot_be_planned_is_refused(recordings: list[Recording]) -> None:
+def test_plan_refuses_impossible_settings(recordings: list[Recording]) -> None:
     with refusal("resnet", "ridge", "geglu_transformer"):
         make_plan("streaming", recordings, models=["ridge", "resnet"])
     with refusal("prayer", "affine"):

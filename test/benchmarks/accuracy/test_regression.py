@@ -17,7 +17,7 @@ def data(rows: int = 200, noise: float = 0.1, seed: int = 0) -> tuple[Array, Arr
     return inputs, inputs @ truth + noise * generator.standard_normal((rows, 2)), truth
 
 
-def test_it_is_the_textbook_s_solution() -> None:
+def test_ridge_equals_closed_form() -> None:
     rows, target, _ = data()
     weight = np.random.default_rng(1).uniform(0.5, 2.0, len(rows))
     penalty = 0.1 * weight.sum() * np.eye(13)
@@ -27,14 +27,14 @@ def test_it_is_the_textbook_s_solution() -> None:
     np.testing.assert_allclose(solved, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_strong_shrinkage_gives_the_prior_and_none_the_fit() -> None:
+def test_shrinkage_goes_from_fit_to_prior() -> None:
     rows, target, truth = data(noise=0.0)
     sums, prior = Sums.of(rows, target, np.ones(len(rows))), np.full((13, 2), 0.7)
     np.testing.assert_allclose(sums.solve(1e9, prior)[:-1], prior[:-1], atol=1e-6)
     np.testing.assert_allclose(sums.solve(1e-12, prior), truth, atol=1e-4)
 
 
-def test_sums_tell_the_error_of_any_rows() -> None:
+def test_error_from_sums_equals_error_of_rows() -> None:
     (rows, target, truth), weight = data(), np.linspace(0.0, 1.0, 200)
     first, second = (Sums.of(rows[part], target[part], weight[part]) for part in (slice(0, 80), slice(80, 200)))
     expected = (weight[:80, None] * (target[:80] - rows[:80] @ truth) ** 2).sum()
@@ -42,7 +42,7 @@ def test_sums_tell_the_error_of_any_rows() -> None:
     assert ((first + second) - second).error(truth) == pytest.approx(expected)
 
 
-def test_strength_follows_the_noise() -> None:
+def test_chosen_strength_follows_noise() -> None:
     """What is noise in the parts left out is not fitted, what is not is."""
     for noise, least, most in ((0.1, 0.0, 0.05), (100.0, 0.5, 5.0)):
         rows, target, truth = data(80, noise)
@@ -52,7 +52,7 @@ def test_strength_follows_the_noise() -> None:
         assert np.abs(fitted - truth)[:-1].mean() < most
 
 
-def test_without_anything_to_leave_out_the_prior_is_kept() -> None:
+def test_fit_keeps_prior_without_left_out_rows() -> None:
     rows, target, _ = data(3)
     prior = np.zeros((13, 2))
     kept = Sums.of(rows, target, np.ones(3)).solve(STRENGTHS[-1], prior)
@@ -60,13 +60,13 @@ def test_without_anything_to_leave_out_the_prior_is_kept() -> None:
 
 
 @pytest.mark.parametrize("strength", [1e-3, 1.0])
-def test_solution_over_rows_is_the_same(strength: float) -> None:
+def test_dual_solution_equals_primal(strength: float) -> None:
     rows, target, truth = data(9)
     expected = Sums.of(rows, target, np.ones(9)).solve(strength, truth)
     np.testing.assert_allclose(_solved_over_rows(rows, target, truth, strength), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_few_rows_move_the_prior_towards_the_truth() -> None:
+def test_few_rows_move_prior_towards_truth() -> None:
     rows, target, truth = data(10)
     prior = truth + 0.5
     moved = ridge_of_few(rows, target, prior)

@@ -60,7 +60,7 @@ def numbers(recordings: Sequence[Recording]) -> set[int]:
     return {int(number) for recording in recordings for number in recording.imu[:, 0, 1]}
 
 
-def test_calibration_is_the_first_in_time_and_never_scored(day: list[Recording]) -> None:
+def test_calibration_is_first_in_time_and_not_scored(day: list[Recording]) -> None:
     fitted = Remembering()
     outcome = streaming.score_subject(fitted, day, [10.0, 0.0, 25.0], SETTINGS)
     assert outcome is not None
@@ -80,7 +80,7 @@ def test_calibration_is_the_first_in_time_and_never_scored(day: list[Recording])
     }
 
 
-def test_figures_are_those_of_the_metrics(day: list[Recording]) -> None:
+def test_scores_equal_accuracy_metrics(day: list[Recording]) -> None:
     outcome = streaming.score_subject(Remembering(), day, [0.0, 10.0], SETTINGS)
     assert outcome is not None
     split = split_for_calibration(day, 10.0)
@@ -112,7 +112,7 @@ def test_scaled_r2_is_free_of_amplitude_and_offset(make_recording: RecordingFact
     assert streaming.score_estimate([recording], wrong_scale)["walking"][muscle]["r2"] < 0
 
 
-def test_what_is_not_trusted_is_not_scored(day: list[Recording]) -> None:
+def test_untrusted_emg_is_not_scored(day: list[Recording]) -> None:
     doubted = [replace(recording, muscle_weight=np.array([0.0, 1.0])) for recording in day]
     outcome = streaming.score_subject(Remembering(), doubted, [0.0], SETTINGS)
     assert outcome is not None
@@ -123,7 +123,7 @@ def test_what_is_not_trusted_is_not_scored(day: list[Recording]) -> None:
     assert streaming.score_subject(Remembering(), day, [0.0, 1000.0], SETTINGS) is None
 
 
-def test_samples_without_an_estimate_are_left_out(day: list[Recording]) -> None:
+def test_samples_without_estimate_are_not_scored(day: list[Recording]) -> None:
     """The last ones of a recording, with a look-ahead."""
     measured = np.concatenate([recording.envelope for recording in day])
     estimate = measured.copy()
@@ -148,7 +148,7 @@ def test_halves_are_alternate_recordings_of_each_activity(day: list[Recording]) 
     assert 0.4 < running.mean() < 0.6
 
 
-def test_reference_never_scores_what_it_trained_on(day: list[Recording]) -> None:
+def test_within_subject_reference_scores_other_half(day: list[Recording]) -> None:
     fitted = Remembering()
     outcome = reference.score_subject(fitted, day, [0.0, 5.0], SETTINGS)
     assert outcome is not None

@@ -37,7 +37,7 @@ def variance_along(precision: NDArray[np.float64], direction: NDArray[np.float64
     return float(unit @ np.linalg.inv(precision) @ unit)
 
 
-def test_precision_is_a_precision(estimator: Estimator, subjects: list[SubjectData]) -> None:
+def test_prior_precision_is_positive_definite(estimator: Estimator, subjects: list[SubjectData]) -> None:
     precision = head_precision(estimator, subjects)
     assert precision.shape == (17, 17)
     np.testing.assert_allclose(precision, precision.T, rtol=1e-6)
@@ -45,7 +45,7 @@ def test_precision_is_a_precision(estimator: Estimator, subjects: list[SubjectDa
     assert np.diag(np.linalg.inv(precision)).mean() == pytest.approx(1.1)  # one, and the floor
 
 
-def test_subjects_who_differ_in_gain_leave_the_gain_open(estimator: Estimator, subjects: list[SubjectData]) -> None:
+def test_prior_is_wide_where_subjects_differ_in_gain(estimator: Estimator, subjects: list[SubjectData]) -> None:
     """The direction of the shared head is what a gain changes."""
     by_gain = [
         replace(subject, target=(gain * subject.target).astype(np.float32))
@@ -58,7 +58,7 @@ def test_subjects_who_differ_in_gain_leave_the_gain_open(estimator: Estimator, s
     )
 
 
-def test_channel_that_is_not_trusted_teaches_nothing(estimator: Estimator, subjects: list[SubjectData]) -> None:
+def test_prior_ignores_untrusted_channel(estimator: Estimator, subjects: list[SubjectData]) -> None:
     weight = subjects[0].weight * [1.0, 0.0]
     poisoned = [
         [replace(subjects[0], weight=weight, target=np.where(weight > 0, subjects[0].target, value)), *subjects[1:]]
@@ -68,7 +68,7 @@ def test_channel_that_is_not_trusted_teaches_nothing(estimator: Estimator, subje
     np.testing.assert_allclose(one, other)
 
 
-def test_film_is_learned_for_every_normalisation_layer_and_folds(
+def test_film_covers_normalisation_layers_and_folds(
     estimator: Estimator, subjects: list[SubjectData], rig: Rig
 ) -> None:
     before = {name: value.clone() for name, value in estimator.network.state_dict().items()}
@@ -89,6 +89,6 @@ def test_film_is_learned_for_every_normalisation_layer_and_folds(
     assert set(network.state_dict()) == set(before)
 
 
-def test_prior_has_film_only_where_asked(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
+def test_prior_has_film_only_on_request(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
     assert learn_prior(estimator, subjects, rig).film is None
     assert learn_prior(estimator, subjects, rig, FILM).film

@@ -23,7 +23,7 @@ def found(trained_bundle: Bundle, make_recording: RecordingFactory) -> dict[str,
     return verdicts.summarise([{"subjects": {"9": outcome}}])
 
 
-def test_what_was_done_is_named(found: dict[str, Any]) -> None:
+def test_verdicts_name_simulated_fault(found: dict[str, Any]) -> None:
     assert found["worn_wrongly"]["turned by 90°"] == [18, 18]
     assert found["worn_wrongly"]["left for right"] == [3, 3]
     assert found["worn_wrongly"]["exchanged with another"] == [12, 12]
@@ -33,13 +33,13 @@ def test_what_was_done_is_named(found: dict[str, Any]) -> None:
     assert found["delays"]["0.1"]["largest_error"] < 0.03
 
 
-def test_verdicts_name_nothing_that_was_not_done(found: dict[str, Any]) -> None:
+def test_verdicts_name_no_other_fault(found: dict[str, Any]) -> None:
     assert found["as_worn"]["walking"] == {"windows": 2, "with_left_out": 0, "left_out": {}}
     assert found["drift_alarms"] == {"9": 0}
     assert found["delays"]["0"]["corrected"] == 0
 
 
-def test_tables(found: dict[str, Any]) -> None:
+def test_verdict_tables(found: dict[str, Any]) -> None:
     figure = {"r_before": 0.5, "r": 0.04, "r2": 0.1, "least_r": -0.002, "made_worse": {}, "subjects": {"9": 0.04}}
     part = {"all": figure, "locomotion": figure}
     bag = {"subjects": 1, "changes": {"rest": part, "common": part}, "decisions": {"adapted": 2}, "seconds": 3.0}

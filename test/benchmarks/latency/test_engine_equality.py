@@ -21,14 +21,14 @@ def options(bundle: Bundle, tmp_path: Path) -> list[str]:
     return ["engines", "--hours", "0.002", *files]
 
 
-def test_engines_agree_with_the_forward_pass(options: list[str], tmp_path: Path) -> None:
+def test_engines_agree_with_forward_pass(options: list[str], tmp_path: Path) -> None:
     assert main(options) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert set(figures["largest_difference"]) == set(available_engines())
     assert 0 < max(figures["largest_difference"].values()) <= figures["bound"]
 
 
-def test_engine_that_differs_fails_the_run(options: list[str], bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_different_engine_fails_run(options: list[str], bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     muscles = bundle.config.muscles
     wrong = SimpleNamespace(step=lambda row: (np.full(muscles, 9.0), np.zeros(muscles)))
     monkeypatch.setattr(engine_equality, "make_engine", lambda *_: wrong)

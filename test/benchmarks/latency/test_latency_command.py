@@ -31,7 +31,7 @@ def bench(bundle: Bundle, tmp_path: Path) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_numpy_only")
-def test_sections_without_ros(bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_runs_sections_without_ros(bench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, results = bench(*WITHOUT_ROS)
     assert status == 0
     assert results["ratios"]["step"] > 0
@@ -51,7 +51,7 @@ def test_sections_without_ros(bench: Any, tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.usefixtures("_numpy_only")
-def test_missing_ros_is_reported_and_the_rest_runs(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_without_ros_reports_it_and_runs_rest(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "PROBE", "import no_such_module_of_ros")
     status, results = bench("--only", "floor,age,loss")
     assert status == 0
@@ -71,7 +71,7 @@ def test_missing_ros_is_reported_and_the_rest_runs(bench: Any, monkeypatch: pyte
         (["--growth-minutes", "1"], ["1 min cannot show growth"]),
     ],
 )
-def test_bad_input_ends_in_one_line(
+def test_command_reports_bad_input_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: list[str]
 ) -> None:
     assert main(["latency", "--out", str(tmp_path), *options]) == 2

@@ -18,7 +18,7 @@ from benchmarks.latency.latency_figures import (
 SECOND = 1_000_000_000
 
 
-def test_spread_is_of_the_repeats_that_have_a_figure() -> None:
+def test_spread_ignores_repeats_without_figure() -> None:
     assert spread([3.0, None, 1.0, float("nan"), 8.0]) == {
         "median": 3.0,
         "lowest": 1.0,
@@ -29,14 +29,14 @@ def test_spread_is_of_the_repeats_that_have_a_figure() -> None:
     assert spread([None])["median"] is None
 
 
-def test_ratio_is_ours_over_the_other_repeat_by_repeat() -> None:
+def test_ratio_is_taken_repeat_by_repeat() -> None:
     """Each repeat against its own neighbour: a machine that slows down for both changes nothing."""
     entry = ratio([1.0, 10.0, 3.0], [4.0, 40.0, 6.0])
     assert entry["median"] == 0.25
     assert entry["values"] == [0.25, 0.25, 0.5]
 
 
-def test_ratio_without_a_partner_is_left_out() -> None:
+def test_ratio_ignores_repeat_without_partner() -> None:
     assert ratio([1.0, None], [2.0, 3.0])["repeats"] == 1
     assert ratio([1.0], [0.0])["median"] is None
     assert ratio([], [])["median"] is None
@@ -69,12 +69,12 @@ def test_histogram_counts_everything() -> None:
         ([1.0, 2.0, 3.0, 4.0, 9.0], 1.0),  # what is outside does not count
     ],
 )
-def test_largest_gap_is_of_the_whole_time(arrivals: list[float], gap: float) -> None:
+def test_largest_gap_includes_start_and_end(arrivals: list[float], gap: float) -> None:
     instants = np.array([round(arrival * SECOND) for arrival in arrivals], np.int64)
     assert largest_gap(instants, 0, 5 * SECOND) == pytest.approx(gap)
 
 
-def test_missed_counts_instants_that_no_timestamp_is_for() -> None:
+def test_missed_counts_instants_without_timestamp() -> None:
     due = np.arange(5, dtype=np.int64) * 5_000_000
     timestamps = np.array([0, 5_000_001, 5_000_000, 20_000_000, 21_000_000], np.int64)  # twice, rounded, of none
     assert places(timestamps, due).tolist() == [0, 1, 1, 4, -1]
@@ -83,6 +83,6 @@ def test_missed_counts_instants_that_no_timestamp_is_for() -> None:
     assert missed(timestamps, due[:0]) == 0
 
 
-def test_growth_is_of_the_last_level_over_the_first() -> None:
+def test_growth_is_last_level_over_first() -> None:
     assert growth({"1": 100.0, "2": 300.0, "3": 101.0}) == pytest.approx(0.01)
     assert growth({"1": 100.0}) is None

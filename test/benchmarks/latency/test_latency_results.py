@@ -30,14 +30,14 @@ def test_figures_beside_the_ratios() -> None:
     assert results["age"]["baseline"]["estimates_missed_share"]["median"] == 0.05
 
 
-def test_budget_is_a_step_and_the_rest_of_a_row() -> None:
+def test_budget_is_step_and_rest_of_row() -> None:
     """0.15 cores at 200 Hz are 750 us a row; the step is 75 us of it, both at the repeats' median."""
     budget = results_of(complete())["budget"]
     assert budget["rest_us"] == pytest.approx(675.0)
     assert budget["by_width"]["64"]["share"]["100"] == pytest.approx(0.075)
 
 
-def test_nothing_measured_leaves_gaps() -> None:
+def test_results_of_nothing_measured_are_empty() -> None:
     results = results_of({})
     assert set(results["ratios"]) >= RATIOS
     assert set(results["ratios"].values()) == {None}
@@ -48,12 +48,12 @@ def test_nothing_measured_leaves_gaps() -> None:
 
 
 @pytest.mark.parametrize("section", ["floor", "step", "sweep", "age", "gap", "calibration", "loss", "growth"])
-def test_any_section_may_be_missing(section: str) -> None:
+def test_results_accept_missing_sections(section: str) -> None:
     results = results_of({key: outcome for key, outcome in complete().items() if key[0] != section})
     assert markdown(results)
 
 
-def test_aims_are_held_against_their_limits() -> None:
+def test_aims_are_compared_with_limits() -> None:
     met = {aim.what.split(",")[0]: aim.is_met for aim in aims_of(results_of(complete()))}
     assert met["one streaming step against torch eager on 200 samples"] is True
     assert met["messages lost"] is False

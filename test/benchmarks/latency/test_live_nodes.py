@@ -61,7 +61,7 @@ def baseline(bundle: Bundle, bundle_path: Path) -> Iterator[Any]:
     rclpy.shutdown()
 
 
-def test_baseline_node_gives_the_estimates_of_the_estimator(baseline: Any, bundle: Bundle) -> None:
+def test_baseline_node_equals_estimator(baseline: Any, bundle: Bundle) -> None:
     """The comparison is honest only if both nodes do the same work and do it right."""
     motion = made_up_motion(bundle, 40)
     timestamps = grid(baseline.get_clock().now().nanoseconds, len(motion), bundle.rig.rate)
@@ -83,7 +83,7 @@ def test_baseline_node_gives_the_estimates_of_the_estimator(baseline: Any, bundl
     assert list(baseline.sent[-1].muscle_names) == list(bundle.rig.muscle_names)
 
 
-def test_baseline_node_goes_on_after_a_message_that_was_lost(baseline: Any, bundle: Bundle) -> None:
+def test_baseline_node_continues_after_lost_message(baseline: Any, bundle: Bundle) -> None:
     motion = made_up_motion(bundle, 4)
     timestamps = grid(baseline.get_clock().now().nanoseconds, len(motion), bundle.rig.rate)
     for index, (timestamp, row) in enumerate(zip(timestamps, motion, strict=True)):
@@ -98,7 +98,7 @@ def test_baseline_node_goes_on_after_a_message_that_was_lost(baseline: Any, bund
     assert baseline.rows == {}
 
 
-def test_empty_node_hears_everything_and_the_echo_answers(slow_load: live.Load, tmp_path: Path) -> None:
+def test_empty_node_receives_all_and_echo_answers(slow_load: live.Load, tmp_path: Path) -> None:
     for candidate in live.EMPTY:
         figures = live.end_to_end(means(tmp_path), slow_load, candidate, 2.0)
         assert figures["received"]["due"] > 0

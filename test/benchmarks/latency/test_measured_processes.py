@@ -21,7 +21,7 @@ def python(code: str, folder: Path, limits: Limits | None = None) -> Child:
     return Child([sys.executable, "-c", code], folder / "child.log", limits or Limits())
 
 
-def test_processor_time_is_that_of_the_process_and_its_children(tmp_path: Path) -> None:
+def test_processor_time_includes_children(tmp_path: Path) -> None:
     code = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY.format(seconds=0.3)!r}])\n"
         f"{BUSY.format(seconds=0.2)}print('done', flush=True); time.sleep(1000)"
@@ -33,7 +33,7 @@ def test_processor_time_is_that_of_the_process_and_its_children(tmp_path: Path) 
     assert machine_time() - before > 0.45
 
 
-def test_memory_is_that_of_the_process(tmp_path: Path) -> None:
+def test_memory_is_that_of_process(tmp_path: Path) -> None:
     size = 100 << 20
     with python(
         f"{LARGE.format(size=size)}data[::4096] = data[::4096]\nprint('done', flush=True); input()", tmp_path
@@ -61,7 +61,7 @@ def test_memory_is_limited(tmp_path: Path) -> None:
         child.wait(PATIENCE_S)
 
 
-def test_rest_of_the_cores_is_for_the_load() -> None:
+def test_load_gets_remaining_cores() -> None:
     allowed = sorted(os.sched_getaffinity(0))
     assert Limits().rest().cores is None
     assert Limits(cores=tuple(allowed)).rest().cores is None
@@ -69,7 +69,7 @@ def test_rest_of_the_cores_is_for_the_load() -> None:
         assert Limits(cores=(allowed[0],)).rest().cores == tuple(allowed[1:])
 
 
-def test_lines_are_waited_for(tmp_path: Path) -> None:
+def test_process_waits_for_line(tmp_path: Path) -> None:
     with python("print('ready', flush=True); print('got', input(), flush=True); input()", tmp_path) as child:
         child.wait_for("ready", PATIENCE_S)
         child.write_line("this")
@@ -78,7 +78,7 @@ def test_lines_are_waited_for(tmp_path: Path) -> None:
             child.wait_for("more", 0.05)
 
 
-def test_failure_is_reported_in_its_last_line(tmp_path: Path) -> None:
+def test_process_reports_failure_with_last_line(tmp_path: Path) -> None:
     with (
         python("raise SystemExit('the bundle is missing')", tmp_path) as child,
         refusal("child ended with status 1", "the bundle is missing"),
@@ -86,13 +86,13 @@ def test_failure_is_reported_in_its_last_line(tmp_path: Path) -> None:
         child.wait_for("ready", PATIENCE_S)
 
 
-def test_leaving_ends_it(tmp_path: Path) -> None:
+def test_process_ends_with_its_context(tmp_path: Path) -> None:
     with python("import time; print('ready', flush=True); time.sleep(1000)", tmp_path) as child:
         child.wait_for("ready", PATIENCE_S)
     assert child.process.poll() == -signal.SIGTERM
 
 
-def test_it_ends_with_a_benchmark_that_is_killed(tmp_path: Path) -> None:
+def test_process_ends_with_killed_benchmark(tmp_path: Path) -> None:
     """A load that played on for ever would spoil whatever is measured next."""
     parent = f"""
 import sys, time

@@ -13,14 +13,14 @@ def test_random_bundle_has_the_shape_asked_for() -> None:
     assert (len(bundle.rig.sensors), len(bundle.rig.muscles), bundle.rig.rate) == (3, 5, 400.0)
 
 
-def test_another_rate_leaves_the_network_as_it_is(bundle: Bundle) -> None:
+def test_random_bundle_keeps_network_at_other_rate(bundle: Bundle) -> None:
     faster = at_rate(bundle, 200.0)
     assert faster.rig.rate == 200.0
     assert faster.config == bundle.config
     assert faster.weights is bundle.weights
 
 
-def test_made_up_motion_is_as_large_as_the_subjects(bundle: Bundle) -> None:
+def test_random_motion_has_size_of_subjects(bundle: Bundle) -> None:
     motion = made_up_motion(bundle, 4000)
     normalised = (motion - bundle.normalisation.mean) / bundle.normalisation.std
     assert motion.shape == (4000, len(bundle.rig.sensors), 6)

@@ -44,9 +44,7 @@ def session_record(bundle: Bundle, table: dict[str, Any], chosen: Any = slice(No
 END = START + ROWS * PERIOD
 
 
-def test_age_runs_from_the_newest_timestamp_and_latency_from_its_publishing(
-    bundle: Bundle, table: dict[str, Any]
-) -> None:
+def test_age_and_latency_start_at_timestamp_and_publishing(bundle: Bundle, table: dict[str, Any]) -> None:
     figures = session_record(bundle, table).estimates(START, END)
     assert figures["age"]["p99"] == pytest.approx(0.003)
     assert figures["latency"]["p99"] == pytest.approx(0.002)
@@ -55,14 +53,14 @@ def test_age_runs_from_the_newest_timestamp_and_latency_from_its_publishing(
     assert sum(figures["histogram"]) == figures["due"]
 
 
-def test_late_estimates_are_in_the_tail(bundle: Bundle, table: dict[str, Any]) -> None:
+def test_age_tail_includes_late_estimates(bundle: Bundle, table: dict[str, Any]) -> None:
     table["arrivals"][100:120] += 50_000_000
     figures = session_record(bundle, table).estimates(START, END)
     assert figures["age"]["p50"] == pytest.approx(0.003)
     assert figures["age"]["p99"] == pytest.approx(0.053)
 
 
-def test_missed_estimates_and_the_gap_that_they_leave(bundle: Bundle, table: dict[str, Any]) -> None:
+def test_missed_estimates_and_their_gap(bundle: Bundle, table: dict[str, Any]) -> None:
     chosen = np.ones(ROWS, bool)
     chosen[200:205] = False
     figures = session_record(bundle, table, chosen).estimates(START, END)
@@ -80,7 +78,7 @@ def test_stale_message_is_no_estimate(bundle: Bundle, table: dict[str, Any]) -> 
     assert session.masked(START, END) == 0
 
 
-def test_only_the_time_asked_for_counts(bundle: Bundle, table: dict[str, Any]) -> None:
+def test_record_counts_requested_time_only(bundle: Bundle, table: dict[str, Any]) -> None:
     table["arrivals"][:100] += 7_000_000
     table["missing"][:100] = 6
     table["missing"][150] = 2
@@ -91,7 +89,7 @@ def test_only_the_time_asked_for_counts(bundle: Bundle, table: dict[str, Any]) -
     assert session.masked(START, END) == 602
 
 
-def test_start_is_from_the_launch_to_the_first_finite_estimate(bundle: Bundle, table: dict[str, Any]) -> None:
+def test_start_ends_at_first_finite_estimate(bundle: Bundle, table: dict[str, Any]) -> None:
     table["is_estimate"][:10] = False  # STALE: says only that the node is there
     table["status"][10:60] = 1
     starts = session_record(bundle, table).starts()
@@ -99,7 +97,7 @@ def test_start_is_from_the_launch_to_the_first_finite_estimate(bundle: Bundle, t
     assert starts["first_ok"] == pytest.approx(2.0 + 0.6 + 0.003)
 
 
-def test_messages_that_an_empty_node_did_not_get(bundle: Bundle, table: dict[str, Any]) -> None:
+def test_messages_lost_by_empty_node(bundle: Bundle, table: dict[str, Any]) -> None:
     came = {"sensor_0": table["rows"], "sensor_1": np.delete(table["rows"], [3, 4, 500])}
     assert session_record(bundle, table, **came).received(START, END) == {"due": 2 * (ROWS - 30), "lost": 3}
 
@@ -110,7 +108,7 @@ def test_first_estimate_of_a_new_calibration(bundle: Bundle, table: dict[str, An
     assert session_record(bundle, table).first_of_new_calibration() == table["arrivals"][400]
 
 
-def test_load_that_falls_behind_is_seen(bundle: Bundle, table: dict[str, Any]) -> None:
+def test_record_notices_load_that_falls_behind(bundle: Bundle, table: dict[str, Any]) -> None:
     session = session_record(bundle, table)
     kept = session.load_kept(START, END)
     assert kept["kept"] == pytest.approx(kept["asked"])
@@ -120,7 +118,7 @@ def test_load_that_falls_behind_is_seen(bundle: Bundle, table: dict[str, Any]) -
     assert session.load_kept(START, END)["kept"] == pytest.approx(RATE / 2)
 
 
-def test_gaps_over_time_show_where_they_are(bundle: Bundle, table: dict[str, Any]) -> None:
+def test_gaps_over_time_are_located(bundle: Bundle, table: dict[str, Any]) -> None:
     table["arrivals"][500:] += 90_000_000
     drawn = session_record(bundle, table).gaps_over_time(START, END)
     longest = int(np.argmax(drawn["gap"]))

@@ -98,7 +98,7 @@ def test_calibrate_adapts_while_estimates_go_on(form: str, start_lab: StartLab, 
     np.testing.assert_allclose(activations_of(messages)[swap:], expected_activation[swap : len(expected)], atol=1e-4)
 
 
-def test_next_start_of_the_subject_has_it(
+def test_calibrated_bundle_is_used_at_next_start(
     start_lab: StartLab, alices: Bundle, walking: Recording, tmp_path: Path
 ) -> None:
     store_calibration(tmp_path / "calibrations", alices)
@@ -111,7 +111,7 @@ def test_next_start_of_the_subject_has_it(
         assert {message.header.frame_id for message in messages} == {subject or walking.rig.name}
 
 
-def test_calibration_of_another_model_is_passed_over(
+def test_start_skips_calibration_of_another_model(
     start_lab: StartLab, make_bundle: Any, alices: Bundle, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     other = tmp_path / "other.safetensors"
@@ -125,7 +125,7 @@ def test_calibration_of_another_model_is_passed_over(
     assert "damaged.safetensors is truncated or not a bundle" in said
 
 
-def test_not_better_keeps_the_old_model(
+def test_calibrate_keeps_model_without_improvement(
     start_lab: StartLab, adapted_alices: Bundle, bags: Path, walking: Recording, tmp_path: Path
 ) -> None:
     store_calibration(tmp_path / "calibrations", adapted_alices)
