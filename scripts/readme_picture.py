@@ -14,7 +14,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from imu_emg_estimator.calibration.adapted_bundle import adapt_bundle
+from imu_emg_estimator.calibration.adaptation import adapt_bundle
 from imu_emg_estimator.datasets.catalogue import load_dataset
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes

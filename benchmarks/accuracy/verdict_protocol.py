@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from benchmarks.accuracy.calibration_protocol import MAIN, RUNNING, STAIRS, WALKING, Bag, base_and_left_out, cut_bag
 from benchmarks.accuracy.jobs import Job
 from benchmarks.run_folder import RunFolder
-from imu_emg_estimator.calibration.emg_timing import in_time
+from imu_emg_estimator.calibration.calibrate_bags import synchronise_emg
 from imu_emg_estimator.calibration.recording_quality import assess
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.sensor_drift import EVERY, TURNED, Drift, MotionProfile, RunningProfile, drift_between
@@ -101,7 +101,7 @@ def delays(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]:
         return {}
     length, recording, start = max(found, key=lambda entry: entry[0])
     minute = recording.slice(start, start + min(length, round(MINUTE * recording.rig.rate)))
-    by_shift = {shift: in_time(base, shift_emg(replace(minute, emg=None), -shift))[1] for shift in SHIFTS}
+    by_shift = {shift: synchronise_emg(base, shift_emg(replace(minute, emg=None), -shift))[1] for shift in SHIFTS}
     return {f"{shift:g}": {"seconds": one.seconds, "corrected": one.corrected} for shift, one in by_shift.items()}
 
 

@@ -22,17 +22,20 @@ import torch
 from torch import Tensor, nn
 
 from imu_emg_estimator.calibration.calibration_data import CalibrationData
-from imu_emg_estimator.calibration.calibration_limits import MIN_ADAPTATION_S
 from imu_emg_estimator.calibration.closed_form import MIN_ERROR, fit_head, leave_out, squared_error
 from imu_emg_estimator.calibration.electrode_check import ElectrodeCheck, check_electrodes
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import activation_loss
+from imu_emg_estimator.model.bundle import Bundle, Reference
 from imu_emg_estimator.model.causal_network import Estimator, Network
+from imu_emg_estimator.model.geglu_transformer import weights_of
 from imu_emg_estimator.model.head_weights import head_weights, set_head_weights
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
+from imu_emg_estimator.model.offline_estimate import estimator_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.utils.progress import StepProgress
 
+MIN_ADAPTATION_S = 5.0  # of EMG; less does not show a handful of strides
 DESCENT_SHARE = 0.75  # of the weights from gradient descent in their average with those of the closed form
 PRIOR_S = 10.0  # of a subject's data that the given weights count for when they are averaged with the adapted ones
 MIN_STEPS = 10  # the schedule needs some to warm up, and to come to rest
@@ -106,6 +109,60 @@ def adapt_estimator(
         _descend_and_average(network, data, settings, progress)
     average_weights(network, check.estimator.network, adapted_share(data.seconds) if share is None else share)
     return adapted
+
+
+def adapt_bundle(
+    bundle: Bundle,
+    recordings: Sequence[Recording],
+    settings: AdaptationSettings | None = None,
+    progress: StepProgress | None = None,
+) -> Bundle:
+    """Adapt a bundle to one subject, without judging whether it got better.
+
+    Args:
+        bundle: pre-trained, or adapted before.
+        recordings: of one subject, of the bundle's rig, with EMG envelopes.
+
+    Returns:
+        A new bundle without a ``calibration``; the given one is unchanged.
+
+    Raises:
+        InputError: another rig, or less than 5 s of trusted EMG.
+    """
+    for recording in recordings:
+        check_rig(bundle, recording)
+    adapted = adapt_estimator(estimator_of(bundle), recordings, settings, progress)
+    return replace(
+        bundle,
+        weights=weights_of(adapted.network),
+        reference=adapted_reference(bundle.reference, adapted.amplitude, recordings[0].envelope_unit),
+        parent_id=bundle.model_id,
+        scores={},
+    )
+
+
+def check_rig(bundle: Bundle, recording: Recording) -> None:
+    """Raise InputError where a recording is of another rig than the bundle."""
+    if recording.rig != bundle.rig:
+        raise InputError(
+            f"recording {recording.name} is of rig '{recording.rig.name}', the bundle of '{bundle.rig.name}'"
+        )
+
+
+def adapted_reference(given: Reference, amplitude: FloatArray, unit: str) -> Reference:
+    """Give the subject's reference; a muscle whose amplitude [muscles] was not found anew keeps its unit, too."""
+    values = tuple(float(value) for value in amplitude)
+    if values == given.amplitude:
+        return given
+    units = tuple(
+        given.unit_of(muscle) if value == given.amplitude[muscle] else unit for muscle, value in enumerate(values)
+    )
+    return Reference(
+        amplitude=values,
+        unit=unit,
+        definition="amplitude at which the uncalibrated estimate fits the subject's EMG envelope best",
+        units=() if set(units) == {unit} else units,
+    )
 
 
 def require_seconds(data: CalibrationData) -> None:

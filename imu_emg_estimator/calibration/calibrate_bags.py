@@ -17,7 +17,7 @@ from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.emg_delay import Delay, given_delay, shift_emg
+from imu_emg_estimator.signals.emg_delay import Delay, given_delay, shift_emg, synchronise
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
 from imu_emg_estimator.signals.signal_quality import Stream
 from imu_emg_estimator.utils.file_hash import hash_of
@@ -117,11 +117,18 @@ def _path_check(request: CalibrationRequest) -> Callable[[Path], Path] | None:
 
 def _aligned_emg(base: Bundle, recording: Recording, given: float | None) -> tuple[Recording, Delay]:
     """Shift the EMG by the given delay [s], or by the one that is found."""
-    if given is not None:
-        return shift_emg(recording, given), given_delay(given)
-    from imu_emg_estimator.calibration.emg_timing import in_time
+    return synchronise_emg(base, recording) if given is None else (shift_emg(recording, given), given_delay(given))
 
-    return in_time(base, recording)
+
+def synchronise_emg(bundle: Bundle, recording: Recording) -> tuple[Recording, Delay]:
+    """Shift the EMG in time with the movement, if it clearly was not; return the delay that was found, too.
+
+    The bundle's muscles are late or early only as those of the subjects were that it learned from, so that a delay
+    beyond what subjects differ by is the amplifier's, the radio's or a clock's.
+    """
+    from imu_emg_estimator.model.offline_estimate import estimate_envelopes
+
+    return synchronise(recording, estimate_envelopes(bundle, [recording]))
 
 
 def _stream_of(bags: Sequence[CalibrationBag]) -> Stream:

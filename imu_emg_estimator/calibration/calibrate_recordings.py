@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,17 +15,16 @@ from imu_emg_estimator.calibration.adaptation import (
     AdaptationSettings,
     adapt_estimator,
     adapted_share,
+    check_rig,
 )
-from imu_emg_estimator.calibration.adapted_bundle import check_rig, compose_bundle
 from imu_emg_estimator.calibration.calibration_data import trusted_envelope
 from imu_emg_estimator.calibration.calibration_decision import (
     HEADS,
     WHOLE,
+    compose_bundle,
     decide,
-    decisions_by_muscle,
     without_units,
 )
-from imu_emg_estimator.calibration.calibration_limits import MIN_CALIBRATION_S
 from imu_emg_estimator.calibration.calibration_report import (
     KEPT,
     SCALED,
@@ -34,7 +34,7 @@ from imu_emg_estimator.calibration.calibration_report import (
     outcome_message,
     refusal_message,
 )
-from imu_emg_estimator.calibration.cross_fitting import FOLDS, cross_fit
+from imu_emg_estimator.calibration.cross_fitting import FOLDS, Adapt, cross_fit
 from imu_emg_estimator.calibration.recording_quality import Quality, assess
 from imu_emg_estimator.calibration.request import METHOD
 from imu_emg_estimator.errors import InputError
@@ -49,6 +49,7 @@ from imu_emg_estimator.signals.signal_quality import Stream
 from imu_emg_estimator.utils.json_values import json_compatible
 from imu_emg_estimator.utils.progress import Progress, Work
 
+MIN_CALIBRATION_S = 14.0  # of synchronised IMU and EMG: less can be adapted to, but not judged
 TRIAL_SHARE = 0.5  # of the optimiser steps, in models that only judge
 CHECKING, JUDGING, ADAPTING = "checking", "judging", "adapting"
 PHASES = {CHECKING: 0.1, JUDGING: 0.6, ADAPTING: 0.3}  # share of the time that each takes
@@ -109,7 +110,9 @@ def calibrate(
     trials = _Trials(base, settings, adapted_share(seconds), work)
     work.begin(JUDGING)
     measured = np.isfinite(trusted_envelope(usable)).any(axis=0)
-    ways = {HEADS: trials.heads} | ({WHOLE: trials.whole} if measured.all() else {})  # no muscle may change unseen
+    ways: dict[str, Adapt] = {HEADS: partial(trials.final, HEADS)} | (
+        {WHOLE: trials.whole} if measured.all() else {}
+    )  # no muscle may change unseen
     found = cross_fit(estimator_of(running), ways, usable, recordings)
     unit = recordings[0].envelope_unit
     way, muscles = decide(found, base, running, unit)
@@ -117,8 +120,7 @@ def calibrate(
     if any(outcome.decision != KEPT for outcome in muscles.values()):
         work.begin(ADAPTING)
         adapted = trials.final(way, usable) if way else None
-        decisions = decisions_by_muscle(muscles, base.rig.muscle_names)
-        bundle = compose_bundle(base, running, adapted, way, decisions, found, unit)
+        bundle = compose_bundle(base, running, adapted, way, muscles, found, unit)
         figures = {
             "running": running.model_id,
             "judged_seconds": seconds,
@@ -199,31 +201,32 @@ class _Trials:
 
     def __init__(self, base: Bundle, settings: AdaptationSettings, share: float, work: Work) -> None:
         self._given, self._settings, self._share, self._work = estimator_of(base), settings, share, work
-        self._trial = replace(settings, steps=max(MIN_STEPS, round(TRIAL_SHARE * settings.steps)))
         self._folds_done = 0
 
     def whole(self, recordings: Sequence[Recording]) -> Estimator:
         """Adapt all weights, in fewer steps than in the end: what is judged is no better than what is given."""
         begun, self._folds_done = self._folds_done, self._folds_done + 1
-        return self._adapt(WHOLE, recordings, self._trial, begun, FOLDS)
-
-    def heads(self, recordings: Sequence[Recording]) -> Estimator:
-        """Fit the heads alone, in closed form: a muscle's head does not depend on the others'."""
-        return self._adapt(HEADS, recordings, self._settings)
+        trial = replace(self._settings, steps=max(MIN_STEPS, round(TRIAL_SHARE * self._settings.steps)))
+        return self._adapt(recordings, trial, begun, FOLDS)
 
     def final(self, way: str, recordings: Sequence[Recording]) -> Estimator:
-        """Adapt by the way that was chosen."""
-        return self._adapt(way, recordings, self._settings)
+        """Adapt all weights, or the heads alone, in closed form: a muscle's head does not depend on the others'."""
+        return self._adapt(recordings, self._settings, heads_only=way == HEADS)
 
     def _adapt(
-        self, way: str, recordings: Sequence[Recording], settings: AdaptationSettings, begun: int = 0, total: int = 1
+        self,
+        recordings: Sequence[Recording],
+        settings: AdaptationSettings,
+        begun: int = 0,
+        total: int = 1,
+        heads_only: bool = False,
     ) -> Estimator:
         """Adapt for one of so many times in a phase, some of which have begun before."""
 
         def advance(step: int, steps: int, loss: float) -> None:
             self._work.advance((begun + step / steps) / total, loss)
 
-        return adapt_estimator(self._given, recordings, settings, advance, self._share, heads_only=way == HEADS)
+        return adapt_estimator(self._given, recordings, settings, advance, self._share, heads_only)
 
 
 def _recorded(outcome: MuscleOutcome) -> dict[str, Any]:

@@ -1,17 +1,20 @@
-"""Which muscles of a calibration are adapted, scaled or kept, by what cross-fitting says of them."""
+"""Decide which muscles are adapted, scaled or kept, by what cross-fitting says of them, and compose the new bundle."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.calibration_limits import MIN_ESTIMATE_R
-from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCALED, MuscleOutcome
-from imu_emg_estimator.calibration.cross_fitting import CrossFit
+from imu_emg_estimator.calibration.adaptation import adapted_reference
+from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, MIN_ESTIMATE_R, SCALED, MuscleOutcome
+from imu_emg_estimator.calibration.cross_fitting import CrossFit, scale_of
 from imu_emg_estimator.calibration.improvement import Improvement, improvement_in_r, improvement_in_r2
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.causal_network import Estimator
+from imu_emg_estimator.model.geglu_transformer import weights_of
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.accuracy_metrics import Scores, score
 
@@ -52,7 +55,7 @@ def without_units(entry: Scores) -> Scores:
     return replace(entry, r2=float("nan"), nrmse=float("nan"))
 
 
-def is_head(name: str) -> bool:
+def _is_head(name: str) -> bool:
     """Whether a weight belongs to a head, and its rows to muscles."""
     return name.partition(".")[0] in ("head", "deviation_head")
 
@@ -129,10 +132,57 @@ def _share_all_but_heads(base: Bundle, other: Bundle) -> bool:
     """Whether the heads of one bundle can be put into the other."""
     same_input = np.array_equal(base.normalisation.used, other.normalisation.used)
     return same_input and all(
-        np.array_equal(value, other.weights[name]) for name, value in base.weights.items() if not is_head(name)
+        np.array_equal(value, other.weights[name]) for name, value in base.weights.items() if not _is_head(name)
     )
 
 
-def decisions_by_muscle(muscles: Mapping[str, MuscleOutcome], names: tuple[str, ...]) -> list[str]:
-    """Return the decision on every muscle of a rig; those that were not measured are kept."""
-    return [muscles[name].decision if name in muscles else KEPT for name in names]
+def compose_bundle(
+    base: Bundle,
+    running: Bundle,
+    adapted: Estimator | None,
+    way: str | None,
+    muscles: Mapping[str, MuscleOutcome],
+    found: CrossFit,
+    unit: str,
+) -> Bundle:
+    """Join the adapted weights where they were taken with those in use in all other places.
+
+    Args:
+        adapted: by the way that was chosen; None = none was.
+        muscles: outcomes; those that were not measured are kept.
+        unit: of the EMG.
+    """
+    decisions = [muscles[name].decision if name in muscles else KEPT for name in base.rig.muscle_names]
+    own = base if set(decisions) == {ADAPTED} else running
+    if way == WHOLE:
+        assert adapted is not None
+        weights, reference = weights_of(adapted.network), adapted_reference(base.reference, adapted.amplitude, unit)
+    else:
+        weights, amplitude = _muscle_by_muscle(own, running, adapted, decisions, scale_of(found.measured, found.kept))
+        reference = adapted_reference(running.reference, amplitude, unit)
+    return replace(
+        base,
+        weights=weights,
+        normalisation=own.normalisation,
+        reference=reference,
+        parent_id=base.model_id,
+        scores={},
+    )
+
+
+def _muscle_by_muscle(
+    own: Bundle, running: Bundle, adapted: Estimator | None, decisions: Sequence[str], scale: FloatArray
+) -> tuple[dict[str, NDArray[np.float32]], FloatArray]:
+    """Give weights and amplitudes [muscles], each muscle's as was decided; all but the heads are those of ``own``."""
+    weights = {name: value.copy() for name, value in own.weights.items()}
+    amplitude = np.array(running.reference.amplitude)
+    taken = weights_of(adapted.network) if adapted else {}
+    for index, decision in enumerate(decisions):
+        if decision == SCALED:
+            amplitude[index] *= scale[index]
+        elif decision == ADAPTED:
+            assert adapted is not None
+            amplitude[index] = adapted.amplitude[index]
+            for weight in filter(_is_head, weights):
+                weights[weight][index] = taken[weight][index]
+    return weights, amplitude

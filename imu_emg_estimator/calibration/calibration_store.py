@@ -15,8 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imu_emg_estimator.calibration.store_choices import CALIBRATION_ID, Choices, without_calibration
-from imu_emg_estimator.calibration.subject_folder import SubjectFolder, id_of
+from imu_emg_estimator.calibration.subject_folder import (
+    CALIBRATION_ID,
+    Choices,
+    SubjectFolder,
+    id_of,
+    without_calibration,
+)
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration

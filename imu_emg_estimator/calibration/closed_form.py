@@ -13,9 +13,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES
 from imu_emg_estimator.recording import FloatArray
 
+CORRELATED_SAMPLES = 7.0  # in a row count as one: the envelope holds 4 Hz, the rate is 58.8 Hz
 STRENGTH_FACTORS = 10.0 ** np.arange(-1.5, 1.75, 0.25)  # strengths that are tried, relative to the default
 STRENGTH_DEVIATION = 0.25  # of the natural logarithm of the strength about its default, before any data
 BLOCKS = 5

@@ -14,8 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from imu_emg_estimator.calibration.calibration_data import CalibrationData, trusted_envelope
-from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES, MIN_MOVEMENT_R
-from imu_emg_estimator.calibration.closed_form import Moments, leave_out
+from imu_emg_estimator.calibration.closed_form import CORRELATED_SAMPLES, Moments, leave_out
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.head_weights import head_weights, set_head_weights
 from imu_emg_estimator.model.offline_estimate import estimate_activations
@@ -23,6 +22,7 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import score
 
+MIN_MOVEMENT_R = 0.25  # of quickly fitted heads on left-out blocks; below, the EMG does not follow the movement
 EXCHANGED_EVIDENCE = 15.0  # natural logarithm of the likelihood ratio at which a channel is taken for its twin's
 TRIAL_STRENGTH = 30.0  # independent samples; shrinkage of the heads that are tried, see ``closed_form``
 

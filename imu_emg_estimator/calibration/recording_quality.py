@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.calibration.calibration_limits import MIN_MOVEMENT_R
-from imu_emg_estimator.calibration.electrode_check import ElectrodeCheck, check_electrodes
+from imu_emg_estimator.calibration.electrode_check import MIN_MOVEMENT_R, ElectrodeCheck, check_electrodes
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimator_of
 from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of

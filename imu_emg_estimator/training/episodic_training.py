@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES
+from imu_emg_estimator.calibration.closed_form import CORRELATED_SAMPLES
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import estimate_loss, mean_loss
 from imu_emg_estimator.model.causal_network import Estimator, Network

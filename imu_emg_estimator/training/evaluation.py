@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings
-from imu_emg_estimator.calibration.adapted_bundle import adapt_bundle
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_bundle
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes

@@ -10,10 +10,11 @@ from fixtures.factories import BundleFactory, RecordingFactory, refusal
 
 from imu_emg_estimator.calibration.adaptation import (
     AdaptationSettings,
+    adapt_bundle,
     adapt_estimator,
+    adapted_reference,
     adapted_share,
 )
-from imu_emg_estimator.calibration.adapted_bundle import adapt_bundle, adapted_reference
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.offline_estimate import estimate_all, estimate_envelopes, estimator_of

@@ -20,7 +20,7 @@ from imu_emg_estimator.calibration.calibration_store import (
     use_calibration,
     used_after_removal,
 )
-from imu_emg_estimator.calibration.store_choices import MAX_REMEMBERED
+from imu_emg_estimator.calibration.subject_folder import MAX_REMEMBERED
 from imu_emg_estimator.model.bundle import Bundle
 
 # storing

@@ -3,9 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.calibration_limits import MIN_MOVEMENT_R
 from imu_emg_estimator.calibration.closed_form import blocks_of
-from imu_emg_estimator.calibration.electrode_check import movement_r, sources_of_channels
+from imu_emg_estimator.calibration.electrode_check import MIN_MOVEMENT_R, movement_r, sources_of_channels
 
 TWINS = [1, 0]
 SAMPLES = 1800  # 30 s

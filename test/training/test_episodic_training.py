@@ -9,8 +9,7 @@ import torch
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.calibration.adaptation import adapt_estimator
-from imu_emg_estimator.calibration.calibration_limits import CORRELATED_SAMPLES
-from imu_emg_estimator.calibration.closed_form import Moments
+from imu_emg_estimator.calibration.closed_form import CORRELATED_SAMPLES, Moments
 from imu_emg_estimator.model.activation_loss import estimate_loss, mean_loss
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator

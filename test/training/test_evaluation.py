@@ -9,8 +9,7 @@ import pytest
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
 from fixtures.numbered_day import sample_numbers
 
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings
-from imu_emg_estimator.calibration.adapted_bundle import adapt_bundle
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_bundle
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimate_recording

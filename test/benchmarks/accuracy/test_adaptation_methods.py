@@ -11,7 +11,7 @@ from fixtures.factories import RecordingFactory, refusal
 
 from benchmarks.accuracy.adaptation_methods import METHODS, MethodSettings, adapt_estimator
 from benchmarks.accuracy.subject_prior import SubjectPrior
-from imu_emg_estimator.calibration.adapted_bundle import adapted_reference
+from imu_emg_estimator.calibration.adaptation import adapted_reference
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import weights_of

@@ -3,7 +3,7 @@
 import pytest
 from fixtures.factories import RecordingFactory
 
-from imu_emg_estimator.calibration.emg_timing import in_time
+from imu_emg_estimator.calibration.calibrate_bags import synchronise_emg
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.emg_delay import shift_emg
 
@@ -11,7 +11,7 @@ from imu_emg_estimator.signals.emg_delay import shift_emg
 @pytest.mark.parametrize("delay", [-0.15, 0.0, 0.2])
 def test_emg_delay_is_found_with_bundle(trained_bundle: Bundle, make_recording: RecordingFactory, delay: float) -> None:
     recording = make_recording([("walking", 40.0)], seed=20)
-    corrected, found = in_time(trained_bundle, shift_emg(recording, -delay))
+    corrected, found = synchronise_emg(trained_bundle, shift_emg(recording, -delay))
     assert found.seconds == pytest.approx(delay, abs=0.05)
     assert found.corrected == (delay != 0.0)
     assert found.r_after > 0.7
