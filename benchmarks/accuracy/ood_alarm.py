@@ -19,7 +19,7 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import features
-from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
+from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
 from imu_emg_estimator.signals.true_runs import true_runs
 from imu_emg_estimator.training.fit_motion_distribution import ROW_PERIOD_S, Motion, distribution_of, motion_of
 
@@ -165,7 +165,7 @@ def _locomotion(recordings: Sequence[Recording]) -> list[Recording]:
     """A subject's first minute of locomotion, in bouts that fill the window."""
     chosen, missing = [], round(SHOWN * recordings[0].rig.rate)
     for recording in recordings:
-        for start, stop in true_runs(recording.is_locomotion(), round(3 * WINDOW * recording.rig.rate)):
+        for start, stop in true_runs(recording.is_locomotion(), round(3 * WINDOW_S * recording.rig.rate)):
             if missing > 0:
                 chosen.append(recording.slice(start, min(stop, start + missing)))
                 missing -= stop - start
@@ -212,7 +212,7 @@ def _gravity_alone(distribution: Distribution, channels: int) -> Distribution:
 def evidence_of(estimator: Estimator, recordings: Sequence[Recording]) -> Evidence:
     """Motion of a subject's recordings, and tokens of the beginning of each."""
     rate = recordings[0].rig.rate
-    every, window, share = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW * rate), 1.0 / (WINDOW * rate)
+    every, window, share = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW_S * rate), 1.0 / (WINDOW_S * rate)
     parts = []
     for recording in recordings:
         stretch = recording.slice(0, min(len(recording), round(STRETCH * rate)))

@@ -19,12 +19,19 @@ from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.calibrate_bags import synchronise_emg
 from imu_emg_estimator.calibration.recording_quality import assess
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.sensor_drift import EVERY, TURNED, Drift, MotionProfile, RunningProfile, drift_between
+from imu_emg_estimator.model.sensor_drift import (
+    ROW_PERIOD_S,
+    MAX_TURN_DEG,
+    Drift,
+    MotionProfile,
+    RunningProfile,
+    drift_between,
+)
 from imu_emg_estimator.model.sensor_drift import motion_profile as profile_of_motion
 from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.emg_delay import shift_emg
-from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
+from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 from imu_emg_estimator.signals.true_runs import true_runs
 
@@ -118,7 +125,7 @@ def drift(base: Bundle, imu: FloatArray, recordings: Sequence[Recording]) -> dic
         known = 0
         for sensor in range(len(base.rig.sensors)):
             news = _watched(base, then, _slipped(slipped, sensor, angle))
-            known += bool(news) and bool(np.mean([one.turned[sensor] > TURNED for one in news]) > 0.5)
+            known += bool(news) and bool(np.mean([one.turned[sensor] > MAX_TURN_DEG for one in news]) > 0.5)
         noticed[f"{angle:g}"] = known, len(base.rig.sensors)
     return {"judgements": len(judgements), "alarms": sum(one.recalibrate for one in judgements), "slipped": noticed}
 
@@ -204,11 +211,11 @@ def _watched(base: Bundle, then: MotionProfile, imu: FloatArray) -> list[Drift]:
     assert base.distribution is not None
     sensors, rate = imu.shape[1], base.rig.rate
     running = RunningProfile(base.distribution, sensors)
-    statistics, available = motion_statistics(imu, rate, max(1, round(EVERY * rate)))
+    statistics, available = motion_statistics(imu, rate, max(1, round(ROW_PERIOD_S * rate)))
     judgements = []
-    for row in range(round(WINDOW / EVERY), len(statistics)):
+    for row in range(round(WINDOW_S / ROW_PERIOD_S), len(statistics)):
         running.step(statistics[row], available[row])
-        if row % round(JUDGED_EVERY_S / EVERY) == 0:
+        if row % round(JUDGED_EVERY_S / ROW_PERIOD_S) == 0:
             found = drift_between(then, running.profile(), base.distribution, sensors)
             judgements += [found] if found else []
     return judgements

@@ -35,10 +35,10 @@ from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
 from imu_emg_estimator.signals.imu_units import acceleration_unit, rate_unit
 
-RATE = 200.0  # Hz, IMUs
-EMG_RATE = 1000.0  # Hz
+RATE_HZ = 200.0  # Hz, IMUs
+EMG_RATE_HZ = 1000.0  # Hz
 RATE_TOLERANCE = 0.01  # share
-TIME = "Header"  # column of instants [s] in every table
+TIME_COLUMN = "Header"  # column of instants [s] in every table
 
 SENSORS = {"foot": "right_foot", "shank": "right_shank", "thigh": "right_thigh", "trunk": "trunk"}
 MUSCLES = {
@@ -56,7 +56,7 @@ MUSCLES = {
 }
 RIG = Rig(
     name="camargo",
-    rate=RATE,
+    rate=RATE_HZ,
     sensors=tuple(
         Sensor(name, segment, "centre" if segment == "trunk" else "right") for segment, name in SENSORS.items()
     ),
@@ -87,7 +87,7 @@ LABELS = {
         for label in (terrain, f"walk-{terrain}", f"{terrain}-walk")
     },
 }
-SLOWEST = 0.1  # m/s; below, the treadmill stands
+MIN_BELT_SPEED_MPS = 0.1  # m/s; below, the treadmill stands
 
 logger = logging.getLogger(__name__)
 
@@ -217,13 +217,13 @@ def _session_start(date: str) -> float:
 
 def _parse(trial: _Trial, settings: EnvelopeSettings) -> _Parsed:
     path = trial.table("imu")
-    times, imu = _table(path, IMU_COLUMNS, RATE)
-    grid = grid_of(path, times, RATE)
+    times, imu = _table(path, IMU_COLUMNS, RATE_HZ)
+    grid = grid_of(path, times, RATE_HZ)
     path = trial.table("emg")
-    emg_times, emg = _table(path, list(MUSCLES), EMG_RATE)
-    raw, rate = resample_emg(path, emg_times, emg, grid, TIME)
+    emg_times, emg = _table(path, list(MUSCLES), EMG_RATE_HZ)
+    raw, rate = resample_emg(path, emg_times, emg, grid, TIME_COLUMN)
     envelope = envelope_on_grid(path, raw, rate, grid, settings)
-    check_overlap(path, envelope, RATE)
+    check_overlap(path, envelope, RATE_HZ)
     condition, unknown = _condition(trial, grid)
     on_grid = interpolate(times, imu, grid, MAX_IMU_GAP_S).reshape(len(grid), len(SENSORS), 6)
     start = trial.session + float(grid[0])
@@ -232,8 +232,8 @@ def _parse(trial: _Trial, settings: EnvelopeSettings) -> _Parsed:
 
 def _table(path: Path, names: list[str], rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Instants [rows] and columns [rows, names] of a table that must have this rate [Hz]."""
-    rows = read_numbers(path, [TIME, *names])
-    found = sample_rate(path, rows[:, 0], TIME)
+    rows = read_numbers(path, [TIME_COLUMN, *names])
+    found = sample_rate(path, rows[:, 0], TIME_COLUMN)
     if abs(found / rate - 1) > RATE_TOLERANCE:
         raise InputError(f"{path} has {found:g} rows a second, the data set has {rate:g}; export the table as it is")
     return rows[:, 0], rows[:, 1:]
@@ -245,10 +245,10 @@ def _condition(trial: _Trial, grid: NDArray[np.float64]) -> tuple[NDArray[np.str
     if path is None:
         return np.full(len(grid), MODES[trial.mode]), frozenset()
     if trial.mode == "treadmill":
-        times, speed = read_numbers(path, [TIME, "Speed"]).T
-        moving = latest_value(times, np.abs(speed) >= SLOWEST, grid, True)
+        times, speed = read_numbers(path, [TIME_COLUMN, "Speed"]).T
+        moving = latest_value(times, np.abs(speed) >= MIN_BELT_SPEED_MPS, grid, True)
         return np.where(moving, "walking", "standing"), frozenset()
-    times = read_numbers(path, [TIME])[:, 0]
+    times = read_numbers(path, [TIME_COLUMN])[:, 0]
     labels = np.char.lower(read_texts(path, "Label"))
     present, index = np.unique(labels, return_inverse=True)
     names = np.array([LABELS.get(str(label), UNLABELLED) for label in present])

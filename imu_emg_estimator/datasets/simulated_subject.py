@@ -42,17 +42,17 @@ SCHEDULE: Schedule = (
     ("stairs_down", 10.0),
     ("running", 9.0),
 )  # s
-SHORTEST, LONGEST = 5.0, 3600.0  # s
-EPOCH = 1_704_067_200.0  # s; simulated recordings start on 2024-01-01
-TRANSITION = 1.0  # s from one activity to the next
-LARGEST_DEVIATION = 2.0  # standard deviations of a subject from the mean
-MOUNTING = np.radians(3.0)  # standard deviation of a sensor's rotation on its segment, about each axis
-MEMORY = 0.5  # correlation of a stride's deviation with that of the stride before
-CADENCE_CORNER = 0.4  # Hz; below, the cadence wanders
-UNSTEADINESS_CORNER = 6.0  # Hz; below, strides differ beyond their components
-FLOOR = 0.03  # of full amplitude; a muscle at rest
-FULL_SCALE = 2 * 9.80665  # m/s^2; the accelerometers that the statistics come from clip here
-RESTING_LEVEL, LARGEST_COUNT = 128, 255  # of the simulated EMG amplifier
+MIN_DURATION_S, MAX_DURATION_S = 5.0, 3600.0  # s
+EPOCH_S = 1_704_067_200.0  # s; simulated recordings start on 2024-01-01
+TRANSITION_S = 1.0  # s from one activity to the next
+MAX_DEVIATION_STD = 2.0  # standard deviations of a subject from the mean
+MOUNTING_STD_RAD = np.radians(3.0)  # standard deviation of a sensor's rotation on its segment, about each axis
+STRIDE_CORRELATION = 0.5  # correlation of a stride's deviation with that of the stride before
+CADENCE_CORNER_HZ = 0.4  # Hz; below, the cadence wanders
+UNSTEADINESS_CORNER_HZ = 6.0  # Hz; below, strides differ beyond their components
+RESTING_ACTIVATION = 0.03  # of full amplitude; a muscle at rest
+FULL_SCALE_MPS2 = 2 * 9.80665  # m/s^2; the accelerometers that the statistics come from clip here
+RESTING_LEVEL, MAX_COUNT = 128, 255  # of the simulated EMG amplifier
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def simulate(statistics: Mapping[str, Any], seconds: float, seed: int, schedule:
         name=f"simulated-{seed}",
         subject=f"simulated-{seed}",
         rig=rig,
-        start=EPOCH,
+        start=EPOCH_S,
         imu=imu.astype(np.float32),
         envelope=emg_envelope(raw, rig.rate, EnvelopeSettings()).astype(np.float32),
         envelope_unit=statistics["amplitude"]["unit"],
@@ -143,7 +143,7 @@ def _draw_leg(
         },
         posture=np.array(statistics["standing"]) + np.concatenate([movement.posture, activation.posture]),
         amplitude=amplitude["median"] * float(np.exp(amplitude["log_std"] * _deviates(rng, 1)[0])),
-        mounting=[Rotation.from_rotvec(rng.normal(0.0, MOUNTING, 3)) for _ in range(sensors)],
+        mounting=[Rotation.from_rotvec(rng.normal(0.0, MOUNTING_STD_RAD, 3)) for _ in range(sensors)],
     )
 
 
@@ -160,15 +160,15 @@ def _draw_deviations(components: Mapping[str, Any], rng: np.random.Generator) ->
 
 
 def _deviates(rng: np.random.Generator, count: int) -> Array:
-    return np.asarray(np.clip(rng.standard_normal(count), -LARGEST_DEVIATION, LARGEST_DEVIATION))
+    return np.asarray(np.clip(rng.standard_normal(count), -MAX_DEVIATION_STD, MAX_DEVIATION_STD))
 
 
 # what it does when
 
 
 def _labels(schedule: Schedule, seconds: float, rate: float) -> NDArray[np.str_]:
-    if not SHORTEST <= seconds <= LONGEST:
-        raise InputError(f"{seconds:g} s cannot be simulated; choose {SHORTEST:g} to {LONGEST:g} s")
+    if not MIN_DURATION_S <= seconds <= MAX_DURATION_S:
+        raise InputError(f"{seconds:g} s cannot be simulated; choose {MIN_DURATION_S:g} to {MAX_DURATION_S:g} s")
     for condition, length in schedule:
         if condition not in (STANDING, *LOCOMOTION) or not length > 0:
             known = ", ".join((STANDING, *LOCOMOTION))
@@ -186,7 +186,7 @@ def _labels(schedule: Schedule, seconds: float, rate: float) -> NDArray[np.str_]
 
 def _weights(labels: NDArray[np.str_], rate: float) -> dict[str, Array]:
     """Share [samples] of every activity; a smooth change from one to the next."""
-    width = max(1, round(TRANSITION * rate / 2))
+    width = max(1, round(TRANSITION_S * rate / 2))
     shares = {}
     for condition in (STANDING, *LOCOMOTION):
         once = uniform_filter1d((labels == condition).astype(np.float64), width, mode="nearest")
@@ -200,7 +200,7 @@ def _phases(
     """Phase [samples] of either leg in strides; a leg lands at every whole number."""
     samples = len(weights[STANDING])
     pace, lead = _deviates(rng, 2)
-    wander = _slow_noise(samples, CADENCE_CORNER, rate, rng)
+    wander = _slow_noise(samples, CADENCE_CORNER_HZ, rate, rng)
     frequency, ahead = np.zeros(samples), np.zeros(samples)
     for condition in LOCOMOTION:
         time, phase = (statistics["conditions"][condition][key] for key in ("stride_time", "other_leg_phase"))
@@ -232,9 +232,9 @@ def _leg_channels(
             movement += _stride_deviation(phase, rng)[:, None] * (basis @ component)
         # The EMG is noise by nature and needs no more of it.
         for channel, deviation in enumerate(figures["stride_noise"][:-1]):
-            movement[:, channel] += deviation * _slow_noise(len(phase), UNSTEADINESS_CORNER, rate, rng)
+            movement[:, channel] += deviation * _slow_noise(len(phase), UNSTEADINESS_CORNER_HZ, rate, rng)
         channels += weights[condition][:, None] * movement
-    channels[:, -1] = np.maximum(channels[:, -1], FLOOR)
+    channels[:, -1] = np.maximum(channels[:, -1], RESTING_ACTIVATION)
     return channels
 
 
@@ -243,7 +243,9 @@ def _stride_deviation(phase: Array, rng: np.random.Generator) -> Array:
     first, last = int(np.floor(phase[0])), int(np.ceil(phase[-1])) + 1
     deviates = rng.standard_normal(last - first + 1)
     for index in range(1, len(deviates)):
-        deviates[index] = MEMORY * deviates[index - 1] + np.sqrt(1 - MEMORY**2) * deviates[index]
+        deviates[index] = (
+            STRIDE_CORRELATION * deviates[index - 1] + np.sqrt(1 - STRIDE_CORRELATION**2) * deviates[index]
+        )
     return np.asarray(np.interp(phase, np.arange(first, last + 1), deviates))
 
 
@@ -252,7 +254,7 @@ def _measured(channels: Array, leg: _LegTraits, statistics: Mapping[str, Any], r
     noisy: Array = channels + rng.standard_normal(channels.shape) * np.array(statistics["sensor_noise"])
     imu = noisy.reshape(len(channels), -1, 6)
     for sensor, rotation in enumerate(leg.mounting):
-        imu[:, sensor, :3] = np.clip(rotation.apply(imu[:, sensor, :3]), -FULL_SCALE, FULL_SCALE)
+        imu[:, sensor, :3] = np.clip(rotation.apply(imu[:, sensor, :3]), -FULL_SCALE_MPS2, FULL_SCALE_MPS2)
         imu[:, sensor, 3:] = rotation.apply(imu[:, sensor, 3:])
     return imu
 
@@ -261,7 +263,7 @@ def _emg(envelope: Array, rate: float, rng: np.random.Generator) -> Array:
     """Raw EMG [samples] in counts: noise whose mean magnitude, after the high-pass, is the envelope."""
     kept = 1 - 2 * EnvelopeSettings().high_pass / rate  # share of white noise that passes
     noise = rng.standard_normal(len(envelope)) * np.sqrt(np.pi / 2 / kept)
-    return np.asarray(np.clip(np.round(RESTING_LEVEL + envelope * noise), 0, LARGEST_COUNT))
+    return np.asarray(np.clip(np.round(RESTING_LEVEL + envelope * noise), 0, MAX_COUNT))
 
 
 def _slow_noise(samples: int, corner: float, rate: float, rng: np.random.Generator) -> Array:

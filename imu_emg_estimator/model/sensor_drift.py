@@ -18,18 +18,20 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
-from imu_emg_estimator.signals.motion_statistics import WINDOW, MotionStatistics, motion_statistics
+from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_statistics
 
 MOTION = "motion"  # key of the profile among the figures of a calibration
-EVERY = 0.5  # s between two rows
-ODD = 36.0  # squared distance beyond which a sensor says nothing more of the kind of movement: it may have slipped
-MOVING = 0.1  # g; standard deviation of the acceleration, mean over sensors and axes
-MEMORY = 240  # rows (two minutes of movement) over which a running profile forgets
+ROW_PERIOD_S = 0.5  # s between two rows
+MAX_SQUARED_DISTANCE = (
+    36.0  # squared distance beyond which a sensor says nothing more of the kind of movement: it may have slipped
+)
+MIN_MOVEMENT_G = 0.1  # g; standard deviation of the acceleration, mean over sensors and axes
+MEMORY_ROWS = 240  # rows (two minutes of movement) over which a running profile forgets
 MIN_ROWS = 60  # of like movement (half a minute), to say anything
-MIN_OF_KIND = 6  # rows of a kind of movement that count
+MIN_ROWS_PER_CONDITION = 6  # rows of a kind of movement that count
 # No development subject of HuGaDB got there within a day, but for one with a damaged sensor; see docs/calibration.md.
-TURNED = 20.0  # degrees by which a sensor sits otherwise
-CHANGED = 1.4  # standard deviations by which the movement as a whole is another
+MAX_TURN_DEG = 20.0  # degrees by which a sensor sits otherwise
+MAX_CHANGE_STD = 1.4  # standard deviations by which the movement as a whole is another
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class MotionProfile:
 class RunningProfile:
     """The profile of the last minutes of movement; give it a row every half a second."""
 
-    def __init__(self, distribution: Distribution, sensors: int, memory: float = MEMORY) -> None:
+    def __init__(self, distribution: Distribution, sensors: int, memory: float = MEMORY_ROWS) -> None:
         self._distribution, self._keep, self._sensors = distribution, 1.0 - 1.0 / memory, sensors
         self._owners = MotionStatistics(sensors).owners
         self._metrics = [distribution.metric(alone) for alone in np.eye(sensors, dtype=bool)]
@@ -84,7 +86,7 @@ class RunningProfile:
     def step(self, statistics: FloatArray, available: NDArray[np.bool_]) -> None:
         """Take the slow statistics [statistics] and which sensors [sensors] they hold; rest is passed over."""
         deviation = np.exp(statistics[3 * self._sensors : 6 * self._sensors]).reshape(-1, 3)
-        if not available.any() or deviation[available].mean() <= MOVING:
+        if not available.any() or deviation[available].mean() <= MIN_MOVEMENT_G:
             return
         kind = self._kind(statistics, available)
         known = available[self._owners].all(axis=1)
@@ -98,7 +100,7 @@ class RunningProfile:
     def profile(self) -> MotionProfile:
         """What it has come to."""
         names = self._distribution.conditions
-        kinds = [kind for kind in range(len(names)) if self._rows[kind] >= MIN_OF_KIND]
+        kinds = [kind for kind in range(len(names)) if self._rows[kind] >= MIN_ROWS_PER_CONDITION]
         with np.errstate(invalid="ignore"):
             means = {names[kind]: self._sums[kind] / self._counts[kind] for kind in kinds}
         return MotionProfile(means, {names[kind]: float(self._rows[kind]) for kind in kinds})
@@ -106,12 +108,12 @@ class RunningProfile:
     def _kind(self, statistics: FloatArray, available: NDArray[np.bool_]) -> int:
         """Index of the condition that most sensors, each by itself, say it is."""
         own = [self._metrics[sensor].squares(statistics[None])[:, 0] for sensor in np.flatnonzero(available)]
-        return int(np.minimum(own, ODD).sum(axis=0).argmin())
+        return int(np.minimum(own, MAX_SQUARED_DISTANCE).sum(axis=0).argmin())
 
 
 def motion_profile(imu: FloatArray, rate: float, distribution: Distribution) -> MotionProfile:
     """The profile of a whole recording [samples, sensors, 6]."""
-    every, start = max(1, round(EVERY * rate)), round(WINDOW * rate)
+    every, start = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW_S * rate)
     running = RunningProfile(distribution, imu.shape[1], memory=np.inf)
     statistics, available = motion_statistics(imu, rate, every)
     for row in range(-(-start // every), len(statistics)):
@@ -136,14 +138,14 @@ class Drift:
     @property
     def recalibrate(self) -> bool:
         """Whether it is more than the development subjects showed within a day."""
-        return self.changed > CHANGED or any(angle > TURNED for angle in self.turned)
+        return self.changed > MAX_CHANGE_STD or any(angle > MAX_TURN_DEG for angle in self.turned)
 
     def message(self, rig: Rig) -> str:
         """What to do, in a sentence; empty = nothing."""
         moved = [
             f"{name} by {angle:.0f}°"
             for name, angle in zip(rig.sensor_names, self.turned, strict=True)
-            if angle > TURNED
+            if angle > MAX_TURN_DEG
         ]
         if moved:
             return f"sensors sit otherwise than in the calibration ({', '.join(moved)}): put them right, or recalibrate"
@@ -188,7 +190,7 @@ def _change(then: FloatArray, now: FloatArray, distribution: Distribution, senso
 
 
 class DriftWatch:
-    """Follows a calibrated subject's movement; give it a row of slow statistics every ``EVERY`` seconds."""
+    """Follows a calibrated subject's movement; give it a row of slow statistics every ``ROW_PERIOD_S`` seconds."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._then, self._bundle = profile_of(bundle), bundle

@@ -20,21 +20,24 @@ from imu_emg_estimator.model.motion_distribution import Distribution, Metric
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.input_normalisation import Normalisation
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
-from imu_emg_estimator.signals.motion_statistics import WINDOW, MotionStatistics, motion_moments
+from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_moments
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 
-EVERY = 0.5  # s between two rows
+ROW_PERIOD_S = 0.5  # s between two rows
 MAX_ROWS = 40
 MIN_ROWS = 8  # 4 s of movement
-MOVING = 0.1  # g; standard deviation of the acceleration, mean over sensors and axes: a slow walk has 0.2
+MIN_MOVEMENT_G = 0.1  # g; standard deviation of the acceleration, mean over sensors and axes: a slow walk has 0.2
 # Found on the development subjects of HuGaDB, each left out, see docs/calibration.md.
-LIKELY = 12.0  # natural logarithm of the likelihood ratio at which a remedy is named
-UNUSUAL, STRANGE = 6.0, 12.0  # mean squared deviation of a sensor from the training subjects, 1 = like them
-PLAUSIBLE = 3.0  # root mean square deviation of a subject; beyond, no remedy has explained what is wrong
+MIN_LOG_LIKELIHOOD_RATIO = 12.0  # natural logarithm of the likelihood ratio at which a remedy is named
+UNUSUAL_MEAN_SQUARE, STRANGE_MEAN_SQUARE = (
+    6.0,
+    12.0,
+)  # mean squared deviation of a sensor from the training subjects, 1 = like them
+MAX_PLAUSIBLE_SCORE = 3.0  # root mean square deviation of a subject; beyond, no remedy has explained what is wrong
 MAX_REMEDIES = 3
-PATTERN_DEVIATION = 0.2  # of the logarithm of a gyroscope axis' share in a sensor's turning, between subjects
-PATTERN_LIMIT = 4.0  # such deviations; more is no stronger evidence
-TURNING = 0.5  # rad/s; a sensor that turns less has no pattern
+PATTERN_STD = 0.2  # of the logarithm of a gyroscope axis' share in a sensor's turning, between subjects
+MAX_PATTERN_STD = 4.0  # such deviations; more is no stronger evidence
+MIN_TURNING_RADPS = 0.5  # rad/s; a sensor that turns less has no pattern
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +110,12 @@ class Mounting:
     @property
     def strange(self) -> tuple[int, ...]:
         """Sensors that are like no training subject's, and no remedy explains it."""
-        return self._beyond(STRANGE)
+        return self._beyond(STRANGE_MEAN_SQUARE)
 
     @property
     def unusual(self) -> tuple[int, ...]:
         """Those among which are the strange ones, and others that may be."""
-        return self._beyond(UNUSUAL)
+        return self._beyond(UNUSUAL_MEAN_SQUARE)
 
     def _beyond(self, limit: float) -> tuple[int, ...]:
         return tuple(index for index, value in enumerate(self.strangeness) if value > limit)
@@ -131,7 +134,7 @@ def mounting_of(imu: FloatArray, rig: Rig, distribution: Distribution, normalisa
     judged = worn
     strange: list[int] = []
     found, mended = _mend(judged, rig)
-    while mended.score > PLAUSIBLE and judged.available.sum() > 1:  # no remedy helps a sensor that is damaged
+    while mended.score > MAX_PLAUSIBLE_SCORE and judged.available.sum() > 1:  # no remedy helps a sensor that is damaged
         strange.append(judged.strangest())
         judged = judged.without(strange[-1])
         found, mended = _mend(judged, rig)
@@ -148,7 +151,7 @@ def _mend(worn: _Evidence, rig: Rig) -> tuple[list[Found], _Evidence]:
     while candidates and len(found) < MAX_REMEDIES:
         tried = [(mended.after(remedy), remedy) for remedy in candidates]
         best, remedy = min(tried, key=lambda pair: pair[0].unlikely)
-        if (evidence := mended.unlikely - best.unlikely) < LIKELY:
+        if (evidence := mended.unlikely - best.unlikely) < MIN_LOG_LIKELIHOOD_RATIO:
             break
         found.append(Found(remedy, evidence))
         mended = best
@@ -224,7 +227,7 @@ class _Evidence:
         while rest.available.sum() > 1:
             shares = np.array([rest.share_of(sensor) for sensor in range(len(result))])
             result = np.where(rest.available, shares, result)
-            if not np.nanmax(shares) > UNUSUAL:
+            if not np.nanmax(shares) > UNUSUAL_MEAN_SQUARE:
                 break
             rest = rest.without(rest.strangest())
         return tuple(map(float, result))
@@ -248,15 +251,15 @@ class _Evidence:
 
     def _odd_turning(self) -> float:
         power = np.einsum("sii->si", self.turning)
-        turns = self.available & (power.sum(axis=1) > TURNING**2)  # never where it is not known
-        off = (_pattern(np.where(turns[:, None], power, 1.0)) - self.pattern) / PATTERN_DEVIATION
-        return float((np.clip(off, -PATTERN_LIMIT, PATTERN_LIMIT)[turns] ** 2).sum())
+        turns = self.available & (power.sum(axis=1) > MIN_TURNING_RADPS**2)  # never where it is not known
+        off = (_pattern(np.where(turns[:, None], power, 1.0)) - self.pattern) / PATTERN_STD
+        return float((np.clip(off, -MAX_PATTERN_STD, MAX_PATTERN_STD)[turns] ** 2).sum())
 
 
 def _evidence_of(
     imu: FloatArray, rig: Rig, distribution: Distribution, normalisation: Normalisation
 ) -> _Evidence | None:
-    every, start = max(1, round(EVERY * rig.rate)), round(WINDOW * rig.rate)
+    every, start = max(1, round(ROW_PERIOD_S * rig.rate)), round(WINDOW_S * rig.rate)
     moments = motion_moments(imu, rig.rate, every)[-(-start // every) :]
     if not len(moments):
         return None
@@ -267,7 +270,7 @@ def _evidence_of(
         return None
     deviation = np.exp(statistics[:, 3 * sensors : 6 * sensors]).reshape(len(statistics), sensors, 3).mean(axis=2)
     whole = np.asarray(there[:, available]).all(axis=1)
-    moving = np.asarray(deviation[:, available]).mean(axis=1) > MOVING
+    moving = np.asarray(deviation[:, available]).mean(axis=1) > MIN_MOVEMENT_G
     rows = np.flatnonzero(whole & moving)
     if len(rows) < MIN_ROWS:
         return None

@@ -41,7 +41,7 @@ class Diagnostics:
         self._drift = DriftMonitor(node)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time the ROS clock may stand still
         node.create_timer(REPORT_PERIOD_S, self._report, clock=steady)
-        node.create_timer(drift.EVERY, self._drift.update, clock=steady)
+        node.create_timer(drift.ROW_PERIOD_S, self._drift.update, clock=steady)
 
     def _report(self) -> None:
         now = time.monotonic()

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 
-WINDOW = 2.0  # s, time constant of the running means: a stride or two
-GRAVITY = 9.81  # m/s^2; statistics are in g
+WINDOW_S = 2.0  # s, time constant of the running means: a stride or two
+GRAVITY_MPS2 = 9.81  # m/s^2; statistics are in g
 MIN_PRESENCE = 0.6  # share of the window's weight in which a sensor must have been there
-NOISE = 5e-4  # g^2, added to variances: what does not move has no direction
+NOISE_G2 = 5e-4  # g^2, added to variances: what does not move has no direction
 NEVER = 1e-9  # in place of a presence of nothing
 
 
@@ -58,7 +58,7 @@ class MotionStatistics:
 
     def products(self, imu: FloatArray) -> FloatArray:
         """Compute the products that are averaged: rows [samples, sensors, 6] -> [samples, moments]."""
-        acceleration = imu[..., :3] / GRAVITY
+        acceleration = imu[..., :3] / GRAVITY_MPS2
         present = np.isfinite(acceleration).all(axis=-1)
         values = np.where(present[..., None], acceleration, 0.0).reshape(len(imu), -1)
         entries = np.concatenate([values, present], axis=1, dtype=np.float64)
@@ -87,7 +87,7 @@ class MotionStatistics:
         """Return statistics [..., statistics] of running means [..., moments], and known sensors [..., sensors]."""
         count = np.maximum(moments[..., self._counts], NEVER)
         mean = moments[..., self._sums] / count
-        variance = np.maximum(moments[..., self._squares] / count - mean**2, 0.0) + NOISE
+        variance = np.maximum(moments[..., self._squares] / count - mean**2, 0.0) + NOISE_G2
         together = np.maximum(moments[..., self._pair_counts], NEVER)
         covariance = moments[..., self._products] / together - mean[..., self._a] * mean[..., self._b]
         correlation = covariance / np.sqrt(variance[..., self._a] * variance[..., self._b])
@@ -133,4 +133,4 @@ def motion_moments(imu: FloatArray, rate: float, every: int = 1) -> FloatArray:
 
 def _share(rate: float) -> float:
     """Return the weight of the newest row in the running means."""
-    return 1.0 / (WINDOW * rate)
+    return 1.0 / (WINDOW_S * rate)

@@ -28,7 +28,7 @@ class MotionSource(Protocol):
 class DriftMonitor:
     """Compares the live motion with that of the calibration in use; starts over with every calibration.
 
-    Call ``update`` every ``sensor_drift.EVERY`` seconds.
+    Call ``update`` every ``sensor_drift.ROW_PERIOD_S`` seconds.
 
     Attributes:
         drift: newest comparison; None = too little comparable movement yet, or nothing to compare with.

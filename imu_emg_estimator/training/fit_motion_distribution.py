@@ -12,7 +12,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, Recording
-from imu_emg_estimator.signals.motion_statistics import WINDOW, motion_statistics
+from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
 
 ROW_PERIOD_S = 0.5  # the statistics are means over seconds
 MAX_ROWS = 500  # of a subject
@@ -54,7 +54,7 @@ class Motion:
 def motion_of(recordings: Sequence[Recording]) -> Motion:
     """Return the statistics of a subject's recordings, twice a second, where one activity fills the window."""
     rate = recordings[0].rig.rate
-    every, window = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW * rate)
+    every, window = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW_S * rate)
     parts = []
     for recording in recordings:
         statistics, available = motion_statistics(recording.imu, rate, every)

@@ -66,12 +66,14 @@ def test_adapt_learns_muscles_of_subject(trained_bundle: Bundle, first: Recordin
     assert after["nrmse"] < before["nrmse"]
 
 
-def test_adapt_does_not_depend_on_recording_pieces(trained_bundle: Bundle, first: Recording, rest: Recording) -> None:
+def test_adapt_learns_from_recordings_in_pieces(trained_bundle: Bundle, first: Recording, rest: Recording) -> None:
     pieces = [first.slice(start, start + 130) for start in range(0, len(first), 130)]
     assert figures(adapt_bundle(trained_bundle, pieces, settings()), rest)["r"] > 0.85
 
 
-def test_adapt_keeps_figures_of_known_subject(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
+def test_adapt_keeps_accuracy_on_training_like_subject(
+    trained_bundle: Bundle, make_recording: RecordingFactory
+) -> None:
     recording = make_recording([("walking", 40.0)], seed=21)
     adapted = adapt_bundle(trained_bundle, [recording.slice(0, 1300)], settings())
     rest = recording.slice(1360, len(recording))

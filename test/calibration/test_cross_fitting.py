@@ -1,4 +1,4 @@
-"""Every block is estimated by models that never saw its EMG."""
+"""Every block is estimated by models that were fitted without its EMG."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -29,7 +29,7 @@ def instants(rate: float, seconds: float = SECONDS) -> NDArray[np.float64]:
 def imu(seed: int = 0, gravity: float = 1.0, swing: float = 5.0) -> dict[str, NDArray[np.float64]]:
     """Table of a subject whose shank swings by so much angular rate, by default in g and rad/s."""
     rng = np.random.default_rng(seed)
-    times = instants(camargo.RATE)
+    times = instants(camargo.RATE_HZ)
     table = {"Header": times}
     for name in camargo.IMU_COLUMNS:
         table[name] = 0.05 * gravity * rng.standard_normal(len(times))
@@ -41,7 +41,7 @@ def imu(seed: int = 0, gravity: float = 1.0, swing: float = 5.0) -> dict[str, ND
 
 def emg(seed: int = 0) -> dict[str, NDArray[np.float64]]:
     rng = np.random.default_rng(seed)
-    times = instants(camargo.EMG_RATE)
+    times = instants(camargo.EMG_RATE_HZ)
     burst = np.sin(2 * np.pi * times) ** 2
     return {"Header": times} | {name: 0.02 * burst * rng.standard_normal(len(times)) for name in camargo.MUSCLES}
 
@@ -108,13 +108,13 @@ def test_load_puts_trial_on_grid_of_imus(trial: Path) -> None:
     assert recording.name == "AB06/10_09_18/levelground/levelground_ccw_fast_01_01"
     assert recording.subject == "AB06"
     assert recording.rig == camargo.RIG
-    assert len(recording) == SECONDS * camargo.RATE
+    assert len(recording) == SECONDS * camargo.RATE_HZ
     table = imu()
     expected = np.stack([table[name] for name in camargo.IMU_COLUMNS], axis=1).reshape(-1, 4, 6)
     np.testing.assert_allclose(recording.imu[..., :3], 9.80665 * expected[..., :3], atol=1e-5)
     np.testing.assert_allclose(recording.imu[..., 3:], expected[..., 3:], atol=1e-6)
     raw = np.stack([emg()[name] for name in camargo.MUSCLES], axis=1)
-    envelope = emg_envelope(raw, camargo.EMG_RATE, EnvelopeSettings())[::5]
+    envelope = emg_envelope(raw, camargo.EMG_RATE_HZ, EnvelopeSettings())[::5]
     inner = slice(200, -200)  # the trial's last 4 ms are EMG only, which moves the filter's edge
     np.testing.assert_allclose(recording.envelope[inner], envelope[inner], rtol=1e-3)
     assert set(recording.condition) == {"walking"}
@@ -132,10 +132,10 @@ def test_load_maps_labels_to_conditions(write: Writer, tmp_path: Path) -> None:
     write("imu", imu(), trial)
     write("emg", emg(), trial)
     labels = ["idle", "walk", "walk-rampascent", "rampascent", "rampascent-walk", "rampdescent"]
-    times = instants(camargo.EMG_RATE)
+    times = instants(camargo.EMG_RATE_HZ)
     write("conditions", {"Header": times, "Label": np.repeat(labels, len(times) // len(labels))}, trial)
     recording = load_one(tmp_path)
-    second = round(camargo.RATE)
+    second = round(camargo.RATE_HZ)
     found = [set(recording.condition[index * second : (index + 1) * second]) for index in range(6)]
     assert found == [{"unlabelled"}, {"walking"}, {"ramp_up"}, {"ramp_up"}, {"ramp_up"}, {"ramp_down"}]
     assert recording.is_locomotion().mean() == pytest.approx(5 / 6)
@@ -147,7 +147,7 @@ def test_load_maps_stairs_and_warns_of_unknown_label(
     trial = "AB06/10_09_18/stair/{}/stair_1_r_01_01"
     write("imu", imu(), trial)
     write("emg", emg(), trial)
-    times = instants(camargo.EMG_RATE)
+    times = instants(camargo.EMG_RATE_HZ)
     labels = np.repeat(["stairascent", "StairDescent-walk", "hop"], len(times) // 3)
     write("conditions", {"Header": times, "Label": labels}, trial)
     recording = load_one(tmp_path)
@@ -171,7 +171,7 @@ def test_load_treadmill_stands_until_belt_moves(write: Writer, tmp_path: Path) -
     trial = "AB06/10_09_18/treadmill/{}/treadmill_01_01"
     write("imu", imu(), trial)
     write("emg", emg(), trial)
-    times = instants(camargo.EMG_RATE)
+    times = instants(camargo.EMG_RATE_HZ)
     write("conditions", {"Header": times, "Speed": np.where(times < START + 2.0, 0.0, 1.2)}, trial)
     condition = load_one(tmp_path).condition
     assert set(condition[:400]) == {"standing"}
@@ -262,7 +262,7 @@ def test_load_names_missing_table(trial: Path, sensor: str) -> None:
     ("sensor", "column"), [("imu", "Header"), ("imu", "trunk_Gyro_Z"), ("emg", "gracilis"), ("conditions", "Label")]
 )
 def test_load_names_missing_column(write: Writer, trial: Path, sensor: str, column: str) -> None:
-    times = instants(camargo.EMG_RATE)
+    times = instants(camargo.EMG_RATE_HZ)
     table = {"imu": imu(), "emg": emg(), "conditions": {"Header": times, "Label": times}}[sensor]
     path = write(sensor, {name: values for name, values in table.items() if name != column})
     with refusal(path, f"no column '{column}'", "its columns are"):
@@ -294,7 +294,7 @@ def test_load_refuses_clock_that_goes_back(write: Writer, trial: Path) -> None:
 
 
 def test_load_refuses_emg_of_another_time(write: Writer, trial: Path) -> None:
-    path = write("emg", emg() | {"Header": instants(camargo.EMG_RATE) + 100.0})
+    path = write("emg", emg() | {"Header": instants(camargo.EMG_RATE_HZ) + 100.0})
     with refusal(path, "0.0 s in which IMU and EMG data overlap"):
         camargo.load(trial)
 

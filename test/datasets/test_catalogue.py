@@ -61,7 +61,7 @@ def test_load_dataset_reads_own_data_with_rig(lab: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DATASETS)
-def test_datasets_name_missing_folder(name: str, tmp_path: Path) -> None:
+def test_datasets_name_missing_recordings(name: str, tmp_path: Path) -> None:
     rig = HUGADB if name in ("csv", "bags") else None
     for load in (load_dataset, list_subjects):
         with refusal(tmp_path, "holds no"):

@@ -49,7 +49,7 @@ class MadeUpSensors:
 
 
 class MadeUpCalibrator:
-    """Answers as it is told."""
+    """Gives the answers of a list."""
 
     where = "in a test"
 

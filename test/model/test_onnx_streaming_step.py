@@ -35,7 +35,7 @@ def shape_of(value: "onnx.ValueInfoProto") -> tuple[int, ...]:
 
 
 def test_streaming_step_reads_each_state_once(bundle: Bundle) -> None:
-    """So that one array may be both a state and its next one: nobody reads it after it was written."""
+    """One array can hold a state and its successor: no node reads the state after it is overwritten."""
     nodes = onnx.load_from_string(step_model(bundle.config)).graph.node
     for name in state_shapes(bundle.config):
         readers = [node for node in nodes if name in node.input]

@@ -11,11 +11,11 @@ from scipy.spatial.transform import Rotation
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.model.sensor_drift import (
-    CHANGED,
-    EVERY,
+    MAX_CHANGE_STD,
+    ROW_PERIOD_S,
     MOTION,
-    ODD,
-    TURNED,
+    MAX_SQUARED_DISTANCE,
+    MAX_TURN_DEG,
     Drift,
     DriftWatch,
     MotionProfile,
@@ -23,7 +23,7 @@ from imu_emg_estimator.model.sensor_drift import (
     profile_of,
 )
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.motion_statistics import WINDOW, RunningMotion
+from imu_emg_estimator.signals.motion_statistics import WINDOW_S, RunningMotion
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
@@ -54,12 +54,12 @@ def vigorous(recording: Recording) -> Recording:
 
 
 def watched(bundle: Bundle, imu: Array) -> Drift | None:
-    """What is told after samples [samples, sensors, 6], as live."""
+    """Return the drift after samples [samples, sensors, 6], as live."""
     rate, watch = bundle.rig.rate, DriftWatch(bundle)
     motion = RunningMotion(len(bundle.rig.sensors), rate)
     for number, row in enumerate(imu):
         motion.step(row)
-        if number > 2 * rate and number % round(EVERY * rate) == 0:
+        if number > 2 * rate and number % round(ROW_PERIOD_S * rate) == 0:
             watch.step(*motion.describe())
     return watch.drift()
 
@@ -125,9 +125,9 @@ def test_motion_profile_refuses_another_rig(calibrated: Bundle, means: object, r
 @pytest.mark.parametrize(
     ("turned", "changed", "recalibrate", "words"),
     [
-        (TURNED, CHANGED, False, ""),
-        (TURNED + 0.1, CHANGED, True, "sensors sit otherwise"),
-        (TURNED, CHANGED + 0.1, True, "the subject moves otherwise"),
+        (MAX_TURN_DEG, MAX_CHANGE_STD, False, ""),
+        (MAX_TURN_DEG + 0.1, MAX_CHANGE_STD, True, "sensors sit otherwise"),
+        (MAX_TURN_DEG, MAX_CHANGE_STD + 0.1, True, "the subject moves otherwise"),
     ],
 )
 def test_drift_limits(calibrated: Bundle, turned: float, changed: float, recalibrate: bool, words: str) -> None:
@@ -139,14 +139,14 @@ def test_drift_limits(calibrated: Bundle, turned: float, changed: float, recalib
 
 def test_drift_limits_are_those_of_development_subjects() -> None:
     """Measured on HuGaDB (docs/calibration.md); a change needs the measurement again."""
-    assert (TURNED, CHANGED, ODD, EVERY) == (20.0, 1.4, 36.0, 0.5)
+    assert (MAX_TURN_DEG, MAX_CHANGE_STD, MAX_SQUARED_DISTANCE, ROW_PERIOD_S) == (20.0, 1.4, 36.0, 0.5)
 
 
 def test_motion_profile_needs_filled_window(calibrated: Bundle, walking: Recording) -> None:
     assert calibrated.distribution is not None
     profile = motion_profile(walking.imu, walking.rig.rate, calibrated.distribution)
-    rows = len(walking) / walking.rig.rate / EVERY
-    assert sum(profile.rows.values()) == pytest.approx(rows - WINDOW / EVERY, abs=2)
+    rows = len(walking) / walking.rig.rate / ROW_PERIOD_S
+    assert sum(profile.rows.values()) == pytest.approx(rows - WINDOW_S / ROW_PERIOD_S, abs=2)
 
 
 def test_drift_watch_needs_calibration_with_motion_profile(calibrated: Bundle, bundle: Bundle) -> None:

@@ -63,7 +63,7 @@ def played(source: Path, context: rclpy.Context, **options: Any) -> Iterator[thr
 def test_record_equals_replayed_bag(
     source: Path, topics: dict[str, str], rig: Rig, context: rclpy.Context, tmp_path: Path
 ) -> None:
-    told: list[CaptureProgress] = []
+    reported: list[CaptureProgress] = []
     with played(source, context) as over:
         ended: list[float] = []
 
@@ -72,7 +72,7 @@ def test_record_equals_replayed_bag(
                 ended.append(time.monotonic())
             return bool(ended) and time.monotonic() - ended[0] > 0.5
 
-        recorded = record(topics, tmp_path / "bag", PATIENCE, told.append, emg="/emg", context=context, stop=enough)
+        recorded = record(topics, tmp_path / "bag", PATIENCE, reported.append, emg="/emg", context=context, stop=enough)
     with open_bag(source) as before, open_bag(tmp_path / "bag") as after:
         for topic in topics:
             wanted = {topic: topics[topic]}
@@ -80,8 +80,8 @@ def test_record_equals_replayed_bag(
             assert [message.data for message in after.messages_in_order(wanted)] == sent
             assert recorded.counts[topic] == len(sent)
     assert not any(recorded.lost.values())
-    assert told[-1].emg is True
-    assert max(live.rates["/imu/left_foot"] for live in told) > 0
+    assert reported[-1].emg is True
+    assert max(live.rates["/imu/left_foot"] for live in reported) > 0
     assert len(read_bag(tmp_path / "bag", rig)) == len(read_bag(source, rig))
 
 

@@ -175,7 +175,7 @@ def test_diagnostics_report_sensor_turned_since_calibration(
     subjects = [make_recording([("walking", 30.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
     imu, rate = subjects[0].imu, subjects[0].rig.rate
     profile = drift.motion_profile(imu[: round(15 * rate)], rate, fit_distribution(subjects))
-    monkeypatch.setattr(drift, "EVERY", 0.02)  # the movement is played fast
+    monkeypatch.setattr(drift, "ROW_PERIOD_S", 0.02)  # the movement is played fast
     lab = start_lab(**calibrated({drift.MOTION: profile.to_dict()}))
     found = report(lab, lambda named: "too little movement yet" in named["calibration"].message)
     assert found["calibration"].level == DiagnosticStatus.OK
@@ -200,7 +200,7 @@ def test_diagnostics_report_sensor_turned_since_calibration(
     assert f"({name} by " in found.message
     assert "recalibrate" in found.message
     assert value(found, "recalibrate") == "true"
-    assert float(value(found, f"{name} turned by [deg]")) > drift.TURNED
+    assert float(value(found, f"{name} turned by [deg]")) > drift.MAX_TURN_DEG
 
     # Nothing comes: nothing is learned of the subject.
     lab.reset(subject_id="alice")

@@ -5,8 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.motion_statistics import (
-    GRAVITY,
-    WINDOW,
+    GRAVITY_MPS2,
+    WINDOW_S,
     MotionStatistics,
     RunningMotion,
     motion_statistics,
@@ -22,7 +22,7 @@ def imu() -> Array:
     generator = np.random.default_rng(0)
     imu = 0.01 * generator.standard_normal((500, SENSORS, 6))
     shake = 3.0 * np.sin(2 * np.pi * 2.0 * np.arange(500) / RATE)
-    imu[:, :, 2] += GRAVITY
+    imu[:, :, 2] += GRAVITY_MPS2
     imu[:, :, 0] += shake[:, None] * np.array([1.0, 1.0, -1.0])
     imu[:, 2, 1] += shake
     return imu
@@ -38,7 +38,7 @@ def test_motion_statistics_hold_gravity_and_correlations(imu: Array) -> None:
     mean, deviation, correlation = named(statistics[-1])
     np.testing.assert_allclose(mean[:, 2], 1.0, atol=0.01)
     np.testing.assert_allclose(mean[:, :2], 0.0, atol=0.05)
-    np.testing.assert_allclose(deviation[:, 0], 3.0 / GRAVITY / np.sqrt(2), rtol=0.1)
+    np.testing.assert_allclose(deviation[:, 0], 3.0 / GRAVITY_MPS2 / np.sqrt(2), rtol=0.1)
     assert deviation[:, 2].max() < 0.03
     owners = MotionStatistics(SENSORS).owners[18:]
     within, across = correlation[:9], correlation[9:]
@@ -65,7 +65,7 @@ def test_running_motion_equals_offline_with_missing_sensors(imu: Array) -> None:
 def test_motion_statistics_need_filled_window(imu: Array) -> None:
     imu[250:, 1] = np.nan
     _, available = motion_statistics(imu, RATE)
-    window = round(WINDOW * RATE)
+    window = round(WINDOW_S * RATE)
     first, last = np.flatnonzero(available[:, 1])[[0, -1]]
     assert 0.5 * window < first < 1.5 * window
     assert 250 < last < 250 + window

@@ -1,4 +1,4 @@
-"""Pictures show estimated beside measured envelopes, of a bundle that never saw the subject."""
+"""Pictures show estimated beside measured envelopes, by a bundle that was not trained on the subject."""
 
 from dataclasses import replace
 from pathlib import Path

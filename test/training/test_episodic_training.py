@@ -89,9 +89,9 @@ def test_train_in_episodes_keeps_given_network_and_follows_seed(
 
 
 def test_train_in_episodes_reports_every_step(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
-    told: list[tuple[int, int]] = []
-    train_in_episodes(estimator, subjects, rig, SETTINGS, lambda a, b, loss: told.append((a, b)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+    reported: list[tuple[int, int]] = []
+    train_in_episodes(estimator, subjects, rig, SETTINGS, lambda a, b, loss: reported.append((a, b)))
+    assert reported == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_train_in_episodes_refuses_subjects_without_locomotion(

@@ -76,7 +76,7 @@ def test_evaluate_subject_scores_same_samples_for_all_amounts(trained_bundle: Bu
 
 
 def test_evaluate_subject_does_not_calibrate_on_scored_emg(trained_bundle: Bundle, day: list[Recording]) -> None:
-    """Poison what is scored: with r that ignores scale, a network that never saw it scores the same."""
+    """Poison what is scored: r ignores scale, so a network without access to it scores the same."""
     split = split_for_calibration(day, 10.0)
     assert split is not None
     later = set(sample_numbers(split.scored).tolist())

@@ -59,7 +59,7 @@ def test_conformal_scale_weighs_subjects_equally(rig: Rig) -> None:
     assert share == pytest.approx(0.8, abs=0.03)
 
 
-def test_conformal_scale_is_shared_by_twins_not_by_calibration(rig: Rig) -> None:
+def test_conformal_scale_is_shared_by_twins_and_own_when_calibrated(rig: Rig) -> None:
     before = [made_errors(seed) for seed in range(6)]
     after = [Errors(e.activation + 0.5 * (e.measured - e.activation), *vars_of(e)) for e in before]
     uncertainty = fit_uncertainty(rig, before, after)
@@ -118,7 +118,7 @@ def test_errors_leave_out_calibration_samples(estimator: Estimator, make_recordi
     assert calibrated_errors(estimator, [recording], adapt, 60.0) is None
 
 
-def test_errors_equal_those_of_benchmark_fold(
+def test_run_fold_trains_inner_networks_without_judged_subjects(
     estimator: Estimator, make_recording: RecordingFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Inner networks never see the subjects that they are judged on, nor those left out."""

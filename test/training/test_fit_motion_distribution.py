@@ -1,4 +1,4 @@
-"""What a model was trained on is told from sensors worn wrongly, on made subjects."""
+"""Motion distributions separate training-like motion from misplaced sensors, on simulated subjects."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The model card tells what a bundle was trained on, its scores and its limitations."""
+"""The model card lists training data, scores and limitations."""
 
 from dataclasses import replace
 from typing import Any

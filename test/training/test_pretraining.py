@@ -127,14 +127,14 @@ def test_pretrain_uses_recording_shorter_than_sequence(subjects: list[Recording]
 
 @pytest.mark.parametrize("steps", [1, 2, 7])
 def test_pretrain_reports_progress_at_every_step(subjects: list[Recording], steps: int) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
 
     def progress(done: int, total: int, loss: float) -> None:
-        told.append((done, total))
+        reported.append((done, total))
         assert np.isfinite(loss)
 
     train_bundle(subjects, "a", "synthetic", replace(SHORT, steps=steps), overrides=TINY, progress=progress)
-    assert [(done, total) for done, total in told if done] == [(step + 1, steps) for step in range(steps)]
+    assert [(done, total) for done, total in reported if done] == [(step + 1, steps) for step in range(steps)]
 
 
 # the target

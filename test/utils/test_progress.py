@@ -11,19 +11,19 @@ PHASES = {"looking": 1.0, "learning": 3.0}
 
 
 def test_fraction_counts_the_phases_by_their_shares() -> None:
-    told: list[Progress] = []
-    work = Work(PHASES, told.append)
+    reported: list[Progress] = []
+    work = Work(PHASES, reported.append)
     work.begin("looking")
     work.begin("learning")
     work.advance(0.5, 0.25)
     work.advance(0.2)
     work.done()
-    assert [news.fraction for news in told] == [0.0, 0.25, 0.625, 0.625, 1.0]
-    assert [news.phase for news in told] == ["looking", "learning", "learning", "learning", "done"]
-    assert math.isnan(told[0].seconds_left)
-    assert told[2].seconds_left >= 0.0
-    assert told[-1].seconds_left == 0.0
-    assert [news.loss for news in told[2:]] == [0.25, 0.25, 0.25]
+    assert [news.fraction for news in reported] == [0.0, 0.25, 0.625, 0.625, 1.0]
+    assert [news.phase for news in reported] == ["looking", "learning", "learning", "learning", "done"]
+    assert math.isnan(reported[0].seconds_left)
+    assert reported[2].seconds_left >= 0.0
+    assert reported[-1].seconds_left == 0.0
+    assert [news.loss for news in reported[2:]] == [0.25, 0.25, 0.25]
 
 
 def test_stop_is_polled_at_every_report_until_done() -> None:

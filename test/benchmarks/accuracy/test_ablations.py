@@ -62,7 +62,7 @@ def test_rates_from_acceleration_keep_known_rates(recording: Recording) -> None:
     np.testing.assert_array_equal(ablation.rates_from_acceleration(recording).imu, recording.imu)
 
 
-def test_gravity_alignment_undoes_turned_mount(recording: Recording) -> None:
+def test_gravity_alignment_puts_gravity_on_one_axis(recording: Recording) -> None:
     """However the sensors are tilted, gravity comes out on one axis."""
     tilted = recording.imu.copy()
     tilted[..., 1] += 3.0

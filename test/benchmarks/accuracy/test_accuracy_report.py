@@ -192,7 +192,7 @@ def test_run_continues_and_adds_models(tmp_path: Path, report: Path, subjects: l
     assert list(results["streaming"]["rows"]) == MODELS
 
 
-def test_report_refuses_unlike_conditions(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
+def test_report_leaves_out_runs_of_unlike_conditions(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
     shutil.copytree(report.parent, tmp_path, dirs_exist_ok=True)
     assert command(tmp_path, subjects, [*COMMON, "--models", "mean_profile", "--calibration-seconds", "0"]) == 0
     results = json.loads((tmp_path / "accuracy" / "results.json").read_text())
@@ -211,7 +211,7 @@ def test_report_without_data_names_what_is_missing(tmp_path: Path, report: Path)
     assert "are missing" in (tmp_path / "accuracy" / "table.md").read_text()
 
 
-def test_report_of_differently_named_runs(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
+def test_report_adds_section_for_named_part(tmp_path: Path, report: Path, subjects: list[Recording]) -> None:
     shutil.copytree(report.parent, tmp_path, dirs_exist_ok=True)
     options = [*COMMON, "--models", "mean_profile", "--calibration-seconds", "0", "--part", "profile"]
     assert command(tmp_path, subjects, options) == 0

@@ -119,11 +119,11 @@ def test_method_changes_named_weights_only(trained_bundle: Bundle, first: Record
 
 def test_affine_scales_and_shifts_and_never_inverts(trained_bundle: Bundle, first: Recording) -> None:
     estimate = estimate_envelopes(trained_bundle, [first])
-    told = replace(first, envelope=np.nan_to_num(3.0 * estimate + 5.0))
-    affine = estimate_envelopes(adapt(trained_bundle, [told], settings(method="affine")), [first])
-    np.testing.assert_allclose(np.nanmean(affine, axis=0), np.nanmean(told.envelope, axis=0), rtol=0.05)
+    scaled = replace(first, envelope=np.nan_to_num(3.0 * estimate + 5.0))
+    affine = estimate_envelopes(adapt(trained_bundle, [scaled], settings(method="affine")), [first])
+    np.testing.assert_allclose(np.nanmean(affine, axis=0), np.nanmean(scaled.envelope, axis=0), rtol=0.05)
     assert (
-        score_recordings(adapt(trained_bundle, [told], settings(method="affine")), [told])["all"][
+        score_recordings(adapt(trained_bundle, [scaled], settings(method="affine")), [scaled])["all"][
             "vastus_lateralis_right"
         ].r2
         > 0.95

@@ -1,4 +1,4 @@
-"""The share that motion does not tell: none where it tells all, all where it tells nothing."""
+"""Unexplained share of the variance: none where motion determines activation, all where it does not."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +10,17 @@ from benchmarks.accuracy.ill_posedness import draw_ill_posedness, ill_posedness
 
 
 def test_unexplained_share_of_synthetic_subjects(make_recording: RecordingFactory, tmp_path: Path) -> None:
-    told = [make_recording([("walking", 120.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
+    related = [make_recording([("walking", 120.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
     generator = np.random.default_rng(0)
-    untold = [replace(r, envelope=40.0 * generator.random(r.envelope.shape)) for r in told]
+    unrelated = [replace(r, envelope=40.0 * generator.random(r.envelope.shape)) for r in related]
     own_delay = [make_recording([("walking", 120.0)], subject=str(s), seed=s, emg_delay=0.25 * s) for s in (1, 2, 3)]
     shares = {
         name: ill_posedness(recordings)["walking"]
-        for name, recordings in {"told": told, "untold": untold, "own": own_delay}.items()
+        for name, recordings in {"related": related, "unrelated": unrelated, "own": own_delay}.items()
     }
-    assert shares["told"]["within"]["share"] < 0.15
-    assert shares["told"]["across"]["share"] < 0.15
-    assert 0.85 < shares["untold"]["within"]["share"] < 1.15
+    assert shares["related"]["within"]["share"] < 0.15
+    assert shares["related"]["across"]["share"] < 0.15
+    assert 0.85 < shares["unrelated"]["within"]["share"] < 1.15
     # Every subject's muscles follow the motion, but each in another way.
     assert shares["own"]["within"]["share"] < 0.15
     assert shares["own"]["across"]["share"] > 0.5

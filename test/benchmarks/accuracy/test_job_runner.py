@@ -122,15 +122,15 @@ def test_source_jobs_run_first_and_once() -> None:
 
 
 def test_progress_counts_missing_jobs(folder: RunFolder, recordings: list[Recording]) -> None:
-    told: dict[str, list[tuple[int, int]]] = {}
+    reported: dict[str, list[tuple[int, int]]] = {}
 
     def progress(title: str) -> Any:
-        return lambda done, total: told.setdefault(title, []).append((done, total))
+        return lambda done, total: reported.setdefault(title, []).append((done, total))
 
     run_jobs(folder, recordings, [replace(SCORE, seed=seed) for seed in range(3)], TASKS, progress=progress)
-    assert told["train"][-1] == (1, 1)
-    assert told["score"][0] == (0, 3)
-    assert told["score"][-1] == (3, 3)
+    assert reported["train"][-1] == (1, 1)
+    assert reported["score"][0] == (0, 3)
+    assert reported["score"][-1] == (3, 3)
 
 
 def test_failure_keeps_earlier_outcomes(folder: RunFolder, recordings: list[Recording]) -> None:

@@ -86,13 +86,13 @@ def test_masked_pretraining_accepts_short_and_empty_recordings(bundle: Bundle, i
 
 def test_masked_pretraining_takes_half_of_steps(make_bundle: BundleFactory, imu: list[FloatArray]) -> None:
     bundle = make_bundle(dilation=2)
-    told: list[tuple[int, int, float]] = []
+    reported: list[tuple[int, int, float]] = []
     settings = TrainingSettings(steps=160, batch=8, sequence=64, learning_rate=1e-2, augmentation=PLAIN)
     pretrain_masked(
-        imu, bundle.rig, bundle.config, settings, bundle.normalisation, progress=lambda *told_now: told.append(told_now)
+        imu, bundle.rig, bundle.config, settings, bundle.normalisation, progress=lambda *values: reported.append(values)
     )
-    assert [(done, total) for done, total, _ in told] == [(step + 1, 80) for step in range(80)]
-    losses = [loss for _, _, loss in told]
+    assert [(done, total) for done, total, _ in reported] == [(step + 1, 80) for step in range(80)]
+    losses = [loss for _, _, loss in reported]
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
 
 

@@ -157,7 +157,7 @@ def shaken(recording: Recording) -> Recording:
 
 
 def test_ridge_learns_from_mirror_image(subjects: list[Recording]) -> None:
-    """One leg's trusted EMG tells of the other one's: coefficients are each other's mirror image."""
+    """Trusted EMG of one leg also trains the other: their coefficients are mirror images."""
     right_only = [replace(recording, muscle_weight=np.array([1.0, 0.0])) for recording in subjects[:3]]
     model = MODELS["ridge"].fit([*right_only, subjects[3]], TINY, 0)
     assert locomotion_r(model, [subjects[0]]) > 0.9

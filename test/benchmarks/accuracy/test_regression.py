@@ -52,7 +52,7 @@ def test_chosen_strength_follows_noise() -> None:
         assert np.abs(fitted - truth)[:-1].mean() < most
 
 
-def test_fit_keeps_prior_without_left_out_rows() -> None:
+def test_ridge_keeps_prior_without_left_out_rows() -> None:
     rows, target, _ = data(3)
     prior = np.zeros((13, 2))
     kept = Sums.of(rows, target, np.ones(3)).solve(STRENGTHS[-1], prior)

@@ -151,7 +151,7 @@ def test_quick_run_compares_the_nodes(quick: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the test lies where a node reads bags unless it is told to."""
+    """The node reads no bag of the test without a parameter that names its directory."""
     (elsewhere := tmp_path / "elsewhere").mkdir()
     for name in ("HOME", "TMPDIR"):
         monkeypatch.setenv(name, str(elsewhere))
