@@ -20,8 +20,8 @@ from imu_emg_estimator.calibration.calibrate_bags import synchronise_emg
 from imu_emg_estimator.calibration.recording_quality import assess
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.sensor_drift import (
-    ROW_PERIOD_S,
     MAX_TURN_DEG,
+    ROW_PERIOD_S,
     Drift,
     MotionProfile,
     RunningProfile,

@@ -12,10 +12,10 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.model.sensor_drift import (
     MAX_CHANGE_STD,
-    ROW_PERIOD_S,
-    MOTION,
     MAX_SQUARED_DISTANCE,
     MAX_TURN_DEG,
+    MOTION,
+    ROW_PERIOD_S,
     Drift,
     DriftWatch,
     MotionProfile,
