@@ -1,18 +1,17 @@
-"""Which files make up a bag, and in which order. metadata.yaml is a hint, not an authority."""
+"""Which files make up a bag, in which order, and which may be read. metadata.yaml is a hint, not an authority."""
 
 from __future__ import annotations
 
 import os
 import re
 import stat
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-from imu_emg_estimator.bags.bag_errors import BagUnreadable
 from imu_emg_estimator.bags.read_limits import GIB, MIB, BagLimits
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.errors import BagUnreadable, InputError
 
 METADATA = "metadata.yaml"
 MAX_METADATA_BYTES = 4 * MIB
@@ -97,6 +96,34 @@ def open_regular(path: Path) -> BinaryIO:
     return file
 
 
+def within(directories: Sequence[Path]) -> Check:
+    """Make a check that accepts what lies below one of the directories, after every ``..`` and link is followed.
+
+    Returns:
+        A function that returns where a path really lies, and raises InputError where that is elsewhere. The error does
+        not depend on whether the file exists, so that nobody can explore the disk with it.
+
+    Raises:
+        InputError: one of the directories does not exist.
+    """
+    roots = [_root(Path(directory)) for directory in directories]
+
+    def check(path: Path) -> Path:
+        try:
+            place = Path(path).absolute().resolve()
+        except (OSError, ValueError, RuntimeError):  # a loop of links, a name with a zero in it
+            place = None
+        if place is None or not any(place.is_relative_to(root) for root in roots):
+            allowed = ", ".join(map(str, directories)) or "none"
+            raise InputError(
+                f"bag {path} lies outside the directories that bags are read from ({allowed}); move it there, "
+                "or have its own named among them (the node's parameter 'bag_directories')"
+            )
+        return place
+
+    return check
+
+
 def _in_folder(path: Path, limits: BagLimits) -> BagFiles:
     with os.scandir(path) as entries:
         names = set()
@@ -167,3 +194,10 @@ def _relative_file_paths(text: str) -> list[str]:
     if not all(names) or ".." in names:
         raise ValueError("a file without a name")
     return list(dict.fromkeys(names))
+
+
+def _root(directory: Path) -> Path:
+    root = directory.expanduser().absolute().resolve()
+    if not root.is_dir():
+        raise InputError(f"directory {directory}, which bags may be read from, does not exist; make it or correct it")
+    return root

@@ -14,13 +14,11 @@ from typing import BinaryIO
 
 from imu_emg_estimator.bags import mcap_storage as mcap
 from imu_emg_estimator.bags import sqlite_storage as sqlite
-from imu_emg_estimator.bags.bag_errors import BagUnreadable
 from imu_emg_estimator.bags.bag_files import Check, find_files, open_regular, unreadable
+from imu_emg_estimator.bags.bag_messages import Message, Storage, TopicInfo, known_digest
 from imu_emg_estimator.bags.decompression import PIECE_BYTES, compression_of, decompressed, decompressing
-from imu_emg_estimator.bags.message_definitions import known_digest
 from imu_emg_estimator.bags.read_limits import BagLimits, Meter
-from imu_emg_estimator.bags.storage import Message, Storage, TopicInfo
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.errors import BagUnreadable, InputError
 
 ROS_1 = b"#ROSBAG V"
 HEAD_BYTES = 16  # that show what a file is
@@ -121,7 +119,7 @@ def open_bag(path: Path, limits: BagLimits | None = None, check: Check | None = 
     Args:
         path: rosbag2 folder, or a single file of any name.
         limits: what reading it may take.
-        check: returns where a file really lies, or refuses it; see ``allowed_paths.within``.
+        check: returns where a file really lies, or refuses it; see ``bag_files.within``.
 
     Raises:
         BagUnreadable, InputError: one sentence that names the problem.

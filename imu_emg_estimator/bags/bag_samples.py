@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.bags.bag_errors import BagUnreadable, TopicMissing
+from imu_emg_estimator.bags.bag_messages import IMU_TYPE
 from imu_emg_estimator.bags.bag_reader import Bag, foreign_definition
 from imu_emg_estimator.bags.emg_packets import EmgPacket, OddPacket, decode_packet
-from imu_emg_estimator.bags.message_definitions import IMU_TYPE
 from imu_emg_estimator.bags.read_limits import MIB, Meter
 from imu_emg_estimator.bags.topic_mapping import Channels, TopicMapping, match_channels
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.errors import BagUnreadable, InputError, TopicMissing
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_frame_id, decode_imu

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.bags.bag_errors import BagTooShort
 from imu_emg_estimator.bags.bag_files import Check, bag_name
 from imu_emg_estimator.bags.bag_reader import Bag, open_bag
 from imu_emg_estimator.bags.bag_report import BagReport, EmgReport, ImuReport
@@ -30,7 +29,7 @@ from imu_emg_estimator.bags.topic_mapping import (
     find_emg_topic,
     find_imu_topics,
 )
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.errors import BagTooShort, InputError
 from imu_emg_estimator.recording import UNLABELLED, FloatArray, RawEmg, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSettings
@@ -98,7 +97,7 @@ def read_bag_with_report(
         subject: name of the subject.
         alignment: of the node.
         limits: what reading the bag may take.
-        check: returns where a file really lies, or refuses it; see ``allowed_paths.within``.
+        check: returns where a file really lies, or refuses it; see ``bag_files.within``.
         keep_raw: keep the raw EMG, too, without the powerline interference.
 
     Raises:

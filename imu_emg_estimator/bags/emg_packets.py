@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.bags.message_definitions import (
+from imu_emg_estimator.bags.bag_messages import (
     ACTIVATION_TYPE,
     EMG_TYPE,
     FLOAT32_TYPE,

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
-from imu_emg_estimator.bags.bag_errors import BagTooShort, BagUnreadable
 from imu_emg_estimator.bags.emg_packets import MAX_RATE_HZ
 from imu_emg_estimator.bags.topic_mapping import Channels
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.errors import BagTooShort, BagUnreadable, InputError
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.emg_envelope import (
     MIN_DURATION_S,

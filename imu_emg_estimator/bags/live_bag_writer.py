@@ -13,7 +13,7 @@ from typing import Any
 
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from imu_emg_estimator.bags.message_definitions import typestore
+from imu_emg_estimator.bags.bag_messages import typestore
 from imu_emg_estimator.errors import InputError
 
 SYNC_PERIOD_S = 1.0  # after which messages are safe on the disk

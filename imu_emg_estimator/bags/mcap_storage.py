@@ -20,9 +20,9 @@ from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
+from imu_emg_estimator.bags.bag_messages import MAX_TIME_NS, Message, TopicInfo, full_type
 from imu_emg_estimator.bags.decompression import PIECE_BYTES, decompressed
 from imu_emg_estimator.bags.read_limits import MIB, BagLimits, Meter
-from imu_emg_estimator.bags.storage import MAX_TIME_NS, Message, TopicInfo, full_type
 
 MAGIC = b"\x89MCAP0\r\n"
 HEADER, FOOTER, SCHEMA, CHANNEL, MESSAGE, CHUNK = range(1, 7)

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from imu_emg_estimator.bags.bag_errors import BagUnreadable
+from imu_emg_estimator.errors import BagUnreadable
 
 GIB = 1 << 30
 MIB = 1 << 20

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from imu_emg_estimator.bags.bag_messages import MAX_TIME_NS, Message, TopicInfo, full_type
 from imu_emg_estimator.bags.read_limits import Meter
-from imu_emg_estimator.bags.storage import MAX_TIME_NS, Message, TopicInfo, full_type
 
 MAGIC = b"SQLite format 3\0"
 TABLES = ("topics", "messages")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from imu_emg_estimator.bags.bag_errors import TopicMissing
-from imu_emg_estimator.bags.bag_reader import Bag
-from imu_emg_estimator.bags.emg_packets import JOINT_FIELDS, EmgPacket, decode_packet
-from imu_emg_estimator.bags.message_definitions import (
+from imu_emg_estimator.bags.bag_messages import (
     ACTIVATION_TYPE,
     EMG_TYPE,
     FLOAT32_TYPE,
@@ -16,8 +14,9 @@ from imu_emg_estimator.bags.message_definitions import (
     IMU_TYPE,
     JOINT_TYPE,
 )
-from imu_emg_estimator.bags.name_matching import listed, same_name, topic_of, words
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.bags.bag_reader import Bag
+from imu_emg_estimator.bags.emg_packets import JOINT_FIELDS, EmgPacket, decode_packet
+from imu_emg_estimator.errors import InputError, TopicMissing
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.imu_decoder import decode_frame_id
 
@@ -25,6 +24,8 @@ EMG_TOPIC = "/emg"
 EMG_TYPES = (EMG_TYPE, ACTIVATION_TYPE, JOINT_TYPE, FLOAT32_TYPE, FLOAT64_TYPE)
 KINDS = ("raw", "envelope")
 NO_MUSCLE = "none"
+SIDES = {"l": "left", "r": "right", "lt": "left", "rt": "right"}
+WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 @dataclass(frozen=True)
@@ -244,3 +245,40 @@ def _no_emg(bag: Bag, on: str, topics: dict[str, str]) -> str:
         f"bag {bag.path} has no {EMG_TYPE} messages{on}{others}; topics that could hold EMG are {listed(types)}: "
         "record EMG, or name its topic and the muscles of its channels"
     )
+
+
+def words(name: str) -> frozenset[str]:
+    """Words that a name is made of, in lower case, with sides written out."""
+    found = (word.lower() for word in WORDS.findall(name))
+    return frozenset(SIDES.get(word, word) for word in found)
+
+
+def same_name(wanted: str, names: Iterable[str]) -> list[str]:
+    """Names that are equal, else those made of the same words."""
+    names = list(names)
+    return [name for name in names if name == wanted] or [name for name in names if words(name) == words(wanted)]
+
+
+def topic_of(wanted: str, topics: Collection[str]) -> list[str]:
+    """Topics that belong to a sensor, by the clearest sign that any of them gives.
+
+    In this order: the last part of the path is the name; any part is; a part is made of the same words; the path
+    contains them.
+    """
+    signs = (
+        lambda topic: topic.rsplit("/", 1)[-1] == wanted,
+        lambda topic: wanted in topic.split("/"),
+        lambda topic: any(words(part) == words(wanted) for part in topic.split("/")),
+        lambda topic: words(wanted) <= words(topic),
+    )
+    for sign in signs:
+        if found := [topic for topic in topics if sign(topic)]:
+            return found
+    return []
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a sentence; of many, the first 20."""
+    names = list(names)
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ", ".join(names[:20]) + more or "none"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.bags import BagReport, check_bag, read_bag_with_report
-from imu_emg_estimator.bags.allowed_paths import within
+from imu_emg_estimator.bags.bag_files import within
 from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.model.bundle import Bundle

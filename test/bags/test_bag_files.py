@@ -1,12 +1,93 @@
-"""Files of a bag: why one cannot be read is said in the system's words, without its numbers."""
+"""Files of a bag: only those below the allowed directories, and why one cannot be read, in the system's words."""
 
 from pathlib import Path
 
 import pytest
+from fixtures.factories import RecordingFactory, refusal
 
-from imu_emg_estimator.bags.bag_files import find_files
+from imu_emg_estimator.bags import read_bag, write_bag
+from imu_emg_estimator.bags.bag_files import find_files, within
 from imu_emg_estimator.bags.read_limits import BagLimits
+from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    """A directory that bags may be read from, and one beside it."""
+    allowed, other = tmp_path / "bags", tmp_path / "bags_of_others"
+    allowed.mkdir()
+    other.mkdir()
+    return allowed, other
+
+
+def test_within_accepts_paths_below_a_directory(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed, _ = places
+    (allowed / "anna").mkdir()
+    (allowed / "link").symlink_to(allowed / "anna")
+    check = within([allowed])
+    assert check(allowed / "anna" / "walk") == allowed / "anna" / "walk"
+    assert check(allowed / "link" / "walk") == allowed / "anna" / "walk"
+    assert check(allowed / "anna" / ".." / "walk") == allowed / "walk"
+    monkeypatch.chdir(allowed)
+    assert check(Path("anna")) == allowed / "anna"
+
+
+def test_within_refuses_paths_elsewhere(places: tuple[Path, Path]) -> None:
+    """Nor does the sentence tell whether there is something."""
+    allowed, other = places
+    (other / "secret").touch()
+    (allowed / "out").symlink_to(other)
+    (allowed / "loop").symlink_to(allowed / "loop")
+    check = within([allowed])
+    outside = [
+        other / "secret", other / "nothing", Path("/etc/passwd"), allowed / ".." / other.name / "secret",
+        allowed / "out" / "secret", allowed / "out" / "nothing", allowed / "loop", allowed / "nul\0",
+    ]  # fmt: skip
+    for path in outside:
+        with pytest.raises(InputError) as caught:
+            check(path)
+        expected = (
+            f"bag {path} lies outside the directories that bags are read from ({allowed}); move it there, "
+            "or have its own named among them (the node's parameter 'bag_directories')"
+        )
+        assert str(caught.value) == expected
+
+
+def test_within_no_directory_refuses_everything(places: tuple[Path, Path]) -> None:
+    with refusal("lies outside the directories that bags are read from (none)"):
+        within([])(places[0])
+    with refusal(places[0] / "nowhere", "does not exist"):
+        within([places[0] / "nowhere"])
+
+
+def test_read_bag_refuses_links_out_of_the_allowed_directories(
+    places: tuple[Path, Path], make_recording: RecordingFactory
+) -> None:
+    allowed, other = places
+    recording = make_recording([("walking", 5.0)])
+    write_bag(recording, allowed / "walk")
+    write_bag(recording, other / "walk")
+    check = within([allowed])
+    assert len(read_bag(allowed / "walk", RIG, check=check)) == len(recording)
+    with refusal(other / "walk", "lies outside"):
+        read_bag(other / "walk", RIG, check=check)
+
+    (allowed / "walk" / "walk.mcap").unlink()
+    (allowed / "walk" / "walk.mcap").symlink_to(other / "walk" / "walk.mcap")
+    with refusal(allowed / "walk" / "walk.mcap", "lies outside"):
+        read_bag(allowed / "walk", RIG, check=check)
+    assert len(read_bag(allowed / "walk", RIG)) == len(recording)
+
+
+def test_read_bag_ignores_folders_in_metadata(places: tuple[Path, Path], make_recording: RecordingFactory) -> None:
+    allowed, other = places
+    write_bag(make_recording([("walking", 5.0)]), other / "walk")
+    (allowed / "walk").mkdir()
+    metadata = (other / "walk" / "metadata.yaml").read_text()
+    (allowed / "walk" / "metadata.yaml").write_text(metadata.replace("walk.mcap", f"{other}/walk/walk.mcap"))
+    with refusal("names walk.mcap, which is not there"):
+        read_bag(allowed / "walk", RIG)
 
 
 def test_find_files_gives_the_reason_of_the_system(tmp_path: Path) -> None:

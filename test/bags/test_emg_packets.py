@@ -23,8 +23,7 @@ from fixtures.bag_forms import (
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import TopicMapping, check_bag, read_bag, read_bag_with_report
-from imu_emg_estimator.bags.emg_packets import OddPacket, decode_packet
-from imu_emg_estimator.bags.message_definitions import (
+from imu_emg_estimator.bags.bag_messages import (
     ACTIVATION_TYPE,
     EMG_TYPE,
     FLOAT32_TYPE,
@@ -33,7 +32,8 @@ from imu_emg_estimator.bags.message_definitions import (
     JOINT_TYPE,
     known_digest,
 )
-from imu_emg_estimator.bags.name_matching import same_name, topic_of, words
+from imu_emg_estimator.bags.emg_packets import OddPacket, decode_packet
+from imu_emg_estimator.bags.topic_mapping import same_name, topic_of, words
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.imu_decoder import decode_frame_id, decode_imu

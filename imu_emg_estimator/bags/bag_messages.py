@@ -1,11 +1,26 @@
-"""What every kind of storage provides: topics, and messages as bytes."""
+"""Messages of bags as every storage provides them, and their types by own definitions: a bag's are not trusted.
+
+Imu, JointState and the arrays are the same in Humble, Jazzy and Kilted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from functools import cache
+from typing import Any, NamedTuple, Protocol
 
+from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+from rosbags.typesys.store import Typestore
+
+from imu_emg_estimator.utils.shipped_files import message_definition
+
+IMU_TYPE = "sensor_msgs/msg/Imu"
+EMG_TYPE = "imu_emg_estimator/msg/Emg"
+ACTIVATION_TYPE = "imu_emg_estimator/msg/MuscleActivation"
+JOINT_TYPE = "sensor_msgs/msg/JointState"
+FLOAT32_TYPE = "std_msgs/msg/Float32MultiArray"
+FLOAT64_TYPE = "std_msgs/msg/Float64MultiArray"
 MAX_TIME_NS = (1 << 63) - 1  # what a signed 64-bit integer holds
 
 
@@ -65,3 +80,27 @@ def full_type(name: str) -> str:
     """Complete the name of a type: ``sensor_msgs/Imu``, as in ROS 1, becomes ``sensor_msgs/msg/Imu``."""
     package, _, message = name.partition("/")
     return name if "/" in message or not message else f"{package}/msg/{message}"
+
+
+@cache
+def typestore() -> Typestore:
+    """Types of ROS 2 and this package."""
+    store = get_typestore(Stores.ROS2_JAZZY)
+    for msgtype in (EMG_TYPE, ACTIVATION_TYPE):
+        store.register(get_types_from_msg(message_definition(msgtype.rsplit("/", 1)[-1]), msgtype))
+    return store
+
+
+def deserialise(data: bytes, msgtype: str) -> Any:
+    """A message from its CDR bytes.
+
+    Raises:
+        ValueError, rosbags.serde.SerdeError: the bytes are not of the type.
+    """
+    return typestore().deserialize_cdr(data, msgtype)
+
+
+@cache
+def known_digest(msgtype: str) -> str:
+    """RIHS01 hash of a type by the definition used here (REP 2016)."""
+    return typestore().hash_rihs01(msgtype)
