@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from benchmarks.accuracy import accuracy_command
 from benchmarks.latency import engine_equality, latency_options
-from imu_emg_estimator.cli.output_files import check_output_paths
+from imu_emg_estimator.cli.shared_options import check_output_paths
 from imu_emg_estimator.errors import InputError
 
 PROGRAM = "python -m benchmarks"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from benchmarks.command_options import add_report_options, run_folder_of, shown_command
 from imu_emg_estimator.cli.argument_types import EVERY_SUBJECT, durations, names, positive_integer
-from imu_emg_estimator.cli.output_files import write_json
 from imu_emg_estimator.cli.shared_options import (
     add_data_options,
     add_gyroscopes_option,
     add_workers_option,
     load_recordings,
+    write_json,
 )
 from imu_emg_estimator.errors import InputError
 
@@ -86,7 +86,7 @@ def _run_protocol(arguments: argparse.Namespace, folder: Path) -> None:
         seconds=arguments.calibration_seconds,
         tune=arguments.tune,
         gyroscopes=not arguments.without_gyroscopes,
-        meta=[] if arguments.meta == ["none"] else arguments.meta,
+        meta=[] if arguments.meta == ("none",) else arguments.meta,
     )
     command = shown_command(arguments)
     run_protocol(

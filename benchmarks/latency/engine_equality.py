@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.cli.argument_types import positive_number
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import add_bundle_option, add_json_option
+from imu_emg_estimator.cli.shared_options import add_bundle_option, add_json_option, write_json
 from imu_emg_estimator.datasets.simulated_subject import simulate
 from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 from imu_emg_estimator.model.bundle import Bundle

@@ -23,7 +23,7 @@ from benchmarks.latency.measurement_plan import Plan
 from benchmarks.latency.measurement_settings import SECTIONS, Settings, sections_of
 from benchmarks.report_writer import write_report
 from benchmarks.run_folder import RunFolder, read_json
-from imu_emg_estimator.cli.output_files import write_json
+from imu_emg_estimator.cli.shared_options import write_json
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.streaming.engine import available_engines

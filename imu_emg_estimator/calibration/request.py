@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
 
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 METHOD = "guarded"  # of the adaptation; there is one
-
-
-def optional_tuple(values: Iterable[str] | None) -> tuple[str, ...] | None:
-    """Return a tuple of the values; None where they were not given."""
-    return None if values is None else tuple(values)
 
 
 @dataclass(frozen=True)

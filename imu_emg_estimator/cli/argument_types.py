@@ -11,18 +11,18 @@ MAX_SEED = (1 << 32) - 1
 EVERY_SUBJECT = "subjects"  # as many folds as there are subjects
 
 
-def names(text: str) -> list[str]:
+def names(text: str) -> tuple[str, ...]:
     """Split names at commas; at least one."""
-    found = [name.strip() for name in text.split(",") if name.strip()]
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
     if not found:
         raise argparse.ArgumentTypeError("no name was given")
     return found
 
 
-def numbers(text: str) -> list[float]:
+def numbers(text: str) -> tuple[float, ...]:
     """Split numbers at commas."""
     try:
-        return [float(part) for part in text.split(",")]
+        return tuple(float(part) for part in text.split(","))
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is not a list of numbers such as 0,0,0,1") from None
 

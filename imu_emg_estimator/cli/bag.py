@@ -7,15 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import (
-    QUIET_S,
-    add_command,
-    add_data_options,
-    add_json_option,
-    add_storage_option,
-    load_recordings,
-)
+from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 
@@ -25,15 +17,17 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = add_command(commands, "bag", run, "write recordings of a data set as rosbag2 with Imu and Emg topics")
-    add_data_options(parser)
+    parser = options.add_command(
+        commands, "bag", run, "write recordings of a data set as rosbag2 with Imu and Emg topics"
+    )
+    options.add_data_options(parser)
     parser.add_argument(
         "--recording", metavar="NAME", help="name of the recording (default: the one with most locomotion)"
     )
     parser.add_argument("--list", action="store_true", help="list the recordings instead of writing one")
-    add_storage_option(parser)
+    options.add_storage_option(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder to create")
-    add_json_option(parser)
+    options.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,17 +36,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not arguments.list and arguments.out is None:
         raise InputError("no --out was given; name the folder to create, or use --list")
-    recordings = load_recordings(arguments)
+    recordings = options.load_recordings(arguments)
     if arguments.list:
         found = [_describe(recording) for recording in recordings]
         for entry in found:
             print(f"{entry['name']}  {entry['duration_s']:7.1f} s, {entry['locomotion']:4.0%} locomotion")
-        write_json(arguments.json, {"recordings": found})
+        options.write_json(arguments.json, {"recordings": found})
         return 0
     recording = _choose(arguments, recordings)
-    write_bag(recording, arguments.out, arguments.storage, ProgressBar("writing", patience=QUIET_S))
+    write_bag(recording, arguments.out, arguments.storage, ProgressBar("writing", patience=options.QUIET_S))
     print(f"wrote {arguments.out}: {recording.name}, {recording.duration:.1f} s, {arguments.storage}")
-    write_json(arguments.json, _describe(recording) | {"bag": str(arguments.out), "storage": arguments.storage})
+    options.write_json(arguments.json, _describe(recording) | {"bag": str(arguments.out), "storage": arguments.storage})
     return 0
 
 

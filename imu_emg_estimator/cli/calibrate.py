@@ -12,15 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.ros_commands import ros_required
-from imu_emg_estimator.cli.shared_options import (
-    add_bundle_option,
-    add_command,
-    add_json_option,
-    add_threads_option,
-    add_topic_options,
-)
+from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
 from imu_emg_estimator.utils.progress import Progress, ProgressBar
@@ -37,8 +29,10 @@ GUIDE_RECORDING_BOUNDS_S = (5.0, 3600.0)
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = add_command(commands, "calibrate", run, "adapt a bundle to one subject from a bag, as the service does")
-    add_bundle_option(parser)
+    parser = options.add_command(
+        commands, "calibrate", run, "adapt a bundle to one subject from a bag, as the service does"
+    )
+    options.add_bundle_option(parser)
     parser.add_argument(
         "--bag", type=Path, nargs="+",
         help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG; several (other days or loads) are used together",
@@ -47,15 +41,15 @@ def add_parser(commands: Any) -> None:
     _add_result_options(parser)
     parser.add_argument("--subject", default="subject", metavar="NAME", help="name of the subject (default: subject)")
     parser.add_argument("--method", default="", metavar="NAME", help="adaptation method (default: the package's)")
-    add_topic_options(parser)
+    options.add_topic_options(parser)
     _add_emg_options(parser)
     _add_reading_options(parser)
-    add_threads_option(parser)
+    options.add_threads_option(parser)
     parser.add_argument(
         "--progress", type=Path, metavar="FILE",
         help="append the progress as one JSON object a line; /dev/stdout for a process that waits for it",
     )  # fmt: skip
-    add_json_option(parser)
+    options.add_json_option(parser)
 
 
 def _add_result_options(parser: argparse.ArgumentParser) -> None:
@@ -130,23 +124,23 @@ def run(arguments: argparse.Namespace) -> int:
     except InputError as error:
         from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 
-        write_json(arguments.json, CalibrationReport.failed(error).to_dict())
+        options.write_json(arguments.json, CalibrationReport.failed(error).to_dict())
         raise
 
 
 def _calibrate_guided(arguments: argparse.Namespace) -> int:
-    with ros_required("--guide"):
+    with options.ros_required("--guide"):
         from imu_emg_estimator.ros.live_guide import GuideOptions
         from imu_emg_estimator.ros.live_guide import run as run_guide
     _check_guide_options(arguments)
-    options = GuideOptions(
+    guide = GuideOptions(
         request=_request(arguments),
         unattended=arguments.yes,
         duration_s=arguments.seconds,
         recordings=arguments.recordings,
         store=arguments.store or calibration_directory(),
     )
-    return run_guide(options, lambda report: write_json(arguments.json, report))
+    return run_guide(guide, lambda report: options.write_json(arguments.json, report))
 
 
 def _check_guide_options(arguments: argparse.Namespace) -> None:
@@ -178,12 +172,12 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
     print(result.report.message)
     if result.bundle:
         _keep(result.bundle, arguments)
-    write_json(arguments.json, result.report.to_dict())
+    options.write_json(arguments.json, result.report.to_dict())
     return CALIBRATED if result.bundle else NOT_BETTER
 
 
 def _request(arguments: argparse.Namespace) -> CalibrationRequest:
-    from imu_emg_estimator.calibration.request import CalibrationRequest, optional_tuple
+    from imu_emg_estimator.calibration.request import CalibrationRequest
 
     return CalibrationRequest(
         bundle=arguments.bundle or shipped_bundle(),
@@ -192,15 +186,15 @@ def _request(arguments: argparse.Namespace) -> CalibrationRequest:
         running=arguments.running,
         method=arguments.method,
         bag_directories=tuple(map(Path, arguments.bags_within or ())),
-        imu_topics=optional_tuple(arguments.imu_topics),
+        imu_topics=arguments.imu_topics,
         emg_topic=arguments.emg_topic,
-        emg_channels=optional_tuple(arguments.emg_channels),
+        emg_channels=arguments.emg_channels,
         emg_kind=arguments.emg_kind,
         emg_field=arguments.emg_field,
         emg_rate=arguments.emg_rate,
         emg_delay=arguments.emg_delay,
         alignment=_alignment(arguments),
-        rotations=tuple(arguments.sensor_rotations),
+        rotations=arguments.sensor_rotations,
         threads=arguments.threads,
     )
 
@@ -221,9 +215,8 @@ def _alignment(arguments: argparse.Namespace) -> AlignmentSettings:
 def _stored_path(arguments: argparse.Namespace) -> Path | None:
     """Find the subject's stored calibration in use; None = the base model is."""
     from imu_emg_estimator.calibration.calibration_store import current_path
-    from imu_emg_estimator.model.bundle import Bundle
 
-    base = Bundle.load(arguments.bundle or shipped_bundle())
+    base = options.load_bundle(arguments)
     path, remarks = current_path(arguments.store, arguments.subject, base)
     for remark in remarks:
         print(remark, file=sys.stderr)

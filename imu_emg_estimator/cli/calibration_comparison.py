@@ -8,16 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator.cli.shared_options import QUIET_S, add_bundle_option, add_topic_options
+from imu_emg_estimator.cli.shared_options import QUIET_S, add_bundle_option, add_topic_options, load_bundle
 from imu_emg_estimator.cli.stored_calibrations import (
     BASE_MODEL,
+    UNKNOWN,
     add_action,
     add_subject_option,
+    aligned,
+    figure,
     find_stored,
     mean_change,
     to_dict,
 )
-from imu_emg_estimator.cli.text_table import UNKNOWN, aligned, figure
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
@@ -86,7 +88,7 @@ def _compare_on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.utils.file_hash import hash_of
 
-    base = Bundle.load(arguments.bundle or shipped_bundle())
+    base = load_bundle(arguments)
     _check_base(base, entries)
     with open_bag(arguments.bag):
         pass  # a wrong path is refused before torch is imported, which takes seconds
@@ -127,15 +129,15 @@ def _format(figures: Mapping[str, Mapping[str, Scores]]) -> str:
 def _recording(arguments: argparse.Namespace, base: Bundle) -> Recording:
     """Read the bag as a calibration does."""
     from imu_emg_estimator.calibration.calibrate_bags import open_bags
-    from imu_emg_estimator.calibration.request import CalibrationRequest, optional_tuple
+    from imu_emg_estimator.calibration.request import CalibrationRequest
 
     request = CalibrationRequest(
         bundle=arguments.bundle or shipped_bundle(),
         bags=(arguments.bag,),
         subject="",
-        imu_topics=optional_tuple(arguments.imu_topics),
+        imu_topics=arguments.imu_topics,
         emg_topic=arguments.emg_topic,
-        rotations=tuple(arguments.sensor_rotations),
+        rotations=arguments.sensor_rotations,
     )
     (bag,) = open_bags(base, request)
     for note in bag.notes:

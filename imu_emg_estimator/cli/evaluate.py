@@ -8,21 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import (
-    add_bundle_option,
-    add_command,
-    add_data_options,
-    add_gyroscopes_option,
-    add_json_option,
-    add_workers_option,
-    load_recordings,
-    load_training_recordings,
-)
+from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.datasets.catalogue import dataset_rig, list_subjects
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
-from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 if TYPE_CHECKING:
     from imu_emg_estimator.model.bundle import Bundle
@@ -35,11 +24,11 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = add_command(
+    parser = options.add_command(
         commands, "evaluate", run, "score subjects that the model never saw, with and without calibration"
     )
-    add_bundle_option(parser)
-    add_data_options(parser)
+    options.add_bundle_option(parser)
+    options.add_data_options(parser)
     parser.add_argument(
         "--calibration-seconds", type=types.durations, default=[0.0], metavar="0,30,60",
         help="calibration durations to compare [s of locomotion] (default: 0)",
@@ -49,13 +38,13 @@ def add_parser(commands: Any) -> None:
         help="instead of a bundle, retrain the recipe without each of N groups of subjects and score that group; "
         f"'{types.EVERY_SUBJECT}' leaves out one subject at a time",
     )  # fmt: skip
-    add_gyroscopes_option(parser)
+    options.add_gyroscopes_option(parser)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="with --folds: keep the bundle of every fold here")
-    add_workers_option(parser)
+    options.add_workers_option(parser)
     parser.add_argument(
         "--picture", type=Path, metavar="PNG", help="draw estimate and measured envelope of the median subject"
     )
-    add_json_option(parser)
+    options.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -69,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     summary = {"protocol": protocol, "look_ahead_s": look_ahead_s, **summarise(scores)}
     summary["not_scored"] = sorted({recording.subject for recording in recordings} - set(scores))
     _print_tables(summary)
-    write_json(arguments.json, summary)
+    options.write_json(arguments.json, summary)
     if arguments.picture:
         from imu_emg_estimator.training.envelope_pictures import draw_median_subject
 
@@ -83,7 +72,7 @@ def _evaluate_folds(arguments: argparse.Namespace) -> Evaluation:
     from imu_emg_estimator.model.subject_data import by_subject
     from imu_emg_estimator.training.evaluation import evaluate_folds
 
-    recordings = load_training_recordings(arguments)
+    recordings = options.load_training_recordings(arguments)
     folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
     scores, bundles = evaluate_folds(
         recordings,
@@ -101,11 +90,10 @@ def _evaluate_folds(arguments: argparse.Namespace) -> Evaluation:
 
 
 def _evaluate_bundle(arguments: argparse.Namespace) -> Evaluation:
-    from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.training.evaluation import evaluate_bundle
 
-    bundle = Bundle.load(arguments.bundle or shipped_bundle())
-    recordings = load_recordings(arguments, _unseen_subjects(arguments, bundle))
+    bundle = options.load_bundle(arguments)
+    recordings = options.load_recordings(arguments, _unseen_subjects(arguments, bundle))
     scores = evaluate_bundle(
         bundle,
         recordings,

@@ -7,9 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import add_bundle_option, add_command, add_json_option
-from imu_emg_estimator.utils.shipped_files import shipped_bundle
+from imu_emg_estimator.cli.shared_options import (
+    add_bundle_option,
+    add_command,
+    add_json_option,
+    load_bundle,
+    write_json,
+)
 
 
 def add_parser(commands: Any) -> None:
@@ -22,10 +26,9 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the model and check it against the bundle."""
-    from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.streaming.checked_export import export_bundle
 
-    written = export_bundle(Bundle.load(arguments.bundle or shipped_bundle()), arguments.out)
+    written = export_bundle(load_bundle(arguments), arguments.out)
     print(
         f"wrote {arguments.out}: {written.model_id}, {written.size / 1e6:.1f} MB; "
         f"differs from the bundle by at most {written.largest_difference:.1e} on {written.rows} rows"

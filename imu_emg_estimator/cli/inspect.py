@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import add_command, add_json_option
-from imu_emg_estimator.utils.shipped_files import shipped_bundle
+from imu_emg_estimator.cli.shared_options import add_command, add_json_option, load_bundle, write_json
 
 
 def add_parser(commands: Any) -> None:
@@ -22,9 +20,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what a bundle holds; write its model card if asked."""
-    from imu_emg_estimator.model.bundle import Bundle
-
-    bundle = Bundle.load(arguments.bundle or shipped_bundle())
+    bundle = load_bundle(arguments)
     description = bundle.describe()
     for key, value in description.items():
         print(f"{key}: {value}")

@@ -24,8 +24,7 @@ from imu_emg_estimator.cli import (
     simulate,
     train,
 )
-from imu_emg_estimator.cli.output_files import check_output_paths
-from imu_emg_estimator.cli.ros_commands import split_ros_arguments
+from imu_emg_estimator.cli.shared_options import check_output_paths, split_ros_arguments
 from imu_emg_estimator.errors import InputError
 
 COMMANDS = (train, evaluate, calibrate, calibrations, bag, simulate, replay, record, export, inspect)

@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.ros_commands import accept_ros_arguments, ros_required
-from imu_emg_estimator.cli.shared_options import add_command, add_json_option
+from imu_emg_estimator.cli.shared_options import (
+    accept_ros_arguments,
+    add_command,
+    add_json_option,
+    ros_required,
+    write_json,
+)
 from imu_emg_estimator.errors import InputError
 
 DISCOVERY_TIMEOUT_S = 3.0

@@ -7,8 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from imu_emg_estimator.cli.ros_commands import accept_ros_arguments, ros_required
-from imu_emg_estimator.cli.shared_options import add_command
+from imu_emg_estimator.cli.shared_options import accept_ros_arguments, add_command, ros_required
 
 
 def add_parser(commands: Any) -> None:

@@ -1,22 +1,29 @@
-"""Options that several commands share, and what they stand for."""
+"""What several commands share: options and what they stand for, files to write, arguments for ROS."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, load_dataset
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 if TYPE_CHECKING:
+    from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.recording import Recording
 
 QUIET_S = 1.0  # work that takes less shows no progress
 NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
+FILE_OPTIONS = ("out", "json", "picture", "card")
+FOLDER_OPTIONS = ("store", "keep")
+BEGIN_ROS, END_ROS = "--ros-args", "--"
 
 
 def add_command(
@@ -65,12 +72,19 @@ def add_bundle_option(parser: argparse.ArgumentParser, purpose: str = "bundle") 
     parser.add_argument("--bundle", type=Path, metavar="FILE", help=f"{purpose} (default: the shipped one)")
 
 
+def load_bundle(arguments: argparse.Namespace) -> Bundle:
+    """Load the bundle of ``--bundle``, or the shipped one."""
+    from imu_emg_estimator.model.bundle import Bundle
+
+    return Bundle.load(arguments.bundle or shipped_bundle())
+
+
 def add_topic_options(parser: argparse.ArgumentParser) -> None:
     """Declare where a bag has its IMUs and its EMG, and how the IMUs are mounted."""
     parser.add_argument("--imu-topics", type=types.names, metavar="A,B", help="Imu topics in the order of the rig")
     parser.add_argument("--emg-topic", metavar="TOPIC", help="EMG topic (default: found by its type, name and muscles)")
     parser.add_argument(
-        "--sensor-rotations", type=types.numbers, default=list(NO_ROTATION), metavar="X,Y,Z,W",
+        "--sensor-rotations", type=types.numbers, default=NO_ROTATION, metavar="X,Y,Z,W",
         help="quaternions from each IMU's axes to the rig's: one per sensor, or one for all",
     )  # fmt: skip
 
@@ -99,3 +113,61 @@ def add_threads_option(parser: argparse.ArgumentParser) -> None:
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Declare the file that takes the printed figures as JSON."""
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as JSON")
+
+
+def write_json(path: Path | None, content: Mapping[str, Any]) -> None:
+    """Write figures to the file of ``--json``, if one was given."""
+    if path is None:
+        return
+    from imu_emg_estimator.utils.atomic_files import write_atomically
+    from imu_emg_estimator.utils.json_values import to_json
+
+    write_atomically(path, to_json(content))
+
+
+def check_output_paths(arguments: argparse.Namespace) -> None:
+    """Refuse outputs that cannot be written before hours of work, not after.
+
+    Raises:
+        InputError: a file is a folder, or its folder is not writable.
+    """
+    for name in (*FILE_OPTIONS, *FOLDER_OPTIONS):
+        if (path := getattr(arguments, name, None)) is not None:
+            _check_output(path, is_folder=name in FOLDER_OPTIONS)
+
+
+def _check_output(path: Path, is_folder: bool) -> None:
+    if path.is_dir() and not is_folder:
+        raise InputError(f"{path} is a folder that exists already; give another name")
+    absolute = path.absolute()
+    candidates = (absolute, *absolute.parents) if is_folder else absolute.parents
+    nearest = next(candidate for candidate in candidates if candidate.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise InputError(f"{path} cannot be written: {nearest} is not a writable folder; give another place")
+
+
+def accept_ros_arguments(parser: argparse.ArgumentParser) -> None:
+    """Let a command take ``--ros-args ...``, which arrive as ``ros_arguments``."""
+    parser.epilog = f"ROS arguments follow {BEGIN_ROS}, for instance {BEGIN_ROS} -r /imu/trunk:=/imu/pelvis."
+    parser.set_defaults(ros_arguments=[])
+
+
+def split_ros_arguments(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a command line into its own words and those between ``--ros-args`` and ``--``, or the end."""
+    own: list[str] = []
+    ros: list[str] = []
+    inside = False
+    for word in argv:
+        inside = inside or word == BEGIN_ROS
+        (ros if inside else own).append(word)
+        inside = inside and word != END_ROS
+    return own, ros
+
+
+@contextmanager
+def ros_required(command: str) -> Iterator[None]:
+    """Turn a failed import of ``imu_emg_estimator.ros`` into an InputError that tells how to get ROS."""
+    try:
+        yield
+    except ImportError:
+        raise InputError(f"{command} needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import QUIET_S, add_command, add_json_option, add_storage_option
+from imu_emg_estimator.cli.shared_options import QUIET_S, add_command, add_json_option, add_storage_option, write_json
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 

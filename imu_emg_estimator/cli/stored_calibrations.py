@@ -1,4 +1,4 @@
-"""What the actions of ``imu-emg calibrations`` share: their options, and the calibrations they find."""
+"""What the actions of ``imu-emg calibrations`` share: their options, the calibrations they find, tables of figures."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import QUIET_S, add_command, add_json_option
-from imu_emg_estimator.cli.text_table import change
+from imu_emg_estimator.cli.shared_options import QUIET_S, add_command, add_json_option, write_json
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 from imu_emg_estimator.utils.shipped_files import calibration_directory
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.model.calibration_record import Calibration
 
 BASE_MODEL = "base model"
+UNKNOWN = "not known"
 
 
 def add_action(
@@ -87,3 +86,21 @@ def print_remarks(remarks: Sequence[str]) -> None:
 def mean_change(calibration: Calibration, figure: str) -> str:
     """Format the mean of a figure over the muscles, before and after."""
     return change(calibration.mean(figure, "before"), calibration.mean(figure, "after"))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Align the columns of a table; characters that a terminal would obey instead of showing become ``?``."""
+    shown = [["".join(sign if sign.isprintable() else "?" for sign in cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in shown)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def figure(value: float | None) -> str:
+    """Format a figure of accuracy; None and NaN are not available."""
+    return "n/a" if value is None or value != value else f"{value:.2f}"
+
+
+def change(before: float | None, after: float | None) -> str:
+    """Format a figure before and after a calibration."""
+    return f"{figure(before)} → {figure(after)}"

@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.output_files import write_json
-from imu_emg_estimator.cli.shared_options import (
-    add_command,
-    add_data_options,
-    add_gyroscopes_option,
-    add_json_option,
-    add_threads_option,
-    load_training_recordings,
-)
+from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 
@@ -26,8 +18,8 @@ if TYPE_CHECKING:
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = add_command(commands, "train", run, "pre-train a bundle on many subjects")
-    add_data_options(parser)
+    parser = options.add_command(commands, "train", run, "pre-train a bundle on many subjects")
+    options.add_data_options(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="bundle to write (.safetensors)")
     parser.add_argument("--name", help="name of the model (default: that of the data set)")
     parser.add_argument(
@@ -39,8 +31,8 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--seed", type=types.seed, default=0, metavar="N", help="seed of all random choices (default: 0)"
     )
-    add_gyroscopes_option(parser)
-    add_threads_option(parser)
+    options.add_gyroscopes_option(parser)
+    options.add_threads_option(parser)
     parser.add_argument(
         "--interval-folds", type=types.integer, default=3, metavar="N",
         help="folds retrained to measure the standard deviation on unseen subjects (default: 3; 0 = do not measure)",
@@ -49,7 +41,7 @@ def add_parser(commands: Any) -> None:
         "--scores", type=Path, metavar="FILE",
         help="JSON of `evaluate --folds` or of the accuracy benchmark; its means are stored in the bundle",
     )  # fmt: skip
-    add_json_option(parser)
+    options.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -64,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = replace(RECIPE, seed=arguments.seed, steps=arguments.steps or RECIPE.steps)
     folds, dataset = arguments.interval_folds, arguments.dataset
     scores = read_scores(arguments.scores) if arguments.scores else {}
-    recordings = _without(arguments, load_training_recordings(arguments))
+    recordings = _without(arguments, options.load_training_recordings(arguments))
     if folds:
         check_folds(recordings, folds)
     bundle = train_bundle(recordings, arguments.name or dataset, dataset, settings, progress=ProgressBar("training"))
@@ -75,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     bundle = replace(bundle, scores=scores)
     bundle.save(arguments.out)
     print(f"wrote {arguments.out}: {bundle.model_id}, trained on {len(bundle.training['subjects'])} subjects")
-    write_json(arguments.json, bundle.describe())
+    options.write_json(arguments.json, bundle.describe())
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from fixtures.factories import refusal
 
-from imu_emg_estimator.calibration.request import METHOD, CalibrationRequest, optional_tuple
+from imu_emg_estimator.calibration.request import METHOD, CalibrationRequest
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 
 REQUEST = CalibrationRequest(
@@ -66,8 +66,3 @@ def test_request_accepts_default_method_by_name() -> None:
 def test_topic_mapping_refuses_unknown_kind() -> None:
     with refusal("'loud'", "raw", "envelope"):
         CalibrationRequest(Path("b"), (), "anna", emg_kind="loud").topic_mapping()
-
-
-def test_optional_tuple_keeps_none() -> None:
-    assert optional_tuple(None) is None
-    assert optional_tuple(["a"]) == ("a",)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imu_emg_estimator.cli.ros_commands import split_ros_arguments
+from imu_emg_estimator.cli.shared_options import split_ros_arguments
 
 
 @pytest.mark.parametrize(
