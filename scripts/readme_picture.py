@@ -19,7 +19,7 @@ from imu_emg_estimator.datasets.catalogue import load_dataset
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.calibration_split import split_for_calibration
 
 ROOT = Path(__file__).parents[1]

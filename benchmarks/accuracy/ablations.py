@@ -25,8 +25,7 @@ from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData, population_reference, trusted_subjects
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import Normalisation
-from imu_emg_estimator.signals.masked_imu_features import feature_blocks
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, feature_blocks
 from imu_emg_estimator.training.episodic_training import EpisodeSettings, train_in_episodes
 from imu_emg_estimator.training.pretraining import TrainingSettings, input_normalisation
 from imu_emg_estimator.training.recipe import train_network

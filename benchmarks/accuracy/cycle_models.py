@@ -21,8 +21,7 @@ from imu_emg_estimator.model.activation_loss import activation_loss
 from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import Normalisation, fit_normalisation
-from imu_emg_estimator.signals.masked_imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, features, fit_normalisation
 from imu_emg_estimator.signals.stride_detection import POINTS
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 from imu_emg_estimator.training.pretraining import model_config

@@ -23,8 +23,13 @@ from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import delayed
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import CHANNELS, Normalisation
-from imu_emg_estimator.signals.masked_imu_features import feature_blocks, feature_count, features
+from imu_emg_estimator.signals.masked_imu_features import (
+    CHANNELS,
+    Normalisation,
+    feature_blocks,
+    feature_count,
+    features,
+)
 from imu_emg_estimator.training.augmentation import augment
 from imu_emg_estimator.training.pretraining import TrainingSettings, optimise
 from imu_emg_estimator.utils.progress import StepProgress

@@ -20,7 +20,7 @@ from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
-from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.fit_motion_distribution import ROW_PERIOD_S, Motion, distribution_of, motion_of
 
 NEVER_SEEN = ("bicycling", "sitting_in_car", "lift_up", "lift_down")  # activities that a score is fitted without

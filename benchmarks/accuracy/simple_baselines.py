@@ -18,8 +18,7 @@ from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import MAX_TARGET, SubjectData, by_subject, delayed, population_reference
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import Normalisation, fit_normalisation
-from imu_emg_estimator.signals.masked_imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, features, fit_normalisation
 from imu_emg_estimator.training.pretraining import TrainingSettings
 
 LAGS = 16  # averages over a token's period each that the ridge sees: the window of the MLP

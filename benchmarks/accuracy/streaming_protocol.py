@@ -16,7 +16,7 @@ from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import score
-from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.calibration_split import CalibrationSplit, split_for_calibration
 from imu_emg_estimator.training.evaluation import CONDITIONS, MIN_SCORED_S
 

@@ -33,7 +33,7 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.emg_delay import shift_emg
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
-from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.signals.signal_quality import true_runs
 
 VERDICTS = "verdicts"
 ACTIVITIES = {"walking": WALKING, "stairs": STAIRS, "running": RUNNING}

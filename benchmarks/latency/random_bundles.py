@@ -12,8 +12,7 @@ from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
-from imu_emg_estimator.signals.input_normalisation import CHANNELS, Normalisation
-from imu_emg_estimator.signals.masked_imu_features import feature_count
+from imu_emg_estimator.signals.masked_imu_features import CHANNELS, Normalisation, feature_count
 
 DEVIATION = np.array([3.0, 3.0, 3.0, 2.0, 2.0, 2.0])  # m/s^2 and rad/s, of made-up motion
 REST = np.array([0.0, 0.0, 9.81, 0.0, 0.0, 0.0])

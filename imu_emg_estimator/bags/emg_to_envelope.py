@@ -12,16 +12,11 @@ from imu_emg_estimator.bags.emg_packets import MAX_RATE_HZ
 from imu_emg_estimator.bags.topic_mapping import Channels
 from imu_emg_estimator.errors import BagTooShort, BagUnreadable, InputError
 from imu_emg_estimator.recording import FloatArray
-from imu_emg_estimator.signals.emg_envelope import (
-    MIN_DURATION_S,
-    EnvelopeSettings,
-    bridge_gaps,
-    emg_envelope,
-    saturated,
-)
+from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSettings, bridge_gaps, emg_envelope
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.packet_timing import SampleClock, measured_rate, sample_clock
 from imu_emg_estimator.signals.powerline import Powerline, find_powerline, remove_powerline
+from imu_emg_estimator.signals.signal_quality import saturated
 from imu_emg_estimator.signals.topic_clocks import Instants
 
 MAX_BRIDGED_S = 0.025  # an envelope does not change in less time, so that it may be interpolated

@@ -9,8 +9,7 @@ from typing import Any
 
 from imu_emg_estimator.calibration.improvement import Improvement
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores
-from imu_emg_estimator.utils.json_values import json_compatible, to_json
-from imu_emg_estimator.utils.typed_json import from_json
+from imu_emg_estimator.utils.json_values import from_json, json_compatible, to_json
 
 MIN_ESTIMATE_R = 0.2  # of an estimate; below, it does not follow the EMG, and "better" means nothing
 ADAPTED, SCALED, KEPT = "adapted", "scaled", "kept"  # decision on a muscle

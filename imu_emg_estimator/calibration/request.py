@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
-from imu_emg_estimator.utils.json_values import to_json
-from imu_emg_estimator.utils.typed_json import from_json
+from imu_emg_estimator.utils.json_values import from_json, to_json
 
 if TYPE_CHECKING:
     from imu_emg_estimator.bags import TopicMapping

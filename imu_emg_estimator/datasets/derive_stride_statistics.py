@@ -24,7 +24,7 @@ from imu_emg_estimator.datasets.stride_statistics import (
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import CHANNELS
+from imu_emg_estimator.signals.masked_imu_features import CHANNELS
 from imu_emg_estimator.signals.stride_detection import IndexArray, stride_starts, strides, time_normalise
 
 Array = NDArray[np.float64]

@@ -26,10 +26,9 @@ from imu_emg_estimator.model.motion_distribution import CENTRES, COVARIANCE, Dis
 from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
-from imu_emg_estimator.signals.input_normalisation import CHANNELS, Normalisation
-from imu_emg_estimator.signals.masked_imu_features import feature_count
+from imu_emg_estimator.signals.masked_imu_features import CHANNELS, Normalisation, feature_count
 from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.typed_json import from_decoded
+from imu_emg_estimator.utils.json_values import from_decoded
 
 MEAN, STD = "normalisation.mean", "normalisation.std"  # tensors of a file, beside the weights
 # Fields that a file leaves out where they are empty: bundles of earlier releases keep their hash.

@@ -9,7 +9,7 @@ from torch.nn.functional import conv1d, gelu, pad
 
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.recording import FloatArray
-from imu_emg_estimator.signals.input_normalisation import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 
 
 class CausalConvolution(nn.Module):

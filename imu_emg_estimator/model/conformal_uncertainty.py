@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.utils.typed_json import from_decoded
+from imu_emg_estimator.utils.json_values import from_decoded
 
 LEVELS = (0.5, 0.8, 0.95)  # of the intervals that travel with a bundle
 FLOOR = 0.03  # references; at rest errors do not vanish with the activation

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
-from imu_emg_estimator.utils.typed_json import from_decoded
+from imu_emg_estimator.utils.json_values import from_decoded
 
 CENTRES, COVARIANCE = "distribution.centres", "distribution.covariance"  # tensors in a bundle
 

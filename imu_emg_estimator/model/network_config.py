@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.utils.typed_json import from_decoded
+from imu_emg_estimator.utils.json_values import from_decoded
 
 ROTARY_BASE = 1000.0  # of the rotary angles' geometric series
 LOG_DEVIATION_RANGE = (-5.0, 2.0)  # bounds of the network's uncertainty; beyond, a likelihood explodes

@@ -12,8 +12,7 @@ from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.signals.input_normalisation import Normalisation
-from imu_emg_estimator.signals.masked_imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, features
 
 
 @torch.no_grad()

@@ -17,8 +17,7 @@ from imu_emg_estimator.model.conformal_uncertainty import FLOOR
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.onnx_file import OnnxGraph
 from imu_emg_estimator.model.onnx_streaming_step import add_step, state_shapes, step_weights
-from imu_emg_estimator.signals.input_normalisation import CHANNELS, PARTS
-from imu_emg_estimator.signals.masked_imu_features import LIMIT, feature_blocks
+from imu_emg_estimator.signals.masked_imu_features import CHANNELS, LIMIT, PARTS, feature_blocks
 from imu_emg_estimator.utils.json_values import json_compatible
 
 QUANTITIES = {"acceleration": "m/s^2", "angular_rate": "rad/s"}  # of a sensor's row

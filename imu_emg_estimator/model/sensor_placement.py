@@ -18,8 +18,7 @@ from scipy.spatial.transform import Rotation
 
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import Normalisation
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
+from imu_emg_estimator.signals.masked_imu_features import FloatArray, Normalisation
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_moments
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 

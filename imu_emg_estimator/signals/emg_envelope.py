@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.signals.true_runs import true_runs
 
 FloatArray = NDArray[np.floating]
 
 MIN_DURATION_S = 2.0  # below, the filters' edges would be all of the envelope
-MIN_STUCK_SAMPLES = 3  # in a row at the end of the range: only an amplifier at its limit gives them
-MIN_LEVELS = 16  # values that a channel must take before its highest and lowest count as ends of the range
 
 
 @dataclass(frozen=True)
@@ -81,18 +78,3 @@ def _channel_median(raw: FloatArray) -> FloatArray:
     median = np.zeros(raw.shape[1])
     median[known] = np.nanmedian(raw[:, known], axis=0)
     return median
-
-
-def saturated(raw: FloatArray) -> NDArray[np.bool_]:
-    """Find the samples [samples, channels] of raw EMG at which the amplifier was at its limit.
-
-    That is where a channel stays at its highest or lowest value for at least ``MIN_STUCK_SAMPLES``.
-    """
-    result = np.zeros(raw.shape, dtype=bool)
-    for index, channel in enumerate(raw.T):
-        known = channel[np.isfinite(channel)]
-        if len(np.unique(known[: 1 << 20])) >= MIN_LEVELS:
-            for limit in (known.min(), known.max()):
-                for start, stop in true_runs(channel == limit, MIN_STUCK_SAMPLES):
-                    result[start:stop, index] = True
-    return result

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.emg_envelope import saturated
 from imu_emg_estimator.signals.powerline import find_powerline
-from imu_emg_estimator.signals.true_runs import true_runs
 
 FloatArray = NDArray[np.floating]
 
 CLIPPED_SHARE = 0.9995  # of a sensor's highest acceleration: there it is at the end of its range
 GRAVITY_WINDOW_S = 2.0  # over which the acceleration is averaged to find gravity
 MAX_QUIET_MPS2 = 0.5  # standard deviation of the acceleration in a window that shows gravity
+MIN_STUCK_SAMPLES = 3  # in a row at the end of the range: only an amplifier at its limit gives them
+MIN_LEVELS = 16  # values that a channel must take before its highest and lowest count as ends of the range
 DEGREES = np.degrees(1.0)
 
 
@@ -263,6 +263,27 @@ def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits
         text = f"{figures.powerline:.0%} of its power is powerline at {frequency}; check the reference electrode"
         note("powerline", figures.powerline > limits.powerline[1], text)
     return found
+
+
+def saturated(raw: FloatArray) -> NDArray[np.bool_]:
+    """Find the samples [samples, channels] of raw EMG at which the amplifier was at its limit.
+
+    That is where a channel stays at its highest or lowest value for at least ``MIN_STUCK_SAMPLES``.
+    """
+    result = np.zeros(raw.shape, dtype=bool)
+    for index, channel in enumerate(raw.T):
+        known = channel[np.isfinite(channel)]
+        if len(np.unique(known[: 1 << 20])) >= MIN_LEVELS:
+            for limit in (known.min(), known.max()):
+                for start, stop in true_runs(channel == limit, MIN_STUCK_SAMPLES):
+                    result[start:stop, index] = True
+    return result
+
+
+def true_runs(flags: NDArray[np.bool_], min_length: int = 1) -> list[tuple[int, int]]:
+    """Return start and stop of every run of True in flags [samples] that is at least so many samples long."""
+    edges = np.flatnonzero(np.diff(flags, prepend=False, append=False))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= min_length]
 
 
 def _gravity(parts: Sequence[FloatArray], rate: float) -> tuple[float, bool]:

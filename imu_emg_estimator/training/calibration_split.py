@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.signals.signal_quality import true_runs
 
 MIN_BOUT_S = 2.0  # a shorter bout of locomotion is not calibrated on
 GUARD_S = 1.0  # not scored after the calibration: the envelope's filter reaches that far

@@ -21,7 +21,7 @@ from imu_emg_estimator.model.geglu_transformer import GegluTransformer
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.training.pretraining import (
     TrainingSettings,
     optimise,

@@ -13,7 +13,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
-from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.evaluation import SubjectScores
 from imu_emg_estimator.utils.atomic_files import write_atomically
 

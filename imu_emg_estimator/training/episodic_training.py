@@ -30,8 +30,7 @@ from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import Normalisation
-from imu_emg_estimator.signals.masked_imu_features import features
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, features
 from imu_emg_estimator.training.augmentation import augment
 from imu_emg_estimator.training.pretraining import TrainingSettings, cut_sequence, input_normalisation, optimise
 from imu_emg_estimator.utils.progress import StepProgress

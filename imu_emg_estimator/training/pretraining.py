@@ -17,8 +17,7 @@ from imu_emg_estimator.model.geglu_transformer import GegluTransformer
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData, delayed
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import Normalisation, fit_normalisation
-from imu_emg_estimator.signals.masked_imu_features import feature_count, features
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, feature_count, features, fit_normalisation
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
 from imu_emg_estimator.utils.progress import StepProgress
 

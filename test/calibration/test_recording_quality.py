@@ -10,7 +10,7 @@ from fixtures.factories import RecordingFactory
 from imu_emg_estimator.calibration.recording_quality import Quality, assess
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.input_normalisation import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.signal_quality import Stream
 
 RIGHT, LEFT = "vastus_lateralis_right", "vastus_lateralis_left"

@@ -18,7 +18,7 @@ from imu_emg_estimator.model.bundle import MEAN, STD, Bundle
 from imu_emg_estimator.model.bundle_file import DOCUMENT_TYPES, Document, Tensors
 from imu_emg_estimator.model.motion_distribution import CENTRES, COVARIANCE
 from imu_emg_estimator.model.network_config import ModelConfig
-from imu_emg_estimator.signals.input_normalisation import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 
 
 def spoilt_scale(**change: object) -> Document:

@@ -12,7 +12,7 @@ from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.model.sensor_placement import Mounting, Remedy, mounting_of, remedies
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.input_normalisation import Normalisation, fit_normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, fit_normalisation
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 

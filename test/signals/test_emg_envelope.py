@@ -6,7 +6,7 @@ from fixtures.factories import refusal
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope, saturated, varies
+from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope, varies
 
 SETTINGS = EnvelopeSettings()
 
@@ -73,25 +73,6 @@ def test_envelope_refuses_slow_or_short_emg() -> None:
         emg_envelope(np.zeros((100, 1)), 16.0, SETTINGS)
     with pytest.raises(InputError, match=r"1\.0 s is too short"):
         emg_envelope(np.zeros((100, 1)), 100.0, SETTINGS)
-
-
-def test_saturated_finds_clipped_samples() -> None:
-    rng = np.random.default_rng(0)
-    raw = np.clip(np.round(128 + 60 * rng.standard_normal((2000, 2))), 0, 255)
-    raw[100:110, 0] = 255.0
-    raw[500:504, 0] = 0.0
-    hit = saturated(raw)
-    assert hit[100:110, 0].all()
-    assert hit[500:504, 0].all()
-    assert hit[:, 0].sum() < 40
-    assert hit[:, 1].mean() < 0.01
-
-
-def test_saturated_ignores_quiet_or_flat_channel() -> None:
-    quiet = np.random.default_rng(0).integers(127, 130, (2000, 1)).astype(float)
-    assert not saturated(quiet).any()
-    assert not saturated(np.full((100, 1), 5.0)).any()
-    assert not saturated(np.full((100, 1), np.nan)).any()
 
 
 def test_varies_needs_change_beyond_rounding() -> None:

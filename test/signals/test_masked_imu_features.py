@@ -7,8 +7,15 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from imu_emg_estimator.signals.input_normalisation import Normalisation, fit_normalisation
-from imu_emg_estimator.signals.masked_imu_features import LIMIT, RowFeatures, feature_blocks, feature_count, features
+from imu_emg_estimator.signals.masked_imu_features import (
+    LIMIT,
+    Normalisation,
+    RowFeatures,
+    feature_blocks,
+    feature_count,
+    features,
+    fit_normalisation,
+)
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
 
 SENSORS = 3

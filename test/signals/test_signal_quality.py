@@ -16,7 +16,9 @@ from imu_emg_estimator.signals.signal_quality import (
     judge_muscle,
     judge_sensor,
     muscle_figures,
+    saturated,
     sensor_figures,
+    true_runs,
 )
 
 Array = NDArray[np.floating]
@@ -299,3 +301,30 @@ def test_judge_muscle_limits(kind: str, change: str, accepted: float, refused: f
 def test_judge_muscle_limits_are_inclusive_for_being_left_out(change: str, value: float) -> None:
     (finding,) = judge_muscle("vastus", replace(GOOD_MUSCLE, **{change: value}), moving=True)
     assert not finding.bad
+
+
+def test_true_runs_leaves_out_short_ones() -> None:
+    chosen = np.array([1, 1, 0, 1, 0, 0, 1, 1, 1], bool)
+    assert true_runs(chosen, 1) == [(0, 2), (3, 4), (6, 9)]
+    assert true_runs(chosen, 2) == [(0, 2), (6, 9)]
+    assert true_runs(np.zeros(4, bool), 1) == []
+    assert true_runs(np.ones(4, bool), 4) == [(0, 4)]
+
+
+def test_saturated_finds_clipped_samples() -> None:
+    rng = np.random.default_rng(0)
+    raw = np.clip(np.round(128 + 60 * rng.standard_normal((2000, 2))), 0, 255)
+    raw[100:110, 0] = 255.0
+    raw[500:504, 0] = 0.0
+    hit = saturated(raw)
+    assert hit[100:110, 0].all()
+    assert hit[500:504, 0].all()
+    assert hit[:, 0].sum() < 40
+    assert hit[:, 1].mean() < 0.01
+
+
+def test_saturated_ignores_quiet_or_flat_channel() -> None:
+    quiet = np.random.default_rng(0).integers(127, 130, (2000, 1)).astype(float)
+    assert not saturated(quiet).any()
+    assert not saturated(np.full((100, 1), 5.0)).any()
+    assert not saturated(np.full((100, 1), np.nan)).any()

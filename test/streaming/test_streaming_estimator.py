@@ -15,7 +15,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncertainty
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
-from imu_emg_estimator.signals.input_normalisation import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.motion_statistics import motion_statistics
 from imu_emg_estimator.streaming.engine import ENGINES
 from imu_emg_estimator.streaming.motion_monitor import SCORE_PERIOD_S, MotionMonitor

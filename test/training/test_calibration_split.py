@@ -5,7 +5,7 @@ import pytest
 from fixtures.numbered_day import sample_numbers
 
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.true_runs import true_runs
+from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.calibration_split import GUARD_S, split_for_calibration
 
 

@@ -14,7 +14,7 @@ from imu_emg_estimator.model.geglu_transformer import network_of, weights_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import prepare
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.input_normalisation import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.training.augmentation import AugmentationSettings
 from imu_emg_estimator.training.distillation import distil, mean_activation
 from imu_emg_estimator.training.pretraining import TrainingSettings
