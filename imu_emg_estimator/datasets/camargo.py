@@ -38,7 +38,7 @@ from imu_emg_estimator.signals.imu_units import acceleration_unit, rate_unit
 RATE_HZ = 200.0  # Hz, IMUs
 EMG_RATE_HZ = 1000.0  # Hz
 RATE_TOLERANCE = 0.01  # share
-TIME_COLUMN = "Header"  # column of instants [s] in every table
+TIME_COLUMN = "Header"  # name of the column of instants [s] in every table
 
 SENSORS = {"foot": "right_foot", "shank": "right_shank", "thigh": "right_thigh", "trunk": "trunk"}
 MUSCLES = {
@@ -64,9 +64,9 @@ RIG = Rig(
 )
 IMU_COLUMNS = [f"{segment}_{kind}_{axis}" for segment in SENSORS for kind in ("Accel", "Gyro") for axis in "XYZ"]
 
-# What a trial is where no label says more.
+# Activity of a trial without labels.
 MODES = {"treadmill": "walking", "levelground": "walking", "ramp": "ramp", "stair": "stairs"}
-# A transition counts as the terrain that it enters or leaves, and starting, turning and stopping as walking.
+# A transition counts as the terrain that it enters or leaves; starting, turning and stopping count as walking.
 LABELS = {
     "idle": UNLABELLED,
     "stand": "standing",
@@ -87,14 +87,14 @@ LABELS = {
         for label in (terrain, f"walk-{terrain}", f"{terrain}-walk")
     },
 }
-MIN_BELT_SPEED_MPS = 0.1  # m/s; below, the treadmill stands
+MIN_BELT_SPEED_MPS = 0.1  # below, the treadmill stands still
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Trial:
-    """Where one trial lies: SUBJECT/DATE/MODE/imu/NAME.csv, and other sensors beside imu."""
+    """Path of one trial: SUBJECT/DATE/MODE/imu/NAME.csv, with the other sensors' folders beside imu."""
 
     folder: Path  # SUBJECT/DATE/MODE
     file: str
@@ -116,11 +116,11 @@ class _Trial:
         return _session_start(self.folder.parent.name)
 
     def table(self, sensor: str) -> Path:
-        """The table of this sensor in either format; raises InputError where there is none."""
+        """Return the path of this sensor's table in either format; raise InputError if there is none."""
         if path := self.optional(sensor):
             return path
         raise InputError(
-            f"{self.folder / sensor / self.file} is missing, of which there is another sensor's table; "
+            f"{self.folder / sensor / self.file} is missing, although another sensor's table of the trial exists; "
             "export it, or remove the trial"
         )
 
@@ -131,9 +131,13 @@ class _Trial:
 
 @dataclass(frozen=True)
 class _Parsed:
-    """One trial on the grid; ``imu`` still in the file's units.
+    """One trial on the grid; ``imu`` is still in the file's units.
 
     Attributes:
+        start: seconds since 1970.
+        imu: [samples, sensors, 6].
+        envelope: [samples, muscles] in mV.
+        condition: [samples].
         unknown: labels that are not in ``LABELS``.
     """
 
@@ -146,7 +150,7 @@ class _Parsed:
 
 
 def subjects(folder: Path) -> list[str]:
-    """Subjects that the folder has trials of, in order."""
+    """List the subjects of the folder's trials, sorted."""
     return sorted({trial.subject for trial in _trials(folder)})
 
 
@@ -156,21 +160,20 @@ def load(
     settings: EnvelopeSettings | None = None,
     workers: int = 1,
 ) -> list[Recording]:
-    """Load the trials, in order of subject, date, mode and name.
+    """Load the trials, ordered by subject, date, mode and name.
 
-    Acceleration and angular rate become m/s^2 and rad/s by what gravity and the fastest movements of the subject
-    are in the file's units; a logged warning says which were found. The raw EMG is not kept: it would take
-    gigabytes. It is band-passed at 20 to 400 Hz as published, so the high-pass of the default settings takes
-    nothing more away.
+    Acceleration and angular rate are converted to m/s² and rad/s. Their units are detected by gravity and by the
+    subject's fastest movements, and logged as a warning. The raw EMG, gigabytes in total, is not kept. It was
+    published band-passed at 20 to 400 Hz, so the high-pass of the default settings removes nothing more.
 
     Args:
         folder: holds SUBJECT/DATE/MODE/SENSOR/TRIAL.csv or .parquet.
         only: subjects to load; None = all.
-        settings: how the envelope is made.
-        workers: processes that parse trials side by side.
+        settings: filters of the envelope; None = the default ones.
+        workers: number of processes that parse trials in parallel.
 
     Raises:
-        InputError: what is missing or wrong: a folder, a file, a column, a rate or a unit.
+        InputError: a folder, file or column is missing, or a rate or unit is wrong.
     """
     trials = _trials(folder)
     chosen = chosen_subjects(folder, [trial.subject for trial in trials], only)
@@ -178,7 +181,7 @@ def load(
     parse = partial(_parse, settings=settings or EnvelopeSettings())
     parsed = map_in_parallel(parse, trials, workers)
     if unknown := sorted(frozenset().union(*(part.unknown for part in parsed))):
-        logger.warning("Camargo labels that are not known were read as unlabelled: %s", ", ".join(unknown))
+        logger.warning("unknown Camargo labels were read as unlabelled: %s", ", ".join(unknown))
     return with_trusted_channels([recording for recordings in _by_subject(parsed) for recording in recordings])
 
 
@@ -206,7 +209,7 @@ def _trials(folder: Path) -> list[_Trial]:
 
 
 def _session_start(date: str) -> float:
-    """Seconds since 1970 of a folder such as 10_09_18 or 03_09_2019 (month, day, year); 0 for other names."""
+    """Parse a folder name such as 10_09_18 or 03_09_2019 (month, day, year) to seconds since 1970; else return 0."""
     for form in ("%m_%d_%y", "%m_%d_%Y"):
         try:
             return datetime.strptime(date, form).replace(tzinfo=timezone.utc).timestamp()
@@ -231,7 +234,7 @@ def _parse(trial: _Trial, settings: EnvelopeSettings) -> _Parsed:
 
 
 def _table(path: Path, names: list[str], rate: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Instants [rows] and columns [rows, names] of a table that must have this rate [Hz]."""
+    """Read instants [rows] in s and columns [rows, names] of a table that must have this rate [Hz]."""
     rows = read_numbers(path, [TIME_COLUMN, *names])
     found = sample_rate(path, rows[:, 0], TIME_COLUMN)
     if abs(found / rate - 1) > RATE_TOLERANCE:
@@ -240,7 +243,7 @@ def _table(path: Path, names: list[str], rate: float) -> tuple[NDArray[np.float6
 
 
 def _condition(trial: _Trial, grid: NDArray[np.float64]) -> tuple[NDArray[np.str_], frozenset[str]]:
-    """Activity of every sample of the grid, and labels that are not known."""
+    """Return the activity [samples] on the grid, and the unknown labels."""
     path = trial.optional("conditions")
     if path is None:
         return np.full(len(grid), MODES[trial.mode]), frozenset()
@@ -271,7 +274,7 @@ def _by_subject(parsed: list[_Parsed]) -> Iterator[list[Recording]]:
 
 
 def _units(subject: str, imu: FloatArray) -> tuple[str, str, FloatArray]:
-    """Units of acceleration and angular rate, and what they are [6] in m/s^2 and rad/s."""
+    """Detect the units of acceleration and angular rate; return them and their size [6] in m/s² and rad/s."""
     acceleration = acceleration_unit(imu)
     if acceleration is None:
         median = np.nanmedian(np.linalg.norm(imu[..., :3], axis=-1))

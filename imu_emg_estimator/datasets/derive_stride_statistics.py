@@ -1,4 +1,4 @@
-"""Derives stride statistics from the recordings of many subjects, see ``stride_statistics``."""
+"""Derivation of stride statistics from recordings of many subjects; see ``stride_statistics``."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from imu_emg_estimator.signals.stride_detection import IndexArray, stride_starts
 Array = NDArray[np.float64]
 LegKey = tuple[str, str]  # subject, side
 
-SWING_SEGMENT = "shank"  # strides are found by it
-POINTS = 50  # of a stride; the next one's first does not count
-COMPONENTS = {"imu": 4, "envelope": 4}  # of how legs differ
-STRIDE_COMPONENTS = 3  # of how the strides of one leg differ
-MIN_STRIDES = 5  # of a leg in an activity; with fewer it does not count
+SWING_SEGMENT = "shank"  # whose sensor shows where strides begin
+POINTS = 50  # per stride, without the first of the next one
+COMPONENTS = {"imu": 4, "envelope": 4}  # principal components of the differences between legs
+STRIDE_COMPONENTS = 3  # principal components of the differences between strides of one leg
+MIN_STRIDES = 5  # of a leg in an activity; legs with fewer are left out
 FULL_AMPLITUDE_PERCENTILE = 95  # of a leg's envelope in locomotion
-IMPUTATIONS = 30
-DIGITS = 4
+IMPUTATIONS = 30  # iterations
+SIGNIFICANT_DIGITS = 4
 
 
 @dataclass
@@ -52,7 +52,7 @@ class _Leg:
     amplitude: float = np.nan
 
     def mean_profile(self, condition: str) -> Array | None:
-        """Mean [coefficients, channels] over the strides."""
+        """Average over the strides: [coefficients, channels]; None with too few of them."""
         found = self.profiles[condition]
         if sum(len(profiles) for profiles in found) < MIN_STRIDES:
             return None
@@ -72,10 +72,10 @@ def derive_stride_statistics(recordings: Sequence[Recording]) -> dict[str, Any]:
     Masked gyroscopes and EMG channels of weight 0 are left out.
 
     Returns:
-        A JSON document: see ``resource/stride_statistics.json`` for its keys.
+        A JSON document with the keys of ``resource/stride_statistics.json``.
 
     Raises:
-        InputError: a leg has no shank sensor, or an activity occurs with too few subjects.
+        InputError: a leg has no shank sensor, or too few subjects show an activity.
     """
     rig = recordings[0].rig
     legs = _legs(recordings)
@@ -139,7 +139,7 @@ def _swing_signals(recording: Recording, side: str) -> Array:
 
 
 def _leg_signals(recording: Recording, side: str) -> Array:
-    """Channels of a leg [samples, channels], as if it were the right one."""
+    """Return a leg's channels [samples, channels], mirrored to the right if it is the left one."""
     imu = recording.imu[:, leg_sensors(recording.rig, side)].astype(np.float64)
     if side == LEFT:
         imu *= recording.rig.mirror_signs()
@@ -152,7 +152,7 @@ def _leg_signals(recording: Recording, side: str) -> Array:
 def _add_standing(leg: _Leg, signals: Array) -> None:
     if len(signals) > 1:
         leg.standing.append(_nanmean(signals))
-        # Neighbouring samples of a still subject differ by noise alone; the median passes over the moves.
+        # Neighbouring samples of a still subject differ by noise alone; the median ignores short movements.
         leg.noise.append(np.median(np.abs(np.diff(signals[:, :-1], axis=0)), axis=0) / 0.6745 / np.sqrt(2))
 
 
@@ -167,7 +167,7 @@ def _add_strides(leg: _Leg, recording: Recording, signals: Array, starts: IndexA
 
 
 def _add_leads(leg: _Leg, recording: Recording, starts: IndexArray, other: IndexArray) -> None:
-    """At which share of its strides the other leg lands."""
+    """Append the phase of this leg's strides at which the other leg lands, 0 to 1."""
     for condition in LOCOMOTION:
         for first, last in _steady_strides(recording, starts, condition):
             between = other[(other >= first) & (other < last)]
@@ -176,7 +176,7 @@ def _add_leads(leg: _Leg, recording: Recording, starts: IndexArray, other: Index
 
 
 def _steady_strides(recording: Recording, starts: IndexArray, condition: str) -> IndexArray:
-    """Strides [strides, 2] that are wholly of one activity."""
+    """Return the strides [strides, 2] that lie within one activity."""
     pairs = strides(starts, recording.rig.rate)
     steady = [bool((recording.condition[first : last + 1] == condition).all()) for first, last in pairs]
     return np.asarray(pairs[np.array(steady, dtype=bool)])
@@ -209,9 +209,10 @@ def _condition_statistics(
 
 
 def _stride_components(condition: str, legs: dict[LegKey, _Leg], means: dict[LegKey, Array]) -> tuple[Array, Array]:
-    """How strides differ from their leg's mean: components [count, coefficients, channels], and the rest [channels].
+    """Decompose the deviations of strides from their leg's mean, for legs of which all channels are known.
 
-    From legs of which every channel is known; the rest is a standard deviation over the stride.
+    Returns:
+        Components [count, coefficients, channels], and the standard deviation of the rest [channels].
     """
     residuals = np.concatenate([np.concatenate(legs[key].profiles[condition]) - mean for key, mean in means.items()])
     residuals = residuals[np.isfinite(residuals).all(axis=(1, 2))]
@@ -222,9 +223,9 @@ def _stride_components(condition: str, legs: dict[LegKey, _Leg], means: dict[Leg
 
 
 def _leg_components(legs: dict[LegKey, _Leg], means: dict[str, dict[LegKey, Array | None]]) -> dict[str, Any]:
-    """How legs differ over all activities at once, movement and envelope apart.
+    """Decompose the differences between legs over all activities, separately for movement and envelope.
 
-    The correlation says how alike the two legs of a subject are in each component.
+    ``leg_correlation`` is the correlation between the two legs of a subject in each component.
     """
     postures = np.stack([_posture(leg) for leg in legs.values()])
     profiles = np.full((len(legs), len(LOCOMOTION), 2 * HARMONICS + 1, postures.shape[1]), np.nan)
@@ -258,9 +259,9 @@ def _group_components(profiles: Array, postures: Array, sides: Sequence[str], co
 
 
 def _principal_components(rows: Array, count: int) -> tuple[Array, Array]:
-    """Components [count, columns] of a standard deviation each, and standardised scores [rows, count].
+    """Return components [count, columns], scaled to one standard deviation, and standardised scores [rows, count].
 
-    Unknown values are filled in from the components themselves, in turns (Roweis 1998, EM for PCA).
+    Unknown values are imputed iteratively from the components (Roweis 1998, EM algorithms for PCA).
     """
     known = np.isfinite(rows)
     filled = np.where(known, rows, 0.0)
@@ -288,7 +289,7 @@ def _posture(leg: _Leg) -> Array:
 
 
 def _rms(profiles: Array) -> Array:
-    """Standard deviation [channels] over strides and phases, by Parseval from coefficients."""
+    """Compute the standard deviation [channels] over strides and phases from coefficients, by Parseval's theorem."""
     power = (profiles**2).mean(axis=0)
     return np.asarray(np.sqrt(power[0] + power[1:].sum(axis=0) / 2))
 
@@ -299,7 +300,7 @@ def _spread(values: Array) -> float:
 
 
 def _nanmean(values: Array) -> Array:
-    """Mean over the first axis, NaN left out; NaN where nothing is known."""
+    """Average the finite values over the first axis; NaN where there are none."""
     known = np.isfinite(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
@@ -315,6 +316,6 @@ def _channel_names(rig: Rig) -> list[str]:
 
 
 def _rounded(values: Any) -> Any:
-    """Plain numbers with a few significant digits."""
+    """Convert to nested lists of floats with ``SIGNIFICANT_DIGITS``."""
     array = np.asarray(values, dtype=np.float64)
-    return float(f"{array:.{DIGITS}g}") if array.ndim == 0 else [_rounded(value) for value in array]
+    return float(f"{array:.{SIGNIFICANT_DIGITS}g}") if array.ndim == 0 else [_rounded(value) for value in array]

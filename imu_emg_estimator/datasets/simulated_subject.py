@@ -1,7 +1,7 @@
-"""A simulated subject, for those who have no recording at hand.
+"""A simulated subject, for demonstrations and tests without a recording.
 
-Its strides are drawn from stride statistics of real subjects. What comes out is made up, is called
-simulated wherever it shows, and is no substitute for data: it serves demonstrations and tests.
+Its strides are drawn from stride statistics of real subjects. The result is labelled as simulated wherever it is shown
+and is no substitute for real data.
 """
 
 from __future__ import annotations
@@ -42,22 +42,22 @@ SCHEDULE: Schedule = (
     ("stairs_down", 10.0),
     ("running", 9.0),
 )  # s
-MIN_DURATION_S, MAX_DURATION_S = 5.0, 3600.0  # s
-EPOCH_S = 1_704_067_200.0  # s; simulated recordings start on 2024-01-01
-TRANSITION_S = 1.0  # s from one activity to the next
-MAX_DEVIATION_STD = 2.0  # standard deviations of a subject from the mean
-MOUNTING_STD_RAD = np.radians(3.0)  # standard deviation of a sensor's rotation on its segment, about each axis
-STRIDE_CORRELATION = 0.5  # correlation of a stride's deviation with that of the stride before
-CADENCE_CORNER_HZ = 0.4  # Hz; below, the cadence wanders
-UNSTEADINESS_CORNER_HZ = 6.0  # Hz; below, strides differ beyond their components
-RESTING_ACTIVATION = 0.03  # of full amplitude; a muscle at rest
-FULL_SCALE_MPS2 = 2 * 9.80665  # m/s^2; the accelerometers that the statistics come from clip here
+MIN_DURATION_S, MAX_DURATION_S = 5.0, 3600.0
+EPOCH_S = 1_704_067_200.0  # start of simulated recordings: 2024-01-01
+TRANSITION_S = 1.0  # from one activity to the next
+MAX_DEVIATION_STD = 2.0  # of a subject from the mean
+MOUNTING_STD_RAD = np.radians(3.0)  # of a sensor's rotation on its segment, about each axis
+STRIDE_CORRELATION = 0.5  # of a stride's deviation with that of the previous stride
+CADENCE_CORNER_HZ = 0.4  # the cadence wanders more slowly than this
+UNSTEADINESS_CORNER_HZ = 6.0  # of the differences between strides that their components do not explain
+RESTING_ACTIVATION = 0.03  # of a muscle, as a share of full amplitude
+FULL_SCALE_MPS2 = 2 * 9.80665  # at which the accelerometers of the source data clip
 RESTING_LEVEL, MAX_COUNT = 128, 255  # of the simulated EMG amplifier
 
 
 @dataclass(frozen=True)
 class _Deviation:
-    """How a leg differs from the mean: profiles [coefficients, channels] by activity, posture [channels]."""
+    """Deviation of a leg from the mean: profiles [coefficients, channels] by activity, posture [channels]."""
 
     profiles: Mapping[str, Array]
     posture: Array
@@ -65,13 +65,13 @@ class _Deviation:
 
 @dataclass(frozen=True)
 class _LegTraits:
-    """What makes one leg of the simulated subject its own.
+    """Traits of one leg of the simulated subject.
 
     Attributes:
         profiles: [coefficients, channels] by activity.
         posture: [channels] when standing.
-        amplitude: envelope that stands for 1 in the envelope channel.
-        mounting: rotation of every sensor.
+        amplitude: envelope at a value of 1 in the envelope channel.
+        mounting: rotation of every sensor on its segment.
     """
 
     profiles: Mapping[str, Array]
@@ -81,17 +81,16 @@ class _LegTraits:
 
 
 def simulate(statistics: Mapping[str, Any], seconds: float, seed: int, schedule: Schedule = SCHEDULE) -> Recording:
-    """A simulated subject's recording on the statistics' rig, with raw EMG and labelled activities.
-
-    The seed decides on the subject: how it moves, where its sensors sit, what its muscles do.
+    """Simulate a subject's recording on the statistics' rig, with raw EMG and labelled activities.
 
     Args:
-        statistics: see stride_statistics.
-        seconds: length of the recording.
-        schedule: activities (``standing`` and the locomotion ones) and their length [s], repeated to the end.
+        statistics: see ``stride_statistics``.
+        seconds: duration of the recording.
+        seed: determines the subject: its movement, sensor placement and muscle activation.
+        schedule: activities (``standing`` or one of ``LOCOMOTION``) and their durations [s], repeated to the end.
 
     Raises:
-        InputError: a length or an activity that cannot be simulated.
+        InputError: a duration or an activity cannot be simulated.
     """
     rig = Rig.from_dict(statistics["rig"], where="stride statistics")
     rng = np.random.default_rng(seed)
@@ -124,7 +123,7 @@ def simulate(statistics: Mapping[str, Any], seconds: float, seed: int, schedule:
 
 
 def _draw_legs(statistics: Mapping[str, Any], rng: np.random.Generator) -> list[_LegTraits]:
-    """The right and the left leg of a subject."""
+    """Draw the right and the left leg of a subject."""
     movements = _draw_deviations(statistics["leg_components"]["imu"], rng)
     activations = _draw_deviations(statistics["leg_components"]["envelope"], rng)
     return [_draw_leg(statistics, *pair, rng) for pair in zip(movements, activations, strict=True)]
@@ -148,7 +147,7 @@ def _draw_leg(
 
 
 def _draw_deviations(components: Mapping[str, Any], rng: np.random.Generator) -> list[_Deviation]:
-    """How each leg of a subject differs from the mean; its two legs are as alike as those of the real subjects."""
+    """Draw the deviations of a subject's legs from the mean, correlated as those of real subjects."""
     alike = np.array(components["leg_correlation"])
     shared = _deviates(rng, len(alike))
     deviations = []
@@ -163,7 +162,7 @@ def _deviates(rng: np.random.Generator, count: int) -> Array:
     return np.asarray(np.clip(rng.standard_normal(count), -MAX_DEVIATION_STD, MAX_DEVIATION_STD))
 
 
-# what it does when
+# activities over time
 
 
 def _labels(schedule: Schedule, seconds: float, rate: float) -> NDArray[np.str_]:
@@ -185,7 +184,7 @@ def _labels(schedule: Schedule, seconds: float, rate: float) -> NDArray[np.str_]
 
 
 def _weights(labels: NDArray[np.str_], rate: float) -> dict[str, Array]:
-    """Share [samples] of every activity; a smooth change from one to the next."""
+    """Return the share [samples] of every activity, which changes smoothly from one to the next."""
     width = max(1, round(TRANSITION_S * rate / 2))
     shares = {}
     for condition in (STANDING, *LOCOMOTION):
@@ -197,7 +196,7 @@ def _weights(labels: NDArray[np.str_], rate: float) -> dict[str, Array]:
 def _phases(
     statistics: Mapping[str, Any], weights: Mapping[str, Array], rate: float, rng: np.random.Generator
 ) -> dict[str, Array]:
-    """Phase [samples] of either leg in strides; a leg lands at every whole number."""
+    """Return the phase [samples] of either leg in strides; a leg lands at every whole number."""
     samples = len(weights[STANDING])
     pace, lead = _deviates(rng, 2)
     wander = _slow_noise(samples, CADENCE_CORNER_HZ, rate, rng)
@@ -222,7 +221,7 @@ def _leg_channels(
     rate: float,
     rng: np.random.Generator,
 ) -> Array:
-    """Channels [samples, channels] of a leg as it moves, before sensors and electrodes."""
+    """Compute the channels [samples, channels] of a moving leg, without sensor and electrode effects."""
     basis = fourier_basis(phase)
     channels = weights[STANDING][:, None] * leg.posture
     for condition in LOCOMOTION:
@@ -230,7 +229,7 @@ def _leg_channels(
         movement = basis @ leg.profiles[condition]
         for component in np.array(figures["stride_components"]):
             movement += _stride_deviation(phase, rng)[:, None] * (basis @ component)
-        # The EMG is noise by nature and needs no more of it.
+        # The envelope, the last channel, gets its noise when the raw EMG is made.
         for channel, deviation in enumerate(figures["stride_noise"][:-1]):
             movement[:, channel] += deviation * _slow_noise(len(phase), UNSTEADINESS_CORNER_HZ, rate, rng)
         channels += weights[condition][:, None] * movement
@@ -239,7 +238,7 @@ def _leg_channels(
 
 
 def _stride_deviation(phase: Array, rng: np.random.Generator) -> Array:
-    """One deviate a stride, alike in neighbouring strides, passing smoothly from one to the next."""
+    """Draw one deviate per stride, correlated between neighbouring strides, and interpolate to samples."""
     first, last = int(np.floor(phase[0])), int(np.ceil(phase[-1])) + 1
     deviates = rng.standard_normal(last - first + 1)
     for index in range(1, len(deviates)):
@@ -250,7 +249,7 @@ def _stride_deviation(phase: Array, rng: np.random.Generator) -> Array:
 
 
 def _measured(channels: Array, leg: _LegTraits, statistics: Mapping[str, Any], rng: np.random.Generator) -> Array:
-    """Sensor samples [samples, sensors, 6] of the movement: turned on the segment, noisy, clipped."""
+    """Turn a leg's channels into sensor samples [samples, sensors, 6]: with noise, mounting rotation and clipping."""
     noisy: Array = channels + rng.standard_normal(channels.shape) * np.array(statistics["sensor_noise"])
     imu = noisy.reshape(len(channels), -1, 6)
     for sensor, rotation in enumerate(leg.mounting):
@@ -260,13 +259,13 @@ def _measured(channels: Array, leg: _LegTraits, statistics: Mapping[str, Any], r
 
 
 def _emg(envelope: Array, rate: float, rng: np.random.Generator) -> Array:
-    """Raw EMG [samples] in counts: noise whose mean magnitude, after the high-pass, is the envelope."""
+    """Make raw EMG [samples] in counts: noise whose mean magnitude after the high-pass equals the envelope."""
     kept = 1 - 2 * EnvelopeSettings().high_pass / rate  # share of white noise that passes
     noise = rng.standard_normal(len(envelope)) * np.sqrt(np.pi / 2 / kept)
     return np.asarray(np.clip(np.round(RESTING_LEVEL + envelope * noise), 0, MAX_COUNT))
 
 
 def _slow_noise(samples: int, corner: float, rate: float, rng: np.random.Generator) -> Array:
-    """Noise [samples] of unit variance below a corner frequency [Hz]."""
+    """Draw noise [samples] of unit variance below a corner frequency [Hz]."""
     noise = sosfiltfilt(butter(2, corner, "lowpass", fs=rate, output="sos"), rng.standard_normal(samples))
     return np.asarray(noise / noise.std())

@@ -24,8 +24,8 @@ class Distribution:
     with one covariance for all, here of the slow statistics of ``motion_statistics``.
 
     Attributes:
-        definition: what it was made from and how the threshold was found, in words.
-        conditions: activities that the centres stand for.
+        definition: description of the data and of how the threshold was chosen.
+        conditions: activity of each centre.
         threshold: score above which a motion is unlike the training data.
         centres: [conditions, statistics].
         covariance: [statistics, statistics] within an activity, over subjects and time; positive definite.
@@ -42,10 +42,10 @@ class Distribution:
 
         Args:
             statistics: [rows, statistics] of ``motion_statistics``.
-            available: [rows, sensors] False = leave this sensor out, as if it had never been there.
+            available: [rows, sensors] False = ignore this sensor.
 
         Returns:
-            [rows] root mean square of the whitened distance; NaN where there is no sensor.
+            [rows] root mean square of the whitened distance; NaN without any sensor.
         """
         result = np.full(len(statistics), np.nan)
         for combination in np.unique(available, axis=0):
@@ -65,7 +65,7 @@ class Distribution:
         return np.array_equal(self.centres, other.centres) and np.array_equal(self.covariance, other.covariance)
 
     def check(self, sensors: int) -> None:
-        """Raise InputError unless it fits so many sensors."""
+        """Raise InputError unless the arrays are valid for this number of sensors."""
         size = len(MotionStatistics(sensors))
         shapes = {"centres": (len(self.conditions), size), "covariance": (size, size)}
         for name, shape in shapes.items():
@@ -83,14 +83,14 @@ class Distribution:
 
     @classmethod
     def from_dict(cls, values: object, centres: NDArray[np.float64], covariance: NDArray[np.float64]) -> Distribution:
-        """Build from decoded JSON and the arrays; raises InputError unless every field is there, of its type."""
+        """Build from decoded JSON and the arrays; raise InputError for a missing field or a wrong type."""
         own = from_decoded(_Document, values, "distribution")
         return cls(own.definition, own.conditions, own.threshold, centres, covariance)
 
 
 @dataclass(frozen=True)
 class _Document:
-    """What a bundle's JSON document holds of a distribution."""
+    """A distribution's part of a bundle's JSON document."""
 
     definition: str
     conditions: tuple[str, ...]
@@ -99,7 +99,7 @@ class _Document:
 
 @dataclass(frozen=True, eq=False)
 class Metric:
-    """Distance to the centres by some of the statistics.
+    """Distance to the centres in a subset of the statistics.
 
     Attributes:
         known: indices of those statistics.

@@ -17,14 +17,14 @@ from imu_emg_estimator.signals.masked_imu_features import Normalisation, feature
 
 @torch.no_grad()
 def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Activation and its standard deviation for every sample of a recording.
+    """Estimate activation and its standard deviation for every sample of a recording.
 
     Args:
-        imu: [samples, sensors, 6]; NaN = not available.
+        imu: [samples, sensors, 6] in m/s² and rad/s; NaN = not available.
 
     Returns:
-        Two arrays [samples, muscles], in references: at row i the estimate *for* the instant i.
-        The last ``look_ahead`` rows are NaN: their input has not come yet.
+        Two arrays [samples, muscles] in references; row i is the estimate *for* sample i.
+        The last ``look_ahead`` rows are NaN: the recording ends before their input.
     """
     inputs = torch.from_numpy(features(imu, normalisation))[None]
     mean, log_deviation = (output[0].numpy() for output in model(inputs))
@@ -32,29 +32,29 @@ def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatA
 
 
 def in_place(outputs: FloatArray, model: Network) -> FloatArray:
-    """Move outputs [samples, ...] from the sample that gave them to the instant that they are for."""
+    """Shift outputs [samples, ...] from the newest sample of their input to the sample that they estimate."""
     look_ahead = model.config.look_ahead
     tail = np.full((min(look_ahead, len(outputs)), *outputs.shape[1:]), np.nan, outputs.dtype)
     return np.concatenate([outputs[look_ahead:], tail])
 
 
 def estimator_of(bundle: Bundle) -> Estimator:
-    """The bundle's network, ready to estimate and to be adapted."""
+    """Build the bundle's network, ready to estimate and to be adapted."""
     return Estimator(network_of(bundle), bundle.normalisation, np.array(bundle.reference.amplitude))
 
 
 def estimate_activations(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:
-    """Estimated activations [samples, muscles] of all recordings in a row; NaN = not known."""
+    """Estimate the activations [samples, muscles] of all recordings, concatenated; NaN = not known."""
     network, normalisation = estimator.network, estimator.normalisation
     return np.concatenate([estimate_recording(network, normalisation, recording.imu)[0] for recording in recordings])
 
 
 def estimate_all(estimator: Estimator, recordings: Sequence[Recording]) -> FloatArray:
-    """Estimated envelopes [samples, muscles] of all recordings in a row, in the unit of the estimator's amplitude."""
+    """Estimate the envelopes [samples, muscles] of all recordings, concatenated, in the amplitude's unit."""
     envelopes: FloatArray = estimate_activations(estimator, recordings) * estimator.amplitude
     return envelopes
 
 
 def estimate_envelopes(bundle: Bundle, recordings: Sequence[Recording]) -> FloatArray:
-    """Estimated envelopes [samples, muscles] of all recordings in a row, in the unit of the bundle's reference."""
+    """Estimate the envelopes [samples, muscles] of all recordings, concatenated, in the unit of the reference."""
     return estimate_all(estimator_of(bundle), recordings)

@@ -1,7 +1,7 @@
-"""Whether a subject's sensors still sit and move as when the subject was calibrated; needs no EMG, and no torch.
+"""Drift of sensor placement and movement since a subject's calibration; needs neither EMG nor torch.
 
-Compared are the slow statistics of the accelerations, movement with like movement: a subject who runs today and walked
-in the calibration has not drifted.
+Slow statistics of the accelerations are compared within one kind of movement, so that a subject who walked in the
+calibration and runs today shows no drift.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_statistics
 
-MOTION = "motion"  # key of the profile among the figures of a calibration
-ROW_PERIOD_S = 0.5  # s between two rows
+MOTION = "motion"  # key of the profile in a calibration's figures
+ROW_PERIOD_S = 0.5  # between two rows of statistics
 MAX_SQUARED_DISTANCE = (
-    36.0  # squared distance beyond which a sensor says nothing more of the kind of movement: it may have slipped
+    36.0  # of one sensor to a movement; clipped, so that a sensor that slipped cannot outvote the others
 )
-MIN_MOVEMENT_G = 0.1  # g; standard deviation of the acceleration, mean over sensors and axes
-MEMORY_ROWS = 240  # rows (two minutes of movement) over which a running profile forgets
-MIN_ROWS = 60  # of like movement (half a minute), to say anything
-MIN_ROWS_PER_CONDITION = 6  # rows of a kind of movement that count
-# No development subject of HuGaDB got there within a day, but for one with a damaged sensor; see docs/calibration.md.
-MAX_TURN_DEG = 20.0  # degrees by which a sensor sits otherwise
-MAX_CHANGE_STD = 1.4  # standard deviations by which the movement as a whole is another
+MIN_MOVEMENT_G = 0.1  # standard deviation of the acceleration, mean over sensors and axes
+MEMORY_ROWS = 240  # time constant of a running profile: two minutes of movement
+MIN_ROWS = 60  # of the same kinds of movement (half a minute), for a comparison
+MIN_ROWS_PER_CONDITION = 6  # fewer are not compared
+# Within a day, no development subject of HuGaDB exceeded these, except one with a damaged sensor; docs/calibration.md.
+MAX_TURN_DEG = 20.0  # rotation of a sensor since the calibration
+MAX_CHANGE_STD = 1.4  # change of the movement as a whole, in standard deviations
 
 
 @dataclass(frozen=True)
 class MotionProfile:
-    """What a subject's movement is like, by kind of movement.
+    """Mean slow statistics of a subject's movement, by condition of the bundle's distribution.
 
     Attributes:
-        means: by condition of the bundle's distribution: mean slow statistics [statistics]; NaN = sensor not there.
-        rows: by condition: how many were averaged.
+        means: [statistics] by condition; NaN = sensor not available.
+        rows: number of averaged rows by condition.
     """
 
     means: Mapping[str, FloatArray]
     rows: Mapping[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for a calibration's figures."""
+        """Convert to JSON values for a calibration's figures."""
         means = {name: [None if np.isnan(v) else round(float(v), 4) for v in mean] for name, mean in self.means.items()}
         return {"means": means, "rows": {name: float(count) for name, count in self.rows.items()}}
 
     @classmethod
     def from_dict(cls, values: object, distribution: Distribution) -> MotionProfile:
-        """The way back; InputError where it does not fit the distribution."""
+        """Restore from JSON values; raise InputError unless they fit the distribution."""
         size = distribution.centres.shape[1]
         malformed = InputError("profile of the calibration's movement is malformed; calibrate again")
         if not isinstance(values, Mapping):
@@ -72,7 +72,7 @@ class MotionProfile:
 
 
 class RunningProfile:
-    """The profile of the last minutes of movement; give it a row every half a second."""
+    """Running profile of the last minutes of movement; expects a row every ``ROW_PERIOD_S``."""
 
     def __init__(self, distribution: Distribution, sensors: int, memory: float = MEMORY_ROWS) -> None:
         self._distribution, self._keep, self._sensors = distribution, 1.0 - 1.0 / memory, sensors
@@ -84,7 +84,7 @@ class RunningProfile:
         self._rows = np.zeros(len(distribution.conditions))
 
     def step(self, statistics: FloatArray, available: NDArray[np.bool_]) -> None:
-        """Take the slow statistics [statistics] and which sensors [sensors] they hold; rest is passed over."""
+        """Add a row [statistics] of available sensors [sensors]; ignore it where the subject rests."""
         deviation = np.exp(statistics[3 * self._sensors : 6 * self._sensors]).reshape(-1, 3)
         if not available.any() or deviation[available].mean() <= MIN_MOVEMENT_G:
             return
@@ -98,7 +98,7 @@ class RunningProfile:
         self._rows[kind] += 1.0
 
     def profile(self) -> MotionProfile:
-        """What it has come to."""
+        """Return the profile of the conditions with enough rows."""
         names = self._distribution.conditions
         kinds = [kind for kind in range(len(names)) if self._rows[kind] >= MIN_ROWS_PER_CONDITION]
         with np.errstate(invalid="ignore"):
@@ -106,13 +106,13 @@ class RunningProfile:
         return MotionProfile(means, {names[kind]: float(self._rows[kind]) for kind in kinds})
 
     def _kind(self, statistics: FloatArray, available: NDArray[np.bool_]) -> int:
-        """Index of the condition that most sensors, each by itself, say it is."""
+        """Classify the movement: return the index of the condition nearest to the sensors, taken one by one."""
         own = [self._metrics[sensor].squares(statistics[None])[:, 0] for sensor in np.flatnonzero(available)]
         return int(np.minimum(own, MAX_SQUARED_DISTANCE).sum(axis=0).argmin())
 
 
 def motion_profile(imu: FloatArray, rate: float, distribution: Distribution) -> MotionProfile:
-    """The profile of a whole recording [samples, sensors, 6]."""
+    """Compute the profile of a whole recording [samples, sensors, 6] in m/s² and rad/s at ``rate`` Hz."""
     every, start = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW_S * rate)
     running = RunningProfile(distribution, imu.shape[1], memory=np.inf)
     statistics, available = motion_statistics(imu, rate, every)
@@ -123,12 +123,12 @@ def motion_profile(imu: FloatArray, rate: float, distribution: Distribution) -> 
 
 @dataclass(frozen=True)
 class Drift:
-    """How a subject's movement differs from that of the calibration.
+    """Difference between a subject's movement and that of the calibration.
 
     Attributes:
-        turned: [sensors] angle by which gravity comes from elsewhere [degrees]; NaN = not known.
-        changed: root mean square change of all statistics, in deviations between moments of the training subjects.
-        rows: of like movement that were compared.
+        turned: [sensors] change of the direction of gravity [degrees]; NaN = not known.
+        changed: root mean square change of all statistics, in standard deviations of the training subjects.
+        rows: number of compared rows.
     """
 
     turned: tuple[float, ...]
@@ -137,32 +137,32 @@ class Drift:
 
     @property
     def recalibrate(self) -> bool:
-        """Whether it is more than the development subjects showed within a day."""
+        """Whether the drift exceeds what the development subjects showed within a day."""
         return self.changed > MAX_CHANGE_STD or any(angle > MAX_TURN_DEG for angle in self.turned)
 
     def message(self, rig: Rig) -> str:
-        """What to do, in a sentence; empty = nothing."""
+        """Advise the user in one sentence; empty if there is nothing to do."""
         moved = [
             f"{name} by {angle:.0f}°"
             for name, angle in zip(rig.sensor_names, self.turned, strict=True)
             if angle > MAX_TURN_DEG
         ]
         if moved:
-            return f"sensors sit otherwise than in the calibration ({', '.join(moved)}): put them right, or recalibrate"
+            return f"sensors have turned since the calibration ({', '.join(moved)}): reattach them, or recalibrate"
         if self.recalibrate:
-            return f"the subject moves otherwise than in the calibration ({self.changed:.1f} deviations): recalibrate"
+            return f"the movement has changed since the calibration (by {self.changed:.1f} deviations): recalibrate"
         return ""
 
 
 def profile_of(bundle: Bundle) -> MotionProfile | None:
-    """What the subject's movement was like when the bundle was calibrated; None where that is not known."""
+    """Return the profile of the movement in the bundle's calibration; None if there is none."""
     if bundle.calibration is None or bundle.distribution is None or MOTION not in bundle.calibration.figures:
         return None
     return MotionProfile.from_dict(bundle.calibration.figures[MOTION], bundle.distribution)
 
 
 def drift_between(then: MotionProfile, now: MotionProfile, distribution: Distribution, sensors: int) -> Drift | None:
-    """How the movement differs from that of the calibration; None without enough like movement."""
+    """Compare the movement with that of the calibration; return None without enough rows of the same kinds."""
     common = [name for name in then.means if name in now.means]
     weights = np.array([min(then.rows[name], now.rows[name]) for name in common])
     if weights.sum() < min(MIN_ROWS, sum(then.rows.values())):
@@ -179,7 +179,7 @@ def drift_between(then: MotionProfile, now: MotionProfile, distribution: Distrib
 
 
 def _change(then: FloatArray, now: FloatArray, distribution: Distribution, sensors: int) -> tuple[float, FloatArray]:
-    """Root mean square change in deviations, and angles [sensors] between the mean accelerations [degrees]."""
+    """Return the root mean square change [standard deviations] and the turn of gravity [sensors] in degrees."""
     difference = now - then
     known = np.flatnonzero(np.isfinite(difference))
     covariance = distribution.covariance[np.ix_(known, known)]
@@ -190,7 +190,7 @@ def _change(then: FloatArray, now: FloatArray, distribution: Distribution, senso
 
 
 class DriftWatch:
-    """Follows a calibrated subject's movement; give it a row of slow statistics every ``ROW_PERIOD_S`` seconds."""
+    """Follows a calibrated subject's movement; expects a row of slow statistics every ``ROW_PERIOD_S``."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._then, self._bundle = profile_of(bundle), bundle
@@ -198,16 +198,16 @@ class DriftWatch:
 
     @property
     def is_possible(self) -> bool:
-        """Whether the bundle's calibration says what the movement was like then."""
+        """Whether the bundle's calibration holds a motion profile."""
         return self._then is not None
 
     def step(self, statistics: FloatArray, available: NDArray[np.bool_]) -> None:
-        """Take the slow statistics [statistics], and which sensors [sensors] they hold, of ``motion_statistics``."""
+        """Add a row of ``motion_statistics``: values [statistics] and available sensors [sensors]."""
         if self._now is not None and self._then is not None:
             self._now.step(statistics, available)
 
     def drift(self) -> Drift | None:
-        """How the movement differs from that of the calibration; None = not calibrated, or not enough seen yet."""
+        """Compare the movement with that of the calibration; None if not calibrated, or with too little movement."""
         if self._now is None or self._then is None or self._bundle.distribution is None:
             return None
         return drift_between(self._then, self._now.profile(), self._bundle.distribution, len(self._bundle.rig.sensors))

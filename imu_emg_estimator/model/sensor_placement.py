@@ -1,8 +1,8 @@
-"""Whether the sensors are worn as the training subjects wore them; torch-free.
+"""Placement of the sensors compared with the training subjects: turned and exchanged ones; torch-free.
 
-Every way to exchange two sensors, all left with all right ones, or to turn one by right angles is undone on the slow
-statistics of the accelerations, and the result compared with the training subjects. The gyroscopes add about which axis
-a sensor turns most. A way whose undoing makes the subject much more likely is named, with what undoes it.
+Candidate remedies exchange two sensors, exchange all left with all right ones, or turn one by right angles. Each is
+applied to the slow statistics of the accelerations, and the result is compared with the training subjects; gyroscopes
+add about which axis a sensor turns most. A remedy that makes the subject much more likely is reported.
 """
 
 from __future__ import annotations
@@ -22,31 +22,29 @@ from imu_emg_estimator.signals.masked_imu_features import FloatArray, Normalisat
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_moments
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 
-ROW_PERIOD_S = 0.5  # s between two rows
+ROW_PERIOD_S = 0.5  # between two rows of statistics
 MAX_ROWS = 40
 MIN_ROWS = 8  # 4 s of movement
-MIN_MOVEMENT_G = 0.1  # g; standard deviation of the acceleration, mean over sensors and axes: a slow walk has 0.2
-# Found on the development subjects of HuGaDB, each left out, see docs/calibration.md.
-MIN_LOG_LIKELIHOOD_RATIO = 12.0  # natural logarithm of the likelihood ratio at which a remedy is named
-UNUSUAL_MEAN_SQUARE, STRANGE_MEAN_SQUARE = (
-    6.0,
-    12.0,
-)  # mean squared deviation of a sensor from the training subjects, 1 = like them
-MAX_PLAUSIBLE_SCORE = 3.0  # root mean square deviation of a subject; beyond, no remedy has explained what is wrong
+MIN_MOVEMENT_G = 0.1  # standard deviation of the acceleration, mean over sensors and axes; 0.2 in a slow walk
+# Chosen on the development subjects of HuGaDB, each left out once; docs/calibration.md.
+MIN_LOG_LIKELIHOOD_RATIO = 12.0  # natural logarithm; a remedy with less is not reported
+UNUSUAL_MEAN_SQUARE = 6.0  # of a sensor's deviation from the training subjects, about 1 for a sensor like theirs
+STRANGE_MEAN_SQUARE = 12.0
+MAX_PLAUSIBLE_SCORE = 3.0  # root mean square deviation of a subject; with more, no remedy explains the fault
 MAX_REMEDIES = 3
-PATTERN_STD = 0.2  # of the logarithm of a gyroscope axis' share in a sensor's turning, between subjects
-MAX_PATTERN_STD = 4.0  # such deviations; more is no stronger evidence
-MIN_TURNING_RADPS = 0.5  # rad/s; a sensor that turns less has no pattern
+PATTERN_STD = 0.2  # between subjects, of the logarithm of a gyroscope axis' share in a sensor's angular rate
+MAX_PATTERN_STD = 4.0  # in such deviations; larger ones count as no stronger evidence
+MIN_TURNING_RADPS = 0.5  # a sensor that turns more slowly has no pattern
 
 
 @dataclass(frozen=True, eq=False)
 class Remedy:
-    """What undoes one way to wear sensors wrongly.
+    """Correction of one placement error: a rotation of one sensor, or an exchange of several.
 
     Attributes:
-        sensors: those that it concerns.
-        sources: [sensors] of every place on the body, the sensor that is worn there.
-        rotation: [3, 3] from the one sensor's axes, as it is worn, to the rig's; None = sensors are exchanged.
+        sensors: indices of the affected sensors.
+        sources: [sensors] for every place on the body, the sensor that is worn there.
+        rotation: [3, 3] from the turned sensor's axes to the rig's; None for an exchange.
     """
 
     sensors: tuple[int, ...]
@@ -54,27 +52,27 @@ class Remedy:
     rotation: FloatArray | None = None
 
     def rotations(self) -> FloatArray:
-        """The same for every place, [sensors, 3, 3]."""
+        """Return the rotation of every place [sensors, 3, 3]."""
         result = np.tile(np.eye(3), (len(self.sources), 1, 1))
         if self.rotation is not None:
             result[self.sensors[0]] = self.rotation
         return result
 
     def apply(self, imu: FloatArray) -> FloatArray:
-        """Samples [samples, sensors, 6] as they would be if the sensors were worn rightly."""
+        """Correct samples [samples, sensors, 6]: return those of correctly placed sensors."""
         return turn_mounts(imu[:, list(self.sources)], self.rotations())
 
     def quaternion(self) -> tuple[float, ...]:
-        """The rotation as x y z w, for the parameter ``sensor_rotations``."""
+        """Return the rotation as x y z w, for the parameter ``sensor_rotations``."""
         matrix = np.eye(3) if self.rotation is None else self.rotation
         return tuple(float(value) + 0.0 for value in np.round(Rotation.from_matrix(matrix).as_quat(canonical=True), 4))
 
     def describe(self) -> str:
-        """What is wrong and what to do, in words that follow the sensors' names."""
+        """Describe fault and remedy, to follow the sensors' names in a sentence."""
         if self.rotation is not None:
             worn = Rotation.from_matrix(self.rotation).inv()
             return (
-                f"looks turned by {_turn_in_words(worn)}; put it on as the others wore it, or give it the rotation "
+                f"looks turned by {_turn_in_words(worn)}; attach it as in the training data, or give it the rotation "
                 f"{' '.join(f'{value:g}' for value in self.quaternion())} (x y z w)"
             )
         if len(self.sensors) > 2:
@@ -84,7 +82,7 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Found:
-    """A remedy, and the natural logarithm of how much more likely it makes the subject."""
+    """A remedy and its evidence: the natural logarithm of the likelihood ratio after and before it."""
 
     remedy: Remedy
     evidence: float
@@ -92,13 +90,13 @@ class Found:
 
 @dataclass(frozen=True)
 class Mounting:
-    """How the sensors of a recording are worn, compared with the training subjects.
+    """Placement of a recording's sensors, compared with the training subjects.
 
     Attributes:
-        found: remedies that make the subject much more likely, the strongest first; empty = worn as it should be.
-        score: root mean square deviation from the training subjects as worn, about 1 for a subject like them.
-        mended: the same after the remedies.
-        strangeness: [sensors] mean squared deviation of what concerns a sensor, after the remedies; NaN = not there.
+        found: remedies that make the subject much more likely, strongest first; empty if the placement is correct.
+        score: root mean square deviation from the training subjects, about 1 for a subject like them.
+        mended: the score after the remedies.
+        strangeness: [sensors] mean squared deviation of a sensor's statistics after the remedies; NaN = not available.
     """
 
     found: tuple[Found, ...]
@@ -108,12 +106,12 @@ class Mounting:
 
     @property
     def strange(self) -> tuple[int, ...]:
-        """Sensors that are like no training subject's, and no remedy explains it."""
+        """Sensors unlike those of all training subjects, which no remedy explains."""
         return self._beyond(STRANGE_MEAN_SQUARE)
 
     @property
     def unusual(self) -> tuple[int, ...]:
-        """Those among which are the strange ones, and others that may be."""
+        """Sensors that may be strange: a superset of ``strange`` by a lower limit."""
         return self._beyond(UNUSUAL_MEAN_SQUARE)
 
     def _beyond(self, limit: float) -> tuple[int, ...]:
@@ -121,19 +119,19 @@ class Mounting:
 
 
 def mounting_of(imu: FloatArray, rig: Rig, distribution: Distribution, normalisation: Normalisation) -> Mounting | None:
-    """How the sensors are worn; None where there are less than four seconds of movement to tell from.
+    """Compare the placement of the sensors with the training subjects; None with less than four seconds of movement.
 
     Args:
         imu: [samples, sensors, 6] in m/s² and rad/s; NaN = not available.
     """
-    seen = np.where(normalisation.used, imu, np.nan)  # what the network does not look at does not matter
+    seen = np.where(normalisation.used, imu, np.nan)  # channels that the network ignores do not matter
     worn = _evidence_of(seen, rig, distribution, normalisation)
     if worn is None:
         return None
     judged = worn
     strange: list[int] = []
     found, mended = _mend(judged, rig)
-    while mended.score > MAX_PLAUSIBLE_SCORE and judged.available.sum() > 1:  # no remedy helps a sensor that is damaged
+    while mended.score > MAX_PLAUSIBLE_SCORE and judged.available.sum() > 1:  # no remedy helps a damaged sensor
         strange.append(judged.strangest())
         judged = judged.without(strange[-1])
         found, mended = _mend(judged, rig)
@@ -143,7 +141,7 @@ def mounting_of(imu: FloatArray, rig: Rig, distribution: Distribution, normalisa
 
 
 def _mend(worn: _Evidence, rig: Rig) -> tuple[list[Found], _Evidence]:
-    """The remedies that help, the strongest first, and what they make of it."""
+    """Find the remedies that help, strongest first; return them and the evidence after all of them."""
     candidates = [remedy for remedy in remedies(rig) if worn.available[list(remedy.sensors)].all()]
     found: list[Found] = []
     mended = worn
@@ -159,7 +157,7 @@ def _mend(worn: _Evidence, rig: Rig) -> tuple[list[Found], _Evidence]:
 
 
 def remedies(rig: Rig) -> Iterator[Remedy]:
-    """Every way to wear sensors wrongly that is thought of."""
+    """Yield a remedy for every placement error that is considered."""
     places = tuple(range(len(rig.sensors)))
     for sensor in places:
         for rotation in _right_angles():
@@ -176,13 +174,13 @@ def remedies(rig: Rig) -> Iterator[Remedy]:
 
 @dataclass(frozen=True, eq=False)
 class _Evidence:
-    """What tells how sensors are worn.
+    """Evidence on the placement of the sensors.
 
     Attributes:
         moments: [rows, moments] running means of the accelerations while the subject moves.
-        turning: [sensors, 3, 3] mean products of the angular rates; NaN = not there.
-        available: [sensors] accelerometers that are there.
-        pattern: [sensors, 3] logarithm of each axis' share in a sensor's turning, of the training subjects.
+        turning: [sensors, 3, 3] mean products of the angular rates; NaN = not available.
+        available: [sensors] whether the accelerometer is available.
+        pattern: [sensors, 3] logarithm of each axis' share in a sensor's angular rate, for the training subjects.
     """
 
     moments: FloatArray
@@ -201,25 +199,25 @@ class _Evidence:
 
     @property
     def score(self) -> float:
-        """Root mean square deviation, about 1 for a subject like the training's."""
+        """Root mean square deviation, about 1 for a subject like those of the training."""
         return float(np.sqrt(self.squares / len(self.metric.known)))
 
     @property
     def unlikely(self) -> float:
-        """Negative logarithm of the likelihood, rows being no more than one piece of evidence together."""
+        """Negative logarithm of the likelihood; all rows together count as one observation."""
         return 0.5 * (self.squares + self._odd_turning())
 
     def after(self, remedy: Remedy) -> _Evidence:
-        """The same if sensors were worn otherwise."""
+        """Return the evidence after a remedy."""
         rotations, sources = remedy.rotations(), list(remedy.sources)
         moments = self.definition.remounted(self.moments, sources, rotations)
         turning = rotations @ self.turning[sources] @ rotations.transpose(0, 2, 1)
         return replace(self, moments=moments, turning=turning)
 
     def strangeness(self) -> tuple[float, ...]:
-        """By sensor: how much less deviates without it, a statistic.
+        """Return every sensor's ``share_of``; each strange sensor is left out before the others are judged.
 
-        A strange sensor makes all correlations with it strange: once it is found, the others are judged without it.
+        Otherwise the correlations with a strange sensor would make the others strange, too.
         """
         result: FloatArray = np.full(len(self.available), np.nan)
         rest = self
@@ -232,25 +230,25 @@ class _Evidence:
         return tuple(map(float, result))
 
     def strangest(self) -> int:
-        """The sensor without which the least deviates."""
+        """Return the index of the sensor that contributes most to the deviation."""
         return int(np.nanargmax([self.share_of(sensor) for sensor in range(len(self.available))]))
 
     def share_of(self, sensor: int) -> float:
-        """How much less deviates without a sensor, a statistic; NaN where it is not there, or alone."""
+        """Return a sensor's contribution to the squared deviation per statistic; NaN if unavailable or alone."""
         if not self.available[sensor] or self.available.sum() == 1:
             return float("nan")
         without = self.without(sensor)
         return (self.squares - without.squares) / (len(self.metric.known) - len(without.metric.known))
 
     def without(self, sensor: int) -> _Evidence:
-        """The same as if a sensor were not there."""
+        """Return the evidence without one sensor."""
         others = self.available.copy()
         others[sensor] = False
         return replace(self, available=others, metric=self.distribution.metric(others))
 
     def _odd_turning(self) -> float:
         power = np.einsum("sii->si", self.turning)
-        turns = self.available & (power.sum(axis=1) > MIN_TURNING_RADPS**2)  # never where it is not known
+        turns = self.available & (power.sum(axis=1) > MIN_TURNING_RADPS**2)  # False for an unknown (NaN) rate
         off = (_pattern(np.where(turns[:, None], power, 1.0)) - self.pattern) / PATTERN_STD
         return float((np.clip(off, -MAX_PATTERN_STD, MAX_PATTERN_STD)[turns] ** 2).sum())
 
@@ -286,13 +284,13 @@ def _evidence_of(
 
 
 def _pattern(power: FloatArray) -> FloatArray:
-    """Logarithm of each axis' deviation [sensors, 3] relative to the sensor's others."""
+    """Return the logarithm of each axis' deviation [sensors, 3], relative to the sensor's mean over axes."""
     logarithm = 0.5 * np.log(power + 1e-6)
     return np.asarray(logarithm - logarithm.mean(axis=1, keepdims=True))
 
 
 def _right_angles() -> Iterator[FloatArray]:
-    """The 23 rotations that map axes to axes, but for the one that changes nothing."""
+    """Yield the 23 rotations [3, 3] that map axes to axes, without the identity."""
     for order in permutations(range(3)):
         for signs in product((1.0, -1.0), repeat=3):
             matrix = np.zeros((3, 3))

@@ -1,4 +1,4 @@
-"""How well an estimate follows a measured envelope: r, R² and nRMSE."""
+"""Agreement of an estimate with a measured envelope: r, R² and nRMSE."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Scores:
     """Agreement of one muscle's estimate with its measured envelope.
 
     Attributes:
-        r: Pearson correlation; insensitive to scale and offset.
-        r2: coefficient of determination, 1 - residual / variance; negative when worse than the measured mean.
+        r: Pearson correlation, independent of scale and offset.
+        r2: coefficient of determination, 1 - residual / variance; negative if worse than the measured mean.
         nrmse: root-mean-square error / (maximum - minimum) of the measured envelope.
-        samples: scored samples.
+        samples: number of scored samples.
     """
 
     r: float
@@ -29,10 +29,9 @@ class Scores:
 
 
 def score(measured: FloatArray, estimated: FloatArray) -> Scores:
-    """Score one muscle over samples [samples]; samples that are not finite in both are left out.
+    """Score one muscle's estimate [samples] against its measurement [samples], over samples that are finite in both.
 
-    A figure that is not defined (fewer than two samples, constant measurement) is NaN;
-    the correlation of a constant estimate is 0: it follows nothing.
+    Figures are NaN with fewer than two samples or a constant measurement; r of a constant estimate is 0.
     """
     known = np.isfinite(measured) & np.isfinite(estimated)
     truth, guess = measured[known].astype(np.float64), estimated[known].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Variations of a training batch that a new subject could bring: other legs, mounts, tempo, missing sensors."""
+"""Augmentation of training batches by what may differ in a new subject: side, mounting, tempo, missing sensors."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from imu_emg_estimator.rig import Rig
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """How far a training sequence is varied; zero switches a variation off.
+    """Strength of each variation of a training sequence; zero switches it off.
 
     Attributes:
-        mirror: probability that left and right are exchanged (rigs with a twin for every part only).
+        mirror: probability that left and right are exchanged, on rigs that can be mirrored.
         mount_rotation: standard deviation [deg] of each sensor's mounting rotation about each axis.
         gain: standard deviation of each sensor's gain.
         noise: standard deviation of white noise [m/s^2 and rad/s].
         tempo: standard deviation of the logarithm of the tempo at which a sequence is replayed.
         sensor_dropout: probability that a sensor is missing.
-        gyroscope_dropout: probability that all gyroscopes are missing, and that each one is.
+        gyroscope_dropout: probability that all gyroscopes are missing, and the same for each one alone.
     """
 
     mirror: float = 0.5
@@ -46,11 +46,13 @@ def augment(
     """Vary sequences independently of each other.
 
     Args:
-        imu: [sequences, samples, sensors, 6].
-        target, weight: [sequences, samples, muscles].
+        imu: [sequences, samples, sensors, 6] in m/s² and rad/s; NaN = not available.
+        target: [sequences, samples, muscles] activation.
+        weight: [sequences, samples, muscles] of the target in the loss.
+        rig: defines which sensors and muscles mirror each other.
 
     Returns:
-        Varied copies of the three arrays, same shapes.
+        Varied copies of ``imu``, ``target`` and ``weight``, of the same shapes.
     """
     imu, target, weight = imu.copy(), target.copy(), weight.copy()
     if rig.is_mirrorable:
@@ -74,7 +76,7 @@ def _mirror(imu: FloatArray, target: FloatArray, weight: FloatArray, rig: Rig, c
 def _replay(imu: FloatArray, target: FloatArray, weight: FloatArray, tempo: FloatArray) -> None:
     """Replay each sequence faster or slower about its middle; samples beyond its ends are missing.
 
-    Angular rates scale with the tempo; accelerations are left, since most of them is gravity.
+    Angular rates scale with the tempo; accelerations are kept, since they are mostly gravity.
     """
     samples = imu.shape[1]
     middle = (samples - 1) / 2

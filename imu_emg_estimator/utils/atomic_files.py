@@ -1,7 +1,7 @@
-"""Files that are written whole or not at all, and folders that one process at a time writes to.
+"""Atomic writing of files, and folders that only one process at a time writes to.
 
-A crash, a full disk or a power cut at any instant leaves what was there before, or the whole new file; at
-worst a temporary file stays behind, whose name ``TEMPORARY`` matches.
+A crash, a full disk or a power cut at any instant leaves either the old or the complete new file, and at worst a
+temporary file whose name matches ``TEMPORARY``.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from filelock import FileLock, Timeout
 
 from imu_emg_estimator.errors import InputError
 
-TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}")  # names of files that are not finished
+TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}")  # names of incomplete files
 LOCK = ".lock"
-LOCK_TIMEOUT_S = 10.0  # for another process that is writing; it takes some milliseconds
+LOCK_TIMEOUT_S = 10.0  # another process needs some milliseconds to write
 POLL_S = 0.01
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
-    """Write next to the target, flush to disk, then rename over it; raises InputError where it cannot."""
+    """Write next to the target, flush to disk, then rename over it; raise InputError if that fails."""
     write_together([(path, payload)])
 
 
 def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
-    """Write several files, none of which is seen before all of them are safe on the disk.
+    """Write several files and flush them to disk before the first of them replaces its target.
 
-    They then appear in the given order, each at once; where that is interrupted, the first ones may be there alone.
+    They replace their targets one by one in the given order; an interruption may leave only the first ones replaced.
 
     Raises:
-        InputError: one cannot be written; unless the disk failed while they appeared, nothing has changed.
+        InputError: a file cannot be written; nothing has changed, unless the disk failed while targets were replaced.
     """
     finished: list[tuple[Path, Path]] = []
     path = files[0][0]
@@ -55,7 +55,7 @@ def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that they last."""
+    """Make a folder and its missing parents, and flush their names to disk."""
     missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
     folder.mkdir(parents=True, exist_ok=True)
     for made in missing:
@@ -63,7 +63,7 @@ def make_folder(folder: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Make new, renamed and removed names in a folder last through a power cut."""
+    """Flush new, renamed and removed names in a folder to disk, so that they survive a power cut."""
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -71,18 +71,18 @@ def flush_folder(folder: Path) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):  # nothing that one can do about
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EACCES):  # unsupported here
             raise
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder, which is made where it is missing: one process, or thread, at a time gets past here.
+    """Lock a folder, made if missing, against other processes and threads.
 
-    The end of the process, however it comes, frees the folder.
+    The lock is released when the process ends, however it ends.
 
     Raises:
-        InputError: it cannot be written, or another process holds it for too long.
+        InputError: the folder cannot be written, or another process holds it for longer than ``LOCK_TIMEOUT_S``.
     """
     lock = FileLock(folder / LOCK, timeout=LOCK_TIMEOUT_S, poll_interval=POLL_S)
     try:
@@ -105,10 +105,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _temporary(path: Path, payload: bytes) -> Path:
-    """A finished file next to its target; none is left if it cannot be finished."""
+    """Write a complete temporary file next to its target; remove it if that fails."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        os.fchmod(handle, 0o644)  # temporary files are made for their owner alone
+        os.fchmod(handle, 0o644)  # mkstemp allows access to the owner only
         with os.fdopen(handle, "wb") as file:
             file.write(payload)
             file.flush()

@@ -1,4 +1,4 @@
-"""Drift since the calibration: seen where sensors slipped, not where the subject only does something else."""
+"""Drift since the calibration is found where sensors slipped, not where the subject does something else."""
 
 from dataclasses import replace
 
@@ -126,8 +126,8 @@ def test_motion_profile_refuses_another_rig(calibrated: Bundle, means: object, r
     ("turned", "changed", "recalibrate", "words"),
     [
         (MAX_TURN_DEG, MAX_CHANGE_STD, False, ""),
-        (MAX_TURN_DEG + 0.1, MAX_CHANGE_STD, True, "sensors sit otherwise"),
-        (MAX_TURN_DEG, MAX_CHANGE_STD + 0.1, True, "the subject moves otherwise"),
+        (MAX_TURN_DEG + 0.1, MAX_CHANGE_STD, True, "sensors have turned since the calibration"),
+        (MAX_TURN_DEG, MAX_CHANGE_STD + 0.1, True, "the movement has changed since the calibration"),
     ],
 )
 def test_drift_limits(calibrated: Bundle, turned: float, changed: float, recalibrate: bool, words: str) -> None:
