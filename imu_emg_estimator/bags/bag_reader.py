@@ -103,9 +103,9 @@ class Bag:
             yield heapq.heappop(waiting)[2]
 
 
-def check_bag(path: Path, limits: BagLimits | None = None, check: Check | None = None) -> None:
+def check_bag(path: Path, check: Check | None = None) -> None:
     """Raise as ``open_bag`` does where there is no bag, or none that may be read. Reads only the first bytes."""
-    for file in find_files(Path(path), limits or BagLimits(), check).paths:
+    for file in find_files(Path(path), BagLimits(), check).paths:
         with readable(Path(path)):
             head = _head(file)
             if head and not (compression_of(head) or head.startswith((mcap.MAGIC, sqlite.MAGIC))):

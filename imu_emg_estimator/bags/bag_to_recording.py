@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +50,6 @@ def read_bag(
     settings: EnvelopeSettings | None = None,
     subject: str = "",
     *,
-    mapping: TopicMapping | None = None,
-    alignment: AlignmentSettings | None = None,
     limits: BagLimits | None = None,
     check: Check | None = None,
     keep_raw: bool = False,
@@ -59,12 +57,11 @@ def read_bag(
     """Read a bag as ``read_bag_with_report`` does; its notes are logged as warnings.
 
     Args:
-        imu_topics, emg_topic: shorthand for those of ``mapping``.
+        imu_topics, emg_topic: those of ``TopicMapping``.
     """
-    mapping = mapping or TopicMapping()
-    mapping = replace(mapping, imu_topics=imu_topics or mapping.imu_topics, emg_topic=emg_topic or mapping.emg_topic)
+    mapping = TopicMapping(imu_topics=imu_topics or None, emg_topic=emg_topic)
     recording, report = read_bag_with_report(
-        path, rig, mapping, settings, subject, alignment=alignment, limits=limits, check=check, keep_raw=keep_raw
+        path, rig, mapping, settings, subject, limits=limits, check=check, keep_raw=keep_raw
     )
     for note in report.notes:
         logger.warning("bag %s: %s", path, note)

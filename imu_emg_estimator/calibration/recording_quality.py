@@ -122,9 +122,7 @@ class Quality:
         return figures
 
 
-def assess(
-    bundle: Bundle, recordings: Sequence[Recording], stream: Stream | None = None, limits: Limits | None = None
-) -> Quality:
+def assess(bundle: Bundle, recordings: Sequence[Recording], stream: Stream | None = None) -> Quality:
     """Judge a subject's recordings, before anything is adapted to them.
 
     Args:
@@ -132,7 +130,7 @@ def assess(
         recordings: of one subject, of the bundle's rig.
         stream: what the reader of the bag knows besides.
     """
-    rig, unit, limits = bundle.rig, recordings[0].envelope_unit, limits or Limits()
+    rig, unit, limits = bundle.rig, recordings[0].envelope_unit, Limits()
     used = bundle.normalisation.used  # a gyroscope that the network does not use may be missing or damaged
     recordings = [replace(recording, imu=np.where(used, recording.imu, np.nan)) for recording in recordings]
     sensors = {name: sensor_figures(recordings, index, stream) for index, name in enumerate(rig.sensor_names)}

@@ -60,11 +60,9 @@ def chosen_subjects(folder: Path, present: Sequence[str], only: Iterable[str] | 
     return chosen
 
 
-def map_in_parallel(
-    function: Callable[[Item], Result], items: Sequence[Item], workers: int, title: str = "reading"
-) -> list[Result]:
+def map_in_parallel(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:
     """Apply a function to all items in so many processes; returns the results in order."""
-    progress = ProgressBar(title)
+    progress = ProgressBar("reading")
     results = []
     if workers == 1 or len(items) == 1:
         for item in items:

@@ -34,17 +34,13 @@ def display_name(name: str) -> str:
     return name.replace("_", " ")
 
 
-def connection_problems(samples: LiveSamples, rig: Rig, emg: bool = True) -> list[Problem]:
-    """Find sensors that are silent, too slow or send nothing useful, and EMG that does not arrive.
-
-    Args:
-        emg: whether EMG is needed.
-    """
+def connection_problems(samples: LiveSamples, rig: Rig) -> list[Problem]:
+    """Find sensors that are silent, too slow or send nothing useful, and EMG that does not arrive."""
     found = [problem for index in range(len(rig.sensors)) if (problem := _connection_problem(samples, index, rig))]
     if len(found) == len(rig.sensors) and {problem.kind for problem in found} <= {"silent", "no_topic"}:
         text = "No sensor sends anything. Are the sensors switched on, and is their driver running?"
         found = [Problem("silent", rig.sensor_names, text + _unused_topics(samples))]
-    if emg and not samples.emg_messages:
+    if not samples.emg_messages:
         where = f" on {samples.emg_topic}" if samples.emg_topic else ": there is no EMG topic"
         text = f"No EMG arrives{where}. Switch on the EMG amplifier and its driver: calibration needs EMG."
         found.append(Problem("no_emg", (), text))

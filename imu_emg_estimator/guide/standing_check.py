@@ -32,13 +32,13 @@ def standing_directions(distribution: Distribution | None, sensors: int) -> Floa
     return np.asarray(centre[: 3 * sensors].reshape(sensors, 3))
 
 
-def check_standing(samples: LiveSamples, rig: Rig, standing: FloatArray | None, emg: bool = True) -> list[Problem]:
+def check_standing(samples: LiveSamples, rig: Rig, standing: FloatArray | None) -> list[Problem]:
     """Find problems in the samples of a subject who was asked to stand still.
 
     Args:
         standing: see ``standing_directions``; None = directions are not checked.
     """
-    problems = connection_problems(samples, rig, emg)
+    problems = connection_problems(samples, rig)
     gravities = {index: samples.sensors[index].acceleration.mean(axis=0) for index in working(problems, rig)}
     problems += _pop_faulty(_unit_problem, gravities, rig)  # first: in another unit, standing looks like movement
     moved = [index for index in gravities if samples.sensors[index].acceleration.std(axis=0).max() > MAX_STILL_STD_MPS2]

@@ -11,12 +11,12 @@ from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_srvs.srv import Trigger
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.calibration_outcome import MuscleOutcome, Outcome, findings_of
 from imu_emg_estimator.msg import CalibrationStatus
+from imu_emg_estimator.ros.calibration_status import LATCHED
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from imu_emg_estimator.utils.progress import Progress
 
@@ -26,7 +26,6 @@ PARAMETERS = ("bundle", "subject_id", "imu_topics", "sensor_rotations", "bag_dir
 ANSWER_TIMEOUT_S = 5.0  # for calls that need no work
 MAX_CALIBRATION_S = 600.0  # a user watches it, and can stop it
 SPIN_TIMEOUT_S = 0.1
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 class NodeCalibrator:

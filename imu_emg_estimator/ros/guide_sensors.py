@@ -22,6 +22,7 @@ from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 
 POLL_PERIOD_S = 0.05
+DISCOVERY_TIMEOUT_S = 3.0  # for topics to appear
 SETTLING_TIME_S = 2.0  # in which topics must begin to send after they are subscribed to
 
 
@@ -32,7 +33,6 @@ class LiveSensors:
         node: sees which topics there are.
         rotations: [sensors, 3, 3] from the sensors' axes to the rig's.
         imu_topics, emg_topic: None = found by name and type.
-        patience: s to wait for topics to appear.
     """
 
     def __init__(
@@ -42,10 +42,9 @@ class LiveSensors:
         rotations: FloatArray,
         imu_topics: Sequence[str] | None = None,
         emg_topic: str | None = None,
-        patience: float = 3.0,
     ) -> None:
         self._node, self._rig, self._rotations = node, rig, rotations
-        self._imu_topics, self._emg_topic, self._patience = imu_topics, emg_topic, patience
+        self._imu_topics, self._emg_topic = imu_topics, emg_topic
 
     def listen(self, seconds: float, on_progress: OnProgress) -> LiveSamples:
         """Capture samples for a duration; return at once where there is no topic."""
@@ -84,7 +83,7 @@ class LiveSensors:
             topics = find_topics(alive, self._rig, self._imu_topics, self._emg_topic)
             return all(topics.sensors) and topics.emg is not None
 
-        alive = await_topics(self._node, complete, self._patience)
+        alive = await_topics(self._node, complete, DISCOVERY_TIMEOUT_S)
         return find_topics(alive, self._rig, self._imu_topics, self._emg_topic)
 
     def _labels(self, topics: SubjectTopics) -> dict[str, str]:

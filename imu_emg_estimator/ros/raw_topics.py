@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.ros.raw_subscriptions import make_receiver
+from imu_emg_estimator.ros.raw_subscriptions import MessageCount, make_receiver
 
 QUEUE_DEPTH = 2000  # messages of a topic that may wait: seconds, should the disk be slow
 NODE = "imu_emg_listener"
@@ -43,15 +43,11 @@ class TopicStream:
 
     Raises:
         InputError: the Python type of a topic is not installed.
-
-    Attributes:
-        lost: by topic, messages that were published but not received, as far as the middleware counts them.
     """
 
     def __init__(self, topics: Mapping[str, str], context: Context | None = None) -> None:
-        self.lost = dict.fromkeys(topics, 0)
         self._names = list(topics)
-        self._sequences: list[int | None] = [None] * len(topics)
+        self._counts = [MessageCount() for _ in topics]
         classes = {topic: message_class(topic, msgtype) for topic, msgtype in topics.items()}
         self._node = Node(NODE, context=context, start_parameter_services=False)
         self._receiver = make_receiver(self._node)
@@ -67,6 +63,11 @@ class TopicStream:
         self._receiver.close()
         self._node.destroy_node()
 
+    @property
+    def lost(self) -> dict[str, int]:
+        """By topic, messages that were published but not received, as far as the middleware counts them."""
+        return {name: count.lost for name, count in zip(self._names, self._counts, strict=True)}
+
     def take(self, timeout: float) -> list[ReceivedMessage]:
         """Messages received since the last call; waits for some, at most for the timeout [s]."""
         if not self._names:  # rclpy does not wait for nothing
@@ -75,14 +76,9 @@ class TopicStream:
         now = time.time_ns()
         taken = []
         for received, source, payload, sequence in self._receiver.receive(timeout):
-            self._count(source, sequence)
+            self._counts[source].add(sequence)
             taken.append(ReceivedMessage(self._names[source], received or now, payload))
         return taken
-
-    def _count(self, source: int, sequence: int | None) -> None:
-        before, self._sequences[source] = self._sequences[source], sequence
-        if before is not None and sequence is not None and sequence > before + 1:
-            self.lost[self._names[source]] += sequence - before - 1
 
     def _quality(self, topic: str) -> QoSProfile:
         publishers = self._node.get_publishers_info_by_topic(topic)

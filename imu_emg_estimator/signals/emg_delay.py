@@ -94,18 +94,14 @@ def given_delay(seconds: float) -> Delay:
     return Delay(seconds, nan, nan, 0, 0, (), corrected=True, reason="")
 
 
-def synchronise(
-    recording: Recording, expected: FloatArray | None = None, settings: DelaySettings | None = None
-) -> tuple[Recording, Delay]:
+def synchronise(recording: Recording, expected: FloatArray | None = None) -> tuple[Recording, Delay]:
     """Align the EMG of a recording with the movement; returns the recording and the delay that was found.
 
     Args:
         expected: [samples, muscles] what the envelopes should be like, such as a model's estimate; None = the energy of
             the movement, which corrects only delays that no muscle can have by itself.
-        settings: None = those for a model, or for the energy.
     """
-    if settings is None:
-        settings = COARSE if expected is None else DelaySettings()
+    settings = COARSE if expected is None else DelaySettings()
     expected = movement_energy(recording.imu, recording.rig) if expected is None else expected
     trusted = recording.muscle_weight > 0
     delay = find_delay(expected, np.where(trusted, recording.envelope, np.nan), recording.rig.rate, settings)

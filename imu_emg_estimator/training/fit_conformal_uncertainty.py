@@ -27,7 +27,7 @@ from imu_emg_estimator.training.calibration_split import split_for_calibration
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import train_estimator
 from imu_emg_estimator.training.subject_folds import folds_of
-from imu_emg_estimator.utils.progress import CountProgress, StepProgress
+from imu_emg_estimator.utils.progress import StepProgress
 
 ONE_DEVIATION = 0.6827  # what a standard deviation covers
 SAMPLE_PERIOD_S = 0.1  # between the errors that are used: neighbours are correlated
@@ -80,7 +80,6 @@ def inner_errors(
     train: Train,
     adapt: Adapt | None = None,
     seconds: float = SECONDS,
-    progress: CountProgress | None = None,
 ) -> tuple[list[Errors], list[Errors]]:
     """Return the errors on every subject by a network that was trained without that subject.
 
@@ -94,14 +93,12 @@ def inner_errors(
     """
     groups = {subject: group for subject, group in by_subject(recordings).items() if (group[0].muscle_weight > 0).any()}
     before, after = [], []
-    for index, left_out in enumerate(folds_of(list(groups), folds)):
+    for left_out in folds_of(list(groups), folds):
         estimator = train([recording for recording in recordings if recording.subject not in left_out])
         for subject in left_out:
             before.append(errors_of(estimator, groups[subject]))
             if adapt is not None and (errors := calibrated_errors(estimator, groups[subject], adapt, seconds)):
                 after.append(errors)
-        if progress:
-            progress(index + 1, folds)
     return before, after
 
 

@@ -80,15 +80,10 @@ def train_bundle(
     name: str,
     dataset: str,
     settings: TrainingSettings | None = None,
-    envelope: EnvelopeSettings | None = None,
     overrides: Mapping[str, Any] | None = None,
     progress: StepProgress | None = None,
 ) -> Bundle:
-    """Train as ``train_estimator`` does, and bundle the result with the distribution of the subjects' motion.
-
-    Args:
-        envelope: how the recordings' envelopes were made; travels with the bundle.
-    """
+    """Train as ``train_estimator`` does, and bundle the result with the distribution of the subjects' motion."""
     settings = settings or RECIPE
     estimator = train_estimator(recordings, settings, overrides, progress)
     subjects = sorted({recording.subject for recording in recordings if (recording.muscle_weight > 0).any()})
@@ -96,7 +91,7 @@ def train_bundle(
         name=name,
         config=estimator.network.config,
         rig=recordings[0].rig,
-        envelope=envelope or EnvelopeSettings(),
+        envelope=EnvelopeSettings(),
         normalisation=estimator.normalisation,
         reference=Reference(
             amplitude=tuple(float(value) for value in estimator.amplitude),

@@ -75,10 +75,10 @@ class Work:
         self._loss = self._loss if math.isnan(loss) else loss
         self._notify(self._phase)
 
-    def done(self, phase: str = "done") -> None:
+    def done(self) -> None:
         """Note that nothing is left to do; this cannot be stopped any more."""
         self._fraction, self._stop = 1.0, None
-        self._notify(phase)
+        self._notify("done")
 
     def _notify(self, phase: str) -> None:
         if self._stop and self._stop():
