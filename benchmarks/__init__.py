@@ -1,1 +1,1 @@
-"""Measurements of the package that are run from a checkout and not installed: ``python -m benchmarks --help``."""
+"""Measurements of the package, run from a checkout and not installed: ``python -m benchmarks --help``."""

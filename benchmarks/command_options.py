@@ -1,4 +1,4 @@
-"""Options that the benchmarks' commands share."""
+"""Shared options of the benchmarks' commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from imu_emg_estimator.cli.shared_options import add_json_option
 
 
 def add_report_options(parser: argparse.ArgumentParser, report_folder: Path) -> None:
-    """Declare where the run and its report are kept."""
+    """Declare the options for the folders of the run and its report."""
     parser.add_argument("--run", type=Path, dest="run_folder", metavar="DIR", help="holds all jobs (default: OUT/run)")
     parser.add_argument(
         "--out", type=Path, dest="report_folder", default=report_folder, metavar="DIR",
@@ -27,5 +27,5 @@ def run_folder_of(arguments: argparse.Namespace) -> Path:
 
 
 def shown_command(arguments: argparse.Namespace) -> str:
-    """Return the command as it was given, without paths of this machine."""
+    """Return the command as given, without paths of this machine."""
     return " ".join("PATH" if os.sep in word and not word.startswith("-") else word for word in arguments.command_line)

@@ -1,4 +1,4 @@
-"""The machine: what a figure was measured on, and how busy it was with other things."""
+"""Description of the machine and its load during a measurement."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BUSY = 0.3  # load average from which on other jobs spoil the figures
 
 
 def describe() -> dict[str, Any]:
-    """Processor, cores, memory, system, versions, date and load average."""
+    """Describe processor, cores, memory, system, versions, date and load average."""
     return {
         "processor": _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or platform.machine(),
         "architecture": platform.machine(),
@@ -36,7 +36,7 @@ def describe() -> dict[str, Any]:
 
 
 def busy_warning() -> str | None:
-    """A sentence where other jobs keep the machine busy."""
+    """Warn in a sentence if other jobs keep the machine busy; else return nothing."""
     load = os.getloadavg()[0]
     if load < BUSY:
         return None

@@ -1,4 +1,4 @@
-"""What both reports are made of: JSON of bounded size, Markdown tables, pictures."""
+"""Shared parts of both reports: JSON of bounded size, Markdown tables, and figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Results = Mapping[str, Any]
 
 
 def write_report(folder: Path, results: Results, table: str, draw: Callable[[Results, Path], None]) -> None:
-    """Write ``results.json``, ``table.md`` and pictures into a folder; raises InputError where it cannot be written."""
+    """Write ``results.json``, ``table.md`` and pictures into a folder; raise InputError if that fails."""
     content = compact_json(results)
     if len(content) > MAX_JSON_BYTES:
         print(f"warning: results.json has {len(content)} bytes, too many to keep in the repository", file=sys.stderr)
@@ -38,18 +38,18 @@ def _on_one_line(match: re.Match[str]) -> str:
 
 
 def table_head(cells: Sequence[str], align: str = "---") -> Iterator[str]:
-    """Head of a Markdown table; ``align`` is the rule under every column but the first."""
+    """Format the head of a Markdown table; ``align`` is the rule under every column but the first."""
     yield table_row(cells)
     yield table_row(["---", *[align] * (len(cells) - 1)])
 
 
 def table_row(cells: Sequence[object]) -> str:
-    """Row of a Markdown table."""
+    """Format a row of a Markdown table."""
     return f"| {' | '.join(map(str, cells))} |"
 
 
 def subplots(rows: int, columns: int, width: float, height: float) -> tuple[Any, Any]:
-    """Make a figure of so many inches, and its axes [rows][columns]."""
+    """Make a figure of this size in inches, and its axes [rows][columns]."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""Protocol `ablation`: the recipe with one thing changed at a time, each on the same folds."""
+"""Protocol `ablation`: the recipe with one change at a time, all on the same folds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MOUNT_MEMORY = 30.0  # s over which a mounting or a subject's statistics are lea
 
 @dataclass(frozen=True)
 class Variant:
-    """The recipe with one thing changed.
+    """The recipe with one change.
 
     Attributes:
         group: what kind of thing it is; variants of a group stand together in the table.
@@ -69,7 +69,7 @@ class Variant:
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Train a variant on everyone but the subjects left out, and score those.
+    """Train a variant on all subjects except those left out, and score the latter.
 
     Settings of the job: ``budget`` (Budget), ``recipe`` (TrainingSettings), ``seconds`` of calibration to
     compare, ``adaptation`` (AdaptationSettings); the job's model is a name in ``ABLATIONS``.
@@ -123,13 +123,13 @@ def _pretrain_masked_then_in_episodes(
 
 
 def varied(recipe: TrainingSettings, variant: Variant, seed: int) -> TrainingSettings:
-    """The recipe with the variant's changes."""
+    """Apply the variant's changes to the recipe."""
     augmentation = replace(recipe.augmentation, **variant.augmentation)
     return replace(recipe, seed=seed, augmentation=augmentation, **variant.training)
 
 
 class Blind(GegluTransformer):
-    """The network of this package without some blocks of its inputs."""
+    """This package's network with some blocks of its inputs hidden."""
 
     def __init__(self, hidden: Sequence[str], config: ModelConfig) -> None:
         super().__init__(config)
@@ -146,7 +146,7 @@ class Blind(GegluTransformer):
 
 
 def rates_from_acceleration(recording: Recording) -> Recording:
-    """Missing angular rates replaced by those at which the direction of gravity turns: g x dg/dt / |g|².
+    """Replace missing angular rates by those of the direction of gravity: g x dg/dt / |g|².
 
     It knows nothing of turns about the vertical, and takes slow accelerations for gravity.
     """
@@ -161,7 +161,7 @@ def rates_from_acceleration(recording: Recording) -> Recording:
 
 
 def gravity_aligned(recording: Recording) -> Recording:
-    """Each sensor turned so that its mean acceleration of the last half minute points along its main axis."""
+    """Rotate each sensor so that its mean acceleration of the last half minute points along its main axis."""
     mean = _running_mean(_filled(recording.imu[..., :3]), recording.rig.rate)
     samples, sensors = mean.shape[:2]
     unit = mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-6)
@@ -179,7 +179,7 @@ def gravity_aligned(recording: Recording) -> Recording:
 
 
 def running_normalisation(recording: Recording) -> Recording:
-    """Every channel less its running mean, over its running deviation, as a subject who just put the sensors on."""
+    """Standardise every channel by its running mean and deviation, as for a subject who just put the sensors on."""
     filled = _filled(recording.imu)
     mean = _running_mean(filled, recording.rig.rate)
     variance = _running_mean((filled - mean) ** 2, recording.rig.rate)
@@ -189,7 +189,7 @@ def running_normalisation(recording: Recording) -> Recording:
 
 
 def _filled(values: FloatArray) -> FloatArray:
-    """Missing values replaced by the last known one, or by zero before the first."""
+    """Replace missing values by the last known one, or by zero before the first."""
     known = np.isfinite(values)
     index = np.where(known, np.arange(len(values)).reshape(-1, *[1] * (values.ndim - 1)), 0)
     last = np.take_along_axis(values, np.maximum.accumulate(index, axis=0), axis=0)
@@ -197,7 +197,7 @@ def _filled(values: FloatArray) -> FloatArray:
 
 
 def _slow(values: FloatArray, corner: float, rate: float) -> FloatArray:
-    """Causal first-order low-pass that starts at the first value."""
+    """Filter by a causal first-order low-pass that starts at the first value."""
     b, a = butter(1, corner, fs=rate)
     start = lfilter_zi(b, a).reshape(-1, *[1] * (values.ndim - 1)) * values[:1]
     result: FloatArray = lfilter(b, a, values, axis=0, zi=start)[0]
@@ -205,7 +205,7 @@ def _slow(values: FloatArray, corner: float, rate: float) -> FloatArray:
 
 
 def _running_mean(values: FloatArray, rate: float) -> FloatArray:
-    """Mean of all samples so far, over the last half minute once there are so many; causal."""
+    """Average all samples so far, at most those of the last half minute; causal."""
     keep = 1.0 - 1.0 / (MOUNT_MEMORY * rate)
     total = lfilter([1.0], [1.0, -keep], values, axis=0)
     count = lfilter([1.0], [1.0, -keep], np.ones(len(values)))

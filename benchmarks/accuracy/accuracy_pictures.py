@@ -1,4 +1,4 @@
-"""Pictures of the report."""
+"""Pictures of the accuracy report."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MARKERS = "osv^D<>Ph*"
 
 
 def draw(results: Mapping[str, Any], run: Path, out: Path) -> None:
-    """Draw every part that has a picture; signals beside each other only for this package's recipe, from the run."""
+    """Draw every part that has a picture; signals of this package's recipe come from the run."""
     for part, summary in results.items():
         protocol = summary.get("protocol")
         prefix = "" if part == protocol else f"{part}_"
@@ -46,7 +46,7 @@ def draw(results: Mapping[str, Any], run: Path, out: Path) -> None:
 
 
 def r_per_subject(summary: Mapping[str, Any], path: Path) -> None:
-    """A mark for every model and subject, without calibration; subjects in the order of this package's model."""
+    """Mark r of every model and subject without calibration, subjects ordered by this package's model."""
     rows = {name: kept_values(row["subjects"], "r", "0", SHOWN_CONDITION) for name, row in summary["rows"].items()}
     rows = {name: values for name, values in rows.items() if values}
     if not rows:
@@ -76,7 +76,7 @@ def r_per_subject(summary: Mapping[str, Any], path: Path) -> None:
 
 
 def r_over_calibration(summary: Mapping[str, Any], path: Path) -> None:
-    """A line for every method over the seconds of calibration; bars are the standard deviation over subjects."""
+    """Draw a line per method over the seconds of calibration; bars are the standard deviation over subjects."""
     figure, (axis,) = subplots(1, 1, 9.0, 4.8)
     for index, (name, row) in enumerate(summary["rows"].items()):
         entries = {float(s): by[SHOWN_CONDITION]["r"] for s, by in row["mean"].items() if SHOWN_CONDITION in by}
@@ -110,7 +110,7 @@ def r_over_calibration(summary: Mapping[str, Any], path: Path) -> None:
 
 
 def r_over_look_ahead(summary: Mapping[str, Any], path: Path) -> None:
-    """What waiting for newer samples gains: a line for every amount of calibration."""
+    """Draw r over the look-ahead, a line per amount of calibration."""
     rows = [row for name, row in summary["rows"].items() if name == REFERENCE or row["group"] == LOOK_AHEAD]
     rows.sort(key=lambda row: float(row["look_ahead_s"]))
     if len(rows) < 2:
@@ -131,7 +131,7 @@ def r_over_look_ahead(summary: Mapping[str, Any], path: Path) -> None:
 
 
 def best_median_worst(summary: Mapping[str, Any], run: Path, path: Path) -> None:
-    """Estimate beside measured envelope of three subjects, before and after the longest calibration."""
+    """Draw estimated and measured envelopes of three subjects, before and after the longest calibration."""
     r = kept_values(summary["rows"][OWN]["subjects"], "r", "0", SHOWN_CONDITION)
     if not r:
         return
@@ -183,7 +183,7 @@ def _floats(values: Sequence[float | None]) -> FloatArray:
 
 
 def _place(seconds: float) -> float:
-    """On a logarithmic axis that has room for zero."""
+    """Place an amount of calibration on a logarithmic axis with room for zero."""
     return max(seconds, 2.5)
 
 

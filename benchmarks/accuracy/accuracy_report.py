@@ -1,4 +1,4 @@
-"""The accuracy report: JSON of all figures, Markdown tables for people, and pictures."""
+"""The accuracy report: all figures as JSON, Markdown tables, and pictures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CYCLE_SYMBOLS = {
 
 
 def write_report(run: Path, out: Path) -> dict[str, Any]:
-    """Write ``results.json``, ``table.md`` and the pictures of a run folder into a folder; returns the figures.
+    """Write ``results.json``, ``table.md`` and the pictures of a run folder into a folder; return the figures.
 
     Raises:
         InputError: there is no run, or the folder cannot be written.
@@ -62,7 +62,7 @@ def _rounded(content: Any, digits: int = 7) -> Any:
 
 
 def markdown(results: Mapping[str, Any]) -> str:
-    """All tables."""
+    """Format all tables."""
     writers = {
         "streaming": _streaming,
         "adaptation": _adaptation,
@@ -80,7 +80,7 @@ def markdown(results: Mapping[str, Any]) -> str:
 
 
 def _title(part: str, protocol: str) -> str:
-    """Heading of a part; one that is not named after its protocol says its own name."""
+    """Return the heading of a part, with its name if that differs from its protocol's."""
     title = TITLES[protocol]
     return f"## {title}" if part == protocol else f"## {part.capitalize()}, {title[0].lower()}{title[1:]}"
 
@@ -258,7 +258,7 @@ def _verdicts(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _by_rival(coverage: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:
-    """Coverage by calibration and condition, then by what the deviation is; the published one first."""
+    """List coverage by calibration and condition for each kind of deviation, the published one first."""
     grouped: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for entry in coverage:
         grouped.setdefault((entry["calibration"], entry["condition"]), {})[entry["rival"]] = entry
@@ -266,7 +266,7 @@ def _by_rival(coverage: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], di
 
 
 def _beside(values: Sequence[float], form: str) -> str:
-    """The first value, and the others in brackets."""
+    """Format the first value, and the others in brackets."""
     first, *others = (f"{value:{form}}" for value in values)
     return f"{first} ({', '.join(others)})"
 
@@ -325,7 +325,7 @@ def _tests(tests: Sequence[Mapping[str, Any]], kind: str, unit: str = "s") -> It
 
 
 def _difference(test: Mapping[str, Any] | None) -> list[str]:
-    """Difference, interval and p of a paired test."""
+    """Format difference, interval and p of a paired test."""
     if test is None:
         return [""] * 3
     low, high = test["interval"]
@@ -344,7 +344,7 @@ def _made_worse(rows: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _lost(losses: Mapping[str, float]) -> str:
-    """Who lost, if they are few; else how many, and the most."""
+    """Name the subjects who lost if they are few; else give their number and the largest loss."""
     if len(losses) > FEW:
         return f"{len(losses)} subjects (at most {min(losses.values()):+.2f})"
     return ", ".join(f"{subject} ({change:+.3f})" for subject, change in losses.items()) or "none"
@@ -388,7 +388,7 @@ def _spread(entry: Mapping[str, float] | None) -> str:
 
 
 def _plus_minus(mean: float, spread: float) -> str:
-    """Mean and standard deviation, that alone where there is one value; nothing where the mean is not defined."""
+    """Format mean and standard deviation, the mean alone for one value, and nothing for an undefined mean."""
     if math.isnan(mean):
         return ""
     return f"{mean:.2f}" if math.isnan(spread) else f"{mean:.2f} ± {spread:.2f}"

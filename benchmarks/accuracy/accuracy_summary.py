@@ -1,4 +1,4 @@
-"""Outcomes of a run's jobs as figures by part of the report, and what they cost."""
+"""Figures and costs of a run's jobs by part of the report."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PAIRED_AT = ("10", "30", "60")  # s of calibration at which methods of adaptatio
 
 
 def gather(run: Path) -> dict[str, Any]:
-    """Everything that a run folder holds, as figures by part of the report, and what it cost.
+    """Summarise a run folder: figures by part of the report, and their costs.
 
     Raises:
         InputError: there is no run.
@@ -58,7 +58,7 @@ def gather(run: Path) -> dict[str, Any]:
 
 
 def _records(run: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, list[Record]], int]:
-    """Records of every row that are done, and how many are not."""
+    """Return the finished records of every row, and the number of missing ones."""
     rows = {row: [record(run, key) for key in keys] for row, keys in manifest["rows"].items()}
     missing = sum(entry is None for entries in rows.values() for entry in entries)
     done: dict[str, list[Record]] = {row: [entry for entry in entries if entry] for row, entries in rows.items()}
@@ -66,7 +66,7 @@ def _records(run: Path, manifest: Mapping[str, Any]) -> tuple[dict[str, list[Rec
 
 
 def record(run: Path, key: str) -> dict[str, Any] | None:
-    """What is kept of a job."""
+    """Return what the results keep of a job."""
     return read_json(record_file(run, key))
 
 
@@ -117,7 +117,7 @@ def _scores(figures: SubjectFigures, reference: SubjectFigures | None = None) ->
 
 
 def _variant(records: Sequence[Record], setup: Mapping[str, Any]) -> dict[str, Any]:
-    """What a variant of the recipe is, and how long [s] one of its jobs took."""
+    """Describe a variant of the recipe and the time [s] that one of its jobs took."""
     settings = records[0]["job"]["settings"]
     samples = settings["variant"]["shape"].get("look_ahead", settings["shape"]["look_ahead"])
     return {
@@ -136,7 +136,7 @@ def _gait_cycle(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], r
 
 
 def _cycle_figures(outcomes: Sequence[Mapping[str, Any]]) -> SubjectFigures:
-    """r of one model by subject, with amplitude: uncalibrated, and after each calibration with all that it learns."""
+    """Return r of one model by subject and amplitude: uncalibrated, and after each calibration with its amplitude."""
     gathered: dict[str, dict[Key, list[Figures]]] = defaultdict(lambda: defaultdict(list))
     for entry in (entry for outcome in outcomes for entry in outcome["figures"]):
         if entry["variant"] == gait_cycle.WITH_AMPLITUDE and entry["method"] in ("none", "all"):
@@ -145,7 +145,7 @@ def _cycle_figures(outcomes: Sequence[Mapping[str, Any]]) -> SubjectFigures:
 
 
 def _calibration(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
-    """What calibrations on bags of several lengths and activities gain."""
+    """Summarise the improvements by calibrations on bags of several lengths and activities."""
     outcomes = {row: [entry["outcome"] for entry in records] for row, records in rows.items()}
     judged = outcomes.pop(verdicts.VERDICTS, [])
     return {
@@ -155,7 +155,7 @@ def _calibration(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], 
 
 
 def _uncertainty(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], run: Path) -> dict[str, Any]:
-    """Coverage and CRPS by calibration, condition and rival, AUROC and alarms by case; all means over subjects."""
+    """Summarise coverage and CRPS by calibration, condition and rival, and alarms by case; means over subjects."""
     return {"rows": {row: _confidence([entry["outcome"] for entry in records]) for row, records in rows.items()}}
 
 
@@ -197,12 +197,12 @@ def _ill_posedness(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any]
 
 
 def _kind(case: str) -> str:
-    """A case without the one sensor that is turned in it."""
+    """Name a case without the sensor that is turned in it."""
     return case.rpartition(": ")[0] if " about " in case else case
 
 
 def _adapting_times(records: Sequence[Record]) -> dict[str, float]:
-    """Mean time [s] that an adaptation took, by seconds of calibration."""
+    """Return the mean time [s] that an adaptation took, by seconds of calibration."""
     times: dict[str, list[float]] = defaultdict(list)
     for entry in records:
         for outcome in entry["outcome"]["subjects"].values():
@@ -215,7 +215,7 @@ def _adapting_times(records: Sequence[Record]) -> dict[str, float]:
 
 
 def _effort(run: Path, choice: Mapping[str, Any]) -> dict[str, Any]:
-    """Description of a model, its size, and what its training and tuning took."""
+    """Describe a model, its size, and the time of its training and tuning."""
     training = [entry for key in choice.get("training", []) if (entry := record(run, key))]
     tuning = [entry for key in choice.get("tuning", []) if (entry := record(run, key))]
     weights = [entry["outcome"].get("weights") for entry in training]
@@ -232,7 +232,7 @@ def _effort(run: Path, choice: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cost(run: Path, manifests: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Number and time [s] of the jobs by task, each counted once, and all of it in hours of one worker."""
+    """Return number and time [s] of the jobs by task, each job counted once, and the total in hours of one worker."""
     keys = {key for manifest in manifests.values() for key in manifest["jobs"]}
     tasks: dict[str, dict[str, float]] = defaultdict(lambda: {"jobs": 0, "seconds": 0.0})
     for key in sorted(keys):

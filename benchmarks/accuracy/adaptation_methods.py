@@ -1,4 +1,4 @@
-"""Ways to adapt a network to a subject, which the product's own is compared with."""
+"""Methods that adapt a network to a subject, for comparison with the product's own."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True)
 class MethodSettings(AdaptationSettings):
-    """Settings of any method; ``recommended`` gives what did best for each.
+    """Settings of any method; ``recommended`` gives the best ones for each.
 
     Attributes:
         method: one of ``METHODS``.
@@ -78,7 +78,7 @@ RECOMMENDED: dict[str, dict[str, Any]] = {
 
 
 def recommended(method: str = METHOD) -> MethodSettings:
-    """Return the settings that did best for a method, on subjects that it is not reported on."""
+    """Return the best settings of a method, found on subjects that it is not reported on."""
     return MethodSettings(method=method, **RECOMMENDED.get(method, {}))
 
 
@@ -89,7 +89,7 @@ def adapt_estimator(
     progress: StepProgress | None = None,
     prior: SubjectPrior | None = None,
 ) -> Estimator:
-    """Adapt any network to one subject by any method; settings without a method are for the product's.
+    """Adapt any network to one subject by any method; settings without a method are the product's.
 
     Args:
         recordings: of one subject, with EMG envelopes.

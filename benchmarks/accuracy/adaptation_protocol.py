@@ -1,4 +1,4 @@
-"""Protocol `adaptation`: each method of adaptation on calibrations of several lengths."""
+"""Protocol `adaptation`: each adaptation method on calibrations of several lengths."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEAD_PRECISION, FILM = "head_precision", "film."
 
 @dataclass(frozen=True, kw_only=True)
 class WithPrior(FittedNetwork):
-    """A network that knows how the subjects of its training differed."""
+    """A network with the prior of the differences between its training subjects."""
 
     prior: SubjectPrior
 
@@ -39,7 +39,7 @@ class WithPrior(FittedNetwork):
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Adapt a network to each left-out subject by one method, on each amount of calibration.
+    """Adapt a network to each left-out subject by one method, for each amount of calibration.
 
     The source job made the network, or the prior beside the network that its own source made.
     Settings of the job: ``seconds``, ``adaptation`` (AdaptationSettings with the method).
@@ -58,7 +58,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
 
 
 def save_prior(prior: SubjectPrior, path: Path) -> None:
-    """Write a prior as tensors, whole or not at all."""
+    """Write a prior as tensors, atomically."""
     tensors = {f"{FILM}{name}": np.ascontiguousarray(value) for name, value in (prior.film or {}).items()}
     if prior.head_precision is not None:
         tensors[HEAD_PRECISION] = np.ascontiguousarray(prior.head_precision)
@@ -66,7 +66,7 @@ def save_prior(prior: SubjectPrior, path: Path) -> None:
 
 
 def load_prior(path: Path) -> SubjectPrior:
-    """Read what ``save_prior`` wrote."""
+    """Read a file of ``save_prior``."""
     tensors = load_tensors(path)
     film = {name.removeprefix(FILM): value for name, value in tensors.items() if name.startswith(FILM)}
     return SubjectPrior(tensors.get(HEAD_PRECISION), film or None)

@@ -1,4 +1,4 @@
-"""Networks to compare the GEGLU-Transformer with: the same inputs, heads, training and, nearly, number of weights.
+"""Baselines of the GEGLU-Transformer with the same inputs, heads and training, and nearly as many weights.
 
 Each differs from it in the body alone, and only the LSTM in the front end. All are causal. Weights at the
 benchmark's shape (48 inputs, 2 muscles, width 64, dilation 4), beside 153,476 of the GEGLU-Transformer:
@@ -110,7 +110,7 @@ class _StackedSamples(nn.Module):
 
 
 class _Recurrence(nn.Module):
-    """Two LSTM layers and the way back to the width of a token: [batch, tokens, width], same shape out."""
+    """Two LSTM layers, projected to the width of a token: [batch, tokens, width], same shape out."""
 
     def __init__(self, config: ModelConfig, hidden: int) -> None:
         super().__init__()

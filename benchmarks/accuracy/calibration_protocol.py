@@ -1,4 +1,4 @@
-"""Protocol `calibration`: what `imu-emg calibrate` improves for subjects whom the model never saw.
+"""Protocol `calibration`: improvement by `imu-emg calibrate` on subjects who were not trained on.
 
 Bags of several lengths and activities are cut from a subject's recordings and calibrated on (verdicts, decisions
 and all), and the result is scored on what was not in the bag.
@@ -44,7 +44,7 @@ SHOWN = ("all", "locomotion")
 
 @dataclass(frozen=True)
 class Bag:
-    """What a subject does for a calibration.
+    """Activities and duration of a calibration recording.
 
     Attributes:
         name: of the activities, for people.
@@ -71,7 +71,7 @@ BAGS = (
 
 @dataclass(frozen=True)
 class Cut:
-    """A bag that was cut from a subject's recordings.
+    """A bag cut from a subject's recordings.
 
     Attributes:
         recordings: of the bag.
@@ -83,7 +83,7 @@ class Cut:
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Calibrate on every bag of every subject whom the source job's network was not trained on.
+    """Calibrate on every bag of every subject who was not trained on by the source job's network.
 
     Settings of the job: ``bags``, ``adaptation`` (AdaptationSettings).
     """
@@ -99,7 +99,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
 def base_and_left_out(
     recordings: Sequence[Recording], job: Job, folder: RunFolder
 ) -> tuple[Bundle, dict[str, list[Recording]]]:
-    """The source job's network as a bundle, and the recordings of each subject whom it was not trained on."""
+    """Return the source job's network as a bundle, and the recordings of each subject who was not trained on."""
     assert job.source is not None
     fitted = trained(job.source, folder)
     assert isinstance(fitted, FittedNetwork)
@@ -109,7 +109,7 @@ def base_and_left_out(
 
 
 def bundle_of(estimator: Estimator, known: Sequence[Recording], distribution: Distribution | None) -> Bundle:
-    """A trained network as the bundle that a release of it would be."""
+    """Make a bundle of a trained network, as a release would."""
     return Bundle(
         name="left_out",
         config=estimator.network.config,
@@ -125,7 +125,7 @@ def bundle_of(estimator: Estimator, known: Sequence[Recording], distribution: Di
 def score_bags(
     base: Bundle, recordings: Sequence[Recording], bags: Sequence[Bag], settings: AdaptationSettings | None = None
 ) -> dict[str, Any]:
-    """Outcome of every bag that can be cut from one subject's recordings; empty without trusted EMG.
+    """Calibrate on every bag that can be cut from one subject's recordings; empty without trusted EMG.
 
     Returns:
         By name of the bag: ``decisions``, ``left_out``, ``sentences``, ``message``, ``seconds`` of computing, and
@@ -163,7 +163,7 @@ def score_bags(
 
 
 def cut_bag(recordings: Sequence[Recording], bag: Bag, skip: float = 0.0) -> Cut | None:
-    """A subject's first seconds of the bag's activities; None where there are not so many.
+    """Cut a subject's first seconds of the bag's activities; None with too few of them.
 
     What came right before a bout is in the bag without its EMG: a bag is recorded in one piece, so the live model has
     seen it.
@@ -201,7 +201,7 @@ def cut_bag(recordings: Sequence[Recording], bag: Bag, skip: float = 0.0) -> Cut
 
 
 def _seconds(recordings: Sequence[Recording], activities: Sequence[str]) -> float:
-    """Of these activities, in bouts that are long enough [s]."""
+    """Find the samples of these activities, in bouts of at least so many seconds."""
     rate = recordings[0].rig.rate
     found = (true_runs(np.isin(one.condition, activities), round(MIN_BOUT_S * rate)) for one in recordings)
     return sum(stop - start for parts in found for start, stop in parts) / rate
@@ -223,7 +223,7 @@ def _compared(
 def _scores(
     recordings: Sequence[Recording], used: Sequence[NDArray[np.bool_]], before: FloatArray, after: FloatArray
 ) -> dict[str, Figures]:
-    """Figures before and after on the samples that were not used."""
+    """Score before and after on the samples outside the bag."""
     kept = [
         replace(recording, envelope=np.where(in_bag[:, None], np.nan, recording.envelope))
         for recording, in_bag in zip(recordings, used, strict=True)
@@ -232,7 +232,7 @@ def _scores(
 
 
 def _as_used(own: Bundle, base: Bundle) -> Normalisation:
-    """The subject's own normalisation where the base has one: what was never there stays masked."""
+    """Fit the subject's own normalisation if the base has one; channels that the base lacks stay masked."""
     used = base.normalisation.used & own.normalisation.used
     return Normalisation(np.where(used, own.normalisation.mean, np.nan), np.where(used, own.normalisation.std, np.nan))
 
@@ -241,7 +241,7 @@ def _as_used(own: Bundle, base: Bundle) -> Normalisation:
 
 
 def summarise(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """By bag: changes of r and R² over subjects, who was made worse, what was decided, and how long it took."""
+    """Summarise by bag: changes of r and R² over subjects, losses, decisions and times."""
     subjects = {name: bags for outcome in outcomes for name, bags in outcome["subjects"].items()}
     names = [*map(str, BAGS), WITHOUT_EMG]
     known = {name: {who: bags[name] for who, bags in subjects.items() if name in bags} for name in names}
@@ -280,13 +280,13 @@ def _changed(by_subject: Mapping[str, Mapping[str, Any]], part: str, condition: 
 
 
 def changes(scores: Mapping[str, Figures], condition: str, figure: str = "r") -> float:
-    """Change of a figure in a condition, mean over muscles; NaN where it is not known."""
+    """Return the change of a figure in a condition, mean over muscles; NaN where unknown."""
     before, after = (figure_of(scores[when], condition, figure) for when in ("before", "after"))
     return after - before
 
 
 def figure_of(figures: Figures, condition: str, figure: str = "r") -> float:
-    """A figure in a condition, mean over muscles; NaN where it is not known."""
+    """Return a figure in a condition, mean over muscles; NaN where unknown."""
     values = [muscle[figure] for muscle in figures.get(condition, {}).values()]
     return float(np.mean(values)) if values and None not in values else float("nan")
 

@@ -1,4 +1,4 @@
-"""Smaller or cheaper forms of this package's model: an ensemble distilled into one network, and int8 weights.
+"""Compressed forms of this package's model: an ensemble distilled into one network, and int8 weights.
 
 All are plain GEGLU-Transformers once they are trained.
 """
@@ -36,7 +36,7 @@ def fit_teachers(
     seed: int,
     settings: Settings | None = None,
 ) -> list[Estimator]:
-    """Three networks that differ in their seed; no two ensembles share one."""
+    """Train three networks with different seeds; no two ensembles share one."""
     return [
         fit_network(TEACHER, recordings, budget, TEACHERS * seed + number, settings).estimator
         for number in range(TEACHERS)
@@ -50,7 +50,7 @@ def fit_distilled(
     settings: Settings | None = None,
     shape: Mapping[str, Any] | None = None,
 ) -> FittedNetwork:
-    """An ensemble distilled into one network; the whole takes four budgets and a little.
+    """Distil an ensemble into one network; costs slightly over four budgets.
 
     Args:
         settings: of teachers and student alike: ``learning_rate`` and any of ``ModelConfig``.

@@ -1,4 +1,4 @@
-"""Models of whole gait cycles: all points of the IMU signals in, all points of the activation out, so not causal.
+"""Models of whole gait cycles, not causal: all points of the IMU signals in, all points of the activation out.
 
 Networks are the causal ones of the streaming protocol, given each cycle twice in a row and read at the second
 pass: by then each has seen the whole cycle at every point, and its end leads into its start, as in steady gait.
@@ -34,7 +34,7 @@ SHAPE: Mapping[str, Any] = {"dilation": 7, "band": 15, "kernel": 9, "look_ahead"
 
 @dataclass(frozen=True)
 class CycleSettings:
-    """The recipe, the same for every network, and what is compared.
+    """Settings of the gait-cycle comparison; all networks share one recipe.
 
     Attributes:
         steps: optimiser steps of the pre-training.
@@ -59,18 +59,18 @@ class CycleSettings:
 
 
 class CycleModel(Protocol):
-    """Activation [cycles, 101, muscles] from cycles of IMU signals [cycles, 101, sensors, 6]."""
+    """Estimate activation [cycles, 101, muscles] from IMU cycles [cycles, 101, sensors, 6]."""
 
     def activation(self, imu: FloatArray) -> FloatArray: ...
 
     def tuned(self, imu: FloatArray, target: FloatArray, weight: FloatArray, settings: CycleSettings) -> CycleModel:
-        """Adapted to a subject, with all that it has; target as activation, weight [cycles, muscles]."""
+        """Adapt to a subject by all of its cycles; the target is activation, weight [cycles, muscles]."""
         ...
 
 
 @dataclass(frozen=True)
 class PhaseProfile:
-    """The mean cycle [101, muscles], whatever the IMUs show."""
+    """The mean cycle [101, muscles], independent of the IMUs."""
 
     profile: FloatArray
 
@@ -117,7 +117,7 @@ class CycleNetwork:
         return np.asarray(torch.cat(parts)[:, POINTS:].numpy())
 
     def tuned(self, imu: FloatArray, target: FloatArray, weight: FloatArray, settings: CycleSettings) -> CycleNetwork:
-        """The paper's adaptation: all weights."""
+        """Adapt all weights, as the paper does."""
         network = copy.deepcopy(self.network)
         generator = np.random.default_rng(settings.seed)
 
@@ -133,7 +133,7 @@ class CycleNetwork:
 
 @dataclass(frozen=True)
 class TrainingSubject:
-    """Cycles of a subject to learn from: activation as the target [cycles, 101, muscles], weight [cycles, muscles]."""
+    """Training cycles of a subject: activation as the target [cycles, 101, muscles], weight [cycles, muscles]."""
 
     imu: FloatArray
     target: FloatArray
@@ -141,7 +141,7 @@ class TrainingSubject:
 
 
 def training_subject(cycles: Cycles, scale: Scale) -> TrainingSubject:
-    """Cycles of which a muscle is known, with activation as the target; other muscles weigh nothing."""
+    """Select the cycles with a known muscle, with activation as the target; unknown muscles get weight 0."""
     cycles = cycles.take(np.flatnonzero(cycles.known().any(axis=1)))
     known = cycles.known() & np.isfinite(scale.span)
     target = np.where(known[:, None], scale.activation(cycles.envelope), 0.0)
@@ -154,7 +154,7 @@ def fit(
     rig: Rig,
     settings: CycleSettings,
 ) -> CycleModel:
-    """Train a model of ``MODEL_NAMES`` on the cycles of all subjects, each with equal say."""
+    """Train a model of ``MODEL_NAMES`` on the cycles of all subjects, weighted equally."""
     if name == "mean_profile":
         return PhaseProfile(_mean_profile(subjects))
     normalisation = fit_normalisation(
@@ -188,14 +188,14 @@ def _fit_ridge(subjects: Sequence[TrainingSubject], rig: Rig, normalisation: Nor
 
 
 def _mirrored(subject: TrainingSubject, rig: Rig) -> TrainingSubject:
-    """The other leg's cycles, as the subject's mirror image would show them."""
+    """Mirror the other leg's cycles."""
     imu = subject.imu[:, :, rig.mirror_sensors()] * rig.mirror_signs().astype(subject.imu.dtype)
     muscles = rig.mirror_muscles()
     return TrainingSubject(imu, subject.target[:, :, muscles], subject.weight[:, muscles])
 
 
 def _cycle_rows(imu: FloatArray, normalisation: Normalisation) -> FloatArray:
-    """Inputs of the ridge [cycles, inputs + 1]: averages over every 5 points, and 1."""
+    """Return the inputs of the ridge [cycles, inputs + 1]: averages over every 5 points, and 1."""
     inputs = _features(imu, normalisation)[:, : POINTS - 1]
     means = inputs.reshape(len(imu), -1, EVERY, inputs.shape[2]).mean(axis=2)
     return np.concatenate([means.reshape(len(imu), -1), np.ones((len(imu), 1), means.dtype)], axis=1)
@@ -206,14 +206,14 @@ def _features(imu: FloatArray, normalisation: Normalisation) -> FloatArray:
 
 
 def _twice(imu: FloatArray, normalisation: Normalisation) -> torch.Tensor:
-    """Features of cycles twice in a row [cycles, 202, inputs]."""
+    """Return the features of cycles repeated twice [cycles, 202, inputs]."""
     return torch.from_numpy(np.tile(_features(imu, normalisation), (1, 2, 1)))
 
 
 def _chosen_candidate(
     name: str, subjects: Sequence[TrainingSubject], rig: Rig, normalisation: Normalisation, settings: CycleSettings
 ) -> Settings:
-    """The candidate that does best on every fourth of the training subjects, left out for this."""
+    """Choose the candidate with the least error on every fourth training subject, left out for this."""
     if len(settings.candidates) == 1:
         return settings.candidates[0]
     kept = [subject for index, subject in enumerate(subjects) if index % 4]
@@ -225,7 +225,7 @@ def _chosen_candidate(
 
 
 def _error(model: CycleModel, subject: TrainingSubject) -> float:
-    """Mean squared error of a subject's activation."""
+    """Return the mean squared error of a subject's activation."""
     squared = (model.activation(subject.imu) - subject.target) ** 2
     return float((squared.mean(axis=1) * subject.weight).sum() / subject.weight.sum())
 

@@ -1,4 +1,4 @@
-"""Protocol `gait-cycle`, that of arXiv:2604.25670: a whole time-normalised gait cycle in and out.
+"""Protocol `gait-cycle` of arXiv:2604.25670: whole time-normalised gait cycles in and out.
 
 Beside the figures with amplitude there are those of cycles that were each scaled to their own extremes, for
 comparison with papers that do so: they take knowing what is to be estimated, and say nothing of its amplitude.
@@ -85,7 +85,7 @@ def run_fold(
 def subject_figures(
     model: CycleModel, population: Scale, cycles: Cycles, rig: Rig, settings: CycleSettings
 ) -> list[dict[str, Any]]:
-    """Figures of one subject for every amount of calibration and method, all on the same cycles.
+    """Score one subject for every amount of calibration and method, all on the same cycles.
 
     Methods are ``none``, ``affine`` (minimum and range from the calibration) and ``all`` (those, and then all that
     the model can learn: all weights of a network). What is measured in the scored cycles is used for nothing but
@@ -107,7 +107,7 @@ def subject_figures(
 
 
 def _calibrations(cycles: Cycles, settings: CycleSettings) -> dict[str, NDArray[np.bool_]]:
-    """Masks [cycles] by amount: a share of each leg's cycles, at least one, and then numbers of them."""
+    """Return masks [cycles] by amount: a share of each leg's cycles, at least one, then numbers of them."""
     number = cycles.number()
     longest = max(settings.few_shot, default=0)
     share = np.zeros(len(cycles), dtype=bool)
@@ -119,7 +119,7 @@ def _calibrations(cycles: Cycles, settings: CycleSettings) -> dict[str, NDArray[
 
 
 def calibrated_scale(model: CycleModel, population: Scale, calibration: Cycles) -> Scale:
-    """Minimum and range with which the model's activation fits the calibration best; else the population's.
+    """Fit the minimum and range of the model's activation to the calibration; else return the population's.
 
     The extremes of the calibration itself would make walking the full activation of who only walked in it.
     """
@@ -150,7 +150,7 @@ def _entries(cycles: Cycles, estimated: FloatArray, rig: Rig, amount: str, metho
 
 
 def cycle_scores(measured: FloatArray, estimated: FloatArray) -> dict[str, float]:
-    """Figures of one muscle over cycles [cycles, 101].
+    """Score one muscle over cycles [cycles, 101].
 
     Returns:
         ``r``, ``r2``, ``nrmse`` over all points of all cycles, see ``metrics.Scores``; ``peak_timing``: mean distance
@@ -172,13 +172,13 @@ def cycle_scores(measured: FloatArray, estimated: FloatArray) -> dict[str, float
 
 
 def without_amplitude(cycles: FloatArray) -> FloatArray:
-    """Each cycle [cycles, 101] scaled to 0 to 1 by its own extremes, which takes knowing them; constant ones are 0."""
+    """Scale each cycle [cycles, 101] to 0 to 1 by its own extremes; constant cycles become 0."""
     low, high = cycles.min(axis=1, keepdims=True), cycles.max(axis=1, keepdims=True)
     return np.asarray((cycles - low) / np.where(high > low, high - low, 1.0))
 
 
 def summarise(folds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean and standard deviation over subjects of each one's mean over muscles, for a table.
+    """Average over muscles, and give mean and standard deviation over subjects, for a table.
 
     Args:
         folds: what ``run_fold`` gave.
@@ -206,5 +206,5 @@ def summarise(folds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _number(value: float | None) -> float:
-    """Undefined figures are null in JSON."""
+    """Replace undefined figures by None, for JSON."""
     return float("nan") if value is None else value

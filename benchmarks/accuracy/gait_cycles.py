@@ -26,7 +26,7 @@ EXTREMES = (1.0, 99.0)  # percentiles that serve as minimum and maximum: one art
 
 @dataclass(frozen=True)
 class Cycles:
-    """Gait cycles, those of each leg in order of time.
+    """Gait cycles, those of each leg in temporal order.
 
     Attributes:
         imu: [cycles, 101, sensors, 6], masked parts NaN.
@@ -44,15 +44,15 @@ class Cycles:
         return len(self.imu)
 
     def take(self, chosen: NDArray[Any]) -> Cycles:
-        """Those of an index or mask [cycles]."""
+        """Select cycles by an index or mask [cycles]."""
         return Cycles(self.imu[chosen], self.envelope[chosen], self.condition[chosen], self.side[chosen])
 
     def known(self) -> NDArray[np.bool_]:
-        """[cycles, muscles] whether all of the envelope is known."""
+        """Return whether the whole envelope is known [cycles, muscles]."""
         return np.asarray(np.isfinite(self.envelope).all(axis=1))
 
     def number(self) -> NDArray[np.intp]:
-        """[cycles] how many of the same leg came before."""
+        """Count the earlier cycles of the same leg [cycles]."""
         result = np.empty(len(self), dtype=np.intp)
         for side in np.unique(self.side):
             result[self.side == side] = np.arange((self.side == side).sum())
@@ -60,7 +60,7 @@ class Cycles:
 
 
 def legs(rig: Rig) -> list[str]:
-    """Sides that have a shank sensor to find strides by; raises InputError where there is none."""
+    """List the sides with a shank sensor, which shows the strides; raise InputError without any."""
     found = [side for side in SIDES if any(s.segment == SWING_SEGMENT and s.side == side for s in rig.sensors)]
     if not found:
         raise InputError(
@@ -70,13 +70,13 @@ def legs(rig: Rig) -> list[str]:
 
 
 def muscles_of(rig: Rig, side: str) -> list[int]:
-    """Muscles that belong to a leg's cycles; those of no leg with a shank sensor go with the first leg."""
+    """Return the muscles of a leg's cycles; those of no leg with a shank sensor belong to the first leg."""
     known = legs(rig)
     return [i for i, muscle in enumerate(rig.muscles) if (muscle.side if muscle.side in known else known[0]) == side]
 
 
 def cycles_of(recording: Recording, side: str) -> Cycles:
-    """Time-normalised cycles of one leg in locomotion, each within one activity.
+    """Time-normalise the cycles of one leg in locomotion, each within one activity.
 
     Args:
         side: one of ``legs``.
@@ -99,12 +99,12 @@ def cycles_of(recording: Recording, side: str) -> Cycles:
 
 
 def subject_cycles(recordings: Sequence[Recording]) -> Cycles:
-    """All cycles of one subject's recordings, given in order of time."""
+    """Return all cycles of one subject's recordings, which must be in temporal order."""
     return joined([cycles_of(recording, side) for recording in recordings for side in legs(recording.rig)])
 
 
 def joined(parts: Sequence[Cycles]) -> Cycles:
-    """Cycles in a row."""
+    """Concatenate cycles."""
     return Cycles(
         np.concatenate([part.imu for part in parts]),
         np.concatenate([part.envelope for part in parts]),
@@ -119,7 +119,7 @@ def _is_steady(condition: NDArray[np.str_]) -> bool:
 
 @dataclass(frozen=True)
 class Scale:
-    """Minimum and range [muscles] of an envelope, in its unit: what an activation of 0 and 1 stand for."""
+    """Minimum and range [muscles] of an envelope, in its unit: the values of activation 0 and 1."""
 
     low: FloatArray
     span: FloatArray
@@ -132,7 +132,7 @@ class Scale:
 
 
 def scale_of(cycles: Cycles) -> Scale:
-    """A subject's own constants over these cycles; NaN for muscles that are not known."""
+    """Compute a subject's own scale over these cycles; NaN for unknown muscles."""
     low, high = np.full((2, cycles.envelope.shape[2]), np.nan)
     for muscle in np.flatnonzero(cycles.known().any(axis=0)):
         values = cycles.envelope[cycles.known()[:, muscle], :, muscle]
@@ -141,7 +141,7 @@ def scale_of(cycles: Cycles) -> Scale:
 
 
 def population_scale(scales: Collection[Scale], rig: Rig | None = None) -> Scale:
-    """Constants for a subject of whom nothing is known, from those of the training subjects; rig for twins' sake."""
+    """Combine the scales of the training subjects into one for unknown subjects; twin muscles share it."""
     span = population_reference(np.array([scale.span for scale in scales]), rig)
     relative = np.nanmean([scale.low / scale.span for scale in scales], axis=0)
     return Scale(np.asarray(relative * span), span)

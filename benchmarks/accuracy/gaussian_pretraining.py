@@ -1,4 +1,4 @@
-"""Plain pre-training by the Gaussian likelihood of mean and deviation together, for comparison."""
+"""Pre-training by the Gaussian likelihood of mean and deviation together, for comparison."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from imu_emg_estimator.training.pretraining import (
 def pretrain_gaussian(
     subjects: Sequence[SubjectData], rig: Rig, config: ModelConfig, settings: TrainingSettings
 ) -> tuple[Network, Normalisation]:
-    """Train as ``pretrain`` does, by another loss."""
+    """Train as ``pretrain`` does, with another loss."""
     torch.manual_seed(settings.seed)
     normalisation = input_normalisation(subjects)
     model = GegluTransformer(config)

@@ -1,4 +1,4 @@
-"""Protocol `ill-posedness`: how much of the activation motion alone does not determine."""
+"""Protocol `ill-posedness`: share of the activation that motion alone does not determine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ APART = 5.0  # s between a moment and its like in the same recording: another st
 
 
 def ill_posedness(recordings: Sequence[Recording]) -> dict[str, Any]:
-    """Share of the envelope's variance that the motion of the last second does not determine, by condition.
+    """Estimate the share of the envelope's variance that the last second's motion does not determine, by condition.
 
     Half the mean square difference of the envelope between moments whose motion is most alike (the delta test;
     Evans and Jones 2002), over the envelope's variance within the subject and condition. Motion is the
@@ -49,7 +49,7 @@ def ill_posedness(recordings: Sequence[Recording]) -> dict[str, Any]:
 
 
 def _moments(recordings: Sequence[Recording]) -> dict[str, Any]:
-    """Motion [moments, lags * channels], envelopes in references, time and recording of a subject's moments."""
+    """Return motion [moments, lags * channels], envelopes in references, time and recording of a subject's moments."""
     rate = recordings[0].rig.rate
     second, amplitude = round(rate), reference_amplitude(recordings)
     parts = []
@@ -100,7 +100,7 @@ def _undetermined(subjects: Mapping[str, Mapping[str, Any]], muscles: Sequence[s
 
 
 def _shares(halves: Mapping[str, float], variances: Mapping[str, float]) -> dict[str, Any]:
-    """Of all channels together, in which one that hardly changes must not rule, and of each."""
+    """Return the share of all channels together, scaled so that none dominates, and of each channel."""
     total = sum(variances[channel] for channel in halves)
     return {
         "share": sum(halves.values()) / total if total else float("nan"),
@@ -109,7 +109,7 @@ def _shares(halves: Mapping[str, float], variances: Mapping[str, float]) -> dict
 
 
 def _nearest(points: FloatArray, others: FloatArray, barred: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
-    """For each point the index of the nearest of the others that is not barred."""
+    """Find for each point the index of the nearest permitted other point."""
     distance = (others**2).sum(axis=1) - 2.0 * points @ others.T
     if barred is not None:
         distance[barred] = np.inf
@@ -117,7 +117,7 @@ def _nearest(points: FloatArray, others: FloatArray, barred: NDArray[np.bool_] |
 
 
 def draw_ill_posedness(figures: Mapping[str, Any], path: Path) -> None:
-    """Draw the undetermined share by condition, within and across subjects, with a dot for each channel."""
+    """Draw the undetermined share by condition, within and across subjects, with a dot per channel."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

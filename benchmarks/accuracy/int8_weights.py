@@ -1,4 +1,4 @@
-"""Weights in int8: a network in little more than a quarter of the bytes.
+"""Int8 weights: a network in little more than a quarter of the bytes.
 
 Symmetric, one scale per output channel, as is usual for weights (Jacob et al. 2018, arXiv:1712.05877). Only the
 weights are quantised, not what flows between them: the arithmetic stays in float32, so this measures what int8 costs in
@@ -23,7 +23,7 @@ LARGEST = 127  # -128 is left out, so that the grid is symmetric
 
 @dataclass(frozen=True)
 class Int8Weights:
-    """Weights of a network by name.
+    """Int8 weights of a network by name.
 
     Attributes:
         integers: [outputs, ...] of linear layers, convolutions and recurrences.
@@ -37,12 +37,12 @@ class Int8Weights:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the weights take [bytes]."""
+        """Return the size of the weights [bytes]."""
         return sum(array.nbytes for part in (self.integers, self.scales, self.floats) for array in part.values())
 
 
 def to_int8(weights: Mapping[str, NDArray[np.float32]]) -> Int8Weights:
-    """Round weights to the int8 grid: all that have an output channel and inputs; see ``weights_of``."""
+    """Round weights with an output channel and inputs to the int8 grid; see ``weights_of``."""
     matrices = {name: value for name, value in weights.items() if value.ndim > 1}
     scales = {name: _scale(value) for name, value in matrices.items()}
     integers = {name: np.rint(value / _beside(scales[name], value)) for name, value in matrices.items()}
@@ -54,13 +54,13 @@ def to_int8(weights: Mapping[str, NDArray[np.float32]]) -> Int8Weights:
 
 
 def from_int8(weights: Int8Weights) -> dict[str, NDArray[np.float32]]:
-    """The weights that the integers stand for, as a Bundle or a network holds them."""
+    """Convert back to float weights, as a Bundle or a network holds them."""
     matrices = {name: value * _beside(weights.scales[name], value) for name, value in weights.integers.items()}
     return {**matrices, **weights.floats}
 
 
 def quantised(network: Network) -> Network:
-    """A copy whose float weights lie on the int8 grid: it estimates what the int8 version would.
+    """Copy a network with its float weights rounded to the int8 grid: it estimates what the int8 version would.
 
     Weights are quantised, activations are not; see the module.
     """
@@ -71,11 +71,11 @@ def quantised(network: Network) -> Network:
 
 
 def _scale(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the largest weight of each output channel needs; 1 where all are zero."""
+    """Return the scale of each output channel by its largest weight; 1 where all are zero."""
     largest = np.abs(weights).reshape(len(weights), -1).max(axis=1)
     return np.where(largest > 0, largest / LARGEST, 1.0).astype(np.float32)
 
 
 def _beside(scale: NDArray[np.float32], weights: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Scales [outputs] in a shape that multiplies weights [outputs, ...]."""
+    """Reshape scales [outputs] to multiply weights [outputs, ...]."""
     return scale.reshape(-1, *[1] * (weights.ndim - 1))

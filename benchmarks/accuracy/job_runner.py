@@ -1,4 +1,4 @@
-"""Runs jobs side by side, on this machine or on a cluster, and only those that are not done yet."""
+"""Parallel execution of unfinished jobs, on this machine or on a cluster."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run_jobs(
     cluster: str | None = None,
     progress: Callable[[str], Bar] | None = None,
 ) -> None:
-    """Do all jobs that the folder does not hold yet, and before them those whose networks they use.
+    """Run all jobs that the folder lacks, after those whose networks they use.
 
     Every job is kept as soon as it is done, by the worker that did it: after a kill, the same call
     does what is missing.
@@ -59,7 +59,7 @@ def run_jobs(
 
 
 def with_sources(jobs: Sequence[Job]) -> list[Job]:
-    """The jobs and all that they build on, each once, sources first."""
+    """Return the jobs and their sources, each once, sources first."""
     found: dict[str, Job] = {}
     for job in jobs:
         chain = []
@@ -93,7 +93,7 @@ def _run_level(
 
 @contextmanager
 def _watched(folder: RunFolder, jobs: Sequence[Job], bar: Bar | None) -> Iterator[None]:
-    """Show how many jobs are done by counting files: not every joblib backend reports it."""
+    """Show progress by counting finished files: not every joblib backend reports it."""
     if bar is None:
         yield
         return
@@ -115,7 +115,7 @@ def _watched(folder: RunFolder, jobs: Sequence[Job], bar: Bar | None) -> Iterato
 
 
 def execute(task: Task, recordings: Sequence[Recording], job: Job, folder: RunFolder) -> None:
-    """Do one job, with one thread, and keep its outcome."""
+    """Run one job on one thread and store its outcome."""
     import torch
 
     torch.set_num_threads(1)  # workers share the cores among themselves
@@ -126,7 +126,7 @@ def execute(task: Task, recordings: Sequence[Recording], job: Job, folder: RunFo
 
 @contextmanager
 def _connected(backend: str, workers: int, cluster: str | None) -> Iterator[None]:
-    """joblib's backend for everything inside."""
+    """Select joblib's backend within the context."""
     with {"loky": _loky, "ray": _ray, "dask": _dask}[backend](workers, cluster):
         yield
 

@@ -1,4 +1,4 @@
-"""Jobs of the accuracy benchmark, and the fingerprint of the recordings that they work on."""
+"""Jobs of the accuracy benchmark, and the fingerprint of the recordings that they use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imu_emg_estimator.utils.json_values import json_compatible
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of work; its outcome depends on what is said here and on the recordings, and on nothing else.
+    """A job; its outcome depends on these fields and the recordings only.
 
     Attributes:
         task: what is done, see ``protocols.TASKS``.
@@ -45,17 +45,17 @@ class Job:
 
     @property
     def depth(self) -> int:
-        """How many jobs must run before this one."""
+        """Number of jobs that must run before this one."""
         return 0 if self.source is None else 1 + self.source.depth
 
     def to_dict(self) -> dict[str, Any]:
-        """In plain values, with all that it builds on."""
+        """Convert to JSON values, including all source jobs."""
         described: dict[str, Any] = json_compatible(self)
         return described
 
 
 def fingerprint(recordings: Sequence[Recording]) -> str:
-    """Hash of everything in the recordings that a result can depend on."""
+    """Hash everything in the recordings that a result can depend on."""
     digest = hashlib.blake2b(digest_size=16)
     for recording in recordings:
         words = [recording.name, recording.subject, recording.rig.to_dict(), recording.start, recording.envelope_unit]

@@ -1,4 +1,4 @@
-"""Self-supervised pre-training: hidden stretches of IMU data are estimated from all that is left.
+"""Self-supervised pre-training: hidden stretches of IMU data are estimated from the rest.
 
 It needs no EMG, so recordings of subjects without trusted EMG, or without any, teach too. The idea is that of masked
 autoencoders (He et al. 2021, arXiv:2111.06377), on sensors and time instead of image patches, and causal.
@@ -41,7 +41,7 @@ STEPS_SHARE = 0.5  # of the pre-training that follows, which is to cost more tha
 
 @dataclass(frozen=True)
 class MaskingSettings:
-    """What is hidden.
+    """Settings of the hidden stretches.
 
     Attributes:
         shortest, longest: duration of a hidden stretch of one sensor [s].
@@ -54,7 +54,7 @@ class MaskingSettings:
 
 
 class _Autoencoder(nn.Module):
-    """A network's tokens, and a linear decoder that reads the normalised channels of all sensors from them."""
+    """A network's tokens with a linear decoder of the normalised channels of all sensors."""
 
     def __init__(self, network: Network, sensors: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ def pretrain_masked(
     progress: StepProgress | None = None,
     masking: MaskingSettings | None = None,
 ) -> Network:
-    """Train a network, but for its heads, to estimate hidden IMU data; the training proper goes on from it.
+    """Train a network, except its heads, to estimate hidden IMU data, before the actual training.
 
     Args:
         imu: of each recording [samples, sensors, 6]; never those of subjects that are left out.
@@ -109,7 +109,7 @@ def masked_batches(
     look_ahead: int,
     normalisation: Normalisation,
 ) -> Iterator[Batch]:
-    """Without end: varied sequences with hidden stretches, each instant of all recordings as likely as any other.
+    """Yield varied sequences with hidden stretches without end; all instants of all recordings are equally likely.
 
     Yields:
         Inputs [batch, samples, inputs]; target, the normalised channels before they were hidden, and weight, 1 for
@@ -135,7 +135,7 @@ def masked_batches(
 def hidden_stretches(
     shape: Sequence[int], masking: MaskingSettings, rate: float, generator: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Which samples of which sensors are hidden, [sequences, samples, sensors], as is ``shape``."""
+    """Draw which samples of which sensors are hidden, [sequences, samples, sensors] as in ``shape``."""
     sequences, samples, sensors = shape
     shortest, longest = (max(1, round(duration * rate)) for duration in (masking.shortest, masking.longest))
     hidden = np.zeros((sequences, samples, sensors), dtype=np.bool_)
@@ -149,7 +149,7 @@ def hidden_stretches(
 
 
 def _cut(recording: FloatArray, start: int, length: int) -> NDArray[np.float32]:
-    """A sequence of so many samples, missing ones after the end of the recording."""
+    """Cut a sequence of so many samples; those after the end of the recording are missing."""
     part = np.asarray(recording[start : start + length], dtype=np.float32)
     return np.pad(part, [(0, length - len(part)), (0, 0), (0, 0)], constant_values=np.nan)
 

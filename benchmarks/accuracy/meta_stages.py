@@ -1,4 +1,4 @@
-"""Meta-learning stages that go on from plain pre-training: episodes, as in the recipe, and Reptile for comparison.
+"""Meta-learning stages after pre-training: episodes, as in the recipe, and Reptile for comparison.
 
 Reptile adapts all weights in an episode by a few steps of gradient descent; the shared weights then move towards the
 adapted ones (Nichol et al. 2018, arXiv:1803.02999), first order.
@@ -61,7 +61,7 @@ def run_stage(
     subjects: Sequence[SubjectData],
     rig: Rig,
 ) -> Estimator:
-    """Train a network further on subjects of its training; the given estimator is unchanged.
+    """Train a network further on its training subjects; the given estimator is unchanged.
 
     Raises:
         InputError: no subject has labelled locomotion.
@@ -75,7 +75,7 @@ def run_stage(
 
 
 def _reptile(network: Network, sampler: EpisodeSampler, stage: MetaStage) -> None:
-    """Step towards the mean of the weights that episodes lead to."""
+    """Step towards the mean of the weights to which episodes lead."""
     shared, steps = list(network.parameters()), stage.episodes.training.steps
     for step in range(steps):
         adapted = [_descended(network, sampler, stage) for _ in range(stage.episodes.episodes)]
@@ -87,7 +87,7 @@ def _reptile(network: Network, sampler: EpisodeSampler, stage: MetaStage) -> Non
 
 
 def _descended(network: Network, sampler: EpisodeSampler, stage: MetaStage) -> Network:
-    """Return a copy of the network after a few steps of descent in an episode."""
+    """Return a copy of the network after some gradient steps in an episode."""
     own, episode, recipe = copy.deepcopy(network).train(), sampler.draw(), stage.episodes.training
     inputs, target, weight = map(torch.from_numpy, (episode.inputs, episode.varied, episode.varied_weight))
     optimiser = torch.optim.Adam(own.parameters(), stage.inner_rate)

@@ -1,4 +1,4 @@
-"""Models of the accuracy benchmark: how each is trained on a fold, estimates, adapts, and is kept.
+"""Models of the accuracy benchmark: training on a fold, estimation, adaptation, and storage.
 
 All networks share inputs, look-ahead, budget and recipe; they differ in what their tokens go through.
 """
@@ -59,20 +59,20 @@ GRID: tuple[Settings, ...] = (
 
 
 class Fitted(Protocol):
-    """A model that was trained on the subjects of a fold, or adapted to one more."""
+    """A model trained on the subjects of a fold, possibly adapted to one more."""
 
     def estimate(self, recordings: Sequence[Recording]) -> FloatArray:
-        """Envelopes [samples, muscles] in the EMG's unit, causal, of all recordings in a row; NaN = not available."""
+        """Estimate the concatenated envelopes [samples, muscles] causally, in the EMG's unit; NaN = unknown."""
         ...
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> Fitted:
-        """A model for the subject of these recordings; this one is unchanged."""
+        """Return a model adapted to the subject of these recordings; this one is unchanged."""
         ...
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What every network may spend on a fold, and the shape that they share.
+    """Training budget of every network on a fold, and their common shape.
 
     Attributes:
         steps: optimiser steps.
@@ -91,16 +91,16 @@ class Budget:
     gyroscopes: bool = True
 
     def training_set(self, recordings: Sequence[Recording]) -> list[Recording]:
-        """What of these recordings a model may be trained on; it is then blind to what it never saw."""
+        """Remove from recordings what a model must not be trained on; the model then ignores it."""
         return list(recordings) if self.gyroscopes else [recording.without_gyroscopes() for recording in recordings]
 
     def config(self, rig: Rig, **overrides: Any) -> ModelConfig:
-        """Shape of a network for a rig."""
+        """Return the shape of a network for a rig."""
         return model_config(rig, **{**self.shape, **overrides})
 
 
 class Fit(Protocol):
-    """Trains a model on all subjects of the recordings that have trusted EMG."""
+    """Train a model on all subjects of the recordings that have trusted EMG."""
 
     def __call__(
         self,
@@ -153,7 +153,7 @@ class FittedNetwork:
 def recipe_of(
     budget: Budget, rig: Rig, seed: int, settings: Settings | None, **shape: Any
 ) -> tuple[TrainingSettings, ModelConfig]:
-    """What a budget and chosen hyperparameters come to; keywords override the shape that these give."""
+    """Combine a budget and hyperparameters into training settings; keywords override the resulting shape."""
     chosen = dict(settings or {})
     recipe = TrainingSettings(steps=budget.steps, batch=budget.batch, sequence=budget.sequence, seed=seed)
     recipe = replace(recipe, learning_rate=chosen.pop("learning_rate", recipe.learning_rate))
@@ -225,7 +225,7 @@ def tuning_scores(
     inner_folds: int = 3,
     seed: int = 0,
 ) -> list[float]:
-    """Mean r in locomotion, uncalibrated, over the subjects left out of each inner fold; for every candidate."""
+    """Return each candidate's mean r in locomotion, uncalibrated, over the subjects left out of each inner fold."""
     groups = by_subject(recordings)
     folds = folds_of(list(groups), inner_folds)
     means: list[float] = []
@@ -240,7 +240,7 @@ def tuning_scores(
 
 
 def locomotion_r(fitted: Fitted, recordings: Sequence[Recording]) -> float:
-    """r of one subject's samples in locomotion, mean over trusted muscles; NaN where there is none."""
+    """Return r of one subject in locomotion, mean over trusted muscles; NaN if undefined."""
     moving = np.concatenate([recording.is_locomotion() for recording in recordings])
     trusted = np.flatnonzero(recordings[0].muscle_weight > 0)
     if not len(trusted) or not moving.any():
@@ -254,7 +254,7 @@ def locomotion_r(fitted: Fitted, recordings: Sequence[Recording]) -> float:
 
 
 def save(fitted: Fitted, path: Path) -> None:
-    """Write a trained model: tensors, and one JSON text in their metadata. Whole or not at all."""
+    """Write a trained model atomically: tensors, and one JSON text in their metadata."""
     document, tensors = _parts(fitted)
     document["format_version"] = FORMAT_VERSION
     arrays = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
@@ -262,7 +262,7 @@ def save(fitted: Fitted, path: Path) -> None:
 
 
 def load(path: Path) -> Fitted:
-    """Read what ``save`` wrote; raises InputError that names the file."""
+    """Read a file of ``save``; raise InputError that names the file."""
     try:
         payload = Path(path).read_bytes()
         tensors = load_tensors(payload)

@@ -1,4 +1,4 @@
-"""Adapters: small sets of numbers that change a network for a subject, and fold back into its plain weights.
+"""Adapters: small sets of parameters that change a network for a subject, and fold back into its weights.
 
 Each is put onto a network as parametrisations of its weights, so that training sees no difference; ``fold`` then
 writes the changed weights into their places, and nothing that runs the network needs to know of them.
@@ -17,7 +17,7 @@ from imu_emg_estimator.recording import FloatArray
 
 
 class LowRank(nn.Module):
-    """LoRA: a weight [rows, ...] plus a product of two thin matrices, zero at first.
+    """LoRA: a weight [rows, ...] plus a product of two thin matrices, initially zero.
 
     Source: Hu et al. 2021, arXiv:2106.09685.
     """
@@ -33,7 +33,7 @@ class LowRank(nn.Module):
 
 
 class Embedding(nn.Module):
-    """Who the subject is, as a few numbers [size]; zero is the subject of whom nothing is known."""
+    """Embedding of the subject [size]; zero for an unknown subject."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Modulation(nn.Module):
 
 
 def add_low_rank(network: Network, rank: int) -> list[nn.Parameter]:
-    """LoRA on every linear layer and convolution; returns what is to be trained, heads' biases included."""
+    """Add LoRA to every linear layer and convolution; return the trainable parameters, biases of the heads included."""
     added: list[nn.Parameter] = []
     for module in list(network.modules()):
         if isinstance(module, (nn.Linear, nn.Conv1d)):
@@ -84,7 +84,7 @@ def add_film(network: Network, directions: Mapping[str, FloatArray]) -> Embeddin
 
 
 def fold(network: Network) -> Network:
-    """Write the weights as the adapters change them into their places, in place; the adapters are gone."""
+    """Fold the adapters into the weights in place, and remove them."""
     for module in list(network.modules()):
         if parametrize.is_parametrized(module):
             for name in list(module.parametrizations):  # type: ignore[arg-type]
@@ -93,7 +93,7 @@ def fold(network: Network) -> Network:
 
 
 def norm_parameters(network: Network) -> dict[str, nn.Parameter]:
-    """Gains and offsets of all normalisation layers by name."""
+    """Return gains and offsets of all normalisation layers by name."""
     return {
         f"{path}.{name}": parameter
         for path, module in network.named_modules()
@@ -103,5 +103,5 @@ def norm_parameters(network: Network) -> dict[str, nn.Parameter]:
 
 
 def biases(network: Network) -> dict[str, nn.Parameter]:
-    """All biases by name."""
+    """Return all biases by name."""
     return {name: parameter for name, parameter in network.named_parameters() if name.rpartition(".")[2] == "bias"}

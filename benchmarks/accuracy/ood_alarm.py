@@ -1,4 +1,4 @@
-"""Detection rate of the out-of-distribution alarm: unseen activities, exchanged or rotated sensors; false alarms."""
+"""Detection rate of the out-of-distribution alarm for unseen activities and misplaced sensors; false alarms."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Spoil = Callable[[FloatArray], FloatArray]  # [samples, sensors, 6] -> the same 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What scores are made of, twice a second.
+    """Evidence of the scores, twice a second.
 
     Attributes:
         motion: slow statistics.
@@ -53,7 +53,7 @@ Score = Callable[[Evidence], tuple[FloatArray, NDArray[np.str_]]]  # score and c
 
 
 def alarm(kept: Sequence[Recording], unseen: Mapping[str, Sequence[Recording]], estimator: Estimator) -> dict[str, Any]:
-    """Measure how well scores separate what the model never saw from other subjects' locomotion.
+    """Measure how well scores separate unseen motion from other subjects' locomotion.
 
     Returns:
         ``auroc.<case>.<score>`` with a list over subjects; ``raised.<case>``: share of time in which the published
@@ -101,7 +101,7 @@ def alarm(kept: Sequence[Recording], unseen: Mapping[str, Sequence[Recording]], 
 
 
 def false_alarms(distribution: Distribution, recordings: Sequence[Recording]) -> dict[str, float]:
-    """Share of a subject's locomotion in which the alarm is raised, and how often a minute it begins."""
+    """Return the share of a subject's locomotion with the alarm raised, and how often it begins per minute."""
     raised, begun, rows = 0, 0, 0
     rate = recordings[0].rig.rate
     every = max(1, round(0.1 * rate))
@@ -116,14 +116,14 @@ def false_alarms(distribution: Distribution, recordings: Sequence[Recording]) ->
 
 
 def area_under_curve(negative: FloatArray, positive: FloatArray) -> float:
-    """AUROC: how often a positive scores above a negative, ties counting half."""
+    """Compute the AUROC: how often a positive scores above a negative, ties counting half."""
     negative = negative[np.isfinite(negative)]
     ranks = rankdata(np.concatenate([negative, positive]))[len(negative) :]
     return float((ranks.sum() - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative)))
 
 
 def spoilt_mounts(rig: Rig) -> Iterator[tuple[str, Spoil]]:
-    """Ways to wear the sensors wrongly: sides and segments exchanged, each sensor rotated about each axis."""
+    """Return placement errors: sides and segments exchanged, each sensor rotated about each axis."""
     names = [sensor.segment for sensor in rig.sensors]
     if rig.is_mirrorable:
         twin = rig.mirror_sensors()
@@ -162,7 +162,7 @@ def _turn(sensor: int, matrix: FloatArray) -> Spoil:
 
 
 def _locomotion(recordings: Sequence[Recording]) -> list[Recording]:
-    """A subject's first minute of locomotion, in bouts that fill the window."""
+    """Cut a subject's first minute of locomotion, in bouts that fill the window."""
     chosen, missing = [], round(SHOWN * recordings[0].rig.rate)
     for recording in recordings:
         for start, stop in true_runs(recording.is_locomotion(), round(3 * WINDOW_S * recording.rig.rate)):
@@ -173,7 +173,7 @@ def _locomotion(recordings: Sequence[Recording]) -> list[Recording]:
 
 
 def _of(rows: tuple[FloatArray, NDArray[np.str_]], conditions: Sequence[str]) -> FloatArray:
-    """The known scores of these activities."""
+    """Return the known scores of these activities."""
     values, condition = rows
     return np.asarray(values[np.isin(condition, conditions) & np.isfinite(values)])
 
@@ -186,7 +186,7 @@ def _motion_score(distribution: Distribution) -> Score:
 
 
 def _token_score(known: Sequence[Evidence], tokens_of: Callable[[Evidence], FloatArray]) -> Score:
-    """Mahalanobis distance of tokens."""
+    """Score by the Mahalanobis distance of tokens."""
     fitted = np.concatenate([tokens_of(one)[~np.isin(one.condition, NEVER_SEEN)] for one in known])
     mean, covariance = fitted.mean(axis=0), np.cov(fitted.T)
     covariance = 0.9 * covariance + 0.1 * np.diag(np.diag(covariance)) + 1e-9 * np.eye(len(covariance))
@@ -200,7 +200,7 @@ def _token_score(known: Sequence[Evidence], tokens_of: Callable[[Evidence], Floa
 
 
 def _gravity_alone(distribution: Distribution, channels: int) -> Distribution:
-    """The same by the mean accelerations alone: all else is made so uncertain that it does not count."""
+    """Score by the mean accelerations alone: the variance of all else is made so large that it does not count."""
     kept = np.zeros(len(distribution.covariance), dtype=bool)
     kept[:channels] = True
     covariance = np.where(np.outer(kept, kept), distribution.covariance, 0.0)
@@ -210,7 +210,7 @@ def _gravity_alone(distribution: Distribution, channels: int) -> Distribution:
 
 @torch.no_grad()
 def evidence_of(estimator: Estimator, recordings: Sequence[Recording]) -> Evidence:
-    """Motion of a subject's recordings, and tokens of the beginning of each."""
+    """Return the motion of a subject's recordings, and tokens of the beginning of each."""
     rate = recordings[0].rig.rate
     every, window, share = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW_S * rate), 1.0 / (WINDOW_S * rate)
     parts = []

@@ -14,7 +14,7 @@ FEWEST = 2  # subjects
 
 
 def compare(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, Any] | None:
-    """Figures of one way less those of another, over the subjects that have both.
+    """Difference between the figures of two methods, over the subjects that have both.
 
     Args:
         first, second: a figure by subject, larger is better.

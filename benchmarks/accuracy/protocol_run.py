@@ -1,4 +1,4 @@
-"""A part of the report from tuning to its last score, and the manifest that lists its jobs."""
+"""Run of one part of the report from tuning to scores, and the manifest that lists its jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Means:
-    """What the jobs run on.
+    """Resources of the jobs.
 
     Attributes:
         workers: jobs at a time.
@@ -67,7 +67,7 @@ def run_protocol(
     means: Means | None = None,
     progress: Callable[[str], Bar] | None = None,
 ) -> None:
-    """Do what is missing of a part; its manifest then lists all jobs that belong to it."""
+    """Run the missing jobs of a part; its manifest then lists all jobs that belong to it."""
     means = means or Means()
     where = (means.workers, means.backend, means.cluster, progress)
     tuning = tuning_jobs(plan, part.protocol)
@@ -79,12 +79,12 @@ def run_protocol(
 
 
 def manifest_path(run: Path, part: str) -> Path:
-    """Where the manifest of a part of the report is kept."""
+    """Return the path of the manifest of a part of the report."""
     return run / "parts" / f"{part}.json"
 
 
 def manifests(run: Path) -> dict[str, dict[str, Any]]:
-    """Manifests of a run folder by part, in the order of the protocols, a protocol's namesake first."""
+    """Read the manifests of a run folder by part, in the order of the protocols, each protocol's namesake first."""
     files = sorted((run / "parts").glob("*.json"))
     found = {file.stem: manifest for file in files if (manifest := read_json(file))}
     order = list(JOBS)
@@ -97,7 +97,7 @@ def manifests(run: Path) -> dict[str, dict[str, Any]]:
 
 
 def _write_manifest(part: Part, plan: Plan, jobs: Sequence[Job], tuning: Sequence[Job], folder: RunFolder) -> None:
-    """Models that were run before under the same conditions stay in; under others, they would not compare."""
+    """Keep models of earlier runs under the same conditions; others would not be comparable."""
     setup = json_compatible(
         {
             "dataset": part.dataset,

@@ -1,4 +1,4 @@
-"""Which jobs a protocol consists of: tuning, training, scoring."""
+"""Plans: the tuning, training and scoring jobs of each protocol."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ DEFAULTS = KNOWN | {"streaming": tuple(MODELS), "adaptation": (OWN,), "uncertain
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be compared, under equal conditions.
+    """Models, subjects and settings to compare under equal conditions.
 
     Attributes:
         rig: of all recordings.
@@ -93,7 +93,7 @@ class Plan:
 
     @property
     def tuning_folds(self) -> tuple[tuple[str, ...], ...]:
-        """Subjects left out of each choice of hyperparameters: five folds, or the folds where those cut across."""
+        """Subjects left out of each choice of hyperparameters: five folds, or the plan's folds if those overlap."""
         if len(self.subjects) > TUNING_FOLDS:
             coarse = tuple(map(tuple, folds_of(self.subjects, TUNING_FOLDS)))
             if all(any(set(fold) <= set(part) for part in coarse) for fold in self.folds):
@@ -101,7 +101,7 @@ class Plan:
         return self.folds
 
     def chosen_for(self, model: str, left_out: Sequence[str]) -> Settings | None:
-        """Hyperparameters that were chosen without the subjects left out; None = the usual ones."""
+        """Return the hyperparameters chosen without the subjects left out; None = the default ones."""
         model = tuned_as(model)
         if model not in self.tuned:
             return None
@@ -122,7 +122,7 @@ def make_plan(
     gyroscopes: bool = True,
     meta: Sequence[str] | None = None,
 ) -> Plan:
-    """A protocol's plan; what is not given takes the protocol's default.
+    """Make a protocol's plan; missing values take the protocol's defaults.
 
     Args:
         folds: so many subject-disjoint folds, or ``subjects`` for one subject each.
@@ -163,7 +163,7 @@ def make_plan(
 
 
 def tuning_jobs(plan: Plan, protocol: str) -> list[Job]:
-    """One for every model with a grid, candidate and tuning fold, if that is wanted; each on a part of the budget."""
+    """Make a job per tunable model, candidate and tuning fold, each on a part of the budget; none without tuning."""
     if not plan.tune or protocol not in TUNED_FIRST:
         return []
     plan = replace(plan, budget=replace(plan.budget, steps=max(1, round(TUNING_SHARE * plan.budget.steps))))
@@ -179,7 +179,7 @@ def tuning_jobs(plan: Plan, protocol: str) -> list[Job]:
 
 
 def tuned_plan(plan: Plan, done: Sequence[Job], folder: RunFolder) -> Plan:
-    """The plan with the candidates that did best in the tuning jobs, which are done."""
+    """Return the plan with the best candidates of the finished tuning jobs."""
     tuned = {}
     for model in dict.fromkeys(job.model for job in done):
         jobs = [job for job in done if job.model == model]
@@ -197,14 +197,14 @@ def _tuning_r(folder: RunFolder, job: Job) -> float:
 
 
 def training_job(plan: Plan, model: str, fold: int, seed: int) -> Job:
-    """Trains a model on everyone but the subjects of a fold."""
+    """Make the job that trains a model on all subjects but those of a fold."""
     left_out = plan.folds[fold]
     settings = {"chosen": plan.chosen_for(model, left_out), **_recipe(plan)}
     return Job("train", model, left_out, fold, seed, settings)
 
 
 def streaming_jobs(plan: Plan) -> list[Job]:
-    """Every model, and the within-subject reference where this package's model is among them."""
+    """Make jobs for every model, and for the within-subject reference if this package's model is included."""
     jobs = [
         Job(
             "streaming", model, left_out, fold, seed,
@@ -224,7 +224,7 @@ def streaming_jobs(plan: Plan) -> list[Job]:
 
 
 def adaptation_jobs(plan: Plan) -> list[Job]:
-    """Every method on the network that learned in episodes; some on one that was pre-trained plainly, for comparison.
+    """Make jobs for every method on the network trained in episodes, and for some on one without episodes.
 
     The meta-learning stages go on from the plain one.
     """
@@ -252,7 +252,7 @@ def adaptation_jobs(plan: Plan) -> list[Job]:
 
 
 def ablation_jobs(plan: Plan) -> list[Job]:
-    """Every variant of the recipe; each job trains and scores."""
+    """Make jobs for every variant of the recipe; each job trains and scores."""
     settings = {**_recipe(plan), "seconds": plan.seconds, "adaptation": plan.adaptation}
     return [
         Job("ablation", name, left_out, fold, seed, {**settings, "variant": _described(name)})
@@ -263,7 +263,7 @@ def ablation_jobs(plan: Plan) -> list[Job]:
 
 
 def uncertainty_jobs(plan: Plan) -> list[Job]:
-    """Every network; each job trains those of its inner folds, and scores."""
+    """Make jobs for every network; each job trains those of its inner folds, and scores."""
     own = {"adaptation": plan.adaptation, "calibration": CALIBRATION, "inner_folds": INTERVAL_FOLDS}
     return [
         replace(source, task="uncertainty", settings={**source.settings, **own}, source=source)
@@ -275,7 +275,7 @@ def uncertainty_jobs(plan: Plan) -> list[Job]:
 
 
 def calibration_jobs(plan: Plan) -> list[Job]:
-    """Two for every fold: all bags of its subjects, and the verdicts on them."""
+    """Make two jobs for every fold: all bags of its subjects, and the verdicts on them."""
     bags = [
         replace(
             source,
@@ -292,13 +292,13 @@ def calibration_jobs(plan: Plan) -> list[Job]:
 
 
 def _described(name: str) -> dict[str, Any]:
-    """A variant in plain values."""
+    """Convert a variant to JSON values."""
     variant = ABLATIONS[name]
     return vars(variant) | {"transform": variant.transform.__name__ if variant.transform else None}
 
 
 def gait_cycle_jobs(plan: Plan) -> list[Job]:
-    """Every model; each job trains, tunes where that is wanted, and scores."""
+    """Make jobs for every model; each job trains, tunes if wanted, and scores."""
     return [
         Job("gait-cycle", model, left_out, fold, seed, {"settings": replace(plan.cycles, seed=seed)})
         for model in plan.models
@@ -308,7 +308,7 @@ def gait_cycle_jobs(plan: Plan) -> list[Job]:
 
 
 def ill_posedness_jobs(plan: Plan) -> list[Job]:
-    """One: nothing is trained, and all subjects are looked at together."""
+    """Make one job over all subjects, without training."""
     return [Job("ill-posedness", name, ()) for name in plan.models]
 
 
@@ -324,7 +324,7 @@ JOBS: dict[str, Callable[[Plan], list[Job]]] = {
 
 
 def _recipe(plan: Plan) -> dict[str, Any]:
-    """All that a training depends on beside model, subjects and seed."""
+    """Return everything that a training depends on besides model, subjects and seed."""
     budget = plan.budget
     return {
         "budget": budget,
@@ -337,19 +337,19 @@ def _recipe(plan: Plan) -> dict[str, Any]:
 
 
 def tuned_as(model: str) -> str:
-    """The model whose hyperparameters a model takes: compressed forms take those of what they are forms of."""
+    """Return the model whose hyperparameters a model uses: that of which it is a compressed form, or itself."""
     return OWN if model in COMPRESSED else model
 
 
 def check_models(protocol: str, names: Sequence[str]) -> tuple[str, ...]:
-    """The names if the protocol knows them all; else InputError."""
+    """Return the names if the protocol knows them all; else raise InputError."""
     if unknown := [name for name in names if name not in KNOWN[protocol]]:
         raise InputError(f"{protocol} does not know '{unknown[0]}'; use any of {', '.join(KNOWN[protocol])}")
     return tuple(dict.fromkeys(names))
 
 
 def check_methods(names: Sequence[str]) -> tuple[MethodSettings, ...]:
-    """Settings of the methods with these names; InputError where one is not known."""
+    """Return the settings of the named methods; raise InputError for an unknown one."""
     if unknown := [name for name in names if name not in METHODS]:
         raise InputError(f"adaptation method '{unknown[0]}' is not known; use any of {', '.join(METHODS)}")
     return tuple(recommended(name) for name in dict.fromkeys(names))

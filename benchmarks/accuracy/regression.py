@@ -1,4 +1,4 @@
-"""Ridge regression from sums over rows, so that leaving a part out costs a subtraction."""
+"""Ridge regression from sums over rows, so that a part is left out by subtraction."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Sums:
 
     @classmethod
     def of(cls, rows: FloatArray, target: FloatArray, weight: FloatArray) -> Sums:
-        """From rows [rows, inputs], target [rows, targets] and weight [rows], in the precision of the rows."""
+        """Sum over rows [rows, inputs], target [rows, targets] and weight [rows], in the precision of the rows."""
         used = weight > 0
         rows, target, weight = (part[used].astype(rows.dtype, copy=False) for part in (rows, target, weight))
         weighed = rows * weight[:, None]
@@ -46,20 +46,20 @@ class Sums:
         return Sums(self.gram - other.gram, self.cross - other.cross, self.power - other.power)
 
     def solve(self, strength: float, prior: FloatArray) -> FloatArray:
-        """Coefficients [inputs, targets] of least mean squared error + strength * |coefficients - prior|²."""
+        """Solve for coefficients [inputs, targets] of least squared error + strength * |coefficients - prior|²."""
         mass = max(float(self.gram[-1, -1]), 1e-12)  # sum of the weights
         penalty = np.full(len(self.gram), strength * mass)
         penalty[-1] = INTERCEPT_STRENGTH * mass
         return solve_ridge(self.gram, self.cross, np.diag(penalty), prior)
 
     def error(self, coefficients: FloatArray) -> float:
-        """Weighted sum of squared errors of the coefficients on these rows."""
+        """Return the weighted sum of squared errors of the coefficients on these rows."""
         quadratic = (coefficients * (self.gram @ coefficients)).sum()
         return float(quadratic - 2 * (coefficients * self.cross).sum() + self.power)
 
 
 def ridge(parts: Sequence[Sums], prior: FloatArray | None = None) -> FloatArray:
-    """Coefficients [inputs, targets] shrunk towards a prior (default: zero), as far as left-out parts advise.
+    """Fit coefficients [inputs, targets], shrunk towards a prior (default: zero) as is best on left-out parts.
 
     Args:
         parts: of the data, e.g. a subject's or a stretch of time's each; those of a fold are left out together.
@@ -78,7 +78,7 @@ def ridge(parts: Sequence[Sums], prior: FloatArray | None = None) -> FloatArray:
 
 
 def ridge_of_few(rows: FloatArray, target: FloatArray, prior: FloatArray) -> FloatArray:
-    """The same from fewer rows [rows, inputs] than inputs, each fold a stretch of them: solved over the rows."""
+    """Fit in the dual form, for fewer rows [rows, inputs] than inputs; each fold is a stretch of rows."""
     errors = np.zeros(len(STRENGTHS))
     folds = [fold for fold in np.array_split(np.arange(len(rows)), FOLDS) if len(fold)]
     if len(folds) > 1:

@@ -1,4 +1,4 @@
-"""Baselines without a network, in closed form: mean envelope of the activity, and ridge regression."""
+"""Baselines in closed form, without a network: mean envelope of the activity, and ridge regression."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class MeanProfile:
         return np.asarray(self.level[self._rows(recordings)])
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> MeanProfile:
-        """Gain and offset of every muscle, whatever the method."""
+        """Fit gain and offset of every muscle, whatever the method."""
         if isinstance(settings, MethodSettings) and settings.method == "none":
             return self
         measured, trusted = _measured(calibration)
@@ -61,7 +61,7 @@ class MeanProfile:
 
 
 def fit_mean_profile(recordings: Sequence[Recording], subjects: Mapping[str, SubjectData]) -> MeanProfile:
-    """Mean activation by activity over subjects, each with equal say, at the population's amplitude."""
+    """Average activation by activity over equally weighted subjects, at the population's amplitude."""
     groups = by_subject(recordings)
     condition = {name: np.concatenate([r.condition for r in groups[name]]) for name in subjects}
     known = tuple(sorted({str(name) for names in condition.values() for name in np.unique(names)}))
@@ -82,7 +82,7 @@ def _mean_activation(subject: SubjectData, chosen: NDArray[np.bool_]) -> FloatAr
 
 
 def affine_fit(measured: FloatArray, estimated: FloatArray, muscles: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-    """Gain and offset, each [muscles], that bring estimates [samples, muscles] closest to what was measured.
+    """Fit gain and offset, each [muscles], of estimates [samples, muscles] to the measurement.
 
     Neither is negative: a muscle is not turned round, and a resting level is not below zero; without that,
     two activities that were estimated nearly alike would be driven apart without limit.
@@ -103,7 +103,7 @@ def affine_fit(measured: FloatArray, estimated: FloatArray, muscles: Sequence[in
 
 @dataclass(frozen=True)
 class Ridge:
-    """Linear regression on the samples of the last second, shrunk.
+    """Ridge regression on the samples of the last second.
 
     Attributes:
         coefficients: [muscles, lagged inputs + 1], the intercept last; activation in references.
@@ -122,7 +122,7 @@ class Ridge:
         return np.concatenate([self._activation(recording.imu) for recording in recordings]) * self.amplitude
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> Ridge:
-        """Shrunk towards these coefficients instead of zero, as far as blocks of the calibration advise."""
+        """Fit again, shrunk towards these coefficients by the strength best on left-out blocks of the calibration."""
         if isinstance(settings, MethodSettings) and settings.method == "none":
             return self
         measured, trusted = _measured(calibration)
@@ -142,7 +142,7 @@ class Ridge:
         return replace(self, coefficients=coefficients, amplitude=amplitude)
 
     def _activation(self, imu: FloatArray) -> FloatArray:
-        """[samples, muscles] in references, at row i for the instant i; the last ``look_ahead`` rows are NaN."""
+        """Estimate [samples, muscles] in references, row i for sample i; the last ``look_ahead`` rows are NaN."""
         return np.maximum(self._rows(imu) @ self.coefficients.T, 0.0)
 
     def _rows(self, imu: FloatArray) -> FloatArray:
@@ -150,7 +150,7 @@ class Ridge:
 
 
 def lagged(values: FloatArray, spacing: int) -> FloatArray:
-    """Causal averages over ``spacing`` samples, the newest and 15 before: [samples, channels] -> [.., 16 channels + 1].
+    """Average causally over ``spacing`` samples, newest and 15 before: [samples, channels] -> [.., 16 * channels + 1].
 
     The last column is 1; before the first sample there are zeros.
     """
@@ -163,13 +163,13 @@ def lagged(values: FloatArray, spacing: int) -> FloatArray:
 
 
 def advanced(rows: FloatArray, look_ahead: int) -> FloatArray:
-    """Rows [samples, ...] moved to the instant that they are for, so many samples earlier; NaN at the end."""
+    """Shift rows [samples, ...] to the earlier sample that they estimate; NaN at the end."""
     missing = np.full((min(look_ahead, len(rows)), *rows.shape[1:]), np.nan, rows.dtype)
     return np.concatenate([rows[look_ahead:], missing])
 
 
 def fit_ridge(subjects: Mapping[str, SubjectData], rig: Rig, config: ModelConfig) -> Ridge:
-    """Regress activation on lagged inputs, every subject with equal say, its strength from left-out subjects.
+    """Regress activation on lagged inputs, with equal weight per subject and the strength best on left-out subjects.
 
     Locomotion has the same share as in the networks' training, and where the rig allows it every subject
     counts mirrored, too.
@@ -187,7 +187,7 @@ def fit_ridge(subjects: Mapping[str, SubjectData], rig: Rig, config: ModelConfig
 
 
 def _subject_sums(subject: SubjectData, rig: Rig, normalisation: Normalisation, config: ModelConfig) -> list[Sums]:
-    """Of each muscle; the weights of a subject's rows are alike for all subjects."""
+    """Return the sums of each muscle; rows of all subjects are weighted alike."""
     importance, step = _importance(subject.locomotion), ROW_STEP * config.dilation
     versions = [(subject.imu, subject.target, subject.weight * importance[:, None])]
     if rig.is_mirrorable:
@@ -206,19 +206,19 @@ def _subject_sums(subject: SubjectData, rig: Rig, normalisation: Normalisation, 
 
 
 def _importance(locomotion: NDArray[np.bool_]) -> FloatArray:
-    """Weight [samples] of every sample, 1 in all: locomotion counts as often as the networks draw it."""
+    """Return weights [samples] with sum 1; locomotion counts as often as networks draw it."""
     share = TrainingSettings().locomotion_share if locomotion.any() else 0.0
     return share * locomotion / max(int(locomotion.sum()), 1) + (1.0 - share) / len(locomotion)
 
 
 def _measured(recordings: Sequence[Recording]) -> tuple[FloatArray, list[int]]:
-    """Envelopes of all recordings in a row, and the muscles that can be trusted."""
+    """Concatenate the envelopes of all recordings, and return the trusted muscles."""
     trusted = np.flatnonzero(recordings[0].muscle_weight > 0)
     return np.concatenate([recording.envelope for recording in recordings]), [int(muscle) for muscle in trusted]
 
 
 def _nanmean(values: FloatArray) -> FloatArray:
-    """Mean over the first axis of what is known; NaN where nothing is."""
+    """Average the known values over the first axis; NaN where there are none."""
     known = np.isfinite(values)
     total = np.where(known, values, 0.0).sum(axis=0)
     return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
@@ -230,7 +230,7 @@ KINDS = (MeanProfile, Ridge)
 
 
 def parts(fitted: MeanProfile | Ridge) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """What JSON holds of a model, and its tensors."""
+    """Return the JSON values of a model, and its tensors."""
     if isinstance(fitted, MeanProfile):
         return {"kind": "mean_profile", "conditions": list(fitted.conditions)}, {"level": fitted.level}
     tensors = {
@@ -243,7 +243,7 @@ def parts(fitted: MeanProfile | Ridge) -> tuple[dict[str, Any], dict[str, NDArra
 
 
 def from_parts(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> MeanProfile | Ridge:
-    """The model of ``parts``; KeyError or ValueError where they are none."""
+    """Restore the model of ``parts``; raise KeyError or ValueError if they are malformed."""
     if document["kind"] == "mean_profile":
         return MeanProfile(tuple(document["conditions"]), tensors["level"])
     if document["kind"] == "ridge":

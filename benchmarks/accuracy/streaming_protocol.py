@@ -1,4 +1,4 @@
-"""Protocol `streaming`: causal, every sample scored, before and after calibrations of several lengths."""
+"""Protocol `streaming`: causal estimates of every sample, before and after calibrations of several lengths."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Figures = dict[str, dict[str, dict[str, float]]]  # condition -> muscle -> figur
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Score the subjects whom the source job's model was not trained on.
+    """Score the subjects who were not trained on by the source job's model.
 
     Settings of the job: ``seconds`` of calibration to compare, ``adaptation`` (AdaptationSettings).
     """
@@ -36,7 +36,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
 
 
 def score_left_out(fitted: Fitted, recordings: Sequence[Recording], job: Job, shown: bool = True) -> dict[str, Any]:
-    """Outcome of a job: ``score_subject`` of all subjects that it leaves out and can score, by ``subjects``."""
+    """Score all subjects that a job leaves out and that can be scored, by ``score_subject``."""
     seconds, adaptation = job.settings["seconds"], job.settings["adaptation"]
     left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
     scored = {subject: score_subject(fitted, group, seconds, adaptation, shown) for subject, group in left_out.items()}
@@ -44,7 +44,7 @@ def score_left_out(fitted: Fitted, recordings: Sequence[Recording], job: Job, sh
 
 
 def trained(job: Job, folder: RunFolder) -> Fitted:
-    """The model that a job trained."""
+    """Load the model that a job trained."""
     return load(folder.network(job))
 
 
@@ -55,7 +55,7 @@ def score_subject(
     settings: AdaptationSettings,
     shown: bool = True,
 ) -> dict[str, Any] | None:
-    """Scores of one subject after each amount of calibration [s], all on the same samples.
+    """Score one subject after each amount of calibration [s], all on the same samples.
 
     Those are all that was recorded after the longest calibration.
 
@@ -86,7 +86,7 @@ def score_subject(
 
 
 def comparable_split(recordings: Sequence[Recording], seconds: Collection[float]) -> CalibrationSplit | None:
-    """What is scored after any of these amounts of calibration; None where there is nothing to score."""
+    """Return the samples scored after any of these amounts of calibration; None if there are none."""
     split = split_for_calibration(recordings, max(seconds))
     if split is None or not split.scored or not (recordings[0].muscle_weight > 0).any():
         return None
@@ -94,7 +94,7 @@ def comparable_split(recordings: Sequence[Recording], seconds: Collection[float]
 
 
 def score_estimate(recordings: Sequence[Recording], estimated: FloatArray) -> Figures:
-    """Figures by condition and trusted muscle of one subject's estimate [samples, muscles] over all recordings.
+    """Score one subject's estimate [samples, muscles] over all recordings, by condition and trusted muscle.
 
     Beside those of ``metrics.Scores`` there is ``r2_scaled``: R² if the subject's amplitude and offset
     were known. They are taken from the scored samples themselves, one pair a muscle for all conditions,
@@ -119,7 +119,7 @@ def score_estimate(recordings: Sequence[Recording], estimated: FloatArray) -> Fi
 
 
 def _best_affine(measured: FloatArray, estimated: FloatArray) -> FloatArray:
-    """The estimate [samples] scaled and shifted to fit the measurement best."""
+    """Scale and shift the estimate [samples] to fit the measurement best."""
     known = np.isfinite(measured) & np.isfinite(estimated)
     design = np.stack([estimated, np.ones_like(estimated)], axis=1)
     if not known.any():
@@ -129,7 +129,7 @@ def _best_affine(measured: FloatArray, estimated: FloatArray) -> FloatArray:
 
 
 def _stretches(recordings: Sequence[Recording], estimates: dict[str, FloatArray]) -> dict[str, Any]:
-    """The first seconds of the longest bout of each kind of locomotion, measured and estimated, trusted muscles."""
+    """Cut the first seconds of the longest bout of each kind of locomotion, measured and estimated, trusted muscles."""
     rig = recordings[0].rig
     trusted = np.flatnonzero(recordings[0].muscle_weight > 0)
     measured = np.concatenate([recording.envelope for recording in recordings])

@@ -1,4 +1,4 @@
-"""What the subjects of the training teach about how subjects differ: the prior that some adaptation methods rest on."""
+"""Prior of the differences between subjects, learned from the training subjects, for some adaptation methods."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLOOR = 0.1  # of the mean variance, in every direction
 
 @dataclass(frozen=True)
 class SubjectPrior:
-    """How subjects differ from each other, learned from those of the training.
+    """Differences between subjects, learned from those of the training.
 
     Attributes:
         head_precision: [width + 1, width + 1] how firmly adaptation holds each direction of a head (weights, then
@@ -45,7 +45,7 @@ class SubjectPrior:
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """How the FiLM of the subject embedding is learned.
+    """Training settings of the FiLM of the subject embedding.
 
     Attributes:
         size: of the embedding.
@@ -62,13 +62,13 @@ def learn_prior(
     rig: Rig,
     film: FilmSettings | None = None,
 ) -> SubjectPrior:
-    """The prior of a trained network, from the subjects that it was trained on; FiLM only with its settings."""
+    """Learn the prior of a trained network from its training subjects; FiLM only with its settings."""
     directions = learn_film(estimator, subjects, rig, film) if film else None
     return SubjectPrior(head_precision=head_precision(estimator, subjects), film=directions)
 
 
 def head_precision(estimator: Estimator, subjects: Sequence[SubjectData]) -> NDArray[np.float64]:
-    """How firmly adaptation should hold each direction of a head, [width + 1, width + 1].
+    """Return the precision of the prior of a head, [width + 1, width + 1].
 
     It is the inverse of the covariance, over subjects and muscles, of the heads that fit each subject's locomotion
     best on the frozen tokens, about the shared head; shrunk to its diagonal, and scaled to a mean variance of 1.
@@ -91,7 +91,7 @@ def learn_film(
     rig: Rig,
     settings: FilmSettings | None = None,
 ) -> dict[str, FloatArray]:
-    """How gains and offsets of the normalisation layers change with an embedding of the subject.
+    """Learn how gains and offsets of the normalisation layers change with an embedding of the subject.
 
     Embeddings and directions are learned together, with all weights of the network frozen.
 
@@ -127,7 +127,7 @@ def learn_film(
 
 @torch.no_grad()
 def _locomotion_moments(estimator: Estimator, subject: SubjectData) -> dict[int, Moments]:
-    """By trusted muscle: moments of tokens and activation in a subject's locomotion, or everything without labels."""
+    """Return tokens and activation of a subject's locomotion by trusted muscle, or of everything without labels."""
     network = estimator.network
     chosen = subject.locomotion if subject.locomotion.any() else np.full(len(subject.imu), True)
     found: dict[int, Moments] = {}

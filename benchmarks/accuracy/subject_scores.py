@@ -1,4 +1,4 @@
-"""Scores of jobs gathered by subject: means, spread, losses and paired tests over subjects."""
+"""Scores of jobs by subject: means, spread, losses and paired tests over subjects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SubjectFigures = dict[str, dict[Key, Figures]]  # by subject
 
 
 def subject_figures(records: Sequence[Record]) -> SubjectFigures:
-    """Figures by subject, seconds and condition: mean over muscles, then over seeds."""
+    """Gather figures by subject, seconds and condition: mean over muscles, then over seeds."""
     gathered: dict[str, dict[Key, list[Figures]]] = defaultdict(lambda: defaultdict(list))
     for entry in records:
         for subject, outcome in entry["outcome"]["subjects"].items():
@@ -42,7 +42,7 @@ def _numbers_first(name: str) -> tuple[bool, int, str]:
 
 
 def mean_figures(entries: Sequence[Mapping[str, float | None]]) -> Figures:
-    """Mean of every figure over the entries that have it; NaN where none has."""
+    """Average every figure over the entries that have it; NaN where none has."""
     result = {}
     for figure in FIGURES:
         values = [value for entry in entries if (value := entry.get(figure)) is not None and np.isfinite(value)]
@@ -51,7 +51,7 @@ def mean_figures(entries: Sequence[Mapping[str, float | None]]) -> Figures:
 
 
 def mean_over_subjects(figures: SubjectFigures, reference: SubjectFigures | None = None) -> dict[Key, dict[str, Any]]:
-    """By seconds and condition: of every figure mean, standard deviation over subjects (``spread``), their number.
+    """Give each figure's mean, standard deviation (``spread``) and number of subjects, by seconds and condition.
 
     With a within-subject reference also the ratio of the mean to the reference's of the same subjects (``share``).
     """
@@ -80,13 +80,13 @@ def _spread_over_subjects(
 
 
 def values_of(figures: SubjectFigures, key: Key, figure: str) -> dict[str, float]:
-    """One figure by subject, where it is defined."""
+    """Return one figure by subject, where it is defined."""
     found = {subject: by_key[key][figure] for subject, by_key in figures.items() if key in by_key}
     return {subject: value for subject, value in found.items() if np.isfinite(value)}
 
 
 def made_worse(figures: SubjectFigures) -> dict[str, dict[str, dict[str, float]]]:
-    """By seconds and condition: subjects whose r a calibration lowered by more than 0.01, and by how much."""
+    """List by seconds and condition the subjects whose r a calibration lowered by more than 0.01, and their losses."""
     result: dict[str, dict[str, dict[str, float]]] = {}
     for seconds, condition in dict.fromkeys(key for by_key in figures.values() for key in by_key):
         if float(seconds) == 0 or condition not in COMPARED_CONDITIONS:
@@ -99,7 +99,7 @@ def made_worse(figures: SubjectFigures) -> dict[str, dict[str, dict[str, float]]
 
 
 def paired_tests(subjects: Mapping[str, SubjectFigures], own: str) -> list[dict[str, Any]]:
-    """One row against every other, in r and R², paired over subjects."""
+    """Compare one row with every other in r and R², paired over subjects."""
     if own not in subjects:
         return []
     keys = dict.fromkeys(key for by_key in subjects[own].values() for key in by_key if key[1] in COMPARED_CONDITIONS)
@@ -120,7 +120,7 @@ def paired_tests(subjects: Mapping[str, SubjectFigures], own: str) -> list[dict[
 
 
 def nested(figures: Mapping[Key, Any]) -> dict[str, dict[str, Any]]:
-    """By seconds of calibration, then by condition."""
+    """Nest by seconds of calibration, then by condition."""
     result: dict[str, dict[str, Any]] = {}
     for (seconds, condition), value in figures.items():
         result.setdefault(seconds, {})[condition] = value
@@ -128,7 +128,7 @@ def nested(figures: Mapping[Key, Any]) -> dict[str, dict[str, Any]]:
 
 
 def subject_table(figures: SubjectFigures) -> dict[str, Any]:
-    """The figures of each subject that results keep, as lists in the order of ``names``; undefined ones are NaN.
+    """Return each subject's figures for the results, as lists in the order of ``names``; undefined ones are NaN.
 
     Returns:
         ``names``, and ``r`` and ``r2`` by seconds and condition; R² of the compared conditions alone.
@@ -143,13 +143,13 @@ def subject_table(figures: SubjectFigures) -> dict[str, Any]:
 
 
 def kept_values(table: Mapping[str, Any], figure: str, seconds: str, condition: str) -> dict[str, float]:
-    """One figure by subject from ``subject_table``, where it is defined."""
+    """Return one figure by subject from ``subject_table``, where it is defined."""
     values = table[figure].get(seconds, {}).get(condition, [])
     pairs = zip(table["names"], values, strict=False)
     return {name: value for name, value in pairs if value is not None and np.isfinite(value)}
 
 
 def or_nan(function: Callable[[Any], Any], values: Iterable[float]) -> float:
-    """A function of the values; NaN without any."""
+    """Apply a function to the values; NaN without any."""
     values = list(values)
     return float(function(values)) if values else float("nan")

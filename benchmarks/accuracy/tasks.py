@@ -1,4 +1,4 @@
-"""What the jobs of a benchmark do: each task is a function of the recordings and the job, and gives plain figures."""
+"""Tasks of the benchmark's jobs: functions of the recordings and the job that return JSON values."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def tune(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[s
 
 
 def train(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Train a model on everyone but the subjects left out."""
+    """Train a model on all subjects but those left out."""
     fit, settings = CATALOGUE[job.model].fit, job.settings
     fitted = fit(training_set(recordings, job), settings["budget"], job.seed, settings["chosen"])
     return _kept(fitted, job, folder)
 
 
 def learn_to_adapt(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """The meta-learning stage, on the subjects that the source job's network was trained on."""
+    """Run the meta-learning stage on the training subjects of the source job's network."""
     fitted = _source_network(job, folder)
     kept = without(recordings, job.left_out)
     subjects = list(trusted_subjects(kept).values())
@@ -64,7 +64,7 @@ def learn_to_adapt(recordings: Sequence[Recording], job: Job, folder: RunFolder)
 
 
 def learn_subjects(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """How the subjects that the source job's network was trained on differ."""
+    """Learn the prior of the differences between the training subjects of the source job's network."""
     fitted = _source_network(job, folder)
     kept = without(recordings, job.left_out)
     subjects = list(trusted_subjects(kept).values())
@@ -75,12 +75,12 @@ def learn_subjects(recordings: Sequence[Recording], job: Job, folder: RunFolder)
 
 
 def score_cycles(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """The gait-cycle protocol, training included."""
+    """Run the gait-cycle protocol, including the training."""
     return gait_cycle.run_fold(recordings, job.left_out, job.model, job.settings["settings"])
 
 
 def score_uncertainty(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Coverage of the intervals and what the alarm notices; the inner folds are trained here."""
+    """Measure coverage of the intervals and detections of the alarm; the inner folds are trained here."""
     settings = job.settings
 
     def train_inner(kept: Sequence[Recording]) -> Estimator:
@@ -99,18 +99,18 @@ def score_uncertainty(recordings: Sequence[Recording], job: Job, folder: RunFold
 
 
 def compare_like_motion(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Share of the activation that motion does not determine, by condition."""
+    """Estimate the share of the activation that motion does not determine, by condition."""
     return {"conditions": ill_posedness(recordings)}
 
 
 def training_set(recordings: Sequence[Recording], job: Job) -> list[Recording]:
-    """What a job's model may be trained on."""
+    """Return what a job's model may be trained on."""
     budget: Budget = job.settings["budget"]
     return budget.training_set(without(recordings, job.left_out))
 
 
 def without(recordings: Sequence[Recording], left_out: Sequence[str]) -> list[Recording]:
-    """The recordings of all other subjects."""
+    """Return the recordings of all other subjects."""
     return [recording for recording in recordings if recording.subject not in left_out]
 
 

@@ -42,7 +42,7 @@ def run_fold(
     seconds: float = SECONDS,
     inner_folds: int = 3,
 ) -> dict[str, Any]:
-    """Both questions for the subjects left out, with all that is fitted fitted on the others.
+    """Answer both questions for the subjects left out, with everything fitted on the others.
 
     Args:
         estimator: trained without the subjects left out.
@@ -70,7 +70,7 @@ def intervals(
     adapt: Adapt | None = None,
     seconds: float = SECONDS,
 ) -> dict[str, Any]:
-    """Coverage and sharpness on unseen subjects, by calibration and condition.
+    """Measure coverage and sharpness on unseen subjects, by calibration and condition.
 
     Returns:
         ``levels``, the ``uncertainty`` that a bundle would get, and ``subjects.<subject>.<when>.<condition>``
@@ -136,7 +136,7 @@ def constant(errors: Errors) -> Errors:
 
 
 def _crps(measured: FloatArray, mean: FloatArray, deviation: FloatArray) -> FloatArray:
-    """Continuous ranked probability score of normal distributions; Gneiting and Raftery 2007, eq. 21."""
+    """Compute the continuous ranked probability score of normal distributions; Gneiting and Raftery 2007, eq. 21."""
     z = (measured - mean) / deviation
     score: FloatArray = deviation * (z * (2 * norm.cdf(z) - 1) + 2 * norm.pdf(z) - np.pi**-0.5)
     return score

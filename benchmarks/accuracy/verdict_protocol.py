@@ -1,4 +1,4 @@
-"""How often a calibration's verdicts are right on unseen subjects; part of protocol `calibration`.
+"""Accuracy of a calibration's verdicts on unseen subjects; part of protocol `calibration`.
 
 Sensors are turned and exchanged, and the EMG is shifted, in real recordings of subjects who wore all as they should.
 """
@@ -46,13 +46,13 @@ JUDGED_EVERY_S = 10.0
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Verdicts on every subject whom the source job's network was not trained on."""
+    """Judge every subject who was not trained on by the source job's network."""
     base, left_out = base_and_left_out(recordings, job, folder)
     return {"subjects": {subject: verdicts_on(base, group) for subject, group in left_out.items()}}
 
 
 def verdicts_on(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]:
-    """Of one subject: ``left_out`` as worn, ``worn_wrongly``, ``delays``, and ``drift``."""
+    """Judge one subject: ``left_out`` as worn, ``worn_wrongly``, ``delays``, and ``drift``."""
     cut = cut_bag(recordings, MAIN)
     imu = None if cut is None else np.concatenate([recording.imu for recording in cut.recordings])
     return {
@@ -64,7 +64,7 @@ def verdicts_on(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]
 
 
 def left_out_as_worn(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]:
-    """Half minutes that were judged by activity, and for each the sensors that were left out."""
+    """Judge half minutes by activity; list the sensors left out in each."""
     found: dict[str, Any] = {}
     for activity, labels in ACTIVITIES.items():
         cuts = [cut_bag(recordings, Bag(activity, (labels,), HALF_MINUTE), skip) for skip in SKIPS]
@@ -74,7 +74,7 @@ def left_out_as_worn(base: Bundle, recordings: Sequence[Recording]) -> dict[str,
 
 
 def worn_wrongly(base: Bundle, imu: FloatArray) -> dict[str, tuple[int, int]]:
-    """By what is done to sensors: how often they were named, of how many."""
+    """Count by placement error how often the sensors were named, and of how many."""
     count: Counter[str] = Counter()
     named: Counter[str] = Counter()
     sensors = len(base.rig.sensors)
@@ -98,7 +98,7 @@ def worn_wrongly(base: Bundle, imu: FloatArray) -> dict[str, tuple[int, int]]:
 
 
 def delays(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]:
-    """By shift of the EMG [s] of the longest minute of locomotion: what was found, and whether it was corrected."""
+    """Judge the longest minute of locomotion by shift of the EMG [s]: delay found, and whether it was corrected."""
     found = [
         (stop - start, recording, start)
         for recording in recordings
@@ -131,7 +131,7 @@ def drift(base: Bundle, imu: FloatArray, recordings: Sequence[Recording]) -> dic
 
 
 def summarise(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Pool all subjects; those with a false verdict are named."""
+    """Pool all subjects, and name those with a false verdict."""
     subjects = {name: found for outcome in outcomes for name, found in outcome["subjects"].items()}
     worn: dict[str, list[int]] = {}
     slipped: dict[str, list[int]] = {}
@@ -172,7 +172,7 @@ def _delays(subjects: Mapping[str, Any], shift: float) -> dict[str, Any]:
 
 
 def _unmeasured(recordings: Sequence[Recording]) -> list[Recording]:
-    """Without EMG: only sensors are judged."""
+    """Assess sensors alone, without EMG."""
     nothing = np.zeros(len(recordings[0].rig.muscles))
     return [replace(recording, muscle_weight=nothing) for recording in recordings]
 
@@ -182,7 +182,7 @@ def _turned(imu: FloatArray, sensor: int, axis: str, angle: float) -> FloatArray
 
 
 def _slipped(imu: FloatArray, sensor: int, angle: float) -> FloatArray:
-    """Turned about a level axis: a sensor slips along a limb, not about it."""
+    """Turn a sensor about a level axis: it slips along a limb, not about it."""
     gravity = np.nanmean(imu[:, sensor, :3], axis=0)
     axis = np.cross(gravity, np.eye(3)[np.abs(gravity).argmin()])
     return _rotated(imu, sensor, Rotation.from_rotvec(angle * axis / np.linalg.norm(axis), degrees=True))
@@ -202,7 +202,7 @@ def _mounting(base: Bundle, imu: FloatArray) -> Mounting:
 
 
 def _names(mounting: Mounting, sensors: set[int]) -> bool:
-    """Whether an exchange of all these sensors was found."""
+    """Return whether an exchange of all these sensors was found."""
     return any(sensors <= set(entry.remedy.sensors) for entry in mounting.found if entry.remedy.rotation is None)
 
 

@@ -1,4 +1,4 @@
-"""The within-subject reference: what a model of the same kind reaches with the subject's own other recordings, too.
+"""Within-subject reference: the accuracy of such a model with the subject's own other recordings in training.
 
 No calibration can be expected to do better on this EMG, so scores are also given as shares of it.
 The network of the subject's fold, which was trained on everyone else, is trained on with all weights, long, on
@@ -30,7 +30,7 @@ LONG = MethodSettings(method="all_weights", steps=600, batch=16, anchor=0.003)
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
-    """Score the within-subject reference of the subjects whom the source job's network was not trained on.
+    """Score the within-subject reference of the subjects who were not trained on by the source job's network.
 
     Settings of the job: ``seconds`` as in the streaming protocol, whose samples are scored; ``adaptation``.
     """
@@ -47,7 +47,7 @@ def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> di
 def score_subject(
     fitted: Fitted, recordings: Sequence[Recording], seconds: Collection[float], settings: AdaptationSettings
 ) -> dict[str, Any] | None:
-    """Scores of one subject, both halves pooled, on the samples of the streaming protocol.
+    """Score one subject, both halves pooled, on the samples of the streaming protocol.
 
     The calibration of that protocol is trained on for either half: it is never scored.
     """
@@ -65,7 +65,7 @@ def score_subject(
 
 
 def halves(recordings: Sequence[Recording]) -> NDArray[np.int_]:
-    """Half, 0 or 1, of every sample [samples] of one subject's recordings in a row."""
+    """Assign every sample [samples] of one subject's concatenated recordings to half 0 or 1."""
     by_activity: dict[str, list[int]] = defaultdict(list)
     for index, recording in enumerate(recordings):
         names, counts = np.unique(recording.condition, return_counts=True)
@@ -80,7 +80,7 @@ def halves(recordings: Sequence[Recording]) -> NDArray[np.int_]:
 
 
 def _pieces(recordings: Sequence[Recording], chosen: NDArray[np.bool_]) -> list[Recording]:
-    """The chosen samples as recordings, without those that the envelope's filter shares with the other half."""
+    """Select samples as recordings, without those that the envelope's filter shares with the other half."""
     pieces = []
     first = 0
     for recording in recordings:

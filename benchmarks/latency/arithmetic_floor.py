@@ -1,4 +1,4 @@
-"""The floor of a step: its multiplications at the rate at which this machine does them.
+"""Lower bound of a step's time: its multiplications at the rate of this machine.
 
 ``python -m benchmarks.latency.arithmetic_floor MULTIPLY_ADDS`` measures in a process of its own and prints JSON.
 """
@@ -22,7 +22,7 @@ LOOP = 20_000  # additions of the interpreter's own yardstick
 
 
 def multiply_adds(config: ModelConfig) -> int:
-    """Multiplications, each with an addition, of one streaming step with a full band."""
+    """Count the multiply-adds of one streaming step with a full band."""
     width, feedforward = config.width, config.feedforward
     attention = 4 * width * width + 2 * config.band * width
     layer = attention + 3 * width * feedforward
@@ -30,7 +30,7 @@ def multiply_adds(config: ModelConfig) -> int:
 
 
 def measure(count: int) -> dict[str, Any]:
-    """What this machine needs for so many multiply-adds, one thread.
+    """Measure the time of so many multiply-adds on this machine, on one thread.
 
     Returns:
         ``gemv_us``: median time of a matrix times a vector with as many [us], the floor of a step;
@@ -61,7 +61,7 @@ def _loop() -> int:
 
 
 def _median(action: Callable[[], Any], trials: int) -> float:
-    """Median time of a call [s]."""
+    """Return the median time of a call [s]."""
     times = []
     for _ in range(trials):
         began = time.perf_counter()

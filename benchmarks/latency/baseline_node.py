@@ -1,4 +1,4 @@
-"""The baseline node: the estimator as most people write it, to measure the package's own node against.
+"""The baseline node: the estimator as it is usually written, for comparison with the package's node.
 
 Typed subscriptions with the sensor-data profile, a MultiThreadedExecutor, messages joined by timestamp, a window of
 the newest samples in a deque, and torch eager over the whole window at each step. It is meant to be small, correct and
@@ -39,7 +39,7 @@ Float32 = NDArray[np.float32]
 
 
 class BaselineNode(Node):
-    """Steps whenever every sensor's message of one timestamp is there, as message_filters.TimeSynchronizer does."""
+    """Steps when all sensors' messages of one timestamp have arrived, like message_filters.TimeSynchronizer."""
 
     def __init__(self) -> None:
         super().__init__("baseline_estimator")

@@ -1,4 +1,4 @@
-"""``python -m benchmarks engines``: how far the engines are from the network's banded forward pass.
+"""``python -m benchmarks engines``: difference of the engines from the network's banded forward pass.
 
 The input is hours of a simulated subject whose sensors come and go.
 """
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def simulated_rows(bundle: Bundle, hours: float) -> Float32:
-    """Feature rows [rows, inputs] of a simulated subject, in which sensors come and go."""
+    """Simulate feature rows [rows, inputs] with sensors that come and go."""
     imu = simulate(shipped_statistics(), 3600 * hours, seed=0).imu
     generator = np.random.default_rng(0)
     for _ in range(round(GAPS_PER_HOUR * hours)):
@@ -67,7 +67,7 @@ def simulated_rows(bundle: Bundle, hours: float) -> Float32:
 
 
 def forward(bundle: Bundle, rows: Float32) -> Float32:
-    """Mean and log standard deviation [rows, 2 muscles] of the network over all rows at once."""
+    """Compute mean and log standard deviation [rows, 2 muscles] by the network over all rows at once."""
     import torch
 
     from imu_emg_estimator.model.geglu_transformer import network_of
@@ -77,7 +77,7 @@ def forward(bundle: Bundle, rows: Float32) -> Float32:
 
 
 def largest_difference(engine: Engine, rows: Float32, expected: Float32, progress: ProgressBar) -> float:
-    """Largest absolute difference of an engine's outputs from those expected, over all rows."""
+    """Return the largest absolute difference of an engine's outputs from the expected ones, over all rows."""
     largest = 0.0
     for index, (row, outputs) in enumerate(zip(rows, expected, strict=True), 1):
         largest = max(largest, float(np.abs(np.concatenate(engine.step(row)) - outputs).max()))

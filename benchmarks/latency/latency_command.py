@@ -1,4 +1,4 @@
-"""``python -m benchmarks latency``: measure what is missing, resuming where it was stopped, and write the report."""
+"""``python -m benchmarks latency``: run the missing measurements, and write the report."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _measure(plan: Plan, folder: RunFolder, only_report: bool) -> tuple[Outcomes, dict[str, str]]:
-    """Outcomes of all tasks, those that are done already taken from the folder; and what failed, with the reason."""
+    """Return the outcomes of all tasks, finished ones from the folder, and the reasons of failures."""
     found = []
     failed: dict[str, str] = {}
     todo = [task for task in plan.tasks if folder.outcome(task.piece) is None]

@@ -1,4 +1,4 @@
-"""Options of ``python -m benchmarks latency``; light, so that ``--help`` answers at once."""
+"""Options of ``python -m benchmarks latency``, without heavy imports, so that ``--help`` is fast."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ REPORT_FOLDER = Path("benchmarks/results/latency")
 
 
 class NumberOption(NamedTuple):
-    """An option that sets a number of ``Settings``; it must be positive."""
+    """Declare an option for a positive number in ``Settings``."""
 
     flag: str
     field: str
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def settings_of(arguments: argparse.Namespace) -> Settings:
-    """Return the settings that the options ask for; raises InputError for a number that is not positive."""
+    """Return the settings of the options; raise InputError for a number that is not positive."""
     values = {option.field: getattr(arguments, option.field) for option in NUMBERS}
     for option in NUMBERS:
         value = values[option.field]

@@ -1,4 +1,4 @@
-"""Pictures of a run."""
+"""Pictures of the latency report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ AXES = {"window": "attention and window [s]", "width": "width", "sensors": "sens
 
 
 def draw(results: Results, out: Path) -> None:
-    """Draw everything that the results allow."""
+    """Draw all pictures that the results allow."""
     if any("histogram" in node for node in results["age"].values()):
         _ages(results, out / "age.png")
     if results["gap"]["over_time"]:
@@ -35,7 +35,7 @@ def draw(results: Results, out: Path) -> None:
 
 
 def _ages(results: Results, path: Path) -> None:
-    """Histograms of the age of estimates, of all repeats together."""
+    """Draw histograms of the age of estimates over all repeats."""
     figure, axes = subplots(1, 1, 8.0, 4.0)
     axis = axes[0][0]
     for name, label in SHOWN.items():
@@ -53,7 +53,7 @@ def _ages(results: Results, path: Path) -> None:
 
 
 def _gaps(results: Results, path: Path) -> None:
-    """The longest time between two estimates, while calibrate runs and after it."""
+    """Draw the longest gap between estimates, during and after a calibration."""
     drawn = results["gap"]["over_time"]
     figure, axes = subplots(1, 1, 8.0, 3.6)
     axis = axes[0][0]
@@ -67,7 +67,7 @@ def _gaps(results: Results, path: Path) -> None:
 
 
 def _costs(results: Results, path: Path) -> None:
-    """A panel for each sweep."""
+    """Draw a panel for each sweep."""
     sweeps = results["sweep"]
     figure, axes = subplots(1, len(sweeps), 3.4 * len(sweeps), 3.8)
     for axis, (sweep, engines) in zip(axes[0], sweeps.items(), strict=True):

@@ -31,7 +31,7 @@ UNITS = {"window": "s", "width": "", "sensors": "", "rate": "Hz"}
 
 @dataclass(frozen=True)
 class Aim:
-    """One row of what was set out to be reached.
+    """An aim: one bar and the measured figure.
 
     Attributes:
         value: the figure that is held against the limit; None = not measured.
@@ -52,7 +52,7 @@ class Aim:
 
 
 def aims_of(results: Results) -> list[Aim]:
-    """Every bar with its figure; a bar that is made of two is two rows."""
+    """List every bar with its figure; a bar of two figures gives two rows."""
     return [
         *_step_aims(results),
         *_age_aims(results),
@@ -172,7 +172,7 @@ def _faster(results: Results, name: str, what: str, floor: str) -> Aim:
 
 
 def markdown(results: Results) -> str:
-    """All tables."""
+    """Format all tables."""
     parts = [
         *_head(results),
         *aims_table(results),
@@ -205,7 +205,7 @@ def _head(results: Results) -> Iterator[str]:
 
 
 def aims_table(results: Results) -> Iterator[str]:
-    """Every aim with its figure."""
+    """Format every aim with its figure."""
     yield "## Aims\n"
     yield from table_head(["what", "aim", "measured", "met", "floor"])
     for aim in aims_of(results):
@@ -311,7 +311,7 @@ def _kinds(times: Results) -> list[str]:
 
 
 def budget_table(results: Results) -> Iterator[str]:
-    """What networks of several widths cost on this machine, and on slower ones if all slows down alike."""
+    """Show what networks of several widths cost on this machine, and on proportionally slower ones."""
     budget = results["budget"]
     if not budget["by_width"]:
         return
@@ -333,7 +333,7 @@ def budget_table(results: Results) -> Iterator[str]:
 
 
 def _equality(found: Mapping[str, Any] | None) -> Iterator[str]:
-    """How far the engines are from the network itself, where ``python -m benchmarks engines`` was run."""
+    """Show the differences of the engines from the network, if ``python -m benchmarks engines`` was run."""
     if not found:
         return
     yield "## Equality of the engines\n"

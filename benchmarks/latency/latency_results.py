@@ -1,4 +1,4 @@
-"""Results: ratios, and the figures behind them, from the outcomes of all pieces."""
+"""Ratios and the figures behind them, from the outcomes of all pieces."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Pick = Callable[[Outcome], Any]
 
 @dataclass(frozen=True)
 class Outcomes:
-    """All that is measured: outcomes by piece."""
+    """Outcomes of all measurements by piece."""
 
     by_piece: Sequence[tuple[Piece, Outcome]]
 
     def names(self, section: str) -> list[str]:
-        """Names of a section's pieces, in order."""
+        """Return the names of a section's pieces, in order."""
         return list(dict.fromkeys(piece.name for piece, _ in self.by_piece if piece.section == section))
 
     def all(self, section: str, name: str) -> dict[int, Outcome]:
-        """Outcomes of a measurement by repeat."""
+        """Return the outcomes of a measurement by repeat."""
         return {
             piece.repeat: outcome
             for piece, outcome in sorted(self.by_piece, key=lambda entry: entry[0].repeat)
@@ -40,18 +40,18 @@ class Outcomes:
         }
 
     def spread(self, section: str, name: str, pick: Pick) -> dict[str, Any]:
-        """Spread of a figure over the repeats."""
+        """Return the spread of a figure over the repeats."""
         return spread([pick(outcome) for outcome in self.all(section, name).values()])
 
     def ratio(self, section: str, ours: str, other: str, pick: Pick, of_other: Pick | None = None) -> dict[str, Any]:
-        """Spread of one measurement's figure over another's, of the repeats that both have."""
+        """Return the spread of the ratio of two measurements' figures, over the repeats that have both."""
         a, b = self.all(section, ours), self.all(section, other)
         both = [repeat for repeat in a if repeat in b]
         return ratio([pick(a[repeat]) for repeat in both], [(of_other or pick)(b[repeat]) for repeat in both])
 
 
 def at(*keys: str) -> Pick:
-    """Picks the figure at these keys of an outcome."""
+    """Return a function that picks the figure at these keys of an outcome."""
 
     def pick(outcome: Outcome) -> Any:
         for key in keys:
@@ -65,7 +65,7 @@ CPU, RSS, START = at("cpu"), at("memory", "rss"), at("start", "first_estimate")
 
 
 def compute(outcomes: Outcomes, settings: Settings, engines: Sequence[str]) -> dict[str, Any]:
-    """Everything that goes into the results, but what is known of the machine.
+    """Compute all results except the description of the machine.
 
     Args:
         engines: streaming engines that are installed, the one in use first.
@@ -97,7 +97,7 @@ def compute(outcomes: Outcomes, settings: Settings, engines: Sequence[str]) -> d
 
 
 def _ratios(outcomes: Outcomes, ours: str, settings: Settings) -> dict[str, dict[str, Any]]:
-    """Spreads of all ratios, ours over the other: smaller is better."""
+    """Return the spreads of all ratios, ours over the other: smaller is better."""
     windows = sorted(settings.windows)
 
     def cost(seconds: float) -> Pick:
@@ -135,7 +135,7 @@ def _plus_one(value: float | None) -> float | None:
 
 
 def _floor(outcomes: Outcomes, ours: str) -> dict[str, Any]:
-    """What a step cannot be faster than, and how far ours is from it."""
+    """Return the lower bound of a step's time, and the ratio of ours to it."""
     names = ("multiply_adds", "gemv_us", "gemv_gflops", "gemm_gflops", "interpreter_us")
     measured = {name: outcomes.spread("floor", "arithmetic", at(name)) for name in names}
     step = outcomes.spread("step", ours, _step_time(MAIN))["median"]
@@ -144,7 +144,7 @@ def _floor(outcomes: Outcomes, ours: str) -> dict[str, Any]:
 
 
 def _step(outcomes: Outcomes) -> dict[str, Any]:
-    """Step and estimate times [us] of every engine, and what it costs to have it in memory."""
+    """Return step and estimate times [us] of every engine, and its memory."""
     result = {}
     for name in outcomes.names("step"):
         cases = next(iter(outcomes.all("step", name).values()))["cases"]
@@ -157,7 +157,7 @@ def _step(outcomes: Outcomes) -> dict[str, Any]:
 
 
 def _sweep(outcomes: Outcomes) -> dict[str, Any]:
-    """Sweep -> engine -> value -> times [us]."""
+    """Return times [us] by sweep, engine and value."""
     result: dict[str, Any] = {}
     for name in outcomes.names("sweep"):
         for case in next(iter(outcomes.all("sweep", name).values()))["cases"]:
@@ -167,7 +167,7 @@ def _sweep(outcomes: Outcomes) -> dict[str, Any]:
 
 
 def _times(outcomes: Outcomes, section: str, name: str, case: str) -> dict[str, Any]:
-    """Spreads of the times [us] of a step, and of an estimate where there is one; multiply-adds of a streaming step."""
+    """Return the spreads of step and estimate times [us], and the multiply-adds of a streaming step."""
     first = next(iter(outcomes.all(section, name).values()))["cases"][case]
     times = {
         f"{kind}_{figure}": outcomes.spread(section, name, at("cases", case, kind, figure))
@@ -179,7 +179,7 @@ def _times(outcomes: Outcomes, section: str, name: str, case: str) -> dict[str, 
 
 
 def _node(outcomes: Outcomes, section: str, name: str) -> dict[str, Any]:
-    """Spreads of a node's end-to-end figures; its histograms added up."""
+    """Return the spreads of a node's end-to-end figures, and its summed histograms."""
     repeats = list(outcomes.all(section, name).values())
 
     def over(pick: Pick) -> dict[str, Any]:
@@ -223,7 +223,7 @@ def _gap(outcomes: Outcomes) -> dict[str, Any]:
 
 
 def _calibration(outcomes: Outcomes) -> dict[str, Any]:
-    """Time from the call to the first estimate of the new model; subjects whose old model was kept have none."""
+    """Return times from the call to the first estimate of the new model; none if the old model was kept."""
     subjects = {name: outcomes.all("calibration", name)[0] for name in outcomes.names("calibration")}
     accepted = spread([outcome["wall_s"] for outcome in subjects.values()])
     answered = spread([outcome["answer_s"] for outcome in subjects.values()])
@@ -240,7 +240,7 @@ def _calibration(outcomes: Outcomes) -> dict[str, Any]:
 
 
 def _budget(outcomes: Outcomes, ours: str, settings: Settings) -> dict[str, Any]:
-    """Share of one core by width of the network and rate: a step, and all else that the node does for a row."""
+    """Return the share of one core by network width and rate: a step, and the node's other work per row."""
     cpu = outcomes.spread("age", OURS, CPU)["median"]
     main = outcomes.spread("step", ours, _step_time(MAIN))["median"]
     rest = 1e6 * cpu / settings.rate - main if cpu is not None and main is not None else None

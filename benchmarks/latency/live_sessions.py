@@ -1,4 +1,4 @@
-"""Sessions: a node under test, a load that feeds it and a listener that receives its estimates, each in a process.
+"""Sessions: a node under test, a load and a listener, each in its own process.
 
 Nothing here imports ROS: it starts and stops the three and reads what they wrote.
 """
@@ -49,7 +49,7 @@ PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")  
 
 @dataclass(frozen=True)
 class Load:
-    """What is published to a node.
+    """Load that is published to a node.
 
     Attributes:
         bundle: that the node runs.
@@ -64,7 +64,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Means:
-    """What sessions share.
+    """Shared resources of the sessions.
 
     Attributes:
         folder: for what their processes write.
@@ -82,7 +82,7 @@ class Means:
 
 
 def helper(means: Means, name: str, *options: str) -> Child:
-    """One of the benchmark's own processes around the node: on the other cores, and easy to discover."""
+    """Start one of the benchmark's own processes on the remaining cores, set up for fast discovery."""
     profile = means.folder / "announcing.xml"
     profile.write_text(ANNOUNCING, encoding="utf-8")
     environment = dict.fromkeys(PROFILES, str(profile)) if not any(key in os.environ for key in PROFILES) else {}
@@ -143,7 +143,7 @@ class Session:
             time.sleep(0.02)
 
     def measure(self, seconds: float) -> dict[str, Any]:
-        """Processor time and memory over so many seconds; ``start`` and ``stop`` are their instants [ns]."""
+        """Measure processor time and memory for so many seconds; ``start`` and ``stop`` are instants [ns]."""
         before = self._processor_times()
         start = time.time_ns()
         self._wait(seconds)
@@ -162,7 +162,7 @@ class Session:
         }
 
     def _processor_times(self) -> list[float]:
-        """Of node, load, listener and the whole machine [s]."""
+        """Return the processor time [s] of node, load, listener and the whole machine."""
         return [*(child.processor_time() for child in (self.node, self.load, self.listener)), machine_time()]
 
     def _wait(self, seconds: float) -> None:
@@ -173,7 +173,7 @@ class Session:
             time.sleep(min(1.0, seconds - over))
 
     def finish(self) -> SessionRecord:
-        """End all three; returns what was sent and what came."""
+        """End all three; return what was sent and received."""
         self.load.stop()
         time.sleep(TAIL_S)
         self.node.stop()
@@ -188,14 +188,14 @@ class Session:
 
 @contextmanager
 def session(means: Means, load: Load, candidate: str = OURS, **parameters: Any) -> Iterator[Session]:
-    """A session of a candidate: ``ours``, ``baseline``, or one of ``EMPTY``; keywords are parameters of our node."""
+    """Start a session of ``ours``, ``baseline`` or one of ``EMPTY``; keywords are parameters of our node."""
     means.folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         yield Session(stack, means, load, candidate, parameters)
 
 
 def end_to_end(means: Means, load: Load, candidate: str, seconds: float) -> dict[str, Any]:
-    """Age, processor time, memory and start of a node."""
+    """Measure a node's age of estimates, processor time, memory and start."""
     with session(means, load, candidate) as running:
         measured = running.measure(seconds)
         record = running.finish()
@@ -209,7 +209,7 @@ def end_to_end(means: Means, load: Load, candidate: str, seconds: float) -> dict
 
 
 def losses(means: Means, load: Load, candidate: str, seconds: float) -> dict[str, Any]:
-    """How many messages were lost between the load and the listener.
+    """Count the messages lost between the load and the listener.
 
     An Imu message that is lost shows as a sensor that is masked for one instant: our node is set to interpolate
     between no two samples that are further apart than one and a half periods.
@@ -235,7 +235,7 @@ def losses(means: Means, load: Load, candidate: str, seconds: float) -> dict[str
 
 
 def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) -> dict[str, Any]:
-    """Estimates while calibrate runs and, where wanted, for as long again without.
+    """Measure estimates during a calibration and, if wanted, for the same time without one.
 
     Returns:
         ``wall_s``: from the call to the first estimate with the new model; None where the old one was kept.
@@ -279,7 +279,7 @@ def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) 
 
 
 def replay_minutes(means: Means, load: Load, minutes: int) -> dict[str, Any]:
-    """Memory [MB] of our node after every minute of data, replayed as fast as it can follow."""
+    """Measure our node's memory [MB] after every minute of data, replayed as fast as it can follow."""
     means.folder.mkdir(parents=True, exist_ok=True)
     bundle = Bundle.load(load.bundle)
     topics = ",".join(f"imu/{name}" for name in bundle.rig.sensor_names)
@@ -311,7 +311,7 @@ def replay_minutes(means: Means, load: Load, minutes: int) -> dict[str, Any]:
 
 
 def node_command(candidate: str, bundle: Path, means: Means, parameters: Mapping[str, Any]) -> list[str]:
-    """Our node as a user starts it, or the baseline."""
+    """Return the command that starts our node, as a user does, or the baseline."""
     if candidate == BASELINE:
         return [sys.executable, str(baseline_node()), "--ros-args", "-p", f"bundle:={bundle}"]
     values = {"bundle": bundle, "calibration_directory": means.folder / "calibrations", **parameters}
@@ -322,7 +322,7 @@ def node_command(candidate: str, bundle: Path, means: Means, parameters: Mapping
 
 
 def baseline_node() -> Path:
-    """The file of the baseline node; raises InputError where there is no checkout."""
+    """Return the path of the baseline node; raise InputError outside a checkout."""
     path = Path(__file__).with_name("baseline_node.py")
     if not path.is_file():
         raise InputError(f"{path} is missing; the benchmark needs a checkout of the package")
@@ -330,5 +330,5 @@ def baseline_node() -> Path:
 
 
 def module(name: str, *options: str) -> list[str]:
-    """Command of one of the benchmark's own ROS processes."""
+    """Return the command of one of the benchmark's own ROS processes."""
     return [sys.executable, "-m", f"{BENCH}.{name}", *options]

@@ -26,7 +26,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a process under test may use of this machine, as a stand-in for a smaller one.
+    """Resources of a process under test, as a stand-in for a smaller machine.
 
     Attributes:
         cores: processor cores; None = all.
@@ -37,7 +37,7 @@ class Limits:
     memory: int | None = None
 
     def rest(self) -> Limits:
-        """For the processes around the one under test: the other cores, or all where there are no others."""
+        """Cores for the other processes: the remaining ones, or all if there are none."""
         others = tuple(sorted(os.sched_getaffinity(0) - set(self.cores or ())))
         return Limits(cores=others if self.cores and others else None)
 
@@ -95,16 +95,16 @@ class Child:
                 self._group.rmdir()
 
     def said(self) -> str:
-        """All that it has written so far."""
+        """Return its output so far."""
         return self._output.read_text(encoding="utf-8", errors="replace")
 
     def lines(self, start: str) -> list[str]:
-        """Its finished lines that begin so, without that beginning."""
+        """Return its complete lines with this prefix, without the prefix."""
         finished, _, _ = self.said().rpartition("\n")
         return [line[len(start) :].strip() for line in finished.split("\n") if line.startswith(start)]
 
     def wait_for(self, start: str, timeout: float) -> str:
-        """Wait for a line that begins so; returns the rest of it."""
+        """Wait for a line with this prefix; return the rest of it."""
         deadline = time.monotonic() + timeout
         while not (found := self.lines(start)):
             self.check()
@@ -126,7 +126,7 @@ class Child:
         self.process.stdin.flush()
 
     def wait(self, timeout: float) -> str:
-        """Wait until it ends by itself; returns what it said. Raises InputError where it fails."""
+        """Wait until it ends by itself; return its output. Raise InputError if it fails."""
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -136,7 +136,7 @@ class Child:
         return self.said()
 
     def stop(self) -> None:
-        """End it, kindly at first."""
+        """End it, by SIGTERM first."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -149,11 +149,11 @@ class Child:
                 self.process.stdin.close()
 
     def processor_time(self) -> float:
-        """Processor time [s] that it and its children have used."""
+        """Return the processor time [s] of it and its children."""
         return sum(_processor_time(pid) for pid in _family(self.process.pid))
 
     def memory(self) -> dict[str, float | None]:
-        """Memory [MB] of it and its children, see ``memory_of``; ``processes`` is how many they are."""
+        """Return the memory [MB] of it and its children, see ``memory_of``, and their number ``processes``."""
         family = _family(self.process.pid)
         parts = [memory_of(pid) for pid in family]
         total = {name: _sum([part[name] for part in parts]) for name in parts[0]} if parts else {}
@@ -172,7 +172,7 @@ def _bind() -> None:
 
 
 def limit(pid: int, limits: Limits) -> Path | None:
-    """Put limits on a process that has just started; returns the control group made for its memory, if one was."""
+    """Limit a process that has just started; return the control group made for its memory, if any."""
     with suppress(ProcessLookupError):
         if limits.cores:
             os.sched_setaffinity(pid, limits.cores)
@@ -185,12 +185,12 @@ def limit(pid: int, limits: Limits) -> Path | None:
 
 
 def memory_limit_kind() -> str:
-    """How memory is limited here: by a control group where one may be made, else by address space."""
+    """Return how memory is limited here: by a control group if possible, else by address space."""
     return "control group" if _memory_controller() else "address space (ulimit -v)"
 
 
 def memory_of(pid: int | None) -> dict[str, float | None]:
-    """Memory of a process [MB]: ``rss`` resident, ``pss`` with shared pages shared out, ``peak`` of the resident.
+    """Return the memory of a process [MB]: ``rss`` resident, ``pss`` with shared pages divided, ``peak`` of resident.
 
     None where the kernel does not say. A pid of None is this process.
     """
@@ -204,14 +204,14 @@ def memory_of(pid: int | None) -> dict[str, float | None]:
 
 
 def machine_time() -> float:
-    """Processor time [s] that all processes of this machine have used since it started."""
+    """Return the processor time [s] of all processes since this machine started."""
     values = [int(value) for value in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     idle = values[3] + values[4]
     return (sum(values[:8]) - idle) * TICK
 
 
 def _fields(path: Path) -> dict[str, float]:
-    """Lines like ``VmRSS:  1234 kB`` as MB."""
+    """Parse lines like ``VmRSS:  1234 kB`` to MB."""
     try:
         lines = path.read_text().splitlines()
     except OSError:
@@ -226,7 +226,7 @@ def _sum(values: Sequence[float | None]) -> float | None:
 
 
 def _family(pid: int) -> list[int]:
-    """The process and all that descend from it."""
+    """List the process and all its descendants."""
     parents: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
@@ -238,19 +238,19 @@ def _family(pid: int) -> list[int]:
 
 
 def _processor_time(pid: int) -> float:
-    """Of the process and of the children that it has seen end [s]."""
+    """Return the processor time [s] of the process and its ended children."""
     with suppress(OSError):
         return sum(int(value) for value in _stat(pid)[11:15]) * TICK
     return 0.0
 
 
 def _stat(pid: int) -> list[str]:
-    """Fields of /proc/PID/stat from the state on; the name before may hold anything."""
+    """Return the fields of /proc/PID/stat from the state on; the name before may contain anything."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _memory_group(pid: int, size: int) -> Path | None:
-    """A control group of its own with so many bytes; None where none may be made."""
+    """Make a control group with so many bytes; None if that is not possible."""
     controller = _memory_controller()
     if controller is None:
         return None
@@ -268,7 +268,7 @@ def _memory_group(pid: int, size: int) -> Path | None:
 
 
 def _memory_controller() -> tuple[Path, str] | None:
-    """Folder in which groups may be made, and the name of the limit in them; None without one."""
+    """Return the folder for new groups and the name of their limit; None without one."""
     root = Path("/sys/fs/cgroup")
     for folder, name in ((root / "memory", "memory.limit_in_bytes"), (root, "memory.max")):
         # The root of the second kind holds no limit itself, but says whether its children may.

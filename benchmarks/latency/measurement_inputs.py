@@ -1,4 +1,4 @@
-"""Material: the bundles, motions and bags that a run measures with, made once in its folder."""
+"""Inputs of a run: bundles, motions and bags, made once in its folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIMULATED_SUBJECTS = 5  # calibrated where there is no data set
 
 @dataclass(frozen=True)
 class Data:
-    """A data set of subjects to calibrate to.
+    """A data set of subjects for calibrations.
 
     Attributes:
         name, folder: as ``--dataset`` and ``--data`` take them.
@@ -42,7 +42,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Material:
-    """Files in a folder.
+    """Input files in a folder.
 
     Attributes:
         bundle: the network that is measured.
@@ -57,32 +57,32 @@ class Material:
 
     @property
     def source(self) -> str:
-        """Where the subjects are from."""
+        """Origin of the subjects."""
         return self.data.name if self.data else "simulated"
 
     def shaped(self, shape: Shape) -> Path:
-        """A bundle with random weights."""
+        """Make a bundle with random weights."""
         name = "-".join(f"{value:g}" for value in vars(shape).values())
         return self._bundle(f"random-{name}", random_bundle(shape))
 
     def own(self, rate: float | None = None) -> Path:
-        """The measured bundle, on a grid of another rate where one is given."""
+        """Return the measured bundle, on a grid of another rate if given."""
         rate = rate or self.bundle.rig.rate
         return self._bundle(f"own-{rate:g}", at_rate(self.bundle, rate))
 
     def load(self, rate: float | None = None) -> Load:
-        """The measured bundle's own load at a rate: a simulated subject where one has its rig, else made-up motion."""
+        """Make the measured bundle's load at a rate: a simulated subject on its rig, else random motion."""
         bundle = self.own(rate)
         motion = self._simulated(0).imu if self._is_simulated_rig() else made_up_motion(self.bundle, MOTION_ROWS)
         return Load(bundle, self._motion("own", motion), rate or self.bundle.rig.rate)
 
     def shaped_load(self, shape: Shape) -> Load:
-        """Made-up motion for a bundle with random weights."""
+        """Make random motion for a bundle with random weights."""
         path = self.shaped(shape)
         return Load(path, self._motion(path.stem, made_up_motion(Bundle.load(path), MOTION_ROWS)), shape.rate)
 
     def subjects(self, most: int | None) -> list[str]:
-        """Subjects to calibrate to, at most so many of them.
+        """Return subjects for calibrations, at most so many.
 
         Raises:
             InputError: there is no data set, and the bundle's rig is not the one of simulated subjects.
@@ -94,13 +94,13 @@ class Material:
         return list(self.data.subjects or list_subjects(self.data.name, self.data.folder, self.data.rig))[:most]
 
     def subject(self, subject: str) -> tuple[Load, Path]:
-        """A subject's load at the rig's own rate, and a bag of the same to calibrate with."""
+        """Make a subject's load at the rig's own rate, and a bag of it for the calibration."""
         recording = self._recording(subject)
         load = Load(self.own(), self._motion(subject, recording.imu), self.bundle.rig.rate)
         return load, self._bag(subject, recording)
 
     def simulated_at_rate(self, rate: float) -> tuple[Load, Path]:
-        """The load of ``load`` and a bag of the same simulated subject at that rate."""
+        """Make the load of ``load`` and a bag of the same simulated subject at that rate."""
         if not self._is_simulated_rig():
             raise InputError("simulated subjects have another rig than the bundle, so none can calibrate it")
         recording = recording_at_rate(self._simulated(0, rate / self.bundle.rig.rate), rate)
@@ -113,7 +113,7 @@ class Material:
         return _most_locomotion(recordings, self.seconds)
 
     def _simulated(self, seed: int, stretch: float = 1.0) -> Recording:
-        """A simulated subject; a stretch is how many times longer it is than a bag."""
+        """Simulate a subject; ``stretch`` is the ratio of its duration to that of a bag."""
         return simulate(shipped_statistics(), stretch * self.seconds + 1.0, seed)
 
     def _is_simulated_rig(self) -> bool:
@@ -141,7 +141,7 @@ class Material:
 
 
 def _most_locomotion(recordings: Sequence[Recording], seconds: float) -> Recording:
-    """The first of the stretches of so many seconds within a recording that hold the most locomotion."""
+    """Find the stretch of so many seconds with the most locomotion in a recording; the first of equals."""
     best: tuple[int, Recording] | None = None
     for recording in recordings:
         length = round(seconds * recording.rig.rate)

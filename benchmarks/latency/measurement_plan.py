@@ -1,4 +1,4 @@
-"""The plan: which pieces a run is made of, and how each is measured."""
+"""The plan: the pieces of a run, and how each is measured."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Progress = Callable[[str], CountProgress]
 
 @dataclass(frozen=True)
 class Task:
-    """A piece, and what measures it when called."""
+    """A piece, and the function that measures it."""
 
     piece: Piece
     run: Callable[[], dict[str, Any]]
@@ -46,7 +46,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Case:
-    """One network that a step is timed of.
+    """A network whose step is timed.
 
     Attributes:
         sweep, value: e.g. ``width``, 64.
@@ -60,7 +60,7 @@ class Case:
 
 
 class Plan:
-    """All tasks of some sections, in the order in which they run; what cannot be measured here is ``left_out``.
+    """All tasks of some sections, in order; those that cannot be measured here are in ``left_out``.
 
     Args:
         progress: makes a progress bar for a piece that takes long.
@@ -109,7 +109,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """About how long it takes in all."""
+        """Estimated duration of all tasks [s]."""
         return sum(task.piece.seconds for task in self.tasks)
 
     # without ROS
@@ -147,7 +147,7 @@ class Plan:
 
     @staticmethod
     def engines(streaming: list[str], sequence: bool = False) -> list[str]:
-        """Streaming engines, and the ways without state where torch is installed."""
+        """List the streaming engines, and the ways without state if torch is installed."""
         if find_spec("torch") is None:
             return [name for name in streaming if name != "torch"]
         return [*streaming, WINDOW, *([SEQUENCE] if sequence else [])]
@@ -162,7 +162,7 @@ class Plan:
         return {**outcome, "cases": dict(zip(cases, outcome["cases"], strict=True))}
 
     def _numbers(self, piece: Piece, module: list[str]) -> dict[str, Any]:
-        """What a module prints when it runs in a process of its own, on one thread."""
+        """Run a module in its own process on one thread; return the JSON that it prints."""
         folder = self._folder.work(piece)
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", *module]
@@ -253,7 +253,7 @@ class Plan:
     # shared
 
     def _alternating(self, names: list[str]) -> Iterator[tuple[int, str]]:
-        """Every name in every repeat, there and back: what changes slowly hits all alike."""
+        """List every name in every repeat, alternately forwards and backwards: slow changes affect all alike."""
         for repeat in range(self._settings.repeats):
             for name in names if repeat % 2 == 0 else reversed(names):
                 yield repeat, name
@@ -288,7 +288,7 @@ def sweep_cases(settings: Settings, base: Shape) -> list[Case]:
 
 
 def limits_of(settings: Settings) -> Limits:
-    """The first of the cores that this process may use, and so much memory."""
+    """Limit to the first cores that this process may use, and to so much memory."""
     allowed = sorted(os.sched_getaffinity(0))
     if settings.cores is not None and settings.cores > len(allowed):
         raise InputError(f"{settings.cores} cores were asked for, {len(allowed)} are here; give fewer")
@@ -299,7 +299,7 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def missing_ros(folder: RunFolder) -> str | None:
-    """Why the sections that need ROS cannot run; None where they can."""
+    """Return why the sections with ROS cannot run; None if they can."""
     folder.path.mkdir(parents=True, exist_ok=True)
     with Child([sys.executable, "-c", PROBE], folder.path / "ros.log") as child:
         try:

@@ -13,7 +13,7 @@ WITHOUT_ROS = ("floor", "step", "sweep")
 
 @dataclass(frozen=True)
 class Settings:
-    """How much is measured; times are in seconds.
+    """Extent of the measurements; times are in seconds.
 
     Attributes:
         repeats: of everything that a ratio or a spread is made of.
@@ -92,12 +92,12 @@ QUICK = Settings(
 
 
 def sections_of(names: list[str] | None) -> tuple[str, ...]:
-    """The sections named, in their order; None = all."""
+    """Return the named sections in order; None = all."""
     if unknown := sorted(set(names or ()) - set(SECTIONS)):
         raise InputError(f"section '{unknown[0]}' does not exist; give any of {', '.join(SECTIONS)}")
     return tuple(section for section in SECTIONS if names is None or section in names)
 
 
 def changed(settings: Settings, **values: Any) -> Settings:
-    """Settings with those values that are given (not None) in place of their own."""
+    """Replace settings by the given values that are not None."""
     return replace(settings, **{name: value for name, value in values.items() if value is not None})

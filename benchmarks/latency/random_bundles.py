@@ -1,4 +1,4 @@
-"""Bundles and motion to measure with. Timings need no training: weights of most shapes are random."""
+"""Bundles and motion for measurements of time, which need no training: most weights are random."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMOOTHING = 10  # samples
 
 @dataclass(frozen=True)
 class Shape:
-    """A rig and a network; what is not said here is as in the shipped bundle.
+    """A rig and a network; other properties are those of the shipped bundle.
 
     Attributes:
         sensors: IMUs.
@@ -55,7 +55,7 @@ class Shape:
 
 
 def shape_of(bundle: Bundle) -> Shape:
-    """The shape of a bundle, to vary it."""
+    """Return the shape of a bundle, for variations of it."""
     config = bundle.config
     return Shape(
         sensors=len(bundle.rig.sensors),
@@ -71,7 +71,7 @@ def shape_of(bundle: Bundle) -> Shape:
 
 
 def random_bundle(shape: Shape, seed: int = 0) -> Bundle:
-    """A bundle of this shape with random weights, scaled so that no part of the network is idle."""
+    """Make a bundle of this shape with random weights, scaled so that no part of the network is idle."""
     generator, config = np.random.default_rng(seed), shape.config
 
     def weight(name: str, size: tuple[int, ...]) -> NDArray[np.float32]:
@@ -96,17 +96,17 @@ def random_bundle(shape: Shape, seed: int = 0) -> Bundle:
 
 
 def at_rate(bundle: Bundle, rate: float) -> Bundle:
-    """The same network on a grid of another rate: it sees the same samples, closer together or further apart."""
+    """Return the same network on a grid of another rate; its inputs have another spacing in time."""
     return replace(bundle, rig=replace(bundle.rig, rate=rate))
 
 
 def recording_at_rate(recording: Recording, rate: float) -> Recording:
-    """A recording played faster or slower: the same samples and envelope at another rate."""
+    """Replay a recording faster or slower: the same samples and envelope at another rate."""
     return replace(recording, rig=replace(recording.rig, rate=rate), emg=None)
 
 
 def made_up_motion(bundle: Bundle, samples: int, seed: int = 0) -> FloatArray:
-    """Rows [samples, sensors, 6] in m/s^2 and rad/s: smooth noise with the bundle's own mean and deviation."""
+    """Make rows [samples, sensors, 6] in m/s² and rad/s: smooth noise with the bundle's mean and deviation."""
     noise = np.random.default_rng(seed).standard_normal((samples + SMOOTHING, len(bundle.rig.sensors) * CHANNELS))
     total = np.cumsum(noise, axis=0)
     smooth = ((total[SMOOTHING:] - total[:-SMOOTHING]) / SMOOTHING**0.5).reshape(samples, -1, CHANNELS)

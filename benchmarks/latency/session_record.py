@@ -1,4 +1,4 @@
-"""Samples and estimates of a session as its processes recorded them, and the figures computed from them; no ROS."""
+"""Samples and estimates recorded in a session, and the figures computed from them; without ROS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DRAWN_S = 0.05  # of the picture of gaps over time
 
 @dataclass(frozen=True)
 class SessionRecord:
-    """What a session's processes wrote down; instants in ns.
+    """Records of a session's processes; instants in ns.
 
     Attributes:
         load: see ``ros_processes.imu_load``.
@@ -35,11 +35,11 @@ class SessionRecord:
 
     @property
     def delay(self) -> int:
-        """From the timestamp of an estimate to that of its newest samples [ns]."""
+        """Offset [ns] from the timestamp of an estimate to that of its newest samples."""
         return round(self.bundle.config.look_ahead * SECOND / self.bundle.rig.rate)
 
     def estimates(self, start: int, stop: int) -> dict[str, Any]:
-        """Ages [s], and how many of the estimates that were due from start to stop came.
+        """Return ages [s], and the number of estimates that arrived of those due from start to stop.
 
         An age runs from the timestamp of the newest samples to the listener; a ``latency`` from when the last of those
         samples was published.
@@ -61,7 +61,7 @@ class SessionRecord:
         }
 
     def starts(self) -> dict[str, float | None]:
-        """Seconds from the launch of the process to its first estimate, and to its first with status OK."""
+        """Return seconds from the launch of the process to its first estimate, and to its first with status OK."""
         arrivals = self._estimated("arrivals")
         first, ok = arrivals[:1], arrivals[self._estimated("status") == 0][:1]
         return {
@@ -70,7 +70,7 @@ class SessionRecord:
         }
 
     def load_kept(self, start: int, stop: int) -> dict[str, float]:
-        """How well the load kept its rate from start to stop: real rate [Hz], and lateness [s]."""
+        """Return how well the load kept its rate from start to stop: true rate [Hz], and lateness [s]."""
         chosen = within(self.load["timestamps"], start, stop)
         timestamps, published = self.load["timestamps"][chosen], self.load["published"][chosen]
         if len(timestamps) < 2:
@@ -84,23 +84,23 @@ class SessionRecord:
         }
 
     def masked(self, start: int, stop: int) -> int:
-        """Sensors that were missing from the estimates from start to stop, all estimates together."""
+        """Count the missing sensors in all estimates from start to stop."""
         rows, missing = self._estimated("rows"), self._estimated("missing")
         return int(missing[within(rows, start, stop - round(TAIL_S * SECOND))].sum())
 
     def received(self, start: int, stop: int) -> dict[str, int]:
-        """Of an empty node: messages that were due from start to stop, and those of them that did not come."""
+        """Count the messages due at an empty node from start to stop, and those that did not arrive."""
         due = self._due(start, stop)
         sensors = [timestamps for name, timestamps in self.node.items() if name.startswith("sensor_")]
         return {"due": len(due) * len(sensors), "lost": sum(missed(timestamps, due) for timestamps in sensors)}
 
     def first_of_new_calibration(self) -> int | None:
-        """Arrival [ns] of the first estimate that was made with another calibration than the first."""
+        """Return the arrival [ns] of the first estimate with another calibration than the first one's."""
         arrivals = self._estimated("arrivals")[self._estimated("calibration") > 0]
         return int(arrivals[0]) if len(arrivals) else None
 
     def gaps_over_time(self, start: int, stop: int) -> dict[str, list[float]]:
-        """The longest time between two estimates [s] in every piece of the time [s] from start to stop that has any."""
+        """Return the longest gap [s] between estimates in each period [s] from start to stop that has any."""
         arrivals = self._estimated("arrivals")
         arrivals = arrivals[within(arrivals, start, stop)]
         if len(arrivals) < 2:
@@ -112,7 +112,7 @@ class SessionRecord:
         return {"time": (DRAWN_S * came).tolist(), "gap": longest[came].tolist()}
 
     def _estimated(self, column: str) -> Instants:
-        """A column over the messages that hold an estimate; ``rows`` are the timestamps of its newest samples.
+        """Return a column of the messages with an estimate; ``rows`` are the timestamps of its newest samples.
 
         STALE messages say that there is none.
         """
@@ -121,6 +121,6 @@ class SessionRecord:
         return chosen
 
     def _due(self, start: int, stop: int) -> Instants:
-        """Timestamps of the samples from start to stop whose estimates had the time to arrive."""
+        """Return the timestamps of the samples from start to stop whose estimates could arrive in time."""
         timestamps: Instants = self.load["timestamps"]
         return timestamps[within(timestamps, start, stop - round(TAIL_S * SECOND))]

@@ -1,4 +1,4 @@
-"""Times steps in a process of its own: ``python -m benchmarks.latency.step_timing JOB`` prints JSON.
+"""Timing of steps in its own process: ``python -m benchmarks.latency.step_timing JOB`` prints JSON.
 
 JOB is JSON, see ``measure``. Besides the streaming engines there are two ways without state, in torch:
 ``window``, the network on the whole window at every step, as most people write it, and ``sequence``, the same
@@ -106,7 +106,7 @@ def _whole_window(bundle: Bundle, rows: int, newest_sequence: bool) -> Step:
 
 
 def _timed(step: Step, warm_up: int, seconds: float) -> dict[str, Any]:
-    """Percentiles [us] of the time that a call takes, and ``processor_p50`` of the processor time of all threads.
+    """Return percentiles [us] of the time of a call, and ``processor_p50`` of the processor time of all threads.
 
     Where other jobs run, long calls are interrupted more often than short ones: then the two differ, and only the
     second can be compared.

@@ -1,4 +1,4 @@
-"""The caller of calibrate: it is there before it is needed, calls at a line on its standard input, and prints JSON.
+"""Caller of the calibrate service: waits for a line on standard input, calls once, and prints JSON.
 
 The report holds the instants ``called`` and ``answered`` [ns], ``success``, ``judged`` (False where the call ended
 before the model was judged), ``message`` and ``calibration_wall_s``.
@@ -22,7 +22,7 @@ JUDGED = {Calibrate.Response.OK, Calibrate.Response.NOT_BETTER, Calibrate.Respon
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Call once."""
+    """Call the service once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bag", required=True)
     parser.add_argument("--subject", default="bench")

@@ -1,4 +1,4 @@
-"""Empty nodes: what rclpy itself costs, with the same topics and queues as the estimator node.
+"""Empty nodes: the cost of rclpy itself, with the same topics and queues as the estimator node.
 
 ``typed`` and ``raw`` receive through rclpy's SingleThreadedExecutor, as Python messages and as bytes, ``wait_set`` as
 the estimator node does; none of them does anything with what it got. ``echo`` is ``wait_set`` that answers every
@@ -33,7 +33,7 @@ TIMESTAMP_AT = 4
 
 
 class Notes:
-    """Timestamps of all messages by sensor; says when every sensor has spoken."""
+    """Timestamps of all messages by sensor; reports when every sensor has sent one."""
 
     def __init__(self, sensors: int) -> None:
         self.timestamps: list[list[int]] = [[] for _ in range(sensors)]
@@ -55,7 +55,7 @@ class Notes:
 
 
 class Echo(Notes):
-    """Answers with the timestamp of an instant once every sensor has sent its own."""
+    """Answers with the timestamp of an instant when every sensor has sent its message."""
 
     def __init__(self, sensors: int, publish: Callable[[bytes], None], muscles: Sequence[str], delay: int) -> None:
         super().__init__(sensors)
@@ -81,7 +81,7 @@ class Echo(Notes):
 def serve_executor(
     node: Node, notes: Notes, topics: Sequence[str], depth: int, raw: bool, going: Callable[[], bool]
 ) -> None:
-    """Note what rclpy's executor delivers, until it must stop."""
+    """Record the messages of rclpy's executor until stopped."""
     take = notes.take_raw if raw else notes.take_typed
     for sensor, topic in enumerate(topics):
         node.create_subscription(Imu, topic, partial(take, sensor), imu_quality(depth), raw=raw)
@@ -90,7 +90,7 @@ def serve_executor(
 
 
 def serve_wait_set(node: Node, notes: Notes, topics: Sequence[str], depth: int, going: Callable[[], bool]) -> None:
-    """Note what the estimator node's own way of receiving delivers, until it must stop."""
+    """Record the messages of the estimator node's receiver until stopped."""
     receiver = make_receiver(node)
     for topic in topics:
         receiver.subscribe(Imu, topic, imu_quality(depth))

@@ -1,4 +1,4 @@
-"""The listener: a subscriber in a process of its own, that notes when each estimate reached it.
+"""The listener: a subscriber in its own process that records the arrival of each estimate.
 
 It takes messages as bytes, so that the instant of arrival holds no decoding; they are decoded at the end. ``--out``
 holds a row for each: ``arrivals`` and ``timestamps`` [ns], ``status``, ``missing`` (masked sensors), ``is_estimate`` (a
@@ -23,7 +23,7 @@ from imu_emg_estimator.signals.imu_decoder import nanoseconds
 
 
 class Listener:
-    """Notes of what arrived."""
+    """Record of the arrived estimates."""
 
     def __init__(self) -> None:
         self._arrivals: list[int] = []
@@ -31,7 +31,7 @@ class Listener:
         self._waiting = True
 
     def take(self, payload: bytes) -> None:
-        """A serialised MuscleActivation that has just arrived."""
+        """Record a serialised MuscleActivation that has just arrived."""
         self._arrivals.append(time.time_ns())
         self._payloads.append(payload)
         if self._waiting and _is_estimate(deserialize_message(payload, MuscleActivation)):
@@ -39,7 +39,7 @@ class Listener:
             print(FIRST, flush=True)
 
     def table(self) -> dict[str, Any]:
-        """Columns over all that arrived."""
+        """Return the record as columns."""
         messages = [deserialize_message(payload, MuscleActivation) for payload in self._payloads]
         names: dict[str, int] = {}
         for message in messages:

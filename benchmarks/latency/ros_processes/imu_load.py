@@ -1,4 +1,4 @@
-"""The load: a driver that publishes the Imu topics of a rig, all sensors at every instant of a steady grid.
+"""The load: publishes the Imu topics of a rig, all sensors at every instant of a regular grid.
 
 All messages are serialised beforehand; to publish one, its timestamp is written into its bytes: a single Python process
 keeps thousands of messages a second, and how well it kept them is written down: ``--out`` holds ``timestamps``,
@@ -35,7 +35,7 @@ MINUTE = "minute "
 
 
 class Load:
-    """Publishers of a rig's sensors, and the bytes that they publish over and over.
+    """Publishers of a rig's sensors, and the rows that they publish repeatedly.
 
     Args:
         motion: [rows, sensors, 6] in m/s^2 and rad/s.
@@ -50,7 +50,7 @@ class Load:
         self.published: list[int] = []
 
     def publish(self, timestamp: int) -> None:
-        """The next row, with a timestamp in ns."""
+        """Publish the next row, with a timestamp in ns."""
         parts = divmod(timestamp, SECOND)
         for publisher, payload in zip(
             self._publishers, self._rows[len(self.timestamps) % len(self._rows)], strict=True
@@ -71,7 +71,7 @@ def _message(topic: str, sample: NDArray[np.float64]) -> Any:
 
 
 def instants(rate: float) -> Iterator[int]:
-    """Timestamps [ns] of a grid from now on.
+    """Yield the timestamps [ns] of a grid from now on.
 
     The period is rounded up to whole ns: a timestamp a nanosecond before its place on the node's own grid would have
     the node wait for the next sample.
@@ -83,7 +83,7 @@ def instants(rate: float) -> Iterator[int]:
 
 
 def play(load: Load, rate: float, going: Callable[[], bool]) -> None:
-    """Every row at the instant of its timestamp."""
+    """Publish every row at the instant of its timestamp."""
     for timestamp in instants(rate):
         wait = (timestamp - time.time_ns()) / SECOND
         if wait > 0:
