@@ -24,15 +24,11 @@ from imu_emg_estimator.bags.bag_samples import (
 )
 from imu_emg_estimator.bags.emg_to_envelope import EmgStream, GridEmg, envelope_on_grid, no_overlap
 from imu_emg_estimator.bags.read_limits import BagLimits
-from imu_emg_estimator.bags.topic_mapping import (
-    TopicMapping,
-    find_emg_topic,
-    find_imu_topics,
-)
+from imu_emg_estimator.bags.topic_mapping import TopicMapping, find_emg_topic, find_imu_topics
 from imu_emg_estimator.errors import BagTooShort, InputError
 from imu_emg_estimator.recording import UNLABELLED, FloatArray, RawEmg, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSettings
+from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSettings, varies
 from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings, GridAligner
 from imu_emg_estimator.signals.powerline import powerline_can_be_found
 from imu_emg_estimator.signals.topic_clocks import Clock, Instants
@@ -45,8 +41,7 @@ logger = logging.getLogger(__name__)
 def read_bag(
     path: Path,
     rig: Rig,
-    imu_topics: Sequence[str] | None = None,
-    emg_topic: str | None = None,
+    mapping: TopicMapping | None = None,
     settings: EnvelopeSettings | None = None,
     subject: str = "",
     *,
@@ -54,12 +49,7 @@ def read_bag(
     check: Check | None = None,
     keep_raw: bool = False,
 ) -> Recording:
-    """Read a bag as ``read_bag_with_report`` does; its notes are logged as warnings.
-
-    Args:
-        imu_topics, emg_topic: those of ``TopicMapping``.
-    """
-    mapping = TopicMapping(imu_topics=imu_topics or None, emg_topic=emg_topic)
+    """Read a bag as ``read_bag_with_report`` does; its notes are logged as warnings."""
     recording, report = read_bag_with_report(
         path, rig, mapping, settings, subject, limits=limits, check=check, keep_raw=keep_raw
     )
@@ -128,7 +118,7 @@ def read_bag_with_report(
         imu=piece.imu,
         envelope=grid.envelope,
         envelope_unit=emg.unit,
-        muscle_weight=np.array([float(_varies(column)) for column in grid.envelope.T]),
+        muscle_weight=np.array([float(varies(column)) for column in grid.envelope.T]),
         condition=np.full(len(piece.timestamps), UNLABELLED),
         emg=_raw_emg(rig, emg, grid, piece.timestamps) if keep_raw and not grid.is_envelope else None,
     )
@@ -261,8 +251,3 @@ def _raw_emg(rig: Rig, emg: EmgSamples, grid: GridEmg, timestamps: Instants) -> 
     first, last = max(offset, 0), min(offset + length, len(grid.data))
     data[first - offset : last - offset, list(emg.channels.muscles)] = grid.data[first:last]
     return RawEmg(data, clock.rate, emg.unit)
-
-
-def _varies(values: FloatArray) -> bool:
-    known = values[np.isfinite(values)]
-    return len(known) > 0 and float(np.ptp(known)) > 0

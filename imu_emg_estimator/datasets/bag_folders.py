@@ -15,7 +15,6 @@ from imu_emg_estimator.datasets.subject_files import SubjectFile, condition_of, 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
 
 
 def subjects(folder: Path) -> list[str]:
@@ -27,7 +26,6 @@ def load(
     folder: Path,
     rig: Rig,
     only: Collection[str] | None = None,
-    settings: EnvelopeSettings | None = None,
     workers: int = 1,
 ) -> list[Recording]:
     """Load the bags of a folder, in order of subject and time.
@@ -41,13 +39,12 @@ def load(
         folder: holds SUBJECT/BAG.
         rig: names the sensors and muscles; the recordings are on its grid.
         only: subjects to load; None = all.
-        settings: how the envelope of raw EMG is made.
         workers: processes that read bags side by side.
 
     Raises:
         InputError: a folder or a subject is not there, or a bag cannot be read, which it names.
     """
-    return load_all(folder, _bags(folder), partial(_read, rig=rig, settings=settings), only, workers)
+    return load_all(folder, _bags(folder), partial(_read, rig=rig), only, workers)
 
 
 def _bags(folder: Path) -> list[SubjectFile]:
@@ -73,7 +70,7 @@ def _bags(folder: Path) -> list[SubjectFile]:
     return bags
 
 
-def _read(bag: SubjectFile, rig: Rig, settings: EnvelopeSettings | None) -> Recording:
-    recording = read_bag(bag.path, rig, settings=settings, subject=bag.subject)
+def _read(bag: SubjectFile, rig: Rig) -> Recording:
+    recording = read_bag(bag.path, rig, subject=bag.subject)
     condition = np.full(len(recording), condition_of(recording.name))
     return replace(recording, name=f"{bag.subject}/{recording.name}", condition=condition)

@@ -66,7 +66,6 @@ def load(
     folder: Path,
     rig: Rig,
     only: Collection[str] | None = None,
-    settings: EnvelopeSettings | None = None,
     workers: int = 1,
 ) -> list[Recording]:
     """Load the tables of a folder, in order of subject and time.
@@ -75,15 +74,12 @@ def load(
         folder: holds SUBJECT/*.csv (or .parquet), or such files with a column ``subject``.
         rig: names the sensors and muscles; the recordings are on its grid.
         only: subjects to load; None = all.
-        settings: how the envelope of raw EMG is made.
         workers: processes that parse files side by side.
 
     Raises:
         InputError: a folder, a subject, a file, a column, a unit or a cell is not as it should be.
     """
-    return load_all(
-        folder, _files(folder), partial(_parse, rig=rig, settings=settings or EnvelopeSettings()), only, workers
-    )
+    return load_all(folder, _files(folder), partial(_parse, rig=rig), only, workers)
 
 
 def _files(folder: Path) -> list[SubjectFile]:
@@ -110,7 +106,7 @@ def _subject_of(path: Path) -> str:
     return str(names[0])
 
 
-def _parse(file: SubjectFile, rig: Rig, settings: EnvelopeSettings) -> Recording:
+def _parse(file: SubjectFile, rig: Rig) -> Recording:
     path, present = file.path, column_names(file.path)
     names = [f"{sensor}_{kind}_{axis}" for sensor in rig.sensor_names for kind in ("acc", "gyro") for axis in "xyz"]
     require_columns(path, present, [TIME, *names])
@@ -121,7 +117,7 @@ def _parse(file: SubjectFile, rig: Rig, settings: EnvelopeSettings) -> Recording
     grid = _grid(path, times, imu, rig.rate)
     on_grid = interpolate(times, imu, grid, MAX_IMU_GAP_S).reshape(len(grid), len(rig.sensors), 6)
     _check_units(path, on_grid)
-    measured = _emg(path, times, emg, emg_names, grid, rig, settings)
+    measured = _emg(path, times, emg, emg_names, grid, rig)
     return Recording(
         name=f"{file.subject}/{path.stem}",
         subject=file.subject,
@@ -177,9 +173,7 @@ def _emg_columns(path: Path, rig: Rig, present: list[str]) -> dict[int, str]:
     return dict(zip(muscles, ours, strict=True))
 
 
-def _emg(
-    path: Path, times: Array, values: Array, names: dict[int, str], grid: Array, rig: Rig, settings: EnvelopeSettings
-) -> _Emg:
+def _emg(path: Path, times: Array, values: Array, names: dict[int, str], grid: Array, rig: Rig) -> _Emg:
     """EMG columns [rows, columns] as an envelope on the grid."""
     match = EMG_COLUMN.match(next(iter(names.values())))
     assert match is not None
@@ -195,7 +189,7 @@ def _emg(
         envelope, raw = interpolate(times, every, grid, max_emg_gap(rate)), None
     else:
         even, rate = resample_emg(path, times, every, grid, TIME)
-        envelope = envelope_on_grid(path, even, rate, grid, settings)
+        envelope = envelope_on_grid(path, even, rate, grid, EnvelopeSettings())
         raw = RawEmg(even.astype(np.float32), rate, unit)
     check_overlap(path, envelope, rig.rate)
     return _Emg(envelope, unit, raw)

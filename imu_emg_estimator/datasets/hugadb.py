@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.datasets.subject_files import map_in_parallel
+from imu_emg_estimator.datasets.subject_files import chosen_subjects, map_in_parallel
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, RawEmg, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
@@ -117,15 +117,8 @@ def load(
     Raises:
         InputError: the folder, a subject or a file is not as it should be.
     """
-    paths = _data_files(folder)
-    if only is not None:
-        present = {subject for _, subject in paths}
-        if unknown := sorted(set(only) - present):
-            raise InputError(
-                f"{folder} has no HuGaDB subject {unknown[0]}; it has {', '.join(sorted(present, key=int))}"
-            )
-        paths = [(path, subject) for path, subject in paths if subject in only]
-    files = map_in_parallel(_parse, paths, workers)
+    chosen = chosen_subjects(folder, subjects(folder), only)
+    files = map_in_parallel(_parse, [source for source in _data_files(folder) if source[1] in chosen], workers)
     files.sort(key=lambda file: (int(file.subject), file.start, file.name))
     files = list(_without_duplicates(files))
     corrupted = _corrupted_gyroscopes(files, _listed_corruption(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -45,7 +46,7 @@ def load_all(
     Args:
         read: reads one file; runs in another process if there are several workers.
     """
-    chosen = chosen_subjects(folder, [source.subject for source in sources], only)
+    chosen = chosen_subjects(folder, sorted(source.subject for source in sources), only)
     recordings = map_in_parallel(read, [source for source in sources if source.subject in chosen], workers)
     recordings.sort(key=lambda recording: (recording.subject, recording.start, recording.name))
     check_one_unit(recordings)
@@ -53,24 +54,20 @@ def load_all(
 
 
 def chosen_subjects(folder: Path, present: Sequence[str], only: Iterable[str] | None) -> set[str]:
-    """Return the subjects to load; raises InputError that names one without files."""
+    """Return the subjects to load of those present, in order; raises InputError that names one without files."""
     chosen = set(present if only is None else only)
     if unknown := sorted(chosen - set(present)):
-        raise InputError(f"{folder} has no subject {unknown[0]}; it has {', '.join(sorted(set(present)))}")
+        raise InputError(f"{folder} has no subject {unknown[0]}; it has {', '.join(dict.fromkeys(present))}")
     return chosen
 
 
 def map_in_parallel(function: Callable[[Item], Result], items: Sequence[Item], workers: int) -> list[Result]:
-    """Apply a function to all items in so many processes; returns the results in order."""
+    """Read all items with a function in so many processes; returns the results in order."""
     progress = ProgressBar("reading")
+    processes = min(workers, len(items))
     results = []
-    if workers == 1 or len(items) == 1:
-        for item in items:
-            results.append(function(item))
-            progress(len(results), len(items))
-        return results
-    with ProcessPoolExecutor(min(workers, len(items))) as pool:
-        for result in pool.map(function, items):
+    with ProcessPoolExecutor(processes) if processes > 1 else nullcontext() as pool:
+        for result in pool.map(function, items) if pool else map(function, items):
             results.append(result)
             progress(len(results), len(items))
     return results

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
@@ -20,7 +18,6 @@ SWING_CORNER_HZ, MIN_SWING_RADPS, SWING_PROMINENCE_RADPS = 6.0, 1.0, 1.5
 LANDING_CORNER_HZ, LANDING_PROMINENCE_MPS2 = 3.0, 4.0
 LANDING_LEAD_S = 0.04  # by which the shank is slowed down before the foot is on the ground
 POINTS = 101  # of a normalised stride, 0 to 100 %
-DEGREE = {"linear": 1, "cubic": 3}
 
 
 def stride_starts(shank: FloatArray, rate: float, lateral_axis: str = "y", lateral_sign: int = 1) -> IndexArray:
@@ -58,15 +55,12 @@ def strides(starts: IndexArray, rate: float) -> IndexArray:
     return pairs[(duration >= MIN_STRIDE_S) & (duration <= MAX_STRIDE_S)]
 
 
-def time_normalise(
-    values: FloatArray, pairs: IndexArray, points: int = POINTS, kind: Literal["linear", "cubic"] = "linear"
-) -> NDArray[np.float64]:
-    """Resample the signals of every stride to the same number of points.
+def time_normalise(values: FloatArray, pairs: IndexArray, points: int = POINTS) -> NDArray[np.float64]:
+    """Interpolate the signals of every stride linearly to the same number of points.
 
     Args:
         values: [samples, ...] in any unit; NaN spreads to its neighbours.
-        pairs: [strides, 2] first and last sample of every stride, at least 3 samples apart.
-        kind: linear, or cubic spline through the samples of the stride.
+        pairs: [strides, 2] first and last sample of every stride, in ascending order.
 
     Returns:
         [strides, points, ...]; the first point is at the first sample, the last one at the last.
@@ -74,7 +68,7 @@ def time_normalise(
     result = np.empty((len(pairs), points, *values.shape[1:]))
     for normalised, (first, last) in zip(result, pairs, strict=True):
         samples = np.arange(first, last + 1)
-        spline = make_interp_spline(samples, values[first : last + 1], k=DEGREE[kind], check_finite=False)
+        spline = make_interp_spline(samples, values[first : last + 1], k=1, check_finite=False)
         normalised[:] = spline(np.linspace(first, last, points))
     return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from imu_emg_estimator.errors import InputError
@@ -48,14 +48,8 @@ class _Counter:
 
 def _digest(file: Path, count: _Counter) -> str:
     digest = hashlib.sha256()
-    for chunk in _chunks(file):
-        digest.update(chunk)
-        count.add(len(chunk))
-    return digest.hexdigest()
-
-
-def _chunks(file: Path) -> Iterator[memoryview]:
-    buffer = bytearray(CHUNK_BYTES)
     with file.open("rb", buffering=0) as stream:
-        while size := stream.readinto(buffer):
-            yield memoryview(buffer)[:size]
+        while chunk := stream.read(CHUNK_BYTES):
+            digest.update(chunk)
+            count.add(len(chunk))
+    return digest.hexdigest()

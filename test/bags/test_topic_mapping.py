@@ -17,6 +17,7 @@ from rosbags.rosbag2 import Writer
 from imu_emg_estimator.bags import (
     EMG_TOPIC,
     IMU_TYPE,
+    TopicMapping,
     TopicMissing,
     imu_topic,
     read_bag,
@@ -43,16 +44,16 @@ def test_find_topics_named_in_order_of_rig(recording: Recording, whole_bag: Path
         (receive_time, names[topic], kind, message) for receive_time, topic, kind, message in entries(whole_bag)
     ]
     path = compose(tmp_path / "bag", messages)
-    read = read_bag(path, RIG, [names[topic] for topic in order], "/amplifier")
+    read = read_bag(path, RIG, TopicMapping([names[topic] for topic in order], "/amplifier"))
     np.testing.assert_array_equal(read.imu, recording.imu)
     with pytest.raises(InputError, match=r"5 different Imu topics are given for the 6 sensors"):
-        read_bag(path, RIG, [names[topic] for topic in order[:5]])
+        read_bag(path, RIG, TopicMapping([names[topic] for topic in order[:5]]))
     with pytest.raises(InputError, match=r"5 different Imu topics are given for the 6 sensors"):
-        read_bag(path, RIG, [names[topic] for topic in [*order[:5], order[0]]])
+        read_bag(path, RIG, TopicMapping([names[topic] for topic in [*order[:5], order[0]]]))
     with pytest.raises(TopicMissing, match=r"no Imu messages on /nothing"):
-        read_bag(path, RIG, ["/nothing", *(names[topic] for topic in order[1:])])
+        read_bag(path, RIG, TopicMapping(["/nothing", *(names[topic] for topic in order[1:])]))
     with pytest.raises(TopicMissing, match=r"no imu_emg_estimator/msg/Emg messages on /emg; .* /amplifier \("):
-        read_bag(path, RIG, [names[topic] for topic in order], "/emg")
+        read_bag(path, RIG, TopicMapping([names[topic] for topic in order], "/emg"))
 
 
 def test_find_topics_refuses_two_for_one_sensor(whole_bag: Path, tmp_path: Path) -> None:

@@ -203,7 +203,8 @@ def test_load_refuses_bad_folders(tmp_path: Path) -> None:
 
 def test_load_names_unknown_subject(write: Writer, tmp_path: Path) -> None:
     write("HuGaDB_v1_walking_11_00", counts())
-    with pytest.raises(InputError, match=r"has no HuGaDB subject 4; it has 11"):
+    write("HuGaDB_v1_walking_02_00", counts())
+    with pytest.raises(InputError, match=r"has no subject 4; it has 2, 11"):
         hugadb.load(tmp_path, ["4"])
 
 
