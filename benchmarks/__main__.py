@@ -29,14 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         check_output_paths(arguments)
         status: int = arguments.run(arguments)
-        sys.stdout.flush()  # here, where it is known what a broken pipe means
+        sys.stdout.flush()  # raise BrokenPipeError here, where it is handled
         return status
     except InputError as error:
         print(f"benchmarks {arguments.benchmark}: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+    except BrokenPipeError:  # the reader of the pipe, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

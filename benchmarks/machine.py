@@ -12,7 +12,7 @@ from typing import Any
 from imu_emg_estimator import __version__
 
 LIBRARIES = ("numpy", "onnxruntime", "torch", "scipy", "ros-rclpy", "rclpy", "ros-rmw-fastrtps-cpp")
-BUSY = 0.3  # load average from which on other jobs spoil the figures
+MAX_LOAD_AVERAGE = 0.3  # with more, other jobs distort the figures
 
 
 def describe() -> dict[str, Any]:
@@ -38,7 +38,7 @@ def describe() -> dict[str, Any]:
 def busy_warning() -> str | None:
     """Warn in a sentence if other jobs keep the machine busy; else return nothing."""
     load = os.getloadavg()[0]
-    if load < BUSY:
+    if load < MAX_LOAD_AVERAGE:
         return None
     return (
         f"the load average is {load:.1f} on {os.cpu_count()} cores: other jobs run here and spoil the figures; "

@@ -32,7 +32,7 @@ from imu_emg_estimator.training.recipe import train_network
 
 Transform = Callable[[Recording], Recording]
 
-MOUNT_MEMORY = 30.0  # s over which a mounting or a subject's statistics are learned
+MOUNT_MEMORY_S = 30.0  # over which a mounting or a subject's statistics are learned
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class Blind(GegluTransformer):
         return super().tokens(features, phase)
 
 
-# what can be done to a recording, live and without labels
+# causal transformations of a recording, without labels
 
 
 def rates_from_acceleration(recording: Recording) -> Recording:
@@ -153,7 +153,7 @@ def rates_from_acceleration(recording: Recording) -> Recording:
     imu = recording.imu.copy()
     gravity = _slow(_filled(imu[..., :3]), 2.0, recording.rig.rate)
     change = np.gradient(gravity, axis=0) * recording.rig.rate
-    # A vector that stands still in the world turns against the sensor in the sensor's frame.
+    # In the sensor's frame, a vector fixed in the world rotates opposite to the sensor.
     rates = -np.cross(gravity, change) / np.maximum((gravity**2).sum(axis=-1, keepdims=True), 1.0)
     missing = ~np.isfinite(imu[..., 3:]).all(axis=-1)
     imu[..., 3:][missing] = rates[missing]
@@ -183,7 +183,7 @@ def running_normalisation(recording: Recording) -> Recording:
     filled = _filled(recording.imu)
     mean = _running_mean(filled, recording.rig.rate)
     variance = _running_mean((filled - mean) ** 2, recording.rig.rate)
-    least = np.array([0.5] * 3 + [0.2] * 3) ** 2  # a sensor at rest must not be blown up
+    least = np.array([0.5] * 3 + [0.2] * 3) ** 2  # avoids amplifying the noise of a sensor at rest
     normalised = (recording.imu - mean) / np.sqrt(np.maximum(variance, least))
     return replace(recording, imu=normalised.astype(np.float32))
 
@@ -206,14 +206,14 @@ def _slow(values: FloatArray, corner: float, rate: float) -> FloatArray:
 
 def _running_mean(values: FloatArray, rate: float) -> FloatArray:
     """Average all samples so far, at most those of the last half minute; causal."""
-    keep = 1.0 - 1.0 / (MOUNT_MEMORY * rate)
+    keep = 1.0 - 1.0 / (MOUNT_MEMORY_S * rate)
     total = lfilter([1.0], [1.0, -keep], values, axis=0)
     count = lfilter([1.0], [1.0, -keep], np.ones(len(values)))
     result: FloatArray = total / count.reshape(-1, *[1] * (values.ndim - 1))
     return result
 
 
-REFERENCE = "recipe"  # the variant that all others are compared with
+REFERENCE = "recipe"  # the variant with which all others are compared
 ABLATIONS: dict[str, Variant] = {
     REFERENCE: Variant("recipe", "the recipe as it is"),
     "no_augmentation": Variant(

@@ -16,12 +16,12 @@ from benchmarks.report_writer import write_report as write_files
 from imu_emg_estimator.training.episodic_training import EpisodeSettings
 from imu_emg_estimator.training.evaluation import CONDITIONS
 
-# What was set out to be reached on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
+# Aims on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
 AIMS = {"0": (0.56, 0.64, 0.78, 0.38), "30": (0.64, 0.70, 0.81, 0.48), "60": (0.68, 0.73, 0.83, 0.52)}
 AIMED_SHARES = {"0": 0.80, "30": 0.92, "60": 0.95}
 AIMED_AT = (("walking", "r"), ("locomotion", "r"), ("all", "r"), ("locomotion", "r2"))
 TESTED_CONDITION = "locomotion"
-FEW = 3  # subjects that are named
+MAX_NAMED_SUBJECTS = 3  # more are only counted
 SYMBOLS = {"r": "r", "r2": "R²", "r2_scaled": "R² scaled", "nrmse": "nRMSE"}
 TITLES = {
     "streaming": "Streaming: causal, every sample scored",
@@ -345,7 +345,7 @@ def _made_worse(rows: Mapping[str, Any]) -> Iterator[str]:
 
 def _lost(losses: Mapping[str, float]) -> str:
     """Name the subjects who lost if they are few; else give their number and the largest loss."""
-    if len(losses) > FEW:
+    if len(losses) > MAX_NAMED_SUBJECTS:
         return f"{len(losses)} subjects (at most {min(losses.values()):+.2f})"
     return ", ".join(f"{subject} ({change:+.3f})" for subject, change in losses.items()) or "none"
 

@@ -50,7 +50,7 @@ def gather(run: Path) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for part, manifest in known.items():
         rows, missing = _records(run, manifest)
-        if not rows:  # begun, and nothing done yet
+        if not rows:  # no finished job yet
             continue
         common = {name: manifest[name] for name in ("protocol", "setup", "made")}
         result[part] = common | {"missing_jobs": missing} | SUMMARIES[manifest["protocol"]](rows, manifest, run)
@@ -136,7 +136,7 @@ def _gait_cycle(rows: Mapping[str, list[Record]], manifest: Mapping[str, Any], r
 
 
 def _cycle_figures(outcomes: Sequence[Mapping[str, Any]]) -> SubjectFigures:
-    """Return r of one model by subject and amplitude: uncalibrated, and after each calibration with its amplitude."""
+    """Return a model's figures on envelopes with amplitude by subject: uncalibrated, and adapted in all weights."""
     gathered: dict[str, dict[Key, list[Figures]]] = defaultdict(lambda: defaultdict(list))
     for entry in (entry for outcome in outcomes for entry in outcome["figures"]):
         if entry["variant"] == gait_cycle.WITH_AMPLITUDE and entry["method"] in ("none", "all"):
@@ -211,7 +211,7 @@ def _adapting_times(records: Sequence[Record]) -> dict[str, float]:
     return {seconds: float(np.mean(durations)) for seconds, durations in times.items()}
 
 
-# what it cost
+# costs
 
 
 def _effort(run: Path, choice: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ METHODS: dict[str, str] = {
     "electrode failed; the amplitude alone if the closed form cannot beat the given heads; averaged with the weights "
     "given",
 }
-MIN_AFFINE_GAIN = 0.05  # an estimate may be turned down, never over
+MIN_AFFINE_GAIN = 0.05  # an estimate may be reduced, but not inverted
 
 Part = TypeVar("Part")
 

@@ -22,8 +22,8 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.utils.atomic_files import write_atomically
 
 SECONDS = (0.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
-WITH_PRIOR = ("film", "ridge_prior")  # methods that know how subjects differ
-NO_EPISODES = ", no episodes"  # of a method's name: on a network that was pre-trained without episodes
+WITH_PRIOR = ("film", "ridge_prior")  # methods that use the prior of the differences between subjects
+NO_EPISODES = ", no episodes"  # suffix of a method on a network that was pre-trained without episodes
 COMPARED = ("none", "all_weights", "ridge_head")  # methods that are tried on such networks, too
 HEAD_PRECISION, FILM = "head_precision", "film."
 

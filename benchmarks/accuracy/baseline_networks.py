@@ -14,9 +14,9 @@ from imu_emg_estimator.model.causal_network import CausalConvolution, Network, c
 from imu_emg_estimator.model.geglu_transformer import EncoderLayer, GegluTransformer
 from imu_emg_estimator.model.network_config import ModelConfig
 
-WINDOW = 16  # tokens that the MLP sees at once
+WINDOW = 16  # tokens in the input of the MLP
 TCN_KERNEL = 3
-TCN_BLOCKS = 5  # each looks back twice as far as the one before
+TCN_BLOCKS = 5  # each with twice the receptive field of the previous one
 
 
 class MlpNetwork(Network):

@@ -36,9 +36,9 @@ from imu_emg_estimator.training.calibration_split import GUARD_S, MIN_BOUT_S
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 WALKING, STAIRS, RUNNING = ("walking",), ("stairs_up", "stairs_down"), ("running",)
-LEAD = 3.5  # s before a bout: as far back as the networks look
+LEAD_S = 3.5  # before a bout: the networks' receptive field
 TOLERATED_LOSS = 0.01  # of r
-WITHOUT_EMG = "walking, 30 s, no EMG"  # a row of its own: only the input's scale is taken from the movement
+WITHOUT_EMG = "walking, 30 s, no EMG"  # in this row, only the input's scale is calibrated
 SHOWN = ("all", "locomotion")
 
 
@@ -60,7 +60,7 @@ class Bag:
         return f"{self.name}, {self.seconds:g} s"
 
 
-MAIN = Bag("walking", (WALKING,), 30.0)  # the bar: half a minute of walking
+MAIN = Bag("walking", (WALKING,), 30.0)  # the recommended calibration
 BAGS = (
     *(Bag("walking", (WALKING,), seconds) for seconds in (15.0, 30.0, 60.0, 120.0)),
     Bag("stairs", (STAIRS,), 30.0),
@@ -190,7 +190,7 @@ def cut_bag(recordings: Sequence[Recording], bag: Bag, skip: float = 0.0) -> Cut
         if missing > 0:
             return None
     cut = []
-    guard, lead = round(GUARD_S * rate), round(LEAD * rate)
+    guard, lead = round(GUARD_S * rate), round(LEAD_S * rate)
     for index, begin, end in sorted(chosen):
         used[index][max(0, begin - guard) : end + guard] = True
         piece = recordings[index].slice(max(0, begin - lead), end)
@@ -237,7 +237,7 @@ def _as_used(own: Bundle, base: Bundle) -> Normalisation:
     return Normalisation(np.where(used, own.normalisation.mean, np.nan), np.where(used, own.normalisation.std, np.nan))
 
 
-# what it comes to
+# summary
 
 
 def summarise(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from imu_emg_estimator.training.augmentation import AugmentationSettings, augmen
 from imu_emg_estimator.training.pretraining import model_config
 
 MODEL_NAMES = ("mean_profile", "ridge", *ARCHITECTURES)
-EVERY = 5  # points; the ridge reads averages over as many
-# Dilation 7 and band 15 reach over 105 points, the front end over those between: the whole cycle.
+AVERAGED_POINTS = 5  # by the ridge, at a time
+# Dilation 7 and band 15 span 105 points, and the front end those in between: the whole cycle.
 SHAPE: Mapping[str, Any] = {"dilation": 7, "band": 15, "kernel": 9, "look_ahead": 0}
 
 
@@ -78,7 +78,7 @@ class PhaseProfile:
         return np.tile(self.profile, (len(imu), 1, 1))
 
     def tuned(self, imu: FloatArray, target: FloatArray, weight: FloatArray, settings: CycleSettings) -> PhaseProfile:
-        return self  # the affine fit before is all it can learn
+        return self  # it can learn nothing beyond the affine fit
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def fit(
     if name == "mean_profile":
         return PhaseProfile(_mean_profile(subjects))
     normalisation = fit_normalisation(
-        [subject.imu[:, ::EVERY].reshape(-1, *subject.imu.shape[2:]) for subject in subjects]
+        [subject.imu[:, ::AVERAGED_POINTS].reshape(-1, *subject.imu.shape[2:]) for subject in subjects]
     )
     if name == "ridge":
         return _fit_ridge(subjects, rig, normalisation)
@@ -197,7 +197,7 @@ def _mirrored(subject: TrainingSubject, rig: Rig) -> TrainingSubject:
 def _cycle_rows(imu: FloatArray, normalisation: Normalisation) -> FloatArray:
     """Return the inputs of the ridge [cycles, inputs + 1]: averages over every 5 points, and 1."""
     inputs = _features(imu, normalisation)[:, : POINTS - 1]
-    means = inputs.reshape(len(imu), -1, EVERY, inputs.shape[2]).mean(axis=2)
+    means = inputs.reshape(len(imu), -1, AVERAGED_POINTS, inputs.shape[2]).mean(axis=2)
     return np.concatenate([means.reshape(len(imu), -1), np.ones((len(imu), 1), means.dtype)], axis=1)
 
 

@@ -25,8 +25,8 @@ from imu_emg_estimator.signals.stride_detection import POINTS
 
 __all__ = ["CycleSettings", "cycle_scores", "cycles_of", "run_fold", "summarise"]
 
-FEWEST = 5  # cycles of a condition, per muscle; with fewer it is not scored
-GUARD = 1  # cycles of each leg after the calibration that are not scored: the envelope's filter reaches that far
+MIN_CYCLES = 5  # per condition and muscle; fewer are not scored
+GUARD_CYCLES = 1  # of each leg after the calibration, not scored because the envelope's filter reaches into them
 LOCOMOTION_NAME = "locomotion"
 WITH_AMPLITUDE = "with amplitude"
 WITHOUT_AMPLITUDE = "amplitude removed per cycle, for comparison with papers that do so"
@@ -91,7 +91,7 @@ def subject_figures(
     the model can learn: all weights of a network). What is measured in the scored cycles is used for nothing but
     the score.
     """
-    scored = cycles.take(cycles.number() >= max(settings.few_shot, default=0) + GUARD)
+    scored = cycles.take(cycles.number() >= max(settings.few_shot, default=0) + GUARD_CYCLES)
     activation = model.activation(scored.imu)
     result = _entries(scored, population.envelope(activation), rig, "0", "none")
     for amount, chosen in _calibrations(cycles, settings).items():
@@ -138,7 +138,7 @@ def _entries(cycles: Cycles, estimated: FloatArray, rig: Rig, amount: str, metho
         here = np.full(len(cycles), True) if condition == LOCOMOTION_NAME else cycles.condition == condition
         for muscle, name in enumerate(rig.muscle_names):
             own = here & known[:, muscle]
-            if own.sum() < FEWEST:
+            if own.sum() < MIN_CYCLES:
                 continue
             truth, guess = cycles.envelope[own, :, muscle], estimated[own, :, muscle]
             label = {"calibration": amount, "method": method, "condition": condition, "muscle": name}

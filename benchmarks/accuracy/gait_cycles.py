@@ -21,7 +21,7 @@ from imu_emg_estimator.signals.stride_detection import POINTS, stride_starts, st
 
 SWING_SEGMENT = "shank"  # its angular rate shows the strides
 SIDES = ("right", "left", "centre")
-EXTREMES = (1.0, 99.0)  # percentiles that serve as minimum and maximum: one artefact must not be the scale
+EXTREMES = (1.0, 99.0)  # percentiles that serve as minimum and maximum, robust to artefacts
 
 
 @dataclass(frozen=True)

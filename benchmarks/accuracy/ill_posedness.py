@@ -13,13 +13,13 @@ from imu_emg_estimator.model.subject_data import by_subject, reference_amplitude
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.training.envelope_pictures import save_figure
 
-LIKENESS = "nearest_motion"  # what moments are compared by, as a row of the benchmark
+LIKENESS = "nearest_motion"  # name of the benchmark's row: moments are compared by their motion
 CONDITIONS = (*LOCOMOTION, "sitting", "standing")
-LAGS = 8  # samples of the last second that a motion is compared by
-COMPONENTS = 16  # of the motion, by variance
-POINTS = 1000  # of a subject and condition
-MIN_MOMENTS = 100  # of a channel or a subject, to be compared
-APART = 5.0  # s between a moment and its like in the same recording: another stride
+LAGS = 8  # samples of the last second that describe a motion
+COMPONENTS = 16  # principal components of the motion
+POINTS = 1000  # per subject and condition
+MIN_MOMENTS = 100  # per channel or subject; fewer are not compared
+MIN_SEPARATION_S = 5.0  # between a moment and its nearest neighbour in the same recording: another stride
 
 
 def ill_posedness(recordings: Sequence[Recording]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def _undetermined(subjects: Mapping[str, Mapping[str, Any]], muscles: Sequence[s
     variances: dict[str, float] = {}
     for index, name in enumerate(names):
         own, others = np.flatnonzero(owner == index), np.flatnonzero(owner != index)
-        soon = (recording[own][:, None] == recording[own]) & (np.abs(time[own][:, None] - time[own]) < APART)
+        soon = (recording[own][:, None] == recording[own]) & (np.abs(time[own][:, None] - time[own]) < MIN_SEPARATION_S)
         alike = {"within": own[_nearest(points[own], points[own], soon)]}
         if len(others):
             alike["across"] = others[_nearest(points[own], points[others])]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.model.causal_network import Network
 from imu_emg_estimator.model.geglu_transformer import weights_of
 
-LARGEST = 127  # -128 is left out, so that the grid is symmetric
+MAX_LEVEL = 127  # without -128, so that the grid is symmetric
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def quantised(network: Network) -> Network:
 def _scale(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the scale of each output channel by its largest weight; 1 where all are zero."""
     largest = np.abs(weights).reshape(len(weights), -1).max(axis=1)
-    return np.where(largest > 0, largest / LARGEST, 1.0).astype(np.float32)
+    return np.where(largest > 0, largest / MAX_LEVEL, 1.0).astype(np.float32)
 
 
 def _beside(scale: NDArray[np.float32], weights: NDArray[np.generic]) -> NDArray[np.float32]:

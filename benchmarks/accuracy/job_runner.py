@@ -16,8 +16,8 @@ from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 
-SHARED_FROM = "10K"  # bytes; larger arrays are handed to processes of this machine as files mapped into memory
-LOOK_EVERY = 1.0  # s, for progress
+SHARED_FROM = "10K"  # bytes; larger arrays are shared with processes of this machine as memory-mapped files
+POLL_S = 1.0  # between updates of the progress
 
 Task = Callable[[Sequence[Recording], Job, RunFolder], Mapping[str, Any]]
 Bar = Callable[[int, int], None]
@@ -100,7 +100,7 @@ def _watched(folder: RunFolder, jobs: Sequence[Job], bar: Bar | None) -> Iterato
     over = threading.Event()
 
     def count() -> None:
-        while not over.wait(LOOK_EVERY):
+        while not over.wait(POLL_S):
             bar(sum(folder.holds(job) for job in jobs), len(jobs))
 
     bar(0, len(jobs))
@@ -153,7 +153,7 @@ def _ray(workers: int, cluster: str | None) -> Iterator[None]:
             ray.init(address=cluster, logging_level=logging.ERROR)
         else:
             ray.init(num_cpus=workers, include_dashboard=False, logging_level=logging.ERROR)
-    except Exception as error:  # Ray raises just that where its start takes too long
+    except Exception as error:  # Ray raises a bare Exception when its start times out
         what = f"no Ray cluster answers at {cluster}; start one" if cluster else "Ray did not start here; try again"
         raise InputError(f"{what} ({' '.join(str(error).split())[:200]})") from None
     register_ray()

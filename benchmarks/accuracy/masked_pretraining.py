@@ -36,7 +36,7 @@ from imu_emg_estimator.utils.progress import StepProgress
 
 Batch = tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
 
-STEPS_SHARE = 0.5  # of the pre-training that follows, which is to cost more than this
+STEPS_SHARE = 0.5  # of the steps of the following pre-training
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ ARCHITECTURES: dict[str, Callable[[ModelConfig], Network]] = {
     "gelu_transformer": GeluTransformer,
     "geglu_transformer": GegluTransformer,
 }
-# The same candidates for every network: equal effort.
+# The same candidates for every network: equal tuning effort.
 GRID: tuple[Settings, ...] = (
     {"learning_rate": 1e-3, "dropout": 0.1},
     {"learning_rate": 2e-3, "dropout": 0.1},
@@ -91,7 +91,7 @@ class Budget:
     gyroscopes: bool = True
 
     def training_set(self, recordings: Sequence[Recording]) -> list[Recording]:
-        """Remove from recordings what a model must not be trained on; the model then ignores it."""
+        """Return the recordings for training, without gyroscopes if so set; the model then ignores these."""
         return list(recordings) if self.gyroscopes else [recording.without_gyroscopes() for recording in recordings]
 
     def config(self, rig: Rig, **overrides: Any) -> ModelConfig:
@@ -250,7 +250,7 @@ def locomotion_r(fitted: Fitted, recordings: Sequence[Recording]) -> float:
     return float(np.nanmean([score(measured[moving, muscle], estimated[moving, muscle]).r for muscle in trusted]))
 
 
-# keeping
+# storage
 
 
 def save(fitted: Fitted, path: Path) -> None:

@@ -23,14 +23,14 @@ from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statist
 from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.fit_motion_distribution import ROW_PERIOD_S, Motion, distribution_of, motion_of
 
-NEVER_SEEN = ("bicycling", "sitting_in_car", "lift_up", "lift_down")  # activities that a score is fitted without
+UNSEEN_ACTIVITIES = ("bicycling", "sitting_in_car", "lift_up", "lift_down")  # left out when a score is fitted
 AT_REST = ("sitting", "standing")
-ANGLES = (30, 90, 180)  # deg
-SHOWN = 60.0  # s of each subject's locomotion that is spoilt in every way
+ANGLES_DEG = (30, 90, 180)
+SHOWN_S = 60.0  # of each subject's locomotion, to which every placement error is applied
 MIN_ROWS = 10
-STRETCH = 25.0  # s of a recording that tokens are taken of
+STRETCH_S = 25.0  # from the beginning of a recording, from which tokens are taken
 
-Spoil = Callable[[FloatArray], FloatArray]  # [samples, sensors, 6] -> the same as if worn wrongly
+Spoil = Callable[[FloatArray], FloatArray]  # [samples, sensors, 6] -> the same with misplaced sensors
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def alarm(kept: Sequence[Recording], unseen: Mapping[str, Sequence[Recording]], 
         alarm is raised, over subjects; ``false_alarms.<subject>``: the same in locomotion, and how often a minute.
     """
     known = {subject: evidence_of(estimator, group) for subject, group in by_subject(kept).items()}
-    distribution = distribution_of({subject: one.motion for subject, one in known.items()}, without=NEVER_SEEN)
+    distribution = distribution_of({subject: one.motion for subject, one in known.items()}, without=UNSEEN_ACTIVITIES)
     scores: dict[str, Score] = {
         "motion": _motion_score(distribution),
         "gravity": _motion_score(_gravity_alone(distribution, 3 * len(kept[0].rig.sensors))),
@@ -83,7 +83,7 @@ def alarm(kept: Sequence[Recording], unseen: Mapping[str, Sequence[Recording]], 
                     raised.setdefault(case, []).append(float((values > distribution.threshold).mean()))
 
     for one in normal.values():
-        for activity in NEVER_SEEN:
+        for activity in UNSEEN_ACTIVITIES:
             note(f"never seen: {activity}", one, [activity])
         for activity in AT_REST:
             note(f"seen: {activity}", one, [activity])
@@ -135,7 +135,7 @@ def spoilt_mounts(rig: Rig) -> Iterator[tuple[str, Spoil]]:
     for a in range(len(names) - 1):
         if rig.sensors[a].side == rig.sensors[a + 1].side:
             yield f"{names[a]} and {names[a + 1]} exchanged", _exchange([a, a + 1], [a + 1, a])
-    for angle in ANGLES:
+    for angle in ANGLES_DEG:
         for axis in "xyz":
             matrix = Rotation.from_euler(axis, angle, degrees=True).as_matrix()
             for index in range(len(names)):
@@ -163,7 +163,7 @@ def _turn(sensor: int, matrix: FloatArray) -> Spoil:
 
 def _locomotion(recordings: Sequence[Recording]) -> list[Recording]:
     """Cut a subject's first minute of locomotion, in bouts that fill the window."""
-    chosen, missing = [], round(SHOWN * recordings[0].rig.rate)
+    chosen, missing = [], round(SHOWN_S * recordings[0].rig.rate)
     for recording in recordings:
         for start, stop in true_runs(recording.is_locomotion(), round(3 * WINDOW_S * recording.rig.rate)):
             if missing > 0:
@@ -187,7 +187,7 @@ def _motion_score(distribution: Distribution) -> Score:
 
 def _token_score(known: Sequence[Evidence], tokens_of: Callable[[Evidence], FloatArray]) -> Score:
     """Score by the Mahalanobis distance of tokens."""
-    fitted = np.concatenate([tokens_of(one)[~np.isin(one.condition, NEVER_SEEN)] for one in known])
+    fitted = np.concatenate([tokens_of(one)[~np.isin(one.condition, UNSEEN_ACTIVITIES)] for one in known])
     mean, covariance = fitted.mean(axis=0), np.cov(fitted.T)
     covariance = 0.9 * covariance + 0.1 * np.diag(np.diag(covariance)) + 1e-9 * np.eye(len(covariance))
     precision = np.linalg.inv(covariance)
@@ -215,7 +215,7 @@ def evidence_of(estimator: Estimator, recordings: Sequence[Recording]) -> Eviden
     every, window, share = max(1, round(ROW_PERIOD_S * rate)), round(WINDOW_S * rate), 1.0 / (WINDOW_S * rate)
     parts = []
     for recording in recordings:
-        stretch = recording.slice(0, min(len(recording), round(STRETCH * rate)))
+        stretch = recording.slice(0, min(len(recording), round(STRETCH_S * rate)))
         inputs = torch.from_numpy(features(stretch.imu, estimator.normalisation))[None]
         tokens = estimator.network.tokens(inputs)[0].double().numpy()
         weight = 1.0 - (1.0 - share) ** np.arange(1, len(tokens) + 1)

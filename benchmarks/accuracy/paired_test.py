@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 RESAMPLES = 10_000
-SHARE = 0.95  # of the resamples within the interval
-FEWEST = 2  # subjects
+CONFIDENCE = 0.95  # share of the resamples within the interval
+MIN_SUBJECTS = 2
 
 
 def compare(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, Any] | None:
@@ -25,12 +25,12 @@ def compare(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str
         than two subjects.
     """
     common = [name for name in first if name in second and np.isfinite(first[name]) and np.isfinite(second[name])]
-    if len(common) < FEWEST:
+    if len(common) < MIN_SUBJECTS:
         return None
     differences = np.array([first[name] - second[name] for name in common])
     generator = np.random.default_rng(0)
     means = generator.choice(differences, (RESAMPLES, len(differences))).mean(axis=1)
-    tail = 50 * (1 - SHARE)
+    tail = 50 * (1 - CONFIDENCE)
     return {
         "difference": float(differences.mean()),
         "interval": [float(value) for value in np.percentile(means, [tail, 100 - tail])],

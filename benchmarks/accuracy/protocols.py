@@ -33,15 +33,15 @@ from imu_emg_estimator.training.fit_conformal_uncertainty import SECONDS as CALI
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.subject_folds import folds_of
 
-OWN = "geglu_transformer"  # the model that the others are compared with
-TUNED_FIRST = ("streaming", "adaptation", "uncertainty", "calibration")  # the others choose within each job
-USUAL = 2  # place in the grid of what is taken untuned: the recipe's
+OWN = "geglu_transformer"  # the model with which the others are compared
+TUNED_FIRST = ("streaming", "adaptation", "uncertainty", "calibration")  # the others tune within each job
+DEFAULT_CANDIDATE = 2  # index in the grid without tuning: the recipe's settings
 TUNING_FOLDS = 5
 INNER_FOLDS = 2
-TUNING_SHARE = 0.2  # of the steps of a training: candidates differ before they are done
-INTERVAL_FOLDS = 3  # inner folds that intervals are fitted on
+TUNING_SHARE = 0.2  # of a training's steps: candidates differ early
+INTERVAL_FOLDS = 3  # inner folds on which intervals are fitted
 ALL_SUBJECTS = "subjects"  # as many folds as subjects
-KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or what takes their place
+KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or their equivalents
     "streaming": tuple(CATALOGUE),
     "gait-cycle": MODEL_NAMES,
     "adaptation": tuple(ARCHITECTURES),
@@ -142,7 +142,7 @@ def make_plan(
         raise InputError(f"methods of adaptation are compared on one model, not on {', '.join(chosen)}; name one")
     subjects = list(by_subject(recordings))
     parts = folds_of(subjects, len(subjects) if folds == ALL_SUBJECTS else int(folds))
-    budget, cycles = Budget(), CycleSettings(candidates=GRID if tune else (GRID[USUAL],))
+    budget, cycles = Budget(), CycleSettings(candidates=GRID if tune else (GRID[DEFAULT_CANDIDATE],))
     return Plan(
         rig=recordings[0].rig,
         subjects=tuple(subjects),

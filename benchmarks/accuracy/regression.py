@@ -11,9 +11,9 @@ import numpy as np
 from imu_emg_estimator.calibration.closed_form import solve_ridge
 from imu_emg_estimator.recording import FloatArray
 
-STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # beside inputs of unit variance
+STRENGTHS = tuple(10.0**power for power in range(-4, 4))  # for inputs of unit variance
 FOLDS = 4
-INTERCEPT_STRENGTH = 1e-6  # it is not to be shrunk
+INTERCEPT_STRENGTH = 1e-6  # practically not shrunk
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def ridge(parts: Sequence[Sums], prior: FloatArray | None = None) -> FloatArray:
             left_out = reduce(Sums.__add__, parts[index::FOLDS])
             rest = whole - left_out
             errors += [left_out.error(rest.solve(strength, prior)) for strength in STRENGTHS]
-    # Ties, as without anything to leave out, go to the strongest: to the prior.
+    # The strongest wins ties, so that the prior is kept when no part can be left out.
     best = len(STRENGTHS) - 1 - int(np.argmin(errors[::-1]))
     return whole.solve(STRENGTHS[best], prior)
 

@@ -21,7 +21,7 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, features, fit_normalisation
 from imu_emg_estimator.training.pretraining import TrainingSettings
 
-LAGS = 16  # averages over a token's period each that the ridge sees: the window of the MLP
+LAGS = 16  # inputs of the ridge, each an average over a token's period: the window of the MLP
 ROW_STEP = 2  # token periods between rows of the regression; an envelope of 4 Hz has little new in between
 BLOCKS = 4  # of a calibration, each left out once to choose the strength
 
@@ -224,7 +224,7 @@ def _nanmean(values: FloatArray) -> FloatArray:
     return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
-# keeping
+# storage
 
 KINDS = (MeanProfile, Ridge)
 

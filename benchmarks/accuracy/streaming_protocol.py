@@ -21,7 +21,7 @@ from imu_emg_estimator.training.calibration_split import CalibrationSplit, split
 from imu_emg_estimator.training.evaluation import CONDITIONS, MIN_SCORED_S
 
 SECONDS = (0.0, 30.0, 60.0)
-SHOWN = 8.0  # s of each kind of locomotion that are kept for pictures
+SHOWN_S = 8.0  # of each kind of locomotion, kept for pictures
 
 Figures = dict[str, dict[str, dict[str, float]]]  # condition -> muscle -> figure
 
@@ -143,7 +143,7 @@ def _stretches(recordings: Sequence[Recording], estimates: dict[str, FloatArray]
         ]
         if found:
             length, first = max(found)
-            chosen = slice(first, first + min(length, round(SHOWN * rig.rate)))
+            chosen = slice(first, first + min(length, round(SHOWN_S * rig.rate)))
             result[name] = {
                 "rate": rig.rate,
                 "unit": recordings[0].envelope_unit,

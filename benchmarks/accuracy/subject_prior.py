@@ -24,7 +24,7 @@ from imu_emg_estimator.training.pretraining import TrainingSettings, varied_sequ
 OWN_STRENGTH = (
     10.0  # independent samples by which a subject's own head, of all the subject's data, is held to the shared
 )
-DIAGONAL_SHARE = 0.5  # of the covariance of heads: a few subjects do not show how 65 numbers vary together
+DIAGONAL_SHARE = 0.5  # of the covariance of heads: a few subjects do not determine how 65 weights vary together
 FLOOR = 0.1  # of the mean variance, in every direction
 
 

@@ -37,11 +37,11 @@ from imu_emg_estimator.signals.signal_quality import true_runs
 
 VERDICTS = "verdicts"
 ACTIVITIES = {"walking": WALKING, "stairs": STAIRS, "running": RUNNING}
-SKIPS = (0.0, 30.0, 60.0, 90.0)  # s of an activity before each of the windows that are judged
-HALF_MINUTE, MINUTE = 30.0, 60.0
-TURNS, SLIPS = (90.0, 180.0), (20.0, 30.0, 45.0)  # degrees
-SHIFTS = (0.0, -0.1, 0.1, -0.2, 0.2)  # s by which the EMG is made late
-SLIPPED_SECONDS = 240.0  # of movement after a sensor slipped
+SKIPS_S = (0.0, 30.0, 60.0, 90.0)  # of an activity before each judged window
+HALF_MINUTE_S, MINUTE_S = 30.0, 60.0
+TURNS_DEG, SLIPS_DEG = (90.0, 180.0), (20.0, 30.0, 45.0)
+SHIFTS_S = (0.0, -0.1, 0.1, -0.2, 0.2)  # by which the EMG is delayed
+SLIPPED_S = 240.0  # of movement after a sensor slipped
 JUDGED_EVERY_S = 10.0
 
 
@@ -67,7 +67,7 @@ def left_out_as_worn(base: Bundle, recordings: Sequence[Recording]) -> dict[str,
     """Judge half minutes by activity; list the sensors left out in each."""
     found: dict[str, Any] = {}
     for activity, labels in ACTIVITIES.items():
-        cuts = [cut_bag(recordings, Bag(activity, (labels,), HALF_MINUTE), skip) for skip in SKIPS]
+        cuts = [cut_bag(recordings, Bag(activity, (labels,), HALF_MINUTE_S), skip) for skip in SKIPS_S]
         parts = [_unmeasured(cut.recordings) for cut in cuts if cut is not None]
         found[activity] = [assess(base, part).left_out for part in parts]
     return found
@@ -79,7 +79,7 @@ def worn_wrongly(base: Bundle, imu: FloatArray) -> dict[str, tuple[int, int]]:
     named: Counter[str] = Counter()
     sensors = len(base.rig.sensors)
     for sensor in range(sensors):
-        for angle in TURNS:
+        for angle in TURNS_DEG:
             for axis in "xyz":
                 found = _mounting(base, _turned(imu, sensor, axis, angle))
                 count[what := f"turned by {angle:g}°"] += 1
@@ -102,13 +102,13 @@ def delays(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]:
     found = [
         (stop - start, recording, start)
         for recording in recordings
-        for start, stop in true_runs(recording.is_locomotion(), round(HALF_MINUTE * recording.rig.rate))
+        for start, stop in true_runs(recording.is_locomotion(), round(HALF_MINUTE_S * recording.rig.rate))
     ]
     if not found or not (recordings[0].muscle_weight > 0).any():
         return {}
     length, recording, start = max(found, key=lambda entry: entry[0])
-    minute = recording.slice(start, start + min(length, round(MINUTE * recording.rig.rate)))
-    by_shift = {shift: synchronise_emg(base, shift_emg(replace(minute, emg=None), -shift))[1] for shift in SHIFTS}
+    minute = recording.slice(start, start + min(length, round(MINUTE_S * recording.rig.rate)))
+    by_shift = {shift: synchronise_emg(base, shift_emg(replace(minute, emg=None), -shift))[1] for shift in SHIFTS_S}
     return {f"{shift:g}": {"seconds": one.seconds, "corrected": one.corrected} for shift, one in by_shift.items()}
 
 
@@ -119,9 +119,9 @@ def drift(base: Bundle, imu: FloatArray, recordings: Sequence[Recording]) -> dic
     later = np.concatenate([recording.imu for recording in recordings])
     judgements = _watched(base, then, later)
     moving = np.concatenate([recording.is_locomotion() for recording in recordings])
-    slipped = later[moving][: round(SLIPPED_SECONDS * base.rig.rate)]
+    slipped = later[moving][: round(SLIPPED_S * base.rig.rate)]
     noticed: dict[str, tuple[int, int]] = {}
-    for angle in SLIPS:
+    for angle in SLIPS_DEG:
         known = 0
         for sensor in range(len(base.rig.sensors)):
             news = _watched(base, then, _slipped(slipped, sensor, angle))
@@ -142,7 +142,7 @@ def summarise(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "as_worn": {activity: _as_worn(subjects, activity) for activity in ACTIVITIES},
         "worn_wrongly": worn,
-        "delays": {f"{shift:g}": _delays(subjects, shift) for shift in SHIFTS},
+        "delays": {f"{shift:g}": _delays(subjects, shift) for shift in SHIFTS_S},
         "slipped": slipped,
         "drift_alarms": {name: found["drift"]["alarms"] for name, found in subjects.items() if found["drift"]},
     }

@@ -65,7 +65,7 @@ class BaselineNode(Node):
         row[sensor] = np.array(imu_sample(message))
         if len(row) < len(self.bundle.rig.sensors):
             return
-        # Older rows will not be complete any more: a message of theirs was lost.
+        # Older rows stay incomplete: they lost a message.
         self.rows = {other: row for other, row in self.rows.items() if other > timestamp}
         imu = np.stack([row[name] for name in self.bundle.rig.sensor_names])
         self.window.append(self.features.of(imu).copy())

@@ -13,8 +13,8 @@ from imu_emg_estimator.recording import FloatArray
 Instants = NDArray[np.int64]  # ns
 
 PERCENTILES = (50, 90, 99, 99.9)
-AGE_EDGES = np.geomspace(1e-5, 10.0, 121)  # s, bins of the histogram: twenty to a decade
-SAME = 1000  # ns; timestamps that differ by less are of one instant
+AGE_EDGES = np.geomspace(1e-5, 10.0, 121)  # s; bins of the histogram, twenty per decade
+SAME_INSTANT_NS = 1000  # timestamps that differ by less belong to one instant
 
 
 def spread(values: Sequence[float | None]) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def places(timestamps: Instants, due: Instants) -> NDArray[np.intp]:
     right = np.clip(np.searchsorted(due, timestamps), 0, len(due) - 1)
     left = np.maximum(right - 1, 0)
     nearest = np.where(np.abs(due[left] - timestamps) < np.abs(due[right] - timestamps), left, right)
-    return np.where(np.abs(due[nearest] - timestamps) < SAME, nearest, -1)
+    return np.where(np.abs(due[nearest] - timestamps) < SAME_INSTANT_NS, nearest, -1)
 
 
 def missed(timestamps: Instants, due: Instants) -> int:

@@ -26,9 +26,9 @@ from imu_emg_estimator.utils.progress import CountProgress
 
 OURS, BASELINE = "ours", "baseline"
 SILENT = ("typed", "raw", "wait_set")
-EMPTY = (*SILENT, "echo")  # what the middleware costs, see ``ros_processes.empty_node``
+EMPTY = (*SILENT, "echo")  # cost of the middleware, see ``ros_processes.empty_node``
 BENCH = "benchmarks.latency.ros_processes"
-MAX_STARTUP_S = 60.0  # s until the first estimate
+MAX_STARTUP_S = 60.0  # until the first estimate
 MAX_CALIBRATION_S = 180.0  # s
 AFTER_ANSWER_S = 1.0  # s of the time in which calibrate counts as running, for the change to the new model
 MINUTE = "minute "  # of ``ros_processes.imu_load``
@@ -286,7 +286,7 @@ def replay_minutes(means: Means, load: Load, minutes: int) -> dict[str, Any]:
     options = [f"--topics={topics}", f"--motion={load.motion}", f"--rate={load.rate}", f"--hurry={minutes}"]
     began = time.monotonic()
     levels: dict[str, dict[str, float | None]] = {}
-    # The timestamps run ahead of the clock: that is not to be taken for a fault.
+    # The timestamps run ahead of the clock, which must not count as a fault here.
     command = node_command(OURS, load.bundle, means, {"stale_after": 1.0e6})
     out = means.folder / "load.npz"
     with (

@@ -16,10 +16,10 @@ from types import TracebackType
 
 from imu_emg_estimator.errors import InputError
 
-TICK = 1.0 / os.sysconf("SC_CLK_TCK")  # s of processor time
+TICK_S = 1.0 / os.sysconf("SC_CLK_TCK")  # unit of processor time in /proc
 MEGABYTE = 1 << 20
-POLL = 0.01  # s
-GRACE = 15.0  # s in which a process must end after SIGTERM
+POLL_S = 0.01  # s
+GRACE_S = 15.0  # between SIGTERM and SIGKILL
 PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of prctl(2)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -110,7 +110,7 @@ class Child:
             self.check()
             if time.monotonic() > deadline:
                 raise InputError(f"{self.name} said nothing of '{start}' within {timeout:.0f} s; see {self._output}")
-            time.sleep(POLL)
+            time.sleep(POLL_S)
         return found[-1]
 
     def check(self) -> None:
@@ -140,7 +140,7 @@ class Child:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(GRACE)
+                self.process.wait(GRACE_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -207,7 +207,7 @@ def machine_time() -> float:
     """Return the processor time [s] of all processes since this machine started."""
     values = [int(value) for value in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
     idle = values[3] + values[4]
-    return (sum(values[:8]) - idle) * TICK
+    return (sum(values[:8]) - idle) * TICK_S
 
 
 def _fields(path: Path) -> dict[str, float]:
@@ -240,7 +240,7 @@ def _family(pid: int) -> list[int]:
 def _processor_time(pid: int) -> float:
     """Return the processor time [s] of the process and its ended children."""
     with suppress(OSError):
-        return sum(int(value) for value in _stat(pid)[11:15]) * TICK
+        return sum(int(value) for value in _stat(pid)[11:15]) * TICK_S
     return 0.0
 
 

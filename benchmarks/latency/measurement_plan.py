@@ -29,8 +29,8 @@ LARGE = Shape(width=128, layers=4, window=200)
 MAIN_CASE, LARGE_CASE = "main", "large"
 CANDIDATES = (live.OURS, live.BASELINE, *live.EMPTY)
 STEPPING, ARITHMETIC = "benchmarks.latency.step_timing", "benchmarks.latency.arithmetic_floor"
-LONGEST_STEPPING = 900.0  # s
-SECOND_OF_WINDOW = 1.0  # s that the attention spans in the sweep over the rate
+MAX_STEPPING_S = 900.0  # s
+SWEEP_WINDOW_S = 1.0  # of attention in the sweep over the rate
 PROBE = "import benchmarks.latency.ros_processes.imu_load, imu_emg_estimator.ros.node"
 
 Progress = Callable[[str], CountProgress]
@@ -167,7 +167,7 @@ class Plan:
         folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", *module]
         with Child(command, folder / f"{piece.name}.log", self.limits, threads=1) as child:
-            said = child.wait(LONGEST_STEPPING)
+            said = child.wait(MAX_STEPPING_S)
         try:
             numbers: dict[str, Any] = json.loads(said.strip().splitlines()[-1])
         except (ValueError, IndexError):
@@ -271,8 +271,10 @@ class Plan:
 
 
 def sweep_cases(settings: Settings, base: Shape) -> list[Case]:
-    """Networks that differ from the measured one in one thing each: the time its attention spans, its width, the
-    number of sensors, and the rate (at which a second of attention is more or fewer samples)."""
+    """List variations of the measured network in attention window, width, number of sensors, and rate.
+
+    With the rate, the number of samples in a second of attention changes.
+    """
     base = replace(base, rate=settings.rate)
     rows = settings.window
     cases = [
@@ -282,7 +284,7 @@ def sweep_cases(settings: Settings, base: Shape) -> list[Case]:
     cases += [Case("width", width, replace(base, width=width), rows) for width in settings.widths]
     cases += [Case("sensors", sensors, replace(base, sensors=sensors), rows) for sensors in settings.sensors]
     for rate in settings.rates:
-        span = round(SECOND_OF_WINDOW * rate)
+        span = round(SWEEP_WINDOW_S * rate)
         cases.append(Case("rate", rate, replace(base, rate=rate, window=span), span))
     return cases
 
@@ -291,7 +293,7 @@ def limits_of(settings: Settings) -> Limits:
     """Limit to the first cores that this process may use, and to so much memory."""
     allowed = sorted(os.sched_getaffinity(0))
     if settings.cores is not None and settings.cores > len(allowed):
-        raise InputError(f"{settings.cores} cores were asked for, {len(allowed)} are here; give fewer")
+        raise InputError(f"{settings.cores} cores were requested, {len(allowed)} are available; give fewer")
     return Limits(
         cores=tuple(allowed[: settings.cores]) if settings.cores else None,
         memory=settings.memory_limit * MEGABYTE if settings.memory_limit else None,

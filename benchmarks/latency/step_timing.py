@@ -25,9 +25,9 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.masked_imu_features import features
 
 WINDOW, SEQUENCE = "window", "sequence"
-ROWS = 512  # of input, over and over
-WARM_UP = 20  # calls
-FEWEST = 20  # calls that are timed at least
+ROWS = 512  # of input, repeated
+WARM_UP_CALLS = 20
+MIN_CALLS = 20  # that are timed
 
 Step = Callable[[int], Any]
 
@@ -60,12 +60,12 @@ def measure(job: Mapping[str, Any]) -> dict[str, Any]:
 def _case(engine: str, case: Mapping[str, Any], seconds: float) -> dict[str, Any]:
     bundle = Bundle.load(Path(case["bundle"]))
     step, estimate = _maker(engine)(bundle, case["rows"])
-    # Only full rings and windows cost what they cost for the rest of the day.
+    # The time of a step is constant only once ring buffers and windows are full.
     full = bundle.config.context if estimate is not None else 0
     figures: dict[str, Any] = {"multiply_adds": multiply_adds(bundle.config)}
-    figures["step"] = _timed(step, full + WARM_UP, seconds)
+    figures["step"] = _timed(step, full + WARM_UP_CALLS, seconds)
     if estimate is not None:
-        figures["estimate"] = _timed(estimate, full + WARM_UP, seconds)
+        figures["estimate"] = _timed(estimate, full + WARM_UP_CALLS, seconds)
     return figures
 
 
@@ -115,7 +115,7 @@ def _timed(step: Step, warm_up: int, seconds: float) -> dict[str, Any]:
         step(index)
     times: list[tuple[int, int]] = []
     end = time.perf_counter_ns() + round(1e9 * seconds)
-    while len(times) < FEWEST or time.perf_counter_ns() < end:
+    while len(times) < MIN_CALLS or time.perf_counter_ns() < end:
         used, began = time.process_time_ns(), time.perf_counter_ns()
         step(len(times))
         times.append((time.perf_counter_ns() - began, time.process_time_ns() - used))

@@ -122,7 +122,7 @@ def test_run_fold_trains_inner_networks_without_judged_subjects(
     estimator: Estimator, make_recording: RecordingFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Inner networks never see the subjects that they are judged on, nor those left out."""
-    monkeypatch.setattr(alarm, "ANGLES", (90,))
+    monkeypatch.setattr(alarm, "ANGLES_DEG", (90,))
     recordings = [make_recording([("standing", 5.0), ("walking", 40.0)], subject=str(s), seed=s) for s in range(1, 6)]
     seen: list[set[str]] = []
 

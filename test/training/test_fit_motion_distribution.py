@@ -86,7 +86,7 @@ def test_motion_distribution_refuses_too_few_subjects(subjects: list[Recording])
 def test_alarm_is_scored_on_left_out_subjects(
     subjects: list[Recording], other: Recording, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(alarm_module, "ANGLES", (90,))
+    monkeypatch.setattr(alarm_module, "ANGLES_DEG", (90,))
     estimator = Estimator(network_of(bundle), bundle.normalisation, np.array(bundle.reference.amplitude))
     figures = alarm(subjects, {"9": [other]}, estimator)
     assert figures["auroc"]["rotated 90° about y: thigh"]["motion"] == [pytest.approx(1.0, abs=0.05)] * 2

@@ -17,7 +17,7 @@ from rclpy.executors import SingleThreadedExecutor
 
 from benchmarks.latency.ros_processes.process_context import READY, REPORT, running
 
-PATIENCE = 30.0  # s until the service must be there
+PATIENCE_S = 30.0  # for the service to appear
 JUDGED = {Calibrate.Response.OK, Calibrate.Response.NOT_BETTER, Calibrate.Response.REFUSED}
 
 
@@ -29,8 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     with running("bench_caller") as (node, going):
         client = node.create_client(Calibrate, "calibrate")
-        if not client.wait_for_service(PATIENCE):
-            print(f"no calibrate service within {PATIENCE:.0f} s", flush=True)
+        if not client.wait_for_service(PATIENCE_S):
+            print(f"no calibrate service within {PATIENCE_S:.0f} s", flush=True)
             return 1
         executor = SingleThreadedExecutor()
         executor.add_node(node)

@@ -22,7 +22,7 @@ from rclpy.node import Node
 from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Imu
 
-from benchmarks.latency.ros_processes.process_context import FIRST, LISTEN, READY, imu_quality, running, spin
+from benchmarks.latency.ros_processes.process_context import FIRST, POLL_S, READY, imu_quality, running, spin
 from imu_emg_estimator.ros.raw_subscriptions import make_receiver
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.imu_decoder import nanoseconds
@@ -96,7 +96,7 @@ def serve_wait_set(node: Node, notes: Notes, topics: Sequence[str], depth: int, 
         receiver.subscribe(Imu, topic, imu_quality(depth))
     print(READY, flush=True)
     while going():
-        for arrival in receiver.receive(LISTEN):
+        for arrival in receiver.receive(POLL_S):
             notes.take_raw(arrival.source, arrival.payload)
     receiver.close()
 

@@ -29,8 +29,8 @@ from imu_emg_estimator.signals.grid_alignment import SECOND
 
 TIMESTAMP = struct.Struct("<iI")  # first in the message, after four bytes of encapsulation
 TIMESTAMP_AT = 4
-AHEAD = 60  # instants that a hurried load is ahead of the estimates: less than a node's queue holds
-PATIENCE = 1.0  # s; then those that do not come are given up
+AHEAD = 60  # maximum lead of a fast load over the estimates, in instants: less than a node's queue holds
+PATIENCE_S = 1.0  # for estimates; then the missing ones are given up
 MINUTE = "minute "
 
 
@@ -112,7 +112,7 @@ def hurry(load: Load, node: Node, rate: float, minutes: int, going: Callable[[],
             executor.spin_once(0.05)
             if arrived[0] > before:
                 last = time.monotonic()
-            elif time.monotonic() - last > PATIENCE:
+            elif time.monotonic() - last > PATIENCE_S:
                 given_up, last = sent - arrived[0], time.monotonic()
         if (sent + 1) // round(60 * rate) > said:
             said += 1

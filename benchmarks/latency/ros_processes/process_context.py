@@ -14,7 +14,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
 
 FIRST, READY, REPORT = "first", "ready", "report "  # beginnings of lines that the benchmark waits for
-LISTEN = 0.1  # s between looks at whether to stop
+POLL_S = 0.1  # between checks of whether to stop
 
 RELIABLE = QoSProfile(depth=10_000, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
 
@@ -39,7 +39,7 @@ def spin(node: Node, going: Callable[[], bool]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     while going():
-        executor.spin_once(LISTEN)
+        executor.spin_once(POLL_S)
     executor.shutdown()
 
 

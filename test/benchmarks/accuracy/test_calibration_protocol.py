@@ -7,7 +7,7 @@ import pytest
 from fixtures.factories import RecordingFactory
 
 from benchmarks.accuracy.calibration_protocol import (
-    LEAD,
+    LEAD_S,
     WITHOUT_EMG,
     Bag,
     cut_bag,
@@ -46,7 +46,7 @@ def test_bag_has_stated_duration_and_is_not_scored(recordings: list[Recording]) 
     used = sum(map(np.count_nonzero, cut.used)) / recordings[0].rig.rate
     assert 30.0 + 2 * GUARD_S < used < 30.0 + 4 * GUARD_S + 0.1
     lead = cut.recordings[0]
-    assert np.isnan(lead.envelope[: round(LEAD * lead.rig.rate) - 1]).all()
+    assert np.isnan(lead.envelope[: round(LEAD_S * lead.rig.rate) - 1]).all()
     assert np.isfinite(lead.imu).all()
 
 

@@ -10,7 +10,7 @@ from fixtures.factories import refusal
 from benchmarks.accuracy import gait_cycle_protocol as gait_cycle
 from benchmarks.accuracy.cycle_models import MODEL_NAMES, CycleSettings, PhaseProfile, fit, training_subject
 from benchmarks.accuracy.gait_cycle_protocol import (
-    GUARD,
+    GUARD_CYCLES,
     WITH_AMPLITUDE,
     calibrated_scale,
     cycle_scores,
@@ -171,7 +171,7 @@ def test_fold_is_json_with_every_figure(subjects: list[Recording], name: str) ->
     }
     cycles = subject_cycles([subjects[2]])
     assert {entry["cycles"] for entry in outcome["figures"] if entry["muscle"].endswith("right")} == {
-        int((cycles.side == "right").sum()) - 4 - GUARD
+        int((cycles.side == "right").sum()) - 4 - GUARD_CYCLES
     }
     if name not in ("mean_profile", "ridge"):
         assert reported == [1, 2, 3]

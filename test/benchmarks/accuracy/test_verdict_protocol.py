@@ -16,8 +16,8 @@ pytestmark = pytest.mark.slow
 def found(trained_bundle: Bundle, make_recording: RecordingFactory) -> dict[str, Any]:
     recordings = [make_recording([("standing", 5.0), ("walking", 70.0)], seed=20)]
     patch = pytest.MonkeyPatch()
-    patch.setattr(verdicts, "TURNS", (90.0,))
-    patch.setattr(verdicts, "SLIPS", (45.0,))
+    patch.setattr(verdicts, "TURNS_DEG", (90.0,))
+    patch.setattr(verdicts, "SLIPS_DEG", (45.0,))
     outcome = verdicts.verdicts_on(trained_bundle, recordings)
     patch.undo()
     return verdicts.summarise([{"subjects": {"9": outcome}}])

@@ -43,4 +43,4 @@ def test_job_gives_figures_for_every_case(make_bundle: BundleFactory, tmp_path: 
     for case in outcome["cases"]:
         for kind in ("step", "estimate"):
             assert 0 < case[kind]["p50"] <= case[kind]["p99"]
-            assert case[kind]["calls"] >= stepping.FEWEST
+            assert case[kind]["calls"] >= stepping.MIN_CALLS
