@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 WORDS_FILE = ROOT / ".ci" / "retired_words.txt"
-# Texts of others, and figures as they were measured.
+# Third-party texts, and stored results.
 UNCHECKED = (".ci/retired_words.txt", "LICENSE", "benchmarks/results/*", "requirements/lock.txt")
 
 
@@ -31,7 +31,7 @@ class RetiredWord:
         return re.search(pattern, line)
 
     def is_allowed(self, path: str) -> bool:
-        """Tell whether the word may stay in this file."""
+        """Return whether the word may stay in this file."""
         return any(fnmatch(path, allowed) for allowed in self.allowed)
 
 
@@ -57,14 +57,14 @@ def findings(paths: Sequence[str], words: Sequence[RetiredWord], root: Path = RO
 
 
 def checked_files() -> list[str]:
-    """List tracked and new files whose words are ours."""
+    """List the project's own tracked and new files."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     return [name for name in names if not any(fnmatch(name, pattern) for pattern in UNCHECKED)]
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines of a text file; none of a binary one or a deleted one."""
+    """Read the lines of a text file; return none of a binary or deleted one."""
     try:
         return path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-# source scripts/env.sh: the environment that `make setup` made, for bash and zsh.
+# source scripts/env.sh: activate the environment of `make setup`, in bash and zsh.
 #
 # The checkout comes first on PYTHONPATH, so that Python runs the sources as they are, while the
 # generated imu_emg_estimator.msg and .srv come from install/ (see imu_emg_estimator/__init__.py).

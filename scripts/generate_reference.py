@@ -113,7 +113,7 @@ def _is_shown(action: argparse.Action) -> bool:
 
 
 def _escape(text: str) -> str:
-    """Keep `<...>` from being taken for HTML."""
+    """Escape `<...>`, which Markdown would read as HTML."""
     return re.sub(r"<(\w)", r"\\<\1", text)
 
 

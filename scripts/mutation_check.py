@@ -1,4 +1,4 @@
-"""Change single conditions, operators and constants of the core at random, and see whether the tests notice.
+"""Change single conditions, operators and constants of the core at random, and check that the tests notice.
 
     scripts/run-in-env python scripts/mutation_check.py --seed 0 --count 40 --json build/mutations.json
 
@@ -57,7 +57,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change of one expression; ``noticed_by`` is the first test that failed, empty where none did."""
+    """One change of one expression; ``noticed_by`` is the first failed test, empty if none failed."""
 
     file: str
     line: int
@@ -144,7 +144,7 @@ def mutations_of(file: Path, generator: random.Random) -> Iterator[Mutation]:
 
 
 def executed(node: ast.AST) -> Iterator[ast.expr]:
-    """Walk the expressions that are executed, without annotations and what stands in f-strings."""
+    """Yield the executed expressions, without annotations and the contents of f-strings."""
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns"):
             continue
@@ -156,7 +156,7 @@ def executed(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def mutated(node: ast.expr, generator: random.Random) -> tuple[str, ast.expr] | None:
-    """Return the kind of mutation and the mutated expression; None where there is nothing to mutate."""
+    """Return the kind of mutation and the mutated expression; None if it cannot be mutated."""
     other = deepcopy(node)
     match other:
         case ast.Compare():
@@ -224,7 +224,7 @@ def nearest_first(mutation: Mutation, copy: Path) -> list[tuple[str, str]]:
 
 
 def notice(mutation: Mutation, copy: Path, tests: str, markers: str) -> str:
-    """Return the first test that fails with the mutation and passes without it; empty where there is none."""
+    """Return the first test that fails with the mutation and passes without it; empty if there is none."""
     file = copy / mutation.file
     source = file.read_bytes()
     unreliable: list[str] = []

@@ -30,7 +30,7 @@ CALIBRATION_S, CONTEXT_S, SHOWN_S = 60.0, 4.0, 6.0
 
 
 def longest_walk(recordings: Sequence[Recording]) -> Recording:
-    """Cut what is shown, and the context before it, out of the longest bout of walking."""
+    """Cut the shown part and its preceding context out of the longest bout of walking."""
     seconds = CONTEXT_S + SHOWN_S
     walks = [
         recording.slice(start, stop)
@@ -42,7 +42,7 @@ def longest_walk(recordings: Sequence[Recording]) -> Recording:
 
 
 def draw_subject(axes: Any, bundle: Bundle, recordings: Sequence[Recording]) -> None:
-    """Fill a column of axes, one for each muscle."""
+    """Draw a column of axes, one per muscle."""
     split = split_for_calibration(recordings, CALIBRATION_S)
     if split is None:
         raise SystemExit(f"subject {recordings[0].subject} has less than {CALIBRATION_S:g} s of locomotion")

@@ -1,4 +1,4 @@
-"""Points the ROS wheels' CMake files at this environment.
+"""Rewrite the paths in the ROS wheels' CMake files to this environment.
 
 The wheels of the message packages export the include directories of Python and NumPy of the machine
 that built them; CMake refuses to import a target whose include directory does not exist.

@@ -1,7 +1,7 @@
 # Shared by setup.sh and env.sh, in bash and zsh.
 
-# Prints the prefix of the ROS 2 that is sourced, or nothing. A virtual environment is none: it is
-# what a checkout's scripts/env.sh put on AMENT_PREFIX_PATH.
+# Print the prefix of the sourced ROS 2, or nothing. A virtual environment does not count: a
+# checkout's scripts/env.sh has put it on AMENT_PREFIX_PATH.
 sourced_ros() {
     local prefix
     echo "${AMENT_PREFIX_PATH:-}" | tr ':' '\n' | while IFS= read -r prefix; do

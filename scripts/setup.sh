@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes the checkout ready to run: .venv with ROS 2 and all else, interfaces built by colcon.
-# Does only what changed since its last run. Uses the ROS 2 that is sourced, else from PyPI the one that
-# ROS_WHEELS names: jazzy (default) or kilted.
+# Prepare the checkout: make .venv with ROS 2 and all dependencies, and build the interfaces by colcon.
+# Repeat only what changed since the last run. Use the sourced ROS 2, or else the PyPI wheels named by
+# ROS_WHEELS: jazzy (default) or kilted.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
@@ -25,7 +25,7 @@ die() {
     exit 1
 }
 
-# Runs a command unless the stamp says that it was done with the same key.
+# Run a command unless its stamp file holds the same key.
 unless_done() {
     local stamp=$1 key=$2
     shift 2
@@ -35,7 +35,7 @@ unless_done() {
     echo "$key" >"$stamp"
 }
 
-# The interpreter: the one that .venv has, if it still fits; that of the sourced ROS, up to 3.14; any of 3.10 to 3.12.
+# The interpreter: that of .venv if it still fits; that of the sourced ROS, up to 3.14; any of 3.10 to 3.12.
 choose_python() {
     local ros=$1 candidate newest=12
     if [[ -n $ros ]]; then newest=14; fi

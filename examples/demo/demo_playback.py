@@ -1,7 +1,7 @@
 """The demo's three acts: play a part, calibrate while another part is played, play the first part again.
 
-Everything runs as it would in a lab: the node and the player are processes of their own, and this one
-only subscribes to topics and calls the calibrate service.
+Everything runs as in a lab: the node and the player have their own processes, and this one only subscribes to topics
+and calls the calibrate service.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ class Listener(PlayedEstimates):
     """Collects the estimates of a part from messages."""
 
     def on_activation(self, message: MuscleActivation) -> None:
-        """Take an estimate; STALE is none."""
+        """Store an estimate, unless it is STALE."""
         if message.status != MuscleActivation.STALE:
             timestamp = nanoseconds(message.header.stamp)
             self.add(time.monotonic(), timestamp, list(message.activation), message.age)
 
     def on_emg(self, message: Emg) -> None:
-        """Take the first EMG message as the beginning of the part."""
+        """Store the timestamp of the first EMG message, the beginning of the part."""
         if self.first_emg is None:
             self.first_emg = nanoseconds(message.header.stamp)
 
@@ -140,26 +140,26 @@ class DemoPlayback:
         rclpy.spin_once(self._node, timeout_sec=SPIN_PERIOD_S)
 
     def _stop(self, process: subprocess.Popen[bytes]) -> None:
-        """End the player while taking messages: those that wait meanwhile would look like a gap of the node."""
+        """End the player while receiving messages: waiting ones would look like a gap of the node."""
         process.terminate()
         while process.poll() is None:
             self._spin()
 
     def _flush(self) -> None:
-        """Take the last messages."""
+        """Receive the last messages."""
         deadline = time.monotonic() + FLUSH_TIME_S
         while time.monotonic() < deadline:
             self._spin()
 
 
 def calibrations_folder(folder: Path) -> Path:
-    """Return where the demo's node stores calibrations."""
+    """Return the folder where the demo's node stores calibrations."""
     return folder / "calibrations"
 
 
 @contextmanager
 def estimator_process(bundle: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the estimator node in a process of its own."""
+    """Run the estimator node in its own process."""
     command = [sys.executable, "-m", "imu_emg_estimator.ros.node", "--ros-args"]
     command += ["-p", f"bundle:={bundle}", "-p", f"calibration_directory:={calibrations_folder(folder)}"]
     command += ["-p", f"calibration_nice:={CALIBRATION_NICE}"]
@@ -176,7 +176,7 @@ def estimator_process(bundle: Path, folder: Path) -> Iterator[subprocess.Popen[b
 
 @contextmanager
 def _player(bag: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Play a bag in a process of its own, with timestamps of now."""
+    """Play a bag in its own process, with current timestamps."""
     command = [sys.executable, "-m", "imu_emg_estimator", "replay", str(bag), "--restamp", "--wait", "10"]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     try:

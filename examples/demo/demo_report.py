@@ -1,4 +1,4 @@
-"""The demo's report: what the node published while parts of a recording were played, beside the measured EMG."""
+"""The demo's report: estimates of the node while parts of a recording were played, compared with measured EMG."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class PlayedEstimates:
 
 @dataclass(frozen=True)
 class CalibrationAnswer:
-    """What the calibrate service answered; see Calibrate.srv."""
+    """Answer of the calibrate service; see Calibrate.srv."""
 
     success: bool
     calibration_id: str
@@ -81,7 +81,7 @@ class CalibrationAnswer:
 
 @dataclass(frozen=True)
 class DemoRun:
-    """Everything that was played and published.
+    """Everything played and published in the demo.
 
     Attributes:
         part: of the recording that was played twice and is judged.
@@ -100,11 +100,11 @@ class DemoRun:
 
     @property
     def is_simulated(self) -> bool:
-        """Whether the subject is a simulated one."""
+        """Whether the subject is simulated."""
         return self.recording.subject.startswith("simulated")
 
     def messages_lost(self) -> int:
-        """Return how many estimates of the played parts did not arrive."""
+        """Count the estimates of the played parts that did not arrive."""
         expected = 2 * (len(self.part) - self.base.config.look_ahead)
         rate = self.part.rig.rate
         return expected - len(set(self.before.rows(rate))) - len(set(self.calibrated.rows(rate)))
@@ -148,7 +148,7 @@ def make_report(run: DemoRun) -> dict[str, Any]:
 
 
 def report_table(report: Mapping[str, Any]) -> str:
-    """Return the report for people."""
+    """Format the report for the screen."""
     is_simulated = report["source"] == "simulated"
     outcome = "calibrated estimates" if report["calibrated"] else "its end, NOT CALIBRATED: the old model was kept"
     rows = [

@@ -19,7 +19,7 @@ FULL_BAR = 1.5  # activation
 
 
 class Screen:
-    """Shows the newest estimate of a part that is played, beside the measured envelope.
+    """Shows the newest estimate of the played part beside the measured envelope.
 
     Args:
         part: that is played.
@@ -36,7 +36,7 @@ class Screen:
         self._reference = np.array(running.reference.amplitude)
 
     def show(self, played: PlayedEstimates) -> None:
-        """Show the newest estimate, unless it is too early for another frame."""
+        """Show the newest estimate if the next frame is due."""
         now = time.monotonic()
         if now < self._due or len(played.activations) == self._shown or played.first_emg is None:
             return

@@ -1,4 +1,4 @@
-"""Assistance that follows muscle activation, and fades out when the estimate cannot be relied on.
+"""Assistance that follows muscle activation, and fades out when the estimate is unreliable.
 
 Run the estimator, then: python3 assistance.py
 """
@@ -14,7 +14,7 @@ from std_msgs.msg import Float64MultiArray
 
 PERIOD_S = 0.01  # of the controller: 100 Hz
 FADE_TIME_S = 0.2  # from full assistance to none, and back
-MAX_AGE_S = 0.15  # an older estimate is not acted on
+MAX_AGE_S = 0.15  # older estimates are ignored
 TRUST = {MuscleActivation.OK: 1.0, MuscleActivation.DEGRADED: 0.5}  # share of assistance; others: none
 
 
@@ -33,14 +33,14 @@ class Assistance(Node):
     def _on_activation(self, message: MuscleActivation) -> None:
         is_finite = all(math.isfinite(value) for value in message.activation)
         self._trust = TRUST.get(message.status, 0.0) if is_finite else 0.0
-        if self._trust:  # else the last trusted estimate is what fades out
+        if self._trust:  # otherwise the last trusted estimate fades out
             self._latest = message
 
     def _control(self) -> None:
         latest = self._latest
         if latest is None:
             return
-        # A timestamp in the future is no better than an old one: one of the clocks is wrong.
+        # A timestamp in the future is as bad as an old one: one of the clocks is wrong.
         wanted = self._trust if abs(self._age(latest)) < MAX_AGE_S else 0.0
         step = PERIOD_S / FADE_TIME_S
         self._gain += min(max(wanted - self._gain, -step), step)
@@ -48,7 +48,7 @@ class Assistance(Node):
         self._publisher.publish(Float64MultiArray(data=values))
 
     def _age(self, message: MuscleActivation) -> float:
-        """Return the time since the instant that the estimate is for [s]."""
+        """Return the time since the instant of the estimate [s]."""
         timestamp = message.header.stamp
         return self.get_clock().now().nanoseconds * 1e-9 - (timestamp.sec + timestamp.nanosec * 1e-9)
 

@@ -1,5 +1,5 @@
-// Assistance that follows muscle activation, and fades out when the estimate cannot be relied on.
-// A placeholder for a controller: scale what it publishes to the torque of your joint.
+// Assistance that follows muscle activation, and fades out when the estimate is unreliable.
+// A placeholder for a controller: scale its output to the torque of your joint.
 
 #include <chrono>
 #include <memory>
@@ -15,13 +15,13 @@ using std_msgs::msg::Float64MultiArray;
 
 constexpr std::chrono::milliseconds PERIOD{10};  // the controller's own rate: 100 Hz
 
-// The share of assistance that an estimate deserves.
+// Return the share of assistance for an estimate of this status.
 double trust(uint8_t status)
 {
   switch (status) {
     case MuscleActivation::OK: return 1.0;
     case MuscleActivation::DEGRADED: return 0.5;
-    default: return 0.0;  // warming up, stale, out of distribution, and what may be added later
+    default: return 0.0;  // warming up, stale, out of distribution, and statuses of later versions
   }
 }
 
@@ -38,7 +38,7 @@ public:
         fade_.receive(
           rclcpp::Time(message.header.stamp).seconds(), trust(message.status), message.activation);
       });
-    // Not in the subscription: an estimator that has died sends nothing.
+    // A timer, not the subscription, since an estimator that has died sends nothing.
     timer_ = create_wall_timer(PERIOD, [this] {control();});
   }
 

@@ -8,11 +8,11 @@
 struct Fade
 {
   double fade_time = 0.2;     // s from full assistance to none, and back
-  double largest_age = 0.15;  // s; an estimate for an instant longer ago is not acted on
+  double largest_age = 0.15;  // s; older estimates are ignored
 
-  // Take a new estimate for the instant `timestamp` [s]. `trust` is the share of assistance that it
-  // deserves: 1 all, 0 none. One that deserves none, or is not finite, does not replace the last good
-  // estimate, whose assistance fades out.
+  // Take a new estimate for the instant `timestamp` [s]. `trust` is its share of assistance, 0 to 1.
+  // An estimate that is not finite or has no trust does not replace the last good one, whose
+  // assistance fades out.
   void receive(double timestamp, double trust, const std::vector<float> & activation)
   {
     const bool complete = std::all_of(
@@ -28,7 +28,7 @@ struct Fade
   // muscle, 0 to 1.
   std::vector<double> step(double now, double period)
   {
-    // The magnitude: a timestamp in the future means that clocks disagree, and would hide an old value.
+    // The magnitude, since a timestamp in the future means that the clocks disagree.
     const bool recent = std::abs(now - timestamp_) < largest_age;
     const double wanted = recent ? trust_ : 0.0;
     const double change = period / fade_time;

@@ -49,7 +49,7 @@ def test_cores_are_limited(tmp_path: Path) -> None:
     core = min(os.sched_getaffinity(0))
     code = "import os; input(); print('cores', *os.sched_getaffinity(0), flush=True)"
     with python(code, tmp_path, Limits(cores=(core,))) as child:
-        child.tell("limits are set")
+        child.write_line("limits are set")
         assert child.wait_for("cores", PATIENCE_S) == str(core)
         child.wait(PATIENCE_S)
 
@@ -57,7 +57,7 @@ def test_cores_are_limited(tmp_path: Path) -> None:
 def test_memory_is_limited(tmp_path: Path) -> None:
     code = f"input(); {LARGE.format(size=400 << 20)}data[::4096] = data[::4096]\nprint('done')"
     with python(code, tmp_path, Limits(memory=200 << 20)) as child, refusal("child ended with status"):
-        child.tell("limits are set")
+        child.write_line("limits are set")
         child.wait(PATIENCE_S)
 
 
