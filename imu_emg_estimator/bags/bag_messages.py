@@ -21,6 +21,7 @@ ACTIVATION_TYPE = "imu_emg_estimator/msg/MuscleActivation"
 JOINT_TYPE = "sensor_msgs/msg/JointState"
 FLOAT32_TYPE = "std_msgs/msg/Float32MultiArray"
 FLOAT64_TYPE = "std_msgs/msg/Float64MultiArray"
+CDR = "cdr"  # the encoding of ROS 2 messages, as bags name it
 MAX_TIME_NS = (1 << 63) - 1  # what a signed 64-bit integer holds
 
 

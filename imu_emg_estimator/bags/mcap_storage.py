@@ -20,7 +20,7 @@ from binascii import crc32
 from collections.abc import Callable, Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
-from imu_emg_estimator.bags.bag_messages import MAX_TIME_NS, Message, TopicInfo, full_type
+from imu_emg_estimator.bags.bag_messages import CDR, MAX_TIME_NS, Message, TopicInfo, full_type
 from imu_emg_estimator.bags.decompression import PIECE_BYTES, decompressed
 from imu_emg_estimator.bags.read_limits import MIB, BagLimits, Meter
 
@@ -34,7 +34,6 @@ FOOTER_BODY = struct.Struct("<QQI")  # summary start, summary offsets start, CRC
 END_BYTES = RECORD_HEAD.size + FOOTER_BODY.size + len(MAGIC)  # of the footer and the closing magic
 MAX_DEFINITION_BYTES = 4 * MIB  # of a schema or channel record
 MAX_SUMMARY_BYTES = 64 * MIB
-CDR = "cdr"
 ROS2_SCHEMAS = ("ros2msg", "ros2idl", "omgidl", "")
 
 

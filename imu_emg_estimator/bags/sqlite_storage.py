@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from imu_emg_estimator.bags.bag_messages import MAX_TIME_NS, Message, TopicInfo, full_type
+from imu_emg_estimator.bags.bag_messages import CDR, MAX_TIME_NS, Message, TopicInfo, full_type
 from imu_emg_estimator.bags.read_limits import Meter
 
 MAGIC = b"SQLite format 3\0"
@@ -22,7 +22,6 @@ MAX_SCHEMA_STEPS = 2000  # of SQLite's machine to read the schema: some 200 tabl
 CACHE_KIB = 8192
 FUNCTIONS = ("length", "substr", "typeof")
 MIN_VALUE_LIMIT = 1 << 20  # bytes; below, SQLite could not read the schema of a sound bag
-CDR = "cdr"
 
 
 class SqliteFile:
