@@ -11,12 +11,14 @@ from imu_emg_estimator.cli.shared_options import add_json_option
 
 def add_report_options(parser: argparse.ArgumentParser, report_folder: Path) -> None:
     """Declare the options for the folders of the run and its report."""
-    parser.add_argument("--run", type=Path, dest="run_folder", metavar="DIR", help="holds all jobs (default: OUT/run)")
+    parser.add_argument(
+        "--run", type=Path, dest="run_folder", metavar="DIR", help="folder for all jobs (default: OUT/run)"
+    )
     parser.add_argument(
         "--out", type=Path, dest="report_folder", default=report_folder, metavar="DIR",
-        help=f"takes the report (default: {report_folder})",
+        help=f"folder for the report (default: {report_folder})",
     )  # fmt: skip
-    parser.add_argument("--report", action="store_true", help="run nothing: write the report of what is done")
+    parser.add_argument("--report", action="store_true", help="run nothing; write the report from finished jobs")
     add_json_option(parser)
 
 

@@ -24,30 +24,41 @@ MAX_FOLDS = 1000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the command."""
     add_data_options(parser, required=False)
-    parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0], help="what is run (default: streaming)")
-    parser.add_argument("--part", metavar="NAME", help="of the report that this run makes (default: the protocol)")
-    parser.add_argument("--models", type=names, metavar="A,B", help="models or ablations (default: the protocol's)")
-    parser.add_argument("--methods", type=names, metavar="A,B", help="of the adaptation protocol (default: all)")
+    parser.add_argument(
+        "--protocol", choices=PROTOCOLS, default=PROTOCOLS[0], help="protocol to run (default: streaming)"
+    )
+    parser.add_argument("--part", metavar="NAME", help="part of the report to write (default: the protocol's)")
+    parser.add_argument(
+        "--models", type=names, metavar="A,B", help="models or ablations to run (default: the protocol's)"
+    )
+    parser.add_argument(
+        "--methods", type=names, metavar="A,B", help="methods of the adaptation protocol (default: all)"
+    )
     parser.add_argument(
         "--meta", type=names, metavar="A,B", help="meta-learning stages of the adaptation protocol, or 'none'"
     )
     parser.add_argument(
-        "--folds", type=folds, default="5", help="subject-disjoint folds, or 'subjects' to leave out one at a time"
+        "--folds",
+        type=folds,
+        default="5",
+        help="subject-disjoint folds, or 'subjects' to leave out one at a time (default: 5)",
     )
     parser.add_argument(
-        "--seeds", type=positive_integer, default=1, help="trainings of every model and fold (default: 1)"
+        "--seeds", type=positive_integer, default=1, help="trainings of each model and fold (default: 1)"
     )
     parser.add_argument(
-        "--steps", type=positive_integer, help="optimiser steps of every training (default: the recipe's)"
+        "--steps", type=positive_integer, help="optimiser steps of each training (default: the recipe's)"
     )
     parser.add_argument("--tune", action="store_true", help="choose hyperparameters on other subjects first")
     add_gyroscopes_option(parser)
     parser.add_argument(
-        "--calibration-seconds", type=durations, metavar="0,30,60", help="amounts of calibration [s of locomotion]"
+        "--calibration-seconds", type=durations, metavar="0,30,60", help="calibration durations [s of locomotion]"
     )
     add_workers_option(parser)
-    parser.add_argument("--backend", choices=("loky", "ray", "dask"), default="loky", help="of joblib (default: loky)")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="of a Ray or Dask cluster (default: start a local one)")
+    parser.add_argument(
+        "--backend", choices=("loky", "ray", "dask"), default="loky", help="joblib backend (default: loky)"
+    )
+    parser.add_argument("--cluster", metavar="ADDRESS", help="Ray or Dask cluster (default: start a local one)")
     add_report_options(parser, REPORT_FOLDER)
 
 

@@ -47,7 +47,7 @@ def add_parser(commands: Any) -> None:
     options.add_threads_option(parser)
     parser.add_argument(
         "--progress", type=Path, metavar="FILE",
-        help="append the progress as one JSON object a line; /dev/stdout for a process that waits for it",
+        help="append the progress as JSON, one object per line; /dev/stdout for the process that started this one",
     )  # fmt: skip
     options.add_json_option(parser)
 
@@ -60,14 +60,14 @@ def _add_result_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--running", type=Path, metavar="BUNDLE",
-        help="bundle in use, which must be improved on (default: with --store the stored one in use, else --bundle)",
+        help="bundle in use, which the new one must beat (default: with --store the stored one in use, else --bundle)",
     )  # fmt: skip
 
 
 def _add_guide_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--guide", action="store_true",
-        help="guide through check, recording, calibration and test with live sensors; with --bag, from there on",
+        help="lead through check, recording and calibration (needs ROS 2); with --bag, start at the calibration",
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="with --guide: answer every question as Enter does")
     parser.add_argument(

@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = add_action(actions, "list", _list, "list what is stored, and what is in use")
     add_subject_option(listing, "only this subject's")
-    add_id_argument(add_action(actions, "show", _show, "show all that is known of one calibration"))
+    add_id_argument(add_action(actions, "show", _show, "show all that is known about one calibration"))
     _add_use(actions)
     _add_remove(actions)
     add_compare(actions)
@@ -90,7 +90,7 @@ def _show(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _facts(entry: Stored) -> dict[str, str]:
-    """Name all that is known of a calibration, its single figures included."""
+    """Name all that is known about a calibration, its single figures included."""
     calibration = entry.calibration
     return {
         "calibration": calibration.id,
