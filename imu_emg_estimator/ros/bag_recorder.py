@@ -15,7 +15,7 @@ from imu_emg_estimator.guide.console import Console, bar
 from imu_emg_estimator.guide.live_samples import CaptureProgress, OnProgress, RecordedBag
 from imu_emg_estimator.guide.topic_search import recordable_topics
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
-from imu_emg_estimator.ros.raw_topics import TopicStream, await_topics
+from imu_emg_estimator.ros.raw_subscriptions import TopicStream, await_topics
 
 POLL_PERIOD_S = 0.1
 RATE_SPAN_S = 2.0  # over which a live rate is measured

@@ -10,10 +10,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
@@ -36,7 +35,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.msg import CalibrationStatus
 from imu_emg_estimator.ros.calibration_status import STORING, StatusTopic
-from imu_emg_estimator.ros.parameter_schema import NodeSettings
+from imu_emg_estimator.ros.estimator_node import EstimatorNode
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from imu_emg_estimator.utils.file_uris import path_of_uri
@@ -54,22 +53,6 @@ ERROR_CODES = {
 }
 
 
-class LiveNode(Protocol):
-    """The running node, as far as the services need it."""
-
-    settings: NodeSettings
-    base: Bundle
-    base_path: Path
-    bundle: Bundle
-    running_path: Path
-    subject: str
-    topics: list[str]
-
-    def get_clock(self) -> Clock: ...
-    def prepare(self, bundle: Bundle) -> Any: ...
-    def swap(self, prepared: Any, path: Path, subject: str, timeout: float) -> None: ...
-
-
 class CallFailed(Exception):
     """A call that ended without a change: error code and sentence for the response."""
 
@@ -84,8 +67,8 @@ class CalibrationServer:
     Use as a context manager; leaving it ends a running calibration.
     """
 
-    def __init__(self, live: Any) -> None:
-        self._live: LiveNode = live
+    def __init__(self, live: EstimatorNode) -> None:
+        self._live = live
         # Names are resolved by the live node, so that its remappings and namespace hold here too.
         self._node = Node(
             f"{live.get_name()}_calibration",

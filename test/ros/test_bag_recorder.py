@@ -23,7 +23,7 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.ros.bag_player import ReplaySettings, replay
 from imu_emg_estimator.ros.bag_recorder import record
-from imu_emg_estimator.ros.raw_topics import message_class
+from imu_emg_estimator.ros.raw_subscriptions import message_class
 
 PATIENCE = 200.0  # s; only a test that fails waits so long
 
