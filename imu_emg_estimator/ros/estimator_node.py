@@ -29,7 +29,7 @@ from imu_emg_estimator.ros.node_topics import (
     rcl_reason,
     resolve_topics,
 )
-from imu_emg_estimator.ros.parameters import declare_parameters
+from imu_emg_estimator.ros.parameter_schema import declare_parameters
 from imu_emg_estimator.ros.raw_subscriptions import Arrival, MessageCount, make_receiver
 from imu_emg_estimator.signals.grid_alignment import SECOND, GridAligner, GridRow, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu, imu_sample, nanoseconds

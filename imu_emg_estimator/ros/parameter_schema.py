@@ -1,4 +1,7 @@
-"""The node's parameters: one dataclass, from which declaration, checks and documentation are derived; needs no ROS."""
+"""The node's parameters: one dataclass, from which declaration, checks and documentation are derived.
+
+ROS is imported only to declare them: the documentation is generated without it.
+"""
 # ruff: noqa: RUF009 (parameter() makes fields, as dataclasses.field does)
 
 from __future__ import annotations
@@ -6,15 +9,19 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 from imu_emg_estimator.streaming.engine import AUTO, ENGINES
 from imu_emg_estimator.utils.shipped_files import calibration_directory
+
+if TYPE_CHECKING:
+    from rcl_interfaces.msg import ParameterDescriptor
+    from rclpy.node import Node
 
 ALIGNMENT = AlignmentSettings()
 ANY_PROCESSOR = -1
@@ -259,9 +266,48 @@ class NodeSettings:
 PARAMETERS = tuple(Parameter(name=entry.name, **entry.metadata) for entry in fields(NodeSettings))
 
 
-def settings_from_values(values: Mapping[str, Any]) -> NodeSettings:
-    """Make the settings from the values of all ROS parameters; raises InputError that names the faulty one."""
-    return NodeSettings(**{entry.name: entry.convert(values[entry.name]) for entry in PARAMETERS})
+def declare_parameters(node: Node) -> NodeSettings:
+    """Declare all parameters on a node and read them; raises InputError that names the faulty one."""
+    values = {entry.name: _declare(node, entry) for entry in PARAMETERS}
+    settings = NodeSettings(**{entry.name: entry.convert(values[entry.name]) for entry in PARAMETERS})
+    if any(values["bag_directories"]):
+        _warn_about_missing_directories(node, settings)
+    return settings
+
+
+def _declare(node: Node, entry: Parameter) -> Any:
+    from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+
+    try:
+        value = node.declare_parameter(entry.name, entry.default, _descriptor(entry)).value
+    except InvalidParameterTypeException:
+        raise InputError(
+            f"parameter '{entry.name}' has a value of the wrong type; it takes {entry.type_description}"
+        ) from None
+    except InvalidParameterValueException:
+        raise InputError(f"parameter '{entry.name}' is out of bounds; it takes {entry.bounds}") from None
+    return entry.default if value is None else value  # None: an empty list
+
+
+def _descriptor(entry: Parameter) -> ParameterDescriptor:
+    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+
+    descriptor = ParameterDescriptor(description=entry.description, read_only=True)
+    if entry.minimum is None or entry.maximum is None:
+        return descriptor
+    if isinstance(entry.default, int):
+        descriptor.integer_range = [IntegerRange(from_value=int(entry.minimum), to_value=int(entry.maximum))]
+    else:
+        descriptor.floating_point_range = [FloatingPointRange(from_value=entry.minimum, to_value=entry.maximum)]
+    return descriptor
+
+
+def _warn_about_missing_directories(node: Node, settings: NodeSettings) -> None:
+    for directory in settings.bag_directories:
+        if not directory.is_dir():
+            node.get_logger().warning(
+                f"parameter 'bag_directories' names {directory}, which does not exist: calibrate reads nothing there"
+            )
 
 
 def markdown_list() -> str:

@@ -19,9 +19,8 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.ros import node as estimator_node
 from imu_emg_estimator.ros import parameter_schema
-from imu_emg_estimator.ros.parameter_schema import PARAMETERS, NodeSettings
+from imu_emg_estimator.ros.parameter_schema import PARAMETERS, NodeSettings, declare_parameters
 from imu_emg_estimator.ros.parameter_schema import Parameter as Entry
-from imu_emg_estimator.ros.parameters import declare_parameters
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = {entry.name: entry for entry in PARAMETERS}
