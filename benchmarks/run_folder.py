@@ -31,8 +31,8 @@ class Keyed(Protocol):
 class RunFolder:
     """Outcomes by job, and the networks that jobs trained.
 
-    File names hold a hash of the job and of ``data``, so that nothing stale is taken for current: any change gives
-    another name.
+    File names hold a hash of the job and of ``data``, so that stale outcomes are never used: any change gives another
+    name.
 
     Attributes:
         path: the folder; all workers must see it.

@@ -40,15 +40,15 @@ class Variant:
     """The recipe with one change.
 
     Attributes:
-        group: what kind of thing it is; variants of a group stand together in the table.
-        description: in words.
+        group: variants of a group stand together in the table.
+        description: for the table.
         training: fields of ``TrainingSettings`` that differ.
         augmentation: fields of ``AugmentationSettings`` that differ.
         shape: fields of ``ModelConfig`` that differ.
-        hidden: blocks of the inputs that the network is blind to, see ``masked_imu_features.feature_blocks``.
-        transform: what is done to every recording, trained on or scored; causal, and without labels.
-        episodic: trained in episodes that teach it to be adapted.
-        gyroscopes: whether the network looks at them; None = as the recipe does.
+        hidden: blocks of the inputs that the network does not receive, see ``masked_imu_features.feature_blocks``.
+        transform: applied to every recording in training and scoring; causal, and without labels.
+        episodic: trained in episodes, for better adaptation.
+        gyroscopes: whether the network uses them; None = as in the recipe.
         gaussian: trained by the Gaussian likelihood of mean and deviation together, without episodes.
         masked: start from weights that were pre-trained on masked IMU data, without EMG.
         distilled: from an ensemble instead of trained on EMG alone.
@@ -148,7 +148,7 @@ class Blind(GegluTransformer):
 def rates_from_acceleration(recording: Recording) -> Recording:
     """Replace missing angular rates by those of the direction of gravity: g x dg/dt / |g|².
 
-    It knows nothing of turns about the vertical, and takes slow accelerations for gravity.
+    Rotations about the vertical are lost, and slow accelerations count as gravity.
     """
     imu = recording.imu.copy()
     gravity = _slow(_filled(imu[..., :3]), 2.0, recording.rig.rate)

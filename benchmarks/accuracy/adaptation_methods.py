@@ -93,7 +93,7 @@ def adapt_estimator(
 
     Args:
         recordings: of one subject, with EMG envelopes.
-        prior: how training subjects differ; ``ridge_prior`` and ``film`` need it.
+        prior: differences between the training subjects; needed by ``ridge_prior`` and ``film``.
 
     Returns:
         A new estimator of the same architecture; the given one is unchanged.

@@ -75,7 +75,7 @@ class Cut:
 
     Attributes:
         recordings: of the bag.
-        used: samples of every recording [samples] that are in it, or so near that they must not be scored.
+        used: [samples] of every recording, those in the bag or too close to it to be scored.
     """
 
     recordings: list[Recording]
@@ -165,11 +165,10 @@ def score_bags(
 def cut_bag(recordings: Sequence[Recording], bag: Bag, skip: float = 0.0) -> Cut | None:
     """Cut a subject's first seconds of the bag's activities; None with too few of them.
 
-    What came right before a bout is in the bag without its EMG: a bag is recorded in one piece, so the live model has
-    seen it.
+    The samples just before a bout are included without EMG, as input: a real bag is recorded in one piece.
 
     Args:
-        skip: seconds of each activity to pass over first.
+        skip: seconds of each activity to skip first.
     """
     rate = recordings[0].rig.rate
     parts = [part for part in bag.parts if _seconds(recordings, part) > skip]

@@ -1,7 +1,7 @@
 """Models of whole gait cycles, not causal: all points of the IMU signals in, all points of the activation out.
 
 Networks are the causal ones of the streaming protocol, given each cycle twice in a row and read at the second
-pass: by then each has seen the whole cycle at every point, and its end leads into its start, as in steady gait.
+pass: each point's input then spans a whole cycle, whose end leads into its start, as in steady gait.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class CycleSettings:
 
     Attributes:
         steps: optimiser steps of the pre-training.
-        batch: cycles a step.
-        candidates: hyperparameters; where there are several, the best on an inner fold is taken.
-        few_shot: gait cycles of each leg, the first in time, to adapt on.
-        share: of the subject's cycles to adapt on, as another amount.
+        batch: cycles per step.
+        candidates: hyperparameters; the best of several is chosen on an inner fold.
+        few_shot: numbers of gait cycles of each leg to adapt on, the first in time.
+        share: share of the subject's cycles to adapt on, as another amount.
         tuning_steps, tuning_rate, anchor: steps, peak learning rate and pull to the pre-trained weights of adaptation.
-        seed: of every random choice.
+        seed: of all random draws.
     """
 
     steps: int = 400

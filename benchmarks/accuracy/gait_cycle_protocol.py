@@ -1,7 +1,7 @@
 """Protocol `gait-cycle` of arXiv:2604.25670: whole time-normalised gait cycles in and out.
 
-Beside the figures with amplitude there are those of cycles that were each scaled to their own extremes, for
-comparison with papers that do so: they take knowing what is to be estimated, and say nothing of its amplitude.
+Besides the figures with amplitude there are those of cycles that were each scaled to their own extremes, for
+comparison with papers that do so: they require the measurement in advance, and ignore its amplitude.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def run_fold(
         a reason for every subject left out who has no figures.
 
     Raises:
-        InputError: an unknown model, no shank sensor, or nobody to train on.
+        InputError: an unknown model, no shank sensor, or no subject to train on.
     """
     settings = settings or CycleSettings()
     if model_name not in MODEL_NAMES:
@@ -88,8 +88,7 @@ def subject_figures(
     """Score one subject for every amount of calibration and method, all on the same cycles.
 
     Methods are ``none``, ``affine`` (minimum and range from the calibration) and ``all`` (those, and then all that
-    the model can learn: all weights of a network). What is measured in the scored cycles is used for nothing but
-    the score.
+    the model can learn: all weights of a network). Measurements of the scored cycles are used for scoring only.
     """
     scored = cycles.take(cycles.number() >= max(settings.few_shot, default=0) + GUARD_CYCLES)
     activation = model.activation(scored.imu)
@@ -121,7 +120,7 @@ def _calibrations(cycles: Cycles, settings: CycleSettings) -> dict[str, NDArray[
 def calibrated_scale(model: CycleModel, population: Scale, calibration: Cycles) -> Scale:
     """Fit the minimum and range of the model's activation to the calibration; else return the population's.
 
-    The extremes of the calibration itself would make walking the full activation of who only walked in it.
+    With the extremes of the calibration itself, a subject who only walked in it would reach full activation in walking.
     """
     trusted = [int(muscle) for muscle in np.flatnonzero(calibration.known().any(axis=0))]
     muscles = calibration.envelope.shape[2]
@@ -181,7 +180,7 @@ def summarise(folds: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Average over muscles, and give mean and standard deviation over subjects, for a table.
 
     Args:
-        folds: what ``run_fold`` gave.
+        folds: results of ``run_fold``.
 
     Returns:
         An entry for every model, amount of calibration, method, variant and condition, with ``subjects`` and for

@@ -1,8 +1,8 @@
 """Int8 weights: a network in little more than a quarter of the bytes.
 
 Symmetric, one scale per output channel, as is usual for weights (Jacob et al. 2018, arXiv:1712.05877). Only the
-weights are quantised, not what flows between them: the arithmetic stays in float32, so this measures what int8 costs in
-accuracy and saves in memory, not what integer arithmetic would save in time or cost on top.
+weights are quantised, not the activations: the arithmetic stays in float32, so this measures the effect of int8 on
+accuracy and memory, but not that of integer arithmetic.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Int8Weights:
 
     Attributes:
         integers: [outputs, ...] of linear layers, convolutions and recurrences.
-        scales: [outputs] what an integer of 1 stands for, for each of ``integers``.
-        floats: the rest, biases and normalisation layers, as they were.
+        scales: [outputs] weight per integer step, for each of ``integers``.
+        floats: the unchanged rest: biases and normalisation layers.
     """
 
     integers: Mapping[str, NDArray[np.int8]]

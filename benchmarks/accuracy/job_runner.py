@@ -35,12 +35,11 @@ def run_jobs(
 ) -> None:
     """Run all jobs that the folder lacks, after those whose networks they use.
 
-    Every job is kept as soon as it is done, by the worker that did it: after a kill, the same call
-    does what is missing.
+    Each worker stores its outcome as soon as the job is done, so that the same call resumes after a kill.
 
     Args:
-        tasks: what a job's ``task`` stands for.
-        workers: jobs at a time.
+        tasks: functions by a job's ``task``.
+        workers: number of parallel jobs.
         backend: ``loky`` for processes of this machine, ``ray`` or ``dask`` for a cluster.
         cluster: address of the Ray or Dask cluster; None = a local one.
         progress: makes a progress bar from a title.

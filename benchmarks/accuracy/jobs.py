@@ -18,14 +18,14 @@ class Job:
     """A job; its outcome depends on these fields and the recordings only.
 
     Attributes:
-        task: what is done, see ``protocols.TASKS``.
-        model: with which model or variant.
+        task: name of the task, see ``protocols.TASKS``.
+        model: name of the model or variant.
         left_out: the subjects of the fold, who are scored and never trained on.
-        fold: number of the fold, for people.
-        seed: of every random choice.
-        settings: all that determines the outcome beside that, in plain values and dataclasses of them.
+        fold: number of the fold, for display.
+        seed: of all random draws.
+        settings: everything else that determines the outcome, as JSON values and dataclasses of them.
         version: of the task's code; raised by hand when the same settings give other figures.
-        source: the job that made the network that this one uses; it runs first.
+        source: the job that trains the network for this one; it runs first.
     """
 
     task: str

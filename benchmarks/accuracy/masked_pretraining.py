@@ -1,6 +1,6 @@
 """Self-supervised pre-training: hidden stretches of IMU data are estimated from the rest.
 
-It needs no EMG, so recordings of subjects without trusted EMG, or without any, teach too. The idea is that of masked
+It needs no EMG, so recordings without trusted EMG, or without any, are also used. The idea is that of masked
 autoencoders (He et al. 2021, arXiv:2111.06377), on sensors and time instead of image patches, and causal.
 """
 
@@ -45,7 +45,7 @@ class MaskingSettings:
 
     Attributes:
         shortest, longest: duration of a hidden stretch of one sensor [s].
-        share: of all samples of all sensors, nearly; stretches may overlap.
+        share: hidden share of all samples of all sensors, approximately; stretches may overlap.
     """
 
     shortest: float = 0.25
@@ -113,7 +113,7 @@ def masked_batches(
 
     Yields:
         Inputs [batch, samples, inputs]; target, the normalised channels before they were hidden, and weight, 1 for
-        what was there and is hidden, both [batch, samples, sensors * 6] and aligned with the outputs.
+        hidden known samples, both [batch, samples, sensors * 6] and aligned with the outputs.
     """
     generator = np.random.default_rng(settings.seed)
     starts = np.array([max(1, len(recording) - settings.sequence + 1) if len(recording) else 0 for recording in imu])

@@ -1,8 +1,8 @@
 """Within-subject reference: the accuracy of such a model with the subject's own other recordings in training.
 
-No calibration can be expected to do better on this EMG, so scores are also given as shares of it.
-The network of the subject's fold, which was trained on everyone else, is trained on with all weights, long, on
-half of the subject's data, and scored on the other half; then the other way round. The halves are
+No calibration can be expected to exceed it on this EMG, so scores are also given as shares of it.
+The network of the subject's fold, trained on all other subjects, is trained further in all weights, for long, on
+half of the subject's data, and scored on the other half; then vice versa. The halves are
 alternate recordings of each activity; of an activity with one recording only, that one is cut in the middle.
 """
 
@@ -49,7 +49,7 @@ def score_subject(
 ) -> dict[str, Any] | None:
     """Score one subject, both halves pooled, on the samples of the streaming protocol.
 
-    The calibration of that protocol is trained on for either half: it is never scored.
+    That protocol's calibration is in the training data of either half: it is never scored.
     """
     split = comparable_split(recordings, seconds)
     if split is None:

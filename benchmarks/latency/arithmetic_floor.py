@@ -35,7 +35,7 @@ def measure(count: int) -> dict[str, Any]:
     Returns:
         ``gemv_us``: median time of a matrix times a vector with as many [us], the floor of a step;
         ``gemv_gflops``, ``gemm_gflops``: rates of this and of a product of two matrices;
-        ``interpreter_us``: a fixed loop of plain Python, for what of a node's cost is not arithmetic.
+        ``interpreter_us``: a fixed loop in Python, for the part of a node's cost that is not arithmetic.
     """
     generator = np.random.default_rng(0)
     matrix = generator.standard_normal((max(1, count // COLUMNS), COLUMNS)).astype(np.float32)

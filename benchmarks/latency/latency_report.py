@@ -34,9 +34,9 @@ class Aim:
     """An aim: one bar and the measured figure.
 
     Attributes:
-        value: the figure that is held against the limit; None = not measured.
-        text: the figure for people.
-        floor: what the middleware or the arithmetic alone comes to, for people.
+        value: the figure to compare with the limit; None = not measured.
+        text: the figure for display.
+        floor: figure of the middleware or the arithmetic alone, for display.
     """
 
     what: str

@@ -1,6 +1,6 @@
 """Sessions: a node under test, a load and a listener, each in its own process.
 
-Nothing here imports ROS: it starts and stops the three and reads what they wrote.
+This module starts and stops the three and reads their files; it does not import ROS.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Load:
     """Load that is published to a node.
 
     Attributes:
-        bundle: that the node runs.
-        motion: .npy of rows [rows, sensors, 6], over and over.
+        bundle: of the node.
+        motion: .npy of rows [rows, sensors, 6], published repeatedly.
         rate: of the rows [Hz].
     """
 
@@ -67,11 +67,11 @@ class Means:
     """Shared resources of the sessions.
 
     Attributes:
-        folder: for what their processes write.
+        folder: for the files of their processes.
         limits: of the nodes under test.
         settle: time from the first estimate to the measurement [s].
         engine: of our node; empty = its default.
-        progress: called with (seconds that are over, all).
+        progress: called with (elapsed seconds, total seconds).
     """
 
     folder: Path

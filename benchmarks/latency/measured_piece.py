@@ -19,11 +19,11 @@ class Piece:
     """One measurement.
 
     Attributes:
-        section: what it belongs to.
-        name: which of the section's measurements it is.
-        repeat: which repeat, from 0.
-        settings: all that its outcome depends on beside the code and the machine, in plain values.
-        seconds: about how long it takes.
+        section: of the report.
+        name: of the measurement in its section.
+        repeat: number of the repeat, from 0.
+        settings: everything that its outcome depends on besides code and machine, as JSON values.
+        seconds: estimated duration.
     """
 
     section: str
@@ -38,7 +38,7 @@ class Piece:
         return f"{self.section}-{self.name}-{self.repeat}"
 
     def to_dict(self) -> dict[str, Any]:
-        """All that the outcome depends on."""
+        """Convert to JSON values everything that the outcome depends on."""
         return {
             "section": self.section,
             "name": self.name,

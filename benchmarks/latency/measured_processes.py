@@ -52,7 +52,7 @@ class Child:
 
     Args:
         output: file for its standard output and error.
-        threads: None = as a user starts it; else what numerical libraries may use.
+        threads: limit for numerical libraries; None = the default, as for a user.
     """
 
     def __init__(
@@ -192,7 +192,7 @@ def memory_limit_kind() -> str:
 def memory_of(pid: int | None) -> dict[str, float | None]:
     """Return the memory of a process [MB]: ``rss`` resident, ``pss`` with shared pages divided, ``peak`` of resident.
 
-    None where the kernel does not say. A pid of None is this process.
+    None where the kernel does not report it. A pid of None is this process.
     """
     folder = Path("/proc") / ("self" if pid is None else str(pid))
     status = _fields(folder / "status")

@@ -28,12 +28,12 @@ class Settings:
         empty_loss_seconds: the same load into an empty node.
         calibration_seconds: data in the bag that calibrates.
         subjects: at most so many are calibrated; None = all.
-        growth_minutes: data of the accelerated replay, whose last minute is held against its first.
+        growth_minutes: data of the accelerated replay, whose last minute is compared with its first.
         growth_repeats: of that replay.
-        cores, memory_limit: what the processes under test may use (cores, MB); None = everything.
+        cores, memory_limit: limits of the processes under test (number, MB); None = unlimited.
         engine: of the node; empty = its default.
-        windows, widths, sensors, rates: what a step is timed over.
-        live_sensors, live_rates: what the node's processor time is measured over.
+        windows, widths, sensors, rates: sweeps of the step time.
+        live_sensors, live_rates: sweeps of the node's processor time.
     """
 
     repeats: int = 5

@@ -114,7 +114,7 @@ class SessionRecord:
     def _estimated(self, column: str) -> Instants:
         """Return a column of the messages with an estimate; ``rows`` are the timestamps of its newest samples.
 
-        STALE messages say that there is none.
+        STALE messages hold no estimate.
         """
         values = self.listener["timestamps"] + self.delay if column == "rows" else self.listener[column]
         chosen: Instants = values[self.listener["is_estimate"]]

@@ -1,8 +1,8 @@
 """Timing of steps in its own process: ``python -m benchmarks.latency.step_timing JOB`` prints JSON.
 
 JOB is JSON, see ``measure``. Besides the streaming engines there are two ways without state, in torch:
-``window``, the network on the whole window at every step, as most people write it, and ``sequence``, the same
-on the interleaved sequence that the newest sample belongs to and nothing else, which takes knowing the network.
+``window``, the usual way, runs the network on the whole window at every step; ``sequence`` runs it only on the
+interleaved sequence of the newest sample, which requires knowledge of the network.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Empty nodes: the cost of rclpy itself, with the same topics and queues as the estimator node.
 
 ``typed`` and ``raw`` receive through rclpy's SingleThreadedExecutor, as Python messages and as bytes, ``wait_set`` as
-the estimator node does; none of them does anything with what it got. ``echo`` is ``wait_set`` that answers every
-instant that all sensors have reached with a MuscleActivation made beforehand: its estimates are nothing, but they come
-as early as the middleware allows. ``--out`` holds the timestamps of what came, [ns] ``sensor_0``, ``sensor_1``, ...
+the estimator node does; all of them discard the messages. ``echo`` is ``wait_set`` that answers every instant that all
+sensors have reached with a prepared MuscleActivation: its content is meaningless, but it comes as early as the
+middleware allows. ``--out`` holds the timestamps of the received messages, [ns] ``sensor_0``, ``sensor_1``, ...
 """
 
 from __future__ import annotations

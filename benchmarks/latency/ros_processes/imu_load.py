@@ -1,8 +1,8 @@
 """The load: publishes the Imu topics of a rig, all sensors at every instant of a regular grid.
 
 All messages are serialised beforehand; to publish one, its timestamp is written into its bytes: a single Python process
-keeps thousands of messages a second, and how well it kept them is written down: ``--out`` holds ``timestamps``,
-when the last message of each instant was ``published`` (both [ns]) and ``rate``, the rate that was asked for.
+can publish thousands of messages a second, and records how well it kept its rate: ``--out`` holds ``timestamps``,
+when the last message of each instant was ``published`` (both [ns]) and ``rate``, the requested one.
 """
 
 from __future__ import annotations
