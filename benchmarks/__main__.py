@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.accuracy import accuracy_command
+from benchmarks.command_options import RUN_FOLDER_OPTIONS
 from benchmarks.latency import engine_equality, latency_options
 from imu_emg_estimator.cli.shared_options import check_output_paths
 from imu_emg_estimator.errors import InputError
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     arguments.command_line = [PROGRAM, *argv]
     try:
-        check_output_paths(arguments)
+        check_output_paths(arguments, RUN_FOLDER_OPTIONS)
         status: int = arguments.run(arguments)
         sys.stdout.flush()  # raise BrokenPipeError here, where it is handled
         return status

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from imu_emg_estimator.cli.shared_options import add_json_option
 
+RUN_FOLDER_OPTIONS = ("run_folder", "report_folder")
+
 
 def add_report_options(parser: argparse.ArgumentParser, report_folder: Path) -> None:
     """Declare the options for the folders of the run and its report."""

@@ -46,7 +46,7 @@ def calibrate_in(folder: Path) -> CalibrationReport:
     from imu_emg_estimator.calibration.calibrate_bags import calibrate_bags
     from imu_emg_estimator.calibration.calibration_report import CalibrationReport
     from imu_emg_estimator.calibration.request import CalibrationRequest
-    from imu_emg_estimator.errors import InputError
+    from imu_emg_estimator.errors import TORCH_MISSING, InputError
 
     try:
         request = CalibrationRequest.from_json((folder / REQUEST).read_bytes())
@@ -56,6 +56,10 @@ def calibrate_in(folder: Path) -> CalibrationReport:
         return result.report
     except InputError as error:
         return CalibrationReport.failed(error)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        return CalibrationReport.failed(error, f"calibration {TORCH_MISSING}")
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

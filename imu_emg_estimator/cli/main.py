@@ -25,10 +25,9 @@ from imu_emg_estimator.cli import (
     train,
 )
 from imu_emg_estimator.cli.shared_options import check_output_paths, split_ros_arguments
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.errors import TORCH_MISSING, InputError
 
 COMMANDS = (train, evaluate, calibrate, calibrations, bag, simulate, replay, record, export, inspect)
-TORCH_MISSING = "needs torch, which is not installed; pip install 'imu_emg_estimator[calibrate]', or torch alone"
 BAD_INPUT = 2
 INTERRUPTED = 130
 

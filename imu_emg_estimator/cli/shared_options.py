@@ -125,15 +125,18 @@ def write_json(path: Path | None, content: Mapping[str, Any]) -> None:
     write_atomically(path, to_json(content))
 
 
-def check_output_paths(arguments: argparse.Namespace) -> None:
+def check_output_paths(arguments: argparse.Namespace, folders: Sequence[str] = FOLDER_OPTIONS) -> None:
     """Refuse outputs that cannot be written before hours of work, not after.
+
+    Args:
+        folders: names of the options that name folders to write to.
 
     Raises:
         InputError: a file is a folder, or its folder is not writable.
     """
-    for name in (*FILE_OPTIONS, *FOLDER_OPTIONS):
+    for name in (*FILE_OPTIONS, *folders):
         if (path := getattr(arguments, name, None)) is not None:
-            _check_output(path, is_folder=name in FOLDER_OPTIONS)
+            _check_output(path, is_folder=name in folders)
 
 
 def _check_output(path: Path, is_folder: bool) -> None:

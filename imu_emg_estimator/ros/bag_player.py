@@ -34,6 +34,7 @@ from imu_emg_estimator.bags import (
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import Emg
 from imu_emg_estimator.ros.command_session import rclpy_session
+from imu_emg_estimator.ros.node_topics import rcl_reason
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 MESSAGES = {IMU_TYPE: Imu, EMG_TYPE: Emg}
@@ -133,8 +134,9 @@ class _Replay:
         try:
             return self._node.create_publisher(MESSAGES[msgtype], self._settings.prefix + topic, QOS)
         except NameValidationException as error:
+            reason = rcl_reason(error).rstrip(":")
             raise InputError(
-                f"topic '{self._settings.prefix}{topic}' is not a valid name ({error}); correct it"
+                f"topic '{self._settings.prefix}{topic}' is not a valid name ({reason}); correct it"
             ) from None
 
     def _await_subscribers(self) -> None:

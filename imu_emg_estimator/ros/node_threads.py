@@ -8,16 +8,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 
-import rclpy
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
-from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.ros.calibration_services import CalibrationServer
+from imu_emg_estimator.ros.command_session import initialise_rclpy
 from imu_emg_estimator.ros.diagnostics import Diagnostics
 from imu_emg_estimator.ros.estimator_node import NODE_NAME, EstimatorNode
-from imu_emg_estimator.ros.node_topics import rcl_reason
 from imu_emg_estimator.utils.thread_scheduling import current_threads, schedule
 
 EXIT_BAD_START = 2
@@ -29,7 +27,7 @@ def run(arguments: Sequence[str] | None, stop: Sequence[int]) -> int:
     """Run the node until ``stop`` holds something; return the exit status."""
     try:
         if not stop:
-            _initialise(arguments)
+            initialise_rclpy(arguments)
             _work(EstimatorNode(), stop)
     except InputError as error:
         print(f"{NODE_NAME}: {error}", file=sys.stderr)
@@ -50,13 +48,6 @@ def serving(node: EstimatorNode) -> Iterator[None]:
             stack.enter_context(_spinning(SingleThreadedExecutor(context=node.context), node))
         stack.enter_context(CalibrationServer(node))
         yield
-
-
-def _initialise(arguments: Sequence[str] | None) -> None:
-    try:
-        rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:
-        raise InputError(f"the ROS arguments cannot be used: {rcl_reason(error)}") from None
 
 
 def _work(node: EstimatorNode, stop: Sequence[int]) -> None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 from bisect import insort
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imu_emg_estimator.errors import InputError
 
 Sample = tuple[float, ...]  # acceleration x y z [m/s^2], angular rate x y z [rad/s]; NaN = not available
 
 SECOND = 1_000_000_000  # ns
 NEVER = -(1 << 80)  # ns, before every timestamp
 ABSENT: Sample = (float("nan"),) * 6
+MAX_SETTING_S = 1e6  # far above every useful value; counts of nanoseconds stay in 64 bits
 MAX_TRACK_SAMPLES = 1 << 16  # a clock far ahead must not fill the memory
 
 
@@ -30,12 +33,22 @@ class AlignmentSettings:
         deadline: how far a grid step may fall behind what half of the live sensors have reached.
         timeout: a sensor silent for longer is not waited for until its next sample.
         jump: a timestamp further from the newest one is a jump of the clock, not a delay.
+
+    Raises:
+        InputError: one is negative, not a number, or above ``MAX_SETTING_S``.
     """
 
     largest_gap: float = 0.1
     deadline: float = 0.05
     timeout: float = 0.25
     jump: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if not 0.0 <= value <= MAX_SETTING_S:
+                raise InputError(
+                    f"alignment setting '{name}' is {value:g} s; choose a value from 0 to {MAX_SETTING_S:g} s"
+                )
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures.factories import RecordingFactory
 
+from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.calibration import worker_process
 from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 from imu_emg_estimator.calibration.request import CalibrationRequest
+from imu_emg_estimator.model.bundle import Bundle
 
 AT_WORK = """
 import sys, time
@@ -124,6 +127,22 @@ def test_process_is_stopped_by_its_memory_limit(tmp_path: Path) -> None:
     report = CalibrationReport.from_json((tmp_path / worker_process.REPORT).read_bytes())
     assert (report.success, report.error) == (False, "MemoryError")
     assert "needs more than 4 GiB of memory" in report.message
+
+
+def test_process_without_torch_names_what_to_install(
+    tmp_path: Path, bundle: Bundle, make_recording: RecordingFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bag(make_recording([("walking", 20.0)]), tmp_path / "bag")
+    bundle.save(tmp_path / "tiny.safetensors")
+    request = CalibrationRequest(tmp_path / "tiny.safetensors", (tmp_path / "bag",), "anna")
+    (tmp_path / worker_process.REQUEST).write_bytes(request.to_json())
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for name in [name for name in sys.modules if name.startswith("imu_emg_estimator.calibration.")]:
+        monkeypatch.delitem(sys.modules, name)
+    report = worker_process.calibrate_in(tmp_path)
+    assert not report.success
+    assert report.error == "ModuleNotFoundError"
+    assert "needs torch, which is not installed; pip install 'imu_emg_estimator[calibrate]'" in report.message
 
 
 def test_process_does_not_hide_other_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

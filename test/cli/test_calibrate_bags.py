@@ -70,6 +70,7 @@ def test_calibrate_takes_a_given_delay(tmp_path: Path, make_recording: Recording
         (["--emg-channels", RIG.muscle_names[0]], "EMG of 2 channels, 1 are named"),
         (["--emg-channels", f"emg1={RIG.muscle_names[0]}"], "has no EMG channel 'emg1'; its channels are vastus"),
         (["--bags-within", "/usr/share"], "lies outside the directories that bags are read from (/usr/share)"),
+        (["--deadline", "1e308"], "alignment setting 'deadline' is 1e+308 s; choose a value from 0 to"),
         (["--bags-within", "/nowhere"], "directory /nowhere, which bags may be read from, does not exist"),
     ],
 )

@@ -5,12 +5,29 @@ from pathlib import Path
 
 import pytest
 from fixtures.command_line import refused, run
+from fixtures.factories import RecordingFactory
+
+from imu_emg_estimator.bags import write_bag
 
 
 def test_replay_refuses_a_missing_bag(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for module in ("rclpy", "imu_emg_estimator.msg"):
         pytest.importorskip(module, reason=f"replay needs {module}; make setup")
     assert str(tmp_path / "none") in refused(capfd, "replay", tmp_path / "none")
+
+
+@pytest.mark.ros
+@pytest.mark.parametrize("wrong", [["--no-such"], ["-r", "imu"], ["--params-file", "/no/such.yaml"]])
+def test_replay_refuses_wrong_ros_arguments(
+    wrong: list[str], make_recording: RecordingFactory, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("rclpy", reason="replay needs rclpy; make setup")
+    write_bag(make_recording([("walking", 4.0)]), tmp_path / "bag")
+    assert run("replay", tmp_path / "bag", "--ros-args", *wrong) == 2
+    error = capfd.readouterr().err
+    assert "imu-emg replay: the ROS arguments cannot be used: " in error
+    assert wrong[-1] in error
+    assert "Traceback" not in error
 
 
 def test_replay_without_ros_says_how_to_get_it(

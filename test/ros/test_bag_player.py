@@ -240,5 +240,6 @@ def test_replay_refuses_bag(bag: Path, context: rclpy.Context, tmp_path: Path) -
         writer.write(connection, 1, b"\x00\x01\x00\x00")
     with pytest.raises(InputError, match=r"/imu/x are corrupt or follow another definition"):
         replay(tmp_path / "foreign", ReplaySettings(), context=context)
-    with pytest.raises(InputError, match=r"is not a valid name"):
+    with pytest.raises(InputError, match=r"is not a valid name \(.*\); correct it$") as caught:
         replay(bag, ReplaySettings(prefix="/no topic"), context=context)
+    assert "\n" not in str(caught.value)

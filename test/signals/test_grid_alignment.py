@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings, GridAligner, GridRow
 
 RATE = 58.8  # Hz
@@ -346,6 +347,13 @@ def disorder(generator: np.random.Generator, sensors: int) -> list[Arrival]:
         cut, leap = generator.integers(len(arrived)), round(generator.choice([-20.0, -1.5, 2.0, 50.0]) * SECOND)
         arrived[cut:] = [(sensor, timestamp + leap, sample) for sensor, timestamp, sample in arrived[cut:]]
     return arrived
+
+
+@pytest.mark.parametrize("seconds", [-0.1, float("nan"), 1.1e6, 1e308])
+@pytest.mark.parametrize("name", ["largest_gap", "deadline", "timeout", "jump"])
+def test_alignment_settings_refuse_value_out_of_bounds(name: str, seconds: float) -> None:
+    with pytest.raises(InputError, match=f"alignment setting '{name}' is .* s; choose a value from 0 to 1e\\+06 s"):
+        AlignmentSettings(**{name: seconds})
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -18,3 +18,12 @@ def test_uris(monkeypatch: pytest.MonkeyPatch) -> None:
             path_of_uri(uri)
     with refusal("~nobody-of-this-name", "home directory"):
         path_of_uri("~nobody-of-this-name/walk")
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [("file://[bags/walk", "is not a valid URI; give the file's path"), ("file:///bags/a%00b", "is not a file on")],
+)
+def test_path_of_uri_refuses_what_no_file_can_be(uri: str, message: str) -> None:
+    with refusal(uri, message):
+        path_of_uri(uri)

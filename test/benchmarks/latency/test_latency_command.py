@@ -86,3 +86,14 @@ def _numpy_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "code_fingerprint", lambda: "code")
     for module in (plan, command):
         monkeypatch.setattr(module, "available_engines", lambda: ["numpy"])
+
+
+@pytest.mark.parametrize("option", ["--out", "--run"])
+@pytest.mark.parametrize("benchmark", ["accuracy", "latency"])
+def test_command_refuses_folder_that_is_a_file(
+    benchmark: str, option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    places = {"--out": str(tmp_path / "out"), option: str(tmp_path / "file")}
+    assert main([benchmark, *(word for pair in places.items() for word in pair)]) == 2
+    assert f"{tmp_path / 'file'} is not a writable folder" in capsys.readouterr().err
