@@ -27,6 +27,12 @@ from imu_emg_estimator.calibration import calibrate_bags, worker_process
 calibrate_bags.calibrate_bags = lambda *_: bytes(2 * worker_process.MAX_MEMORY_BYTES)
 sys.exit(worker_process.main())
 """
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from imu_emg_estimator.calibration import worker_process
+sys.exit(worker_process.main())
+"""
 SHOW_AUTOGROUP = "print(open('/proc/self/autogroup').read())"
 
 
@@ -130,16 +136,15 @@ def test_process_is_stopped_by_its_memory_limit(tmp_path: Path) -> None:
 
 
 def test_process_without_torch_names_what_to_install(
-    tmp_path: Path, bundle: Bundle, make_recording: RecordingFactory, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, bundle: Bundle, make_recording: RecordingFactory
 ) -> None:
     write_bag(make_recording([("walking", 20.0)]), tmp_path / "bag")
     bundle.save(tmp_path / "tiny.safetensors")
     request = CalibrationRequest(tmp_path / "tiny.safetensors", (tmp_path / "bag",), "anna")
     (tmp_path / worker_process.REQUEST).write_bytes(request.to_json())
-    monkeypatch.setitem(sys.modules, "torch", None)
-    for name in [name for name in sys.modules if name.startswith("imu_emg_estimator.calibration.")]:
-        monkeypatch.delitem(sys.modules, name)
-    report = worker_process.calibrate_in(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", WITHOUT_TORCH, str(tmp_path), "0"], stdin=subprocess.PIPE) as process:
+        assert process.wait(timeout=600) == 0
+    report = CalibrationReport.from_json((tmp_path / worker_process.REPORT).read_bytes())
     assert not report.success
     assert report.error == "ModuleNotFoundError"
     assert "needs torch, which is not installed; pip install 'imu_emg_estimator[calibrate]'" in report.message

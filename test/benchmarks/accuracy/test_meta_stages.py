@@ -58,13 +58,6 @@ def test_reptile_moves_weights_partly(estimator: Estimator, subjects: list[Subje
     assert moved(0.5) == pytest.approx(0.5 * moved(1.0), rel=1e-3)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_run_stage_reports_every_step(estimator: Estimator, subjects: list[SubjectData], rig: Rig, kind: str) -> None:
-    reported: list[tuple[int, int]] = []
-    run_stage(replace(STAGE, kind=kind), estimator, subjects, rig, lambda a, b, loss: reported.append((a, b)))
-    assert reported == [(1, 3), (2, 3), (3, 3)]
-
-
 def test_reptile_uses_loss_of_recipe(estimator: Estimator, subjects: list[SubjectData], rig: Rig) -> None:
     heads = []
     for share in (0.0, 0.2):
