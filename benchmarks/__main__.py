@@ -7,19 +7,15 @@ Exit status 2 and one line on standard error mean bad input.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
 from benchmarks.accuracy import accuracy_command
 from benchmarks.command_options import RUN_FOLDER_OPTIONS
 from benchmarks.latency import engine_equality, latency_options
-from imu_emg_estimator.cli.shared_options import check_output_paths
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.cli.shared_options import run_command
 
 PROGRAM = "python -m benchmarks"
-BAD_INPUT = 2
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,19 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser().parse_args(argv)
     arguments.command_line = [PROGRAM, *argv]
-    try:
-        check_output_paths(arguments, RUN_FOLDER_OPTIONS)
-        status: int = arguments.run(arguments)
-        sys.stdout.flush()  # raise BrokenPipeError here, where it is handled
-        return status
-    except InputError as error:
-        print(f"benchmarks {arguments.benchmark}: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of the pipe, such as `head`, has closed it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return run_command(f"benchmarks {arguments.benchmark}", arguments, RUN_FOLDER_OPTIONS)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,7 +7,6 @@ Exit status 2 and one line on standard error mean bad input.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -24,12 +23,9 @@ from imu_emg_estimator.cli import (
     simulate,
     train,
 )
-from imu_emg_estimator.cli.shared_options import check_output_paths, split_ros_arguments
-from imu_emg_estimator.errors import TORCH_MISSING, InputError
+from imu_emg_estimator.cli.shared_options import run_command, split_ros_arguments
 
 COMMANDS = (train, evaluate, calibrate, calibrations, bag, simulate, replay, record, export, inspect)
-BAD_INPUT = 2
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,24 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not hasattr(arguments, "ros_arguments"):
             parser.error(f"unrecognized arguments: {' '.join(ros_arguments)}")
         arguments.ros_arguments = ros_arguments
-    try:
-        check_output_paths(arguments)
-        status: int = arguments.run(arguments)
-        sys.stdout.flush()  # so that a broken pipe is noticed here
-        return status
-    except InputError as error:
-        print(f"imu-emg {arguments.command}: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
-            raise
-        print(f"imu-emg {arguments.command} {TORCH_MISSING}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    return run_command(f"imu-emg {arguments.command}", arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""What several commands share: options and what they stand for, files to write, arguments for ROS."""
+"""What several commands share: options and what they stand for, files to write, exit status, arguments for ROS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, load_dataset
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.errors import TORCH_MISSING, InputError
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ QUIET_S = 1.0  # work that takes less shows no progress
 NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
 FILE_OPTIONS = ("out", "json", "picture", "card")
 FOLDER_OPTIONS = ("store", "keep")
+BAD_INPUT, INTERRUPTED = 2, 130  # exit status
 BEGIN_ROS, END_ROS = "--ros-args", "--"
 
 
@@ -125,7 +126,34 @@ def write_json(path: Path | None, content: Mapping[str, Any]) -> None:
     write_atomically(path, to_json(content))
 
 
-def check_output_paths(arguments: argparse.Namespace, folders: Sequence[str] = FOLDER_OPTIONS) -> None:
+def run_command(name: str, arguments: argparse.Namespace, folders: Sequence[str] = FOLDER_OPTIONS) -> int:
+    """Run a parsed command; return its exit status, after one line on standard error where the input is bad.
+
+    Args:
+        name: of the command, as error messages begin.
+        folders: names of the options that name folders to write to.
+    """
+    try:
+        check_output_paths(arguments, folders)
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()  # so that a broken pipe is noticed here
+        return status
+    except InputError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        print(f"{name} {TORCH_MISSING}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def check_output_paths(arguments: argparse.Namespace, folders: Sequence[str]) -> None:
     """Refuse outputs that cannot be written before hours of work, not after.
 
     Args:

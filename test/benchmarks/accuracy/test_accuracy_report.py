@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory, refusal
 
-from benchmarks.__main__ import BAD_INPUT, main
+from benchmarks.__main__ import main
 from benchmarks.accuracy import accuracy_command, protocols
 from benchmarks.accuracy import adaptation_protocol as adaptation
 from benchmarks.accuracy.accuracy_report import markdown, write_report
@@ -22,6 +22,7 @@ from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import Plan, make_plan
 from benchmarks.accuracy.subject_scores import kept_values, made_worse, mean_over_subjects, subject_figures
 from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT
+from imu_emg_estimator.cli.shared_options import BAD_INPUT
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.evaluation_report import read_scores, scores_table
 
