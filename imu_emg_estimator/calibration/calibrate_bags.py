@@ -91,7 +91,6 @@ def open_bags(base: Bundle, request: CalibrationRequest) -> list[CalibrationBag]
     Raises:
         BagUnreadable, TopicMissing, BagTooShort, InputError: one cannot be read, which the sentence names.
     """
-    _check_bags(request)
     rotations = mount_rotations(request.rotations, len(base.rig.sensors))
     check, mapping = _path_check(request), request.topic_mapping()
     bags = []
