@@ -96,6 +96,14 @@ def trained_bundle() -> Bundle:
     return train_bundle(subjects, "trained", "synthetic", settings, overrides=TINY)
 
 
+@pytest.fixture(scope="module")
+def bundle_path(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Save the tiny bundle once for a module; return its file."""
+    path = tmp_path_factory.mktemp("bundle") / "tiny.safetensors"
+    bundle.save(path)
+    return path
+
+
 @pytest.fixture(scope="session")
 def make_recording() -> RecordingFactory:
     """Return a function that records a synthetic subject; see ``synthetic_recording``."""

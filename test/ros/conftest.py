@@ -14,22 +14,12 @@ from fixtures.node_process import Onlooker
 from fixtures.ros_isolation import isolated_ros
 from fixtures.ros_lab import Lab, start
 
-from imu_emg_estimator.model.bundle import Bundle
-
 
 @pytest.fixture(scope="session", autouse=True)
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Isolate ROS for the whole session."""
     with isolated_ros(tmp_path_factory):
         yield
-
-
-@pytest.fixture(scope="module")
-def bundle_path(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The module's tiny bundle as a file."""
-    path = tmp_path_factory.mktemp("bundle") / "tiny.safetensors"
-    bundle.save(path)
-    return path
 
 
 @pytest.fixture(scope="module")
