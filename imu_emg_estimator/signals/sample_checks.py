@@ -1,0 +1,161 @@
+"""What the stream of a sensor alone tells: whether its samples can be vouched for, live and in recordings.
+
+``SampleChecks`` has a checker for every sensor. A checker takes each message at a cost that does not depend on what
+was before, and returns the sample with NaN for the parts that must not reach the network, and the sensor's state.
+Conditions are entered with the first message that shows them and left only after ``HOLD_S`` without any.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND, Sample
+from imu_emg_estimator.signals.repeated_samples import ACCELERATION, RATE, Part, RepeatedSamples
+from imu_emg_estimator.signals.sample_delivery import SampleDelivery
+from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
+
+HOLD_S = {Verdict.CLIPPED: 1.5}  # s; a limb comes to the end of the range once a stride
+DEFAULT_HOLD_S = 0.3
+MIN_MISSING = 3  # messages without a part; REP 145 lets acceleration and rate come in turns
+MIN_MISSING_NS = 60_000_000
+MAX_BACKWARDS_NS = SECOND  # instants that lie further back are another recording's
+NO_VALUES = (float("nan"),) * 3
+
+
+class Checked(NamedTuple):
+    """A sample that was checked: NaN where a part must not be used; and the state of its sensor."""
+
+    sample: Sample
+    state: SensorState
+
+
+class SampleChecks:
+    """Checks the samples of all sensors of a rig.
+
+    Args:
+        rate: of the rig [Hz].
+        used: channels [sensors, 6] that the network uses (``Normalisation.used``); others are not judged.
+        ranges: highest absolute acceleration [m/s²] and angular rate [rad/s] of an axis in training [sensors, 2];
+            NaN = not known.
+    """
+
+    def __init__(self, rate: float, used: NDArray[np.bool_], ranges: NDArray[np.floating] | None = None) -> None:
+        parts = np.all(used.reshape(-1, 2, 3), axis=2)
+        known = np.full((len(parts), 2), np.nan) if ranges is None else ranges
+        self._checkers = [
+            SampleChecker(rate, *own.tolist(), *highest.tolist()) for own, highest in zip(parts, known, strict=True)
+        ]
+
+    def check(self, sensor: int, instant: int, sample: Sample, sequence: int | None = None) -> Checked:
+        """Check one sensor's sample at an instant [ns].
+
+        Args:
+            sequence: number that its publisher gave the message; None = not known.
+        """
+        return self._checkers[sensor].check(instant, sample, sequence)
+
+    @property
+    def states(self) -> tuple[SensorState, ...]:
+        """State of every sensor after its latest sample."""
+        return tuple(checker.state for checker in self._checkers)
+
+    def reset(self, sensor: int | None = None) -> None:
+        """Forget the samples of one sensor, or of all: what comes next has nothing to do with what was."""
+        for checker in self._checkers if sensor is None else [self._checkers[sensor]]:
+            checker.reset()
+
+
+class SampleChecker:
+    """Checks the samples of one sensor.
+
+    Args:
+        rate: of the rig [Hz].
+        acceleration_used, rate_used: whether the network uses the part; others are not judged.
+        highest_acceleration, highest_rate: of an axis in training [m/s², rad/s]; NaN = not known.
+
+    Attributes:
+        state: after the latest sample.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        acceleration_used: bool = True,
+        rate_used: bool = True,
+        highest_acceleration: float = float("nan"),
+        highest_rate: float = float("nan"),
+    ) -> None:
+        self._delivery = SampleDelivery(rate)
+        self._acceleration = _PartChecker(ACCELERATION, highest_acceleration) if acceleration_used else None
+        self._rate = _PartChecker(RATE, highest_rate) if rate_used else None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        self.state = GOOD
+        self._last = NEVER
+        for checker in (self._delivery, self._acceleration, self._rate):
+            if checker:
+                checker.reset()
+
+    def check(self, instant: int, sample: Sample, sequence: int | None = None) -> Checked:
+        """Take the sample of an instant [ns], and the number that its publisher gave the message, if known."""
+        if instant < self._last - MAX_BACKWARDS_NS:
+            self.reset()
+        self._last = instant
+        acceleration, rate = sample[:3], sample[3:]
+        state = self._delivery.take(instant, sequence) or GOOD
+        if state.masked:
+            acceleration = rate = NO_VALUES
+        if self._rate and (found := self._rate.check(instant, sample[3:])):
+            state, rate = found, NO_VALUES
+        if self._acceleration and (found := self._acceleration.check(instant, sample[:3])):
+            state, acceleration = found, NO_VALUES
+        self.state = state
+        return Checked(acceleration + rate, state)
+
+
+class _PartChecker:
+    """Checks one part of one sensor's samples."""
+
+    def __init__(self, part: Part, highest: float) -> None:
+        self._part = part
+        self._repeated = RepeatedSamples(part, highest if highest == highest else None)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all samples."""
+        self._repeated.reset()
+        self._found: SensorState | None = None
+        self._until = NEVER  # instant to which it is held
+        self._seen: int | None = None  # instant of the latest sample that had the part
+        self._missed = 0  # samples since
+
+    def check(self, instant: int, sample: Sample) -> SensorState | None:
+        """Take three values; return the state that forbids their use, None = none does."""
+        x, y, z = sample
+        if x - x + y - y + z - z == 0.0:  # all are finite
+            self._seen, self._missed = instant, 0
+            found = self._repeated.take(instant, (x, y, z))
+        else:
+            found = self._missing(instant)
+        if found:
+            self._found = found
+            self._until = instant + round(HOLD_S.get(found.verdict, DEFAULT_HOLD_S) * SECOND)
+        elif self._found and instant >= self._until:
+            self._found = None
+        return self._found
+
+    def _missing(self, instant: int) -> SensorState | None:
+        if self._seen is None:
+            self._seen = instant
+        self._missed += 1
+        if self._missed < MIN_MISSING or instant - self._seen < MIN_MISSING_NS:
+            return None
+        reason = f"sends no {self._part.name}: it is marked absent (covariance -1), not finite or out of range"
+        return SensorState(
+            Verdict.ABSENT, reason, f"enable the {self._part.name} in its driver, in {self._part.unit}", True
+        )

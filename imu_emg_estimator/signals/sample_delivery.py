@@ -1,0 +1,84 @@
+"""How a sensor's messages come: at which rate, with how many lost, and from how many publishers."""
+
+from __future__ import annotations
+
+from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
+from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
+
+WINDOW_NS = SECOND // 2  # the rate is counted over two of them
+MAX_GAP_NS = SECOND // 2  # a longer silence is no slow sensor
+SLOW_SHARE = 0.8  # of the rig's rate: told below
+MIN_SHARE = 0.5  # of the rig's rate: masked below, where interpolation no longer shows a step of gait
+MAX_LOST = 0.2  # share of the messages: told above
+MAX_STEP = 1000  # of a sequence number: a larger one is another publisher's, not a loss
+RETURNS_NS = SECOND  # within which the sequence numbers of two publishers go back twice
+
+
+class SampleDelivery:
+    """Follows the instants and sequence numbers of one sensor.
+
+    Args:
+        rate: of the rig [Hz].
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all messages."""
+        self._last = self._begin = NEVER
+        self._sequence: int | None = None
+        self._returned = NEVER
+        self._two_until = NEVER
+        self._slow: SensorState | None = None
+        self._restart()
+
+    def take(self, instant: int, sequence: int | None = None) -> SensorState | None:
+        """Take a message's instant [ns] and sequence number; return what is wrong, None = nothing."""
+        if not 0 <= instant - self._last <= MAX_GAP_NS:
+            self._restart()
+            self._begin = instant
+        self._last = instant
+        self._received += 1
+        if sequence is not None:
+            self._count(instant, sequence)
+        if instant - self._begin >= WINDOW_NS:
+            self._judge(instant)
+        if instant < self._two_until:
+            reason = "has two publishers: the sequence numbers of its messages go back and forth"
+            return SensorState(Verdict.TWO_PUBLISHERS, reason, "stop one of the two drivers on its topic", True)
+        return self._slow
+
+    def _restart(self) -> None:
+        self._received = self._lost = 0
+        self._before: tuple[int, int, int] | None = None  # received, lost and ns of the window before
+        self._slow = None
+
+    def _count(self, instant: int, sequence: int) -> None:
+        step = 1 if self._sequence is None else sequence - self._sequence
+        self._sequence = sequence
+        if step > 0:
+            self._lost += step - 1 if step <= MAX_STEP else 0
+            return
+        if instant - self._returned <= RETURNS_NS:  # once is a driver that started again
+            self._two_until = instant + RETURNS_NS
+        self._returned = instant
+
+    def _judge(self, instant: int) -> None:
+        window = (self._received, self._lost, instant - self._begin)
+        if self._before:
+            received, lost, span = (a + b for a, b in zip(self._before, window, strict=True))
+            self._slow = self._state(received * SECOND / span, lost / (received + lost))
+        self._before, self._begin = window, instant
+        self._received = self._lost = 0
+
+    def _state(self, rate: float, lost: float) -> SensorState | None:
+        remedy = "set a higher rate, or move it closer to its receiver"
+        if rate < SLOW_SHARE * self._rate:
+            loses = f", and loses {lost:.0%} of its messages" if lost > MAX_LOST else ""
+            reason = f"sends at {rate:.0f} Hz instead of {self._rate:.0f} Hz{loses}"
+            return SensorState(Verdict.SLOW, reason, remedy, rate < MIN_SHARE * self._rate)
+        if lost > MAX_LOST:
+            return SensorState(Verdict.SLOW, f"loses {lost:.0%} of its messages", remedy, False)
+        return None
