@@ -1,11 +1,12 @@
-"""EstimatorNode: Imu topics in, MuscleActivation out; a thin shell around StreamingEstimator."""
+"""EstimatorNode: Imu topics in, MuscleActivation out; a thin shell around LiveEstimator."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ from sensor_msgs.msg import Imu
 from imu_emg_estimator.calibration.calibration_store import calibration_path, current_calibration
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.ros.activation_publisher import ActivationPublisher
 from imu_emg_estimator.ros.node_topics import (
     checked_qos_overrides,
@@ -31,20 +31,18 @@ from imu_emg_estimator.ros.node_topics import (
 )
 from imu_emg_estimator.ros.parameter_schema import declare_parameters
 from imu_emg_estimator.ros.raw_subscriptions import Arrival, MessageCount, make_receiver
-from imu_emg_estimator.signals.grid_alignment import SECOND, GridAligner, GridRow, Sample
+from imu_emg_estimator.signals.grid_alignment import Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu, imu_sample, nanoseconds
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
-from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
+from imu_emg_estimator.streaming.activation_status import DEGRADED, OK, OUT_OF_DISTRIBUTION, STALE
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
-from imu_emg_estimator.streaming.streaming_estimator import Estimate, PreparedBundle, StreamingEstimator
+from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, Output
+from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 NODE_NAME = "imu_emg_estimator"
-CHECK_PERIOD_S = 0.1  # between two checks whether estimates are still being made
 WARNING_PERIOD_S = 5.0  # between two warnings of one kind
-WARM_UP_STEPS = 5  # before the first message, as first calls are slow
 MAX_KEPT_FIGURES = 4000
-NAN = float("nan")
 
 
 @dataclass
@@ -95,14 +93,14 @@ class EstimatorNode(Node):
         self.subject = self.settings.subject_id
         rig = self.base.rig
         self.statistics = NodeStatistics([MessageCount() for _ in rig.sensors])
-        self._estimator = StreamingEstimator(self._first_bundle(), self.settings.engine, self.settings.engine_threads)
-        self._rotations = mount_rotations(self.settings.sensor_rotations, len(rig.sensors))
-        self._has_rotations = not np.array_equal(self._rotations, np.broadcast_to(np.eye(3), self._rotations.shape))
-        self._aligner = GridAligner(len(rig.sensors), rig.rate, self.settings.alignment)
+        self._live = LiveEstimator(
+            self._first_bundle(), self.settings.live, self.settings.engine, self.settings.engine_threads
+        )
+        self._restarts = 0
         self._pending: tuple[PreparedBundle, str] | None = None
         self._adopted = threading.Event()
         self._logged: tuple[int, tuple[str, ...]] | None = None
-        self._last_arrival = self._last_row = self._last_check = time.monotonic()
+        self._last_arrival = self._last_check = time.monotonic()
         names = imu_topic_names(self.settings.imu_topics, rig)
         self.topics = resolve_topics(self, names)
         self._receiver = make_receiver(self)
@@ -112,7 +110,6 @@ class EstimatorNode(Node):
             for topic in names:
                 self._receiver.subscribe(Imu, topic, imu_qos(self.settings.queue_depth))
         self._identify()
-        self._warm_up()
         self.get_logger().info(
             f"{self.bundle.model_id}, {self._describe_calibration()}; waiting for {', '.join(self.topics)}"
         )
@@ -120,7 +117,7 @@ class EstimatorNode(Node):
     @property
     def bundle(self) -> Bundle:
         """The bundle in use."""
-        return self._estimator.bundle
+        return self._live.bundle
 
     @property
     def engine(self) -> str:
@@ -130,20 +127,20 @@ class EstimatorNode(Node):
     @property
     def late_samples(self) -> int:
         """Samples that came after their grid step was over, or twice."""
-        return self._aligner.late_samples
+        return self._live.late_samples
 
     @property
     def steps(self) -> int:
         """Rows since the start, or since the clock last jumped."""
-        return self._estimator.steps
+        return self._live.steps
 
     def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return slow statistics of the last seconds' motion and which sensors they cover; for any thread."""
-        return self._estimator.motion()
+        return self._live.motion()
 
     def prepare(self, bundle: Bundle) -> PreparedBundle:
         """Prepare another bundle of the same rig for ``swap``; for any other thread. Raises InputError."""
-        return self._estimator.prepare(bundle)
+        return self._live.prepare(bundle)
 
     def swap(self, prepared: PreparedBundle, path: Path, subject: str, timeout: float) -> None:
         """Switch to another bundle, of a subject, between two steps; for any other thread.
@@ -169,6 +166,7 @@ class EstimatorNode(Node):
         while not stop and self.context.ok():
             arrivals = self._receiver.receive(CHECK_PERIOD_S)
             now = time.monotonic()
+            self._adopt_pending()
             if arrivals:
                 self._last_arrival = now
                 self._process(arrivals)
@@ -200,25 +198,26 @@ class EstimatorNode(Node):
         self.running_path = calibration_path(directory, calibrated)
         return calibrated
 
-    def _warm_up(self) -> None:
-        rest = np.zeros((len(self.bundle.rig.sensors), 6))
-        for _ in range(WARM_UP_STEPS):
-            self._estimator.step(rest)
-        self._estimator.reset()
-
     # the path of every message
 
     def _process(self, arrivals: Sequence[Arrival]) -> None:
-        counts, push = self.statistics.sensors, self._aligner.push
-        for _, sensor, payload, sequence in arrivals:
+        counts, take = self.statistics.sensors, self._live.take
+        clock = self._read_clock()
+        for received, sensor, payload, sequence in arrivals:
             counts[sensor].add(sequence)
             decoded = decode_imu(payload) or self._deserialise(sensor, payload)
             if decoded is None:
                 continue
-            timestamp, sample = decoded
-            for row in push(sensor, timestamp, sample):
-                self._last_row = time.monotonic()
-                self._step(row)
+            start, now = time.perf_counter(), clock()
+            arrival = received if received and clock is time.time_ns else now
+            if outputs := take(sensor, *decoded, arrival, sequence, now):
+                self._publish(outputs)
+                self.statistics.durations.append(time.perf_counter() - start)
+
+    def _read_clock(self) -> Callable[[], int]:
+        """Return a function that reads the node's clock [ns]: the system's, which the middleware has, or /clock."""
+        clock: Any = self.get_clock()
+        return (lambda: int(clock.now().nanoseconds)) if clock.ros_time_is_active else time.time_ns
 
     def _deserialise(self, sensor: int, payload: bytes) -> tuple[int, Sample] | None:
         """Decode bytes that ``decode_imu`` does not know with the middleware, which takes longer; None = not an Imu."""
@@ -234,63 +233,41 @@ class EstimatorNode(Node):
             return None
         return nanoseconds(message.header.stamp), imu_sample(message)
 
-    def _step(self, row: GridRow) -> None:
-        start = time.perf_counter()
-        if row.restarted and self._estimator.steps:
+    def _publish(self, outputs: Sequence[Output]) -> None:
+        for output in outputs:
+            self._output.publish(*output)
+            if output.status != STALE:
+                self.statistics.ages.append(output.age)
+            self._count(output)
+        if self._restarts != self._live.restarts:
+            self._restarts = self._live.restarts
             self.get_logger().warning("the timestamps jumped: the buffers were reset")
-            self._estimator.reset()
-        self._adopt_pending()
-        imu = turn_mounts(row.imu, self._rotations) if self._has_rotations else row.imu
-        estimate = self._estimator.step(imu)
-        if estimate is not None:
-            delay = round(self.bundle.config.look_ahead * SECOND / self.bundle.rig.rate)
-            self._publish(row.timestamp - delay, row, estimate)
-        self.statistics.durations.append(time.perf_counter() - start)
 
-    def _publish(self, timestamp: int, row: GridRow, estimate: Estimate) -> None:
-        age = (self.get_clock().now().nanoseconds - row.newest) / SECOND
-        # A step within a gap of all sensors is an extrapolation, however fresh the sample after it.
-        if abs(age) > self.settings.stale_after or (estimate.missing.all() and not np.isfinite(row.imu).any()):
-            self._publish_stale(timestamp, age)
-            return
-        missing: tuple[str, ...] = ()
-        if estimate.missing.any():
-            names = self.bundle.rig.sensor_names
-            missing = tuple(name for name, is_missing in zip(names, estimate.missing, strict=True) if is_missing)
-        status = _status(estimate, missing)
-        self._output.publish(timestamp, status, age, missing, estimate.activation, estimate.deviation)
-        self.statistics.ages.append(age)
-        self._count(status, missing)
-
-    def _publish_stale(self, timestamp: int, age: float) -> None:
-        self._output.publish(timestamp, MuscleActivation.STALE, age, self.bundle.rig.sensor_names, NAN, NAN)
-        self._count(MuscleActivation.STALE, ())
-        if abs(age) > self.settings.stale_after:
-            self.get_logger().warning(
-                f"the newest IMU timestamp is {age:.1f} s {'old' if age > 0 else 'ahead of this clock'}: no estimate; "
-                "synchronise the clocks, or set use_sim_time for a replayed bag",
-                throttle_duration_sec=WARNING_PERIOD_S,
-            )
-
-    def _count(self, status: int, missing: tuple[str, ...]) -> None:
-        """Count a published message; log a change of the status or of the missing sensors."""
+    def _count(self, output: Output) -> None:
+        """Count a published message; log a change of the status or of the missing sensors, and what keeps it STALE."""
+        status, missing = output.status, output.missing
         self.statistics.estimates += 1
         self.statistics.status = status
+        if status == STALE and not math.isnan(output.age):
+            self.get_logger().warning(
+                f"{self._live.cause}: no estimate; synchronise the clocks, or set use_sim_time for a replayed bag",
+                throttle_duration_sec=WARNING_PERIOD_S,
+            )
         if self._logged != (status, missing):
             self._logged = (status, missing)
             self._log_status(status, missing)
 
     def _log_status(self, status: int, missing: tuple[str, ...]) -> None:
-        if status == MuscleActivation.DEGRADED:
+        if status == DEGRADED:
             topics = dict(zip(self.bundle.rig.sensor_names, self.topics, strict=True))
             named = ", ".join(f"{name} ({topics[name]})" for name in missing)
             self.get_logger().warning(f"DEGRADED: masked, wholly or in part: {named}")
-        elif status == MuscleActivation.OUT_OF_DISTRIBUTION:
+        elif status == OUT_OF_DISTRIBUTION:
             self.get_logger().warning(
                 "OUT_OF_DISTRIBUTION: the motion is unlike the training data; check that every sensor is in its "
                 "place and the right way round"
             )
-        elif status == MuscleActivation.OK:
+        elif status == OK:
             self.get_logger().info("OK: every sensor contributes")
 
     # another bundle
@@ -302,7 +279,7 @@ class EstimatorNode(Node):
         pending, self._pending = self._pending, None
         if pending is not None:
             prepared, self.subject = pending
-            self._estimator.adopt(prepared)
+            self._live.adopt(prepared)
             self._identify()
             self._adopted.set()
             self.get_logger().info(f"now in use: {self._describe_calibration()}")
@@ -321,11 +298,8 @@ class EstimatorNode(Node):
     # without input
 
     def _check_input(self, now: float) -> None:
-        """Publish STALE where nothing can be estimated; estimates come from ``_step`` alone."""
-        self._adopt_pending()
-        if now - self._last_row <= self.settings.stale_after:
-            return
-        self._publish_stale(self.get_clock().now().nanoseconds, NAN)
+        """Publish STALE where nothing can be estimated, and warn where nothing comes at all."""
+        self._publish(self._live.check(self._read_clock()()))
         silent = now - self._last_arrival
         if silent > WARNING_PERIOD_S:
             self.get_logger().warning(
@@ -333,12 +307,3 @@ class EstimatorNode(Node):
                 "check the drivers and the topic names",
                 throttle_duration_sec=WARNING_PERIOD_S,
             )
-
-
-def _status(estimate: Estimate, missing: tuple[str, ...]) -> int:
-    """Return the most serious status that applies."""
-    if estimate.out_of_distribution:
-        return int(MuscleActivation.OUT_OF_DISTRIBUTION)
-    if estimate.warming_up:
-        return int(MuscleActivation.WARMING_UP)
-    return int(MuscleActivation.DEGRADED if missing else MuscleActivation.OK)

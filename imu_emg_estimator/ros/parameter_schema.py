@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
 from imu_emg_estimator.streaming.engine import AUTO, ENGINES
+from imu_emg_estimator.streaming.live_estimator import LiveSettings
 from imu_emg_estimator.utils.shipped_files import calibration_directory
 
 if TYPE_CHECKING:
     from rcl_interfaces.msg import ParameterDescriptor
     from rclpy.node import Node
 
-ALIGNMENT = AlignmentSettings()
+ALIGNMENT, LIVE = AlignmentSettings(), LiveSettings()
 ANY_PROCESSOR = -1
 EMG_KINDS = ("raw", "envelope")
 DATA_DISKS = ("/data", "/media", "/run/media", "/mnt")  # usual mount points
@@ -188,7 +189,7 @@ class NodeSettings:
         3600.0,
     )
     stale_after: float = parameter(
-        0.5,
+        LIVE.stale_after,
         "Input that is older, or has been missing for longer, gives STALE with NaN instead of an estimate.",
         "s",
         0.02,
@@ -261,6 +262,11 @@ class NodeSettings:
         return AlignmentSettings(
             largest_gap=self.largest_gap, deadline=self.deadline, timeout=self.sensor_timeout, jump=self.clock_jump
         )
+
+    @property
+    def live(self) -> LiveSettings:
+        """What the live path is told."""
+        return LiveSettings(self.alignment, self.sensor_rotations, self.stale_after)
 
 
 PARAMETERS = tuple(Parameter(name=entry.name, **entry.metadata) for entry in fields(NodeSettings))
