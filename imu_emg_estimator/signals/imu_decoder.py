@@ -9,15 +9,13 @@ each aligned to its own size, counted from the end of the header.
 
 from __future__ import annotations
 
-import math
 from struct import Struct
-from typing import Any
+from typing import Any, NamedTuple
 
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 
-NAN = float("nan")
 LATEST = 2**31 * SECOND - 1  # ns; seconds of a timestamp are a 32-bit integer
-ABSENT = (NAN, NAN, NAN)
+ABSENT = (float("nan"),) * 3
 HEADER_BYTES = 4  # two for the representation, the second saying whether it is little-endian; two for options
 FRAME_OFFSET = 12  # of the frame's text, from the end of the header: after sec, nanosec and its length
 MAX_PADDING_BYTES = 7  # that a middleware may add at the end
@@ -30,7 +28,20 @@ RATE_OFFSET = HEADER_BYTES + 8 * 13  # of the angular velocity, from the end of 
 _LAYOUTS = tuple((Struct(f"{order}iII"), Struct(f"{order}4d64x4d")) for order in "><")
 
 
-def decode_imu(payload: bytes) -> tuple[int, Sample] | None:
+class PlausibleRange(NamedTuple):
+    """Absolute values that no axis of any IMU on a body exceeds: acceleration [m/s^2] and angular rate [rad/s].
+
+    About 100 g and 4000 degrees a second; those of usual sensors end at 16 g and 2000 degrees a second.
+    """
+
+    acceleration: float = 980.665
+    rate: float = 70.0
+
+
+PLAUSIBLE = PlausibleRange()
+
+
+def decode_imu(payload: bytes, plausible: PlausibleRange = PLAUSIBLE) -> tuple[int, Sample] | None:
     """Decode timestamp [ns] and sample of a serialised sensor_msgs/Imu; see ``imu_sample``.
 
     Returns:
@@ -45,7 +56,7 @@ def decode_imu(payload: bytes) -> tuple[int, Sample] | None:
     if not 0 <= len(payload) - frame_end - FIXED_BYTES <= MAX_PADDING_BYTES:
         return None
     rx, ry, rz, rate_variance, ax, ay, az, variance = values.unpack_from(payload, RATE_OFFSET + frame_end)
-    return seconds * SECOND + rest, _sample((ax, ay, az), variance, (rx, ry, rz), rate_variance)
+    return seconds * SECOND + rest, _sample((ax, ay, az), variance, (rx, ry, rz), rate_variance, plausible)
 
 
 def decode_frame_id(payload: bytes) -> str:
@@ -63,10 +74,11 @@ def decode_frame_id(payload: bytes) -> str:
     return text[:-1].decode()
 
 
-def imu_sample(message: Any) -> Sample:
+def imu_sample(message: Any, plausible: PlausibleRange = PLAUSIBLE) -> Sample:
     """Acceleration [m/s^2] and angular rate [rad/s] of a decoded sensor_msgs/Imu: x, y, z each; NaN = not available.
 
-    A field whose covariance starts with -1 is absent (REP 145, sensor_msgs/Imu): NaN, as is what is not finite.
+    A field whose covariance starts with -1 is absent (REP 145, sensor_msgs/Imu): all three are NaN, as they are where
+    one is not finite, or out of the plausible range.
     """
     acceleration, rate = message.linear_acceleration, message.angular_velocity
     return _sample(
@@ -74,6 +86,7 @@ def imu_sample(message: Any) -> Sample:
         message.linear_acceleration_covariance[0],
         (rate.x, rate.y, rate.z),
         message.angular_velocity_covariance[0],
+        plausible,
     )
 
 
@@ -92,13 +105,18 @@ def _sample(
     acceleration_variance: float,
     rate: tuple[float, float, float],
     rate_variance: float,
+    plausible: PlausibleRange,
 ) -> Sample:
     """Six numbers from the fields of an Imu message and the first elements of their covariances."""
-    if acceleration_variance == -1.0:
+    highest, fastest = plausible
+    (x, y, z), (rx, ry, rz) = acceleration, rate
+    # Comparisons with NaN are false.
+    if acceleration_variance == -1.0 or not (
+        -highest <= x <= highest and -highest <= y <= highest and -highest <= z <= highest
+    ):
         acceleration = ABSENT
-    if rate_variance == -1.0:
+    if rate_variance == -1.0 or not (
+        -fastest <= rx <= fastest and -fastest <= ry <= fastest and -fastest <= rz <= fastest
+    ):
         rate = ABSENT
-    sample = acceleration + rate
-    if math.isfinite(sum(sample)):  # then each of them is
-        return sample
-    return tuple([value if math.isfinite(value) else NAN for value in sample])
+    return acceleration + rate

@@ -17,6 +17,9 @@ from imu_emg_estimator.signals.masked_imu_features import FloatArray
 WINDOW_S = 2.0  # s, time constant of the running means: a stride or two
 GRAVITY_MPS2 = 9.81  # m/s^2; statistics are in g
 MIN_PRESENCE = 0.6  # share of the window's weight in which a sensor must have been there
+MAX_ACCELERATION_G = (
+    100.0  # more is no acceleration of a body; a single such sample would stay in the means for minutes
+)
 NOISE_G2 = 5e-4  # g^2, added to variances: what does not move has no direction
 NEVER = 1e-9  # in place of a presence of nothing
 
@@ -59,7 +62,7 @@ class MotionStatistics:
     def products(self, imu: FloatArray) -> FloatArray:
         """Compute the products that are averaged: rows [samples, sensors, 6] -> [samples, moments]."""
         acceleration = imu[..., :3] / GRAVITY_MPS2
-        present = np.isfinite(acceleration).all(axis=-1)
+        present = (np.abs(acceleration) <= MAX_ACCELERATION_G).all(axis=-1)  # False for NaN
         values = np.where(present[..., None], acceleration, 0.0).reshape(len(imu), -1)
         entries = np.concatenate([values, present], axis=1, dtype=np.float64)
         result: FloatArray = entries[:, self._first] * entries[:, self._second]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.signals.masked_imu_features import FloatArray, RowFeatures
+from imu_emg_estimator.signals.motion_statistics import WINDOW_S
 from imu_emg_estimator.streaming.engine import AUTO, make_engine
 from imu_emg_estimator.streaming.motion_monitor import MotionMonitor
 
@@ -34,7 +36,7 @@ class Estimate:
         missing: [sensors] True where a part of the sensor that the network uses was masked in the newest row.
         warming_up: the attention band is not full yet.
         score: distance of the last seconds' motion from the training data; NaN = not known.
-        out_of_distribution: the score is above the bundle's threshold: do not rely on the activation.
+        out_of_distribution: the score is not known to be below the bundle's threshold: do not rely on the activation.
     """
 
     activation: NDArray[np.float32]
@@ -147,7 +149,7 @@ class StreamingEstimator:
             missing=current.features.missing.copy(),
             warming_up=steps < bundle.config.context,
             score=score,
-            out_of_distribution=distribution is not None and score > distribution.threshold,
+            out_of_distribution=distribution is not None and self._is_unlike(score, distribution.threshold),
         )
 
     def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -174,6 +176,10 @@ class StreamingEstimator:
         prepared.catch_up(tuple(self._recent))
         self._recent = deque(self._recent, maxlen=prepared.bundle.config.receptive_field)
         self._current = prepared
+
+    def _is_unlike(self, score: float, threshold: float) -> bool:
+        """Whether a score is above the threshold, or unknown although there were enough rows for one."""
+        return score > threshold or (math.isnan(score) and self.steps > WINDOW_S * self.bundle.rig.rate)
 
     def _start(self, bundle: Bundle) -> PreparedBundle:
         return PreparedBundle(bundle, self._engine, self._threads, self._run)

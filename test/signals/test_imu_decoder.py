@@ -15,7 +15,14 @@ from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.imu_decoder import LATEST, decode_frame_id, decode_imu, imu_sample, nanoseconds
+from imu_emg_estimator.signals.imu_decoder import (
+    LATEST,
+    PlausibleRange,
+    decode_frame_id,
+    decode_imu,
+    imu_sample,
+    nanoseconds,
+)
 
 MESSAGES = 400  # of each kind
 SAMPLE = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
@@ -211,8 +218,29 @@ def test_imu_sample_keeps_values_of_unknown_covariance() -> None:
     np.testing.assert_array_equal(imu_sample(message), SAMPLE)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_imu_sample_masks_nonfinite_values(value: float) -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e200, -1e308, 70.1, -70.1])
+def test_imu_sample_masks_part_with_a_value_no_sensor_measures(value: float) -> None:
     message = imu_message(0, SAMPLE)
     message.angular_velocity.y = value
-    np.testing.assert_array_equal(imu_sample(message), [1.0, 2.0, 3.0, 4.0, np.nan, 6.0])
+    np.testing.assert_array_equal(imu_sample(message), [1.0, 2.0, 3.0, np.nan, np.nan, np.nan])
+    message.linear_acceleration.z = 15.0 * value
+    assert np.isnan(imu_sample(message)).all()
+
+
+def test_imu_sample_keeps_values_to_the_end_of_the_range() -> None:
+    sample = np.array([980.665, -980.665, 980.665, 70.0, -70.0, 70.0])
+    np.testing.assert_array_equal(imu_sample(imu_message(0, sample)), sample)
+
+
+def test_imu_sample_masks_huge_values_that_cancel_out() -> None:
+    assert np.isnan(imu_sample(imu_message(0, np.array([1e308, -1e308, 1.0, 1e308, -1e308, 1.0])))).all()
+
+
+def test_decode_imu_takes_another_plausible_range() -> None:
+    message = imu_message(0, np.array([15.0, 0.0, 9.81, 2.0, 0.0, 0.0]))
+    for decoded in (
+        decode_imu(serialize_message(message), PlausibleRange(acceleration=12.0, rate=3.0)),
+        (0, imu_sample(message, PlausibleRange(acceleration=12.0, rate=3.0))),
+    ):
+        assert decoded is not None
+        np.testing.assert_array_equal(decoded[1], [np.nan, np.nan, np.nan, 2.0, 0.0, 0.0])

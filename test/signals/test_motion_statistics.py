@@ -85,3 +85,16 @@ def test_running_motion_reset_clears_state(imu: Array) -> None:
         running.step(row)
     running.reset()
     assert not running.describe()[1].any()
+
+
+@pytest.mark.parametrize("value", [1e200, 1e30, 1e6, np.inf, -np.inf, np.nan, -1e308])
+def test_running_motion_never_takes_in_an_absurd_sample(imu: Array, value: float) -> None:
+    running, expected = RunningMotion(SENSORS, RATE), RunningMotion(SENSORS, RATE)
+    for index, row in enumerate(imu):
+        masked, absurd = row.copy(), row.copy()
+        if index == 300:
+            masked[1, :3], absurd[1, 0] = np.nan, value
+        running.step(absurd)
+        expected.step(masked)
+        np.testing.assert_array_equal(running.describe()[0], expected.describe()[0])
+        np.testing.assert_array_equal(running.describe()[1], expected.describe()[1])

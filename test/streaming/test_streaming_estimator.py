@@ -16,7 +16,7 @@ from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncert
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
-from imu_emg_estimator.signals.motion_statistics import motion_statistics
+from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
 from imu_emg_estimator.streaming.engine import ENGINES
 from imu_emg_estimator.streaming.motion_monitor import SCORE_PERIOD_S, MotionMonitor
 from imu_emg_estimator.streaming.streaming_estimator import Estimate, StreamingEstimator
@@ -214,6 +214,32 @@ def test_step_flags_rotated_sensor_until_turned_back(knowing: Bundle, turned: Ar
     assert not raised[1176 + 600 :].any()
     assert np.isnan(estimates[0].score)
     assert (np.array([estimate.score for estimate in estimates[200:580]]) > 0).all()
+
+
+@pytest.mark.parametrize("value", [1e200, 1e30, 1e6, np.inf, np.nan])
+def test_step_flags_rotated_sensor_after_one_absurd_sample(knowing: Bundle, turned: Array, value: float) -> None:
+    """What is no acceleration takes no part in the statistics: the alarms are those without it within a window."""
+    estimator, undisturbed = StreamingEstimator(knowing), StreamingEstimator(knowing)
+    window = round(WINDOW_S * knowing.rig.rate)
+    for index, row in enumerate(turned[:1000]):
+        absurd = row.copy()
+        if index == 400:
+            absurd[1, 0] = value
+        found, expected = estimator.step(absurd), undisturbed.step(row)
+        assert (found is None) == (expected is None)
+        if found and expected and not 400 <= index < 400 + window:
+            assert found.out_of_distribution == expected.out_of_distribution
+
+
+def test_step_flags_motion_of_which_nothing_is_known(knowing: Bundle, turned: Array) -> None:
+    """A score that is not a number is not below the threshold."""
+    estimator = StreamingEstimator(knowing)
+    for row in turned[:300]:
+        estimator.step(row)
+    unknown = [estimator.step(np.full_like(row, np.nan)) for row in turned[300:700]][-1]
+    assert unknown is not None
+    assert np.isnan(unknown.score)
+    assert unknown.out_of_distribution
 
 
 def test_step_score_equals_offline(knowing: Bundle, turned: Array) -> None:
