@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.signals.alternating_parts import AlternatingParts
 
 Sample = tuple[float, ...]  # acceleration x y z [m/s^2], angular rate x y z [rad/s]; NaN = not available
 
@@ -21,6 +22,9 @@ SECOND = 1_000_000_000  # ns
 NEVER = -(1 << 80)  # ns, before every timestamp
 ABSENT: Sample = (float("nan"),) * 6
 MAX_SETTING_S = 1e6  # far above every useful value; counts of nanoseconds stay in 64 bits
+MIN_BURSTS = 3  # within BURST_MEMORY_NS make a sensor one that bursts
+BURST_MEMORY_NS = 2 * SECOND
+BURST_MARGIN = 1.2  # of the longest wait for a burst: the next one may be longer
 MAX_TRACK_SAMPLES = 1 << 16  # a clock far ahead must not fill the memory
 
 
@@ -31,6 +35,7 @@ class AlignmentSettings:
     Attributes:
         largest_gap: two samples of a sensor further apart are not interpolated between.
         deadline: how far a grid step may fall behind what half of the live sensors have reached.
+        burst_deadline: the same while it waits for a sensor that is known to send in bursts.
         timeout: a sensor silent for longer is not waited for until its next sample.
         jump: a timestamp further from the newest one is a jump of the clock, not a delay.
 
@@ -40,6 +45,7 @@ class AlignmentSettings:
 
     largest_gap: float = 0.1
     deadline: float = 0.05
+    burst_deadline: float = 0.15
     timeout: float = 0.25
     jump: float = 1.0
 
@@ -75,18 +81,25 @@ class _Track:
     Attributes:
         last: its newest timestamp [ns]; NEVER before its first sample.
         received: elapsed time when its latest sample came [ns]
+        patience: how long a step waits for it [ns].
+        is_behind: a step waited beyond the deadline for its latest sample.
+        bursts: latest samples for which a step had to: elapsed time and wait [ns].
     """
 
-    __slots__ = ("last", "received", "samples")
+    __slots__ = ("bursts", "is_behind", "last", "patience", "received", "samples")
 
     def __init__(self) -> None:
         self.samples: deque[tuple[int, Sample]] = deque(maxlen=MAX_TRACK_SAMPLES)
-        self.clear()
+        self.bursts: deque[tuple[int, int]] = deque(maxlen=MIN_BURSTS)
+        self.clear(0)
 
-    def clear(self) -> None:
+    def clear(self, deadline: int) -> None:
         self.samples.clear()
         self.last = NEVER
         self.received = 0
+        self.bursts.clear()
+        self.is_behind = False
+        self.patience = deadline
 
 
 class GridAligner:
@@ -96,6 +109,8 @@ class GridAligner:
     When most of the live sensors agree that time has jumped, or only the disagreeing ones still
     send, the grid restarts there; a single sensor with a wrong clock is left out, and one whose
     clock is slightly ahead does not make the others late. The grid starts at the first timestamp.
+    A sensor that sends in bursts is waited for longer, and one that sends acceleration and angular rate in turns has
+    each interpolated by itself.
 
     Every message of every sensor comes through here, so samples are tuples of Python's own numbers,
     and one comparison with the sensor that a step waits for answers most calls.
@@ -103,17 +118,26 @@ class GridAligner:
     Args:
         sensors: number of IMUs.
         rate: rate of the grid [Hz].
+        used: [sensors][acceleration, angular rate] whether it is needed; None = all are.
     """
 
-    def __init__(self, sensors: int, rate: float, settings: AlignmentSettings | None = None) -> None:
+    def __init__(
+        self,
+        sensors: int,
+        rate: float,
+        settings: AlignmentSettings | None = None,
+        used: Sequence[Sequence[bool]] | None = None,
+    ) -> None:
         settings = settings or AlignmentSettings()
         self.rate = rate
         self.late_samples = 0  # samples that came after their grid step was over, or twice
         self._largest_gap = round(settings.largest_gap * SECOND)
         self._deadline = round(settings.deadline * SECOND)
+        self._longest_patience = round(max(settings.deadline, settings.burst_deadline) * SECOND)
         self._timeout = round(settings.timeout * SECOND)
         self._jump = round(settings.jump * SECOND)
         self._tracks = [_Track() for _ in range(sensors)]
+        self._parts = [AlternatingParts(self._largest_gap, own) for own in used or [(True, True)] * sensors]
         self._waited = self._tracks[0]  # a sensor that the next step was seen to wait for
         self._origin: int | None = None  # first instant of the grid; None before the first sample
         self._newest = self._next = 0  # newest timestamp, and instant of the next step
@@ -122,6 +146,13 @@ class GridAligner:
 
     def push(self, sensor: int, timestamp: int, sample: Sequence[float]) -> Sequence[GridRow]:
         """Take one sample (6 numbers) of one sensor with its timestamp [ns]; returns the rows that it completes."""
+        total = sum(sample)
+        if total - total == 0.0 and self._parts[sensor].is_idle:  # nothing is missing
+            return self._push(sensor, timestamp, sample)
+        ready = self._parts[sensor].take(timestamp, sample)
+        return [row for entry in ready for row in self._push(sensor, *entry)]
+
+    def _push(self, sensor: int, timestamp: int, sample: Sequence[float]) -> Sequence[GridRow]:
         if self._origin is None:
             self._restart(timestamp)
         elif abs(timestamp - self._newest) > self._jump:
@@ -157,7 +188,7 @@ class GridAligner:
         self._claims: dict[int, int] = {}  # newest timestamp of every sensor that says time has jumped
         self._first_claims: dict[int, int] = {}  # the first such timestamp since any other sample was taken
         for track in self._tracks:
-            track.clear()
+            track.clear(self._deadline)
 
     def _jump_is_agreed(self, sensor: int, timestamp: int) -> bool:
         self._claims[sensor] = timestamp
@@ -171,10 +202,24 @@ class GridAligner:
     def _note_arrival(self, track: _Track, timestamp: int) -> None:
         """Advance the elapsed time by this sensor's clock, unless other clocks advanced it already."""
         if timestamp > track.last > NEVER:
+            if track.bursts or track.is_behind or self._newest - track.last > self._deadline:
+                self._note_wait(track, self._newest - track.last)
             elapsed = track.received + min(timestamp - track.last, self._largest_gap)
             if elapsed > self._elapsed:
                 self._elapsed = elapsed
         track.received = self._elapsed
+
+    def _note_wait(self, track: _Track, waited: int) -> None:
+        """Learn how long steps wait for a sensor that comes in bursts, from how long [ns] they waited this time.
+
+        A sensor that is always behind does not burst: waiting for it would help nobody.
+        """
+        was_behind, track.is_behind = track.is_behind, waited > self._deadline
+        if track.is_behind and not was_behind and waited <= self._timeout:
+            track.bursts.append((self._elapsed, waited))
+        known = len(track.bursts) == MIN_BURSTS and self._elapsed - track.bursts[0][0] <= BURST_MEMORY_NS
+        longest = max((waited for _, waited in track.bursts), default=0)
+        track.patience = min(round(BURST_MARGIN * longest), self._longest_patience) if known else self._deadline
 
     def _insert(self, track: _Track, timestamp: int, sample: Sequence[float]) -> bool:
         """Put a sample that is not the newest into its place; False if it comes too late, or twice."""
@@ -194,13 +239,13 @@ class GridAligner:
             return True
         if self._waited.last >= self._next or not self._is_awaited(self._waited):
             return False
-        return self._newest - self._next <= self._deadline  # nobody has reached more than the newest timestamp
+        return self._newest - self._next <= self._waited.patience  # nobody has reached more than the newest timestamp
 
     def _complete_rows(self) -> list[GridRow]:
         rows = []
         reached = self._reached_by_half()
         while self._newest >= (timestamp := self._next):
-            if reached - timestamp <= self._deadline and (missing := self._missing(timestamp)):
+            if missing := self._missing(timestamp, reached):
                 self._waited = missing
                 break
             row = np.array([self._interpolate(track, timestamp) for track in self._tracks], dtype=np.float64)
@@ -213,10 +258,10 @@ class GridAligner:
         assert self._origin is not None
         return self._origin + round(index * SECOND / self.rate)
 
-    def _missing(self, timestamp: int) -> _Track | None:
-        """Return a sensor that a step must wait for: neither there already, nor silent."""
+    def _missing(self, timestamp: int, reached: int) -> _Track | None:
+        """Return a sensor that a step must wait for: neither there already, nor silent, nor too late."""
         for track in self._tracks:
-            if track.last < timestamp and self._is_awaited(track):
+            if track.last < timestamp and reached - timestamp <= track.patience and self._is_awaited(track):
                 return track
         return None
 

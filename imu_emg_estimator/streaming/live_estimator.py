@@ -85,7 +85,8 @@ class LiveEstimator:
         sensors = len(bundle.rig.sensors)
         self._rotations = mount_rotations(settings.rotations, sensors)
         self._has_rotations = not np.array_equal(self._rotations, np.broadcast_to(np.eye(3), self._rotations.shape))
-        self._aligner = GridAligner(sensors, bundle.rig.rate, settings.alignment)
+        used = bundle.normalisation.used.reshape(-1, 2, 3).all(axis=2)
+        self._aligner = GridAligner(sensors, bundle.rig.rate, settings.alignment, used.tolist())
         self._delay = round(bundle.config.look_ahead * SECOND / bundle.rig.rate)
         self._patience = round((settings.stale_after - CHECK_PERIOD_S) * SECOND)  # the next check would be too late
         self._good_until: int | None = None  # instant of the newest input that was used, or of the first check

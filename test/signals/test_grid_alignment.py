@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pytest
+from fixtures.reference_aligner import ReferenceAligner
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
@@ -123,6 +124,22 @@ def test_aligner_uses_burst_within_deadline(aligner: GridAligner) -> None:
     assert all(np.isfinite(row.imu).all() for row in rows)
 
 
+@pytest.mark.parametrize("all_at_once", [True, False], ids=["all", "one"])
+def test_aligner_waits_for_sensor_that_keeps_bursting(aligner: GridAligner, all_at_once: bool) -> None:
+    samples = arrivals(range(1))
+    for k in range(1, 300, 7):
+        group = range(k, k + 7)  # 0.12 s
+        if all_at_once:
+            samples += [sample for s in range(SENSORS) for sample in arrivals(group, sensors=(s,))]
+        else:
+            samples += arrivals(group, sensors=(0, 1)) + arrivals(group, sensors=(2,))
+    rows = push_all(aligner, samples)
+    assert_regular(rows)
+    assert len(rows) >= 295
+    assert sum(np.isnan(row.imu).any() for row in rows[:60]) > 0  # until it is known to burst
+    assert sum(np.isnan(row.imu).any() for row in rows[60:]) == 0
+
+
 def test_aligner_masks_burst_after_deadline(aligner: GridAligner) -> None:
     samples = arrivals(range(50))
     samples += arrivals(range(50, 60), sensors=(0, 1)) + arrivals(range(50, 60), sensors=(2,))
@@ -229,87 +246,6 @@ def test_aligner_reset_clears_state(aligner: GridAligner) -> None:
 # whatever comes
 
 
-class Reference:
-    """What GridAligner does, written for reading: looks at everything whenever a sample comes."""
-
-    def __init__(self, sensors: int, rate: float, settings: AlignmentSettings) -> None:
-        self.rate, self.late = rate, 0
-        self.gap, self.deadline, self.timeout, self.jump = (
-            round(getattr(settings, name) * SECOND) for name in ("largest_gap", "deadline", "timeout", "jump")
-        )
-        self.sensors = range(sensors)
-        self.origin: int | None = None
-
-    def start(self, origin: int) -> None:
-        self.origin = self.newest = origin
-        self.elapsed = self.index = 0
-        self.claims: dict[int, int] = {}
-        self.first_claims: dict[int, int] = {}
-        self.samples: list[dict[int, NDArray[np.float64]]] = [{} for _ in self.sensors]
-        self.last: list[int | None] = [None for _ in self.sensors]
-        self.received = [0 for _ in self.sensors]
-
-    def push(self, sensor: int, timestamp: int, sample: NDArray[np.float64]) -> list[GridRow]:
-        if self.origin is None:
-            self.start(timestamp)
-        elif abs(timestamp - self.newest) > self.jump:
-            if not self.jump_is_agreed(sensor, timestamp):
-                self.late += 1
-                return []
-            self.start(timestamp)
-        self.claims.pop(sensor, None)
-        self.first_claims.clear()
-        self.newest = max(self.newest, timestamp)
-        last, samples = self.last[sensor], self.samples[sensor]
-        if last is not None:
-            self.elapsed = max(self.elapsed, self.received[sensor] + min(max(timestamp - last, 0), self.gap))
-        self.received[sensor] = self.elapsed
-        if last is not None and timestamp <= last and (timestamp in samples or not samples or timestamp < min(samples)):
-            self.late += 1
-            return []
-        samples[timestamp] = sample
-        self.last[sensor] = max(samples)
-        return self.rows()
-
-    def jump_is_agreed(self, sensor: int, timestamp: int) -> bool:
-        self.claims[sensor] = timestamp
-        if not 0 <= timestamp - self.first_claims.setdefault(sensor, timestamp) <= self.jump:
-            self.first_claims[sensor] = timestamp
-        agreeing = [claim for claim in self.claims.values() if abs(claim - timestamp) <= self.jump]
-        live = [s for s in self.sensors if self.is_awaited(s) or s in self.claims]
-        return 2 * len(agreeing) > len(live) or timestamp - self.first_claims[sensor] > self.timeout
-
-    def is_awaited(self, sensor: int) -> bool:
-        return self.elapsed - self.received[sensor] <= self.timeout
-
-    def rows(self) -> list[GridRow]:
-        assert self.origin is not None
-        live = [self.last[s] for s in self.sensors if self.is_awaited(s)]
-        reached = sorted(self.origin if last is None else last for last in live)[len(live) // 2]
-        rows = []
-        while (timestamp := self.origin + round(self.index * SECOND / self.rate)) <= self.newest:
-            there = [last is not None and last >= timestamp for last in self.last]
-            silent = [not self.is_awaited(s) for s in self.sensors]
-            if reached - timestamp <= self.deadline and not np.all(np.logical_or(there, silent)):
-                break
-            imu = np.stack([self.interpolated(self.samples[s], timestamp) for s in self.sensors])
-            rows.append(GridRow(timestamp, imu, max(reached, timestamp), self.index == 0))
-            self.index += 1
-        return rows
-
-    def interpolated(self, samples: dict[int, NDArray[np.float64]], timestamp: int) -> NDArray[np.float64]:
-        before = max((known for known in samples if known <= timestamp), default=None)
-        after = min((known for known in samples if known >= timestamp), default=None)
-        for known in [known for known in samples if before is not None and known < before]:
-            del samples[known]
-        if before is None or after is None or after - before > self.gap:
-            return np.full(6, np.nan)
-        if before == timestamp:
-            return samples[before]
-        share = (timestamp - before) / (after - before)
-        return samples[before] + share * (samples[after] - samples[before])
-
-
 def disorder(generator: np.random.Generator, sensors: int) -> list[Arrival]:
     """Some seconds in which everything goes wrong that can: in order of arrival."""
     received = []
@@ -335,7 +271,7 @@ def disorder(generator: np.random.Generator, sensors: int) -> list[Arrival]:
             elif fault == "freezes":
                 timestamps[within] = timestamps[0]
         samples = np.round(generator.standard_normal((len(times), 6)), 2)
-        samples[generator.random(samples.shape) < 0.02] = np.nan
+        samples[:, :3][generator.random((len(times), 3)) < 0.02] = np.nan
         received += [
             (time + delay, sensor, int(timestamp), sample)
             for time, delay, timestamp, sample in zip(times, delays, timestamps, samples, strict=True)
@@ -365,7 +301,7 @@ def test_aligner_equals_reference_implementation(seed: int) -> None:
         deadline=float(generator.choice([0.0, 0.05, 0.3])),
         timeout=float(generator.choice([0.05, 0.25])),
     )
-    aligner, reference = GridAligner(sensors, RATE, settings), Reference(sensors, RATE, settings)
+    aligner, reference = GridAligner(sensors, RATE, settings), ReferenceAligner(sensors, RATE, settings)
     count = 0
     for sensor, timestamp, sample in disorder(generator, sensors):
         rows, expected_rows = (
