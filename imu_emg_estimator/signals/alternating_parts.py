@@ -38,12 +38,14 @@ class AlternatingParts:
         used: whether acceleration and angular rate are needed; nothing waits for a part that is not.
 
     Attributes:
-        is_idle: the latest message had both parts, and none waits: the next such message need not be given to ``take``.
+        is_idle: nothing waits, and parts do not come in turns: the next message need not be given to ``take`` if it has
+            all parts that are used.
     """
 
     def __init__(self, largest_gap: int, used: Sequence[bool] = (True, True)) -> None:
         self._largest_gap = largest_gap
         self._unused = {part for part, is_used in enumerate(used) if not is_used}
+        self._used = slice(0 if used[0] else 3, 6 if used[1] else 3)
         self._waiting: deque[_Message] = deque()
         self._reset()
 
@@ -54,6 +56,11 @@ class AlternatingParts:
         self._turns = 0
         self._alone = [NEVER, NEVER]  # newest message that had this part and not the other
         self._known: list[Known | None] = [None, None]
+
+    def has_used(self, sample: Sequence[float]) -> bool:
+        """Whether a message has all parts that are used."""
+        total = sum(sample[self._used])
+        return total - total == 0.0
 
     def take(self, timestamp: int, sample: Sequence[float]) -> list[tuple[int, Values]]:
         """Take a message [ns, six numbers]; return those that are now complete, or that wait no longer."""
@@ -71,7 +78,9 @@ class AlternatingParts:
         while self._waiting and not self._must_wait(self._waiting[0]):
             first = self._waiting.popleft()
             ready.append((first.timestamp, tuple(first.sample)))
-        self.is_idle = not self._waiting and not message.missing
+        self.is_idle = not self._waiting and all(
+            part in self._unused and self._last - self._alone[part] > self._largest_gap for part in message.missing
+        )
         return ready
 
     def _learn(self, part: int, message: _Message) -> None:

@@ -146,11 +146,10 @@ class GridAligner:
 
     def push(self, sensor: int, timestamp: int, sample: Sequence[float]) -> Sequence[GridRow]:
         """Take one sample (6 numbers) of one sensor with its timestamp [ns]; returns the rows that it completes."""
-        total = sum(sample)
-        if total - total == 0.0 and self._parts[sensor].is_idle:  # nothing is missing
+        parts = self._parts[sensor]
+        if parts.is_idle and parts.has_used(sample):
             return self._push(sensor, timestamp, sample)
-        ready = self._parts[sensor].take(timestamp, sample)
-        return [row for entry in ready for row in self._push(sensor, *entry)]
+        return [row for entry in parts.take(timestamp, sample) for row in self._push(sensor, *entry)]
 
     def _push(self, sensor: int, timestamp: int, sample: Sequence[float]) -> Sequence[GridRow]:
         if self._origin is None:
