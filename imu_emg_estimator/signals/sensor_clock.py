@@ -8,10 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from statistics import median
 
-from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState
+from imu_emg_estimator.signals.clock_model import MAX_DELAY_NS, NEVER_NS, ClockModel, CommonDelay, Source
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
 TOLERANCE_S = 0.005  # by which a timestamp may be ahead of the node's clock
+REVIEW_NS = SECOND // 4  # between two looks at all sensors
+STEPPED_BACK_NS = SECOND // 10  # of the node's clock, beyond what threads and topics put out of order
+TOGETHER_NS = SECOND  # within which the clocks of most sensors leap back when a bag begins anew
+ALIVE_NS = SECOND
+COUNTING_S = 1e6  # off by more, a clock counts from its start
+MIN_DRIFT = 2e-4  # s/s; less is not said
+SYNCHRONISE = "synchronise the clock of what publishes it with this computer's"
+CONNECTION = "check its connection and the load of the computer that publishes it"
+STAMP = "let its driver stamp every sample when it is measured"
 
 
 class ClockPolicy(str, Enum):
@@ -30,7 +42,7 @@ class ClockReport:
         offset: s by which its timestamps are behind the node's clock, beyond the usual delay; negative = ahead.
         drift: s/s by which they fall further behind.
         policy: in effect.
-        used: share of the latest samples that were given an instant.
+        used: share of the samples that were given an instant.
     """
 
     offset: float
@@ -49,35 +61,88 @@ class SensorClocks:
             as /clock does.
 
     Attributes:
-        jumps: how often the timestamps of most sensors jumped back together, as those of a bag that is played in a
-            loop do: what was buffered belongs to another time.
+        jumps: how often the node's clock stepped back, or the timestamps of most sensors together, as those of a bag
+            that is played in a loop do: what was buffered belongs to another time.
     """
 
     def __init__(self, sensors: int, policies: Sequence[ClockPolicy] = (), tolerance: float = TOLERANCE_S) -> None:
         self.jumps = 0
         self._policies = tuple(policies) or (ClockPolicy.AUTO,) * sensors
+        self._common = CommonDelay()
+        self._tolerance = round(tolerance * SECOND)
+        self._models = [
+            ClockModel(self._common, self._tolerance, policy is ClockPolicy.ARRIVAL) for policy in self._policies
+        ]
+        self._as_they_are = [policy is ClockPolicy.TIMESTAMP for policy in self._policies]
+        self._newest, self._due = 0, -1
 
     def instant(self, sensor: int, timestamp: int, arrival: int, sequence: int | None = None) -> int | None:
         """Return the instant of a sample on the node's clock [ns]; None = it cannot be told: leave the sample out.
 
         Args:
             timestamp: of the sample [ns].
-            arrival: when it came, on the node's clock [ns].
+            arrival: when it came, on the node's clock [ns]; 0 = the node's clock does not run yet.
             sequence: number that its publisher gave it.
         """
-        return timestamp
+        if arrival > self._newest:
+            self._newest = arrival
+            if arrival > self._due:
+                self._review(arrival)
+        elif arrival <= 0:
+            return timestamp
+        elif self._newest - arrival > STEPPED_BACK_NS:
+            self.reset()
+            self.jumps += 1
+            self._newest = arrival
+        result = self._models[sensor].instant(timestamp, arrival, sequence)
+        return timestamp if self._as_they_are[sensor] else result
 
     def state(self, sensor: int) -> SensorState:
         """Return the verdict on the clock of a sensor, with reason and remedy."""
+        model = self._models[sensor]
+        if model.is_late:
+            return SensorState(Verdict.LATE, f"its samples come {model.lateness / SECOND:.2f} s late", CONNECTION, True)
+        if model.source is Source.ARRIVALS:
+            return SensorState(Verdict.CLOCK_OFF, f"its timestamps {model.flaw.value}: replaced by arrival", STAMP)
+        if model.source is Source.RECONCILED:
+            return SensorState(Verdict.CLOCK_OFF, f"{self._offence(sensor)}: reconciled by arrival", SYNCHRONISE)
         return GOOD
 
     def states(self) -> tuple[SensorState, ...]:
         """Return the verdict on every sensor's clock."""
-        return tuple(self.state(sensor) for sensor in range(len(self._policies)))
+        return tuple(self.state(sensor) for sensor in range(len(self._models)))
 
     def report(self, sensor: int) -> ClockReport:
         """Return figures on the clock of a sensor."""
-        return ClockReport(0.0, 0.0, self._policies[sensor], 1.0)
+        model = self._models[sensor]
+        policy = ClockPolicy.ARRIVAL if model.source is Source.ARRIVALS else ClockPolicy.TIMESTAMP
+        used = 1 - model.refused / model.samples if model.samples else 0.0
+        return ClockReport((model.floor - self._common.usual) / SECOND, model.drift, policy, used)
 
     def reset(self) -> None:
         """Forget all that was learned of the clocks."""
+        self._newest, self._due = 0, -1
+        self._common.usual = self._common.scatter = 0
+        for model in self._models:
+            model.restart()
+
+    def _review(self, arrival: int) -> None:
+        """Look at what the sensors have in common."""
+        self._due = arrival + REVIEW_NS
+        alive = [model for model in self._models if arrival - model.arrival < ALIVE_NS]
+        trusted = [model for model in alive if model.source is Source.TIMESTAMPS and model.floor < MAX_DELAY_NS]
+        self._common.usual = round(median(model.floor for model in trusted)) if trusted else 0
+        self._common.scatter = round(median(model.scatter for model in trusted)) if trusted else 0
+        leapt = [model for model in alive if arrival - model.leapt_back < TOGETHER_NS]
+        if leapt and 2 * len(leapt) > len(alive):
+            self.jumps += 1
+            for model in leapt:
+                model.leapt_back = -NEVER_NS
+
+    def _offence(self, sensor: int) -> str:
+        report = self.report(sensor)
+        if abs(report.drift) > MIN_DRIFT:
+            return f"its clock drifts by {report.drift * 1e3:+.1f} ms/s"
+        if abs(report.offset) > COUNTING_S:
+            return "its clock does not tell the time of day"
+        return f"its clock is {abs(report.offset):.2f} s {'behind' if report.offset > 0 else 'ahead'}"

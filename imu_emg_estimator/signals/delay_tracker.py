@@ -1,0 +1,87 @@
+"""Delays of one sensor's samples as they come: their floor, its drift, and how much they scatter above it."""
+
+from __future__ import annotations
+
+from imu_emg_estimator.signals.delay_floor import DelayFloor
+from imu_emg_estimator.signals.grid_alignment import SECOND
+
+BLOCK_NS = SECOND // 4  # over which the smallest delay is looked for
+BLOCKS = 16
+LONG_BLOCK = 16  # blocks to a block of the slow floor, which shows slow drifts
+MAX_DRIFT = 0.012  # s/s
+MIN_CHANGE_NS = 3_000_000  # over the blocks of a floor, to be called a drift
+NEVER_NS = 1 << 62
+
+
+class DelayTracker:
+    """Tracks the delays of one sensor, all in ns.
+
+    Attributes:
+        floor: of the delays of the last seconds.
+        scatter: typical delay beyond the smallest one of a block.
+        blocks: that have ended.
+        step: change of the floor at the last block beyond its drift.
+    """
+
+    __slots__ = (
+        "_count", "_due", "_minimum", "_minimum_at", "_slow_minimum", "_slow_minimum_at", "_total", "blocks", "floor",
+        "scatter", "slow_floor", "step",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.floor, self.slow_floor = DelayFloor(BLOCKS, MAX_DRIFT), DelayFloor(BLOCKS, MAX_DRIFT)
+        self.restart(0, 0)
+
+    def restart(self, arrival: int, delay: int) -> None:
+        """Begin anew with one delay."""
+        self.floor.clear()
+        self.slow_floor.clear()
+        self.floor.add(arrival, delay)
+        self.blocks = self.scatter = self.step = 0
+        self._minimum = self._slow_minimum = NEVER_NS
+        self._minimum_at = self._slow_minimum_at = arrival
+        self._due = arrival + BLOCK_NS
+        self._total = self._count = 0
+
+    def add(self, arrival: int, delay: int) -> bool:
+        """Take the delay of another sample; returns whether a block ended."""
+        if delay < self._minimum:
+            self._minimum, self._minimum_at = delay, arrival
+        self._total += delay
+        self._count += 1
+        if arrival < self._due:
+            return False
+        self._end_block(arrival)
+        return True
+
+    def shift(self, change: int) -> None:
+        """Add to all delays."""
+        self.floor.shift(change)
+        self.slow_floor.shift(change)
+        self._minimum += change
+        self._slow_minimum += change
+        self._total += change * self._count
+
+    def is_drifting(self) -> bool:
+        """Whether the floor changes steadily."""
+        return abs(self.floor.change()) > MIN_CHANGE_NS or abs(self.slow_floor.change()) > MIN_CHANGE_NS
+
+    @property
+    def drift(self) -> float:
+        """Drift of the floor [s/s], from as long a stretch as is known."""
+        return self.slow_floor.slope or self.floor.slope
+
+    def _end_block(self, arrival: int) -> None:
+        minimum, at = self._minimum, self._minimum_at
+        self.step = minimum - self.floor.at(at)
+        self.floor.add(at, minimum)
+        if minimum < self._slow_minimum:
+            self._slow_minimum, self._slow_minimum_at = minimum, at
+        spread = self._total // self._count - minimum
+        self.scatter = spread if not self.blocks else self.scatter + (spread - self.scatter) // 4
+        self.blocks += 1
+        if self.blocks % LONG_BLOCK == 0:
+            self.slow_floor.add(self._slow_minimum_at, self._slow_minimum)
+            self._slow_minimum = NEVER_NS
+        self._minimum, self._due = NEVER_NS, arrival + BLOCK_NS
+        self._total = self._count = 0
