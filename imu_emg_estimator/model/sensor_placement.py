@@ -7,20 +7,17 @@ add about which axis a sensor turns most. A remedy that makes the subject much m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
+from imu_emg_estimator.model.placement_remedies import Remedy, remedies
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import FloatArray, Normalisation
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_moments
-from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 
 ROW_PERIOD_S = 0.5  # between two rows of statistics
 MAX_ROWS = 40
@@ -35,49 +32,6 @@ MAX_REMEDIES = 3
 PATTERN_STD = 0.2  # between subjects, of the logarithm of a gyroscope axis' share in a sensor's angular rate
 MAX_PATTERN_STD = 4.0  # in such deviations; larger ones count as no stronger evidence
 MIN_TURNING_RADPS = 0.5  # a sensor that turns more slowly has no pattern
-
-
-@dataclass(frozen=True, eq=False)
-class Remedy:
-    """Correction of one placement error: a rotation of one sensor, or an exchange of several.
-
-    Attributes:
-        sensors: indices of the affected sensors.
-        sources: [sensors] for every place on the body, the sensor that is worn there.
-        rotation: [3, 3] from the turned sensor's axes to the rig's; None for an exchange.
-    """
-
-    sensors: tuple[int, ...]
-    sources: tuple[int, ...]
-    rotation: FloatArray | None = None
-
-    def rotations(self) -> FloatArray:
-        """Return the rotation of every place [sensors, 3, 3]."""
-        result = np.tile(np.eye(3), (len(self.sources), 1, 1))
-        if self.rotation is not None:
-            result[self.sensors[0]] = self.rotation
-        return result
-
-    def apply(self, imu: FloatArray) -> FloatArray:
-        """Correct samples [samples, sensors, 6]: return those of correctly placed sensors."""
-        return turn_mounts(imu[:, list(self.sources)], self.rotations())
-
-    def quaternion(self) -> tuple[float, ...]:
-        """Return the rotation as x y z w, for the parameter ``sensor_rotations``."""
-        matrix = np.eye(3) if self.rotation is None else self.rotation
-        return tuple(float(value) + 0.0 for value in np.round(Rotation.from_matrix(matrix).as_quat(canonical=True), 4))
-
-    def describe(self) -> str:
-        """Describe fault and remedy, to follow the sensors' names in a sentence."""
-        if self.rotation is not None:
-            worn = Rotation.from_matrix(self.rotation).inv()
-            return (
-                f"looks turned by {_turn_in_words(worn)}; attach it as in the training data, or give it the rotation "
-                f"{' '.join(f'{value:g}' for value in self.quaternion())} (x y z w)"
-            )
-        if len(self.sensors) > 2:
-            return "the sides look exchanged; exchange the sensors, or their topics"
-        return "look exchanged; exchange the sensors, or their topics"
 
 
 @dataclass(frozen=True)
@@ -154,22 +108,6 @@ def _mend(worn: _Evidence, rig: Rig) -> tuple[list[Found], _Evidence]:
         mended = best
         candidates = [other for other in candidates if not set(other.sensors) & set(remedy.sensors)]
     return found, mended
-
-
-def remedies(rig: Rig) -> Iterator[Remedy]:
-    """Yield a remedy for every placement error that is considered."""
-    places = tuple(range(len(rig.sensors)))
-    for sensor in places:
-        for rotation in _right_angles():
-            yield Remedy((sensor,), places, rotation)
-    for a, b in combinations(places, 2):
-        order = list(places)
-        order[a], order[b] = b, a
-        yield Remedy((a, b), tuple(order))
-    if rig.is_mirrorable and len(places) > 2:
-        twins = tuple(int(twin) for twin in rig.mirror_sensors())
-        if concerned := tuple(place for place in places if twins[place] != place):
-            yield Remedy(concerned, twins)
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,24 +225,3 @@ def _pattern(power: FloatArray) -> FloatArray:
     """Return the logarithm of each axis' deviation [sensors, 3], relative to the sensor's mean over axes."""
     logarithm = 0.5 * np.log(power + 1e-6)
     return np.asarray(logarithm - logarithm.mean(axis=1, keepdims=True))
-
-
-def _right_angles() -> Iterator[FloatArray]:
-    """Yield the 23 rotations [3, 3] that map axes to axes, without the identity."""
-    for order in permutations(range(3)):
-        for signs in product((1.0, -1.0), repeat=3):
-            matrix = np.zeros((3, 3))
-            matrix[range(3), order] = signs
-            if np.linalg.det(matrix) > 0 and not np.array_equal(matrix, np.eye(3)):
-                yield matrix
-
-
-def _turn_in_words(rotation: Rotation) -> str:
-    vector = rotation.as_rotvec(degrees=True)
-    angle = float(np.linalg.norm(vector))
-    axis = np.round(vector / np.abs(vector).max()).astype(int)
-    single = np.flatnonzero(axis)
-    if len(single) == 1:
-        sign = "" if axis[single[0]] > 0 or round(angle) == 180 else "-"
-        return f"{sign}{angle:.0f}° about its {'xyz'[single[0]]} axis"
-    return f"{angle:.0f}° about its direction ({', '.join(map(str, axis))})"

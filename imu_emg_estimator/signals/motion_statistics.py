@@ -32,6 +32,7 @@ class MotionStatistics:
 
     Attributes:
         owners: [statistics, 2] the sensors that a statistic is made of.
+        first_channels, second_channels: [correlations] the channels (3 sensor + axis) that each correlation is of.
     """
 
     def __init__(self, sensors: int) -> None:
@@ -47,14 +48,22 @@ class MotionStatistics:
         related = (owner[a] == owner[b]) | (axis[a] == axis[b])
         within = owner[a[related]] != owner[b[related]]
         order = np.argsort(within, kind="stable")
-        self._a, self._b = a[related][order], b[related][order]
+        self.first_channels, self.second_channels = a[related][order], b[related][order]
         self._channel = np.arange(channels)
         self._sums, self._squares = place[self._channel, presence], place[self._channel, self._channel]
         self._counts = place[presence, presence]
-        self._products, self._pair_counts = place[self._a, self._b], place[presence[self._a], presence[self._b]]
+        self._products, self._pair_counts = (
+            place[self.first_channels, self.second_channels],
+            place[presence[self.first_channels], presence[self.second_channels]],
+        )
+        self._upper = np.triu_indices(channels)
+        self._all_products = place[self._upper]
+        self._all_pair_counts = place[presence[self._upper[0]], presence[self._upper[1]]]
         self._presences = place[channels + np.arange(sensors), channels + np.arange(sensors)]
         alone = np.stack([owner, owner], axis=1)
-        self.owners = np.concatenate([alone, alone, np.stack([owner[self._a], owner[self._b]], axis=1)])
+        self.owners = np.concatenate(
+            [alone, alone, np.stack([owner[self.first_channels], owner[self.second_channels]], axis=1)]
+        )
 
     def __len__(self) -> int:
         return len(self.owners)
@@ -92,10 +101,24 @@ class MotionStatistics:
         mean = moments[..., self._sums] / count
         variance = np.maximum(moments[..., self._squares] / count - mean**2, 0.0) + NOISE_G2
         together = np.maximum(moments[..., self._pair_counts], NEVER)
-        covariance = moments[..., self._products] / together - mean[..., self._a] * mean[..., self._b]
-        correlation = covariance / np.sqrt(variance[..., self._a] * variance[..., self._b])
+        covariance = (
+            moments[..., self._products] / together - mean[..., self.first_channels] * mean[..., self.second_channels]
+        )
+        correlation = covariance / np.sqrt(variance[..., self.first_channels] * variance[..., self.second_channels])
         statistics = np.concatenate([mean, 0.5 * np.log(variance), np.clip(correlation, -1.0, 1.0)], axis=-1)
         return statistics, np.asarray(moments[..., self._presences] >= MIN_PRESENCE)
+
+    def covariance(self, moments: FloatArray) -> FloatArray:
+        """Return the covariance [channels, channels] of running means [moments], in g², with the noise added."""
+        mean = moments[self._sums] / np.maximum(moments[self._counts], NEVER)
+        covariance = np.empty((len(mean), len(mean)))
+        together = np.maximum(moments[self._all_pair_counts], NEVER)
+        covariance[self._upper] = moments[self._all_products] / together
+        covariance.T[self._upper] = covariance[self._upper]
+        covariance -= mean[:, None] * mean
+        diagonal = np.arange(len(mean))
+        covariance[diagonal, diagonal] = np.maximum(covariance[diagonal, diagonal], 0.0) + NOISE_G2
+        return covariance
 
 
 class RunningMotion:
@@ -116,7 +139,11 @@ class RunningMotion:
 
     def describe(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Statistics [statistics], and which sensors [sensors] were there for long enough; from any thread."""
-        return self._statistics.describe(self._moments.copy())  # which another thread may be changing
+        return self._statistics.describe(self.moments())
+
+    def moments(self) -> FloatArray:
+        """Return the running means [moments]; from any thread."""
+        return self._moments.copy()  # which another thread may be changing
 
 
 def motion_statistics(imu: FloatArray, rate: float, every: int = 1) -> tuple[FloatArray, NDArray[np.bool_]]:
