@@ -7,6 +7,7 @@ from zlib import crc32
 
 import pytest
 from fixtures.factories import refusal
+from mcap.writer import Writer as McapWriter
 
 from imu_emg_estimator.bags import read_bag
 from imu_emg_estimator.bags.mcap_storage import CHUNK, CHUNK_HEAD, MAGIC, RECORD_HEAD, CutShort, _Source
@@ -43,3 +44,16 @@ def test_read_bag_refuses_chunk_of_wrong_size_or_checksum(lost_bytes: int, check
     (tmp_path / "bag.mcap").write_bytes(MAGIC + RECORD_HEAD.pack(CHUNK, len(body)) + body)
     with refusal("a chunk is corrupt"):
         read_bag(tmp_path / "bag.mcap", RIG)
+
+
+@pytest.mark.parametrize(("encoding", "definition"), [("json", "ros2msg"), ("cdr", "jsonschema")])
+def test_channel_is_read_only_as_cdr_of_a_ros_type(encoding: str, definition: str, tmp_path: Path) -> None:
+    path = tmp_path / "bag.mcap"
+    writer = McapWriter(str(path))
+    writer.start(profile="ros2", library="test")
+    schema = writer.register_schema("sensor_msgs/msg/Imu", definition, b"{}")
+    channel = writer.register_channel("/imu/right_foot", encoding, schema)
+    writer.add_message(channel, 1, b"{}", 1)
+    writer.finish()
+    with refusal("its Imu topics are none"):
+        read_bag(path, RIG)

@@ -110,3 +110,12 @@ def test_assess_without_distribution_skips_mounting(trained_bundle: Bundle, subj
     quality = assess(replace(trained_bundle, distribution=None), [subject])
     assert quality.mounting is None
     assert quality.findings == ()
+
+
+def test_assess_does_not_compare_emg_with_movement_at_rest(
+    trained_bundle: Bundle, make_recording: RecordingFactory
+) -> None:
+    quality = assess(trained_bundle, [make_recording([("standing", 20.0)], seed=21)])
+    assert quality.refusal.startswith("the subject did not move")
+    assert quality.follows == {}
+    assert not kinds(quality) & {"not_locked", "exchanged", "same_signal", "same_phase"}

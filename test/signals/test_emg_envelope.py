@@ -89,3 +89,8 @@ def test_varies_needs_change_beyond_rounding() -> None:
 def test_settings_refuse_impossible_filters(change: dict[str, float]) -> None:
     with refusal("corners must be positive", "order 1 to 8"):
         EnvelopeSettings(**change)  # type: ignore[arg-type]
+
+
+def test_settings_accept_corners_below_1_hz() -> None:
+    settings = EnvelopeSettings(high_pass=0.5, low_pass=0.5, order=1)
+    assert (settings.high_pass, settings.low_pass) == (0.5, 0.5)
