@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.signals.acceleration_checks import AccelerationChecks
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND, Sample
 from imu_emg_estimator.signals.repeated_samples import ACCELERATION, RATE, Part, RepeatedSamples
 from imu_emg_estimator.signals.sample_delivery import SampleDelivery
@@ -124,11 +125,14 @@ class _PartChecker:
     def __init__(self, part: Part, highest: float) -> None:
         self._part = part
         self._repeated = RepeatedSamples(part, highest if highest == highest else None)
+        self._values = AccelerationChecks() if part is ACCELERATION else None
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
         self._repeated.reset()
+        if self._values:
+            self._values.reset()
         self._found: SensorState | None = None
         self._until = NEVER  # instant to which it is held
         self._seen: int | None = None  # instant of the latest sample that had the part
@@ -139,7 +143,8 @@ class _PartChecker:
         x, y, z = sample
         if x - x + y - y + z - z == 0.0:  # all are finite
             self._seen, self._missed = instant, 0
-            found = self._repeated.take(instant, (x, y, z))
+            values = self._values.take(instant, sample) if self._values else None
+            found = self._repeated.take(instant, sample) or values
         else:
             found = self._missing(instant)
         if found:
