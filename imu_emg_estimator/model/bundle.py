@@ -24,13 +24,14 @@ from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncertainty
 from imu_emg_estimator.model.motion_distribution import CENTRES, COVARIANCE, Distribution
 from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
+from imu_emg_estimator.model.sensor_subsets import SensorSubsets, SubsetFigures
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
-from imu_emg_estimator.signals.masked_imu_features import CHANNELS, Normalisation, feature_count
+from imu_emg_estimator.signals.masked_imu_features import CHANNELS, PARTS, Normalisation, feature_count
 from imu_emg_estimator.utils.atomic_files import write_atomically
-from imu_emg_estimator.utils.json_values import from_decoded
+from imu_emg_estimator.utils.json_values import from_decoded, json_compatible
 
-MEAN, STD = "normalisation.mean", "normalisation.std"  # tensors of a file, beside the weights
+MEAN, STD, RANGES = "normalisation.mean", "normalisation.std", "ranges"  # tensors of a file, beside the weights
 # Fields that a file leaves out where they are empty: bundles of earlier releases keep their hash.
 Part = TypeVar("Part", EnvelopeSettings, "Reference", Calibration)
 OPTIONAL_FIELDS = {"reference": {"units"}, "calibration": {"bag_hash", "software", "settings", "figures"}}
@@ -69,6 +70,9 @@ class Bundle:
         parent_id: identity of the bundle that this one was adapted from; empty = none.
         uncertainty: what makes the network's standard deviation hold on unseen subjects; None = taken as it is.
         distribution: what the training subjects' motion looked like; None = nothing is called unlike it.
+        subset_figures: what is left of the accuracy where sensors are missing; None = not measured.
+        ranges: [sensors, 2] highest absolute value of an axis of the accelerometer [m/s²] and of the gyroscope [rad/s]
+            in training, NaN where there was none; None = not known.
     """
 
     name: str
@@ -84,6 +88,8 @@ class Bundle:
     calibration: Calibration | None = None
     uncertainty: Uncertainty | None = None
     distribution: Distribution | None = None
+    subset_figures: SubsetFigures | None = None
+    ranges: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         _check(self)
@@ -102,6 +108,11 @@ class Bundle:
     def deviation_scale(self) -> DeviationScale | None:
         """Scale of the standard deviation: a subject's own bundle has another than the one for everybody."""
         return self.uncertainty.scale(calibrated=bool(self.parent_id)) if self.uncertainty else None
+
+    @property
+    def subsets(self) -> SensorSubsets | None:
+        """What is left without some sensors: a subject's own bundle has other figures than the one for everybody."""
+        return self.subset_figures.subsets(calibrated=bool(self.parent_id)) if self.subset_figures else None
 
     @property
     def content_hash(self) -> str:
@@ -124,6 +135,8 @@ class Bundle:
             "reference": _without_empty(self.reference, "reference"),
             "uncertainty": self.uncertainty.to_dict() if self.uncertainty else None,
             "distribution": self.distribution.to_dict() if self.distribution else None,
+            "subsets": self.subset_figures.to_dict() if self.subset_figures else None,
+            "ranges": json_compatible(self.ranges),
             "training": dict(self.training),
             "scores": dict(self.scores),
         }
@@ -154,7 +167,11 @@ class Bundle:
         return bundle
 
     def _document(self) -> Document:
-        parts = {"uncertainty": self.uncertainty, "distribution": self.distribution}
+        parts = {
+            "uncertainty": self.uncertainty,
+            "distribution": self.distribution,
+            "subsets": self.subset_figures,
+        }
         optional = {name: part.to_dict() for name, part in parts.items() if part is not None}
         return {
             "format_version": FORMAT_VERSION,
@@ -178,18 +195,23 @@ class Bundle:
         }
         if self.distribution is not None:
             tensors |= {CENTRES: self.distribution.centres, COVARIANCE: self.distribution.covariance}
+        if self.ranges is not None:
+            tensors[RANGES] = self.ranges
         return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
 
 
 def _assemble(document: Document, tensors: Tensors) -> Bundle:
     """Build a bundle from the parts of its file; takes the weights out of ``tensors``."""
+    ranges = tensors.pop(RANGES, None)
     normalisation = Normalisation(tensors.pop(MEAN), tensors.pop(STD))
-    distribution = calibration = uncertainty = None
+    distribution = calibration = uncertainty = subset_figures = None
     if "distribution" in document:
         arrays = tensors.pop(CENTRES), tensors.pop(COVARIANCE)
         distribution = Distribution.from_dict(document["distribution"], *arrays)
     if "uncertainty" in document:
         uncertainty = Uncertainty.from_dict(document["uncertainty"])
+    if "subsets" in document:
+        subset_figures = SubsetFigures.from_dict(document["subsets"])
     if document["calibration"] is not None:
         calibration = _read_part(Calibration, document, "calibration")
     return Bundle(
@@ -206,6 +228,8 @@ def _assemble(document: Document, tensors: Tensors) -> Bundle:
         calibration=calibration,
         uncertainty=uncertainty,
         distribution=distribution,
+        subset_figures=subset_figures,
+        ranges=ranges,
     )
 
 
@@ -229,6 +253,10 @@ def _check(bundle: Bundle) -> None:
         bundle.uncertainty.check(len(bundle.rig.muscles))
     if bundle.distribution is not None:
         bundle.distribution.check(len(bundle.rig.sensors))
+    if bundle.subset_figures is not None:
+        bundle.subset_figures.check(len(bundle.rig.sensors), len(bundle.rig.muscles))
+    if bundle.ranges is not None:
+        _check_ranges(bundle.ranges, len(bundle.rig.sensors))
 
 
 def _check_weights(bundle: Bundle) -> None:
@@ -258,6 +286,11 @@ def _check_normalisation(bundle: Bundle) -> None:
         raise InputError("normalisation does not say of every channel, by mean and std alike, whether it is used")
     if (np.asarray(bundle.normalisation.std)[used] <= 0).any():
         raise InputError("normalisation std holds a value that is not positive")
+
+
+def _check_ranges(ranges: NDArray[np.float64], sensors: int) -> None:
+    if ranges.shape != (sensors, PARTS) or ranges.dtype != np.float64 or np.isinf(ranges).any() or (ranges <= 0).any():
+        raise InputError(f"ranges are not an array of {sensors} x {PARTS} positive numbers")
 
 
 def _check_reference(bundle: Bundle) -> None:

@@ -37,7 +37,8 @@ DOCUMENT_TYPES: dict[str, type | tuple[type, ...]] = {
     "parent_id": str,
     "calibration": (dict, type(None)),
 }
-OPTIONAL_KEYS = {"uncertainty", "distribution"}  # absent in bundles that have none: their hash is as it always was
+# Absent in bundles that have none: their hash is as it always was.
+OPTIONAL_KEYS = {"uncertainty", "distribution", "subsets"}
 
 
 def content_hash(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
+from imu_emg_estimator.model.sensor_subsets import RunningFactor
 from imu_emg_estimator.signals.masked_imu_features import FloatArray, RowFeatures
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S
 from imu_emg_estimator.streaming.engine import AUTO, make_engine
@@ -32,7 +33,8 @@ class Estimate:
 
     Attributes:
         activation: [muscles] fraction of the bundle's reference amplitude, never negative.
-        deviation: [muscles] standard deviation of activation, same unit, scaled as the bundle says.
+        deviation: [muscles] standard deviation of activation, same unit, scaled as the bundle says, for the missing
+            sensors too.
         missing: [sensors] True where a part of the sensor that the network uses was masked in the newest row.
         warming_up: the attention band is not full yet.
         score: distance of the last seconds' motion from the training data; NaN = not known.
@@ -61,19 +63,26 @@ class PreparedBundle:
         self.features = RowFeatures(bundle.normalisation)
         self.engine = make_engine(bundle.config, bundle.weights, engine, threads)
         self.run = run
+        self._factor = RunningFactor(bundle.subsets, bundle.rig.rate) if bundle.subsets else None
 
     def step(self, imu: NDArray[np.floating]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Take another row [sensors, 6]; return activation and its standard deviation, each [muscles]."""
         mean, log_deviation = self.engine.step(self.features.of(imu))
         activation: NDArray[np.float32] = np.maximum(mean, ZERO)
-        own, scale = bounded_deviation(log_deviation), self.bundle.deviation_scale
-        return activation, np.asarray(scale.apply(activation, own)) if scale else own
+        deviation, scale = bounded_deviation(log_deviation), self.bundle.deviation_scale
+        if scale:
+            deviation = np.asarray(scale.apply(activation, deviation))
+        if self._factor and (factor := self._factor.step(self.features.missing)) is not None:
+            deviation = deviation * factor
+        return activation, deviation
 
     def reset(self, steps: int = 0) -> None:
         """Forget everything; ``steps`` is the index of the next row."""
         self.features.reset()
         self.engine.reset()
         self.engine.steps = steps
+        if self._factor:
+            self._factor.reset()
 
     def catch_up(self, rows: Sequence[Row], pause: float = 0.0) -> None:
         """Take those of the newest rows that the engine has not seen, pausing after each [s]."""

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fixtures.bundle_files import CALIBRATION, DISTRIBUTION, FULL_CALIBRATION, UNCERTAINTY, bundle_parts
+from fixtures.bundle_files import CALIBRATION, DISTRIBUTION, FULL_CALIBRATION, SUBSET_FIGURES, UNCERTAINTY, bundle_parts
 from fixtures.factories import BundleFactory, refusal
 
 from imu_emg_estimator import __version__
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.utils.shipped_files import resource_file
+
+RANGES = np.tile([19.6, np.nan], (6, 1))  # without gyroscopes
 
 
 def test_bundle_roundtrip_keeps_every_part(bundle: Bundle, tmp_path: Path) -> None:
@@ -25,6 +27,8 @@ def test_bundle_roundtrip_keeps_every_part(bundle: Bundle, tmp_path: Path) -> No
         calibration=CALIBRATION,
         uncertainty=UNCERTAINTY,
         distribution=DISTRIBUTION,
+        subset_figures=SUBSET_FIGURES,
+        ranges=RANGES,
     )
     own.save(tmp_path / "new" / "folder" / "a.safetensors")
     loaded = Bundle.load(tmp_path / "new" / "folder" / "a.safetensors")
@@ -36,6 +40,8 @@ def test_bundle_roundtrip_keeps_every_part(bundle: Bundle, tmp_path: Path) -> No
     assert loaded.distribution.to_dict() == DISTRIBUTION.to_dict()
     np.testing.assert_array_equal(loaded.distribution.centres, DISTRIBUTION.centres)
     np.testing.assert_array_equal(loaded.distribution.covariance, DISTRIBUTION.covariance)
+    assert loaded.subset_figures == SUBSET_FIGURES
+    np.testing.assert_array_equal(loaded.ranges, RANGES)
     np.testing.assert_array_equal(loaded.normalisation.mean, own.normalisation.mean)
     np.testing.assert_array_equal(loaded.normalisation.std, own.normalisation.std)
     for name, weight in own.weights.items():
@@ -109,8 +115,12 @@ def test_content_hash_follows_every_part(bundle: Bundle, make_bundle: BundleFact
         replace(bundle, distribution=DISTRIBUTION),
         replace(bundle, distribution=replace(DISTRIBUTION, threshold=2.0)),
         replace(bundle, distribution=replace(DISTRIBUTION, centres=2 * DISTRIBUTION.centres)),
+        replace(bundle, subset_figures=SUBSET_FIGURES),
+        replace(bundle, subset_figures=replace(SUBSET_FIGURES, calibrated=None)),
+        replace(bundle, ranges=RANGES),
+        replace(bundle, ranges=2 * RANGES),
     ]
-    assert len({bundle.content_hash, *(other.content_hash for other in others)}) == 13
+    assert len({bundle.content_hash, *(other.content_hash for other in others)}) == 17
 
 
 def test_deviation_scale_depends_on_calibration(bundle: Bundle) -> None:
@@ -125,6 +135,15 @@ def test_deviation_scale_depends_on_calibration(bundle: Bundle) -> None:
     assert own.deviation_scale == UNCERTAINTY.calibrated
     never_found = replace(UNCERTAINTY, calibrated=None)
     assert replace(own, uncertainty=never_found).deviation_scale == UNCERTAINTY.uncalibrated
+
+
+def test_subsets_depend_on_calibration(bundle: Bundle) -> None:
+    assert bundle.subsets is None
+    known = replace(bundle, subset_figures=SUBSET_FIGURES)
+    assert known.subsets is SUBSET_FIGURES.uncalibrated
+    own = replace(known, parent_id=known.model_id, calibration=CALIBRATION)
+    assert own.subsets is SUBSET_FIGURES.calibrated
+    assert replace(own, subset_figures=replace(SUBSET_FIGURES, calibrated=None)).subsets is SUBSET_FIGURES.uncalibrated
 
 
 def test_save_is_deterministic(bundle: Bundle, bundle_file: Path, tmp_path: Path) -> None:

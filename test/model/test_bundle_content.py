@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures.bundle_files import CALIBRATION, DISTRIBUTION, STATISTICS, UNCERTAINTY, rewrite_bundle
+from fixtures.bundle_files import CALIBRATION, DISTRIBUTION, STATISTICS, SUBSET_FIGURES, UNCERTAINTY, rewrite_bundle
 from fixtures.factories import refusal
 from numpy.typing import NDArray
 
-from imu_emg_estimator.model.bundle import MEAN, STD, Bundle
+from imu_emg_estimator.model.bundle import MEAN, RANGES, STD, Bundle
 from imu_emg_estimator.model.bundle_file import DOCUMENT_TYPES, Document, Tensors
 from imu_emg_estimator.model.motion_distribution import CENTRES, COVARIANCE
 from imu_emg_estimator.model.network_config import ModelConfig
@@ -284,3 +284,40 @@ def test_bundle_refuses_reference_that_is_not_positive(bundle: Bundle, amplitude
     amplitudes = (amplitude, *bundle.reference.amplitude[1:])
     with refusal("reference"):
         replace(bundle, reference=replace(bundle.reference, amplitude=amplitudes))  # type: ignore[arg-type]
+
+
+def spoilt_row(**change: object) -> Document:
+    row = {"missing": [0], "r": 0.7, "spread": 0.1, "coverage": [0.8, 0.8], "factor": [1, 1]}
+    return {"uncalibrated": {"sensors": 6, "rows": [{**row, "missing": []}, {**row, **change}]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"calibrated": 5}, "sensor subsets.calibrated is '5', not an object"),
+        ({"colour": 1}, "colour"),
+        ({"uncalibrated": {"sensors": 6, "rows": []}}, "6 sensors"),
+        (spoilt_row(missing=[]), "each combination once"),
+        (spoilt_row(missing=[6]), "0 to 5"),
+        (spoilt_row(missing=[1, 0]), "0 to 5"),
+        (spoilt_row(missing=["left_foot"]), "missing"),
+        (spoilt_row(factor=[1]), "2 numbers"),
+        (spoilt_row(factor=[1, 0.9]), "at least 1"),
+        (spoilt_row(factor=[1, float("inf")]), "at least 1"),
+        (spoilt_row(r=None), "finite"),
+        (spoilt_row(coverage=[0.8]), "figure"),
+        (spoilt_row(coverage=[0.8, "high"]), "coverage"),
+    ],
+)
+def test_load_names_bad_sensor_subsets(bundle: Bundle, bundle_file: Path, change: Document, part: str) -> None:
+    replace(bundle, subset_figures=SUBSET_FIGURES).save(bundle_file)
+    rewrite_bundle(bundle_file, lambda document, _: document["subsets"].update(change))
+    with refusal(bundle_file, part):
+        Bundle.load(bundle_file)
+
+
+@pytest.mark.parametrize("ranges", [np.ones((5, 2)), np.ones((6, 2), np.float32), np.zeros((6, 2))], ids=str)
+def test_load_refuses_ranges_of_another_rig(bundle_file: Path, ranges: NDArray[Any]) -> None:
+    rewrite_bundle(bundle_file, lambda _, tensors: tensors.update({RANGES: ranges}))
+    with refusal(bundle_file, "ranges"):
+        Bundle.load(bundle_file)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.bundle_files import SUBSET_FIGURES
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
 from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncertainty
-from imu_emg_estimator.model.geglu_transformer import network_of
-from imu_emg_estimator.model.offline_estimate import estimate_recording
+from imu_emg_estimator.model.offline_estimate import estimate_published
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
 from imu_emg_estimator.streaming.engine import ENGINES
@@ -47,9 +47,7 @@ def other(make_bundle: BundleFactory, bundle: Bundle) -> Bundle:
 
 def offline(bundle: Bundle, imu: Array) -> Array:
     """Activation and deviation [samples, 2 muscles], NaN where not known yet."""
-    activation, deviation = estimate_recording(network_of(bundle), bundle.normalisation, imu)
-    scale = bundle.deviation_scale
-    return np.hstack([activation, scale.apply(activation, deviation) if scale else deviation])
+    return np.hstack(estimate_published(bundle, imu))
 
 
 def live(estimator: StreamingEstimator, imu: Iterable[Array]) -> Array:
@@ -185,6 +183,26 @@ def test_step_scales_deviation_as_offline(bundle: Bundle, imu: Array) -> None:
         assert_live_is_offline(values_, offline(each, imu), bundle.config.look_ahead)
     np.testing.assert_allclose(estimates[2][:, 2:], estimates[0][:, 2:] * [0.5, 0.6], rtol=1e-5)
     np.testing.assert_array_equal(estimates[1][:, :2], estimates[0][:, :2])
+
+
+def test_step_scales_deviation_for_missing_sensors_as_offline(bundle: Bundle, imu: Array) -> None:
+    """At once when sensors go, and for a while after they are back; with what is left by a catch-up, too."""
+    imu = np.concatenate([imu, *[imu[:30]] * 8])
+    imu[:, 5] = imu[:, 4]  # nothing is missing at first
+    known = replace(bundle, subset_figures=SUBSET_FIGURES)
+    without, with_ = (live(StreamingEstimator(each), imu)[:, 2:] for each in (bundle, known))
+    factor = with_ / without
+    np.testing.assert_array_equal(factor[2:40], 1.0)
+    np.testing.assert_allclose(factor[[40, 59]], [[1.25, 1.5]] * 2, rtol=1e-6)
+    np.testing.assert_allclose(factor[[60, 61]], [[2.0, 3.0]] * 2, rtol=1e-6, err_msg="not measured: the largest")
+    assert (np.diff(factor[90:100], axis=0) < 0).all()
+    assert (factor[90:95] > 1.1).all(), "the gap is still in the network's context"
+    np.testing.assert_array_equal(factor[-1], 1.0)
+    assert_live_is_offline(live(StreamingEstimator(known), imu), offline(known, imu), bundle.config.look_ahead)
+    estimator = StreamingEstimator(bundle)
+    live(estimator, imu[:95])
+    estimator.adopt(estimator.prepare(known))
+    np.testing.assert_allclose(live(estimator, imu[95:])[:, 2:], with_[95:], atol=TOLERANCE)
 
 
 @pytest.fixture(scope="module")

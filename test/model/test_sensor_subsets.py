@@ -1,0 +1,58 @@
+"""What is left without some sensors: looked up live, by combination."""
+
+import numpy as np
+import pytest
+from fixtures.bundle_files import SUBSETS
+from numpy.typing import NDArray
+
+from imu_emg_estimator.model.sensor_subsets import RELEASE_S, RunningFactor
+
+
+def mask(*missing: int) -> NDArray[np.bool_]:
+    return np.isin(np.arange(6), missing)
+
+
+@pytest.mark.parametrize(
+    ("missing", "usable"),
+    [((), True), ((0,), True), ((5,), False), ((0, 3), False), ((1,), False), (range(6), False)],
+    ids=["none", "one", "inaccurate", "interval too narrow", "not measured", "all"],
+)
+def test_usable_follows_accuracy_and_coverage(missing: tuple[int, ...], usable: bool) -> None:
+    assert SUBSETS.usable(mask(*missing)) == usable
+
+
+def test_factor_is_the_measured_one_or_the_largest() -> None:
+    np.testing.assert_allclose(SUBSETS.factor(mask()), [1, 1])
+    np.testing.assert_allclose(SUBSETS.factor(mask(0)), [1.25, 1.5])
+    np.testing.assert_allclose(SUBSETS.factor(mask(1, 2, 3)), [2.0, 3.0])
+
+
+def test_nearest_names_measured_combination() -> None:
+    assert SUBSETS.measured(mask(0, 1)) is None
+    assert SUBSETS.nearest(mask(0, 1)).missing == (0,)
+    assert SUBSETS.nearest(mask(0, 3, 4)).missing == (0, 3)
+    assert SUBSETS.nearest(mask(3)).missing == (0, 3), "of two that differ in one sensor, the one that misses more"
+
+
+def test_running_factor_rises_at_once_and_falls_slowly() -> None:
+    rate = 50.0
+    running = RunningFactor(SUBSETS, rate)
+    assert running.step(mask()) is None
+    np.testing.assert_allclose(running.step(mask(0)), [1.25, 1.5])
+    later = [running.step(mask()) for _ in range(round(RELEASE_S * rate))]
+    np.testing.assert_allclose(later[-1], 1 + np.array([0.25, 0.5]) / np.e, rtol=1e-5)
+    np.testing.assert_allclose(running.step(mask(0)), [1.25, 1.5])
+    while (factor := running.step(mask())) is not None:
+        assert (factor > 1).all()
+    running.step(mask(5))
+    running.reset()
+    assert running.step(mask()) is None
+
+
+def test_factors_of_rows_equal_steps() -> None:
+    rows = np.random.default_rng(0).random((200, 6)) < 0.05
+    running, other = RunningFactor(SUBSETS, 60.0), RunningFactor(SUBSETS, 60.0)
+    steps = [other.step(row) for row in rows]
+    expected = [np.ones(2) if factor is None else factor for factor in steps]
+    np.testing.assert_array_equal(running.of(rows), expected)
+    assert running.of(rows[:0]).shape == (0, 2)
