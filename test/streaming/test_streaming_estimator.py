@@ -200,9 +200,9 @@ def test_step_scales_deviation_for_missing_sensors_as_offline(bundle: Bundle, im
     np.testing.assert_array_equal(factor[-1], 1.0)
     assert_live_is_offline(live(StreamingEstimator(known), imu), offline(known, imu), bundle.config.look_ahead)
     estimator = StreamingEstimator(bundle)
-    live(estimator, imu[:95])
+    live(estimator, imu[:80])
     estimator.adopt(estimator.prepare(known))
-    np.testing.assert_allclose(live(estimator, imu[95:])[:, 2:], with_[95:], atol=TOLERANCE)
+    np.testing.assert_allclose(live(estimator, imu[80:])[:, 2:], with_[80:], atol=TOLERANCE)
 
 
 @pytest.fixture(scope="module")
