@@ -26,6 +26,7 @@ ROS = re.compile(
 )
 MADE_OF_TORCH = f"{NAME}.streaming.torch_engine"  # imported when it is chosen
 TORCH_FREE = (
+    "activation_gate",
     "errors",
     "utils",
     "rig",
