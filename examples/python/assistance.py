@@ -1,21 +1,22 @@
-"""Assistance that follows muscle activation, and fades out when the estimate is unreliable.
+"""Assistance that follows muscle activation, and fades out when the estimate cannot be relied on.
 
 Run the estimator, then: python3 assistance.py
 """
 
 import contextlib
-import math
+import time
 
 import rclpy
 from imu_emg_estimator.msg import MuscleActivation
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
 
+from imu_emg_estimator.activation_gate import ActivationGate
+
 PERIOD_S = 0.01  # of the controller: 100 Hz
-FADE_TIME_S = 0.2  # from full assistance to none, and back
-MAX_AGE_S = 0.15  # older estimates are ignored
-TRUST = {MuscleActivation.OK: 1.0, MuscleActivation.DEGRADED: 0.5}  # share of assistance; others: none
+MUSCLES = ["vastus_lateralis_right", "vastus_lateralis_left"]  # of the shipped model
 
 
 class Assistance(Node):
@@ -23,34 +24,26 @@ class Assistance(Node):
 
     def __init__(self) -> None:
         super().__init__("assistance")
-        self._latest: MuscleActivation | None = None
-        self._trust = 0.0
-        self._gain = 0.0
+        self._gate = ActivationGate(self.declare_parameter("muscles", MUSCLES).value)
+        self._last_step = time.monotonic()
         self._publisher = self.create_publisher(Float64MultiArray, "assistance", 10)
-        self.create_subscription(MuscleActivation, "muscle_activation", self._on_activation, 10)
-        self.create_timer(PERIOD_S, self._control)
+        self.create_subscription(MuscleActivation, "muscle_activation", self._receive, 10)
+        # A timer, since an estimator that has died sends nothing, and one that /clock cannot stop.
+        self.create_timer(PERIOD_S, self._control, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def _on_activation(self, message: MuscleActivation) -> None:
-        is_finite = all(math.isfinite(value) for value in message.activation)
-        self._trust = TRUST.get(message.status, 0.0) if is_finite else 0.0
-        if self._trust:  # otherwise the last trusted estimate fades out
-            self._latest = message
+    def _receive(self, message: MuscleActivation) -> None:
+        self._gate.receive(message, self._now())
 
     def _control(self) -> None:
-        latest = self._latest
-        if latest is None:
-            return
-        # A timestamp in the future is as bad as an old one: one of the clocks is wrong.
-        wanted = self._trust if abs(self._age(latest)) < MAX_AGE_S else 0.0
-        step = PERIOD_S / FADE_TIME_S
-        self._gain += min(max(wanted - self._gain, -step), step)
-        values = [self._gain * min(max(value, 0.0), 1.0) for value in latest.activation]
-        self._publisher.publish(Float64MultiArray(data=values))
+        now = time.monotonic()
+        assistance = self._gate.update(self._now(), now - self._last_step)
+        self._last_step = now
+        self._publisher.publish(Float64MultiArray(data=assistance))
+        if self._gate.reason:
+            self.get_logger().info(f"no full trust: {self._gate.reason}", throttle_duration_sec=1.0)
 
-    def _age(self, message: MuscleActivation) -> float:
-        """Return the time since the instant of the estimate [s]."""
-        timestamp = message.header.stamp
-        return self.get_clock().now().nanoseconds * 1e-9 - (timestamp.sec + timestamp.nanosec * 1e-9)
+    def _now(self) -> float:
+        return float(self.get_clock().now().nanoseconds) * 1e-9
 
 
 def main() -> None:

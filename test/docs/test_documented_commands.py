@@ -1,8 +1,9 @@
-"""Every command in the documentation is run here, or says why it is not; those that are not run are parsed."""
+"""Code in the documentation is run here, or compiled if it is C++, or says why not; other commands are parsed."""
 
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from benchmarks import __main__ as benchmarks_command
 from imu_emg_estimator.cli.main import build_parser
 
 NOT_COMMANDS = {"mermaid", "text", "yaml"}
-RUNNABLE = {"bash", "python"}
+RUNNABLE = {"bash", "python", "cpp"}
+COMPILER = os.environ.get("CXX", "c++")
 LINKED = ("config", "examples", "resource")  # what commands name by a path relative to the checkout
 TESTED = [page for page in pages() if any(block.mark == "test" for block in code_blocks(page))]
 SLOW = [page for page in TESTED if any(block.slow for block in code_blocks(page))]
@@ -52,8 +54,18 @@ def run_blocks(blocks: list[CodeBlock], folder: Path) -> None:
         if block.language == "python":
             run([*shell(), block.note], folder, environment)
             run([sys.executable, "-c", block.text], folder, environment)
+        elif block.language == "cpp":
+            compile_cpp(block, folder, environment)
         else:  # in one shell, so that the block sees the variables of what precedes it
             run([*shell(), f"{block.note}\n{block.text}"], folder, environment)
+
+
+def compile_cpp(block: CodeBlock, folder: Path, environment: dict[str, str]) -> None:
+    source = folder / "block.cpp"
+    source.write_text(block.text)
+    if shutil.which(COMPILER):
+        options = ["-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'include'}"]
+        run([COMPILER, *options, "-fsyntax-only", str(source)], folder, environment)
 
 
 def shell() -> list[str]:
