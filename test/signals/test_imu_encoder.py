@@ -15,7 +15,7 @@ BIG_ENDIAN = bytes((0, 0, 0, 0)) + EMPTY_IMU[4:]
 
 @pytest.mark.parametrize("payload", [EMPTY_IMU, BIG_ENDIAN])
 def test_encoded_numbers_are_decoded(payload: bytes) -> None:
-    timestamp, sample = decode_imu(encode_imu(TIMESTAMP, SAMPLE[:2] + (9.0,) + SAMPLE[3:], payload=payload)) or (0, ())
+    timestamp, sample = decode_imu(encode_imu(TIMESTAMP, (*SAMPLE[:2], 9.0, *SAMPLE[3:]), payload=payload)) or (0, ())
     assert (timestamp, sample) == (TIMESTAMP, (0.5, -9.8, 9.0, 3.0, -2.0, 0.25))
 
 

@@ -1,0 +1,1 @@
+"""Benchmark of reliability: what the estimator says of wrong input."""
