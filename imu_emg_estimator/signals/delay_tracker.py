@@ -38,10 +38,9 @@ class DelayTracker:
         self.slow_floor.clear()
         self.floor.add(arrival, delay)
         self.blocks = self.scatter = self.step = 0
-        self._minimum = self._slow_minimum = NEVER_NS
+        self._slow_minimum = NEVER_NS
         self._minimum_at = self._slow_minimum_at = arrival
-        self._due = arrival + BLOCK_NS
-        self._total = self._count = 0
+        self.cut(arrival, BLOCK_NS)
 
     def add(self, arrival: int, delay: int) -> bool:
         """Take the delay of another sample; returns whether a block ended."""
@@ -53,6 +52,11 @@ class DelayTracker:
             return False
         self._end_block(arrival)
         return True
+
+    def cut(self, arrival: int, length: int) -> None:
+        """Begin a block anew, which ends after so many ns: what came before it tells nothing of what follows."""
+        self._minimum, self._due = NEVER_NS, arrival + length
+        self._total = self._count = 0
 
     def shift(self, change: int) -> None:
         """Add to all delays."""
@@ -83,5 +87,4 @@ class DelayTracker:
         if self.blocks % LONG_BLOCK == 0:
             self.slow_floor.add(self._slow_minimum_at, self._slow_minimum)
             self._slow_minimum = NEVER_NS
-        self._minimum, self._due = NEVER_NS, arrival + BLOCK_NS
-        self._total = self._count = 0
+        self.cut(arrival, BLOCK_NS)

@@ -16,6 +16,8 @@ MAX_LEARNING = 200  # samples
 PAUSE_NS = SECOND // 20  # by which samples that are not in a burst must be behind for the sensor to have paused
 STEP_NS = 3 * SECOND // 200  # by which a block may be off before the count is doubted, besides a period and a half
 MAX_LOST = 1000  # samples in one go; a larger step of the publisher's count is another publisher
+LOST_SHARE = 0.3  # of a period by which a sample may come too early for the one after a lost one
+MAX_SHORTS = 0.1  # share of short intervals, from which samples come in bursts
 SHORT = 0.4  # of a period; a shorter interval is within a burst
 NEVER_NS = 1 << 62
 
@@ -28,7 +30,7 @@ class SampleCounter:
 
     __slots__ = (
         "_arrival", "_due", "_floor", "_learnt", "_minimum", "_minimum_at", "_odd_blocks", "_paused", "_sequence",
-        "_shorts", "_value", "period",
+        "_shorts", "_skipped", "_value", "period",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -41,17 +43,20 @@ class SampleCounter:
         self._learnt: list[tuple[int, int]] | None = []
         self.period = 0
 
-    def start(self, instant: int, period: int, arrival: int, sequence: int | None) -> None:
-        """Continue after a sample with a known instant and arrival, at a known period, all in ns."""
-        self.period = period
-        self._learnt = None
-        self._begin(instant, arrival, sequence)
-        self._floor.add(arrival, arrival - instant)
+    def start(self, instant: int, steps: int, period: int, sequence: int | None) -> None:
+        """Continue after a sample with a known instant [ns], whose next one is that many samples later, or as counted.
 
-    @property
-    def known(self) -> bool:
-        """Whether the period is known."""
-        return self._learnt is None
+        Args:
+            period: ns between two samples.
+            sequence: number of the known sample by its publisher's count.
+        """
+        self._begin(instant if sequence is not None else instant + (steps - 1) * period, 0, sequence)
+        self.period, self._learnt = period, None
+
+    def expect(self, arrival: int, delay: int) -> None:
+        """Expect samples to come with this delay from the known instant, from this arrival on [ns]."""
+        self._arrival, self._due = arrival, arrival + BLOCK_NS
+        self._floor.add(arrival, delay)
 
     def instant(self, arrival: int, sequence: int | None) -> int | None:
         """Return when the next sample would have arrived without bursts and jitter [ns]; None while learning."""
@@ -85,17 +90,22 @@ class SampleCounter:
         self._value, self._arrival, self._sequence = value, arrival, sequence
         self._minimum, self._minimum_at, self._due = NEVER_NS, arrival, arrival + BLOCK_NS
         self._paused = self._odd_blocks = 0
-        self._shorts = 0.0
+        self._shorts, self._skipped = 0.0, False
 
     def _steps(self, arrival: int, sequence: int | None) -> int:
         """Return by how many samples this one is later than the last."""
-        if sequence is not None and self._sequence is not None and 0 < sequence - self._sequence < MAX_LOST:
+        if sequence is not None and self._sequence is not None and 0 < abs(sequence - self._sequence) < MAX_LOST:
             return sequence - self._sequence
         if not self.period:
             return 1
         interval = arrival - self._arrival
         self._shorts += ((interval < SHORT * self.period) - self._shorts) / 16
-        return 1 if self._shorts > 0.1 else max(1, round(interval / self.period))
+        if self._shorts > MAX_SHORTS:
+            return 1
+        steps = int((arrival - self._floor.at(arrival) - self._value) / self.period + LOST_SHARE)
+        steps = min(max(steps, 0 if self._skipped else 1), MAX_LOST)
+        self._skipped = steps > 1
+        return steps
 
     def _learn(self, arrival: int, steps: int) -> bool:
         """Take another sample to learn the period from; returns whether it is known now."""
@@ -115,6 +125,7 @@ class SampleCounter:
         value = last + self.period * (learnt[-1][1] - total)
         self._begin(value - steps * self.period, arrival, self._sequence)
         self._floor.add(arrival, min(time - last + self.period * (total - index) for time, index in ends))
+        self._shorts = 1.0 - len(ends) / (len(learnt) - 1)
         self._learnt = None
         return True
 

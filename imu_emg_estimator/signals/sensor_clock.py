@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
-from imu_emg_estimator.signals.clock_model import MAX_DELAY_NS, NEVER_NS, ClockModel, CommonDelay, Source
+from imu_emg_estimator.signals.clock_model import MAX_DELAY_NS, ClockModel, Source
+from imu_emg_estimator.signals.common_delay import CommonDelay
+from imu_emg_estimator.signals.delay_tracker import NEVER_NS
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
@@ -100,10 +102,11 @@ class SensorClocks:
     def state(self, sensor: int) -> SensorState:
         """Return the verdict on the clock of a sensor, with reason and remedy."""
         model = self._models[sensor]
-        if model.is_late:
-            return SensorState(Verdict.LATE, f"its samples come {model.lateness / SECOND:.2f} s late", CONNECTION, True)
+        if model.lateness.is_late:
+            delay = model.lateness.tracker.floor.at(model.arrival) - self._common.usual
+            return SensorState(Verdict.LATE, f"its samples come {_seconds(delay)} late", CONNECTION, True)
         if model.source is Source.ARRIVALS:
-            return SensorState(Verdict.CLOCK_OFF, f"its timestamps {model.flaw.value}: replaced by arrival", STAMP)
+            return SensorState(Verdict.CLOCK_OFF, f"its timestamps {model.flaw}: replaced by arrival", STAMP)
         if model.source is Source.RECONCILED:
             return SensorState(Verdict.CLOCK_OFF, f"{self._offence(sensor)}: reconciled by arrival", SYNCHRONISE)
         return GOOD
@@ -117,7 +120,7 @@ class SensorClocks:
         model = self._models[sensor]
         policy = ClockPolicy.ARRIVAL if model.source is Source.ARRIVALS else ClockPolicy.TIMESTAMP
         used = 1 - model.refused / model.samples if model.samples else 0.0
-        return ClockReport((model.floor - self._common.usual) / SECOND, model.drift, policy, used)
+        return ClockReport((model.floor - self._common.usual) / SECOND, model.tracker.drift, policy, used)
 
     def reset(self) -> None:
         """Forget all that was learned of the clocks."""
@@ -132,7 +135,7 @@ class SensorClocks:
         alive = [model for model in self._models if arrival - model.arrival < ALIVE_NS]
         trusted = [model for model in alive if model.source is Source.TIMESTAMPS and model.floor < MAX_DELAY_NS]
         self._common.usual = round(median(model.floor for model in trusted)) if trusted else 0
-        self._common.scatter = round(median(model.scatter for model in trusted)) if trusted else 0
+        self._common.scatter = round(median(model.tracker.scatter for model in trusted)) if trusted else 0
         leapt = [model for model in alive if arrival - model.leapt_back < TOGETHER_NS]
         if leapt and 2 * len(leapt) > len(alive):
             self.jumps += 1
@@ -145,4 +148,10 @@ class SensorClocks:
             return f"its clock drifts by {report.drift * 1e3:+.1f} ms/s"
         if abs(report.offset) > COUNTING_S:
             return "its clock does not tell the time of day"
-        return f"its clock is {abs(report.offset):.2f} s {'behind' if report.offset > 0 else 'ahead'}"
+        return f"its clock is {_seconds(round(report.offset * SECOND))} {'behind' if report.offset > 0 else 'ahead'}"
+
+
+def _seconds(duration: int) -> str:
+    """Return a duration [ns] as people read it, without its sign."""
+    seconds = abs(duration) / SECOND
+    return f"{seconds * 1e3:.0f} ms" if seconds < 0.095 else f"{seconds:.2f} s"

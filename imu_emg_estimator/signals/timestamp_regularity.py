@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from enum import Enum
 
-AT_ONCE = 3  # irregular timestamps among AT_ONCE_SAMPLES are too many without waiting for more
+AT_ONCE = 4  # irregular timestamps among AT_ONCE_SAMPLES are too many without waiting for more
 AT_ONCE_SAMPLES = 8
-MAX_SHARE = 0.1
+MAX_SHARE = 0.4  # of samples; fewer irregular ones can be left out
 MIN_IRREGULAR = 4
 KEPT = 0.8  # of the counts, from block to block
 CALM_SHARE = 0.02
@@ -24,43 +24,83 @@ class Flaw(Enum):
     LEAPING = "do not run with time"
 
 
+def flaw_of(timestamp: int, step: int) -> Flaw | None:
+    """Return what is wrong with a timestamp that is a step from the last one, both in ns; None = nothing."""
+    if timestamp <= 0:
+        return Flaw.ZERO
+    return Flaw.REPEATED if step == 0 else Flaw.IRREGULAR if step < 0 else None
+
+
 class TimestampRegularity:
-    """Counts the timestamps that do not advance as samples do.
+    """Counts the timestamps that do not advance as samples do, and measures how the others do.
 
     Attributes:
-        period: usual step between two samples [ns]; 0 = not known.
-        calm_blocks: successive blocks that were regular.
+        period: usual step from sample to sample [ns]; 0 = not known.
+        jitter: by which a step typically differs from it [ns].
+        calm_blocks: successive blocks of samples that were regular.
     """
 
-    __slots__ = ("_all", "_bad", "_flaws", "_latest", "_samples", "calm_blocks", "period")
+    __slots__ = ("_all", "_bad", "_bad_in_block", "_begin", "_flaws", "_latest", "calm_blocks", "jitter", "period")
 
     def __init__(self) -> None:
         self.restart()
 
     def restart(self) -> None:
         """Forget everything."""
-        self.period = self.calm_blocks = self._samples = 0
+        self.calm_blocks = self._bad_in_block = 0
         self._all = self._bad = 0.0
         self._latest: deque[int] = deque(maxlen=AT_ONCE)
         self._flaws: dict[Flaw, float] = {}
+        self.begin(0, 0, None, 0, 0)
+
+    def begin(self, index: int, timestamp: int, sequence: int | None, period: int, jitter: int) -> None:
+        """Begin a block after the sample with this index, at a known period."""
+        self._begin = index, timestamp, sequence
+        self.period, self.jitter = period, jitter
 
     def note(self, flaw: Flaw, index: int) -> bool:
         """Note the flaw of the sample with this index; returns whether there are too many."""
         self._latest.append(index)
-        self._bad += 1
+        self._bad_in_block += 1
         self._flaws[flaw] = self._flaws.get(flaw, 0.0) + 1.0
         if len(self._latest) == AT_ONCE and index - self._latest[0] < AT_ONCE_SAMPLES:
             return True
-        return self._bad >= MIN_IRREGULAR and self._bad > MAX_SHARE * (self._all + index - self._samples)
+        bad = self._bad + self._bad_in_block
+        return bad >= MIN_IRREGULAR and bad > MAX_SHARE * (self._all + index - self._begin[0])
 
-    def end_block(self, index: int) -> None:
-        """Forget older samples little by little, given the index of the newest."""
-        calm = self._bad <= CALM_SHARE * max(self._all + index - self._samples, 1)
-        self.calm_blocks = self.calm_blocks + 1 if calm else 0
-        self._all = KEPT * (self._all + index - self._samples)
-        self._bad *= KEPT
-        self._flaws = {flaw: KEPT * count for flaw, count in self._flaws.items()}
-        self._samples = index
+    def leap(self) -> None:
+        """Measure no period over a leap of the timestamps."""
+        self._begin = self._begin[0], 0, None
+
+    def end_block(self, index: int, timestamp: int, sequence: int | None, step: int) -> bool:
+        """End a block with the sample that is a step [ns] after the last; returns whether the block was regular."""
+        count, regular = max(index - self._begin[0], 1), not self._bad_in_block
+        if self._begin[1]:
+            self._measure(timestamp, sequence, count, step)
+        self._bad = KEPT * self._bad + self._bad_in_block
+        self._all = KEPT * self._all + count
+        self.calm_blocks = self.calm_blocks + 1 if self._bad <= CALM_SHARE * self._all else 0
+        self._flaws = {flaw: KEPT * number for flaw, number in self._flaws.items()}
+        self._begin, self._bad_in_block = (index, timestamp, sequence), 0
+        return regular
+
+    def _measure(self, timestamp: int, sequence: int | None, count: int, step: int) -> None:
+        _, first, number = self._begin
+        counted = sequence is not None and number is not None and sequence > number
+        if counted:
+            assert sequence is not None
+            assert number is not None
+            count = sequence - number
+        measured = (timestamp - first) // count
+        if counted or 4 * abs(measured - self.period) < self.period:
+            self.period += (measured - self.period) // (4 if 4 * abs(measured - self.period) < self.period else 1)
+        if not self.period:
+            return
+        odd = abs(step - max(1, round(step / self.period)) * self.period)
+        if odd > self.jitter:
+            self.jitter += self.period // 20
+        else:
+            self.jitter -= self.jitter * 3 // 10
 
     @property
     def flaw(self) -> Flaw:

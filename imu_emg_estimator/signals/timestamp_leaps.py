@@ -1,0 +1,81 @@
+"""Timestamps that leap: a clock that was set, a sample that was stamped late, or samples that were lost before it."""
+
+from __future__ import annotations
+
+SAME_LEAP_NS = 30_000_000  # by which the delays of samples after a leap may differ
+LEAP_SAMPLES = 3  # that must agree on it
+MIN_APART = 0.3  # of a period between them
+MAX_LEAPS = 3.5  # lately
+KEPT_LEAPS = 0.95  # from block to block
+MAX_DOUBT = 4.0
+TAKEN_BACK, KEPT = 1.25, 0.25  # weights of long steps
+
+
+class SuspectedLeap:
+    """Tells the leap of a clock from single impossible timestamps: a few of the next ones agree on it.
+
+    Attributes:
+        delay: smallest from timestamp to arrival of those that agree [ns].
+    """
+
+    __slots__ = ("_leaps", "_samples", "_timestamp", "delay")
+
+    def __init__(self) -> None:
+        self._leaps = 0.0
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the latest timestamps for possible."""
+        self._samples = self._timestamp = self.delay = 0
+
+    def add(self, timestamp: int, delay: int, period: int) -> bool:
+        """Take an impossible timestamp; returns whether enough agree that the clock leapt."""
+        apart = timestamp - self._timestamp >= MIN_APART * period
+        if self._samples and apart and abs(delay - self.delay) < SAME_LEAP_NS:
+            self._samples += 1
+            self.delay = min(self.delay, delay)
+        else:
+            self._samples, self.delay = 1, delay
+        self._timestamp = timestamp
+        return self._samples >= LEAP_SAMPLES
+
+    def count(self) -> bool:
+        """Count a leap; returns whether there are so many that the timestamps do not run with time."""
+        self._leaps += 1
+        return self._leaps > MAX_LEAPS
+
+    def end_block(self) -> None:
+        """Forget older leaps little by little."""
+        self._leaps *= KEPT_LEAPS
+
+
+class LongSteps:
+    """Steps between timestamps that no known loss explains: samples were lost, or one was stamped late.
+
+    Only the next timestamp tells. Where it mostly lies before the end of the step, such samples are left out.
+    """
+
+    __slots__ = ("_before", "_doubt", "_index")
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all steps."""
+        self._doubt, self._before, self._index = 0.0, 0, -2
+
+    def may_take(self, before: int, index: int) -> bool:
+        """Note a long step from a timestamp to the sample with this index; returns whether to believe it."""
+        explained = self._index == index - 1
+        self._before, self._index = before, index
+        if self._doubt > 0 and not explained:
+            return False
+        self._doubt = max(self._doubt - KEPT, -MAX_DOUBT)
+        return True
+
+    def taken_back(self, timestamp: int, last: int, index: int) -> int | None:
+        """Return where the last step began if this timestamp shows that it was none; else None."""
+        if self._index != index - 1 or not self._before < timestamp < last:
+            return None
+        self._doubt = min(self._doubt + TAKEN_BACK, MAX_DOUBT)
+        return self._before
