@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from imu_emg_estimator.calibration.calibration_store import calibration_path, cu
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros.activation_publisher import ActivationPublisher
+from imu_emg_estimator.ros.node_clock import SIMULATED_TOLERANCE_S, NodeClock
 from imu_emg_estimator.ros.node_topics import (
     checked_qos_overrides,
     create_estimate_publisher,
@@ -31,10 +31,12 @@ from imu_emg_estimator.ros.node_topics import (
 )
 from imu_emg_estimator.ros.parameter_schema import declare_parameters
 from imu_emg_estimator.ros.raw_subscriptions import Arrival, MessageCount, make_receiver
+from imu_emg_estimator.ros.status_log import StatusLog
 from imu_emg_estimator.signals.grid_alignment import Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu, imu_sample, nanoseconds
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
-from imu_emg_estimator.streaming.activation_status import DEGRADED, OK, OUT_OF_DISTRIBUTION, STALE
+from imu_emg_estimator.signals.sensor_clock import TOLERANCE_S
+from imu_emg_estimator.streaming.activation_status import STALE
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
 from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, Output
 from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle
@@ -93,14 +95,17 @@ class EstimatorNode(Node):
         self.subject = self.settings.subject_id
         rig = self.base.rig
         self.statistics = NodeStatistics([MessageCount() for _ in rig.sensors])
+        self._timing = NodeClock(self)
         self._live = LiveEstimator(
-            self._first_bundle(), self.settings.live, self.settings.engine, self.settings.engine_threads
+            self._first_bundle(),
+            self.settings.live(SIMULATED_TOLERANCE_S if self._timing.is_simulated else TOLERANCE_S),
+            self.settings.engine,
+            self.settings.engine_threads,
         )
         self._restarts = 0
         self._pending: tuple[PreparedBundle, str] | None = None
         self._adopted = threading.Event()
-        self._logged: tuple[int, tuple[str, ...]] | None = None
-        self._last_arrival = self._last_check = time.monotonic()
+        self._last_check = time.monotonic()
         names = imu_topic_names(self.settings.imu_topics, rig)
         self.topics = resolve_topics(self, names)
         self._receiver = make_receiver(self)
@@ -109,6 +114,9 @@ class EstimatorNode(Node):
             self._output = ActivationPublisher(create_estimate_publisher(self), rig.muscle_names)
             for topic in names:
                 self._receiver.subscribe(Imu, topic, imu_qos(self.settings.queue_depth))
+        self._log = StatusLog(
+            self._say, [f"{name} ({topic})" for name, topic in zip(rig.sensor_names, self.topics, strict=True)]
+        )
         self._identify()
         self.get_logger().info(
             f"{self.bundle.model_id}, {self._describe_calibration()}; waiting for {', '.join(self.topics)}"
@@ -165,14 +173,14 @@ class EstimatorNode(Node):
         """Estimate until ``stop`` holds something, or the context is shut down."""
         while not stop and self.context.ok():
             arrivals = self._receiver.receive(CHECK_PERIOD_S)
-            now = time.monotonic()
             self._adopt_pending()
+            obstacle = self._timing.obstacle()
             if arrivals:
-                self._last_arrival = now
-                self._process(arrivals)
+                self._process(arrivals, not obstacle)
+            now = time.monotonic()
             if now - self._last_check >= 0.9 * CHECK_PERIOD_S:  # a wait may end a little early
                 self._last_check = now
-                self._check_input(now)
+                self._check_input(obstacle)
 
     def destroy_node(self) -> None:
         """Destroy the node; the thread of ``work`` must have ended."""
@@ -200,24 +208,19 @@ class EstimatorNode(Node):
 
     # the path of every message
 
-    def _process(self, arrivals: Sequence[Arrival]) -> None:
-        counts, take = self.statistics.sensors, self._live.take
-        clock = self._read_clock()
+    def _process(self, arrivals: Sequence[Arrival], has_time: bool) -> None:
+        counts, plausible, read = self.statistics.sensors, self.settings.plausible, self._timing.read
+        is_simulated = self._timing.is_simulated
         for received, sensor, payload, sequence in arrivals:
             counts[sensor].add(sequence)
-            decoded = decode_imu(payload) or self._deserialise(sensor, payload)
-            if decoded is None:
+            decoded = decode_imu(payload, plausible) or self._deserialise(sensor, payload)
+            if decoded is None or not has_time:
                 continue
-            start, now = time.perf_counter(), clock()
-            arrival = received if received and clock is time.time_ns else now
-            if outputs := take(sensor, *decoded, arrival, sequence, now):
+            start, now = time.perf_counter(), read()
+            arrival = received if received and not is_simulated else now
+            if outputs := self._live.take(sensor, *decoded, arrival, sequence, now):
                 self._publish(outputs)
                 self.statistics.durations.append(time.perf_counter() - start)
-
-    def _read_clock(self) -> Callable[[], int]:
-        """Return a function that reads the node's clock [ns]: the system's, which the middleware has, or /clock."""
-        clock: Any = self.get_clock()
-        return (lambda: int(clock.now().nanoseconds)) if clock.ros_time_is_active else time.time_ns
 
     def _deserialise(self, sensor: int, payload: bytes) -> tuple[int, Sample] | None:
         """Decode bytes that ``decode_imu`` does not know with the middleware, which takes longer; None = not an Imu."""
@@ -231,7 +234,7 @@ class EstimatorNode(Node):
                 throttle_duration_sec=WARNING_PERIOD_S,
             )
             return None
-        return nanoseconds(message.header.stamp), imu_sample(message)
+        return nanoseconds(message.header.stamp), imu_sample(message, self.settings.plausible)
 
     def _publish(self, outputs: Sequence[Output]) -> None:
         for output in outputs:
@@ -244,31 +247,16 @@ class EstimatorNode(Node):
             self.get_logger().warning("the timestamps jumped: the buffers were reset")
 
     def _count(self, output: Output) -> None:
-        """Count a published message; log a change of the status or of the missing sensors, and what keeps it STALE."""
-        status, missing = output.status, output.missing
+        """Count a published message, and log what it changes."""
         self.statistics.estimates += 1
-        self.statistics.status = status
-        if status == STALE and not math.isnan(output.age):
-            self.get_logger().warning(
-                f"{self._live.cause}: no estimate; synchronise the clocks, or set use_sim_time for a replayed bag",
-                throttle_duration_sec=WARNING_PERIOD_S,
-            )
-        if self._logged != (status, missing):
-            self._logged = (status, missing)
-            self._log_status(status, missing)
+        self.statistics.status = output.status
+        self._log.note(output.status, self._live.cause, self._live.states, time.monotonic())
 
-    def _log_status(self, status: int, missing: tuple[str, ...]) -> None:
-        if status == DEGRADED:
-            topics = dict(zip(self.bundle.rig.sensor_names, self.topics, strict=True))
-            named = ", ".join(f"{name} ({topics[name]})" for name in missing)
-            self.get_logger().warning(f"DEGRADED: masked, wholly or in part: {named}")
-        elif status == OUT_OF_DISTRIBUTION:
-            self.get_logger().warning(
-                "OUT_OF_DISTRIBUTION: the motion is unlike the training data; check that every sensor is in its "
-                "place and the right way round"
-            )
-        elif status == OK:
-            self.get_logger().info("OK: every sensor contributes")
+    def _say(self, text: str, is_warning: bool) -> None:
+        if is_warning:  # two places: rclpy refuses another severity from the same one
+            self.get_logger().warning(text)
+        else:
+            self.get_logger().info(text)
 
     # another bundle
 
@@ -297,13 +285,7 @@ class EstimatorNode(Node):
 
     # without input
 
-    def _check_input(self, now: float) -> None:
-        """Publish STALE where nothing can be estimated, and warn where nothing comes at all."""
-        self._publish(self._live.check(self._read_clock()()))
-        silent = now - self._last_arrival
-        if silent > WARNING_PERIOD_S:
-            self.get_logger().warning(
-                f"no IMU message for {silent:.0f} s on any of {', '.join(self.topics)}; "
-                "check the drivers and the topic names",
-                throttle_duration_sec=WARNING_PERIOD_S,
-            )
+    def _check_input(self, obstacle: str) -> None:
+        """Publish STALE where nothing can be estimated."""
+        now = self._timing.read()
+        self._publish([self._live.fail(now, obstacle)] if obstacle else self._live.check(now))

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
+from imu_emg_estimator.signals.imu_decoder import PLAUSIBLE, PlausibleRange
+from imu_emg_estimator.signals.sensor_clock import ClockPolicy
 from imu_emg_estimator.streaming.engine import AUTO, ENGINES
 from imu_emg_estimator.streaming.live_estimator import LiveSettings
 from imu_emg_estimator.utils.shipped_files import calibration_directory
@@ -104,6 +106,15 @@ def parse_path(text: str) -> Path | None:
 def parse_list(texts: Sequence[str]) -> tuple[str, ...] | None:
     """Return the texts that are not empty; None if there is none."""
     return tuple(text for text in texts if text) or None
+
+
+def parse_clock_policies(texts: Sequence[str]) -> tuple[ClockPolicy, ...]:
+    """Return the policies of these names; none = ``auto``."""
+    try:
+        return tuple(ClockPolicy(text) for text in texts if text) or (ClockPolicy.AUTO,)
+    except ValueError:
+        names = ", ".join(policy.value for policy in ClockPolicy)
+        raise InputError(f"parameter 'clock_policy' is {', '.join(texts)}; each must be one of {names}") from None
 
 
 def parse_emg_kind(text: str) -> str | None:
@@ -195,6 +206,23 @@ class NodeSettings:
         0.02,
         1.0e9,
     )
+    clock_policy: tuple[ClockPolicy, ...] = parameter(
+        [ClockPolicy.AUTO.value],
+        "Where the instants of the samples come from, one for all sensors or one each: auto = from timestamps, which "
+        "are reconciled with this node's clock where they are on another, and replaced by arrival times where they are "
+        "useless; timestamp = from timestamps as they are; arrival = from arrival times, smoothed.",
+        convert=parse_clock_policies,
+    )
+    max_acceleration: float = parameter(
+        PLAUSIBLE.acceleration,
+        "An acceleration beyond this on any axis is no measurement: it is masked.",
+        "m/s^2",
+        1.0,
+        1.0e5,
+    )
+    max_angular_rate: float = parameter(
+        PLAUSIBLE.rate, "An angular rate beyond this on any axis is no measurement: it is masked.", "rad/s", 1.0, 1.0e4
+    )
     calibration_max_duration: float = parameter(
         120.0, "Time budget of a calibrate call that sets none.", "s", 1.0, 3600.0
     )
@@ -260,13 +288,21 @@ class NodeSettings:
     def alignment(self) -> AlignmentSettings:
         """What a late, lost or mistimed sample leads to, live and in bags."""
         return AlignmentSettings(
-            largest_gap=self.largest_gap, deadline=self.deadline, timeout=self.sensor_timeout, jump=self.clock_jump
+            largest_gap=self.largest_gap,
+            deadline=self.deadline,
+            burst_deadline=min(self.stale_after, ALIGNMENT.burst_deadline),
+            timeout=self.sensor_timeout,
+            jump=self.clock_jump,
         )
 
+    def live(self, clock_tolerance: float) -> LiveSettings:
+        """What the live path is told, with the s by which timestamps may be ahead of the node's clock."""
+        return LiveSettings(self.alignment, self.sensor_rotations, self.stale_after, self.clock_policy, clock_tolerance)
+
     @property
-    def live(self) -> LiveSettings:
-        """What the live path is told."""
-        return LiveSettings(self.alignment, self.sensor_rotations, self.stale_after)
+    def plausible(self) -> PlausibleRange:
+        """What a sensor can measure."""
+        return PlausibleRange(self.max_acceleration, self.max_angular_rate)
 
 
 PARAMETERS = tuple(Parameter(name=entry.name, **entry.metadata) for entry in fields(NodeSettings))

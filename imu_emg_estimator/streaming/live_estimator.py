@@ -9,21 +9,27 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.live_placement import LivePlacement
 from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings, GridAligner, GridRow, Sample
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
-from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
+from imu_emg_estimator.signals.sensor_clock import TOLERANCE_S, ClockPolicy
+from imu_emg_estimator.signals.sensor_verdict import SensorState
 from imu_emg_estimator.streaming.activation_status import DEGRADED, OK, OUT_OF_DISTRIBUTION, STALE, WARMING_UP
 from imu_emg_estimator.streaming.engine import AUTO
+from imu_emg_estimator.streaming.sensor_watch import SensorReport, SensorWatch
+from imu_emg_estimator.streaming.settled_rows import SettledRows
 from imu_emg_estimator.streaming.streaming_estimator import Estimate, PreparedBundle, StreamingEstimator
 
 CHECK_PERIOD_S = 0.025  # between two calls of ``check``
 HEARTBEAT_NS = 50_000_000  # without an output for so long, STALE is said again
+FRESH_AGAIN = 0.8  # of stale_after, below which input that was too old must be
 WARM_UP_STEPS = 5  # before the first message, as first calls are slow
 NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
 NAN = float("nan")
-SILENT = SensorState(Verdict.SILENT, "sends nothing", "check its driver and its topic", masked=True)
+NOT_YET = "nothing has been received yet"
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,21 @@ class LiveSettings:
         alignment: what a late, lost or mistimed sample leads to.
         rotations: from each IMU's axes to the rig's, quaternions x y z w, one for all or one each.
         stale_after: input older than this, or missing for longer, gives STALE [s].
+        clock_policies: where the instants of the samples come from, one for all sensors or one each.
+        clock_tolerance: s by which input may be ahead of the node's clock.
     """
 
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     rotations: tuple[float, ...] = NO_ROTATION
     stale_after: float = 0.15
+    clock_policies: tuple[ClockPolicy, ...] = (ClockPolicy.AUTO,)
+    clock_tolerance: float = TOLERANCE_S
+
+    def policies(self, sensors: int) -> tuple[ClockPolicy, ...]:
+        """Return the clock policy of every sensor; raises InputError where their number does not fit."""
+        if len(self.clock_policies) not in (1, sensors):
+            raise InputError(f"{len(self.clock_policies)} clock policies are given; give one for all, or {sensors}")
+        return self.clock_policies * (sensors // len(self.clock_policies))
 
 
 class Output(NamedTuple):
@@ -71,12 +87,11 @@ class LiveEstimator:
         threads: number that a step may use.
 
     Attributes:
-        states: verdict on every sensor, in the order of the rig.
         cause: why the status is what it is; empty while it is OK.
         restarts: how often the buffers were emptied because all timestamps jumped.
 
     Raises:
-        InputError: the engine cannot be loaded, or the rotations do not fit the rig.
+        InputError: the engine cannot be loaded, or the rotations or clock policies do not fit the rig.
     """
 
     def __init__(self, bundle: Bundle, settings: LiveSettings, engine: str = AUTO, threads: int = 1) -> None:
@@ -85,14 +100,19 @@ class LiveEstimator:
         sensors = len(bundle.rig.sensors)
         self._rotations = mount_rotations(settings.rotations, sensors)
         self._has_rotations = not np.array_equal(self._rotations, np.broadcast_to(np.eye(3), self._rotations.shape))
-        used = bundle.normalisation.used.reshape(-1, 2, 3).all(axis=2)
+        used = np.logical_and.reduce(bundle.normalisation.used.reshape(-1, 2, 3), axis=2)
         self._aligner = GridAligner(sensors, bundle.rig.rate, settings.alignment, used.tolist())
+        self._watch = SensorWatch(bundle, settings.policies(sensors), settings.clock_tolerance)
+        self._placement = LivePlacement(bundle)
+        self._settled = SettledRows(sensors, bundle.rig.rate)
+        self._period = round(SECOND / bundle.rig.rate)
         self._delay = round(bundle.config.look_ahead * SECOND / bundle.rig.rate)
         self._patience = round((settings.stale_after - CHECK_PERIOD_S) * SECOND)  # the next check would be too late
         self._good_until: int | None = None  # instant of the newest input that was used, or of the first check
+        self._newest_row = 0  # instant of the latest row [ns]
         self._last_output = 0  # when anything was last published [ns]
-        self.states: tuple[SensorState, ...] = (SILENT,) * sensors
-        self.cause = "nothing has been received yet"
+        self._is_old = False  # the latest input was, or ahead of the clock
+        self.cause = NOT_YET
         self.restarts = 0
         self._warm_up()
 
@@ -100,6 +120,11 @@ class LiveEstimator:
     def bundle(self) -> Bundle:
         """The bundle in use."""
         return self._estimator.bundle
+
+    @property
+    def states(self) -> tuple[SensorState, ...]:
+        """Verdict on every sensor, in the order of the rig."""
+        return self._watch.states
 
     @property
     def steps(self) -> int:
@@ -122,6 +147,7 @@ class LiveEstimator:
     def adopt(self, prepared: PreparedBundle) -> None:
         """Continue with a prepared bundle."""
         self._estimator.adopt(prepared)
+        self._placement.adopt(prepared.bundle)
 
     def take(
         self,
@@ -142,8 +168,10 @@ class LiveEstimator:
             sequence: its number by the publisher's count; None where it is not known.
             now: instant at which the outputs are published [ns]; None = arrival.
         """
-        rows = self._aligner.push(sensor, timestamp, sample)
-        if not rows:
+        taken = self._watch.take(sensor, timestamp, sample, arrival, sequence)
+        if self._watch.jumped() and taken is not None and taken[0] < self._newest_row - self._period:
+            self._aligner.reset()
+        if taken is None or not (rows := self._aligner.push(sensor, *taken)):
             return []
         now = arrival if now is None else now
         return [output for row in rows if (output := self._step(row, now)) is not None]
@@ -154,9 +182,21 @@ class LiveEstimator:
             self._good_until = self._last_output = now
         if now - self._good_until < self._patience or now - self._last_output < HEARTBEAT_NS:
             return []
-        self.states = (SILENT,) * len(self.states)
+        return [self.fail(now, "no message has come that could be used")]
+
+    def fail(self, now: int, cause: str) -> Output:
+        """Return a STALE for a cause, unless the sensors are the cause."""
         self._last_output = now
-        return [self._stale(now, NAN, "no message has come that could be used")]
+        self._watch.update(now)
+        return self._stale(now, NAN, cause)
+
+    def judge(self, sensor: int, state: SensorState) -> None:
+        """Take the verdict of someone else on a sensor, as on who publishes on its topic; for any thread."""
+        self._watch.judge(sensor, state)
+
+    def report(self, sensor: int) -> SensorReport:
+        """Return what is known of a sensor, for diagnostics; for any thread."""
+        return self._watch.report(sensor)
 
     def _warm_up(self) -> None:
         rest = np.zeros((len(self.bundle.rig.sensors), 6))
@@ -168,33 +208,72 @@ class LiveEstimator:
         if row.restarted and self._estimator.steps:
             self.restarts += 1
             self._estimator.reset()
+            self._settled.reset()
+            self._placement.reset()
+        self._newest_row = row.timestamp
         imu = turn_mounts(row.imu, self._rotations) if self._has_rotations else row.imu
-        estimate = self._estimator.step(imu)
-        return None if estimate is None else self._judge(row, estimate, now)
+        self._watch.mask(row.timestamp, imu)
+        if self._watch.accused:
+            for sensor in self._watch.accused:
+                self._settled.mask(sensor)
+            self._watch.accused.clear()
+        settled = self._settled.push(imu.copy())
+        self._placement.step(settled)
+        for sensor, state in enumerate(self._placement.states):
+            if state.masked:
+                imu[sensor] = np.nan
+        estimate = self._estimator.step(imu, settled)
+        return None if estimate is None else self._judge(row, imu, estimate, now)
 
-    def _judge(self, row: GridRow, estimate: Estimate, now: int) -> Output:
-        timestamp, age = row.timestamp - self._delay, (now - row.newest) / SECOND
+    def _judge(self, row: GridRow, imu: FloatArray, estimate: Estimate, now: int) -> Output:
+        # How far the data of this row reach: of samples that came in a burst, not to the end of the burst.
+        timestamp, newest = row.timestamp - self._delay, min(row.newest, row.timestamp + self._period)
+        age = (now - newest) / SECOND
         self._last_output = now
-        missing: tuple[str, ...] = ()
-        if estimate.missing.any():
-            missing = self._names(estimate.missing)
-        self.states = tuple(SILENT if masked else GOOD for masked in estimate.missing.tolist())
-        if abs(age) > self._settings.stale_after:
+        self._watch.update(now, self._placement.states)
+        if self._is_too_old(age):
             when = "old" if age > 0 else "ahead of this clock"
-            return self._stale(timestamp, age, f"the newest IMU timestamp is {abs(age):.1f} s {when}")
+            return self._stale(timestamp, age, f"the newest input is {abs(age):.2f} s {when}")
+        missing = self._names(estimate.missing) if estimate.missing.any() else ()
         # A step within a gap of all sensors is an extrapolation, however fresh the sample after it.
-        if len(missing) == len(self.states) and self._sees_nothing(row.imu):
+        if len(missing) == len(self.states) and self._sees_nothing(imu):
             return self._stale(timestamp, age, "no sensor sends what the network uses")
+        if missing and self.bundle.subsets and not self.bundle.subsets.usable(estimate.missing):
+            return self._stale(timestamp, age, "too few sensors are left")
         if not math.isfinite(float(np.add.reduce(estimate.activation) + np.add.reduce(estimate.deviation))):
             self._estimator.reset()
             return self._stale(timestamp, age, "the network gave no number")
-        self._good_until = min(row.newest, now)
-        status, self.cause = _status(estimate, missing)
+        self._good_until = min(newest, now)
+        status, self.cause = self._status(estimate, missing)
         return Output(timestamp, status, age, missing, estimate.activation, estimate.deviation)
 
+    def _is_too_old(self, age: float) -> bool:
+        limit = self._settings.stale_after * (FRESH_AGAIN if self._is_old else 1.0)
+        self._is_old = age > limit or age < -self._settings.clock_tolerance
+        return self._is_old
+
+    def _status(self, estimate: Estimate, missing: tuple[str, ...]) -> tuple[int, str]:
+        """Return the most serious status that applies, and why it does."""
+        if self._placement.out_of_distribution:
+            return OUT_OF_DISTRIBUTION, self._placement.text
+        if estimate.warming_up:
+            return WARMING_UP, "there is not yet enough input"
+        if missing:
+            return DEGRADED, self._masked()
+        return OK, ""
+
     def _stale(self, timestamp: int, age: float, cause: str) -> Output:
-        self.cause = cause
+        masked = self._masked()
+        self.cause = f"{cause}: {masked}" if masked else cause
         return Output(timestamp, STALE, age, self.bundle.rig.sensor_names, NAN, NAN)
+
+    def _masked(self) -> str:
+        """Say of every masked sensor why it is."""
+        masked = [(name, s) for name, s in zip(self.bundle.rig.sensor_names, self.states, strict=True) if s.masked]
+        reasons = {state.reason for _, state in masked}
+        if len(masked) == len(self.states) > 1 and len(reasons) == 1:
+            return f"every sensor {reasons.pop()}"
+        return ", ".join(f"{name} {state.reason}" for name, state in masked)
 
     def _sees_nothing(self, imu: FloatArray) -> bool:
         """Whether no sensor has a part that the network uses."""
@@ -204,14 +283,3 @@ class LiveEstimator:
     def _names(self, missing: NDArray[np.bool_]) -> tuple[str, ...]:
         names = self.bundle.rig.sensor_names
         return tuple(name for name, is_missing in zip(names, missing, strict=True) if is_missing)
-
-
-def _status(estimate: Estimate, missing: tuple[str, ...]) -> tuple[int, str]:
-    """Return the most serious status that applies, and why it does."""
-    if estimate.out_of_distribution:
-        return OUT_OF_DISTRIBUTION, "the motion is unlike the training data"
-    if estimate.warming_up:
-        return WARMING_UP, "there is not yet enough input"
-    if missing:
-        return DEGRADED, f"masked, wholly or in part: {', '.join(missing)}"
-    return OK, ""

@@ -135,11 +135,12 @@ class StreamingEstimator:
         self._recent.clear()
         self._run += 1
 
-    def step(self, imu: NDArray[np.floating]) -> Estimate | None:
+    def step(self, imu: NDArray[np.floating], settled: NDArray[np.floating] | None = None) -> Estimate | None:
         """Take one grid row.
 
         Args:
             imu: [sensors, 6] in m/s^2 and rad/s; NaN = not available.
+            settled: row that the statistics of the motion take instead, as they remember faults for seconds.
 
         Returns:
             The estimate for the row ``look_ahead`` rows ago; None while there is no such row.
@@ -149,7 +150,7 @@ class StreamingEstimator:
         activation, deviation = current.step(imu)
         bundle, steps = current.bundle, current.engine.steps
         distribution = bundle.distribution
-        score = self._monitor.step(imu, distribution)
+        score = self._monitor.step(imu if settled is None else settled, distribution)
         if steps <= bundle.config.look_ahead:
             return None
         return Estimate(

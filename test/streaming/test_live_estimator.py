@@ -100,7 +100,9 @@ def test_live_estimator_starts_anew_where_the_network_gives_no_number(
     *_, estimate = (streaming.step(row) for row in imu[:60])
     assert estimate is not None
     play(live, imu[:60])
-    monkeypatch.setattr(live._estimator, "step", lambda row: replace(estimate, activation=estimate.activation * np.nan))
+    monkeypatch.setattr(
+        live._estimator, "step", lambda *rows: replace(estimate, activation=estimate.activation * np.nan)
+    )
     (output,) = play(live, imu[60:61], start=instants(61, bundle.rig.rate)[-1])
     assert output.status == STALE
     assert np.isnan(output.activation)

@@ -1,0 +1,158 @@
+"""SensorWatch: one verdict on every sensor, from its clock, its samples, its silence and what the middleware knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
+from imu_emg_estimator.signals.masked_imu_features import FloatArray
+from imu_emg_estimator.signals.sample_checks import SampleChecks
+from imu_emg_estimator.signals.sensor_clock import ClockPolicy, ClockReport, SensorClocks
+from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
+
+SILENT_NS = SECOND // 10  # without a message, for a sensor that rows lack
+MAX_QUIET_NS = SECOND // 4  # without a message, for any sensor
+RETURN_HOLD_NS = SECOND // 5  # a sensor that was away is left out until it has been back for so long
+MIN_OUTAGE_NS = SECOND // 10  # of a sensor that was away; shorter gaps end with the next sample
+DRIVER_REMEDY = "check its driver, its battery and its radio link"
+NOTHING_YET = SensorState(
+    Verdict.SILENT, "has sent nothing yet", "start its driver, and compare the names of the topics", masked=True
+)
+LATE = SensorState(Verdict.LATE, "sends too late to be waited for", "check its radio link, or raise deadline", True)
+LACKING = SensorState(Verdict.ABSENT, "sends values that are absent or out of range", "check its driver", True)
+RETURNING = SensorState(Verdict.LATE, "is only just back", DRIVER_REMEDY, True)
+
+
+class SensorReport(NamedTuple):
+    """What diagnostics show of a sensor.
+
+    Attributes:
+        used: rows since the start in which the network had all of it.
+        rows: since the start.
+        clock: its offset, drift and policy.
+    """
+
+    state: SensorState
+    used: int
+    rows: int
+    clock: ClockReport
+
+
+class SensorWatch:
+    """Follows every sensor of a rig; instants are ns of the node's clock.
+
+    Args:
+        policies: of the clocks; empty = ``auto`` for all.
+        tolerance: s by which a timestamp may be ahead of the node's clock.
+
+    Attributes:
+        states: verdict on every sensor, in the order of the rig.
+        accused: sensors that were found wrong by their samples, for the caller to clear.
+    """
+
+    def __init__(self, bundle: Bundle, policies: Sequence[ClockPolicy], tolerance: float) -> None:
+        used = bundle.normalisation.used
+        sensors = len(used)
+        self._unused = ~used
+        self._clocks = SensorClocks(sensors, policies, tolerance)
+        self._checks = SampleChecks(bundle.rig.rate, used, bundle.ranges)
+        self._arrivals: list[int | None] = [None] * sensors
+        self._sample_states, self._outer_states = [GOOD] * sensors, [GOOD] * sensors
+        self._samples: list[Sample] = [()] * sensors  # the latest of each
+        self._gaps: dict[int, int] = {}  # instant of the first row of the gap that a sensor is in
+        self._holds: dict[int, int] = {}  # instant until which a sensor that was away is left out
+        self._missed = [0] * sensors  # rows
+        self._rows = self._jumps = 0
+        self.accused: list[int] = []
+        self.states: tuple[SensorState, ...] = (NOTHING_YET,) * sensors
+
+    def take(
+        self, sensor: int, timestamp: int, sample: Sample, arrival: int, sequence: int | None
+    ) -> tuple[int, Sample] | None:
+        """Return a message's instant, and its sample with NaN for what must not be used; None = leave it out."""
+        self._arrivals[sensor], self._samples[sensor] = arrival, sample
+        instant = self._clocks.instant(sensor, timestamp, arrival, sequence)
+        if instant is None:
+            return None
+        sample, state = self._checks.check(sensor, instant, sample, sequence)
+        before = self._sample_states[sensor]
+        if state is not before:
+            self._sample_states[sensor] = state
+            if state.masked and not before.masked:
+                self.accused.append(sensor)
+        return instant, sample
+
+    def jumped(self) -> bool:
+        """Return whether all timestamps have jumped together since the last call: what was buffered is void."""
+        jumps, self._jumps = self._jumps, self._clocks.jumps
+        if jumps == self._jumps:
+            return False
+        self._checks.reset()
+        return True
+
+    def judge(self, sensor: int, state: SensorState) -> None:
+        """Take the verdict of someone else, as on who publishes on its topic; for any thread."""
+        self._outer_states[sensor] = state
+
+    def mask(self, instant: int, imu: FloatArray) -> None:
+        """Put NaN into a row [sensors, 6] for sensors that must not be used, though their samples are there."""
+        self._rows += 1
+        present: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(imu) | self._unused, axis=1)
+        if not present.all() or self._gaps or self._holds:
+            for sensor, is_present in enumerate(present.tolist()):
+                self._note_gap(sensor, instant, is_present)
+        for sensor, outer in enumerate(self._outer_states):
+            if outer.masked or sensor in self._holds:
+                imu[sensor] = np.nan
+                self._missed[sensor] += sensor not in self._gaps
+
+    def update(self, now: int, others: Sequence[SensorState] = ()) -> None:
+        """Bring the states up to date, given what others say of the sensors."""
+        states = [self._state(sensor, now) for sensor in range(len(self.states))]
+        if others:
+            states = [graver(own, other) for own, other in zip(states, others, strict=True)]
+        self.states = tuple(states)
+
+    def report(self, sensor: int) -> SensorReport:
+        """Return what is known of a sensor; for any thread."""
+        rows = self._rows
+        return SensorReport(self.states[sensor], rows - self._missed[sensor], rows, self._clocks.report(sensor))
+
+    def _note_gap(self, sensor: int, instant: int, is_present: bool) -> None:
+        if not is_present:
+            began = self._gaps.setdefault(sensor, instant)
+            self._missed[sensor] += 1
+            if instant - began >= MIN_OUTAGE_NS and not self._sample_states[sensor].masked:  # which has its own hold
+                self._holds[sensor] = instant + RETURN_HOLD_NS
+            return
+        self._gaps.pop(sensor, None)
+        if instant >= self._holds.get(sensor, instant):
+            self._holds.pop(sensor, None)
+
+    def _state(self, sensor: int, now: int) -> SensorState:
+        """Return the gravest verdict on a sensor."""
+        arrival = self._arrivals[sensor]
+        if arrival is None:
+            return NOTHING_YET
+        quiet = now - arrival
+        if quiet > MAX_QUIET_NS or (quiet > SILENT_NS and sensor in self._gaps):
+            return SensorState(Verdict.SILENT, f"has sent nothing for {quiet / SECOND:.0f} s", DRIVER_REMEDY, True)
+        state = graver(self._outer_states[sensor], graver(self._clocks.state(sensor), self._sample_states[sensor]))
+        if state.masked or not (sensor in self._gaps or sensor in self._holds):
+            return state
+        if sensor not in self._gaps:
+            return RETURNING
+        lacks = not np.isfinite(np.array(self._samples[sensor])[~self._unused[sensor]]).all()
+        return LACKING if lacks else LATE
+
+
+def graver(one: SensorState, other: SensorState) -> SensorState:
+    """Return the state that masks, else the one that is not good; of equals the first."""
+    if one.masked or (other.verdict is Verdict.OK):
+        return one
+    return other if other.masked or one.verdict is Verdict.OK else one
