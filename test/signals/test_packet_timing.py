@@ -106,6 +106,12 @@ def test_measured_rate_of_degenerate_timestamps() -> None:
         measured_rate(np.full(10, START), np.ones(10, dtype=np.int64))
 
 
+def test_measured_rate_counts_samples_of_unequal_packets() -> None:
+    counts = np.resize(np.array([30, 10, 20], dtype=np.int64), 100)
+    timestamps = START + ns((np.cumsum(counts) - counts) / 5.0)  # at 5 Hz the rate spans two packets, not many
+    assert measured_rate(timestamps, counts) == pytest.approx(5.0, rel=1e-6)
+
+
 def test_sample_clock_starts_at_the_earliest_packet() -> None:
     """The first packets come from after the others: what precedes them is before the grid point of the first."""
     late, early = packets(1000.0, 10, 5), packets(1000.0, 10, 300)
