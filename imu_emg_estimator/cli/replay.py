@@ -26,6 +26,9 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--wait", type=float, default=0.0, metavar="S", help="wait at most this long for subscribers (default: 0)"
     )
+    parser.add_argument(
+        "--faults", type=Path, metavar="FILE", help="put the faults of this YAML or JSON file into the Imu messages"
+    )
     accept_ros_arguments(parser)
 
 

@@ -6,7 +6,7 @@ import math
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +32,10 @@ from imu_emg_estimator.bags import (
     present_topics,
 )
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.faults.fault_file import read_faults
 from imu_emg_estimator.msg import Emg
 from imu_emg_estimator.ros.command_session import rclpy_session
+from imu_emg_estimator.ros.faulty_replay import PlayedMessage, with_faults
 from imu_emg_estimator.ros.node_topics import rcl_reason
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
@@ -41,6 +43,7 @@ MESSAGES = {IMU_TYPE: Imu, EMG_TYPE: Emg}
 # Reliable matches best-effort subscribers too; the depth holds a second of six IMUs at 200 Hz.
 QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=2000, reliability=ReliabilityPolicy.RELIABLE)
 CLOCK_PERIOD_NS = SECOND // 100  # of bag time
+SECOND_PUBLISHER = ("two_publishers", "two_sensors")  # faults that need one
 FLUSH = Duration(seconds=2.0)  # how long the last messages may take to reach reliable subscribers
 
 
@@ -57,6 +60,7 @@ class ReplaySettings:
         restamp: shift the timestamps so that the first one is now; else they stay as recorded.
         clock: publish ``/clock`` for nodes with use_sim_time.
         wait: how long to wait until every topic has a subscriber [s].
+        faults: file of faults to put into the Imu messages, see ``fault_file``; None = none.
     """
 
     rate: float = 1.0
@@ -67,6 +71,7 @@ class ReplaySettings:
     restamp: bool = False
     clock: bool = False
     wait: float = 0.0
+    faults: Path | None = None
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.rate) and self.rate > 0):
@@ -117,7 +122,11 @@ class _Replay:
         self._topics = topics
         self._publishers = {topic: self._publisher(topic, msgtype) for topic, msgtype in topics.items()}
         self._clock = node.create_publisher(Clock, "/clock", QOS) if settings.clock else None
-        self._clock_due = 0
+        self._clock_due = self._shift = 0
+        self._imus = [topic for topic, msgtype in topics.items() if msgtype == IMU_TYPE]
+        self._faults = read_faults(settings.faults, self._imus) if settings.faults else []
+        doubled = [self._imus[s] for fault in self._faults if fault.kind in SECOND_PUBLISHER for s in fault.sensors]
+        self._second_publishers = {topic: self._publisher(topic, IMU_TYPE) for topic in doubled}
 
     def run(self) -> int:
         self._await_subscribers()
@@ -150,19 +159,20 @@ class _Replay:
         return self._stop.is_set() or not self._node.context.ok()
 
     def _play_once(self) -> int:
-        played, shift, self._clock_due = 0, 0, 0
-        for topic, receive_time, raw in self._in_time():
-            if played == 0 and self._settings.restamp:
-                shift = self._node.get_clock().now().nanoseconds - _timestamp(self._bag.path, raw)
-            self._tick(receive_time + shift)
-            self._publishers[topic].publish(_shifted(self._bag.path, raw, shift) if shift else raw)
+        played, self._shift, self._clock_due = 0, 0, 0
+        messages = self._selected()
+        if self._faults:
+            messages = with_faults(messages, self._imus, self._faults)
+        for topic, receive_time, raw, is_second in self._in_time(messages):
+            self._tick(receive_time + self._shift)
+            (self._second_publishers if is_second else self._publishers)[topic].publish(raw)
             played += 1
         return played
 
-    def _in_time(self) -> Iterator[tuple[str, int, bytes]]:
-        """Topic, receive time [ns] and bytes of each message at the moment when it is due."""
+    def _selected(self) -> Iterator[PlayedMessage]:
+        """Yield what is to be played, with its timestamps shifted."""
         bag_start: int | None = None
-        first: int | None = None
+        is_first = True
         for topic, receive_time, raw in self._bag.messages_in_order(self._topics):
             bag_start = receive_time if bag_start is None else bag_start
             elapsed = (receive_time - bag_start) / SECOND
@@ -170,13 +180,22 @@ class _Replay:
                 continue
             if self._settings.end is not None and elapsed >= self._settings.end:
                 return
+            if is_first and self._settings.restamp:
+                self._shift = self._node.get_clock().now().nanoseconds - _timestamp(self._bag.path, raw)
+            is_first = False
+            yield PlayedMessage(topic, receive_time, _shifted(self._bag.path, raw, self._shift) if self._shift else raw)
+
+    def _in_time(self, messages: Iterable[PlayedMessage]) -> Iterator[PlayedMessage]:
+        """Yield each message at the moment when it is due."""
+        first: int | None = None
+        for message in messages:
             if first is None:  # reading up to here took its own time
-                began, first = time.monotonic(), receive_time
-            due = began + (receive_time - first) / SECOND / self._settings.rate
+                began, first = time.monotonic(), message.receive_time
+            due = began + (message.receive_time - first) / SECOND / self._settings.rate
             self._stop.wait(max(0.0, due - time.monotonic()))
             if self._ended():
                 return
-            yield topic, receive_time, raw
+            yield message
 
     def _tick(self, now: int) -> None:
         if self._clock is not None and now >= self._clock_due:

@@ -243,3 +243,37 @@ def test_replay_refuses_bag(bag: Path, context: rclpy.Context, tmp_path: Path) -
     with pytest.raises(InputError, match=r"is not a valid name \(.*\); correct it$") as caught:
         replay(bag, ReplaySettings(prefix="/no topic"), context=context)
     assert "\n" not in str(caught.value)
+
+
+def test_replay_with_faults_changes_only_what_they_strike(bag: Path, context: rclpy.Context, tmp_path: Path) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text("- {kind: frozen, sensors: [right_foot]}\n- {kind: silent, sensors: [left_foot], start: 1}\n")
+    expected = recorded(bag)
+    with listening(context) as listener:
+        played = replay(bag, ReplaySettings(rate=3.4, wait=PATIENCE, faults=file), context=context)
+        await_count(listener, played)
+    frozen, silent = (f"/imu/{name}" for name in ("right_foot", "left_foot"))
+    for topic in {*TOPICS, EMG_TOPIC} - {frozen, silent}:
+        assert listener.messages[topic] == expected[topic]
+    assert len({raw[12:] for raw in listener.messages[frozen]}) == 1
+    assert [timestamp(raw) for raw in listener.messages[frozen]] == [timestamp(raw) for raw in expected[frozen]]
+    assert 0 < len(listener.messages[silent]) < len(expected[silent])
+
+
+def test_replay_of_two_publishers_has_two(bag: Path, context: rclpy.Context, tmp_path: Path) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text("- {kind: two_publishers, sensors: [right_foot]}\n")
+    with listening(context) as listener:
+        played = replay(bag, ReplaySettings(rate=3.4, wait=PATIENCE, faults=file), context=context)
+        await_count(listener, played)
+    assert played == sum(map(len, recorded(bag).values())) + len(recorded(bag)[TOPICS[0]])
+    assert len(listener.messages[TOPICS[0]]) == 2 * len(recorded(bag)[TOPICS[0]])
+
+
+def test_command_refuses_impossible_fault(bag: Path, tmp_path: Path) -> None:
+    file = tmp_path / "faults.yaml"
+    file.write_text("- {kind: frozen, sensors: [trunk]}\n")
+    run = subprocess.run(command(bag, "--faults", file), capture_output=True, text=True, timeout=PATIENCE)
+    assert run.returncode == 2
+    assert "sensor 'trunk' is not an Imu topic of the bag" in run.stderr
+    assert len(run.stderr.strip().splitlines()) == 1
