@@ -93,10 +93,14 @@ class LivePlacement:
         self._rows += 1
         if self._rows % self._every:
             return False
-        self._past.append(self._motion.moments())
+        self.update(self._motion.moments())
+        return True
+
+    def update(self, moments: FloatArray) -> None:
+        """Judge by running means [moments], ``every`` rows after those of the last update."""
+        self._past.append(moments)
         if self._distribution is not None and len(self._past) > self._long:
             self._judge(self._distribution)
-        return True
 
     def _judge(self, distribution: Distribution) -> None:
         window = self._window(self._long)

@@ -17,6 +17,7 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
 
+FIRST, SECOND = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 2, 2])  # the entries of a covariance [3, 3]
 TINY = 1e-12  # g², in place of a variance that rounding made negative
 
 
@@ -44,7 +45,7 @@ class Hypotheses:
     """Candidates of what is wrong with a rig's sensors, and the statistics that undo each.
 
     Attributes:
-        remedies: first the rotations, by rotation and within it by sensor, then the exchanges and inversions of many.
+        remedies: first the rotations, sensor by sensor, then the exchanges and inversions of many.
     """
 
     def __init__(self, rig: Rig) -> None:
@@ -52,8 +53,9 @@ class Hypotheses:
         sensors, places = len(rig.sensors), tuple(range(len(rig.sensors)))
         self._rotations = np.stack([*right_angles(), *inversions(), *slips()])
         self._many = [*exchanges(rig), all_negated(rig)]
-        alone = [Remedy((sensor,), places, rotation) for rotation in self._rotations for sensor in places]
+        alone = [Remedy((sensor,), places, rotation) for sensor in places for rotation in self._rotations]
         self.remedies: tuple[Remedy, ...] = (*alone, *self._many)
+        self._concerned = np.array([[sensor in remedy.sensors for sensor in places] for remedy in self.remedies])
         self._lay_out(sensors)
         gathers = [self._gather(remedy) for remedy in self._many]
         self._order, self._signs = (np.stack(part) for part in zip(*gathers, strict=True))
@@ -67,7 +69,7 @@ class Hypotheses:
 
     def possible(self, available: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which remedies [remedies] concern available sensors alone."""
-        return np.array([available[list(remedy.sensors)].all() for remedy in self.remedies])
+        return np.asarray(~(self._concerned & ~available).any(axis=1))
 
     def whitened(self, statistics: FloatArray, covariance: FloatArray, whitening: Whitening) -> FloatArray:
         """Return the whitened statistics [remedies, known] after every remedy.
@@ -77,8 +79,8 @@ class Hypotheses:
             covariance: [channels, channels] of the accelerations [g²].
         """
         white = statistics @ whitening.matrix
-        changes = self._turned(statistics, covariance) - statistics[self._own]
-        turned = white + np.einsum("ksi,sij->ksj", changes, whitening.owned, optimize=True)
+        changes = self._turned(statistics, covariance) - statistics[self._own][:, None]
+        turned = white + changes @ whitening.owned
         many = (self._signs * statistics[self._order]) @ whitening.matrix
         return np.concatenate([turned.reshape(-1, len(white)), many])
 
@@ -89,28 +91,32 @@ class Hypotheses:
         place[a, b] = place[b, a] = 2 * channels + np.arange(len(a))
         own = np.arange(channels).reshape(sensors, 3)
         others = np.stack([np.delete(np.arange(sensors), sensor) for sensor in range(sensors)])
-        within = np.stack([place[own[:, i], own[:, j]] for i, j in ((0, 1), (0, 2), (1, 2))], axis=1)
         self._others = 3 * others[:, None, :] + np.arange(3)[:, None]  # [sensors, axes, others] their like channels
+        within = place[own[:, FIRST], own[:, SECOND]][:, 3:]
         across = place[own[:, :, None], self._others].reshape(sensors, -1)
         self._channels, self._place = own, place
         self._own = np.concatenate([own, channels + own, within, across], axis=1)
+        # How the six different entries of a sensor's covariance turn: [rotations, 6, 6].
+        turn = self._rotations
+        i, j = np.ix_(FIRST, FIRST), np.ix_(SECOND, SECOND)
+        both = turn[:, i[0], i[1]] * turn[:, j[0], j[1]] + turn[:, i[0], j[1]] * turn[:, j[0], i[1]]
+        self._covariance_turns = both * np.where(FIRST == SECOND, 0.5, 1.0)
 
     def _turned(self, statistics: FloatArray, covariance: FloatArray) -> FloatArray:
-        """Return each sensor's own statistics [rotations, sensors, own] after every rotation."""
-        rotations, own = self._rotations, self._channels
-        mean = np.einsum("kij,sj->ksi", rotations, statistics[own])
-        blocks = covariance[own[:, :, None], own[:, None, :]]
-        inner = np.einsum("kia,sab,kjb->ksij", rotations, blocks, rotations, optimize=True)
-        deviation = np.sqrt(np.maximum(np.einsum("ksii->ksi", inner), TINY))
+        """Return each sensor's own statistics [sensors, rotations, own] after every rotation."""
+        own = self._channels
+        mean = statistics[own] @ self._rotations.transpose(0, 2, 1)  # [rotations, sensors, axes]
+        inner = covariance[own[:, FIRST], own[:, SECOND]] @ self._covariance_turns.transpose(0, 2, 1)
+        deviation = np.sqrt(np.maximum(inner[..., :3], TINY))
+        within = inner[..., 3:] / (deviation[..., FIRST[3:]] * deviation[..., SECOND[3:]])
         with_others = covariance[own[:, :, None, None], self._others[:, None]]  # [sensors, from axis, to axis, others]
-        outer = np.einsum("kij,sjio->ksio", rotations, with_others, optimize=True)
+        toward = with_others.transpose(2, 1, 0, 3).reshape(3, 3, -1)
+        outer = (self._rotations.transpose(1, 0, 2) @ toward).reshape(3, len(mean), len(own), -1)
         other_deviation = np.sqrt(np.diag(covariance))[self._others]
-        across = outer / (deviation[..., None] * other_deviation)
-        i, j = np.array([0, 0, 1]), np.array([1, 2, 2])
-        within = inner[:, :, i, j] / (deviation[..., i] * deviation[..., j])
-        shape = (*across.shape[:2], -1)
-        parts = [mean, np.log(deviation), np.clip(within, -1, 1), np.clip(across, -1, 1).reshape(shape)]
-        return np.concatenate(parts, axis=2)
+        across = outer.transpose(1, 2, 0, 3) / (deviation[..., None] * other_deviation)
+        correlations = np.concatenate([within, across.reshape(*within.shape[:2], -1)], axis=2)
+        parts = [mean, np.log(deviation), np.clip(correlations, -1.0, 1.0)]
+        return np.concatenate(parts, axis=2).transpose(1, 0, 2)
 
     def _gather(self, remedy: Remedy) -> tuple[NDArray[np.intp], FloatArray]:
         """Return where each statistic comes from, and its sign, for a remedy that keeps or inverts the axes."""
