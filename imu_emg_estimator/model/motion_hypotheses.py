@@ -29,11 +29,13 @@ class Whitening:
         matrix: [statistics, known] to unit covariance; rows of other sensors are 0.
         owned: [sensors, own, known] its rows for the statistics that each sensor takes part in.
         centres: [conditions, known] of the training subjects.
+        counts: [statistics] whether a statistic is of these sensors.
     """
 
     matrix: FloatArray
     owned: FloatArray
     centres: FloatArray
+    counts: NDArray[np.bool_]
 
     @property
     def known(self) -> int:
@@ -65,7 +67,7 @@ class Hypotheses:
         metric = distribution.metric(available)
         matrix = np.zeros((len(self._statistics), len(metric.known)))
         matrix[metric.known] = metric.whitening
-        return Whitening(matrix, matrix[self._own], metric.centres)
+        return Whitening(matrix, matrix[self._own], metric.centres, available[self._statistics.owners].all(axis=1))
 
     def possible(self, available: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return which remedies [remedies] concern available sensors alone."""

@@ -1,0 +1,178 @@
+"""Evidence on how the sensors are worn: against the training subjects, and against the subject's own motion before.
+
+The own motion is what was learned while everything was good, and the motion profile of a calibration. Torch-free, and
+free of scipy: the live path uses it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.model.motion_distribution import Distribution
+from imu_emg_estimator.model.motion_hypotheses import Hypotheses, Whitening
+from imu_emg_estimator.model.placement_remedies import Remedy
+from imu_emg_estimator.model.sensor_drift import MotionProfile, RunningProfile
+from imu_emg_estimator.recording import LOCOMOTION
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.masked_imu_features import FloatArray
+from imu_emg_estimator.signals.motion_statistics import MotionStatistics
+
+# Natural logarithm of the likelihood ratio with and without a remedy, from which it is believed; chosen on the 13
+# development subjects of HuGaDB, each left out of the distribution once. How sensors are strapped on differs between
+# subjects by as much as a slip: by the training subjects alone, a slip needs the most.
+MIN_EVIDENCE = {"exchange": 12.0, "turn": 50.0, "inversion": 50.0, "slip": 75.0}
+MIN_EVIDENCE_OF_CHANGE = 30.0  # where the subject's own motion before is known, and says at least half of it
+MAX_MENDED_SCORE = 2.0  # deviation of the whole rig after a remedy from the training subjects; with more, it is none
+MAX_MENDED_CHANGE = 1.2  # the same, from the subject's own motion before
+MAX_FAULTS = 3  # found at once
+MAX_KEPT = 24  # combinations of sensors; of six, each takes 0.2 MB
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """Some seconds of motion.
+
+    Attributes:
+        moments: [moments] means of ``MotionStatistics.products``.
+        statistics: [statistics] of them.
+        available: [sensors] whether the sensor was there for long enough, and the network uses it.
+    """
+
+    moments: FloatArray
+    statistics: FloatArray
+    available: NDArray[np.bool_]
+
+    @property
+    def strength(self) -> float:
+        """Standard deviation of the acceleration, mean over available sensors and axes [g]."""
+        channels = 3 * len(self.available)
+        deviation = np.exp(self.statistics[channels : 2 * channels]).reshape(-1, 3)
+        return float(deviation[self.available].mean()) if self.available.any() else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Finding:
+    """A remedy that makes a motion much more likely, and the natural logarithm of how much."""
+
+    remedy: Remedy
+    evidence: float
+
+
+class PlacementEvidence:
+    """Finds what is wrong with the placement in a motion.
+
+    Args:
+        known: profile of the subject's motion in a calibration.
+    """
+
+    def __init__(self, rig: Rig, distribution: Distribution, known: MotionProfile | None = None) -> None:
+        self._rig, self.distribution = rig, distribution
+        self._statistics, self._hypotheses = MotionStatistics(len(rig.sensors)), Hypotheses(rig)
+        self._limits = np.array([MIN_EVIDENCE[_kind(remedy)] for remedy in self._hypotheses.remedies])
+        self._locomotion = np.isin(distribution.conditions, LOCOMOTION)
+        if not self._locomotion.any():  # other names than ours: any movement will do
+            self._locomotion[:] = True
+        self._whitenings: dict[bytes, Whitening] = {}
+        self._learned, self._known = RunningProfile(distribution, len(rig.sensors)), known
+        self._own_means, self._own_locomotion = self._own()
+
+    def learn(self, statistics: FloatArray, available: NDArray[np.bool_]) -> None:
+        """Take statistics of good motion, about twice a second."""
+        self._learned.step(statistics, available)
+        self._own_means, self._own_locomotion = self._own()
+
+    def find(self, motion: Motion) -> tuple[Finding, ...]:
+        """Return the remedies that are believed, strongest first; those after the first are found with it applied."""
+        found: list[Finding] = []
+        free = motion.available.copy()
+        while len(found) < MAX_FAULTS and (best := self._best(motion, free)) is not None:
+            found.append(best)
+            free[list(best.remedy.sensors)] = False
+            motion = self._mended(motion, best.remedy)
+        return tuple(found)
+
+    def of(self, remedy: Remedy, motion: Motion) -> float:
+        """Return the evidence for one remedy."""
+        whitening = self.whitening(motion.available)
+        after, before = (m.statistics @ whitening.matrix for m in (self._mended(motion, remedy), motion))
+        white = np.stack([after, before])
+        evidence = _gain(white, whitening.centres)[0]
+        own, _ = self._own_centres(whitening)
+        return float(evidence[0] + _gain(white, own)[0][0] if len(own) else evidence[0])
+
+    def squares(self, motion: Motion, available: NDArray[np.bool_]) -> tuple[FloatArray, int]:
+        """Return squared distances [conditions] of some sensors to the training subjects, in so many statistics."""
+        whitening = self.whitening(available)
+        return squared_distances(motion.statistics @ whitening.matrix, whitening.centres)[0], whitening.known
+
+    def whitening(self, available: NDArray[np.bool_]) -> Whitening:
+        """Return the distance that uses these sensors [sensors]."""
+        key = available.tobytes()
+        if key not in self._whitenings:
+            if len(self._whitenings) > MAX_KEPT:
+                self._whitenings.clear()
+            self._whitenings[key] = self._hypotheses.whitening(self.distribution, available)
+        return self._whitenings[key]
+
+    def _best(self, motion: Motion, free: NDArray[np.bool_]) -> Finding | None:
+        """Return the remedy of free sensors with the most evidence; None if none is believed."""
+        whitening = self.whitening(motion.available)
+        covariance = self._statistics.covariance(motion.moments)
+        mended = self._hypotheses.whitened(motion.statistics, covariance, whitening)
+        white = np.concatenate([mended, (motion.statistics @ whitening.matrix)[None]])
+        evidence, after, nearest = _gain(white, whitening.centres)
+        fits = (after < MAX_MENDED_SCORE**2 * whitening.known) & self._locomotion[nearest]
+        limits = self._limits
+        own, is_locomotion = self._own_centres(whitening)
+        if len(own):
+            change, after, nearest = _gain(white, own)
+            evidence = evidence + change
+            explains = (after < MAX_MENDED_CHANGE**2 * whitening.known) & is_locomotion[nearest]
+            changed = explains & (change > 0.5 * MIN_EVIDENCE_OF_CHANGE)
+            limits, fits = np.where(changed, MIN_EVIDENCE_OF_CHANGE, limits), fits | explains
+        believed = fits & (evidence > limits) & self._hypotheses.possible(free)
+        if not believed.any():
+            return None
+        best = int(np.where(believed, evidence, -np.inf).argmax())
+        return Finding(self._hypotheses.remedies[best], float(evidence[best]))
+
+    def _mended(self, motion: Motion, remedy: Remedy) -> Motion:
+        moments = self._statistics.remounted(motion.moments, remedy.sources, remedy.rotations())
+        return Motion(moments, self._statistics.describe(moments)[0], motion.available)
+
+    def _own(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return the means [conditions, statistics] of the subject's own motion, and which are locomotion."""
+        profiles = [self._learned.profile(), *([self._known] if self._known else [])]
+        named = [(name, mean) for profile in profiles for name, mean in profile.means.items()]
+        conditions = list(self.distribution.conditions)
+        is_locomotion = [bool(self._locomotion[conditions.index(name)]) for name, _ in named]
+        means = np.array([mean for _, mean in named]).reshape(-1, len(self._statistics))
+        return means, np.array(is_locomotion, dtype=bool)
+
+    def _own_centres(self, whitening: Whitening) -> tuple[FloatArray, NDArray[np.bool_]]:
+        whole = np.isfinite(self._own_means[:, whitening.counts]).all(axis=1)  # NaN where a sensor was never there
+        return np.nan_to_num(self._own_means[whole]) @ whitening.matrix, self._own_locomotion[whole]
+
+
+def squared_distances(white: FloatArray, centres: FloatArray) -> FloatArray:
+    """Return squared distances [rows, centres] of whitened rows [.., known] to whitened centres."""
+    white = np.atleast_2d(white)
+    lengths = np.einsum("ij,ij->i", white, white)[:, None] + np.einsum("ij,ij->i", centres, centres)
+    return np.asarray(lengths - 2.0 * white @ centres.T)
+
+
+def _gain(white: FloatArray, centres: FloatArray) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:
+    """Return the evidence for every row but the last against the last, its squares, and its nearest centre."""
+    squares = squared_distances(white, centres)
+    nearest = squares.argmin(axis=1)
+    best = squares[np.arange(len(squares)), nearest]
+    return 0.5 * (best[-1] - best[:-1]), best[:-1], nearest[:-1]
+
+
+def _kind(remedy: Remedy) -> str:
+    if remedy.rotation is None:
+        return "exchange"
+    return "inversion" if remedy.is_inversion else "slip" if remedy.is_slip else "turn"

@@ -1,0 +1,84 @@
+"""Motion unlike the training subjects that no placement error explains: told with hysteresis, and with what differs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.model.placement_evidence import Motion, PlacementEvidence
+from imu_emg_estimator.rig import Rig
+
+# Factors on the bundle's threshold; chosen on the 13 development subjects of HuGaDB, each left out once.
+ENTER_FACTOR, LEAVE_FACTOR = 1.5, 1.1
+REST_FACTOR = 1.5  # on both at rest, where postures differ more between subjects than walking does
+MIN_MOVEMENT_G = 0.1
+ENTER_AFTER, LEAVE_AFTER = 3, 3  # judgements
+MIN_TURN_DEG = 30.0  # of gravity in a sensor's axes, to be told
+MIN_STRENGTH_RATIO = 1.5  # of a sensor's acceleration to the training subjects', or the inverse, to be told
+
+
+class StrangeMotion:
+    """Compares the motion with that of the training subjects.
+
+    Attributes:
+        is_strange: whether it is unlike it: entered above one limit, left below a lower one.
+        text: what differs then.
+    """
+
+    def __init__(self, rig: Rig, evidence: PlacementEvidence) -> None:
+        self._rig, self._evidence = rig, evidence
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all motion."""
+        self.is_strange, self.text, self._count = False, "", 0
+
+    def judge(self, motion: Motion, available: NDArray[np.bool_]) -> float:
+        """Judge a motion by these sensors [sensors]; return its score, NaN without a sensor."""
+        if not available.any():
+            self.reset()
+            return math.nan
+        squares, known = self._evidence.squares(motion, available)
+        score = math.sqrt(max(float(squares.min()), 0.0) / known)
+        limit = self._evidence.distribution.threshold * (LEAVE_FACTOR if self.is_strange else ENTER_FACTOR)
+        limit *= 1.0 if motion.strength > MIN_MOVEMENT_G else REST_FACTOR
+        self._count = self._count + 1 if (score > limit) != self.is_strange else 0
+        if self._count >= (LEAVE_AFTER if self.is_strange else ENTER_AFTER):
+            self.is_strange, self._count = not self.is_strange, 0
+        self.text = self._what_differs(motion, available, int(squares.argmin())) if self.is_strange else ""
+        return score
+
+    def _what_differs(self, motion: Motion, available: NDArray[np.bool_], condition: int) -> str:
+        sensor = self._strangest(motion, available)
+        sensors = len(available)
+        centre = self._evidence.distribution.centres[condition]
+        own, usual = (values[: 6 * sensors].reshape(2, sensors, 3)[:, sensor] for values in (motion.statistics, centre))
+        turn = _angle_deg(own[0], usual[0])
+        ratio = math.exp(float((own[1] - usual[1]).mean()))
+        activity = self._evidence.distribution.conditions[condition].replace("_", " ")
+        what = f"{self._rig.sensor_names[sensor]} differs most from the training subjects' {activity}: "
+        if turn > MIN_TURN_DEG:
+            return f"{what}gravity is {turn:.0f}° off in its axes"
+        if max(ratio, 1.0 / ratio) > MIN_STRENGTH_RATIO:
+            return f"{what}it accelerates {ratio:.1f} times as much"
+        return f"{what}its axes move otherwise together, or with the other sensors'"
+
+    def _strangest(self, motion: Motion, available: NDArray[np.bool_]) -> int:
+        """Return the sensor without which the others deviate least."""
+        candidates = np.flatnonzero(available)
+        if len(candidates) == 1:
+            return int(candidates[0])
+        rest = []
+        for sensor in candidates:
+            others = available.copy()
+            others[sensor] = False
+            squares, known = self._evidence.squares(motion, others)
+            rest.append(squares.min() / known)
+        return int(candidates[int(np.argmin(rest))])
+
+
+def _angle_deg(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    lengths = float(np.linalg.norm(a) * np.linalg.norm(b))
+    return math.degrees(math.acos(max(-1.0, min(1.0, float(a @ b) / lengths)))) if lengths else 0.0
