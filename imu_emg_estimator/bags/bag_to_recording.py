@@ -90,7 +90,8 @@ def read_bag_with_report(
     Raises:
         BagUnreadable, TopicMissing, BagTooShort, InputError: one sentence that names the problem.
     """
-    path, mapping = Path(path), mapping or TopicMapping()
+    path, mapping, alignment = Path(path), mapping or TopicMapping(), alignment or AlignmentSettings()
+    _check_timeout(alignment, rig)
     report = BagReport(str(path))
     with open_bag(path, limits, check) as bag:
         sensors = find_imu_topics(bag, rig, mapping.imu_topics)
@@ -98,7 +99,7 @@ def read_bag_with_report(
         imus, emg = collect_samples(bag, rig, sensors, topic, msgtype, mapping)
         report.notes += bag.notes
         clocks = reconcile_clocks(imus, emg)
-        piece = _longest_piece(bag, rig, imus, alignment or AlignmentSettings(), report)
+        piece = _longest_piece(bag, rig, imus, alignment, report)
     stream = _in_piece(path, emg, piece)
     grid = envelope_on_grid(
         path, stream, len(rig.muscles), emg.channels, piece.timestamps, settings or EnvelopeSettings()
@@ -123,6 +124,16 @@ def read_bag_with_report(
         emg=_raw_emg(rig, emg, grid, piece.timestamps) if keep_raw and not grid.is_envelope else None,
     )
     return recording, report
+
+
+def _check_timeout(alignment: AlignmentSettings, rig: Rig) -> None:
+    """Raise InputError where every sensor would count as silent between two of its samples."""
+    least = 2 / rig.rate
+    if alignment.timeout < least:
+        raise InputError(
+            f"a sensor timeout of {alignment.timeout:g} s leaves out every sensor that sends at {rig.rate:g} Hz; "
+            f"choose {least:.2g} s or more"
+        )
 
 
 @dataclass(frozen=True)

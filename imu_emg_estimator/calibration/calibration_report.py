@@ -173,13 +173,13 @@ def _adapted_message(muscles: Mapping[str, MuscleOutcome], seconds: float) -> st
     figures = f"r {mean_score(before, 'r'):.2f} before, {mean_score(after, 'r'):.2f} after"
     if math.isfinite(mean_score(before, "r2")):
         figures += f", R² {mean_score(before, 'r2'):.2f} before, {mean_score(after, 'r2'):.2f} after"
-    notes = {SCALED: "only the amplitude of {} was fitted", KEPT: "{} stays as it was"}
+    notes = {SCALED: "of {} only the amplitude improved significantly", KEPT: "{} was not improved and stays as it was"}
     partly = [
         note.format(joined([name for name, outcome in muscles.items() if outcome.decision == decision]))
         for decision, note in notes.items()
         if decision in {outcome.decision for outcome in muscles.values()}
     ]
-    end = f"; {', '.join(partly)}, as nothing more improved significantly" if partly else ""
+    end = "".join(f"; {note}" for note in partly)
     return f"adapted to {seconds:.0f} s, {figures}, on data that were held out in turn{end}"
 
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from imu_emg_estimator.calibration.calibration_store import Stored
     from imu_emg_estimator.model.bundle import Bundle
 
+FIGURE_NAMES = {"running": "better than model", "judged_seconds": "judged on [s]", "way": "what was adapted"}
+WAYS = {"whole": "the whole network", "heads": "the output of each muscle", "scaled": "the amplitude of each muscle"}
+
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
@@ -107,7 +110,7 @@ def _facts(entry: Stored) -> dict[str, str]:
         "software": f"imu_emg_estimator {calibration.software}" if calibration.software else UNKNOWN,
         "file": str(entry.path),
         **{
-            name.replace("_", " "): _text(value)
+            FIGURE_NAMES.get(name, name.replace("_", " ")): WAYS.get(value, _text(value))
             for name, value in calibration.figures.items()
             if value is None or isinstance(value, (str, int, float))
         },

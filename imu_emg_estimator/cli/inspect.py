@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print what a bundle holds; write its model card if asked."""
     bundle = load_bundle(arguments)
     description = bundle.describe()
-    for key, value in description.items():
-        print(f"{key}: {value}")
+    print("\n".join(_lines(description)))
     if arguments.card:
         from imu_emg_estimator.training.model_card import model_card
         from imu_emg_estimator.utils.atomic_files import write_atomically
@@ -31,3 +31,23 @@ def run(arguments: argparse.Namespace) -> int:
         write_atomically(arguments.card, model_card(bundle).encode())
     write_json(arguments.json, description)
     return 0
+
+
+def _lines(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """Write a line for every value; mappings that hold lists or mappings have lines of their own, below their name."""
+    for name, value in values.items():
+        if isinstance(value, Mapping) and any(isinstance(part, (Mapping, list, tuple)) for part in value.values()):
+            yield f"{indent}{name}:"
+            yield from _lines(value, indent + "  ")
+        else:
+            yield f"{indent}{name}: {_text(value)}"
+
+
+def _text(value: Any) -> str:
+    if value is None or (isinstance(value, (str, list, tuple, Mapping)) and not value):
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_text, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -12,8 +12,8 @@ from imu_emg_estimator.guide.console import bar
 from imu_emg_estimator.guide.sensor_problems import display_name
 
 GOODNESS = ((0.85, "very well"), (0.7, "well"), (0.5, "fairly well"), (0.3, "weakly"), (-1.0, "poorly"))  # r
-CLEARLY, NOTICEABLY = 0.05, 0.01  # of r
-DECISIONS = {"adapted": "adapted", "scaled": "only its strength was fitted", "kept": "left as it was"}
+CLEARLY, NOTICEABLY = 0.05, 0.01  # of r or R²
+DECISIONS = {"adapted": "adapted", "scaled": "follows as before, its strength was fitted", "kept": "left as it was"}
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,13 @@ class MuscleOutcome:
     Attributes:
         decision: adapted, scaled or kept.
         before, after: r between estimate and EMG; NaN = not known.
+        fits_strength: whether the estimate's strength fits better than before, by R².
     """
 
     decision: str
     before: float
     after: float
+    fits_strength: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class Outcome:
     def from_report(cls, report: CalibrationReport) -> Outcome:
         """Take from a calibration's report what the guide shows."""
         muscles = {
-            name: MuscleOutcome(muscle.decision, muscle.before.r, muscle.after.r)
+            name: MuscleOutcome(
+                muscle.decision, muscle.before.r, muscle.after.r, muscle.after.r2 - muscle.before.r2 >= NOTICEABLY
+            )
             for name, muscle in report.muscles.items()
         }
         findings = findings_of(report.verdicts.items())
@@ -89,7 +93,9 @@ def improvement_in_words(muscle: MuscleOutcome) -> str:
         return "clearly better"
     if improvement >= NOTICEABLY:
         return "a little better"
-    return "as good as before" if improvement > -NOTICEABLY else "a little worse"
+    if improvement <= -NOTICEABLY:
+        return "a little worse"
+    return "follows as before, its strength fits better" if muscle.fits_strength else "as good as before"
 
 
 def summary(outcome: Outcome) -> str:

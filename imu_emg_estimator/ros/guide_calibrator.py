@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rcl_interfaces.msg import ParameterType
 from rcl_interfaces.srv import GetParameters
 from rclpy.executors import SingleThreadedExecutor
@@ -14,7 +15,7 @@ from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.guide.calibration_outcome import MuscleOutcome, Outcome, findings_of
+from imu_emg_estimator.guide.calibration_outcome import NOTICEABLY, MuscleOutcome, Outcome, findings_of
 from imu_emg_estimator.msg import CalibrationStatus
 from imu_emg_estimator.ros.calibration_status import LATCHED
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
@@ -66,8 +67,17 @@ class NodeCalibrator:
             self._undo_late(answer, subject)
             raise
         response = answer.result()
-        rows = zip(response.muscle_names, response.decisions, response.r_before, response.r_after, strict=True)
-        muscles = {name: MuscleOutcome(decision, float(before), float(after)) for name, decision, before, after in rows}
+        muscles = {
+            name: MuscleOutcome(decision, float(before), float(after), float(gain_r2) >= NOTICEABLY)
+            for name, decision, before, after, gain_r2 in zip(
+                response.muscle_names,
+                response.decisions,
+                response.r_before,
+                response.r_after,
+                np.subtract(response.r2_after, response.r2_before),
+                strict=True,
+            )
+        }
         findings = findings_of(zip(response.channel_names, response.verdicts, strict=True))
         return Outcome(response.success, response.message, response.calibration_id, muscles, findings)
 

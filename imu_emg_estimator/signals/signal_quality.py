@@ -22,6 +22,7 @@ GRAVITY_WINDOW_S = 2.0  # over which the acceleration is averaged to find gravit
 MAX_QUIET_MPS2 = 0.5  # standard deviation of the acceleration in a window that shows gravity
 MIN_STUCK_SAMPLES = 3  # in a row at the end of the range: only an amplifier at its limit gives them
 MIN_LEVELS = 16  # values that a channel must take before its highest and lowest count as ends of the range
+MOSTLY_MISSING = 0.9  # share of the time without samples
 DEGREES = np.degrees(1.0)
 
 
@@ -214,6 +215,8 @@ def judge_sensor(name: str, figures: SensorFigures, limits: Limits | None = None
     if figures.missing > limits.missing[0] or figures.longest_gap > limits.gap:
         text = f"{figures.missing:.0%} of the time without samples, up to {figures.longest_gap:.1f} s in a row"
         note("gaps", figures.missing > limits.missing[1], text)
+    if figures.missing > MOSTLY_MISSING:  # what is left says nothing of range and gravity
+        return found
     if figures.movement < limits.still:
         note("still", False, "did not move")
     if figures.clipped > limits.clipped[0]:

@@ -35,13 +35,19 @@ from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import RawEmg, Recording
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
-from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings
 
 
 def test_read_bag_refuses_too_little_imu_data(recording: Recording, tmp_path: Path) -> None:
     write_bag(recording.slice(0, 60), tmp_path / "bag")
     with pytest.raises(BagTooShort, match=r"holds 1\.0 s of IMU data; record at least 2 s"):
         read_bag(tmp_path / "bag", RIG)
+
+
+@pytest.mark.parametrize("timeout", [0.0, 0.02])
+def test_read_bag_refuses_timeout_between_two_samples(whole_bag: Path, timeout: float) -> None:
+    with pytest.raises(InputError, match=r"sensor timeout of .* leaves out every sensor .*; choose 0\.034 s or more"):
+        read_bag_with_report(whole_bag, RIG, alignment=AlignmentSettings(timeout=timeout))
 
 
 def test_read_bag_refuses_too_little_emg(whole_bag: Path, tmp_path: Path) -> None:

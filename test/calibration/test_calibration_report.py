@@ -87,9 +87,7 @@ def test_message_names_decision_on_every_muscle() -> None:
         "adapted to 30 s, r 0.50 before, 0.70 after, R² 0.10 before, 0.40 after, on data that were held out in turn"
     )
     partly = outcome_message({"a": outcome(SCALED), "b": outcome(KEPT), "c": outcome()}, 30.0, (), ())
-    assert partly.endswith(
-        "; only the amplitude of a was fitted, b stays as it was, as nothing more improved significantly"
-    )
+    assert partly.endswith("; of a only the amplitude improved significantly; b was not improved and stays as it was")
 
 
 def test_message_says_why_model_was_kept() -> None:

@@ -52,7 +52,7 @@ def test_show_prints_the_record(two: Path, capsys: pytest.CaptureFixture[str]) -
         "steps 60",
         "1.2.3",
         "42.0 s",
-        "judged seconds:      18",
+        "judged on [s]:       18",
         "vastus_lateralis_left",
     ):
         assert part in text

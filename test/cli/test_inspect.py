@@ -31,3 +31,12 @@ def test_inspect_refuses_to_replace_a_bundle_by_its_card(tiny: Path, capsys: pyt
 def test_inspect_takes_the_shipped_bundle_by_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("inspect") == 0
     assert "model_id: hugadb-" in capsys.readouterr().out
+
+
+def test_inspect_prints_no_brackets_of_nested_values(capsys: pytest.CaptureFixture[str]) -> None:
+    run("inspect")
+    said = capsys.readouterr().out
+    assert "sensors: right_foot, right_shank" in said
+    assert "  settings:\n    steps: 1000\n" in said
+    assert "      walking: r 0." in said
+    assert not any(bracket in said for bracket in ("{", "}", "['", "[["))

@@ -88,6 +88,12 @@ def test_judge_sensor_reports_slow_stream(walk: Recording) -> None:
     assert "12 samples a second" in finding.text
 
 
+def test_judge_sensor_says_nothing_of_the_values_of_few_samples(walk: Recording) -> None:
+    imu = walk.imu[:, 1].copy()
+    imu[1:], imu[0] = np.nan, 3.0
+    assert set(of_sensor(with_imu(walk, imu))) == {"rate", "gaps"}
+
+
 @pytest.mark.parametrize(
     ("scale", "figure", "words"),
     [(1 / 9.81, "is 0.99", "is it in g?"), (1000 / 9.81, "is 99", "in mg?"), (1.15, "is 11.", "calibrate")],
