@@ -7,13 +7,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
@@ -35,11 +34,14 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.msg import CalibrationStatus
 from imu_emg_estimator.ros.calibration_status import STORING, StatusTopic
-from imu_emg_estimator.ros.estimator_node import EstimatorNode
+from imu_emg_estimator.ros.spin_thread import SpinThread
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from imu_emg_estimator.utils.file_uris import path_of_uri
 from imu_emg_estimator.utils.progress import Progress, Stopped
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.ros.estimator_node import EstimatorNode
 
 MAX_DURATION_S = 3600.0  # bound of max_duration
 MAX_BAGS = 100  # of one call
@@ -53,6 +55,20 @@ ERROR_CODES = {
 }
 
 
+def companion_node(live: Node) -> Node:
+    """Return a node for services that have threads of their own: in rclpy a node has one executor.
+
+    It lasts as long as ``live``: the middleware loses 100 kB with each node that is destroyed.
+    """
+    return Node(
+        f"{live.get_name()}_calibration",
+        namespace=live.get_namespace(),
+        context=live.context,
+        use_global_arguments=False,
+        start_parameter_services=False,
+    )
+
+
 class CallFailed(Exception):
     """A call that ended without a change: error code and sentence for the response."""
 
@@ -62,43 +78,40 @@ class CallFailed(Exception):
 
 
 class CalibrationServer:
-    """Serves them from its own node and threads, so that the data's executor never waits for them.
+    """Serves them from threads of their own, so that the data's executor never waits for them.
 
     Use as a context manager; leaving it ends a running calibration.
+
+    Args:
+        live: whose model it is. It resolves the names, so that its remappings and namespace hold here too.
+        node: whose services they are, see ``companion_node``.
     """
 
-    def __init__(self, live: EstimatorNode) -> None:
-        self._live = live
-        # Names are resolved by the live node, so that its remappings and namespace hold here too.
-        self._node = Node(
-            f"{live.get_name()}_calibration",
-            namespace=live.get_namespace(),
-            context=live.context,
-            use_global_arguments=False,
-            start_parameter_services=False,
-        )
+    def __init__(self, live: EstimatorNode, node: Node) -> None:
+        self._live, self._node = live, node
         self._busy = threading.Lock()
         self._worker: Worker | None = None
         self._closed = False
         self._status = StatusTopic(self._node, live.resolve_topic_name("~/calibration_status"), live.get_clock())
         self._status.rest(live.subject, live.bundle.calibration_id, "no calibration was asked for since the start")
-        for service, name, serve in (
-            (Calibrate, "calibrate", self._serve_calibrate),
-            (Trigger, "~/cancel_calibration", self._serve_cancel),
-            (ResetCalibration, "~/reset_calibration", self._serve_reset),
-        ):
-            self._node.create_service(
+        self._services = [
+            node.create_service(
                 service, live.resolve_service_name(name), serve, callback_group=ReentrantCallbackGroup()
             )
+            for service, name, serve in (
+                (Calibrate, "calibrate", self._serve_calibrate),
+                (Trigger, "~/cancel_calibration", self._serve_cancel),
+                (ResetCalibration, "~/reset_calibration", self._serve_reset),
+            )
+        ]
         # Two threads: one calibrates, the other answers all calls meanwhile.
-        self._executor = MultiThreadedExecutor(num_threads=2, context=live.context)
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, name="calibration", daemon=True)
+        executor = MultiThreadedExecutor(num_threads=2, context=live.context)
+        self._thread = SpinThread(executor, self._node, "calibration")
         for folder in sweep():
             self._node.get_logger().info(f"removed {folder}, which a killed calibration had left")
 
     def __enter__(self) -> CalibrationServer:
-        self._thread.start()
+        self._thread.__enter__()
         return self
 
     def __exit__(
@@ -107,13 +120,10 @@ class CalibrationServer:
         self._closed = True
         if worker := self._worker:
             worker.stop()
-        self._executor.shutdown(timeout_sec=2.0)
-        self._thread.join(timeout=2.0)
-        self._node.destroy_node()
-
-    def _spin(self) -> None:
-        with suppress(ExternalShutdownException):
-            self._executor.spin()
+        self._thread.__exit__(kind, error, trace)
+        for service in self._services:
+            self._node.destroy_service(service)
+        self._status.close()
 
     # calibrate
 

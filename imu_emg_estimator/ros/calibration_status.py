@@ -34,11 +34,17 @@ class StatusTopic:
     """
 
     def __init__(self, node: Node, name: str, clock: Clock) -> None:
+        self._node = node
         self._publisher = node.create_publisher(CalibrationStatus, name, LATCHED)
         self._clock = clock
         self._lock = threading.Lock()
         self._status = CalibrationStatus()
         self._last = -math.inf
+
+    def close(self) -> None:
+        """Publish no more."""
+        with self._lock:
+            self._node.destroy_publisher(self._publisher)
 
     def rest(self, subject: str, calibration_id: str, message: str) -> None:
         """Say that no calibration is running."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
@@ -13,9 +15,11 @@ from rclpy.qos import QoSCompatibility, qos_check_compatible
 
 from imu_emg_estimator.model import sensor_drift as drift
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.ros.estimator_node import EstimatorNode
 from imu_emg_estimator.ros.raw_subscriptions import MessageCount
 from imu_emg_estimator.streaming.drift_monitor import DriftMonitor
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.ros.estimator_node import EstimatorNode
 
 REPORT_PERIOD_S = 1.0
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -30,7 +34,7 @@ STATUSES = {
 
 
 class Diagnostics:
-    """Publishes from the executor that spins the node, not on the data thread."""
+    """Publishes from the executor that spins the node, not on the data thread; a context manager."""
 
     def __init__(self, node: EstimatorNode) -> None:
         self._node = node
@@ -40,8 +44,20 @@ class Diagnostics:
         self._time = time.monotonic()
         self._drift = DriftMonitor(node)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time the ROS clock may stand still
-        node.create_timer(REPORT_PERIOD_S, self._report, clock=steady)
-        node.create_timer(drift.ROW_PERIOD_S, self._drift.update, clock=steady)
+        self._timers = [
+            node.create_timer(REPORT_PERIOD_S, self._report, clock=steady),
+            node.create_timer(drift.ROW_PERIOD_S, self._drift.update, clock=steady),
+        ]
+
+    def __enter__(self) -> Diagnostics:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for timer in self._timers:
+            self._node.destroy_timer(timer)
+        self._node.destroy_publisher(self._publisher)
 
     def _report(self) -> None:
         now = time.monotonic()

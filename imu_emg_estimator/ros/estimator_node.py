@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu
 
@@ -20,6 +20,9 @@ from imu_emg_estimator.calibration.calibration_store import calibration_path, cu
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.ros.activation_publisher import ActivationPublisher
+from imu_emg_estimator.ros.calibration_services import CalibrationServer, companion_node
+from imu_emg_estimator.ros.diagnostics import Diagnostics
+from imu_emg_estimator.ros.managed_node import ManagedNode
 from imu_emg_estimator.ros.node_clock import SIMULATED_TOLERANCE_S, NodeClock
 from imu_emg_estimator.ros.node_topics import (
     checked_qos_overrides,
@@ -30,8 +33,9 @@ from imu_emg_estimator.ros.node_topics import (
     resolve_topics,
 )
 from imu_emg_estimator.ros.parameter_schema import declare_parameters
-from imu_emg_estimator.ros.raw_subscriptions import Arrival, MessageCount, make_receiver
+from imu_emg_estimator.ros.raw_subscriptions import Arrival, MessageCount, Receiver, make_receiver
 from imu_emg_estimator.ros.status_log import StatusLog
+from imu_emg_estimator.ros.turn_gate import TurnGate
 from imu_emg_estimator.signals.grid_alignment import Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu, imu_sample, nanoseconds
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
@@ -40,6 +44,7 @@ from imu_emg_estimator.streaming.activation_status import STALE
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
 from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, Output
 from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle
+from imu_emg_estimator.utils.garbage_collection import exclude_from_collection, return_to_collection
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 NODE_NAME = "imu_emg_estimator"
@@ -66,29 +71,39 @@ class NodeStatistics:
     durations: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_KEPT_FIGURES))
 
 
-class EstimatorNode(Node):
+class EstimatorNode(ManagedNode):
     """Subscribes to the rig's IMUs and publishes an estimate for every step of its grid.
 
-    The thread that calls ``work`` takes the messages, estimates and publishes; no other thread does. Another
-    thread's executor serves everything else of the node (parameters, /clock), unless ``spins_itself``.
-    Other threads may call ``prepare`` and ``swap``, and read the attributes.
+    The thread that calls ``work`` takes the messages and estimates while the node is inactive, too, and publishes
+    while it is active; no other thread does. Another thread's executor serves everything else of the node
+    (transitions, parameters, /clock). Other threads may call ``prepare`` and ``swap``, and read the attributes.
 
     Attributes:
         settings: values of the parameters.
-        base: the subject-independent bundle, and ``base_path`` its file.
+        is_active: estimates are published.
+        base: the subject-independent bundle, and ``base_path`` its file; like all that follow, since ``configure``.
         running_path: file of the bundle in use.
         subject: whom the estimates are for; empty = not known.
         topics: full names of the Imu topics, in the order of the rig's sensors.
         statistics: what has been received and published so far.
-        spins_itself: ``work`` serves the whole node.
 
     Raises:
-        InputError: a parameter, the bundle or a topic is wrong.
+        InputError: a parameter is wrong.
     """
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__(NODE_NAME, **node_options)
         self.settings = declare_parameters(self)
+        self.is_active = False
+        self._gate = TurnGate()
+        self._receiver: Receiver | None = None
+        self._companion = companion_node(self)
+        self._held = ExitStack()  # what ``configure`` made, to be released in reverse order
+
+    # transitions
+
+    def configure(self) -> None:
+        """Load the bundle, warm up, subscribe and serve; raises InputError for what is wrong."""
         self.base_path = self.settings.bundle or shipped_bundle()
         self.base = Bundle.load(self.base_path)
         self.running_path = self.base_path
@@ -103,24 +118,50 @@ class EstimatorNode(Node):
             self.settings.engine_threads,
         )
         self._restarts = 0
-        self._pending: tuple[PreparedBundle, str] | None = None
-        self._adopted = threading.Event()
         self._last_check = time.monotonic()
         names = imu_topic_names(self.settings.imu_topics, rig)
         self.topics = resolve_topics(self, names)
-        self._receiver = make_receiver(self)
-        self.spins_itself = self._receiver.spins_node
         with checked_qos_overrides():
-            self._output = ActivationPublisher(create_estimate_publisher(self), rig.muscle_names)
+            self._publisher = create_estimate_publisher(self)
+            self._held.callback(self.destroy_publisher, self._publisher)
+            receiver = make_receiver(self, is_served=True)
+            self._held.callback(self._close_receiver, receiver)
             for topic in names:
-                self._receiver.subscribe(Imu, topic, imu_qos(self.settings.queue_depth))
+                receiver.subscribe(Imu, topic, imu_qos(self.settings.queue_depth))
+        self._output = ActivationPublisher(self._publisher, rig.muscle_names)
         self._log = StatusLog(
             self._say, [f"{name} ({topic})" for name, topic in zip(rig.sensor_names, self.topics, strict=True)]
         )
         self._identify()
+        self._held.enter_context(Diagnostics(self))
+        self._held.enter_context(CalibrationServer(self, self._companion))
+        exclude_from_collection()
+        self._receiver = receiver  # from here on ``work`` uses all of it
         self.get_logger().info(
             f"{self.bundle.model_id}, {self._describe_calibration()}; waiting for {', '.join(self.topics)}"
         )
+
+    def activate(self) -> None:
+        """Publish from the next estimate on."""
+        self.is_active = True
+
+    def deactivate(self) -> None:
+        """Publish a last STALE, so that a controller need not wait for its deadline, and then nothing."""
+        with self._gate.change():
+            if self.is_active and self.context.ok():
+                now = self._timing.read()
+                self._output.publish(now, STALE, math.nan, self.bundle.rig.sensor_names, math.nan, math.nan)
+            self.is_active = False
+
+    def cleanup(self) -> None:
+        """End a running calibration, and release the topics and services."""
+        self._held.close()
+        return_to_collection()
+
+    def _close_receiver(self, receiver: Receiver) -> None:
+        with self._gate.change():
+            self._receiver = None
+            receiver.close()
 
     @property
     def bundle(self) -> Bundle:
@@ -160,31 +201,34 @@ class EstimatorNode(Node):
         Raises:
             InputError: it did not.
         """
-        self._adopted.clear()
-        self._pending = prepared, subject
-        if not self._adopted.wait(timeout):
-            self._pending = None
+        try:
+            with self._gate.change(timeout):
+                self._live.adopt(prepared)
+                self.subject = subject
+                self._identify()
+        except TimeoutError:
             raise InputError(
                 "the node did not switch to the new model in time; the model is stored: restart the node to use it"
-            )
+            ) from None
         self.running_path = path
+        self.get_logger().info(f"now in use: {self._describe_calibration()}")
 
     def work(self, stop: Sequence[object]) -> None:
-        """Estimate until ``stop`` holds something, or the context is shut down."""
-        while not stop and self.context.ok():
-            arrivals = self._receiver.receive(CHECK_PERIOD_S)
-            self._adopt_pending()
-            obstacle = self._timing.obstacle()
-            if arrivals:
-                self._process(arrivals, not obstacle)
-            now = time.monotonic()
-            if now - self._last_check >= 0.9 * CHECK_PERIOD_S:  # a wait may end a little early
-                self._last_check = now
-                self._check_input(obstacle)
+        """Estimate until ``stop`` holds something, the node is shut down, or its context is."""
+        try:
+            while not stop and not self.finalized and self.context.ok():
+                with self._gate.turn():
+                    if self._receiver is not None:
+                        self._take_turn(self._receiver)
+                if self._receiver is None:
+                    time.sleep(CHECK_PERIOD_S)
+        finally:
+            self.deactivate()
 
     def destroy_node(self) -> None:
         """Destroy the node; the thread of ``work`` must have ended."""
-        self._receiver.close()
+        self.cleanup()
+        self._companion.destroy_node()
         super().destroy_node()
 
     # before the first message
@@ -207,6 +251,16 @@ class EstimatorNode(Node):
         return calibrated
 
     # the path of every message
+
+    def _take_turn(self, receiver: Receiver) -> None:
+        arrivals = receiver.receive(CHECK_PERIOD_S)
+        obstacle = self._timing.obstacle()
+        if arrivals:
+            self._process(arrivals, not obstacle)
+        now = time.monotonic()
+        if now - self._last_check >= 0.9 * CHECK_PERIOD_S:  # a wait may end a little early
+            self._last_check = now
+            self._check_input(obstacle)
 
     def _process(self, arrivals: Sequence[Arrival], has_time: bool) -> None:
         counts, plausible, read = self.statistics.sensors, self.settings.plausible, self._timing.read
@@ -237,7 +291,7 @@ class EstimatorNode(Node):
         return nanoseconds(message.header.stamp), imu_sample(message, self.settings.plausible)
 
     def _publish(self, outputs: Sequence[Output]) -> None:
-        for output in outputs:
+        for output in outputs if self.is_active else ():
             self._output.publish(*output)
             if output.status != STALE:
                 self.statistics.ages.append(output.age)
@@ -260,18 +314,6 @@ class EstimatorNode(Node):
 
     # another bundle
 
-    def _adopt_pending(self) -> None:
-        """Switch to the bundle that another thread handed to ``swap``, if there is one."""
-        if self._pending is None:
-            return
-        pending, self._pending = self._pending, None
-        if pending is not None:
-            prepared, self.subject = pending
-            self._live.adopt(prepared)
-            self._identify()
-            self._adopted.set()
-            self.get_logger().info(f"now in use: {self._describe_calibration()}")
-
     def _identify(self) -> None:
         """Put subject, model and calibration into the messages from now on."""
         frame_id = self.settings.frame_id or self.subject or self.bundle.rig.name
@@ -289,3 +331,4 @@ class EstimatorNode(Node):
         """Publish STALE where nothing can be estimated."""
         now = self._timing.read()
         self._publish([self._live.fail(now, obstacle)] if obstacle else self._live.check(now))
+        self._publisher.assert_liveliness()

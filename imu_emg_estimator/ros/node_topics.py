@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rclpy.duration import Duration
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
-from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import HistoryPolicy, LivelinessPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 from imu_emg_estimator.errors import InputError
@@ -16,6 +17,17 @@ from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.rig import Rig
 
 ESTIMATE_QUEUE_DEPTH = 100  # messages
+# Offered to subscribers: STALE comes within 0.15 s, 0.025 s later at most where input fails between two checks.
+DEADLINE_S = 0.2
+LEASE_S = 0.5  # the data thread asserts its liveliness 40 times a second, while inactive, too
+OVERRIDABLE = (
+    QoSPolicyKind.HISTORY,
+    QoSPolicyKind.DEPTH,
+    QoSPolicyKind.RELIABILITY,
+    QoSPolicyKind.DEADLINE,
+    QoSPolicyKind.LIVELINESS,
+    QoSPolicyKind.LIVELINESS_LEASE_DURATION,
+)
 
 
 def imu_topic_names(given: Sequence[str] | None, rig: Rig) -> Sequence[str]:
@@ -46,8 +58,20 @@ def create_estimate_publisher(node: Node) -> Any:
     return node.create_publisher(
         MuscleActivation,
         "muscle_activation",
-        QoSProfile(depth=ESTIMATE_QUEUE_DEPTH, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE),
-        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        estimate_qos(),
+        qos_overriding_options=QoSOverridingOptions(OVERRIDABLE),
+    )
+
+
+def estimate_qos() -> QoSProfile:
+    """Return the QoS of the estimates: a subscriber that asks for no more sees for itself when they fail to come."""
+    return QoSProfile(
+        depth=ESTIMATE_QUEUE_DEPTH,
+        history=HistoryPolicy.KEEP_LAST,
+        reliability=ReliabilityPolicy.RELIABLE,
+        deadline=Duration(seconds=DEADLINE_S),
+        liveliness=LivelinessPolicy.MANUAL_BY_TOPIC,
+        liveliness_lease_duration=Duration(seconds=LEASE_S),
     )
 
 

@@ -34,6 +34,7 @@ TYPE_DESCRIPTIONS = {
     str: "text (quote what looks like a number: '5')",
     int: "a whole number",
     float: "a number with a decimal point",
+    bool: "true or false",
 }
 
 Converter = Callable[[Any], Any]
@@ -282,6 +283,10 @@ class NodeSettings:
         [ANY_PROCESSOR],
         "Numbers of the processors for those threads; -1 = any. Without realtime_priority it makes latency worse.",
         convert=lambda numbers: tuple(number for number in numbers if number != ANY_PROCESSOR),
+    )
+
+    autostart: bool = parameter(
+        True, "Configure and activate at the start; false = a lifecycle manager does it (see interfaces.md)."
     )
 
     @property

@@ -10,6 +10,7 @@ Where they are missing, rclpy's executor does the work.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -78,13 +79,7 @@ class MessageCount:
 
 
 class Receiver(Protocol):
-    """Subscriptions whose messages one thread takes.
-
-    Attributes:
-        spins_node: ``receive`` serves the node's other entities, too; else an executor must.
-    """
-
-    spins_node: bool
+    """Subscriptions whose messages one thread takes."""
 
     def subscribe(self, message_type: type, topic: str, quality: QoSProfile) -> None:
         """Subscribe to one more topic; call it before the first ``receive``."""
@@ -93,25 +88,28 @@ class Receiver(Protocol):
         """Wait at most ``timeout`` seconds for messages; return them in order of arrival."""
 
     def close(self) -> None:
-        """Release the subscriptions, so that the node can destroy them."""
+        """Destroy the subscriptions; nobody may be in ``receive``."""
 
 
-def make_receiver(node: Node) -> Receiver:
-    """Make the cheapest receiver that this rclpy allows."""
+def make_receiver(node: Node, is_served: bool = False) -> Receiver:
+    """Make the cheapest receiver that this rclpy allows.
+
+    Args:
+        is_served: an executor serves the node, on another thread.
+    """
     try:
         return WaitSetReceiver(node)
     except (AttributeError, TypeError):  # another rclpy
-        return ExecutorReceiver(node)
+        return ExecutorReceiver(node, is_served)
 
 
 class WaitSetReceiver:
-    """Waits for these subscriptions alone and takes all that has arrived; the node's executor must serve the rest."""
-
-    spins_node = False
+    """Waits for these subscriptions alone and takes all that has arrived; the node's executor serves the rest."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._group = _TakenElsewhere()
+        self._subscriptions: list[Subscription] = []
         self._handles: list[Any] = []
         self._takes: list[tuple[Any, type]] = []
         self._uses = ExitStack()
@@ -122,6 +120,7 @@ class WaitSetReceiver:
     def subscribe(self, message_type: type, topic: str, quality: QoSProfile) -> None:
         subscription = _subscribe(self._node, message_type, topic, _never, quality, self._group)
         handle = self._in_use(subscription.handle)
+        self._subscriptions.append(subscription)
         self._handles.append(handle)
         self._takes.append((handle.take_message, message_type))
         self._wait_set = self._new_wait_set()
@@ -150,6 +149,8 @@ class WaitSetReceiver:
 
     def close(self) -> None:
         self._uses.close()
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
 
     def _in_use(self, handle: Any) -> Any:
         """Keep a handle from being destroyed until ``close``; return it."""
@@ -161,31 +162,41 @@ class WaitSetReceiver:
 
 
 class ExecutorReceiver:
-    """Gets the messages from rclpy's own executor, which serves all of the node."""
+    """Gets the messages from rclpy's own executor: that of the thread that serves the node, or else one of its own."""
 
-    spins_node = True
-
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, is_served: bool = False) -> None:
         self._node = node
-        self._executor = SingleThreadedExecutor(context=node.context)
-        self._executor.add_node(node)
-        self._sources = 0
+        self._executor: SingleThreadedExecutor | None = None
+        if not is_served:
+            self._executor = SingleThreadedExecutor(context=node.context)
+            self._executor.add_node(node)
+        self._subscriptions: list[Subscription] = []
         self._arrivals: list[Arrival] = []
+        self._came = threading.Condition()
 
     def subscribe(self, message_type: type, topic: str, quality: QoSProfile) -> None:
-        _subscribe(self._node, message_type, topic, partial(self._keep, self._sources), quality, None)
-        self._sources += 1
+        keep = partial(self._keep, len(self._subscriptions))
+        self._subscriptions.append(_subscribe(self._node, message_type, topic, keep, quality, None))
 
     def receive(self, timeout: float) -> list[Arrival]:
-        self._executor.spin_once(timeout_sec=timeout)
-        arrivals, self._arrivals = self._arrivals, []
+        if self._executor is not None:
+            self._executor.spin_once(timeout_sec=timeout)
+            timeout = 0.0
+        with self._came:
+            self._came.wait_for(lambda: self._arrivals, timeout)
+            arrivals, self._arrivals = self._arrivals, []
         return arrivals
 
     def close(self) -> None:
-        self._executor.shutdown()
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        if self._executor is not None:
+            self._executor.shutdown()
 
     def _keep(self, source: int, payload: bytes) -> None:
-        self._arrivals.append(Arrival(0, source, payload, None))
+        with self._came:
+            self._arrivals.append(Arrival(0, source, payload, None))
+            self._came.notify()
 
 
 class _TakenElsewhere(CallbackGroup):

@@ -80,7 +80,7 @@ def test_parameter_descriptors_match_schema(start_lab: Callable[..., Lab]) -> No
 
 def test_number_parameters_have_bounds() -> None:
     for entry in PARAMETERS:
-        if isinstance(entry.default, (int, float)):
+        if isinstance(entry.default, (int, float)) and not isinstance(entry.default, bool):
             assert entry.minimum <= entry.default <= entry.maximum
 
 

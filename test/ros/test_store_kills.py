@@ -29,6 +29,7 @@ def test_node_starts_after_every_kill(
             server.ask(do="go on", name=f"{number:04d}", after=chance.uniform(0, LONGEST))
             node = EstimatorNode(context=context, parameter_overrides=parameters)
             try:
+                node.bring_up()
                 assert node.bundle.calibration_id == state(store, bundle)[1]
             finally:
                 node.destroy_node()

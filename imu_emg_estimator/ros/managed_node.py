@@ -1,0 +1,119 @@
+"""A lifecycle node whose transitions end in a sentence: what they raise ends no thread and leaves no caller waiting."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from imu_emg_estimator.errors import InputError
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class ManagedNode(LifecycleNode):
+    """Turns the callbacks of rclpy's transitions into four methods that may raise.
+
+    Subclasses define ``configure``, ``activate``, ``deactivate`` and ``cleanup``. What the first two raise refuses the
+    transition. ``cleanup`` must release whatever there is, after a ``configure`` that failed half-way, too.
+
+    Attributes:
+        finalized: the node was shut down by a transition; it can only be destroyed.
+    """
+
+    def __init__(self, name: str, **node_options: Any) -> None:
+        super().__init__(name, **node_options)
+        self.finalized = False
+        self._refusal: Exception | None = None
+        self._brings_itself_up = False
+        for service in self.services:
+            service.callback = self._answering(service.callback)
+
+    def configure(self) -> None:
+        """Load and create what an active node needs; may raise."""
+
+    def activate(self) -> None:
+        """Begin to publish; may raise."""
+
+    def deactivate(self) -> None:
+        """Cease to publish."""
+
+    def cleanup(self) -> None:
+        """Release all that ``configure`` made; may be called twice."""
+
+    def bring_up(self) -> None:
+        """Configure and activate, without a lifecycle manager; raises what prevents it."""
+        self._brings_itself_up = True
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() != SUCCESS and self._refusal is not None:
+                raise self._refusal
+        self._brings_itself_up = False
+
+    # what rclpy calls
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        outcome = self._attempt("configure", self.configure)
+        if outcome != SUCCESS:
+            self._attempt("clean up", self.cleanup)
+        return outcome
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._attempt("activate", self.activate)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._attempt("deactivate", self.deactivate)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        return self._attempt("clean up", self.cleanup)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._attempt("deactivate", self.deactivate)
+        self._attempt("clean up", self.cleanup)
+        self.finalized = True
+        return SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        self._attempt("clean up", self.cleanup)
+        return SUCCESS
+
+    def _attempt(self, what: str, work: Callable[[], None]) -> TransitionCallbackReturn:
+        try:
+            work()
+        except Exception as error:
+            self._refusal = error
+            if not self._brings_itself_up:
+                foreseen = isinstance(error, InputError)
+                self.get_logger().error(f"cannot {what}: {error if foreseen else traceback.format_exc()}")
+            return FAILURE
+        return SUCCESS
+
+    def _answering(self, serve: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        """Return a service that answers where ``serve`` raises, as rclpy does for transitions that do not exist."""
+
+        def answer(request: Any, response: Any) -> Any:
+            try:
+                return serve(request, response)
+            except Exception as error:  # a request that rclpy did not foresee
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                self.get_logger().warning(
+                    f"refused a request ({type(request).__name__}): {reason}", throttle_duration_sec=1.0
+                )
+                return refused(request, response, reason)
+
+        return answer
+
+
+def refused(request: Any, response: Any, reason: str) -> Any:
+    """Put a refusal into the response of one of the services that every node has; return it."""
+    if hasattr(response, "success"):  # change_state
+        response.success = False
+    elif hasattr(response, "results"):  # set_parameters: one for each that was asked for
+        from rcl_interfaces.msg import SetParametersResult
+
+        refusal = SetParametersResult(successful=False, reason=reason)
+        response.results += [refusal] * (len(request.parameters) - len(response.results))
+    elif hasattr(response, "result") and hasattr(response.result, "reason"):  # set_parameters_atomically
+        response.result.successful, response.result.reason = False, reason
+    return response
