@@ -1,7 +1,7 @@
-"""Accelerations in other units, without gravity, negated, or mixed from two sources: told by sums over windows.
+"""Accelerations in other units, without gravity, negated, mixed from two sources, or of a sensor that hardly moves.
 
-The limits lie beyond what HuGaDB holds (all 13 subjects, 7.5 hours, rest and locomotion, those sensors aside that
-are at fault in it); the figures beside them are HuGaDB's most extreme 51 ms step, in m/s².
+All is told by sums over windows. The limits lie beyond what HuGaDB holds (all 13 subjects, 7.5 hours, rest and
+locomotion, those sensors aside that are at fault in it); HuGaDB's most extreme window stands in brackets.
 """
 
 from __future__ import annotations
@@ -9,147 +9,197 @@ from __future__ import annotations
 import math
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.relative_stillness import RelativeStillness
 from imu_emg_estimator.signals.sample_windows import SampleWindows, Vector, Window
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
 
 SHORT, HALF, LONG = 4, 10, 20  # blocks: 0.2, 0.5 and 1 s
-MAX_WEIGHTLESS_MPS2 = 3.4  # longest sample of 0.2 s; a range of 2 g in g gives at most 3.5
+MAX_WEIGHTLESS_MPS2 = 3.4  # longest sample of 0.2 s; a range of 2 g in g gives at most 3.5 (4.1, twice less)
 MIN_HUGE_MPS2 = 45.0  # shortest sample of 0.2 s (31)
-MIN_MEAN_LENGTH_MPS2 = 7.0  # over a second (9.0 in locomotion)
-MIN_GRAVITY_MPS2 = 4.0  # over a second where the length varies as it never does in a mere rotation (5.3)
-MIN_LENGTH_VARIATION = 0.45  # of the mean length
+# Over 0.5 and 1 s: mean length (6.3, 8.0); and gravity where the length varies as in no mere rotation (3.9, 5.3)
+MIN_LENGTH_MPS2 = {HALF: 5.8, LONG: 7.3}
+MIN_GRAVITY_MPS2 = {HALF: 3.5, LONG: 5.0}
+MIN_LENGTH_VARIATION = 0.3
+MIN_SHORT_GRAVITY_MPS2 = 6.5  # in the newest 0.2 s, or gravity is there again
 QUIET_MPS2 = 0.35  # standard deviation over a second
 QUIET_GRAVITY_MPS2 = (8.2, 11.5)  # then (8.6 to 11.0)
-IN_G = (0.6, 1.7)  # gravity in g
+IN_G = (0.6, 2.0)  # mean length in g
 IN_MILLI_G = 300.0  # and more
-MIN_JUMPS = 5  # in 0.2 s, of the length by ``sample_windows.JUMP_RATIO`` (4 at most)
+MIN_JUMPS = 5  # of the length, in 0.2 s (5 in 4 windows of an hour)
 MIN_STEP_MPS2 = 2.0  # root mean square, of samples that go to and fro
-MAX_RETURN = 0.04  # of the squared step, by which every other sample differs
+MAX_RETURN = 0.04  # of the squared step, by which every other sample differs (0.02, once)
 MIN_TURN = math.cos(math.radians(100.0))  # of gravity from one half second to the next (86 degrees)
-MIN_TURN_STEP = 0.5  # of that change, in one step: limbs turn gradually
-QUIET_TURN_MPS2 = 1.5
+MIN_TURN_GRAVITY_MPS2 = 4.0  # before and after
+MIN_TURN_STEP = 0.5  # of the change, in one step: limbs turn gradually
+QUIET_BLOCKS = 3  # that show a turn where there is no movement
+QUIET_TURN_MPS2 = 1.5  # standard deviation there
+MIRRORED_SHARE = 0.1  # of the change, that is left when the signs of some axes are put right
+MIN_MIRRORED_MPS2 = 3.0
 NEGATED_S = 10.0  # how long turned axes are remembered; the placement of the sensor shows in that time
 MIN_NOISE_MPS2 = 0.004  # standard deviation over 0.2 s of any sensor on a body
+MIN_AXIS_NOISE_MPS2 = 0.1  # of an axis over a second, while all axes together exceed the next (0.3)
+MOVING_MPS2 = 2.0
 
 UNIT_REMEDY = "have its driver send m/s² (REP 103)"
+RESTART_REMEDY = "switch it off and on again, or restart its driver"
+SOURCE_REMEDY = "let one driver alone send on its topic"
 
 
 class AccelerationChecks:
-    """Follows the acceleration of one sensor, block by block."""
+    """Follows the acceleration of one sensor, block by block.
 
-    def __init__(self) -> None:
-        self.windows = SampleWindows()
+    Args:
+        sensor: its index among those of ``others``.
+        others: how much the sensors of the rig move; None = there are no others.
+    """
+
+    def __init__(self, sensor: int = 0, others: RelativeStillness | None = None) -> None:
+        self._sensor, self._others = sensor, others
+        self._windows = SampleWindows()
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
-        self.windows.reset()
+        self._windows.reset()
         self._found: SensorState | None = None
-        self._before: Vector | None = None  # gravity before the axes were negated
+        self._turned: tuple[Vector, Vector] | None = None  # gravity before and after axes were negated
+        self._scaled: SensorState | None = None  # gravity was wrong when it was last seen
         self._negated_until = 0
+        if self._others:
+            self._others.reset(self._sensor)
 
     def take(self, instant: int, sample: Vector) -> SensorState | None:
         """Take the finite values [m/s²] of an instant [ns]; return what is wrong, None = nothing."""
-        if self.windows.take(instant, sample):
+        if self._windows.take(instant, sample):
             self._found = self._judge(instant)
         return self._found
 
     def _judge(self, instant: int) -> SensorState | None:
-        short = self.windows.window(SHORT)
+        short = self._windows.window(SHORT)
         if short is None:
             return None
-        mixed = self._mixed()
-        if mixed:
-            return mixed
-        level = self._level(short)
-        if level:
-            return level
-        return self._negated(instant) or self._slow_level()
+        found = self._mixed(short) or self._level(short)
+        if found:
+            return found
+        half, deviation = self._windows.window(HALF), short.deviation
+        if self._is_put_right(short):
+            self._windows.forget_blocks()
+            self._scaled = half = None
+        if self._others:
+            found = self._others.judge(self._sensor, instant, deviation, half.deviation if half else math.inf)
+        return found or self._negated(instant, half) or (self._slow_level(short, half) if half else None)
 
-    def _mixed(self) -> SensorState | None:
+    def _is_put_right(self, short: Window) -> bool:
+        """Whether a unit is right again, or gravity there again, so that what was before says nothing any more."""
+        if not self._found or self._turned:
+            return False
+        if self._found.verdict is Verdict.OTHER_UNITS:
+            return True
+        return self._found.verdict is Verdict.IMPLAUSIBLE and _is_usual(short)
+
+    def _mixed(self, short: Window) -> SensorState | None:
         """Recognise samples that go to and fro between two sources."""
-        blocks = [self.windows.blocks[-1 - index] for index in range(SHORT)]
-        jumps = sum(block.jumps for block in blocks)
-        count, steps = sum(block.count for block in blocks), sum(block.steps for block in blocks)
-        if jumps >= MIN_JUMPS:
-            reason = f"changes its size from message to message, {jumps} times in 0.2 s, as if in two units"
-            return SensorState(Verdict.OTHER_UNITS, reason, "let one driver alone send on its topic", True)
-        if steps < count * MIN_STEP_MPS2**2 or sum(block.double_steps for block in blocks) > MAX_RETURN * steps:
+        if short.jumps >= MIN_JUMPS:
+            reason = f"changes its size from message to message, {short.jumps} times in 0.2 s, as if in two units"
+            return SensorState(Verdict.OTHER_UNITS, reason, SOURCE_REMEDY, True)
+        if short.steps < short.count * MIN_STEP_MPS2**2 or short.double_steps > MAX_RETURN * short.steps:
             return None
         reason = "goes to and fro between two accelerations from message to message"
-        return SensorState(Verdict.TWO_PUBLISHERS, reason, "let one driver alone send on its topic", True)
+        return SensorState(Verdict.TWO_PUBLISHERS, reason, SOURCE_REMEDY, True)
 
     def _level(self, short: Window) -> SensorState | None:
-        blocks = [self.windows.blocks[-1 - index] for index in range(SHORT)]
-        longest = math.sqrt(max(block.longest for block in blocks))
-        if longest < MAX_WEIGHTLESS_MPS2:
+        extremes = self._windows.extremes
+        latest = [extremes[-1], extremes[-2], extremes[-3], extremes[-4]]
+        if max([block.longest for block in latest]) < MAX_WEIGHTLESS_MPS2**2:
             return self._weightless(short)
-        if math.sqrt(min(block.shortest for block in blocks)) > MIN_HUGE_MPS2:
-            return _huge(short.mean_length)
+        if min([block.shortest for block in latest]) > MIN_HUGE_MPS2**2:
+            unit = "mg" if short.mean_length > IN_MILLI_G else "another unit"
+            reason = f"measures {short.mean_length:.0f} m/s² on average, as if in {unit}"
+            return SensorState(Verdict.OTHER_UNITS, reason, UNIT_REMEDY, True)
         if short.deviation < MIN_NOISE_MPS2:
-            reason = f"hardly changes (by {short.deviation:.4f} m/s²), less than the noise of a sensor on a body"
-            return SensorState(Verdict.FROZEN, reason, "switch it off and on again, or restart its driver", True)
+            reason = f"hardly changes (by {short.deviation:.4f} m/s²), less than any sensor on a body"
+            return SensorState(Verdict.FROZEN, reason, RESTART_REMEDY, True)
         return None
 
-    def _weightless(self, window: Window) -> SensorState:
-        longer = self.windows.window(min(len(self.windows.blocks), LONG)) or window
-        for seen in (window, longer):
-            if IN_G[0] <= seen.gravity <= IN_G[1] and seen.gravity > 0.7 * seen.mean_length:
-                reason = f"measures a gravity of {seen.gravity:.2f} instead of 9.81 m/s², as if in g"
+    def _weightless(self, short: Window) -> SensorState:
+        for window in (short, self._windows.window(HALF)):
+            if window and IN_G[0] <= window.mean_length <= IN_G[1] and window.gravity > 0.5 * window.mean_length:
+                reason = f"measures a gravity of {window.gravity:.2f} instead of 9.81 m/s², as if in g"
                 return SensorState(Verdict.OTHER_UNITS, reason, UNIT_REMEDY, True)
-        return _without_gravity(window)
+        return _without_gravity(short)
 
-    def _slow_level(self) -> SensorState | None:
-        window = self.windows.window(LONG)
-        if window is None:
-            return None
-        varies = window.length_deviation > MIN_LENGTH_VARIATION * window.mean_length
-        if window.mean_length < MIN_MEAN_LENGTH_MPS2 or (window.gravity < MIN_GRAVITY_MPS2 and varies):
-            return _without_gravity(window)
+    def _slow_level(self, short: Window, half: Window) -> SensorState | None:
+        long = self._windows.window(LONG)
+        for blocks, window in ((HALF, half), (LONG, long)):
+            if window is None:
+                continue
+            small = short.gravity < MIN_SHORT_GRAVITY_MPS2 and window.gravity < MIN_GRAVITY_MPS2[blocks]
+            if (small and window.length_variation > MIN_LENGTH_VARIATION) or window.mean_length < MIN_LENGTH_MPS2[
+                blocks
+            ]:
+                return _without_gravity(window)
+        return self._slow_axes(short, long) if long else None
+
+    def _slow_axes(self, short: Window, long: Window) -> SensorState | None:
+        """Judge what only a second shows: gravity in quiet, and axes that have noise alone."""
         lowest, highest = QUIET_GRAVITY_MPS2
-        if window.deviation < QUIET_MPS2 and not lowest <= window.gravity <= highest:
-            reason = f"measures a gravity of {window.gravity:.1f} instead of 9.81 m/s²"
-            return SensorState(Verdict.IMPLAUSIBLE, reason, "calibrate or replace it", True)
+        deviation, gravity = long.deviation, long.gravity
+        if lowest <= gravity <= highest:
+            self._scaled = None
+        elif deviation < QUIET_MPS2:
+            reason = f"measures a gravity of {gravity:.1f} instead of 9.81 m/s²"
+            self._scaled = SensorState(Verdict.IMPLAUSIBLE, reason, "calibrate or replace it", True)
+        if min(deviation, short.deviation) > MOVING_MPS2 and min(long.variances) < MIN_AXIS_NOISE_MPS2**2:
+            axis = long.variances.index(min(long.variances))
+            reason = f"its acceleration in {'xyz'[axis]} stays at {long.mean[axis]:.3g} m/s² while the other axes move"
+            return SensorState(Verdict.FROZEN, reason, RESTART_REMEDY, True)
+        return self._scaled
+
+    def _negated(self, instant: int, half: Window | None) -> SensorState | None:
+        if self._turned:
+            return self._still_negated(instant, *self._turned)
+        turn = self._quiet_turn() or (self._turn(half, self._windows.window(HALF, HALF), 2 * HALF) if half else None)
+        if turn:
+            self._turned, self._negated_until = turn, instant + round(NEGATED_S * SECOND)
+            self._windows.forget_blocks()
+            return _negated_axes(*turn)
         return None
 
-    def _negated(self, instant: int) -> SensorState | None:
-        if self._before is not None:
-            return self._still_negated(instant, self._before)
-        turn = self._turned(HALF, HALF, HALF) or self._turned(3, SHORT, SHORT)
-        if turn is None:
-            return None
-        before, after = turn
-        self._before, self._negated_until = before, instant + round(NEGATED_S * SECOND)
-        return _negated_axes(before, after)
-
-    def _turned(self, blocks: int, skipped: int, earlier: int) -> tuple[Vector, Vector] | None:
-        """Return gravity before and after it turned over in one step; None = it did not."""
-        after, before = self.windows.window(blocks), self.windows.window(earlier, skipped)
-        if after is None or before is None or min(after.gravity, before.gravity) < MIN_GRAVITY_MPS2:
-            return None
-        if blocks < HALF and max(after.deviation, before.deviation) > QUIET_TURN_MPS2:
-            return None
-        if _dot(after.mean, before.mean) > MIN_TURN * after.gravity * before.gravity:
+    def _quiet_turn(self) -> tuple[Vector, Vector] | None:
+        after, before = self._windows.window(QUIET_BLOCKS), self._windows.window(SHORT, SHORT)
+        if after is None or before is None or max(after.deviation, before.deviation) > QUIET_TURN_MPS2:
             return None
         change = math.dist(after.mean, before.mean)
-        steps = [self.windows.blocks[-1 - index].largest_step for index in range(blocks + skipped)]
-        return (before.mean, after.mean) if math.sqrt(max(steps)) > MIN_TURN_STEP * change else None
+        if change < MIN_MIRRORED_MPS2:
+            return None
+        return self._turn(after, before, QUIET_BLOCKS + SHORT, _mirrored(before.mean, after.mean, change))
 
-    def _still_negated(self, instant: int, before: Vector) -> SensorState | None:
-        window = self.windows.window(SHORT)
-        if window and instant < self._negated_until:
-            size = window.gravity * math.hypot(*before)
-            if _dot(window.mean, before) < 0.3 * size:
-                return self._found or _negated_axes(before, window.mean)
-        self._before = None
-        self.windows.keep(0)
+    def _turn(
+        self, after: Window, before: Window | None, blocks: int, mirrored: bool = False
+    ) -> tuple[Vector, Vector] | None:
+        """Return gravity before and after it turned over in one step within so many blocks; None = it did not."""
+        if before is None or min(after.gravity, before.gravity) < MIN_TURN_GRAVITY_MPS2:
+            return None
+        if not mirrored and _dot(after.mean, before.mean) > MIN_TURN * after.gravity * before.gravity:
+            return None
+        step = max([self._windows.extremes[-1 - index].step for index in range(blocks)])
+        gradual = math.sqrt(step) < MIN_TURN_STEP * math.dist(after.mean, before.mean)
+        return None if gradual else (before.mean, after.mean)
+
+    def _still_negated(self, instant: int, before: Vector, after: Vector) -> SensorState | None:
+        window = self._windows.window(SHORT)
+        nearer = not window or math.dist(window.mean, after) < math.dist(window.mean, before)
+        if nearer and instant < self._negated_until:
+            return _negated_axes(before, after)
+        self._turned = None
+        self._windows.forget_blocks()
         return None
 
 
-def _huge(length: float) -> SensorState:
-    unit = "mg" if length > IN_MILLI_G else "another unit"
-    reason = f"measures {length:.0f} m/s² on average, as if in {unit}"
-    return SensorState(Verdict.OTHER_UNITS, reason, UNIT_REMEDY, True)
+def _is_usual(short: Window) -> bool:
+    """Whether a window shows gravity, and nothing else of note."""
+    lowest, highest = QUIET_GRAVITY_MPS2
+    return lowest < short.gravity < highest and lowest < short.mean_length < highest and short.deviation < MOVING_MPS2
 
 
 def _without_gravity(window: Window) -> SensorState:
@@ -161,6 +211,12 @@ def _negated_axes(before: Vector, after: Vector) -> SensorState:
     axes = [name for name, a, b in zip("xyz", before, after, strict=True) if a * b < 0.0 and abs(a - b) > 3.0]
     reason = f"turned over from one message to the next: {' and '.join(axes) or 'an axis'} changed sign"
     return SensorState(Verdict.IMPLAUSIBLE, reason, "check the signs of its axes in its driver, and restart it", True)
+
+
+def _mirrored(before: Vector, after: Vector, change: float) -> bool:
+    """Whether a change comes of other signs of some axes, and of little else."""
+    left = [min(abs(a - b), abs(a + b)) for a, b in zip(before, after, strict=True)]
+    return math.hypot(*left) < MIRRORED_SHARE * change
 
 
 def _dot(a: Vector, b: Vector) -> float:

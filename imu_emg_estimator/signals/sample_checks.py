@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.acceleration_checks import AccelerationChecks
+from imu_emg_estimator.signals.angular_rate_checks import AngularRateChecks
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND, Sample
+from imu_emg_estimator.signals.relative_stillness import RelativeStillness
 from imu_emg_estimator.signals.repeated_samples import ACCELERATION, RATE, Part, RepeatedSamples
 from imu_emg_estimator.signals.sample_delivery import SampleDelivery
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
@@ -46,8 +48,10 @@ class SampleChecks:
     def __init__(self, rate: float, used: NDArray[np.bool_], ranges: NDArray[np.floating] | None = None) -> None:
         parts = np.all(used.reshape(-1, 2, 3), axis=2)
         known = np.full((len(parts), 2), np.nan) if ranges is None else ranges
+        others = RelativeStillness(len(parts))
         self._checkers = [
-            SampleChecker(rate, *own.tolist(), *highest.tolist()) for own, highest in zip(parts, known, strict=True)
+            SampleChecker(rate, bool(a), bool(r), float(highest), float(fastest), sensor, others)
+            for sensor, ((a, r), (highest, fastest)) in enumerate(zip(parts, known, strict=True))
         ]
 
     def check(self, sensor: int, instant: int, sample: Sample, sequence: int | None = None) -> Checked:
@@ -76,6 +80,8 @@ class SampleChecker:
         rate: of the rig [Hz].
         acceleration_used, rate_used: whether the network uses the part; others are not judged.
         highest_acceleration, highest_rate: of an axis in training [m/s², rad/s]; NaN = not known.
+        sensor: its index among those of ``others``.
+        others: how much the sensors of the rig move; None = there are no others.
 
     Attributes:
         state: after the latest sample.
@@ -88,10 +94,15 @@ class SampleChecker:
         rate_used: bool = True,
         highest_acceleration: float = float("nan"),
         highest_rate: float = float("nan"),
+        sensor: int = 0,
+        others: RelativeStillness | None = None,
     ) -> None:
         self._delivery = SampleDelivery(rate)
-        self._acceleration = _PartChecker(ACCELERATION, highest_acceleration) if acceleration_used else None
-        self._rate = _PartChecker(RATE, highest_rate) if rate_used else None
+        self._acceleration = self._rate = None
+        if acceleration_used:
+            self._acceleration = _PartChecker(ACCELERATION, highest_acceleration, AccelerationChecks(sensor, others))
+        if rate_used:
+            self._rate = _PartChecker(RATE, highest_rate, AngularRateChecks())
         self.reset()
 
     def reset(self) -> None:
@@ -122,17 +133,16 @@ class SampleChecker:
 class _PartChecker:
     """Checks one part of one sensor's samples."""
 
-    def __init__(self, part: Part, highest: float) -> None:
+    def __init__(self, part: Part, highest: float, values: AccelerationChecks | AngularRateChecks) -> None:
         self._part = part
         self._repeated = RepeatedSamples(part, highest if highest == highest else None)
-        self._values = AccelerationChecks() if part is ACCELERATION else None
+        self._values = values
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
         self._repeated.reset()
-        if self._values:
-            self._values.reset()
+        self._values.reset()
         self._found: SensorState | None = None
         self._until = NEVER  # instant to which it is held
         self._seen: int | None = None  # instant of the latest sample that had the part
@@ -143,8 +153,8 @@ class _PartChecker:
         x, y, z = sample
         if x - x + y - y + z - z == 0.0:  # all are finite
             self._seen, self._missed = instant, 0
-            values = self._values.take(instant, sample) if self._values else None
-            found = self._repeated.take(instant, sample) or values
+            values = self._values.take(instant, (x, y, z))
+            found = self._repeated.take(instant, (x, y, z)) or values
         else:
             found = self._missing(instant)
         if found:

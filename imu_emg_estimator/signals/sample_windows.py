@@ -1,7 +1,6 @@
-"""Sums over the last fractions of a second and seconds of one part of a sensor, at a constant cost a sample.
+"""Statistics over the last fractions of a second and seconds of one part of a sensor, at a constant cost a sample.
 
-Samples are gathered into blocks of about 50 ms. What is asked of a window of so many blocks comes from differences of
-running sums, or from the few blocks themselves.
+Samples are gathered into blocks of about 50 ms; a window of so many blocks is the difference of two running sums.
 """
 
 from __future__ import annotations
@@ -15,50 +14,36 @@ from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 Vector = tuple[float, float, float]
 
 BLOCK_NS = 45_000_000  # 50 ms at 60 and 100 Hz
-MAX_BLOCKS = 41  # two seconds
+MAX_BLOCKS = 21  # a second
 MAX_GAP_NS = SECOND // 4  # longer without samples: what was before is forgotten
 JUMP_RATIO = 3.5  # of the lengths of two samples in a row
+JUMP_SQUARES = JUMP_RATIO**2
 
-
-class Sums(NamedTuple):
-    """Sums since the start: number of samples, values, squares of each axis, and lengths."""
-
-    count: float
-    x: float
-    y: float
-    z: float
-    xx: float
-    yy: float
-    zz: float
-    length: float
-
-
-class Block(NamedTuple):
-    """What is kept of a block beside sums.
-
-    Attributes:
-        shortest, longest: squared lengths of its samples.
-        largest_step: squared, from one sample to the next.
-        steps: sum of squared steps to the sample before.
-        double_steps: sum of squared steps to the one before that.
-        jumps: samples that are much longer or shorter than the one before.
-    """
-
-    count: int
-    shortest: float
-    longest: float
-    largest_step: float
-    steps: float
-    double_steps: float
-    jumps: int
+# Since the start: samples; sums of x, y, z, their squares, and lengths; jumps of the length; squared steps from the
+# sample before, and from the one before that.
+_Sums = tuple[int, float, float, float, float, float, float, float, int, float, float]
+NOTHING: _Sums = (0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
 
 
 class Window(NamedTuple):
-    """Mean, standard deviations of the axes, and mean length of so many samples."""
+    """Statistics of the samples of a window.
 
+    Attributes:
+        count: number of samples.
+        mean: of each axis.
+        variances: of each axis.
+        mean_length: of the vectors.
+        jumps: samples that are much longer or shorter than the one before.
+        steps, double_steps: sums of squared changes from the sample before, and from the one before that.
+    """
+
+    count: int
     mean: Vector
-    deviations: Vector
+    variances: Vector
     mean_length: float
+    jumps: int
+    steps: float
+    double_steps: float
 
     @property
     def gravity(self) -> float:
@@ -67,44 +52,50 @@ class Window(NamedTuple):
 
     @property
     def deviation(self) -> float:
-        """Of all axes together."""
-        return math.hypot(*self.deviations)
+        """Standard deviation, of all axes together."""
+        return math.sqrt(max(sum(self.variances), 0.0))
 
     @property
-    def length_deviation(self) -> float:
-        """Standard deviation of the lengths."""
-        squares = self.gravity**2 + self.deviation**2
-        return math.sqrt(max(squares - self.mean_length**2, 0.0))
+    def length_variation(self) -> float:
+        """Standard deviation of the lengths over their mean."""
+        squares = sum(self.variances) + self.gravity**2
+        return math.sqrt(max(squares - self.mean_length**2, 0.0)) / max(self.mean_length, 1e-9)
+
+
+class Extremes(NamedTuple):
+    """Of a block: shortest and longest length, and largest step from one sample to the next, squared."""
+
+    shortest: float
+    longest: float
+    step: float
 
 
 class SampleWindows:
     """Follows the finite samples of one part of a sensor.
 
     Attributes:
-        blocks: the latest ones.
+        extremes: of the latest blocks.
     """
 
     def __init__(self) -> None:
-        self.blocks: deque[Block] = deque(maxlen=MAX_BLOCKS)
-        self._sums: deque[Sums] = deque(maxlen=MAX_BLOCKS + 1)
+        self.extremes: deque[Extremes] = deque(maxlen=MAX_BLOCKS)
+        self._sums: deque[_Sums] = deque(maxlen=MAX_BLOCKS + 1)
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
-        self.keep(0)
+        self.extremes.clear()
+        self._sums.clear()
+        self._sums.append(NOTHING)
         self._open: list[Vector] = []
         self._end = self._latest = NEVER
-        self._last: Vector | None = None
-        self._last_but_one: Vector | None = None
+        self._last: tuple[Vector, Vector] | None = None  # last sample but one, and last
 
-    def keep(self, blocks: int) -> None:
-        """Forget all but the latest blocks."""
-        while len(self.blocks) > blocks:
-            self.blocks.popleft()
-        while len(self._sums) > blocks + 1:
+    def forget_blocks(self) -> None:
+        """Forget what was before the newest block."""
+        while len(self.extremes) > 1:
+            self.extremes.popleft()
             self._sums.popleft()
-        if not self._sums:
-            self._sums.append(Sums(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0))
 
     def take(self, instant: int, sample: Vector) -> bool:
         """Take the finite values of an instant [ns]; return whether a block is complete."""
@@ -123,21 +114,27 @@ class SampleWindows:
         """Return the window of so many blocks, so many blocks before the newest; None = there are not enough yet."""
         if len(self._sums) <= blocks + before:
             return None
-        newest, oldest = self._sums[-1 - before], self._sums[-1 - before - blocks]
-        count, x, y, z, xx, yy, zz, length = (a - b for a, b in zip(newest, oldest, strict=True))
-        mx, my, mz = x / count, y / count, z / count
-        deviations = (_root(xx / count - mx * mx), _root(yy / count - my * my), _root(zz / count - mz * mz))
-        return Window((mx, my, mz), deviations, length / count)
+        n, x, y, z, xx, yy, zz, length, jumps, steps, double = self._sums[-1 - before]
+        n0, x0, y0, z0, xx0, yy0, zz0, length0, jumps0, steps0, double0 = self._sums[-1 - before - blocks]
+        count = n - n0
+        mx, my, mz = (x - x0) / count, (y - y0) / count, (z - z0) / count
+        return Window(
+            count,
+            (mx, my, mz),
+            ((xx - xx0) / count - mx * mx, (yy - yy0) / count - my * my, (zz - zz0) / count - mz * mz),
+            (length - length0) / count,
+            jumps - jumps0,
+            steps - steps0,
+            double - double0,
+        )
 
     def _close(self) -> None:
         samples, self._open = self._open, []
-        _, x, y, z, xx, yy, zz, length = self._sums[-1]
-        shortest, longest, largest, steps, double_steps, jumps = math.inf, 0.0, 0.0, 0.0, 0.0, 0
-        last, last_but_one = self._last or samples[0], self._last_but_one or samples[0]
-        lx, ly, lz = last
+        count, x, y, z, xx, yy, zz, length, jumps, steps, double = self._sums[-1]
+        shortest, longest, largest = math.inf, 0.0, 0.0
+        (px, py, pz), (lx, ly, lz) = self._last or (samples[0], samples[0])
         before = lx * lx + ly * ly + lz * lz
-        for sample in samples:
-            a, b, c = sample
+        for a, b, c in samples:
             aa, bb, cc = a * a, b * b, c * c
             square = aa + bb + cc
             x, y, z, xx, yy, zz, length = x + a, y + b, z + c, xx + aa, yy + bb, zz + cc, length + math.sqrt(square)
@@ -145,19 +142,16 @@ class SampleWindows:
                 shortest = square
             if square > longest:
                 longest = square
-            if square > before * JUMP_RATIO**2 or before > square * JUMP_RATIO**2:
+            if square > before * JUMP_SQUARES or before > square * JUMP_SQUARES:
                 jumps += 1
-            step = (a - lx) ** 2 + (b - ly) ** 2 + (c - lz) ** 2
+            dx, dy, dz = a - lx, b - ly, c - lz
+            step = dx * dx + dy * dy + dz * dz
             if step > largest:
                 largest = step
             steps += step
-            double_steps += (a - last_but_one[0]) ** 2 + (b - last_but_one[1]) ** 2 + (c - last_but_one[2]) ** 2
-            last_but_one, last, before = last, sample, square
-            lx, ly, lz = sample
-        self._last, self._last_but_one = last, last_but_one
-        self._sums.append(Sums(self._sums[-1].count + len(samples), x, y, z, xx, yy, zz, length))
-        self.blocks.append(Block(len(samples), shortest, longest, largest, steps, double_steps, jumps))
-
-
-def _root(square: float) -> float:
-    return math.sqrt(square) if square > 0.0 else 0.0
+            dx, dy, dz = a - px, b - py, c - pz
+            double += dx * dx + dy * dy + dz * dz
+            px, py, pz, lx, ly, lz, before = lx, ly, lz, a, b, c, square
+        self._last = (px, py, pz), (lx, ly, lz)
+        self._sums.append((count + len(samples), x, y, z, xx, yy, zz, length, jumps, steps, double))
+        self.extremes.append(Extremes(shortest, longest, largest))

@@ -1,0 +1,44 @@
+"""Sensors that stand still while the others of the rig move: frozen ones to whose values something adds noise."""
+
+from __future__ import annotations
+
+from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
+from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
+
+MIN_OTHERS = 2  # of which at least half must move
+MAX_AGE_NS = SECOND // 4  # of what is known of another sensor
+# Standard deviations over 0.2 and 0.5 s of a sensor, and at least what half of the others have meanwhile [m/s²]. No
+# sensor of HuGaDB's 13 subjects is below 0.039 and 0.10 while the others are above.
+STILL_MPS2, MOVING_MPS2 = (0.035, 0.095), (1.0, 3.0)
+
+
+class RelativeStillness:
+    """Compares how much the sensors of a rig move."""
+
+    def __init__(self, sensors: int) -> None:
+        self._known: list[tuple[int, float, float]] = [(NEVER, 0.0, 0.0)] * sensors
+
+    def reset(self, sensor: int) -> None:
+        """Forget the movement of a sensor."""
+        self._known[sensor] = (NEVER, 0.0, 0.0)
+
+    def judge(self, sensor: int, instant: int, short: float, half: float) -> SensorState | None:
+        """Return what is wrong with a sensor that moved by so much at an instant [ns]; None = nothing.
+
+        Args:
+            short, half: standard deviation of its acceleration over the last 0.2 and 0.5 s [m/s²].
+        """
+        self._known[sensor] = (instant, short, half)
+        if short >= STILL_MPS2[0] and half >= STILL_MPS2[1]:
+            return None
+        others = [
+            known for index, known in enumerate(self._known) if index != sensor and instant - known[0] < MAX_AGE_NS
+        ]
+        if len(others) < MIN_OTHERS:
+            return None
+        for deviation, still, moving, place in zip((short, half), STILL_MPS2, MOVING_MPS2, (1, 2), strict=True):
+            movements = sorted(known[place] for known in others)
+            if deviation < still and movements[(len(movements) - 1) // 2] > moving:
+                reason = f"stands still (to {deviation:.3f} m/s²) while the others move"
+                return SensorState(Verdict.FROZEN, reason, "switch it off and on again, or restart its driver", True)
+        return None
