@@ -86,7 +86,7 @@ class AccelerationChecks:
             self._windows.forget_blocks()
             self._scaled = half = None
         if self._others:
-            found = self._others.judge(self._sensor, instant, deviation, half.deviation if half else math.inf)
+            found = self._others.judge(self._sensor, instant, deviation, half.deviation if half else None)
         return found or self._negated(instant, half) or (self._slow_level(short, half) if half else None)
 
     def _is_put_right(self, short: Window) -> bool:

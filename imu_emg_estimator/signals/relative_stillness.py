@@ -22,23 +22,24 @@ class RelativeStillness:
         """Forget the movement of a sensor."""
         self._known[sensor] = (NEVER, 0.0, 0.0)
 
-    def judge(self, sensor: int, instant: int, short: float, half: float) -> SensorState | None:
+    def judge(self, sensor: int, instant: int, short: float, half: float | None) -> SensorState | None:
         """Return what is wrong with a sensor that moved by so much at an instant [ns]; None = nothing.
 
         Args:
-            short, half: standard deviation of its acceleration over the last 0.2 and 0.5 s [m/s²].
+            short, half: standard deviation of its acceleration over the last 0.2 and 0.5 s [m/s²]; None = not known.
         """
-        self._known[sensor] = (instant, short, half)
-        if short >= STILL_MPS2[0] and half >= STILL_MPS2[1]:
-            return None
-        others = [
-            known for index, known in enumerate(self._known) if index != sensor and instant - known[0] < MAX_AGE_NS
-        ]
-        if len(others) < MIN_OTHERS:
-            return None
+        self._known[sensor] = (instant, short, half or 0.0)
         for deviation, still, moving, place in zip((short, half), STILL_MPS2, MOVING_MPS2, (1, 2), strict=True):
-            movements = sorted(known[place] for known in others)
-            if deviation < still and movements[(len(movements) - 1) // 2] > moving:
+            if deviation is not None and deviation < still and self._others_move(sensor, instant, place, moving):
                 reason = f"stands still (to {deviation:.3f} m/s²) while the others move"
                 return SensorState(Verdict.FROZEN, reason, "switch it off and on again, or restart its driver", True)
         return None
+
+    def _others_move(self, sensor: int, instant: int, place: int, limit: float) -> bool:
+        others = [
+            known[place]
+            for index, known in enumerate(self._known)
+            if index != sensor and instant - known[0] < MAX_AGE_NS
+        ]
+        others.sort()
+        return len(others) >= MIN_OTHERS and others[(len(others) - 1) // 2] > limit
