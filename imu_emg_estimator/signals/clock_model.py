@@ -19,6 +19,7 @@ USUAL_DELAY_NS = 50 * MILLISECOND  # a sensor less late than this is delayed by 
 MAX_DELAY_NS = 250 * MILLISECOND  # a sensor that is later has another clock
 STEADY_DELAY_NS = 5 * MILLISECOND  # a sensor late by its clock alone has delays that scatter less
 MIN_DRIFTED_NS = 8 * MILLISECOND  # less is not corrected
+USUAL_SCATTER_NS = 3 * MILLISECOND  # of the delays
 MIN_LEAP_NS = 15 * MILLISECOND
 MIN_STEP_NS = 8 * MILLISECOND  # of the floor of the delays, at an irregular timestamp
 STEP_SAMPLES = 5  # after it that show the step
@@ -29,7 +30,7 @@ AGREEING_DRIFT = 3e-4
 ON_ARRIVAL_NS = MILLISECOND  # delay of timestamps that are taken on arrival
 TRUSTED_BLOCKS = 4  # after which a sensor's own delay is known
 SETTLED_BLOCKS = 8  # in agreement before timestamps are used as they are again
-MIN_JITTER, MAX_JITTER = 0.15, 0.75  # of a period, by which a step between timestamps may differ from it
+MIN_JITTER, MAX_JITTER = 0.25, 0.75  # of a period, by which a step between timestamps may differ from it
 JITTERS = 6  # typical jitters that a step may differ by
 LONG_PAUSE = 4  # periods; a longer step between timestamps says nothing of the period
 
@@ -193,9 +194,6 @@ class ClockModel:
     def _take_on_beat(self, timestamp: int, arrival: int, sequence: int | None, beats: int) -> int | None:
         """Take a sample on time, a number of periods after the last one."""
         self._leap.clear()
-        if self.lateness.samples and self.lateness.is_over(arrival):
-            self.lateness.clear()
-            self._expect(arrival)
         step = timestamp - self._last
         if beats > self._steps(sequence) or beats < 0:
             change = arrival - self.arrival - step
@@ -212,6 +210,8 @@ class ClockModel:
 
     def _leave_out(self, timestamp: int, arrival: int, sequence: int | None) -> int | None:
         """Handle a timestamp between the beats: it is left out unless the next ones keep to it."""
+        if self._sequence is None and self.regularity.is_shorter(timestamp - self._last):
+            self._expect(arrival)
         if self.regularity.note(Flaw.IRREGULAR, self.samples):
             return self._to_arrivals(timestamp, arrival, sequence)
         return self._suspect_leap(timestamp, arrival, sequence)
@@ -262,7 +262,7 @@ class ClockModel:
         """Handle a sample that comes late."""
         lateness = self.lateness
         lateness.add(arrival, arrival - timestamp, arrival - self.arrival, self._on_time)
-        self._last, self._sequence, self._longest = timestamp, sequence, -NEVER_NS  # until ``_take_odd_step``
+        self._last, self._sequence = timestamp, sequence
         late, normal = lateness.tracker.floor.at(arrival), self.tracker.floor.at(arrival)
         if not self.pinned and lateness.is_other_clock(late - normal, self._steady):
             return self._follow_leap(timestamp, arrival, sequence, late)
@@ -282,7 +282,7 @@ class ClockModel:
             return self._to_arrivals(timestamp, arrival, sequence)
         if self._first.add(timestamp, arrival, steps):
             self.regularity.begin(self.samples, timestamp, sequence, self._first.period, self._first.jitter)
-            self.tracker.restart(arrival, self._first.floor)
+            self.tracker.restart(arrival, self._first.floor, self._first.scatter)
             self.source = Source.TIMESTAMPS
             if -self._tolerance <= self._first.floor <= MAX_DELAY_NS:
                 self._reference = self._first.floor if self._first.floor <= USUAL_DELAY_NS else None
@@ -304,6 +304,8 @@ class ClockModel:
         if self.regularity.end_block(self.samples, timestamp, sequence, step):
             self._good = self._result, self.samples - 1, self._sequence
         self._leap.end_block()
+        if self.lateness.samples and self.lateness.is_over(arrival):
+            self.lateness.clear()
         if self._stepped:
             self._follow_step(arrival)
         if self.source is Source.TIMESTAMPS:
@@ -316,16 +318,16 @@ class ClockModel:
         """Take a step of the floor that an irregular timestamp began for a leap of the clock."""
         self._stepped -= 1
         alike = abs(self.tracker.step - self._step) < max(MIN_STEP_NS, abs(self._step) // 3)
-        if alike and abs(self.tracker.step) > MIN_STEP_NS and self.tracker.blocks > 2:
+        if alike and abs(self.tracker.step) > max(MIN_STEP_NS, 2 * self.tracker.scatter) and self.tracker.blocks > 2:
             self._stepped = 0
             self._reconcile()
             self.tracker.restart(arrival, self.tracker.floor.at(arrival) + max(self.tracker.step, 0))
 
     def _doubt_timestamps(self, floor: int) -> None:
-        usual = max(min(self._common.usual, USUAL_DELAY_NS), -self._tolerance)
+        usual = self._common.usual if self._common.usual <= USUAL_DELAY_NS else 0
         if self.tracker.blocks == 1 and self._reference is not None and self.tracker.scatter > STEADY_DELAY_NS:
             self._reference = min(self._reference, floor)  # the first samples may have come in one burst
-        if floor < -self._tolerance:
+        if max(floor, self.tracker.smallest) < -self._tolerance:
             self._reconcile()
         elif floor - usual > USUAL_DELAY_NS + self._tolerance:
             if self.tracker.scatter <= self._steady:
@@ -337,7 +339,8 @@ class ClockModel:
 
     def _has_moved(self, floor: int) -> bool:
         """Whether the delays differ from those of the beginning by more than is left uncorrected."""
-        return self._reference is not None and abs(floor - self._reference) > MIN_DRIFTED_NS + self._tolerance // 4
+        least = MIN_DRIFTED_NS + self._tolerance // 4 + max(0, self.tracker.scatter - USUAL_SCATTER_NS)
+        return self._reference is not None and abs(floor - self._reference) > least
 
     def _trust_again(self, floor: int) -> None:
         agrees = abs(floor - self.reference) < AGREEING_NS and abs(self.tracker.drift) < AGREEING_DRIFT
@@ -363,7 +366,8 @@ class ClockModel:
         self._jitter = int(max(MIN_JITTER * period, min(MAX_JITTER * period, JITTERS * self.regularity.jitter)))
         self._shortest, self._longest = period - self._jitter, period + self._jitter if period else NEVER_NS
         self._earliest = -self._tolerance - 1 if self.source is Source.TIMESTAMPS else floor - MIN_LEAP_NS
-        self._latest = (self._common.usual if self.pinned else floor) + USUAL_DELAY_NS + self._tolerance
+        spread = USUAL_DELAY_NS + self._tolerance + 2 * self.tracker.scatter
+        self._latest = (self._common.usual if self.pinned else floor) + spread
 
     def _expect_nothing(self) -> None:
         self._shortest, self._longest, self._earliest, self._latest = NEVER_NS, -NEVER_NS, NEVER_NS, -NEVER_NS
@@ -396,7 +400,7 @@ class ClockModel:
     def _watch(self, timestamp: int, arrival: int, sequence: int | None) -> None:
         """See whether the timestamps have become regular."""
         step, period = timestamp - self._last, self._counter.period
-        longest = period * self._steps(sequence) * 3 // 2
+        longest = period * self._steps(sequence) * 3 // 2 if sequence is not None else NEVER_NS
         self._last, self._on_time, self._sequence = timestamp, arrival, sequence
         flaw = flaw_of(timestamp, step)
         if flaw or (period and not period * 4 // 10 < step < longest):

@@ -21,23 +21,24 @@ class DelayTracker:
         scatter: typical delay beyond the smallest one of a block.
         blocks: that have ended.
         step: change of the floor at the last block beyond its drift.
+        smallest: delay in the last block.
     """
 
     __slots__ = (
         "_count", "_due", "_minimum", "_minimum_at", "_slow_minimum", "_slow_minimum_at", "_total", "blocks", "floor",
-        "scatter", "slow_floor", "step",
+        "scatter", "slow_floor", "smallest", "step",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.floor, self.slow_floor = DelayFloor(BLOCKS, MAX_DRIFT), DelayFloor(BLOCKS, MAX_DRIFT)
         self.restart(0, 0)
 
-    def restart(self, arrival: int, delay: int) -> None:
-        """Begin anew with one delay."""
+    def restart(self, arrival: int, delay: int, scatter: int = 0) -> None:
+        """Begin anew with one delay and the scatter, if it is known."""
         self.floor.clear()
         self.slow_floor.clear()
         self.floor.add(arrival, delay)
-        self.blocks = self.scatter = self.step = 0
+        self.blocks, self.scatter, self.step, self.smallest = 0, scatter, 0, delay
         self._slow_minimum = NEVER_NS
         self._minimum_at = self._slow_minimum_at = arrival
         self.cut(arrival, BLOCK_NS)
@@ -68,7 +69,8 @@ class DelayTracker:
 
     def is_drifting(self) -> bool:
         """Whether the floor changes steadily."""
-        return abs(self.floor.change()) > MIN_CHANGE_NS or abs(self.slow_floor.change()) > MIN_CHANGE_NS
+        least = MIN_CHANGE_NS + self.scatter // 2
+        return abs(self.floor.change()) > least or abs(self.slow_floor.change()) > least
 
     @property
     def drift(self) -> float:
@@ -77,12 +79,13 @@ class DelayTracker:
 
     def _end_block(self, arrival: int) -> None:
         minimum, at = self._minimum, self._minimum_at
+        self.smallest = minimum
         self.step = minimum - self.floor.at(at)
         self.floor.add(at, minimum)
         if minimum < self._slow_minimum:
             self._slow_minimum, self._slow_minimum_at = minimum, at
         spread = self._total // self._count - minimum
-        self.scatter = spread if not self.blocks else self.scatter + (spread - self.scatter) // 4
+        self.scatter = spread if not self.blocks + self.scatter else self.scatter + (spread - self.scatter) // 4
         self.blocks += 1
         if self.blocks % LONG_BLOCK == 0:
             self.slow_floor.add(self._slow_minimum_at, self._slow_minimum)

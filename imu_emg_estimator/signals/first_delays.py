@@ -7,7 +7,7 @@ from itertools import pairwise
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 STARTING_NS = SECOND // 10  # of arrivals
-MIN_SAMPLES = 3
+MIN_SAMPLES = 5
 AGREEING_NS = SECOND // 50  # by which the delays of the most prompt samples differ
 
 
@@ -18,9 +18,10 @@ class FirstDelays:
         period: ns between two of them, once ``add`` has returned True.
         jitter: by which a step between timestamps typically differs from it [ns], likewise.
         floor: smallest delay that others come close to [ns], likewise.
+        scatter: mean delay beyond it [ns], likewise.
     """
 
-    __slots__ = ("_begun", "_delays", "_steps", "_timestamps", "floor", "jitter", "period")
+    __slots__ = ("_begun", "_delays", "_steps", "_timestamps", "floor", "jitter", "period", "scatter")
 
     def __init__(self) -> None:
         self.clear()
@@ -30,7 +31,7 @@ class FirstDelays:
         self._timestamps: list[int] = []
         self._delays: list[int] = []
         self._steps: list[int] = []
-        self._begun = self.period = self.jitter = self.floor = 0
+        self._begun = self.period = self.jitter = self.floor = self.scatter = 0
 
     def add(self, timestamp: int, arrival: int, steps: int) -> bool:
         """Take another sample, that many samples after the last one; returns whether they suffice."""
@@ -55,3 +56,4 @@ class FirstDelays:
         others = max(1, len(delays) // 4)
         close = (low for low, high in zip(delays, delays[others:], strict=False) if high - low < AGREEING_NS)
         self.floor = next(close, delays[0])
+        self.scatter = max(0, sum(delays) // len(delays) - self.floor)

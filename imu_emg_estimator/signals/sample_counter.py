@@ -8,7 +8,7 @@ from imu_emg_estimator.signals.delay_floor import DelayFloor
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 BLOCK_NS = SECOND // 4
-BLOCKS = 12
+BLOCKS = 16
 MAX_PERIOD_ERROR = 0.1  # that the envelope can put right
 LEARNING_NS = 3 * SECOND // 10
 MIN_LEARNED = 4  # samples at the ends of bursts

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from statistics import median
+from statistics import median, median_low
 
 from imu_emg_estimator.signals.clock_model import MAX_DELAY_NS, ClockModel, Source
 from imu_emg_estimator.signals.common_delay import CommonDelay
@@ -104,12 +104,18 @@ class SensorClocks:
         model = self._models[sensor]
         if model.lateness.is_late:
             delay = model.lateness.tracker.floor.at(model.arrival) - self._common.usual
-            return SensorState(Verdict.LATE, f"its samples come {_seconds(delay)} late", CONNECTION, True)
+            return SensorState(Verdict.LATE, f"its samples come {_seconds(delay)} late", CONNECTION, masked=True)
         if model.source is Source.ARRIVALS:
-            return SensorState(Verdict.CLOCK_OFF, f"its timestamps {model.flaw}: replaced by arrival", STAMP)
+            return self._off(sensor, f"its timestamps {model.flaw}", "replaced by arrival", STAMP)
         if model.source is Source.RECONCILED:
-            return SensorState(Verdict.CLOCK_OFF, f"{self._offence(sensor)}: reconciled by arrival", SYNCHRONISE)
+            return self._off(sensor, self._offence(sensor), "reconciled by arrival", SYNCHRONISE)
         return GOOD
+
+    def _off(self, sensor: int, reason: str, action: str, remedy: str) -> SensorState:
+        if self._as_they_are[sensor]:
+            remedy = f"{remedy}, or set its clock policy to 'auto'"
+            return SensorState(Verdict.CLOCK_OFF, reason, remedy, masked=True)
+        return SensorState(Verdict.CLOCK_OFF, f"{reason}: {action}", remedy)
 
     def states(self) -> tuple[SensorState, ...]:
         """Return the verdict on every sensor's clock."""
@@ -134,8 +140,9 @@ class SensorClocks:
         self._due = arrival + REVIEW_NS
         alive = [model for model in self._models if arrival - model.arrival < ALIVE_NS]
         trusted = [model for model in alive if model.source is Source.TIMESTAMPS and model.floor < MAX_DELAY_NS]
-        self._common.usual = round(median(model.floor for model in trusted)) if trusted else 0
-        self._common.scatter = round(median(model.tracker.scatter for model in trusted)) if trusted else 0
+        if trusted:
+            self._common.usual = median_low(model.floor for model in trusted)
+            self._common.scatter = round(median(model.tracker.scatter for model in trusted))
         leapt = [model for model in alive if arrival - model.leapt_back < TOGETHER_NS]
         if leapt and 2 * len(leapt) > len(alive):
             self.jumps += 1

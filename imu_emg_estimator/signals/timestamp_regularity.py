@@ -10,6 +10,7 @@ AT_ONCE_SAMPLES = 8
 MAX_SHARE = 0.4  # of samples; fewer irregular ones can be left out
 MIN_IRREGULAR = 4
 KEPT = 0.8  # of the counts, from block to block
+MAX_PARTS = 4
 CALM_SHARE = 0.02
 CALM_BLOCKS = 8
 
@@ -40,7 +41,18 @@ class TimestampRegularity:
         calm_blocks: successive blocks of samples that were regular.
     """
 
-    __slots__ = ("_all", "_bad", "_bad_in_block", "_begin", "_flaws", "_latest", "calm_blocks", "jitter", "period")
+    __slots__ = (
+        "_all",
+        "_bad",
+        "_bad_in_block",
+        "_begin",
+        "_flaws",
+        "_latest",
+        "_short",
+        "calm_blocks",
+        "jitter",
+        "period",
+    )
 
     def __init__(self) -> None:
         self.restart()
@@ -97,10 +109,15 @@ class TimestampRegularity:
         if not self.period:
             return
         odd = abs(step - max(1, round(step / self.period)) * self.period)
-        if odd > self.jitter:
-            self.jitter += self.period // 20
-        else:
-            self.jitter -= self.jitter * 3 // 10
+        self.jitter += (min(odd, 2 * self.jitter + self.period // 50) - self.jitter) // 8
+
+    def is_shorter(self, step: int) -> bool:
+        """Whether the period is a fraction of what was thought, as where samples were lost; if so, it changes."""
+        parts = round(self.period / step) if step > 0 else 0
+        if not 2 <= parts <= MAX_PARTS or abs(self.period - parts * step) > self.period // 20:
+            return False
+        self.period, self.jitter = step, self.period // 10
+        return True
 
     @property
     def flaw(self) -> Flaw:
