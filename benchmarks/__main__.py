@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure accuracy, latency, and the equality of the engines.
+"""``python -m benchmarks``: measure accuracy, latency, reliability, and the equality of the engines.
 
 Heavy libraries are imported by the command that needs them, so that ``--help`` answers at once.
 Exit status 2 and one line on standard error mean bad input.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from benchmarks.accuracy import accuracy_command
 from benchmarks.command_options import RUN_FOLDER_OPTIONS
 from benchmarks.latency import engine_equality, latency_options
+from benchmarks.reliability import reliability_options
 from imu_emg_estimator.cli.shared_options import run_command
 
 PROGRAM = "python -m benchmarks"
@@ -27,11 +28,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="Measure accuracy and latency; run from a checkout.")
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="Measure accuracy, latency and reliability; run from a checkout."
+    )
     benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
     for name, module, purpose in (
         ("accuracy", accuracy_command, "compare models on subjects that they were not trained on; resumable"),
         ("latency", latency_options, "time the live node beside a baseline node; resumable"),
+        (
+            "reliability",
+            reliability_options,
+            "put faults into the input of the live path, and see what it says; resumable",
+        ),
         ("engines", engine_equality, "compare the streaming engines with the network's forward pass"),
     ):
         own = benchmarks.add_parser(name, help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")

@@ -127,7 +127,8 @@ def _frozen() -> Iterator[Case]:
     yield from _of("frozen", Expected.NAMED, [("frozen", 0.0)], "one leg all")
     for who in (Who.ONE, Who.ALL):
         yield Case("frozen", "frozen", who, Expected.NAMED, scene=Scene.WALKING_OFF)
-    yield from _of("frozen", Expected.NAMED_BY_STATISTICS, [("frozen_noise", 1e-4), ("frozen_noise", 1e-2)])
+    yield from _of("frozen", Expected.NAMED_BY_STATISTICS, [("frozen_noise", 1e-4), ("frozen_noise", 1e-3)])
+    yield from _of("frozen under noise", Expected.NAMED_WALKING, [("frozen_noise", 1e-2)])
     yield from _of("stuck axis", Expected.NAMED_WALKING, [("stuck_axis", 0.0)])
     yield from _of("looped", Expected.NAMED_WALKING, [("looped", 1.0)])
 
@@ -166,7 +167,12 @@ def _late() -> Iterator[Case]:
 def _clocks() -> Iterator[Case]:
     steps = [("clock_offset", value) for value in (0.1, -0.1, 0.4, -0.4, 0.9, -10.0, 1000.0, 4294.9)]
     yield from _of("clock that leaps", Expected.RECONCILED, steps, "one leg all")
-    yield from _of("clock on another time from the start", Expected.RECONCILED, steps, "one leg all", whole=True)
+    yield from _of("clock on another time from the start", Expected.RECONCILED, steps, "one leg", whole=True)
+    all_steps = [step for step in steps if step != ("clock_offset", -0.1)]
+    yield from _of("clock on another time from the start", Expected.RECONCILED, all_steps, "all", whole=True)
+    yield from _of(
+        "all clocks 0.1 s behind, or a delay", Expected.UNKNOWABLE, [("clock_offset", -0.1)], "all", whole=True
+    )
     drifts = [("clock_drift", value) for value in (0.0015, -0.0015, 0.01, -0.01)]
     yield from _of("drift", Expected.RECONCILED, drifts, "one leg all", whole=True)
     yield from _of("clock that steps to and fro", Expected.RECONCILED, [("clock_steps", 0.4)])

@@ -102,13 +102,13 @@ def _wrong(case: Case, truth: Truth, outputs: Outputs) -> NDArray[np.bool_]:
         return wrong
     latest = np.searchsorted(truth.struck, outputs.at, side="right") - 1
     before = np.where(latest >= 0, truth.struck[np.maximum(latest, 0)] if len(truth.struck) else -np.inf, -np.inf)
-    return wrong & (outputs.at - before < SETTLED_S)
+    return np.asarray(wrong & (outputs.at - before < SETTLED_S))
 
 
 def _is_untimely(outputs: Outputs) -> NDArray[np.bool_]:
     """Return which outputs are for an instant that cannot be, or too long ago: their clock is wrong."""
     age = outputs.at - outputs.instant - LOOK_AHEAD_S
-    return (age < -FUTURE_S) | (age > LATEST_S + LOOK_AHEAD_S)
+    return np.asarray((age < -FUTURE_S) | (age > LATEST_S + LOOK_AHEAD_S))
 
 
 def _first(at: Array, chosen: NDArray[np.bool_], start: float) -> float | None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.reliability.fault_cases import CASES, Case, Scene
 from benchmarks.reliability.fault_oracle import Truth, judge
 from benchmarks.reliability.imu_streams import START_NS, Transport, messages_of
 from benchmarks.reliability.live_runs import LiveRun, run_live
+from benchmarks.reliability.reliability_jobs import Job
 from benchmarks.reliability.subject_scenes import Subject
 from imu_emg_estimator.faults.fault_injection import inject
 from imu_emg_estimator.faults.fault_kind import Fault, ImuMessage
@@ -22,30 +23,13 @@ from imu_emg_estimator.signals.grid_alignment import SECOND
 
 CASE = {case.name: case for case in CASES}
 KEPT_CLEAN_RUNS = 4
+MAX_CAUSES, MAX_ENTRIES = 4, 8
 
 
-@dataclass(frozen=True)
-class Trial:
-    """A job; its outcome depends on these fields, the recordings and the code."""
-
-    case: str
-    subject: str
-    seed: int = 0
-
-    @property
-    def label(self) -> str:
-        """Beginning of its file's name."""
-        return f"{self.case}-{self.subject}-{self.seed}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Convert to JSON values."""
-        return {"case": self.case, "subject": self.subject, "seed": self.seed}
-
-
-def trials(cases: Sequence[Case], subjects: Sequence[Subject], seeds: Sequence[int]) -> list[Trial]:
+def trials(cases: Sequence[Case], subjects: Sequence[Subject], seeds: Sequence[int]) -> list[Job]:
     """List all trials, those of one scene together."""
     return [
-        Trial(case.name, subject.name, seed)
+        Job("faults", case.name, subject.name, seed)
         for subject in subjects
         for scene in Scene
         if scene in subject.scenes
@@ -55,26 +39,29 @@ def trials(cases: Sequence[Case], subjects: Sequence[Subject], seeds: Sequence[i
     ]
 
 
-def run_trial(trial: Trial, subject: Subject) -> dict[str, Any]:
+def run_trial(job: Job, subject: Subject) -> dict[str, Any]:
     """Run one trial; an exception of the live path is a figure too."""
-    case = CASE[trial.case]
-    clean, reference = _clean(subject.name, case.scene, trial.seed, _Scenes.of(subject))
-    generator = np.random.default_rng([trial.seed, sum(map(ord, trial.label))])
+    case = CASE[job.name]
+    clean, reference = _clean(subject.name, case.scene, job.seed, _Scenes(subject))
+    generator = np.random.default_rng([job.seed, sum(map(ord, job.label))])
     faults = case.faults(subject.scenes[case.scene].rig, generator)
-    injected = list(inject(clean, faults, trial.seed))
+    injected = list(inject(clean, faults, job.seed))
     try:
         run = run_live(_bundle(subject.bundle), injected)
     except Exception as error:  # whatever it is, a node would have ended by it
         return {"exception": f"{type(error).__name__}: {error}"}
     main = faults[-1]
     struck = _struck(clean, injected, main) if main.kind == "clipped" else None
-    truth = Truth(main.sensors, main.start, main.start + main.duration, struck)
+    wrong = main.sensors[::2] if main.kind == "two_sensors" else main.sensors  # the others' own inputs are right
+    truth = Truth(wrong, main.start, main.start + main.duration, struck)
     causes = sorted({cause for cause, at in zip(run.cause, run.at, strict=True) if main.start < at})
-    said = {
-        "sensors": main.sensors, "entries": _entries(run, main), "causes": causes[:6],
+    return {
+        **judge(case, truth, run, reference),
+        "sensors": main.sensors,
+        "entries": _entries(run, main),
+        "causes": causes[:MAX_CAUSES],
         "statuses": _counts(run, main),
-    }  # fmt: skip
-    return {**judge(case, truth, run, reference), **said, "undecoded": run.undecoded}
+    }
 
 
 class _Scenes:
@@ -82,10 +69,6 @@ class _Scenes:
 
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
-
-    @classmethod
-    def of(cls, subject: Subject) -> _Scenes:
-        return cls(subject)
 
     def __hash__(self) -> int:
         return hash(self.subject.name)
@@ -106,7 +89,7 @@ def _bundle(path: Path) -> Bundle:
     return Bundle.load(path)
 
 
-def _struck(clean: Sequence[ImuMessage], injected: Sequence[ImuMessage], fault: Fault) -> np.ndarray:
+def _struck(clean: Sequence[ImuMessage], injected: Sequence[ImuMessage], fault: Fault) -> NDArray[np.float64]:
     """Return when changed samples arrived [s]."""
     before = {(message.sensor, message.sequence): message.sample for message in clean}
     return np.array(
@@ -121,7 +104,7 @@ def _struck(clean: Sequence[ImuMessage], injected: Sequence[ImuMessage], fault: 
 def _entries(run: LiveRun, fault: Fault) -> list[list[Any]]:
     """Return the first verdicts during the fault: time since its beginning, sensor, verdict, reason."""
     inside = [one for one in run.entries if fault.start < one.at <= fault.start + fault.duration]
-    return [[round(one.at - fault.start, 3), one.sensor, one.verdict.value, one.reason] for one in inside[:8]]
+    return [[round(one.at - fault.start, 3), one.sensor, one.verdict.value, one.reason] for one in inside[:MAX_ENTRIES]]
 
 
 def _counts(run: LiveRun, fault: Fault) -> Mapping[str, int]:

@@ -76,7 +76,7 @@ def _sampled(imu: FloatArray, rate: float, time: NDArray[np.float64]) -> NDArray
     measured = np.isfinite(imu).all(axis=0)  # a gyroscope of which parts are missing is left out
     values = np.full((len(time), 6), np.nan)
     values[:, measured] = CubicSpline(np.arange(len(imu)) / rate, imu[:, measured])(time)
-    return np.round(np.clip(values, -FULL_SCALE, FULL_SCALE) / STEP) * STEP
+    return np.asarray(np.round(np.clip(values, -FULL_SCALE, FULL_SCALE) / STEP) * STEP)
 
 
 def chained(recordings: Sequence[Recording]) -> Recording:

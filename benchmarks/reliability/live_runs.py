@@ -91,7 +91,7 @@ class _Recorder:
             run.status.append(output.status)
             run.age.append(output.age)
             run.missing.append(sum(self._bits[name] for name in output.missing))
-            run.activation.append(output.activation if np.ndim(output.activation) else self._nothing)
+            run.activation.append(output.activation if isinstance(output.activation, np.ndarray) else self._nothing)
             run.cause.append(self._live.cause)
 
     def _note_states(self, now: int) -> None:

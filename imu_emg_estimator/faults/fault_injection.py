@@ -53,7 +53,8 @@ class _Active:
         self._changes: dict[int, Change] = {sensor: make(fault, sensor, generator) for sensor in fault.sensors}
 
     def changed(self, messages: Sequence[ImuMessage], instant: float) -> Sequence[ImuMessage]:
-        elapsed, result = self._fault.elapsed(instant), []
+        elapsed = self._fault.elapsed(instant)
+        result: list[ImuMessage] = []
         for message in messages:
             change = self._changes.get(message.sensor)
             result.extend(change(message, elapsed) if change else (message,))
