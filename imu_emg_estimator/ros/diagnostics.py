@@ -14,22 +14,27 @@ from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, qos_check_compatible
 
 from imu_emg_estimator.model import sensor_drift as drift
-from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.ros.raw_subscriptions import MessageCount
+from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
+from imu_emg_estimator.streaming import activation_status as status
 from imu_emg_estimator.streaming.drift_monitor import DriftMonitor
+from imu_emg_estimator.streaming.sensor_watch import SensorReport
 
 if TYPE_CHECKING:
     from imu_emg_estimator.ros.estimator_node import EstimatorNode
 
 REPORT_PERIOD_S = 1.0
+TWO_PUBLISHERS = SensorState(  # where the middleware numbers no messages, which shows it at once
+    Verdict.TWO_PUBLISHERS, "has several publishers on its topic", "stop all but one", masked=True
+)
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
-STATUSES = {
-    None: (ERROR, "no estimate was published yet"),
-    MuscleActivation.OK: (OK, "OK"),
-    MuscleActivation.WARMING_UP: (WARN, "WARMING_UP"),
-    MuscleActivation.DEGRADED: (WARN, "DEGRADED: a sensor is masked"),
-    MuscleActivation.STALE: (ERROR, "STALE: no recent input"),
-    MuscleActivation.OUT_OF_DISTRIBUTION: (WARN, "OUT_OF_DISTRIBUTION: the motion is unlike the training data"),
+LEVELS = {
+    None: ERROR,
+    status.OK: OK,
+    status.WARMING_UP: WARN,
+    status.DEGRADED: WARN,
+    status.STALE: ERROR,
+    status.OUT_OF_DISTRIBUTION: WARN,
 }
 
 
@@ -40,6 +45,8 @@ class Diagnostics:
         self._node = node
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self._last_counts = [MessageCount() for _ in node.topics]
+        self._used = [(0, 0)] * len(node.topics)  # rows with the sensor, and all
+        self._others = ""
         self._estimates = 0
         self._time = time.monotonic()
         self._drift = DriftMonitor(node)
@@ -73,7 +80,9 @@ class Diagnostics:
         statistics.ages.clear()
         statistics.durations.clear()
         published, self._estimates = statistics.estimates - self._estimates, statistics.estimates
-        level, text = STATUSES[statistics.status]
+        level, text = LEVELS[statistics.status], self._estimates_text()
+        if others := self._other_estimators():
+            level, text = ERROR, f"{others} on {node.output_topic}, too: stop one, or give it a namespace; {text}"
         values = {
             "rate [Hz]": f"{published / elapsed:.1f}",
             "age p50 [ms]": f"{1e3 * percentile(ages, 0.5):.2f}",
@@ -81,11 +90,35 @@ class Diagnostics:
             "step p50 [ms]": f"{1e3 * percentile(durations, 0.5):.3f}",
             "step p99 [ms]": f"{1e3 * percentile(durations, 0.99):.3f}",
             "late samples": str(node.late_samples),
+            "stale after [s]": f"{node.settings.stale_after:g}",
             "engine": node.engine,
             "model": node.base.model_id,
             "calibration": node.bundle.calibration_id or "none",
         }
         return _status(level, f"{node.get_fully_qualified_name()}: estimates", text, "", values)
+
+    def _estimates_text(self) -> str:
+        current = self._node.statistics.status
+        if current is None:
+            return "no estimate was published yet"
+        cause = self._node.cause
+        return f"{status.NAMES[current]}: {cause}" if cause else status.NAMES[current]
+
+    def _other_estimators(self) -> str:
+        """Return who else publishes estimates on this node's topic, and log it when that changes; empty = nobody."""
+        node = self._node
+        publishers = node.get_publishers_info_by_topic(node.output_topic)
+        names = sorted(f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in publishers)
+        if node.get_fully_qualified_name() in names:
+            names.remove(node.get_fully_qualified_name())
+        others = f"{', '.join(names)} publish{'es' if len(names) == 1 else ''}" if names else ""
+        if others != self._others:
+            self._others = others
+            if others:
+                node.get_logger().error(f"{others} on {node.output_topic}, too: stop one, or give it a namespace")
+            else:
+                node.get_logger().info(f"nobody else publishes on {node.output_topic} any more")
+        return others
 
     def _calibration(self) -> DiagnosticStatus:
         """Report whether the calibration still fits how the subject moves."""
@@ -107,24 +140,23 @@ class Diagnostics:
         return _status(level, f"{node.get_fully_qualified_name()}: calibration", text, "", values)
 
     def _sensors(self, elapsed: float) -> list[DiagnosticStatus]:
-        node = self._node
-        return [
-            self._sensor(name, topic, count, before, elapsed)
-            for name, topic, count, before in zip(
-                node.base.rig.sensor_names, node.topics, node.statistics.sensors, self._last_counts, strict=True
-            )
-        ]
+        names = self._node.base.rig.sensor_names
+        return [self._sensor(sensor, name, elapsed) for sensor, name in enumerate(names)]
 
-    def _sensor(
-        self, name: str, topic: str, count: MessageCount, before: MessageCount, elapsed: float
-    ) -> DiagnosticStatus:
+    def _sensor(self, sensor: int, name: str, elapsed: float) -> DiagnosticStatus:
+        node, topic = self._node, self._node.topics[sensor]
+        count, before = node.statistics.sensors[sensor], self._last_counts[sensor]
         received, lost = count.received - before.received, count.lost - before.lost
         malformed = count.malformed - before.malformed
         before.received, before.lost, before.malformed = count.received, count.lost, count.malformed
-        publishers = self._node.count_publishers(topic)
+        report, publishers = node.report(sensor), node.count_publishers(topic)
+        node.judge(sensor, TWO_PUBLISHERS if publishers > 1 and not count.has_sequence else GOOD)
+        state, clock = report.state, report.clock
         level, text = OK, "OK"
         if not received:
-            level, text = ERROR, f"no message on {topic}{qos_mismatch(self._node, topic)}"
+            level, text = ERROR, f"no message on {topic}{qos_mismatch(node, topic)}"
+        elif state.verdict is not Verdict.OK:
+            level, text = ERROR if state.masked else WARN, f"{state.verdict.value}: {state.reason}; {state.remedy}"
         elif publishers > 1:
             level, text = WARN, f"{publishers} publishers on {topic}: every sensor needs a topic of its own"
         elif malformed:
@@ -136,8 +168,23 @@ class Diagnostics:
             "received": str(count.received),
             "lost": str(count.lost),
             "malformed": str(count.malformed),
+            "verdict": state.verdict.value,
+            "reason": state.reason,
+            "remedy": state.remedy,
+            "masked": str(state.masked).lower(),
+            "samples used [%]": f"{100 * self._share_used(sensor, report):.0f}",
+            "clock offset [ms]": f"{1e3 * clock.offset:.1f}",
+            "clock drift [ms/s]": f"{1e3 * clock.drift:.2f}",
+            "clock policy": clock.policy.value,
+            "publishers": str(publishers),
         }
-        return _status(level, f"{self._node.get_fully_qualified_name()}: {name}", text, topic, values)
+        return _status(level, f"{node.get_fully_qualified_name()}: {name}", text, topic, values)
+
+    def _share_used(self, sensor: int, report: SensorReport) -> float:
+        """Return the share of the rows since the last report in which the network had the sensor."""
+        used, rows = report.used - self._used[sensor][0], report.rows - self._used[sensor][1]
+        self._used[sensor] = report.used, report.rows
+        return used / rows if rows else 0.0
 
 
 def qos_mismatch(node: Node, topic: str) -> str:

@@ -40,15 +40,18 @@ from imu_emg_estimator.signals.grid_alignment import Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu, imu_sample, nanoseconds
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.sensor_clock import TOLERANCE_S
+from imu_emg_estimator.signals.sensor_verdict import SensorState
 from imu_emg_estimator.streaming.activation_status import STALE
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
-from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, Output
+from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, LiveSettings, Output
+from imu_emg_estimator.streaming.sensor_watch import SensorReport
 from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle
 from imu_emg_estimator.utils.garbage_collection import exclude_from_collection, return_to_collection
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 NODE_NAME = "imu_emg_estimator"
 WARNING_PERIOD_S = 5.0  # between two warnings of one kind
+USUAL_STALE_AFTER_S = LiveSettings.stale_after
 MAX_KEPT_FIGURES = 4000
 
 
@@ -132,6 +135,11 @@ class EstimatorNode(ManagedNode):
         self._log = StatusLog(
             self._say, [f"{name} ({topic})" for name, topic in zip(rig.sensor_names, self.topics, strict=True)]
         )
+        if self.settings.stale_after > USUAL_STALE_AFTER_S:
+            self.get_logger().warning(
+                f"stale_after is {self.settings.stale_after:g} s: estimates from input as old as that will be "
+                f"called OK; a controller that acts on a person should get none older than {USUAL_STALE_AFTER_S:g} s"
+            )
         self._identify()
         self._held.enter_context(Diagnostics(self))
         self._held.enter_context(CalibrationServer(self, self._companion))
@@ -182,6 +190,24 @@ class EstimatorNode(ManagedNode):
     def steps(self) -> int:
         """Rows since the start, or since the clock last jumped."""
         return self._live.steps
+
+    @property
+    def cause(self) -> str:
+        """Why the status is what it is; empty while it is OK."""
+        return self._live.cause
+
+    @property
+    def output_topic(self) -> str:
+        """Full name of the topic of the estimates."""
+        return str(self.resolve_topic_name("muscle_activation"))
+
+    def report(self, sensor: int) -> SensorReport:
+        """Return what is known of a sensor; for any thread."""
+        return self._live.report(sensor)
+
+    def judge(self, sensor: int, state: SensorState) -> None:
+        """Take the verdict of someone else on a sensor; for any thread."""
+        self._live.judge(sensor, state)
 
     def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return slow statistics of the last seconds' motion and which sensors they cover; for any thread."""
@@ -298,7 +324,9 @@ class EstimatorNode(ManagedNode):
             self._count(output)
         if self._restarts != self._live.restarts:
             self._restarts = self._live.restarts
-            self.get_logger().warning("the timestamps jumped: the buffers were reset")
+            self.get_logger().warning(
+                "all timestamps jumped: the buffers were reset", throttle_duration_sec=WARNING_PERIOD_S
+            )
 
     def _count(self, output: Output) -> None:
         """Count a published message, and log what it changes."""

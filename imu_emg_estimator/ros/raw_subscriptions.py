@@ -69,6 +69,11 @@ class MessageCount:
     malformed: int = 0
     _sequence: int | None = None
 
+    @property
+    def has_sequence(self) -> bool:
+        """Whether the publisher's count is known."""
+        return self._sequence is not None
+
     def add(self, sequence: int | None) -> None:
         """Count one message, given its number by the publisher's count."""
         self.received += 1

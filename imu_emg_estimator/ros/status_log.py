@@ -71,8 +71,10 @@ class StatusLog:
                 continue
             ended = ""
             if self._verdicts[sensor] is not Verdict.OK:
-                ended = f"{now - self._verdicts_since[sensor]:.1f} s of '{self._verdicts[sensor].value}'"
-            self._verdicts[sensor], self._verdicts_since[sensor] = state.verdict, now
+                ended = (
+                    f"{self._changed[sensor] - self._verdicts_since[sensor]:.1f} s of '{self._verdicts[sensor].value}'"
+                )
+            self._verdicts[sensor], self._verdicts_since[sensor] = state.verdict, self._changed[sensor]
             entered.setdefault((state, ended), []).append(self._sensors[sensor])
         for (state, ended), names in entered.items():
             self._say(_sentence(state, ended, ", ".join(names)), state.verdict is not Verdict.OK)

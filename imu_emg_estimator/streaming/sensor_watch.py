@@ -141,7 +141,7 @@ class SensorWatch:
             return NOTHING_YET
         quiet = now - arrival
         if quiet > MAX_QUIET_NS or (quiet > SILENT_NS and sensor in self._gaps):
-            return SensorState(Verdict.SILENT, f"has sent nothing for {quiet / SECOND:.0f} s", DRIVER_REMEDY, True)
+            return SensorState(Verdict.SILENT, f"has sent nothing for {quiet / SECOND:.1f} s", DRIVER_REMEDY, True)
         state = graver(self._outer_states[sensor], graver(self._clocks.state(sensor), self._sample_states[sensor]))
         if state.masked or not (sensor in self._gaps or sensor in self._holds):
             return state

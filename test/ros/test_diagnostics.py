@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from fixtures.ros_lab import HOUR, PATIENCE, Lab
+from fixtures.ros_lab import HOUR, PATIENCE, Lab, imu_message
+from imu_emg_estimator.msg import MuscleActivation
 from numpy.typing import NDArray
+from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Imu
 
@@ -22,6 +24,7 @@ from imu_emg_estimator.ros.diagnostics import REPORT_PERIOD_S, percentile, qos_m
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 StartLab = Callable[..., Lab]
+WARN = DiagnosticStatus.WARN
 
 
 @pytest.fixture
@@ -74,6 +77,10 @@ def test_diagnostics_report_errors_before_any_message(start_lab: StartLab, repor
     assert (calibration.level, calibration.message) == (DiagnosticStatus.OK, "no calibration to compare with")
     assert {status.level for status in found.values()} == {DiagnosticStatus.ERROR}
     assert found["left_foot"].message == "no message on /imu/left_foot"
+    assert value(found["left_foot"], "verdict") == "silent"
+    assert value(found["left_foot"], "samples used [%]") == "0"
+    assert "no recent input" not in found["estimates"].message
+    assert "every sensor has sent nothing yet" in found["estimates"].message
 
 
 def test_diagnostics_report_rates_ages_and_model(start_lab: StartLab, report: Any, imu: NDArray[np.floating]) -> None:
@@ -105,7 +112,8 @@ def test_diagnostics_report_faults_of_single_sensors(
     names = lab.estimator.base.rig.sensor_names
 
     def play_five_and_publish_nonsense() -> None:
-        lab.play(imu[:60], sensors=[0, 1, 2, 3, 4], hurry=True)
+        noise = np.random.default_rng(lab.now()).normal(size=(60, 6, 6))  # the same rows again would be a loop
+        lab.play(imu[:60] + noise, sensors=[0, 1, 2, 3, 4], hurry=True)
         lab.drivers[1].publish(b"\0\1\0\0nothing")
 
     found = report(lab, lambda named: "decoded" in named[names[1]].message, play_five_and_publish_nonsense)
@@ -116,6 +124,61 @@ def test_diagnostics_report_faults_of_single_sensors(
     found = report(lab, lambda named: "publishers" in named[names[0]].message, lambda: lab.play(imu[60:70], hurry=True))
     assert f"2 publishers on {lab.estimator.topics[0]}" in found[names[0]].message
     lab.node.destroy_publisher(second)
+
+
+def test_diagnostics_report_verdict_though_messages_flow(
+    start_lab: StartLab, report: Any, imu: NDArray[np.floating]
+) -> None:
+    lab = start_lab(clock_policy=["auto"])
+    imu = imu.copy()
+    imu[:, 2] = imu[0, 2]
+    found = report(
+        lab,
+        lambda named: value(named["right_thigh"], "verdict") == "frozen" and named["estimates"].level == WARN,
+        lambda: lab.play(imu[:120]),
+    )
+    sensor = found["right_thigh"]
+    assert sensor.level == DiagnosticStatus.ERROR
+    assert value(sensor, "masked") == "true"
+    assert "repeats one" in sensor.message
+    assert value(sensor, "remedy") in sensor.message
+    assert int(value(sensor, "samples used [%]")) < 50
+    assert int(value(found["left_foot"], "samples used [%]")) > 50
+    assert value(found["left_foot"], "clock policy") == "timestamp"
+    assert abs(float(value(found["left_foot"], "clock offset [ms]"))) < 250
+    assert "right_thigh repeats one" in found["estimates"].message
+
+
+def test_diagnostics_and_log_tell_of_second_estimator(
+    start_lab: StartLab, report: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lab = start_lab()
+    other = Node("other", context=lab.node.context, namespace="/elsewhere")
+    other.create_publisher(MuscleActivation, lab.estimator.output_topic, 10)
+    found = report(lab, lambda named: "/elsewhere/other publishes on" in named["estimates"].message)
+    assert found["estimates"].level == DiagnosticStatus.ERROR
+    other.destroy_node()
+    report(lab, lambda named: "/elsewhere/other" not in named["estimates"].message)
+    said = [line for line in capfd.readouterr().err.splitlines() if "/elsewhere/other" in line]
+    assert len(said) == 1
+
+
+def test_two_publishers_on_an_input_are_masked(start_lab: StartLab, report: Any, imu: NDArray[np.floating]) -> None:
+    lab = start_lab(clock_policy=["auto"])
+    second = lab.node.create_publisher(Imu, lab.estimator.topics[0], 10)
+
+    def play_both() -> None:
+        for row in imu[:120]:
+            for sensor, sample in enumerate(row):
+                lab.send(sensor, lab.now(), sample)
+            second.publish(imu_message(lab.now(), imu[300, 0]))
+            time.sleep(1 / lab.rate)
+
+    found = report(lab, lambda named: value(named["right_foot"], "verdict") == "two publishers", play_both)
+    assert found["right_foot"].level == DiagnosticStatus.ERROR
+    assert value(found["right_foot"], "publishers") == "2"
+    named = [message for message in lab.messages if "right_foot" in message.missing_sensors]
+    assert len(named) > 20
 
 
 def test_qos_mismatch_names_publisher(start_lab: StartLab) -> None:
