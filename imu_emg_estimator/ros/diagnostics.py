@@ -155,12 +155,12 @@ class Diagnostics:
         level, text = OK, "OK"
         if not received:
             level, text = ERROR, f"no message on {topic}{qos_mismatch(node, topic)}"
+        elif malformed:
+            level, text = WARN, f"{malformed} messages on {topic} could not be decoded"
         elif state.verdict is not Verdict.OK:
             level, text = ERROR if state.masked else WARN, f"{state.verdict.value}: {state.reason}; {state.remedy}"
         elif publishers > 1:
             level, text = WARN, f"{publishers} publishers on {topic}: every sensor needs a topic of its own"
-        elif malformed:
-            level, text = WARN, f"{malformed} messages on {topic} could not be decoded"
         elif lost:
             level, text = WARN, f"{lost} messages on {topic} were lost in transit"
         values = {
