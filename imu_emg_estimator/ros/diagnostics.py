@@ -111,7 +111,8 @@ class Diagnostics:
         names = sorted(f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in publishers)
         if node.get_fully_qualified_name() in names:
             names.remove(node.get_fully_qualified_name())
-        others = f"{', '.join(names)} publish{'es' if len(names) == 1 else ''}" if names else ""
+        found = len(publishers) > 1 and names  # one alone is this node, whose name is not known at first
+        others = f"{', '.join(names)} publish{'es' if len(names) == 1 else ''}" if found else ""
         if others != self._others:
             self._others = others
             if others:
@@ -157,10 +158,11 @@ class Diagnostics:
             level, text = ERROR, f"no message on {topic}{qos_mismatch(node, topic)}"
         elif malformed:
             level, text = WARN, f"{malformed} messages on {topic} could not be decoded"
+        elif publishers > 1:
+            level = ERROR if state.masked else WARN
+            text = f"{publishers} publishers on {topic}: every sensor needs a topic of its own"
         elif state.verdict is not Verdict.OK:
             level, text = ERROR if state.masked else WARN, f"{state.verdict.value}: {state.reason}; {state.remedy}"
-        elif publishers > 1:
-            level, text = WARN, f"{publishers} publishers on {topic}: every sensor needs a topic of its own"
         elif lost:
             level, text = WARN, f"{lost} messages on {topic} were lost in transit"
         values = {
