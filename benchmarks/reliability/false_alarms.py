@@ -22,13 +22,14 @@ GROUPS = ("rest", "locomotion", "other")
 
 
 def run_clean(job: Job, subject: Subject) -> Mapping[str, Any]:
-    """Run all that a subject did; return seconds, statuses and beginnings of alarms by what the subject did."""
+    """Run what a subject did, in random order up to the job's size; return what was said, by what the subject did."""
     bundle = Bundle.load(subject.bundle)
     seconds = dict.fromkeys(GROUPS, 0.0)
     statuses = {group: [0] * len(NAMES) for group in GROUPS}
     alarms: dict[str, dict[str, int]] = {group: {} for group in GROUPS}
-    for number, recording in enumerate(subject.everything):
-        if recording.duration < 2 * START_S:
+    for number in np.random.default_rng(job.seed).permutation(len(subject.everything)).tolist():
+        recording = subject.everything[number]
+        if recording.duration < 2 * START_S or sum(seconds.values()) > 60.0 * job.size:
             continue
         run = run_live(bundle, messages_of(recording, Transport(seed=job.seed + number)))
         group_at = _groups(recording)

@@ -98,7 +98,7 @@ def _jobs(part: str, arguments: argparse.Namespace, subjects: Sequence[Subject])
         cases = [case for case in CASES if case.name.startswith(prefixes)]
         yield from trials(cases, subjects, range(seed, seed + arguments.repeats))
     elif part == "clean":
-        yield from (Job(part, "all", subject.name, seed) for subject in subjects)
+        yield from (Job(part, "all", subject.name, seed, arguments.clean_minutes) for subject in subjects)
     elif part == "random":
         for minute in range(arguments.minutes):
             yield Job(part, "minute", subjects[minute % len(subjects)].name, 1000 * seed + minute)

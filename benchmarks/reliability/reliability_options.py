@@ -27,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--repeats", type=positive_integer, default=1, metavar="N", help="trials of a fault on a subject (default: 1)"
     )
     parser.add_argument(
+        "--clean-minutes", type=positive_number, default=10.0, metavar="N",
+        help="of each subject without a fault (default: 10; 1000 = all)",
+    )  # fmt: skip
+    parser.add_argument(
         "--minutes", type=positive_integer, default=20, metavar="N", help="of random faults (default: 20)"
     )
     parser.add_argument(
