@@ -80,7 +80,14 @@ def calibrate_bags(
     bags = open_bags(base, request)
     recordings = [bag.recording for bag in bags]
     result = calibrate(
-        base, recordings, request.subject, running, progress=progress, stream=_stream_of(bags), stop=stop
+        base,
+        recordings,
+        request.subject,
+        running,
+        progress=progress,
+        stream=_stream_of(bags),
+        stop=stop,
+        accept_exchanged=request.accept_exchanged,
     )
     return _with_bags(result, request.bags, bags)
 
@@ -99,7 +106,7 @@ def open_bags(base: Bundle, request: CalibrationRequest) -> list[CalibrationBag]
             path, base.rig, mapping, base.envelope, request.subject, alignment=request.alignment, check=check
         )
         recording = replace(recording, imu=turn_mounts(recording.imu, rotations))
-        recording, delay = _aligned_emg(base, recording, request.emg_delay)
+        recording, delay = _aligned_emg(base, recording, request)
         bags.append(CalibrationBag(recording, report, delay))
     return bags
 
@@ -114,9 +121,14 @@ def _path_check(request: CalibrationRequest) -> Callable[[Path], Path] | None:
     return within(list(request.bag_directories)) if request.bag_directories else None
 
 
-def _aligned_emg(base: Bundle, recording: Recording, given: float | None) -> tuple[Recording, Delay]:
-    """Shift the EMG by the given delay [s], or by the one that is found."""
-    return synchronise_emg(base, recording) if given is None else (shift_emg(recording, given), given_delay(given))
+def _aligned_emg(base: Bundle, recording: Recording, request: CalibrationRequest) -> tuple[Recording, Delay]:
+    """Shift the EMG by the delay that was asked for; one that is clear, but was not, is left open."""
+    if request.emg_delay is not None:
+        return shift_emg(recording, request.emg_delay), given_delay(request.emg_delay)
+    corrected, delay = synchronise_emg(base, recording)
+    if request.find_emg_delay or not delay.corrected:
+        return corrected, delay
+    return recording, delay.left_open()
 
 
 def synchronise_emg(bundle: Bundle, recording: Recording) -> tuple[Recording, Delay]:
@@ -136,6 +148,7 @@ def _stream_of(bags: Sequence[CalibrationBag]) -> Stream:
     saturated: dict[str, float] = {}
     powerline: dict[str, float] = {}
     frequency: dict[str, float] = {}
+    late = next((_question(bag.delay) for bag in bags if bag.delay.is_open), "")
     for bag in bags:
         for imu in bag.report.imu:
             rate[imu.sensor] = min(rate.get(imu.sensor, imu.rate), imu.rate)
@@ -146,7 +159,14 @@ def _stream_of(bags: Sequence[CalibrationBag]) -> Stream:
         for muscle, found in bag.report.emg.powerline.items():
             if found and found.share > powerline.get(muscle, 0.0):
                 powerline[muscle], frequency[muscle] = found.share, found.frequency
-    return Stream(rate, saturated, powerline, frequency)
+    return Stream(rate, saturated, powerline, frequency, late)
+
+
+def _question(delay: Delay) -> str:
+    return (
+        f"the EMG is {delay.in_words}: calibrate with emg-delay {delay.seconds:.2f} if the amplifier or its clock is "
+        "the cause, else with emg-delay 0"
+    )
 
 
 def _with_bags(result: CalibrationResult, paths: Sequence[Path], bags: Sequence[CalibrationBag]) -> CalibrationResult:

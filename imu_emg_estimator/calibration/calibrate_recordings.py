@@ -79,6 +79,7 @@ def calibrate(
     progress: Callable[[Progress], None] | None = None,
     stream: Stream | None = None,
     stop: Callable[[], bool] | None = None,
+    accept_exchanged: bool = False,
 ) -> CalibrationResult:
     """Adapt a bundle to a subject and judge the result on data that it was not adapted to.
 
@@ -92,6 +93,7 @@ def calibrate(
         progress: called at every optimiser step; its phases are ``PHASES``, then ``done``.
         stream: what the reader of the bag knows of its channels.
         stop: called as often; whether to end without a result.
+        accept_exchanged: see ``assess``.
 
     Raises:
         InputError: too short, or another rig or unit.
@@ -102,7 +104,7 @@ def calibrate(
     seconds = _check(base, recordings)
     work = Work(PHASES, progress, stop)
     work.begin(CHECKING)
-    quality = assess(base, recordings, stream)
+    quality = assess(base, recordings, stream, accept_exchanged)
     if quality.refusal:
         work.done()
         return CalibrationResult(None, _refused(quality, seconds), quality)

@@ -45,7 +45,8 @@ class CalibrationReport:
         muscles: outcome by muscle, of those that were judged.
         seconds: that were adapted to, and judged, block by block.
         refusal: why nothing was adapted to the recordings; empty = something was.
-        exchanged: muscles whose EMG goes with the movement of the other side; what was adapted follows it.
+        exchanged: muscles whose EMG goes with the movement of the other side; what was adapted follows it, unless
+            they were left out.
         quality: verdicts on the recordings, see ``Quality.to_dict``; empty after an error.
         calibration: record of the new bundle, see ``model.bundle.Calibration``; None = no new bundle.
         bags: how each bag was read.
@@ -159,7 +160,7 @@ def outcome_message(
     """Say in one or two sentences what came of recordings that were not refused."""
     adapted = any(outcome.decision != KEPT for outcome in muscles.values())
     message = _adapted_message(muscles, seconds) if adapted else _kept_message(muscles, seconds)
-    return message + _warning(exchanged, left_out)
+    return message + _warning([name for name in exchanged if name not in left_out], left_out)
 
 
 def joined(names: Sequence[str]) -> str:

@@ -122,13 +122,17 @@ class Quality:
         return figures
 
 
-def assess(bundle: Bundle, recordings: Sequence[Recording], stream: Stream | None = None) -> Quality:
+def assess(
+    bundle: Bundle, recordings: Sequence[Recording], stream: Stream | None = None, accept_exchanged: bool = False
+) -> Quality:
     """Judge a subject's recordings, before anything is adapted to them.
 
     Args:
         bundle: that is to be adapted.
         recordings: of one subject, of the bundle's rig.
         stream: what the reader of the bag knows besides.
+        accept_exchanged: use the EMG of two muscles of which each goes with the movement of the other, and let the
+            estimates follow it.
     """
     rig, unit, limits = bundle.rig, recordings[0].envelope_unit, Limits()
     used = bundle.normalisation.used  # a gyroscope that the network does not use may be missing or damaged
@@ -147,12 +151,14 @@ def assess(bundle: Bundle, recordings: Sequence[Recording], stream: Stream | Non
     }
     for name, muscle in muscles.items():
         findings += judge_muscle(name, muscle, moving, limits)
+    if stream and stream.late:
+        findings.append(Finding(tuple(muscles), "late", stream.late, True))
     follows: dict[str, float] = {}
     if moving and _left(findings, rig.sensor_names) and _left(findings, muscles):
         so_far = Quality(sensors, muscles, mounting, {}, tuple(findings), "")
         electrodes = check_electrodes(estimator_of(bundle), so_far.usable(recordings))
         follows = {rig.muscle_names[muscle]: r for muscle, r in electrodes.movement_r.items()}
-        findings += _judge_electrodes(electrodes, rig)
+        findings += _judge_electrodes(electrodes, rig, accept_exchanged)
     refusal = _refusal(findings, rig.sensor_names, tuple(muscles), moving)
     return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal)
 
@@ -177,7 +183,7 @@ def _judge_mounting(mounting: Mounting, names: Sequence[str]) -> list[Finding]:
     return findings
 
 
-def _judge_electrodes(electrodes: ElectrodeCheck, rig: Rig) -> list[Finding]:
+def _judge_electrodes(electrodes: ElectrodeCheck, rig: Rig, accept_exchanged: bool) -> list[Finding]:
     findings = []
     names, measured_muscles = rig.muscle_names, np.isfinite(electrodes.data.amplitude)
     for muscle, r in electrodes.movement_r.items():
@@ -187,7 +193,10 @@ def _judge_electrodes(electrodes: ElectrodeCheck, rig: Rig) -> list[Finding]:
     for muscle, source in enumerate(electrodes.sources):
         if source != muscle and measured_muscles[muscle] and muscle not in electrodes.unrelated:
             text = f"its EMG goes with the movement of {names[source]}; check the leads"
-            findings.append(Finding((names[muscle],), "exchanged", text, False))
+            mutual = electrodes.sources[source] == muscle  # else it may be how the subject moves
+            if mutual and not accept_exchanged:
+                text += ", and exchange the channels (--emg-channels), or use them as they are (--accept-exchanged)"
+            findings.append(Finding((names[muscle],), "exchanged", text, mutual and not accept_exchanged))
     for (muscle, twin), (measured, estimated) in electrodes.twin_correlations(rig).items():
         pair = (names[muscle], names[twin])
         if measured > SAME_SIGNAL_R:

@@ -29,7 +29,10 @@ class CalibrationRequest:
         method: of the adaptation; empty = ``METHOD``, the only one.
         bag_directories: bags are read below these alone, wherever links lead; empty = anywhere.
         imu_topics, emg_topic, emg_channels, emg_kind, emg_field, emg_rate: see ``bags.TopicMapping``.
-        emg_delay: s by which the EMG is late; None = estimated from the movement, corrected where it is clear.
+        emg_delay: s by which the EMG is late, to be corrected; None = not known.
+        find_emg_delay: correct the delay that the movement shows, where it is clear. Without either of them, bags that
+            show one clearly are refused.
+        accept_exchanged: see ``recording_quality.assess``.
         alignment: of the node, so that a bag is read as the node saw it.
         rotations: quaternions x y z w in a row from the IMUs' axes to the rig's, one for all or one for each.
         threads: of the training.
@@ -48,6 +51,8 @@ class CalibrationRequest:
     emg_field: str | None = None
     emg_rate: float | None = None
     emg_delay: float | None = None
+    find_emg_delay: bool = False
+    accept_exchanged: bool = False
     alignment: AlignmentSettings = field(default_factory=AlignmentSettings)
     rotations: tuple[float, ...] = UPRIGHT
     threads: int = 1

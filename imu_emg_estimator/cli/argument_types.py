@@ -8,6 +8,7 @@ from pathlib import Path
 
 MAX_DURATION_S = 3600.0
 MAX_SEED = (1 << 32) - 1
+AUTO = "auto"
 EVERY_SUBJECT = "subjects"  # as many folds as there are subjects
 
 
@@ -73,6 +74,11 @@ def number(text: str) -> float:
     if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"'{text}' is not a number")
     return value
+
+
+def number_or_auto(text: str) -> float | str:
+    """Read a finite number, or ``AUTO``."""
+    return text if text == AUTO else number(text)
 
 
 def nonnegative_number(text: str) -> float:

@@ -110,7 +110,7 @@ def _facts(entry: Stored) -> dict[str, str]:
         "software": f"imu_emg_estimator {calibration.software}" if calibration.software else UNKNOWN,
         "file": str(entry.path),
         **{
-            FIGURE_NAMES.get(name, name.replace("_", " ")): WAYS.get(value, _text(value))
+            FIGURE_NAMES.get(name, name.replace("_", " ")): WAYS.get(str(value), _text(value))
             for name, value in calibration.figures.items()
             if value is None or isinstance(value, (str, int, float))
         },

@@ -37,6 +37,7 @@ from imu_emg_estimator.ros.calibration_status import STORING, StatusTopic
 from imu_emg_estimator.ros.spin_thread import SpinThread
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
+from imu_emg_estimator.streaming.engine import AUTO
 from imu_emg_estimator.utils.file_uris import path_of_uri
 from imu_emg_estimator.utils.progress import Progress, Stopped
 
@@ -194,6 +195,8 @@ class CalibrationServer:
                 emg_channels=settings.emg_channels,
                 emg_kind=settings.emg_kind,
                 emg_rate=settings.emg_rate,
+                emg_delay=settings.emg_delay if isinstance(settings.emg_delay, float) else None,
+                find_emg_delay=settings.emg_delay == AUTO,
                 alignment=settings.alignment,
                 rotations=settings.sensor_rotations,
                 threads=settings.calibration_threads,

@@ -7,6 +7,7 @@ ROS is imported only to declare them: the documentation is generated without it.
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -116,6 +117,19 @@ def parse_clock_policies(texts: Sequence[str]) -> tuple[ClockPolicy, ...]:
     except ValueError:
         names = ", ".join(policy.value for policy in ClockPolicy)
         raise InputError(f"parameter 'clock_policy' is {', '.join(texts)}; each must be one of {names}") from None
+
+
+def parse_emg_delay(text: str) -> float | str | None:
+    """Return a delay of the EMG [s], ``auto``, or None for empty text."""
+    if text in ("", AUTO):
+        return text or None
+    try:
+        delay = float(text)
+    except ValueError:
+        delay = math.nan
+    if not math.isfinite(delay):
+        raise InputError(f"parameter 'emg_delay' is '{text}'; give seconds such as '0.1', '{AUTO}', or nothing")
+    return delay
 
 
 def parse_emg_kind(text: str) -> str | None:
@@ -265,6 +279,12 @@ class NodeSettings:
         0.0,
         1.0e5,
         convert=lambda rate: rate or None,
+    )
+    emg_delay: float | str | None = parameter(
+        "",
+        f"Delay of the EMG in bags [s], as a text such as '0.1', that calibrate corrects; '{AUTO}' = what the movement "
+        "shows clearly; empty = none, and bags that show one clearly are refused.",
+        convert=parse_emg_delay,
     )
     engine: str = parameter(
         AUTO,

@@ -7,6 +7,7 @@ with what the EMG should be at every instant does: a model's estimate, or, more 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,8 @@ class Delay:
         reason: why not; empty if corrected.
     """
 
+    NOT_ASKED_FOR: ClassVar = "nobody asked for it to be corrected"
+
     seconds: float
     r_before: float
     r_after: float
@@ -76,16 +79,30 @@ class Delay:
     reason: str
 
     @property
+    def is_open(self) -> bool:
+        """Whether the delay is clear, and whoever recorded it must say whether it is one."""
+        return self.reason == self.NOT_ASKED_FOR
+
+    def left_open(self) -> Delay:
+        """Return the delay as one that is not corrected although it is clear."""
+        return replace(self, corrected=False, reason=self.NOT_ASKED_FOR)
+
+    @property
     def note(self) -> str:
         """What was found and done, in one sentence; empty if the EMG is in time."""
         if self.stretches == 0 or (abs(self.seconds) < 0.5 * DelaySettings().least and not self.corrected):
             return ""
-        side = "behind" if self.seconds > 0 else "ahead of"
-        found = (
-            f"the EMG is {1e3 * abs(self.seconds):.0f} ms {side} the movement (r {self.r_before:.2f} as it is, "
-            f"{self.r_after:.2f} without the delay, {self.agreeing} of {self.stretches} stretches agree)"
-        )
+        found = f"the EMG is {self.in_words}"
         return f"{found}: it was shifted" if self.corrected else f"{found}: it was left as it is, for {self.reason}"
+
+    @property
+    def in_words(self) -> str:
+        """The delay with its figures, to follow "the EMG is"."""
+        return (
+            f"{1e3 * abs(self.seconds):.0f} ms {'behind' if self.seconds > 0 else 'ahead of'} the movement "
+            f"(r {self.r_before:.2f} as it is, {self.r_after:.2f} without the delay, {self.agreeing} of "
+            f"{self.stretches} stretches agree)"
+        )
 
 
 def given_delay(seconds: float) -> Delay:

@@ -123,12 +123,14 @@ class Stream:
         saturated: share of raw EMG at the amplifier's limit.
         powerline: share of powerline interference in the raw EMG.
         powerline_frequency: of the powerline [Hz].
+        late: by how much the EMG clearly is, in words, if nobody has said that it is to be corrected or left.
     """
 
     rate: Mapping[str, float] = field(default_factory=dict)
     saturated: Mapping[str, float] = field(default_factory=dict)
     powerline: Mapping[str, float] = field(default_factory=dict)
     powerline_frequency: Mapping[str, float] = field(default_factory=dict)
+    late: str = ""
 
 
 @dataclass(frozen=True)

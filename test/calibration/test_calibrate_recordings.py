@@ -135,11 +135,16 @@ def test_calibrate_keeps_muscle_without_emg_exactly(trained_bundle: Bundle, subj
 
 
 @pytest.mark.slow
-def test_calibrate_warns_of_exchanged_leads(trained_bundle: Bundle, usual: Recording) -> None:
-    """The result follows what the electrodes carry, so the message must warn."""
+def test_calibrate_follows_exchanged_leads_only_where_that_is_accepted(
+    trained_bundle: Bundle, usual: Recording
+) -> None:
     assert "WARNING" not in calibrate(trained_bundle, usual, "anna", settings=BRIEF).report.message
     crossed = replace(usual, envelope=usual.envelope[:, ::-1])
-    warned = calibrate(trained_bundle, crossed, "anna", settings=BRIEF)
+    refused = calibrate(trained_bundle, crossed, "anna", settings=BRIEF)
+    assert refused.bundle is None
+    assert refused.report.left_out == list(trained_bundle.rig.muscle_names)
+    assert "check the leads, and exchange the channels" in refused.report.message
+    warned = calibrate(trained_bundle, crossed, "anna", settings=BRIEF, accept_exchanged=True)
     assert warned.report.to_dict()["exchanged"] == list(trained_bundle.rig.muscle_names)
     assert "check the leads" in warned.report.message
 

@@ -40,6 +40,7 @@ def test_calibrate_maps_emg_channels_and_corrects_their_delay(
         "--bundle", bundle_path, "--bag", bag, "--out", tmp_path / "out", "--json", report,
         "--emg-topic", "/amplifier/data", "--emg-channels", f"none,{RIG.muscle_names[1]},{RIG.muscle_names[0]}",
         "--emg-kind", "envelope", "--bags-within", tmp_path, "--largest-gap", "0.2", "--deadline", "0",
+        "--emg-delay", "auto",
     )  # fmt: skip
     figures = json.loads(report.read_text())
     assert status in (0, 1)
@@ -60,6 +61,25 @@ def test_calibrate_takes_a_given_delay(tmp_path: Path, make_recording: Recording
         "--emg-delay", "-0.03",
     )  # fmt: skip
     assert json.loads(report.read_text())["bags"][0]["emg_delay"]["seconds"] == -0.03
+
+
+@pytest.mark.slow
+def test_calibrate_does_not_adopt_a_clear_delay_that_nobody_asked_for(
+    tmp_path: Path, make_recording: RecordingFactory, bundle_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither by shifting the EMG nor by learning to be late."""
+    write_bag(shift_emg(make_recording([("walking", 40.0)], seed=20), -0.2), tmp_path / "bag")
+    report = tmp_path / "report.json"
+    given = ("--bundle", bundle_path, "--bag", tmp_path / "bag", "--out", tmp_path / "out", "--json", report)
+    assert calibrate(*given) == 1
+    figures = json.loads(report.read_text())
+    assert not figures["bags"][0]["emg_delay"]["corrected"]
+    assert figures["quality"]["left_out"] == list(RIG.muscle_names)
+    said = capfd.readouterr().out
+    assert "behind the movement" in said
+    assert "calibrate with emg-delay 0.2" in said
+    assert calibrate(*given, "--emg-delay", "0") in (0, 1)
+    assert "refused" not in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(

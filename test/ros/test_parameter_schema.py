@@ -135,6 +135,11 @@ def test_emg_parameters(declared: Callable[..., NodeSettings]) -> None:
     default = declared()
     assert (default.emg_topic, default.emg_channels, default.emg_kind, default.emg_rate) == (None, None, None, None)
     given = declared(*overrides(emg_topic="/emg", emg_channels=["a", "none"], emg_kind="raw", emg_rate=1500.0))
+    assert default.emg_delay is None
+    assert [declared(*overrides(emg_delay=text)).emg_delay for text in ("0", "-0.1", "auto")] == [0.0, -0.1, "auto"]
+    for text in ("soon", "nan"):
+        with pytest.raises(InputError, match="parameter 'emg_delay' is"):
+            declared(*overrides(emg_delay=text))
     assert (given.emg_topic, given.emg_channels, given.emg_kind, given.emg_rate) == (
         "/emg",
         ("a", "none"),
