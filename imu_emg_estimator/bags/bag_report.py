@@ -11,11 +11,17 @@ from imu_emg_estimator.signals.topic_clocks import MAX_DELAY_S, Clock
 from imu_emg_estimator.utils.json_values import json_compatible
 
 MIN_NOTED_SHARE = 0.01  # of samples or messages
+MIN_NOTED_S = 1.0
 
 
 @dataclass
 class ImuReport:
-    """One sensor: its topic, number of messages, rate [Hz] and clock, and how many samples came twice or too late."""
+    """One sensor: its topic, number of messages, rate [Hz] and clock.
+
+    Attributes:
+        late: number of samples that came twice or too late.
+        left_out: number of samples whose instant cannot be told.
+    """
 
     sensor: str
     topic: str
@@ -23,6 +29,7 @@ class ImuReport:
     rate: float
     clock: Clock
     late: int = 0
+    left_out: int = 0
 
 
 @dataclass
@@ -39,6 +46,7 @@ class EmgReport:
         unit: as stated in the bag.
         rate: by the timestamps [Hz].
         samples: number of samples used.
+        recorded: number of samples in the bag.
         lost: share of samples missing between the others.
         shared: share of messages with the timestamp of the message before.
         clock: against the IMUs'.
@@ -57,6 +65,7 @@ class EmgReport:
     unit: str
     rate: float
     samples: int
+    recorded: int
     lost: float
     shared: float
     clock: Clock
@@ -99,6 +108,10 @@ class BagReport:
             )
         for imu in self.imu:
             self.notes += _clock_notes(imu.topic, imu.clock)
+            if imu.left_out > MIN_NOTED_SHARE * imu.messages:
+                self.notes.append(
+                    f"{imu.left_out} of {imu.messages} messages on {imu.topic} have impossible timestamps"
+                )
             if imu.late > MIN_NOTED_SHARE * imu.messages:
                 self.notes.append(f"{imu.late} of {imu.messages} messages on {imu.topic} came twice or too late")
         if self.emg:
@@ -113,6 +126,8 @@ def _clock_notes(topic: str, clock: Clock) -> list[str]:
         notes.append(
             f"{clock.missing:.0%} of the messages on {topic} have no timestamp: their receive times are used instead"
         )
+    if clock.fault:
+        notes.append(f"{topic}: {clock.fault}")
     if clock.corrected and clock.drift:
         notes.append(f"the clock of {topic} drifts by {clock.drift * 1e3:+.0f} ms over the bag: it was corrected")
     if clock.corrected and clock.missing < 1.0 and abs(clock.offset) > MAX_DELAY_S:
@@ -139,6 +154,11 @@ def _emg_notes(emg: EmgReport) -> list[str]:
     if emg.shared > MIN_NOTED_SHARE:
         notes.append(
             f"{emg.shared:.0%} of the messages on {emg.topic} share a timestamp: their samples were spread out in time"
+        )
+    if emg.recorded - emg.samples > max(MIN_NOTED_SHARE * emg.recorded, MIN_NOTED_S * emg.rate):
+        notes.append(
+            f"{emg.samples / emg.rate:.1f} s of {emg.recorded / emg.rate:.1f} s of EMG are used: the rest lies beyond "
+            "a jump of timestamps, or where there is no IMU data"
         )
     if emg.lost > MIN_NOTED_SHARE:
         notes.append(f"{emg.lost:.0%} of the EMG samples were lost: they are not filled in")

@@ -19,6 +19,7 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_frame_id, decode_imu
 from imu_emg_estimator.signals.packet_timing import measured_rate
+from imu_emg_estimator.signals.recorded_clocks import follow_clock, leaps
 from imu_emg_estimator.signals.topic_clocks import Clock, Instants, plausible_receipts, receipts_are_useless, reconcile
 
 MAX_IMU = 1e6  # m/s^2 or rad/s, a hundred times what sensors give; sums of larger numbers could overflow
@@ -36,12 +37,14 @@ class ImuSamples:
         timestamps, receive_times: [messages] in ns.
         values: [messages * 6]; see ``samples``.
         late: number of messages that came twice or too late for the grid.
+        left_out: number of messages whose instant cannot be told.
     """
 
     timestamps: array[int] = field(default_factory=lambda: array("q"))
     receive_times: array[int] = field(default_factory=lambda: array("q"))
     values: array[float] = field(default_factory=lambda: array("d"))
     late: int = 0
+    left_out: int = 0
 
     def add(self, timestamp: int, sample: Sequence[float], receive_time: int) -> None:
         self.timestamps.append(timestamp)
@@ -199,11 +202,47 @@ def reconcile_clocks(imus: Sequence[ImuSamples], emg: EmgSamples) -> list[Clock]
     else:
         given = [timestamp if there else None for timestamp, there in zip(timestamps, stamped, strict=True)]
         begun = [*receive_times[:-1], receive_times[-1] - emg.spans(timestamps[-1], receive_times[-1])]
+        raw = timestamps
         timestamps, arrivals, clocks = reconcile(given, begun, range(len(imus)))
         emg.arrivals = arrivals[-1]
+        leaping = [leaps(*times) for times in zip(timestamps, arrivals, strict=True)]
+        if 2 * sum(leaping[:-1]) <= len(imus):  # else a clock that all share was set: ``GridAligner`` cuts there
+            if leaping[-1]:
+                clocks[-1], timestamps[-1] = _followed_emg(clocks[-1], timestamps[-1], arrivals[-1])
+            for index, imu in enumerate(imus):
+                clocks[index], timestamps[index], receive_times[index] = _followed(
+                    imu, clocks[index], raw[index], timestamps[index], arrivals[index], receive_times[index]
+                )
     for stream, timestamp, receive_time in zip(streams, timestamps, receive_times, strict=True):
         stream.timestamps, stream.receive_times = array("q", timestamp.tobytes()), array("q", receive_time.tobytes())
     return clocks
+
+
+def _followed(
+    imu: ImuSamples, clock: Clock, raw: Instants, timestamps: Instants, arrivals: Instants, receive_times: Instants
+) -> tuple[Clock, Instants, Instants]:
+    """Return a sensor's clock, timestamps and receive times after the live clock model; drops what it leaves out."""
+    order = np.argsort(receive_times, kind="stable")
+    given = raw if clock.missing == 1.0 else timestamps
+    followed = follow_clock(given[order], arrivals[order])
+    if followed is None:
+        return clock, timestamps, receive_times
+    kept = order[followed.kept]
+    values = np.frombuffer(imu.values, dtype=np.float64).reshape(-1, 6)[kept]
+    imu.values, imu.left_out = array("d", values.tobytes()), len(order) - len(kept)
+    fault = "" if clock.missing == 1.0 else followed.fault
+    return replace(clock, corrected=True, fault=fault), followed.instants[followed.kept], receive_times[kept]
+
+
+def _followed_emg(clock: Clock, timestamps: Instants, arrivals: Instants) -> tuple[Clock, Instants]:
+    """Return the EMG's clock and timestamps after the live clock model; arrivals where it tells nothing."""
+    order = np.argsort(arrivals, kind="stable")
+    followed = follow_clock(timestamps[order], arrivals[order])
+    if followed is None:
+        return clock, timestamps
+    result = timestamps.copy()
+    result[order] = np.where(followed.kept, followed.instants, arrivals[order])
+    return replace(clock, corrected=True, fault=followed.fault), result
 
 
 def in_order(imus: Sequence[ImuSamples], meter: Meter) -> Iterator[tuple[int, int, int, list[float]]]:

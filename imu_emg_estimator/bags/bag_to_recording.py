@@ -106,7 +106,7 @@ def read_bag_with_report(
     )
     report.seconds = len(piece.timestamps) / rig.rate
     report.imu = [
-        ImuReport(sensor, topic, len(imu.timestamps), imu.rate, clock, imu.late)
+        ImuReport(sensor, topic, len(imu.timestamps) + imu.left_out, imu.rate, clock, imu.late, imu.left_out)
         for sensor, topic, imu, clock in zip(rig.sensor_names, sensors, imus, clocks, strict=False)
     ]
     report.emg = _emg_report(rig, emg, msgtype, clocks[-1], grid, len(stream.data))
@@ -244,6 +244,7 @@ def _emg_report(rig: Rig, emg: EmgSamples, msgtype: str, clock: Clock, grid: Gri
         unit=emg.unit,
         rate=grid.clock.rate,
         samples=samples,
+        recorded=len(emg.data),
         lost=grid.clock.lost / grid.clock.length,
         shared=grid.clock.shared,
         clock=clock,

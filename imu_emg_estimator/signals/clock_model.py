@@ -16,6 +16,7 @@ from imu_emg_estimator.signals.timestamp_regularity import CALM_BLOCKS, Flaw, Ti
 MILLISECOND = 1_000_000  # ns
 
 USUAL_DELAY_NS = 50 * MILLISECOND  # a sensor less late than this is delayed by transport: its timestamps are right
+GROUP_DELAY_NS = 100 * MILLISECOND  # that transport takes at most where all sensors are late alike
 MAX_DELAY_NS = 250 * MILLISECOND  # a sensor that is later has another clock
 STEADY_DELAY_NS = 5 * MILLISECOND  # a sensor late by its clock alone has delays that scatter less
 MIN_DRIFTED_NS = 8 * MILLISECOND  # less is not corrected
@@ -324,7 +325,7 @@ class ClockModel:
             self.tracker.restart(arrival, self.tracker.floor.at(arrival) + max(self.tracker.step, 0))
 
     def _doubt_timestamps(self, floor: int) -> None:
-        usual = self._common.usual if self._common.usual <= USUAL_DELAY_NS else 0
+        usual = self._common.usual if self._common.usual <= GROUP_DELAY_NS else 0
         if self.tracker.blocks == 1 and self._reference is not None and self.tracker.scatter > STEADY_DELAY_NS:
             self._reference = min(self._reference, floor)  # the first samples may have come in one burst
         if max(floor, self.tracker.smallest) < -self._tolerance:

@@ -34,12 +34,14 @@ class Clock:
         drift: s by which they fell further behind over the recording.
         missing: share of messages without a timestamp.
         corrected: whether the timestamps were changed.
+        fault: what else was wrong with the timestamps, and what was done about it, to follow the topic's name.
     """
 
     offset: float = 0.0
     drift: float = 0.0
     missing: float = 0.0
     corrected: bool = False
+    fault: str = ""
 
 
 def reconcile(
@@ -61,17 +63,23 @@ def reconcile(
     """
     known = [None if timestamp is None or (timestamp == 0).mean() > 0.5 else timestamp != 0 for timestamp in timestamps]
     edges = _windows(np.concatenate(receipts))
-    delays = np.full((len(timestamps), len(edges) - 1), np.nan)
-    for index, (timestamp, valid, receipt) in enumerate(zip(timestamps, known, receipts, strict=True)):
-        if timestamp is not None and valid is not None:
-            delays[index] = _prompt_delays(timestamp[valid], receipt[valid], edges)
-    usual = _median([delays[index] for index in reference], delays)
     centres = (edges[:-1] + edges[1:]) / 2
-    arrivals = [times - np.round(np.interp(times, centres, usual) * SECOND).astype(np.int64) for times in receipts]
+    arrivals = list(receipts)
+    for _ in range(2):  # where receipts run at another pace, the first round brings them to that of the reference
+        delays = np.full((len(timestamps), len(centres)), np.nan)
+        for index, (timestamp, valid) in enumerate(zip(timestamps, known, strict=True)):
+            if timestamp is not None and valid is not None:
+                late = (arrivals[index] - timestamp)[valid] / SECOND
+                delays[index] = _prompt_delays(late, receipts[index][valid], edges)
+        usual = _median([delays[index] for index in reference], delays)
+        arrivals = [
+            arrival - np.round(_between(receipt, centres, usual) * SECOND).astype(np.int64)
+            for arrival, receipt in zip(arrivals, receipts, strict=True)
+        ]
     results = [
         (arrival, Clock(missing=1.0, corrected=True))
         if timestamp is None or valid is None
-        else _to_reference(timestamp, valid, receipt, delay, usual, centres)
+        else _to_reference(timestamp, valid, receipt, arrival, delay, usual, centres)
         for timestamp, valid, receipt, delay, arrival in zip(timestamps, known, receipts, delays, arrivals, strict=True)
     ]
     return [result[0] for result in results], arrivals, [result[1] for result in results]
@@ -107,13 +115,22 @@ def _windows(receipts: Instants) -> Floats:
     return np.linspace(first, last, count + 1)
 
 
-def _prompt_delays(timestamps: Instants, receipts: Instants, edges: Floats) -> Floats:
-    """Return the delay [s] of prompt messages from timestamp to receipt in every window; NaN where there is none."""
-    delays = (receipts - timestamps) / SECOND
+def _prompt_delays(delays: Floats, receipts: Instants, edges: Floats) -> Floats:
+    """Return the delay [s] of prompt messages in every window of receipts; NaN where there is none."""
     window = np.clip(np.searchsorted(edges, receipts, "right") - 1, 0, len(edges) - 2)
     order = np.argsort(window, kind="stable")
     groups = np.split(delays[order], np.searchsorted(window[order], np.arange(1, len(edges) - 1)))
     return np.array([np.quantile(group, PROMPT_QUANTILE) if len(group) else np.nan for group in groups])
+
+
+def _between(receipts: Instants, centres: Floats, values: Floats) -> Floats:
+    """Interpolate values between the centres of windows, and extrapolate at both ends."""
+    result = np.interp(receipts, centres, values)
+    if len(centres) > 1:
+        step = centres[1] - centres[0]
+        result -= np.maximum(centres[0] - receipts, 0) / step * (values[1] - values[0])
+        result += np.maximum(receipts - centres[-1], 0) / step * (values[-1] - values[-2])
+    return np.asarray(result)
 
 
 def _median(chosen: Sequence[Floats], others: Floats) -> Floats:
@@ -131,13 +148,15 @@ def _to_reference(
     timestamps: Instants,
     valid: NDArray[np.bool_],
     receipts: Instants,
+    arrivals: Instants,
     delays: Floats,
     usual: Floats,
     centres: Floats,
 ) -> tuple[Instants, Clock]:
     if not valid.all():
-        own = np.interp(receipts, centres[np.isfinite(delays)], delays[np.isfinite(delays)]) * SECOND
-        timestamps = np.where(valid, timestamps, receipts - np.round(own).astype(np.int64))
+        behind = delays - usual
+        own = np.interp(receipts, centres[np.isfinite(behind)], behind[np.isfinite(behind)]) * SECOND
+        timestamps = np.where(valid, timestamps, arrivals - np.round(own).astype(np.int64))
     clock = replace(_clock(delays - usual, centres), missing=float((~valid).mean()))
     if not clock.corrected:
         return timestamps, replace(clock, corrected=clock.missing > 0)

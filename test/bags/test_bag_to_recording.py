@@ -10,6 +10,7 @@ from fixtures.composed_bags import (
     START,
     Change,
     changed,
+    compose,
     emg_messages,
     entries,
     fast_emg,
@@ -66,6 +67,64 @@ def test_read_bag_brings_emg_to_clock_of_imus(recording: Recording, whole_bag: P
     known = np.isfinite(read.envelope)
     np.testing.assert_allclose(read.envelope[known], recording.envelope[known], atol=1.0)
     assert any("the clock of /emg is 1e+09 s behind" in note for note in report.notes)
+
+
+def leapt(leap: float, topics: str) -> Change:
+    """Timestamps that leap [s] after 3 s on topics whose names begin like this."""
+    cut = round((START + 3.0) * SECOND)
+
+    def change(topic: str, message: Any) -> Any:
+        timestamp = timestamp_of(message)
+        leaps = topic.startswith(topics) and timestamp >= cut
+        return with_timestamp(message, timestamp + round(leap * SECOND)) if leaps else message
+
+    return change
+
+
+@pytest.mark.parametrize("leap", [-50.0, -0.4, 0.4, 4294.967296])
+def test_read_bag_follows_one_clock_that_leaps(
+    recording: Recording, whole_bag: Path, tmp_path: Path, leap: float
+) -> None:
+    read, report = read_bag_with_report(changed(whole_bag, tmp_path / "bag", leapt(leap, "/imu/left_foot")), RIG)
+    assert report.pieces == 1
+    sensor = RIG.sensor_names.index("left_foot")
+    same = np.isfinite(read.imu[:, sensor, 0])
+    assert same.mean() > 0.97
+    expected = recording.imu[: len(read), sensor, 0]
+    assert np.corrcoef(read.imu[same, sensor, 0], expected[same])[0, 1] > 0.9
+    np.testing.assert_allclose(read.imu[5:, :sensor], recording.imu[5 : len(read), :sensor], atol=1e-6)
+    assert "/imu/left_foot: its clock leaps: reconciled by receive times" in report.notes
+
+
+@pytest.mark.parametrize("leap", [-50.0, 50.0])
+def test_read_bag_follows_emg_whose_clock_leaps(
+    recording: Recording, whole_bag: Path, tmp_path: Path, leap: float
+) -> None:
+    read, report = read_bag_with_report(changed(whole_bag, tmp_path / "bag", leapt(leap, EMG_TOPIC)), RIG)
+    known = np.isfinite(read.envelope)
+    assert known.mean() > 0.9
+    assert np.corrcoef(read.envelope[known], recording.envelope[: len(read)][known])[0, 1] > 0.98
+    assert report.emg is not None
+    assert f"{EMG_TOPIC}: its clock leaps: reconciled by receive times" in report.notes
+
+
+def test_read_bag_tells_how_much_emg_it_uses(whole_bag: Path, tmp_path: Path) -> None:
+    _, report = read_bag_with_report(changed(whole_bag, tmp_path / "bag", leapt(-50.0, "/")), RIG)
+    assert any("s of 8.0 s of EMG are used" in note for note in report.notes)
+
+
+@pytest.mark.parametrize("pace", [0.25, 2.0])
+def test_read_bag_trusts_timestamps_when_receive_times_run_at_another_pace(
+    recording: Recording, whole_bag: Path, tmp_path: Path, pace: float
+) -> None:
+    """A bag recorded while another was played slower or faster."""
+    first = entries(whole_bag)[0][0]
+    messages = [(first + round((received - first) / pace), *rest) for received, *rest in entries(whole_bag)]
+    read, report = read_bag_with_report(compose(tmp_path / "bag", messages), RIG)
+    np.testing.assert_allclose(read.imu, recording.imu[: len(read)], atol=1e-6)
+    assert not any(imu.clock.corrected for imu in report.imu)
+    assert report.emg is not None
+    assert not report.emg.clock.corrected
 
 
 @pytest.mark.parametrize("jump", [-100.0, -3.0, 3.0, 1e6])

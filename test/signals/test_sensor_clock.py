@@ -4,11 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-
-from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.sensor_clock import ClockPolicy, SensorClocks
-from imu_emg_estimator.signals.sensor_verdict import GOOD, Verdict
-from test.fixtures.simulated_arrivals import (
+from fixtures.simulated_arrivals import (
     START,
     Fault,
     SimulatedSensor,
@@ -25,6 +21,10 @@ from test.fixtures.simulated_arrivals import (
     shifted,
     whole_seconds,
 )
+
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.sensor_clock import ClockPolicy, SensorClocks
+from imu_emg_estimator.signals.sensor_verdict import GOOD, Verdict
 
 SETTLED_S = 1.0
 WRAP_S = 2**32 / 1e6  # of a counter of microseconds in 32 bits
