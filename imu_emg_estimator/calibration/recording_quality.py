@@ -1,17 +1,18 @@
 """Whether a subject's recordings are fit to calibrate on: a verdict on every sensor and every muscle.
 
-The signals are judged by ``signals.signal_quality``, how the sensors are worn by ``model.sensor_placement``, and the
-EMG against the movement by ``electrode_check``. Bad channels are left out and named; where too little is left, the
-recordings are refused.
+The samples are judged as they are live (``signals.recording_checks``), the signals by ``signals.signal_quality``, how
+the sensors are worn by ``model.sensor_placement``, and the EMG against the movement by ``electrode_check``. Bad
+channels are left out and named; where too little is left, the recordings are refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imu_emg_estimator.calibration.electrode_check import MIN_MOVEMENT_R, ElectrodeCheck, check_electrodes
 from imu_emg_estimator.model.bundle import Bundle
@@ -19,7 +20,9 @@ from imu_emg_estimator.model.offline_estimate import estimator_of
 from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
+from imu_emg_estimator.signals.recording_checks import CheckedRecording, check_recording, join_states
 from imu_emg_estimator.signals.signal_quality import (
     Finding,
     Limits,
@@ -28,6 +31,7 @@ from imu_emg_estimator.signals.signal_quality import (
     Stream,
     judge_muscle,
     judge_sensor,
+    judge_states,
     muscle_figures,
     sensor_figures,
 )
@@ -36,6 +40,7 @@ from imu_emg_estimator.utils.json_values import json_compatible
 MIN_SENSOR_SHARE = 0.5  # of the sensors must be good: the network was trained with few missing
 SAME_PHASE_R, SAME_PHASE_EXCESS_R = 0.5, 0.4  # of left and right EMG, and by how much above that of the estimates
 SAME_SIGNAL_R = 0.95  # of left and right EMG; no two muscles have it
+OF_ACCELERATION = ("still", "clipping", "gravity")  # findings that wrong accelerations have another reason for
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Quality:
             movement go together.
         findings: what is wrong, the sensors first.
         refusal: why nothing should be adapted to these recordings; empty = it may be.
+        masked: by name of a recording [samples, sensors, 6], which samples cannot be vouched for.
     """
 
     sensors: Mapping[str, SensorFigures]
@@ -57,6 +63,7 @@ class Quality:
     follows: Mapping[str, float]
     findings: tuple[Finding, ...]
     refusal: str
+    masked: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -80,14 +87,14 @@ class Quality:
         return Normalisation(np.where(out, np.nan, given.mean), np.where(out, np.nan, given.std))
 
     def usable(self, recordings: Sequence[Recording]) -> list[Recording]:
-        """Leave out what is bad: samples of such sensors become NaN, such muscles get weight 0."""
+        """Leave out what is bad: such samples, and all of such sensors, become NaN, such muscles get weight 0."""
         rig = recordings[0].rig
-        sensors = [name in self.left_out for name in rig.sensor_names]
+        sensors = np.array([name in self.left_out for name in rig.sensor_names])[:, None]
         muscles = np.array([name in self.left_out for name in rig.muscle_names])
         return [
             replace(
                 recording,
-                imu=np.where(np.array(sensors)[:, None], np.nan, recording.imu),
+                imu=np.where(sensors | self.masked.get(recording.name, False), np.nan, recording.imu),
                 muscle_weight=np.where(muscles, 0.0, recording.muscle_weight),
             )
             for recording in recordings
@@ -138,9 +145,17 @@ def assess(
     used = bundle.normalisation.used  # a gyroscope that the network does not use may be missing or damaged
     recordings = [replace(recording, imu=np.where(used, recording.imu, np.nan)) for recording in recordings]
     sensors = {name: sensor_figures(recordings, index, stream) for index, name in enumerate(rig.sensor_names)}
-    findings = [finding for name, figures in sensors.items() for finding in judge_sensor(name, figures, limits)]
-    moving = any(figures.movement >= limits.still for figures in sensors.values())
-    imu = np.concatenate([recording.imu for recording in recordings])
+    checked = [_checked(bundle, recording) for recording in recordings]
+    findings = _judge_samples(checked, rig.sensor_names, sum(recording.duration for recording in recordings))
+    usable = [replace(recording, imu=own.imu) for recording, own in zip(recordings, checked, strict=True)]
+    bad = set(rig.sensor_names).difference(_left(findings, rig.sensor_names))
+    for index, name in enumerate(rig.sensor_names):
+        figures = _without_gaps(sensor_figures(usable, index, stream), sensors[name])
+        own = judge_sensor(name, sensors[name] if name in bad else figures, limits)
+        findings += [finding for finding in own if name not in bad or finding.kind not in OF_ACCELERATION]
+    good = _left(findings, rig.sensor_names)
+    moving = any(sensors[name].movement >= limits.still for name in good)
+    imu = np.concatenate([recording.imu for recording in usable])
     mounting = _mounting(bundle, _without_bad(imu, rig, findings)) if moving else None
     if mounting is not None:
         findings += _judge_mounting(mounting, rig.sensor_names)
@@ -156,11 +171,34 @@ def assess(
     follows: dict[str, float] = {}
     if moving and _left(findings, rig.sensor_names) and _left(findings, muscles):
         so_far = Quality(sensors, muscles, mounting, {}, tuple(findings), "")
-        electrodes = check_electrodes(estimator_of(bundle), so_far.usable(recordings))
+        electrodes = check_electrodes(estimator_of(bundle), so_far.usable(usable))
         follows = {rig.muscle_names[muscle]: r for muscle, r in electrodes.movement_r.items()}
         findings += _judge_electrodes(electrodes, rig, accept_exchanged)
     refusal = _refusal(findings, rig.sensor_names, tuple(muscles), moving)
-    return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal)
+    masked = {
+        recording.name: np.isnan(own.imu) & np.isfinite(recording.imu)
+        for recording, own in zip(recordings, checked, strict=True)
+    }
+    return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal, masked)
+
+
+def _checked(bundle: Bundle, recording: Recording) -> CheckedRecording:
+    rig, instants = bundle.rig, np.arange(len(recording)) * round(SECOND / bundle.rig.rate)
+    return check_recording(recording.imu, instants, rig.rate, bundle.normalisation.used, bundle.ranges)
+
+
+def _judge_samples(checked: Sequence[CheckedRecording], names: Sequence[str], seconds: float) -> list[Finding]:
+    findings = []
+    for index, name in enumerate(names):
+        met = join_states(one for recording in checked for one in recording.states[index])
+        findings += judge_states(name, met, seconds)
+    return findings
+
+
+def _without_gaps(usable: SensorFigures, recorded: SensorFigures) -> SensorFigures:
+    """Return figures of the samples that can be used, with the gaps of the recording: what is masked is no gap."""
+    gaps = {name: getattr(recorded, name) for name in ("rate", "missing", "longest_gap", "gyroscope_missing")}
+    return replace(usable, **gaps)
 
 
 def _mounting(bundle: Bundle, imu: FloatArray) -> Mounting | None:
@@ -228,12 +266,12 @@ def _left(findings: Sequence[Finding], names: Sequence[str] | Mapping[str, Any])
 
 def _refusal(findings: Sequence[Finding], sensors: Sequence[str], muscles: Sequence[str], moving: bool) -> str:
     """Say why nothing can be made of the recordings; empty = something can."""
+    if len(_left(findings, sensors)) < MIN_SENSOR_SHARE * len(sensors):
+        return f"too few sensors are good ({_all_of(findings, sensors)}); put that right and record again"
     if not moving:
         return "the subject did not move: record walking, and what else the device is for"
     if not muscles:
         return "no muscle has EMG; check the topics and the electrodes"
-    if len(_left(findings, sensors)) < MIN_SENSOR_SHARE * len(sensors):
-        return f"too few sensors are good ({_all_of(findings, sensors)}); put that right and record again"
     if not _left(findings, muscles):
         return f"no muscle has usable EMG ({_all_of(findings, muscles)}); put that right and record again"
     return ""

@@ -56,7 +56,12 @@ class MotionStatistics:
             place[self.first_channels, self.second_channels],
             place[presence[self.first_channels], presence[self.second_channels]],
         )
+        # Sums of a channel while another one's sensor was there too: a covariance is of the time that both share.
+        self._first_shared = place[self.first_channels, presence[self.second_channels]]
+        self._second_shared = place[self.second_channels, presence[self.first_channels]]
         self._upper = np.triu_indices(channels)
+        self._shared_upper = place[self._upper[0], presence[self._upper[1]]]
+        self._shared_lower = place[self._upper[1], presence[self._upper[0]]]
         self._all_products = place[self._upper]
         self._all_pair_counts = place[presence[self._upper[0]], presence[self._upper[1]]]
         self._presences = place[channels + np.arange(sensors), channels + np.arange(sensors)]
@@ -101,22 +106,20 @@ class MotionStatistics:
         mean = moments[..., self._sums] / count
         variance = np.maximum(moments[..., self._squares] / count - mean**2, 0.0) + NOISE_G2
         together = np.maximum(moments[..., self._pair_counts], NEVER)
-        covariance = (
-            moments[..., self._products] / together - mean[..., self.first_channels] * mean[..., self.second_channels]
-        )
+        shared = (moments[..., self._first_shared] / together) * (moments[..., self._second_shared] / together)
+        covariance = moments[..., self._products] / together - shared
         correlation = covariance / np.sqrt(variance[..., self.first_channels] * variance[..., self.second_channels])
         statistics = np.concatenate([mean, 0.5 * np.log(variance), np.clip(correlation, -1.0, 1.0)], axis=-1)
         return statistics, np.asarray(moments[..., self._presences] >= MIN_PRESENCE)
 
     def covariance(self, moments: FloatArray) -> FloatArray:
         """Return the covariance [channels, channels] of running means [moments], in g², with the noise added."""
-        mean = moments[self._sums] / np.maximum(moments[self._counts], NEVER)
-        covariance = np.empty((len(mean), len(mean)))
+        covariance = np.empty((len(self._channel), len(self._channel)))
         together = np.maximum(moments[self._all_pair_counts], NEVER)
         covariance[self._upper] = moments[self._all_products] / together
+        covariance[self._upper] -= moments[self._shared_upper] * moments[self._shared_lower] / together**2
         covariance.T[self._upper] = covariance[self._upper]
-        covariance -= mean[:, None] * mean
-        diagonal = np.arange(len(mean))
+        diagonal = self._channel
         covariance[diagonal, diagonal] = np.maximum(covariance[diagonal, diagonal], 0.0) + NOISE_G2
         return covariance
 

@@ -154,7 +154,9 @@ class _PartChecker:
         if x - x + y - y + z - z == 0.0:  # all are finite
             self._seen, self._missed = instant, 0
             values = self._values.take(instant, (x, y, z))
-            found = self._repeated.take(instant, (x, y, z)) or values
+            found = self._repeated.take(instant, (x, y, z))
+            if values and not found:  # the first reason for a verdict stays: it is the more exact
+                found = self._found if self._found and self._found.verdict is values.verdict else values
         else:
             found = self._missing(instant)
         if found:

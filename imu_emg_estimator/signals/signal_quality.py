@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.powerline import find_powerline
+from imu_emg_estimator.signals.recording_checks import StateTime
+from imu_emg_estimator.signals.sensor_verdict import Verdict
 
 FloatArray = NDArray[np.floating]
 
@@ -33,6 +35,7 @@ class Limits:
     Attributes:
         rate: samples a second of an IMU; fewer do not show a stride.
         missing: share of the time without samples: reported, left out.
+        masked: share of the time in which samples cannot be vouched for (``sample_checks``): reported, left out.
         gap: longest time without samples [s]: reported.
         clipped: share of samples at the end of the accelerometer's range: reported, left out.
         gravity: length of the mean acceleration in quiet [m/s²]: lowest, highest.
@@ -42,6 +45,7 @@ class Limits:
         seconds: of EMG that a muscle needs.
         level: share of the usual amplitude [reference] that the EMG's peaks (its 95th percentile) must have: left
             out, reported.
+        unit: the same, beyond which EMG that moves as it should is in another unit, not weak: below, above.
         modulation: of the envelope: its 95th over its 5th percentile in movement.
         saturated: share of raw EMG at the amplifier's limit: reported, left out.
         powerline: share of powerline interference in the power of raw EMG: reported, left out.
@@ -49,6 +53,7 @@ class Limits:
 
     rate: float = 25.0
     missing: tuple[float, float] = (0.02, 0.25)
+    masked: tuple[float, float] = (0.02, 0.25)
     gap: float = 0.5
     clipped: tuple[float, float] = (0.35, 0.8)
     gravity: tuple[float, float] = (9.0, 10.6)
@@ -57,6 +62,7 @@ class Limits:
     still: float = 0.5
     seconds: float = 5.0
     level: tuple[float, float] = (0.1, 0.25)
+    unit: tuple[float, float] = (0.01, 100.0)
     modulation: float = 3.0
     saturated: tuple[float, float] = (0.03, 0.25)
     powerline: tuple[float, float] = (0.2, 0.6)
@@ -202,6 +208,22 @@ def muscle_figures(
     )
 
 
+def judge_states(name: str, met: Sequence[StateTime], seconds: float, limits: Limits | None = None) -> list[Finding]:
+    """Return what the samples of an IMU themselves tell; an empty list = nothing of note.
+
+    Args:
+        met: the states that it was in.
+        seconds: that were recorded.
+    """
+    limits, found = limits or Limits(), []
+    for state, time in met:
+        share = time / seconds
+        if state.masked and state.verdict is not Verdict.ABSENT and share > limits.masked[0]:  # absence is a gap
+            text = f"{state.reason}, in {time:.1f} of {seconds:.1f} s; {state.remedy}"
+            found.append(Finding((name,), str(state.verdict.value), text, share > limits.masked[1]))
+    return found
+
+
 def judge_sensor(name: str, figures: SensorFigures, limits: Limits | None = None) -> list[Finding]:
     """Return what is wrong with an IMU; an empty list = nothing."""
     limits, found = limits or Limits(), []
@@ -252,7 +274,11 @@ def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits
     if not figures.peaks > 0:
         note("electrode_off", True, "no signal at all: the electrode or its lead is off")
         return found
-    if moving and figures.level < limits.level[1]:
+    lowest, highest = limits.unit
+    if moving and figures.modulation >= limits.modulation and (figures.level < lowest or figures.level > highest):
+        text = f"its peaks are {figures.level:.3g} times what the muscle usually gives: is it in another unit?"
+        note("unit", True, text)
+    elif moving and figures.level < limits.level[1]:
         text = (
             f"its peaks are {figures.level:.0%} of what the muscle usually gives: is the electrode off or badly placed?"
         )
@@ -310,6 +336,8 @@ def _unit_in_words(gravity: float) -> str:
         return ": is it in g?"
     if 800 < gravity < 1600:
         return ": is it in mg?"
+    if gravity < 0.5:
+        return ": does its driver remove gravity?"
     return "; calibrate or replace it"
 
 

@@ -80,6 +80,50 @@ def test_quality_masks_left_out_sensors(trained_bundle: Bundle, subject: Recordi
     assert np.delete(used, 2, axis=0).all()
 
 
+@pytest.mark.parametrize(
+    ("fault", "words", "remedy"),
+    [
+        ("frozen", "repeats one acceleration", "switch it off and on again"),
+        ("g", "as if in g", "send m/s²"),
+        ("gravity", "as if its driver removed it", "with gravity (REP 145)"),
+    ],
+)
+def test_assess_says_of_wrong_samples_what_live_says(
+    without_gyroscopes: Bundle, subject: Recording, fault: str, words: str, remedy: str
+) -> None:
+    imu = subject.imu.copy()
+    foot = imu[:, 0, :3]
+    foot[:] = {"frozen": foot[0], "g": foot / 9.81, "gravity": foot - foot.mean(axis=0)}[fault]
+    quality = assess(without_gyroscopes, [replace(subject, imu=imu)])
+    assert quality.left_out == (subject.rig.sensor_names[0],)
+    verdict = quality.verdicts()[subject.rig.sensor_names[0]]
+    assert words in verdict
+    assert remedy in verdict
+    assert "did not move" not in verdict
+    assert "replace" not in verdict
+
+
+def test_assess_leaves_out_what_was_wrong_for_a_while(without_gyroscopes: Bundle, subject: Recording) -> None:
+    imu = subject.imu.copy()
+    imu[400:520, 1, :3] = imu[399, 1, :3]
+    recording = replace(subject, imu=imu)
+    quality = assess(without_gyroscopes, [recording])
+    assert quality.left_out == ()
+    (finding,) = quality.findings
+    assert (finding.channels, finding.kind) == ((subject.rig.sensor_names[1],), "frozen")
+    assert f"of {subject.duration:.1f} s" in finding.text
+    (usable,) = quality.usable([recording])
+    assert np.isnan(usable.imu[410:520, 1, :3]).all()
+    assert np.isfinite(usable.imu[540:, 1, :3]).all()
+
+
+def test_assess_judges_sensors_before_it_says_that_nobody_moved(without_gyroscopes: Bundle, subject: Recording) -> None:
+    frozen = replace(subject, imu=np.broadcast_to(subject.imu[0], subject.imu.shape).copy())
+    quality = assess(without_gyroscopes, [frozen])
+    assert "too few sensors are good" in quality.refusal
+    assert "repeats one acceleration" in quality.refusal
+
+
 def test_assess_refuses_too_few_good_sensors(trained_bundle: Bundle, subject: Recording) -> None:
     imu = subject.imu.copy()
     imu[:, :4] = np.nan

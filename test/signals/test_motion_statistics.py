@@ -9,6 +9,7 @@ from imu_emg_estimator.signals.motion_statistics import (
     WINDOW_S,
     MotionStatistics,
     RunningMotion,
+    motion_moments,
     motion_statistics,
 )
 
@@ -98,3 +99,21 @@ def test_running_motion_never_takes_in_an_absurd_sample(imu: Array, value: float
         expected.step(masked)
         np.testing.assert_array_equal(running.describe()[0], expected.describe()[0])
         np.testing.assert_array_equal(running.describe()[1], expected.describe()[1])
+
+
+def test_correlations_are_of_the_time_that_both_sensors_were_there(imu: Array) -> None:
+    """A sensor that was away while gravity lay otherwise in the others' axes is not unlike them when it is back."""
+    imu[:, :, 1] += np.where(np.arange(500) < 250, -3.0, 3.0)[:, None]
+    away = imu.copy()
+    away[:250, 1] = np.nan
+    statistics, available = motion_statistics(away, RATE)
+    both = slice(250 + round(1.0 * RATE * WINDOW_S), 500)
+    assert available[both].all()
+    owners = MotionStatistics(SENSORS).owners
+    across = (owners[:, 0] != owners[:, 1]) & (owners == 1).any(axis=1)
+    expected, _ = motion_statistics(imu[250:], RATE)
+    found = statistics[both][:, across]
+    np.testing.assert_allclose(found[-1], expected[-1][across], atol=0.15)
+    covariance = MotionStatistics(SENSORS).covariance(motion_moments(away, RATE)[both.start])
+    np.testing.assert_allclose(covariance, covariance.T)
+    assert abs(covariance[0, 3] - covariance[3, 3]) < 0.02  # x of sensors 0 and 1 shake together

@@ -150,6 +150,14 @@ def test_judge_muscle_reports_detached_electrode(walk: Recording) -> None:
     assert not of_muscle(with_envelope(walk, 0.15 * walk.envelope[:, 0]))["weak"].bad
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+def test_judge_muscle_tells_another_unit_from_a_detached_electrode(walk: Recording, scale: float) -> None:
+    findings = of_muscle(with_envelope(walk, scale * walk.envelope[:, 0]))
+    assert list(findings) == ["unit"]
+    assert findings["unit"].bad
+    assert "in another unit?" in findings["unit"].text
+
+
 def test_judge_muscle_accepts_rest(walk: Recording) -> None:
     assert of_muscle(with_envelope(walk, 1.0 + 0.1 * np.sin(np.arange(len(walk)))), moving=False) == {}
 
@@ -262,6 +270,7 @@ def test_judge_sensor_gravity_limits_in_motion(gravity: float, accepted: bool) -
 @pytest.mark.parametrize(
     ("gravity", "words"),
     [
+        (0.3, "remove gravity?"),
         (0.79, "calibrate"),
         (0.81, "in g?"),
         (1.59, "in g?"),
