@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks.accuracy import accuracy_command
+from benchmarks.accuracy import accuracy_command, sensor_rates
 from benchmarks.command_options import RUN_FOLDER_OPTIONS
 from benchmarks.latency import engine_equality, latency_options
 from benchmarks.reliability import reliability_options
@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     benchmarks = parser.add_subparsers(dest="benchmark", required=True, metavar="BENCHMARK")
     for name, module, purpose in (
         ("accuracy", accuracy_command, "compare models on subjects that they were not trained on; resumable"),
+        ("rates", sensor_rates, "compare the estimates of sensors at lower rates with those of all samples"),
         ("latency", latency_options, "time the live node beside a baseline node; resumable"),
         (
             "reliability",

@@ -25,6 +25,7 @@ from imu_emg_estimator.training.fit_conformal_uncertainty import (
     fit_scale,
     fit_uncertainty,
     inner_errors,
+    train_folds,
 )
 
 MIN_ROWS = 10
@@ -54,7 +55,7 @@ def run_fold(
     """
     kept = [recording for recording in recordings if recording.subject not in left_out]
     unseen = by_subject([recording for recording in recordings if recording.subject in left_out])
-    before, after = inner_errors(kept, inner_folds, train, adapt, seconds)
+    before, after = inner_errors(kept, train_folds(kept, inner_folds, train), adapt, seconds)
     return {
         "intervals": intervals(recordings[0].rig, before, after, estimator, unseen, adapt, seconds),
         "alarm": alarm(kept, unseen, estimator),

@@ -44,6 +44,14 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--picture", type=Path, metavar="PNG", help="draw estimate and measured envelope of the median subject"
     )
+    parser.add_argument(
+        "--sensor-subsets", action="store_true",
+        help="instead, measure accuracy and intervals of the bundle without each combination of sensors; with --folds "
+        "on retrained networks",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="with --sensor-subsets: write the bundle with what was measured"
+    )
     options.add_json_option(parser)
 
 
@@ -51,6 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Score the subjects; print the means and a row per subject."""
     from imu_emg_estimator.training.evaluation import summarise
 
+    if arguments.sensor_subsets:
+        return _measure_subsets(arguments)
     protocol, bundles, recordings, scores = (_evaluate_folds if arguments.folds else _evaluate_bundle)(arguments)
     if not scores:
         raise InputError("no subject has trusted EMG and enough locomotion to score; name others or calibrate on less")
@@ -64,6 +74,35 @@ def run(arguments: argparse.Namespace) -> int:
 
         draw_median_subject(arguments.picture, bundles, recordings, scores)
         print(f"wrote {arguments.picture}")
+    return 0
+
+
+def _measure_subsets(arguments: argparse.Namespace) -> int:
+    """Measure what is left without some sensors; print the table and write the bundle if asked."""
+    from imu_emg_estimator.model.offline_estimate import estimator_of
+    from imu_emg_estimator.model.subject_data import by_subject
+    from imu_emg_estimator.training.evaluation_report import subsets_table
+    from imu_emg_estimator.training.fit_conformal_uncertainty import retrain_folds
+    from imu_emg_estimator.training.measure_subsets import with_subsets
+
+    bundle = options.load_bundle(arguments)
+    if arguments.folds:
+        recordings = options.load_training_recordings(arguments)
+        _check_rig(bundle, recordings[0].rig)
+        folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
+        networks = retrain_folds(recordings, folds, progress=lambda fold: ProgressBar(f"fold {fold}/{folds}"))
+        measured_on = f"{folds} networks of the same recipe that had not seen them"
+    else:
+        unseen = _unseen_subjects(arguments, bundle)
+        recordings = options.load_recordings(arguments, unseen)
+        networks, measured_on = [(estimator_of(bundle), unseen)], f"bundle {bundle.model_id} that had not seen them"
+    bundle = with_subsets(bundle, recordings, networks, measured_on, ProgressBar("missing sensors"))
+    assert bundle.subset_figures is not None
+    print(subsets_table(bundle.rig, bundle.subset_figures))
+    options.write_json(arguments.json, bundle.subset_figures.to_dict())
+    if arguments.out:
+        bundle.save(arguments.out)
+        print(f"wrote {arguments.out}: {bundle.model_id}")
     return 0
 
 

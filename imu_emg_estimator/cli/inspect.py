@@ -21,9 +21,13 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print what a bundle holds; write its model card if asked."""
+    from imu_emg_estimator.training.evaluation_report import subsets_table
+
     bundle = load_bundle(arguments)
     description = bundle.describe()
-    print("\n".join(_lines(description)))
+    print("\n".join(_lines({name: value for name, value in description.items() if name != "subsets"})))
+    if bundle.subset_figures:
+        print(f"\nwithout some of the sensors: {subsets_table(bundle.rig, bundle.subset_figures)}")
     if arguments.card:
         from imu_emg_estimator.training.model_card import model_card
         from imu_emg_estimator.utils.atomic_files import write_atomically

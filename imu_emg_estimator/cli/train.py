@@ -35,7 +35,8 @@ def add_parser(commands: Any) -> None:
     options.add_threads_option(parser)
     parser.add_argument(
         "--interval-folds", type=types.integer, default=3, metavar="N",
-        help="folds retrained to measure the standard deviation on unseen subjects (default: 3; 0 = do not measure)",
+        help="folds retrained to measure the standard deviation, and what is left without some sensors, on unseen "
+        "subjects (default: 3; 0 = do not measure)",
     )  # fmt: skip
     parser.add_argument(
         "--scores", type=Path, metavar="FILE",
@@ -49,7 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
 
     from imu_emg_estimator.training.evaluation_report import read_scores
-    from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, with_uncertainty
+    from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, retrain_folds, with_uncertainty
+    from imu_emg_estimator.training.measure_subsets import with_subsets
     from imu_emg_estimator.training.recipe import RECIPE, train_bundle
 
     torch.set_num_threads(arguments.threads)
@@ -61,9 +63,10 @@ def run(arguments: argparse.Namespace) -> int:
         check_folds(recordings, folds)
     bundle = train_bundle(recordings, arguments.name or dataset, dataset, settings, progress=ProgressBar("training"))
     if folds:
-        bundle = with_uncertainty(
-            bundle, recordings, folds, settings, lambda fold: ProgressBar(f"intervals {fold}/{folds}")
-        )
+        networks = retrain_folds(recordings, folds, settings, lambda fold: ProgressBar(f"intervals {fold}/{folds}"))
+        bundle = with_uncertainty(bundle, recordings, networks)
+        measured_on = f"{folds} networks of the same recipe that had not seen them"
+        bundle = with_subsets(bundle, recordings, networks, measured_on, ProgressBar("missing sensors"))
     bundle = replace(bundle, scores=scores)
     bundle.save(arguments.out)
     print(f"wrote {arguments.out}: {bundle.model_id}, trained on {len(bundle.training['subjects'])} subjects")

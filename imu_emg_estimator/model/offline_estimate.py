@@ -16,7 +16,6 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, features, missing_sensors
 
 
-@torch.no_grad()
 def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Estimate activation and its standard deviation for every sample of a recording.
 
@@ -27,9 +26,18 @@ def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatA
         Two arrays [samples, muscles] in references; row i is the estimate *for* sample i.
         The last ``look_ahead`` rows are NaN: the recording ends before their input.
     """
-    inputs = torch.from_numpy(features(imu, normalisation))[None]
-    mean, log_deviation = (output[0].numpy() for output in model(inputs))
-    return in_place(np.maximum(mean, 0.0), model), in_place(np.exp(np.clip(log_deviation, *LOG_DEVIATION_RANGE)), model)
+    activation, deviation = estimate_features(model, features(imu, normalisation)[None])
+    return in_place(activation[0], model), in_place(deviation[0], model)
+
+
+@torch.no_grad()
+def estimate_features(model: Network, inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Estimate from features [recordings, samples, inputs]; both results are [recordings, samples, muscles].
+
+    Row i is the estimate that sample i completes: for the sample ``look_ahead`` before it.
+    """
+    mean, log_deviation = (output.numpy() for output in model(torch.from_numpy(inputs)))
+    return np.maximum(mean, 0.0), np.exp(np.clip(log_deviation, *LOG_DEVIATION_RANGE))
 
 
 def in_place(outputs: FloatArray, model: Network) -> FloatArray:

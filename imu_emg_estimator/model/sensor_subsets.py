@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.json_values import from_decoded
 
-MIN_SHARE = 0.8  # of the r with all sensors: below, most of what the estimate tells of a muscle's timing may be gone
+MIN_SHARE = 0.85  # of the r with all sensors: below, over a quarter of the explained variance is lost
 LEVEL = 0.8  # of the interval whose coverage is measured
 MAX_SHORTFALL = 0.05  # of that coverage
 RELEASE_S = 0.5  # time constant with which the factor falls after a sensor is back; its gap is still in the context

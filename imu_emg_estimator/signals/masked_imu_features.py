@@ -59,6 +59,16 @@ def fit_normalisation(imu: list[FloatArray]) -> Normalisation:
     return Normalisation(mean, std)
 
 
+def fit_ranges(imu: list[FloatArray]) -> NDArray[np.float64]:
+    """Find the highest absolute value of each sensor's parts [sensors, 2] over recordings [samples, sensors, 6].
+
+    NaN where a part was never present.
+    """
+    finite = (np.where(np.isfinite(own), np.abs(own), 0.0).reshape(len(own), -1, PARTS, 3) for own in imu)
+    highest = np.max([own.max(axis=(0, 3)) for own in finite], axis=0)
+    return np.where(highest > 0, highest, np.nan).astype(np.float64)
+
+
 def feature_count(sensors: int) -> int:
     """Return the length of a feature row for so many sensors."""
     return sensors * (CHANNELS + 3 * PARTS)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.sensor_subsets import LEVEL, SensorSubsets, SubsetFigures
+from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 
 OWN_MODEL = "geglu_transformer"  # the row of the accuracy benchmark that shows this package's recipe
@@ -86,3 +88,46 @@ def _benchmark_scores(streaming: Mapping[str, Any]) -> dict[str, Any]:
     }
     protocol = f"{len(setup['folds'])} leave-subjects-out folds of {setup['dataset']}, recipe retrained for each"
     return {"protocol": protocol, "look_ahead_s": setup["look_ahead_s"], "mean": mean}
+
+
+def subsets_table(rig: Rig, figures: SubsetFigures) -> str:
+    """Format what is left without some sensors as Markdown, the most sensors first; of mirror images one."""
+    both = [own for own in (figures.uncalibrated, figures.calibrated) if own]
+    lines = [
+        f"r ± standard deviation over subjects; coverage of the {LEVEL:.0%} interval [%], as it was → with a factor "
+        f"fitted on the other subjects; the bundle's factor, mean over muscles; measured {figures.definition}.",
+        "",
+        "| sensors left | r | coverage | factor | use |"
+        + " calibrated: r | coverage | factor | use |" * (len(both) - 1),
+        f"| --- |{' ---: | ---: | ---: | --- |' * len(both)}",
+    ]
+    seen: set[tuple[int, ...]] = set()
+    for row in both[0].rows:
+        image = tuple(sorted(int(rig.mirror_sensors()[i]) for i in row.missing)) if rig.is_mirrorable else row.missing
+        if image not in seen:
+            seen.add(row.missing)
+            cells = " | ".join(_subset_cells(own, row.missing) for own in both)
+            lines.append(f"| {sensors_left(rig, row.missing)} | {cells} |")
+    return "\n".join(lines)
+
+
+def _subset_cells(subsets: SensorSubsets, missing: tuple[int, ...]) -> str:
+    row = next((row for row in subsets.rows if row.missing == missing), None)
+    if row is None:
+        return "n/a | | | no"
+    before, after = (round(100 * share) for share in row.coverage)
+    use = "yes" if subsets.meets_minimum(row) else "no"
+    return f"{row.r:.2f} ± {row.spread:.2f} | {before} → {after} | {np.mean(row.factor):.2f} | {use}"
+
+
+def sensors_left(rig: Rig, missing: tuple[int, ...]) -> str:
+    """Name the sensors that are left: a segment alone stands for both sides of it."""
+    left = [sensor for index, sensor in enumerate(rig.sensors) if index not in missing]
+    if not missing:
+        return "all"
+    names = []
+    for segment in dict.fromkeys(sensor.segment for sensor in left):
+        sides = [sensor.side for sensor in left if sensor.segment == segment]
+        is_pair = sorted(sides) == ["left", "right"]
+        names += [f"both {segment}s"] if is_pair else [f"{side} {segment}".removeprefix("centre ") for side in sides]
+    return ", ".join(names).replace("both foots", "both feet")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,7 @@ SECONDS = 30.0  # of calibration, for the scale of a subject's own bundle
 
 Train = Callable[[Sequence[Recording]], Estimator]
 Adapt = Callable[[Estimator, Sequence[Recording]], Estimator]
+Networks = Sequence[tuple[Estimator, Sequence[str]]]  # each with subjects that it was not trained on
 
 
 @dataclass(frozen=True)
@@ -74,28 +76,51 @@ def errors_of(estimator: Estimator, recordings: Sequence[Recording]) -> Errors:
     return Errors(measured, activation, deviation, condition)
 
 
-def inner_errors(
+def trusted_groups(recordings: Sequence[Recording]) -> dict[str, list[Recording]]:
+    """Group the recordings of the subjects with trusted EMG."""
+    return {subject: group for subject, group in by_subject(recordings).items() if (group[0].muscle_weight > 0).any()}
+
+
+def train_folds(recordings: Sequence[Recording], folds: int, train: Train) -> Networks:
+    """Train a network without the subjects of each fold."""
+    return [
+        (train([recording for recording in recordings if recording.subject not in left_out]), left_out)
+        for left_out in folds_of(list(trusted_groups(recordings)), folds)
+    ]
+
+
+def retrain_folds(
     recordings: Sequence[Recording],
     folds: int,
-    train: Train,
-    adapt: Adapt | None = None,
-    seconds: float = SECONDS,
+    settings: TrainingSettings | None = None,
+    progress: Callable[[int], StepProgress | None] = lambda fold: None,
+) -> Networks:
+    """Train the recipe without the subjects of each fold.
+
+    Args:
+        progress: of the training of a fold, by its number.
+    """
+    numbers = count(1)
+    return train_folds(
+        recordings, folds, lambda kept: train_estimator(kept, settings, progress=progress(next(numbers)))
+    )
+
+
+def inner_errors(
+    recordings: Sequence[Recording], networks: Networks, adapt: Adapt | None = None, seconds: float = SECONDS
 ) -> tuple[list[Errors], list[Errors]]:
     """Return the errors on every subject by a network that was trained without that subject.
 
     Args:
-        folds: networks to train.
-        train: trains a network on recordings.
         adapt: adapts a network to a subject's first seconds of locomotion.
 
     Returns:
         For every subject with trusted EMG the errors as it is, and after calibration, on what follows it.
     """
-    groups = {subject: group for subject, group in by_subject(recordings).items() if (group[0].muscle_weight > 0).any()}
+    groups = trusted_groups(recordings)
     before, after = [], []
-    for left_out in folds_of(list(groups), folds):
-        estimator = train([recording for recording in recordings if recording.subject not in left_out])
-        for subject in left_out:
+    for estimator, unseen in networks:
+        for subject in unseen:
             before.append(errors_of(estimator, groups[subject]))
             if adapt is not None and (errors := calibrated_errors(estimator, groups[subject], adapt, seconds)):
                 after.append(errors)
@@ -113,7 +138,7 @@ def calibrated_errors(
 
 
 def check_folds(recordings: Sequence[Recording], folds: int) -> None:
-    """Raise InputError, before anything is trained, where ``with_uncertainty`` could not be given so many folds."""
+    """Raise InputError, before anything is trained, where an uncertainty could not be found with so many folds."""
     subjects = {recording.subject for recording in recordings if (recording.muscle_weight > 0).any()}
     if not 2 <= folds <= len(subjects) or len(subjects) < MIN_SUBJECTS:
         raise InputError(
@@ -122,35 +147,16 @@ def check_folds(recordings: Sequence[Recording], folds: int) -> None:
         )
 
 
-def with_uncertainty(
-    bundle: Bundle,
-    recordings: Sequence[Recording],
-    folds: int,
-    settings: TrainingSettings | None = None,
-    progress: Callable[[int], StepProgress | None] = lambda fold: None,
-) -> Bundle:
-    """Add conformal scales to a bundle, from networks that the same recipe gives without each fold's subjects.
+def with_uncertainty(bundle: Bundle, recordings: Sequence[Recording], networks: Networks) -> Bundle:
+    """Add conformal scales to a bundle, from networks that the same recipe gives without some subjects.
 
     Args:
         recordings: those that the bundle was trained on.
-        folds: networks to train, each at the cost of the bundle's own.
-        settings: of the bundle's training.
-        progress: of the training of a fold, by its number.
 
     Raises:
-        InputError: too few subjects for so many folds, or to find an uncertainty on.
+        InputError: too few subjects to find an uncertainty on.
     """
-    trained = 0
-
-    def train(kept: Sequence[Recording]) -> Estimator:
-        nonlocal trained
-        trained += 1
-        return train_estimator(kept, settings, progress=progress(trained))
-
-    def adapt(estimator: Estimator, calibration: Sequence[Recording]) -> Estimator:
-        return adapt_estimator(estimator, calibration)
-
-    before, after = inner_errors(recordings, folds, train, adapt)
+    before, after = inner_errors(recordings, networks, adapt_estimator)
     return replace(bundle, uncertainty=fit_uncertainty(bundle.rig, before, after))
 
 
@@ -211,8 +217,8 @@ def _fit_muscles(errors: Sequence[Errors], muscles: Sequence[int], powers: Seque
     if powers is None:
         powers = _fit_powers(error, np.log(deviation), np.log(activation + FLOOR), weight / weight.sum())
     scaled = error / (deviation ** powers[0] * (activation + FLOOR) ** powers[1])
-    (factor,) = _quantiles(scaled, weight, (ONE_DEVIATION,))
-    bounds = _quantiles(scaled, weight, LEVELS)
+    (factor,) = weighted_quantiles(scaled, weight, (ONE_DEVIATION,))
+    bounds = weighted_quantiles(scaled, weight, LEVELS)
     return (factor, *powers, *(bound / factor for bound in bounds))
 
 
@@ -232,7 +238,7 @@ def _fit_powers(error: FloatArray, deviation: FloatArray, activation: FloatArray
     return [float(np.clip(value, 0.0, MAX_POWER)) for value in result.x[1:]]
 
 
-def _quantiles(values: FloatArray, weight: FloatArray, levels: Sequence[float]) -> list[float]:
+def weighted_quantiles(values: FloatArray, weight: FloatArray, levels: Sequence[float]) -> list[float]:
     """Return weighted quantiles of ascending levels, each above the one before."""
     order = np.argsort(values)
     cumulative = np.cumsum(weight[order]) / weight.sum()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.training.evaluation_report import scores_table
+from imu_emg_estimator.training.evaluation_report import scores_table, subsets_table
 
 
 def model_card(bundle: Bundle) -> str:
@@ -44,6 +44,10 @@ over muscles and subjects. All rows score the same samples: everything recorded 
 calibration is the subject's first seconds of locomotion. Channels marked as weak in the data are neither trained on
 nor scored.
 
+## Without some of the sensors
+
+{_about_subsets(bundle)}
+
 ## Limitations
 
 - Trained on healthy young adults without load, fatigue or assistance; other subjects need a calibration and a check.
@@ -65,6 +69,12 @@ def _about_uncertainty(bundle: Bundle) -> str:
     if bundle.uncertainty is None:
         return "The standard deviation is the network's own and was not calibrated on unseen subjects."
     return f"The standard deviation was calibrated on unseen subjects: {bundle.uncertainty.definition}."
+
+
+def _about_subsets(bundle: Bundle) -> str:
+    if bundle.subset_figures is None:
+        return "What is left of the accuracy without some of the sensors was not measured."
+    return subsets_table(bundle.rig, bundle.subset_figures)
 
 
 def _number_first(name: str) -> tuple[int, str]:

@@ -22,7 +22,7 @@ from imu_emg_estimator.model.subject_data import (
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
-from imu_emg_estimator.signals.masked_imu_features import Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, fit_ranges
 from imu_emg_estimator.training.episodic_training import EpisodeSettings, pretrain_in_episodes
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 from imu_emg_estimator.training.pretraining import (
@@ -107,6 +107,7 @@ def train_bundle(
             "settings": settings.to_dict(),
         },
         distribution=_distribution(recordings),
+        ranges=fit_ranges([recording.imu for recording in recordings if recording.subject in subjects]),
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fixtures.bundle_files import UNCERTAINTY
 from fixtures.command_line import refused, run, strict_json
 
 from imu_emg_estimator.model.bundle import Bundle
@@ -33,6 +34,28 @@ def test_evaluate_writes_means_by_calibration_and_condition(
     for subject in SUBJECTS:
         own = scores["subjects"][subject]["0"]["locomotion"]["mean"]
         assert f"| {subject} | {own['r']:.3f} | {own['r2']:.3f} | {own['nrmse']:.3f} |" in printed
+
+
+def test_evaluate_measures_missing_sensors_and_writes_them_into_the_bundle(
+    data: Path, trained_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given, out, path = tmp_path / "given.safetensors", tmp_path / "out.safetensors", tmp_path / "a.json"
+    replace(trained_bundle, uncertainty=UNCERTAINTY).save(given)
+    arguments = ("--bundle", given, "--data", data, "--sensor-subsets", "--out", out, "--json", path)
+    assert run("evaluate", *arguments) == 0
+    bundle = Bundle.load(out)
+    assert bundle.subset_figures is not None
+    assert replace(bundle, subset_figures=None).content_hash == Bundle.load(given).content_hash
+    assert len(strict_json(path)["uncalibrated"]["rows"]) == 63
+    whole = bundle.subset_figures.uncalibrated.whole
+    assert f"| all | {whole.r:.2f} ± {whole.spread:.2f} |" in capsys.readouterr().out
+    assert f"bundle {Bundle.load(given).model_id} that had not seen them" in bundle.subset_figures.definition
+
+
+def test_evaluate_refuses_missing_sensors_without_intervals(
+    data: Path, tiny: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert "--interval-folds" in refused(capfd, "evaluate", "--bundle", tiny, "--data", data, "--sensor-subsets")
 
 
 @pytest.mark.slow

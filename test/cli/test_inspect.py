@@ -1,8 +1,10 @@
 """`imu-emg inspect`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fixtures.bundle_files import SUBSET_FIGURES
 from fixtures.command_line import run, strict_json
 
 from imu_emg_estimator.datasets.hugadb import RIG
@@ -40,3 +42,13 @@ def test_inspect_prints_no_brackets_of_nested_values(capsys: pytest.CaptureFixtu
     assert "  settings:\n    steps: 1000\n" in said
     assert "      walking: r 0." in said
     assert not any(bracket in said for bracket in ("{", "}", "['", "[["))
+
+
+def test_inspect_prints_what_is_left_without_some_sensors(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace(bundle, subset_figures=SUBSET_FIGURES).save(tmp_path / "a.safetensors")
+    assert run("inspect", tmp_path / "a.safetensors") == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert "| all | 0.75 ± 0.10 | 81 → 81 | 1.00 | yes | 0.75 ± 0.10 | 81 → 81 | 1.00 | yes |" in printed
+    assert "| both shanks, both thighs | 0.70 ± 0.10 | 60 → 70 | 2.25 | no | n/a | | | no |" in printed

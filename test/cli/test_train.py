@@ -34,12 +34,18 @@ def test_train_ignores_gyroscopes_when_asked(data: Path, tmp_path: Path, small_r
 
 
 @pytest.mark.slow
-def test_train_measures_uncertainty_by_folds(data: Path, tmp_path: Path, small_recipe: None) -> None:
+def test_train_measures_uncertainty_and_missing_sensors_by_folds(
+    data: Path, tmp_path: Path, small_recipe: None
+) -> None:
     out = tmp_path / "a.safetensors"
     assert run("train", "--data", data, "--out", out, "--steps", 2) == 0
-    uncertainty = Bundle.load(out).uncertainty
-    assert uncertainty is not None
-    assert "3 subjects" in uncertainty.definition
+    bundle = Bundle.load(out)
+    assert bundle.uncertainty is not None
+    assert "3 subjects" in bundle.uncertainty.definition
+    assert bundle.subset_figures is not None
+    assert "3 subjects (1, 2, 9) by 3 networks" in bundle.subset_figures.definition
+    assert bundle.ranges is not None
+    assert (bundle.ranges > 1).all()
 
 
 def test_train_refuses_impossible_interval_folds_before_training(

@@ -10,7 +10,7 @@ from fixtures.factories import RecordingFactory
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import UNLABELLED, Recording
 from imu_emg_estimator.training import recipe
-from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, with_uncertainty
+from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, retrain_folds, with_uncertainty
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import train_bundle, train_estimator
 
@@ -70,7 +70,7 @@ def test_train_scales_deviation_on_left_out_subjects(
         return train_estimator(recordings, SHORT, TINY)
 
     monkeypatch.setattr("imu_emg_estimator.training.fit_conformal_uncertainty.train_estimator", remembered)
-    finished = with_uncertainty(bundle, subjects, 3, SHORT)
+    finished = with_uncertainty(bundle, subjects, retrain_folds(subjects, 3, SHORT))
     assert trained_on == [{"2", "3"}, {"1", "3"}, {"1", "2"}]
     assert finished.uncertainty is not None
     assert finished.deviation_scale is not None
