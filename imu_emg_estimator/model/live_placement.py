@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.out_of_step import OutOfStep
 from imu_emg_estimator.model.placement_evidence import Finding, Motion, PlacementEvidence
 from imu_emg_estimator.model.sensor_drift import MotionProfile, profile_of
 from imu_emg_estimator.model.strange_motion import StrangeMotion
@@ -21,12 +22,15 @@ from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatisti
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
 PERIOD_S = 0.2  # between two judgements
-LONG_S, SHORT_S = 2.0, 1.0  # of motion that a fault is found in, and that shows its end
+LONG_S, SHORT_S = 2.0, 1.0  # of motion that a fault is found in, and that shows its end ...
+STEP_S = 1.4  # ... of a sensor out of step: correlations need a stride
 MIN_MOVEMENT_G = 0.1  # of a motion that is judged; 0.2 in a slow walk
 NAME_AFTER = 3  # judgements of the same sensors, one after the other
 CLEAR_AFTER = 2
-LEARN_EVERY = 3  # judgements
-LEARN_DELAY = 4  # rows that must have been followed by so many good ones
+KEPT_AFTER_FAULT = 3  # judgements
+LEARN_EVERY = 2  # judgements
+LEARN_DELAY = 6  # rows that must have been followed by so many good ones
+MEMORY_S = 30.0  # without movement: sensors may have been taken off and put on again, otherwise
 
 
 class LivePlacement:
@@ -46,11 +50,21 @@ class LivePlacement:
         self._statistics, self._motion = MotionStatistics(sensors), RunningMotion(sensors, rate)
         self._every = max(1, round(PERIOD_S * rate))
         self._decay = (1.0 - 1.0 / (WINDOW_S * rate)) ** self._every  # of the running means between two judgements
-        self._long, self._short = (max(1, round(length * rate / self._every)) for length in (LONG_S, SHORT_S))
-        self.adopt(bundle)
+        lengths = (LONG_S, SHORT_S, STEP_S)
+        self._long, self._short, self._stride = (max(1, round(length * rate / self._every)) for length in lengths)
+        self._bundle = bundle
+        self._start(bundle)
 
     def adopt(self, bundle: Bundle) -> None:
-        """Take another bundle of the same rig, for the same subject or another: start over."""
+        """Take another bundle of the same rig; what is known of the motion stays if it has the same distribution."""
+        old, new = self._bundle.distribution, bundle.distribution
+        if old is not None and new is not None and self._evidence is not None and old.has_metrics_of(new):
+            self._evidence.take_profile(_profile(bundle))
+            self._bundle = bundle
+        else:
+            self._start(bundle)
+
+    def _start(self, bundle: Bundle) -> None:
         self._bundle = bundle
         self._uses = bundle.normalisation.used[:, :3].all(axis=1)
         self._evidence: PlacementEvidence | None = None
@@ -61,16 +75,17 @@ class LivePlacement:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all rows, as after a jump of the clock, but not what is known of the subject."""
+        """Forget all rows, as after a jump of the clock; who knows what has happened to the sensors since."""
         self._motion.reset()
-        self._rows = self._judgements = self._cleared = 0
+        self._rows = self._judgements = self._idle = self._cleared = 0
         self._past: deque[FloatArray] = deque([self._motion.moments()], maxlen=self._long + 1)
         self._named: tuple[Finding, ...] = ()
         self._found: deque[tuple[Finding, ...]] = deque(maxlen=NAME_AFTER)
         self._good: deque[Motion] = deque()
         self.states: tuple[SensorState, ...] = (GOOD,) * len(self._bundle.rig.sensors)
         self.score = float("nan")
-        if self._strange is not None:
+        if self._evidence is not None and self._strange is not None:
+            self._evidence.forget()
             self._strange.reset()
 
     @property
@@ -102,6 +117,7 @@ class LivePlacement:
         motion = self._last(self._long)
         found = evidence.find(motion) if motion.strength > MIN_MOVEMENT_G else ()
         self._found.append(found)
+        was_good = not self._named
         if self._named:
             self._follow(evidence)
         elif self._persists():
@@ -109,7 +125,7 @@ class LivePlacement:
         self.states = self._states()
         left = motion.available & ~np.array([state.masked for state in self.states])
         self.score = strange.judge(motion, left)
-        self._learn(evidence, motion)
+        self._learn(evidence, motion, was_good and not self._named and not any(self._found))
 
     def _persists(self) -> bool:
         """Whether the last judgements found faults of the same sensors."""
@@ -119,26 +135,33 @@ class LivePlacement:
     def _follow(self, evidence: PlacementEvidence) -> None:
         """Take a better remedy for what is named, or clear it."""
         found = self._found[-1]
-        if self._persists() and _sensors(found) >= _sensors(self._named):  # a first guess may be a part of it
+        is_better = _sensors(found) >= _sensors(self._named) and not any(_is_step(finding) for finding in found)
+        if is_better and self._persists():  # what is found first, when the fault begins, may be a part of it
             self._named = found
         self._cleared = self._cleared + 1 if self._is_over(evidence) else 0
         if self._cleared >= CLEAR_AFTER:
             self._named = ()
             self._found.clear()
+            newest = list(self._past)[-KEPT_AFTER_FAULT:]  # a window half with the fault looks like other faults
+            self._past = deque(newest, maxlen=self._long + 1)
 
     def _is_over(self, evidence: PlacementEvidence) -> bool:
         """Whether the newest motion is likelier as it is than with the first remedy."""
-        motion = self._last(self._short)
         remedy = self._named[0].remedy
+        motion = self._last(self._stride if _is_step(self._named[0]) else self._short)
         return bool(motion.available[list(remedy.sensors)].all()) and evidence.of(remedy, motion) < 0.0
 
-    def _learn(self, evidence: PlacementEvidence, motion: Motion) -> None:
+    def _learn(self, evidence: PlacementEvidence, motion: Motion, is_good: bool) -> None:
         """Learn the subject's own motion, a little later: what shows a fault is only known some judgements after it."""
-        if self._named or any(self._found):
+        self._judgements += 1
+        moves = motion.strength > MIN_MOVEMENT_G
+        self._idle = 0 if moves else self._idle + 1
+        if self._idle * PERIOD_S > MEMORY_S:
+            evidence.forget()
+        if not is_good:
             self._good.clear()
             return
-        self._judgements += 1
-        if self._judgements % LEARN_EVERY == 0:
+        if moves and self._judgements % LEARN_EVERY == 0:
             self._good.append(motion)
         if len(self._good) > LEARN_DELAY:
             good = self._good.popleft()
@@ -157,12 +180,13 @@ class LivePlacement:
         for finding in self._named:
             remedy = finding.remedy
             fault = remedy.fault()
+            verdict = Verdict.LATE if _is_step(self._named[0]) else Verdict.MISPLACED
             if len(remedy.sensors) == 2:
                 fault = f"and {{}} {fault}"
             for sensor in remedy.sensors:
                 others = [names[other] for other in remedy.sensors if other != sensor]
                 reason = fault.format(*others)
-                states[sensor] = SensorState(Verdict.MISPLACED, reason, remedy.advice(), masked=True)
+                states[sensor] = SensorState(verdict, reason, remedy.advice(), masked=True)
         return tuple(states)
 
 
@@ -175,3 +199,7 @@ def _profile(bundle: Bundle) -> MotionProfile | None:
 
 def _sensors(found: tuple[Finding, ...]) -> set[int]:
     return {sensor for finding in found for sensor in finding.remedy.sensors}
+
+
+def _is_step(finding: Finding) -> bool:
+    return isinstance(finding.remedy, OutOfStep)

@@ -56,7 +56,10 @@ class Distribution:
     def metric(self, available: NDArray[np.bool_]) -> Metric:
         """Return the distance that uses these sensors [sensors] alone."""
         owners = MotionStatistics(len(available)).owners
-        known = np.flatnonzero(available[owners].all(axis=1))
+        return self.metric_of(np.flatnonzero(available[owners].all(axis=1)))
+
+    def metric_of(self, known: NDArray[np.intp]) -> Metric:
+        """Return the distance that uses these statistics alone."""
         whitening = np.linalg.cholesky(np.linalg.inv(self.covariance[np.ix_(known, known)]))
         return Metric(known, whitening, self.centres[:, known] @ whitening)
 
