@@ -31,6 +31,7 @@ class DelayTracker:
 
     def __init__(self) -> None:
         self.floor, self.slow_floor = DelayFloor(BLOCKS, MAX_DRIFT), DelayFloor(BLOCKS, MAX_DRIFT)
+        self._minimum, self._due, self._total, self._count = NEVER_NS, 0, 0, 0
         self.restart(0, 0)
 
     def restart(self, arrival: int, delay: int, scatter: int = 0) -> None:

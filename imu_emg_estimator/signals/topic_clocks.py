@@ -125,7 +125,7 @@ def _prompt_delays(delays: Floats, receipts: Instants, edges: Floats) -> Floats:
 
 def _between(receipts: Instants, centres: Floats, values: Floats) -> Floats:
     """Interpolate values between the centres of windows, and extrapolate at both ends."""
-    result = np.interp(receipts, centres, values)
+    result: NDArray[np.float64] = np.interp(receipts, centres, values)
     if len(centres) > 1:
         step = centres[1] - centres[0]
         result -= np.maximum(centres[0] - receipts, 0) / step * (values[1] - values[0])
@@ -154,8 +154,8 @@ def _to_reference(
     centres: Floats,
 ) -> tuple[Instants, Clock]:
     if not valid.all():
-        behind = delays - usual
-        own = np.interp(receipts, centres[np.isfinite(behind)], behind[np.isfinite(behind)]) * SECOND
+        known = np.isfinite(delays)
+        own = np.interp(receipts, centres[known], (delays - usual)[known]) * SECOND
         timestamps = np.where(valid, timestamps, arrivals - np.round(own).astype(np.int64))
     clock = replace(_clock(delays - usual, centres), missing=float((~valid).mean()))
     if not clock.corrected:

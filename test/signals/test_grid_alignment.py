@@ -316,3 +316,36 @@ def test_aligner_equals_reference_implementation(seed: int) -> None:
         assert aligner.late_samples == reference.late
         count += len(rows)
     assert count > 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_aligner_equals_plain_interpolation(seed: int) -> None:
+    """Samples in order, with jitter and losses, late by less than the deadline: a row is what lies around it."""
+    generator = np.random.default_rng(seed)
+    known: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = []
+    received: list[tuple[float, Arrival]] = []
+    for sensor in range(SENSORS):
+        rate = generator.choice([100.0, 150.0, 250.0])
+        times = np.arange(0.0, 3.0, 1 / rate)
+        times[1:] += generator.uniform(-0.4, 0.4, len(times) - 1) / rate
+        times = times[(generator.random(len(times)) > 0.1) | (times < 0.05)]
+        timestamps = START + np.round(times * SECOND).astype(np.int64)
+        values = generator.standard_normal((len(times), 6))
+        known.append((timestamps, values))
+        delay = generator.uniform(0.0, 0.015)
+        entries = zip(times + delay, timestamps.tolist(), values, strict=True)
+        received += [(time, (sensor, timestamp, sample)) for time, timestamp, sample in entries]
+    rows = push_all(GridAligner(SENSORS, RATE), [entry for _, entry in sorted(received, key=lambda entry: entry[0])])
+    assert len(rows) > 2.8 * RATE
+    for row in rows:
+        for sensor, (timestamps, values) in enumerate(known):
+            after = int(np.searchsorted(timestamps, row.timestamp))
+            around = timestamps[max(after - 1, 0) : after + 1]
+            inside = len(around) == 2 and (around[1] - around[0] <= SECOND // 10 or row.timestamp in around)
+            expected_sample = [
+                np.interp(row.timestamp - START, timestamps - START, column)
+                if inside or row.timestamp in around
+                else np.nan
+                for column in values.T
+            ]
+            np.testing.assert_allclose(row.imu[sensor], expected_sample, atol=1e-9)
