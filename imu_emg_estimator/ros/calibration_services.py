@@ -6,7 +6,8 @@ import math
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -94,7 +95,7 @@ class CalibrationServer:
         self._worker: Worker | None = None
         self._closed = False
         self._status = StatusTopic(self._node, live.resolve_topic_name("~/calibration_status"), live.get_clock())
-        self._status.rest(live.subject, live.bundle.calibration_id, "no calibration was asked for since the start")
+        self._rest("no calibration was asked for since the start")
         self._services = [
             node.create_service(
                 service, live.resolve_service_name(name), serve, callback_group=ReentrantCallbackGroup()
@@ -125,6 +126,20 @@ class CalibrationServer:
         for service in self._services:
             self._node.destroy_service(service)
         self._status.close()
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """Keep the model in use from being changed meanwhile by a call; raises InputError while one is being served."""
+        if not self._busy.acquire(blocking=False):
+            raise InputError("a calibration is running; wait for its answer, or cancel it, and try again")
+        try:
+            yield
+            self._rest("the settings were changed; no calibration was asked for since")
+        finally:
+            self._busy.release()
+
+    def _rest(self, message: str) -> None:
+        self._status.rest(self._live.subject, self._live.bundle.calibration_id, message)
 
     # calibrate
 
@@ -273,7 +288,7 @@ class CalibrationServer:
             self._answer(response, ResetCalibration.Response.FAILED, lambda: self._reset(request, response))
             response.calibration_id = self._live.bundle.calibration_id
             if response.success:
-                self._status.rest(self._live.subject, response.calibration_id, response.message)
+                self._rest(response.message)
         finally:
             self._busy.release()
         self._log("reset", response)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from imu_emg_estimator.ros.calibration_services import CalibrationServer, compan
 from imu_emg_estimator.ros.diagnostics import Diagnostics
 from imu_emg_estimator.ros.managed_node import ManagedNode
 from imu_emg_estimator.ros.node_clock import SIMULATED_TOLERANCE_S, NodeClock
+from imu_emg_estimator.ros.node_parameters import declare_parameters, take_changes
 from imu_emg_estimator.ros.node_topics import (
     checked_qos_overrides,
     create_estimate_publisher,
@@ -32,8 +33,9 @@ from imu_emg_estimator.ros.node_topics import (
     rcl_reason,
     resolve_topics,
 )
-from imu_emg_estimator.ros.parameter_schema import declare_parameters
+from imu_emg_estimator.ros.parameter_schema import NodeSettings
 from imu_emg_estimator.ros.raw_subscriptions import Arrival, MessageCount, Receiver, make_receiver
+from imu_emg_estimator.ros.startup_checks import unknown_overrides
 from imu_emg_estimator.ros.status_log import StatusLog
 from imu_emg_estimator.ros.turn_gate import TurnGate
 from imu_emg_estimator.signals.grid_alignment import Sample
@@ -101,6 +103,8 @@ class EstimatorNode(ManagedNode):
         self._gate = TurnGate()
         self._receiver: Receiver | None = None
         self._companion = companion_node(self)
+        take_changes(self, lambda: self.settings, lambda: self._receiver is not None, self._use)
+        self._warn(unknown_overrides(self, of_topics=False))
         self._held = ExitStack()  # what ``configure`` made, to be released in reverse order
 
     # transitions
@@ -109,17 +113,12 @@ class EstimatorNode(ManagedNode):
         """Load the bundle, warm up, subscribe and serve; raises InputError for what is wrong."""
         self.base_path = self.settings.bundle or shipped_bundle()
         self.base = Bundle.load(self.base_path)
-        self.running_path = self.base_path
         self.subject = self.settings.subject_id
         rig = self.base.rig
         self.statistics = NodeStatistics([MessageCount() for _ in rig.sensors])
         self._timing = NodeClock(self)
-        self._live = LiveEstimator(
-            self._first_bundle(),
-            self.settings.live(SIMULATED_TOLERANCE_S if self._timing.is_simulated else TOLERANCE_S),
-            self.settings.engine,
-            self.settings.engine_threads,
-        )
+        bundle, self.running_path = self._bundle_of(self.settings)
+        self._live = self._make_live(bundle, self.settings)
         self._restarts = 0
         self._last_check = time.monotonic()
         names = imu_topic_names(self.settings.imu_topics, rig)
@@ -142,7 +141,8 @@ class EstimatorNode(ManagedNode):
             )
         self._identify()
         self._held.enter_context(Diagnostics(self))
-        self._held.enter_context(CalibrationServer(self, self._companion))
+        self._calibrations = self._held.enter_context(CalibrationServer(self, self._companion))
+        self._warn(unknown_overrides(self, of_topics=True))
         exclude_from_collection()
         self._receiver = receiver  # from here on ``work`` uses all of it
         self.get_logger().info(
@@ -257,24 +257,47 @@ class EstimatorNode(ManagedNode):
         self._companion.destroy_node()
         super().destroy_node()
 
-    # before the first message
+    # settings
 
-    def _first_bundle(self) -> Bundle:
-        """Return the calibration in use for the subject, else the base bundle."""
-        subject, directory = self.settings.subject_id, self.settings.calibration_directory
+    def _use(self, settings: NodeSettings) -> None:
+        """Use other settings from the next step on; raises InputError where they do not fit."""
+        before = self.settings
+        if self._receiver is None:
+            self.settings = settings
+            return
+        with self._calibrations.idle():
+            subject, bundle, path, live = self.subject, self.bundle, self.running_path, self._live
+            if settings.subject_id != before.subject_id:
+                subject, (bundle, path) = settings.subject_id, self._bundle_of(settings)
+            if bundle is not self.bundle or _estimates_otherwise(settings, before):
+                live = self._make_live(bundle, settings)
+            with self._gate.change():
+                self.settings, self.subject, self.running_path, self._live = settings, subject, path, live
+                self._restarts = live.restarts
+                self._identify()
+
+    def _make_live(self, bundle: Bundle, settings: NodeSettings) -> LiveEstimator:
+        tolerance = SIMULATED_TOLERANCE_S if self._timing.is_simulated else TOLERANCE_S
+        return LiveEstimator(bundle, settings.live(tolerance), settings.engine, settings.engine_threads)
+
+    def _bundle_of(self, settings: NodeSettings) -> tuple[Bundle, Path]:
+        """Return the calibration in use for the subject, else the base bundle, and its file."""
+        subject, directory = settings.subject_id, settings.calibration_directory
         if not subject:
-            return self.base
+            return self.base, self.base_path
         calibrated, remarks = current_calibration(directory, subject, self.base)
-        for remark in remarks:
-            self.get_logger().warning(remark)
+        self._warn(remarks)
         if calibrated is None:
             self.get_logger().info(
                 f"subject '{subject}' has no calibration of this model in use: the base model estimates; "
                 "`imu-emg calibrations list` shows what is stored"
             )
-            return self.base
-        self.running_path = calibration_path(directory, calibrated)
-        return calibrated
+            return self.base, self.base_path
+        return calibrated, calibration_path(directory, calibrated)
+
+    def _warn(self, sentences: Iterable[str]) -> None:
+        for sentence in sentences:
+            self.get_logger().warning(sentence)
 
     # the path of every message
 
@@ -360,3 +383,11 @@ class EstimatorNode(ManagedNode):
         now = self._timing.read()
         self._publish([self._live.fail(now, obstacle)] if obstacle else self._live.check(now))
         self._publisher.assert_liveliness()
+
+
+def _estimates_otherwise(settings: NodeSettings, before: NodeSettings) -> bool:
+    return (settings.live(0.0), settings.engine, settings.engine_threads) != (
+        before.live(0.0),
+        before.engine,
+        before.engine_threads,
+    )

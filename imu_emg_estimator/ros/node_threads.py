@@ -13,6 +13,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.ros.command_session import initialise_rclpy
 from imu_emg_estimator.ros.estimator_node import NODE_NAME, EstimatorNode
 from imu_emg_estimator.ros.spin_thread import SpinThread
+from imu_emg_estimator.ros.startup_checks import unread_files
 from imu_emg_estimator.utils.thread_scheduling import current_threads, schedule
 
 EXIT_DIED, EXIT_BAD_START = 1, 2
@@ -24,7 +25,10 @@ def run(arguments: Sequence[str] | None, stop: list[int]) -> int:
     try:
         if not stop:
             initialise_rclpy(arguments)
-            return _work(EstimatorNode(), stop)
+            node = EstimatorNode()
+            for sentence in unread_files(sys.argv if arguments is None else arguments, node.get_fully_qualified_name()):
+                node.get_logger().warning(sentence)
+            return _work(node, stop)
     except InputError as error:
         print(f"{NODE_NAME}: {error}", file=sys.stderr)
         return EXIT_BAD_START

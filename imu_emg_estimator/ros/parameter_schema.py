@@ -1,7 +1,4 @@
-"""The node's parameters: one dataclass, from which declaration, checks and documentation are derived.
-
-ROS is imported only to declare them: the documentation is generated without it.
-"""
+"""The node's parameters: one dataclass, from which declaration, checks and documentation are derived, without ROS."""
 # ruff: noqa: RUF009 (parameter() makes fields, as dataclasses.field does)
 
 from __future__ import annotations
@@ -12,8 +9,9 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
@@ -22,10 +20,6 @@ from imu_emg_estimator.signals.sensor_clock import ClockPolicy
 from imu_emg_estimator.streaming.engine import AUTO, ENGINES
 from imu_emg_estimator.streaming.live_estimator import LiveSettings
 from imu_emg_estimator.utils.shipped_files import calibration_directory
-
-if TYPE_CHECKING:
-    from rcl_interfaces.msg import ParameterDescriptor
-    from rclpy.node import Node
 
 ALIGNMENT, LIVE = AlignmentSettings(), LiveSettings()
 ANY_PROCESSOR = -1
@@ -41,6 +35,14 @@ TYPE_DESCRIPTIONS = {
 Converter = Callable[[Any], Any]
 
 
+class Change(Enum):
+    """When a parameter can be changed."""
+
+    LIVE = "at any time"
+    UNCONFIGURED = "while the node is unconfigured"
+    NEVER = "at the start alone"
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One ROS parameter.
@@ -51,6 +53,7 @@ class Parameter:
         meaning: one or two sentences for users.
         unit: of a number; empty = none.
         minimum, maximum: bounds of a number, both inclusive; None = not a number.
+        change: when it can be changed.
         convert: turns the value of the ROS parameter into that of the field; raises InputError.
     """
 
@@ -60,6 +63,7 @@ class Parameter:
     unit: str
     minimum: float | None
     maximum: float | None
+    change: Change
     convert: Converter
 
     @property
@@ -86,10 +90,11 @@ def parameter(
     unit: str = "",
     minimum: float | None = None,
     maximum: float | None = None,
+    change: Change = Change.LIVE,
     convert: Converter = lambda value: value,
 ) -> Any:
     """Make a dataclass field that is a ROS parameter; see ``Parameter``."""
-    metadata = {"default": default, "meaning": meaning, "unit": unit, "convert": convert}
+    metadata = {"default": default, "meaning": meaning, "unit": unit, "change": change, "convert": convert}
     return field(
         default_factory=lambda: convert(default), metadata={**metadata, "minimum": minimum, "maximum": maximum}
     )
@@ -161,19 +166,24 @@ class NodeSettings:
     """Checked values of all parameters; a field is a ROS parameter of the same name."""
 
     bundle: Path | None = parameter(
-        "", "Path of the bundle (.safetensors); empty = the bundle that the package ships.", convert=parse_path
+        "",
+        "Path of the bundle (.safetensors); empty = the bundle that the package ships.",
+        change=Change.UNCONFIGURED,
+        convert=parse_path,
     )
     subject_id: str = parameter(
-        "", "The subject, whose calibration in use is loaded at the start (see calibrations.md); empty = none."
+        "", "The subject, whose calibration in use is loaded (see calibrations.md); empty = none."
     )
     calibration_directory: Path = parameter(
         "",
         "Where calibrations are stored; empty = $ROS_HOME/imu_emg_estimator/calibrations, ROS_HOME being ~/.ros.",
+        change=Change.NEVER,
         convert=lambda text: expanded_path(text) if text else calibration_directory(),
     )
     imu_topics: tuple[str, ...] | None = parameter(
         [""],
         "sensor_msgs/Imu topics in the order of the rig's sensors; one empty text = imu/<sensor name> for each.",
+        change=Change.UNCONFIGURED,
         convert=parse_list,
     )
     sensor_rotations: tuple[float, ...] = parameter(
@@ -184,7 +194,11 @@ class NodeSettings:
     )
     frame_id: str = parameter("", "frame_id of the published messages; empty = the subject, or the rig's name.")
     queue_depth: int = parameter(
-        200, "Messages queued for each topic while the node is busy.", minimum=1, maximum=100000
+        200,
+        "Messages queued for each topic while the node is busy.",
+        minimum=1,
+        maximum=100000,
+        change=Change.UNCONFIGURED,
     )
     largest_gap: float = parameter(
         ALIGNMENT.largest_gap,
@@ -254,6 +268,7 @@ class NodeSettings:
         "calibrate reads only bags below these directories, links and .. resolved; one empty text = the home "
         "directory, the directory that the node was started in (unless /), the directory for temporary files, and "
         f"{', '.join(DATA_DISKS)}; / = anywhere.",
+        change=Change.NEVER,
         convert=parse_bag_directories,
     )
     emg_topic: str | None = parameter(
@@ -298,15 +313,19 @@ class NodeSettings:
         "Priority (SCHED_FIFO) of the threads that receive, estimate and publish; 0 = normal scheduling.",
         minimum=0,
         maximum=99,
+        change=Change.NEVER,
     )
     cpu_affinity: tuple[int, ...] = parameter(
         [ANY_PROCESSOR],
         "Numbers of the processors for those threads; -1 = any. Without realtime_priority it makes latency worse.",
+        change=Change.NEVER,
         convert=lambda numbers: tuple(number for number in numbers if number != ANY_PROCESSOR),
     )
 
     autostart: bool = parameter(
-        True, "Configure and activate at the start; false = a lifecycle manager does it (see interfaces.md)."
+        True,
+        "Configure and activate at the start; false = a lifecycle manager does it (see interfaces.md).",
+        change=Change.NEVER,
     )
 
     @property
@@ -333,57 +352,14 @@ class NodeSettings:
 PARAMETERS = tuple(Parameter(name=entry.name, **entry.metadata) for entry in fields(NodeSettings))
 
 
-def declare_parameters(node: Node) -> NodeSettings:
-    """Declare all parameters on a node and read them; raises InputError that names the faulty one."""
-    values = {entry.name: _declare(node, entry) for entry in PARAMETERS}
-    settings = NodeSettings(**{entry.name: entry.convert(values[entry.name]) for entry in PARAMETERS})
-    if any(values["bag_directories"]):
-        _warn_about_missing_directories(node, settings)
-    return settings
-
-
-def _declare(node: Node, entry: Parameter) -> Any:
-    from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
-
-    try:
-        value = node.declare_parameter(entry.name, entry.default, _descriptor(entry)).value
-    except InvalidParameterTypeException:
-        raise InputError(
-            f"parameter '{entry.name}' has a value of the wrong type; it takes {entry.type_description}"
-        ) from None
-    except InvalidParameterValueException:
-        raise InputError(f"parameter '{entry.name}' is out of bounds; it takes {entry.bounds}") from None
-    return entry.default if value is None else value  # None: an empty list
-
-
-def _descriptor(entry: Parameter) -> ParameterDescriptor:
-    from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
-
-    descriptor = ParameterDescriptor(description=entry.description, read_only=True)
-    if entry.minimum is None or entry.maximum is None:
-        return descriptor
-    if isinstance(entry.default, int):
-        descriptor.integer_range = [IntegerRange(from_value=int(entry.minimum), to_value=int(entry.maximum))]
-    else:
-        descriptor.floating_point_range = [FloatingPointRange(from_value=entry.minimum, to_value=entry.maximum)]
-    return descriptor
-
-
-def _warn_about_missing_directories(node: Node, settings: NodeSettings) -> None:
-    for directory in settings.bag_directories:
-        if not directory.is_dir():
-            node.get_logger().warning(
-                f"parameter 'bag_directories' names {directory}, which does not exist: calibrate reads nothing there"
-            )
-
-
 def markdown_list() -> str:
     """Return a list of all parameters with defaults, units and bounds."""
     lines = []
     for entry in PARAMETERS:
         unit = f" {entry.unit}" if entry.unit else ""
         bounds = f" ({entry.bounds})" if entry.bounds else ""
-        lines.append(f"- `{entry.name}` = `{json.dumps(entry.default)}`{unit}{bounds}: {entry.meaning}")
+        change = "" if entry.change is Change.LIVE else f" Set {entry.change.value}."
+        lines.append(f"- `{entry.name}` = `{json.dumps(entry.default)}`{unit}{bounds}: {entry.meaning}{change}")
     return "\n".join(lines)
 
 
@@ -391,9 +367,9 @@ def markdown_page() -> str:
     """Return the page about parameters in the documentation."""
     return (
         "# Parameters of the estimator node\n\n"
-        "Generated by `make reference`: name, default, unit, bounds. The node reads parameters once, when it starts.\n"
-        "To change the QoS of a topic, set ROS 2's own "
-        "`qos_overrides.<topic>.<publisher or subscription>.<policy>`.\n\n" + markdown_list()
+        "Generated by `make reference`: name, default, unit, bounds. A parameter can be set at any time where nothing "
+        "else\nis said; what the estimates depend on then starts them anew, with WARMING_UP. To change the QoS of a "
+        "topic, set ROS 2's own\n`qos_overrides.<topic>.<publisher or subscription>.<policy>`.\n\n" + markdown_list()
     )
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.node import Node
 
-SHUTDOWN_TIMEOUT_S = 2.0
+SHUTDOWN_TIMEOUT_S = 5.0
 PAUSE_S = 0.01  # after an exception, so that one that comes again and again takes no processor
 REPORT_PERIOD_S = 10.0  # between two reports of one exception
 
@@ -42,6 +42,8 @@ class SpinThread:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leaving = True
+        if tracker := getattr(self._executor, "_work_tracker", None):
+            tracker.wait(SHUTDOWN_TIMEOUT_S)  # for calls to be answered, which ``shutdown`` means to do, but does not
         self._executor.shutdown(timeout_sec=SHUTDOWN_TIMEOUT_S)
         self._thread.join(timeout=SHUTDOWN_TIMEOUT_S)
 

@@ -19,7 +19,8 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.ros import node as estimator_node
 from imu_emg_estimator.ros import parameter_schema
-from imu_emg_estimator.ros.parameter_schema import PARAMETERS, NodeSettings, declare_parameters
+from imu_emg_estimator.ros.node_parameters import declare_parameters
+from imu_emg_estimator.ros.parameter_schema import PARAMETERS, Change, NodeSettings
 from imu_emg_estimator.ros.parameter_schema import Parameter as Entry
 
 ROOT = Path(__file__).parents[2]
@@ -71,7 +72,7 @@ def test_parameter_descriptors_match_schema(start_lab: Callable[..., Lab]) -> No
     for entry in PARAMETERS:
         descriptor = node.describe_parameter(entry.name)
         assert descriptor.description == entry.description
-        assert descriptor.read_only
+        assert descriptor.read_only is (entry.change is Change.NEVER)
         bounds = [*descriptor.integer_range, *descriptor.floating_point_range]
         assert [(b.from_value, b.to_value) for b in bounds] == (
             [] if entry.minimum is None else [(entry.minimum, entry.maximum)]
@@ -251,10 +252,3 @@ def of_version(bundle_file: bytes, version: int) -> bytes:
 def _without_a_sensor(make_bundle: Callable[..., Bundle]) -> Bundle:
     rig = Rig.from_yaml(ROOT / "config" / "rigs" / "hugadb.yaml")
     return make_bundle(rig=dataclasses.replace(rig, sensors=rig.sensors[:5]))
-
-
-def test_parameters_are_read_only(start_lab: Callable[..., Lab]) -> None:
-    lab = start_lab()
-    result = lab.estimator.set_parameters([Parameter("deadline", value=0.2)])[0]
-    assert not result.successful
-    assert lab.estimator.get_parameter("deadline").value == SCHEMA["deadline"].default
