@@ -45,6 +45,7 @@ docs: setup  ## the documentation site, into site/; fails on a broken link (Pyth
 
 reference: setup  ## generate docs/parameters.md and docs/command_line.md
 	$(env) python scripts/generate_reference.py
+	$(env) python scripts/reliability_tables.py
 
 urls:  ## set the repository address everywhere; REPOSITORY_URL=<address>
 	python3 scripts/set_repository_url.py "$(REPOSITORY_URL)"

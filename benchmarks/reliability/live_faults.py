@@ -15,7 +15,7 @@ from typing import Any
 
 import rclpy
 import yaml
-from imu_emg_estimator.msg import MuscleActivation
+from imu_emg_estimator.msg import Emg, MuscleActivation
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import qos_profile_sensor_data
@@ -23,7 +23,7 @@ from sensor_msgs.msg import Imu
 
 from benchmarks.reliability.reliability_jobs import Job
 from benchmarks.run_folder import RunFolder
-from imu_emg_estimator.bags import imu_topic, write_bag
+from imu_emg_estimator.bags import EMG_TOPIC, imu_topic, write_bag
 from imu_emg_estimator.datasets.simulated_subject import simulate
 from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 from imu_emg_estimator.errors import InputError
@@ -103,6 +103,8 @@ class _Onlooker:
         self._node.create_subscription(MuscleActivation, "muscle_activation", self._note, 100)
         for name in rig.sensor_names:
             self._node.create_subscription(Imu, imu_topic(name), self._begin, qos_profile_sensor_data, raw=True)
+        # The replay waits until every topic of the bag has a subscriber.
+        self._node.create_subscription(Emg, EMG_TOPIC, lambda _: None, qos_profile_sensor_data, raw=True)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self._node)
 

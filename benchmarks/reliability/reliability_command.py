@@ -50,13 +50,23 @@ def run(arguments: argparse.Namespace) -> int:
         write_atomically(manifest, to_json(found))
     folder = RunFolder(path, found["data"])
     done = outcomes(folder, [Job(**values) for values in found["jobs"]])
-    results = {**summarise(done), "made": found["made"], "subjects": found["subjects"]}
+    results = {**summarise(done), "made": found["made"], "subjects": found["subjects"], "before": _before(arguments)}
     table = markdown(results)
     write_report(arguments.report_folder, results, table, lambda _, __: None)
     print(table)
     print(f"wrote {arguments.report_folder}")
     write_json(arguments.json, results)
     return 1 if results["exceptions"] or results["stuck"] else 0
+
+
+def _before(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the share of unsaid messages in an earlier report, by group; as the last report had it where not given."""
+    if arguments.before is None:
+        return dict((read_json(arguments.report_folder / "results.json") or {}).get("before", {}))
+    earlier = read_json(arguments.before)
+    if earlier is None or "groups" not in earlier:
+        raise InputError(f"--before {arguments.before} is no results.json of this benchmark; give one")
+    return {name: row["unsaid_share"] for name, row in earlier["groups"].items()}
 
 
 def _measure(arguments: argparse.Namespace, parts: Sequence[str], path: Path) -> dict[str, Any]:

@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--buffers", type=positive_integer, default=100_000, metavar="N",
         help="random and mutated messages to decode (default: 100000)",
     )  # fmt: skip
+    parser.add_argument(
+        "--before", type=Path, metavar="FILE", help="results.json of earlier code, for a column beside the figures"
+    )
     add_workers_option(parser)
     add_report_options(parser, REPORT_FOLDER)
 

@@ -124,7 +124,7 @@ def markdown(results: Results) -> str:
     for expected in Expected:
         rows = {name: row for name, row in results["groups"].items() if row["expected"] == expected.value}
         if rows:
-            lines += [f"## {TITLES[expected]}\n", *_faults(rows, expected)]
+            lines += [f"## {TITLES[expected]}\n", *_faults(rows, expected, results["before"])]
     if results["clean"]:
         lines += ["## Clean input\n", *_clean(results["clean"])]
     if results["live"]:
@@ -237,14 +237,14 @@ def _pooled_recovery(rows: Sequence[Results]) -> float | None:
     return None if None in medians else max(medians)
 
 
-def _faults(rows: Results, expected: Expected) -> Iterator[str]:
+def _faults(rows: Results, expected: Expected, before: Results) -> Iterator[str]:
     last = ["r, lowest", "amplitude", "usable"] if expected in SAME else ["named first in 3 s", "in 10 s", "effect"]
     yield from table_head(
         [
             "fault",
             "trials",
             "wrong messages",
-            "unsaid",
+            "unsaid (before)" if before else "unsaid",
             "latest [s]",
             "others named",
             *last,
@@ -255,7 +255,9 @@ def _faults(rows: Results, expected: Expected) -> Iterator[str]:
     )
     for name, row in rows.items():
         within = row["told_within" if expected is Expected.TOLD else "named_within"]
-        amplitude = row["amplitude"]
+        amplitude, unsaid = row["amplitude"], _percent(row["unsaid_share"])
+        if before.get(name) is not None:
+            unsaid += f" ({_percent(before[name])})"
         if expected in SAME:
             r = row["r_lowest"]
             span = f"{amplitude[0]:.2f} to {amplitude[1]:.2f}" if amplitude else ""
@@ -264,7 +266,7 @@ def _faults(rows: Results, expected: Expected) -> Iterator[str]:
             own = [_percent(within["3"]), _percent(within["10"]), f"{row['effect']:.2f}"]
         yield table_row(
             [
-                name, row["trials"], row["messages"], _percent(row["unsaid_share"]), _s(row["latest_unsaid_s"]),
+                name, row["trials"], row["messages"], unsaid, _s(row["latest_unsaid_s"]),
                 _percent(row["blames_others_share"]), *own, _s(row["recovery_median_s"]), _s(row["recovery_worst_s"]),
             ]
         )  # fmt: skip

@@ -5,7 +5,7 @@ import argparse
 import pytest
 from fixtures.markdown_pages import ROOT
 
-from scripts import generate_reference, readme_table
+from scripts import generate_reference, readme_table, reliability_tables
 
 PAGES = generate_reference.pages()
 
@@ -35,6 +35,11 @@ def test_command_line_page_has_every_option() -> None:
 def test_readme_table_has_the_figures_of_the_report() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme_table.with_table(page) == page, "run: scripts/run-in-env python scripts/readme_table.py"
+
+
+def test_reliability_page_has_the_figures_of_the_report_and_all_faults() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert reliability_tables.with_tables(page) == page, "run: make reference"
 
 
 def test_command_line_page_describes_shared_options_once() -> None:
