@@ -98,7 +98,9 @@ def _subjects(arguments: argparse.Namespace, bundle: Path, path: Path) -> Iterat
         return simulated_subjects(SIMULATED_SUBJECTS, bundle)
     bundles = path / "bundles"
     bundles.mkdir(parents=True, exist_ok=True)
-    return recorded_subjects(load_recordings(arguments), bundle, bundles)
+    wanted, arguments.subjects = arguments.subjects, None  # the bundles need the motion of the others too
+    found = recorded_subjects(load_recordings(arguments), bundle, bundles)
+    return (subject for subject in found if not wanted or subject.name in wanted)
 
 
 def _jobs(part: str, arguments: argparse.Namespace, subjects: Sequence[Subject]) -> Iterator[Job]:

@@ -15,6 +15,7 @@ from imu_emg_estimator.datasets.stride_statistics import STANDING, shipped_stati
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.masked_imu_features import fit_ranges
 from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.fit_motion_distribution import distribution_of, motion_of
 
@@ -61,7 +62,8 @@ def recorded_subjects(recordings: Sequence[Recording], bundle: Path, folder: Pat
         path = folder / f"without_{subject}.safetensors"
         if not path.is_file():
             others = {name: motion for name, motion in motions.items() if name != subject}
-            replace(Bundle.load(bundle), distribution=distribution_of(others)).save(path)
+            ranges = fit_ranges([recording.imu for recording in recordings if recording.subject != subject])
+            replace(Bundle.load(bundle), distribution=distribution_of(others), ranges=ranges).save(path)
         walking = _joined(group, (WALKING,), STREAM_S)
         if walking is None:
             continue
