@@ -9,9 +9,10 @@ from imu_emg_estimator.signals.delay_tracker import NEVER_NS, DelayTracker
 from imu_emg_estimator.signals.first_delays import FirstDelays
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.lateness import Lateness
+from imu_emg_estimator.signals.returning_timestamps import ReturningTimestamps
 from imu_emg_estimator.signals.sample_counter import SampleCounter
 from imu_emg_estimator.signals.timestamp_leaps import LongSteps, SuspectedLeap
-from imu_emg_estimator.signals.timestamp_regularity import CALM_BLOCKS, Flaw, TimestampRegularity, flaw_of
+from imu_emg_estimator.signals.timestamp_regularity import Flaw, TimestampRegularity, flaw_of
 
 MILLISECOND = 1_000_000  # ns
 
@@ -70,15 +71,15 @@ class ClockModel:
 
     __slots__ = (
         "_common", "_counter", "_earliest", "_first", "_good", "_jitter", "_last", "_latest", "_leap", "_long_steps",
-        "_longest", "_on_time", "_reference", "_result", "_sequence", "_settled", "_shortest", "_step", "_stepped",
-        "_tolerance", "arrivals_only", "lateness", "leapt_back", "pinned", "refused", "regularity", "samples",
+        "_longest", "_on_time", "_reference", "_result", "_returning", "_sequence", "_settled", "_shortest", "_step",
+        "_stepped", "_tolerance", "arrivals_only", "lateness", "leapt_back", "pinned", "refused", "regularity", "samples",
         "source", "tracker",
     )  # fmt: skip
 
     def __init__(self, common: CommonDelay, tolerance: int, arrivals_only: bool = False) -> None:
         self._common, self._tolerance, self.arrivals_only = common, tolerance, arrivals_only
         self.tracker, self.lateness, self.regularity = DelayTracker(), Lateness(), TimestampRegularity()
-        self._first, self._counter = FirstDelays(), SampleCounter()
+        self._first, self._counter, self._returning = FirstDelays(), SampleCounter(), ReturningTimestamps()
         self.leapt_back = -NEVER_NS
         self.restart()
 
@@ -388,26 +389,12 @@ class ClockModel:
         self._reconcile()
         self.source = Source.ARRIVALS
         self._expect_nothing()
-        self.tracker.restart(arrival, arrival - timestamp)
+        self._returning.restart(timestamp, arrival)
         return self._count(timestamp, arrival, sequence)
 
     def _count(self, timestamp: int, arrival: int, sequence: int | None) -> int | None:
-        line = self._counter.instant(arrival, sequence)
-        self._watch(timestamp, arrival, sequence)
-        if line is None:
-            return None
-        return self._advance(line - self.reference, arrival)
-
-    def _watch(self, timestamp: int, arrival: int, sequence: int | None) -> None:
-        """See whether the timestamps have become regular."""
-        step, period = timestamp - self._last, self._counter.period
-        longest = period * self._steps(sequence) * 3 // 2 if sequence is not None else NEVER_NS
-        self._last, self._on_time, self._sequence = timestamp, arrival, sequence
-        flaw = flaw_of(timestamp, step)
-        if flaw or (period and not period * 4 // 10 < step < longest):
-            self.regularity.note(flaw or Flaw.IRREGULAR, self.samples)
-        if self.tracker.add(arrival, arrival - timestamp):
-            self.regularity.period = period
-            self.regularity.end_block(self.samples, timestamp, None, 0)
-            if self.regularity.calm_blocks >= CALM_BLOCKS and not self.arrivals_only:
-                self.restart()
+        line, steps = self._counter.instant(arrival, sequence), self._steps(sequence)
+        self._on_time, self._sequence = arrival, sequence
+        if self._returning.add(timestamp, arrival, self._counter.period * steps) and not self.arrivals_only:
+            self.restart()
+        return None if line is None else self._advance(line - self.reference, arrival)

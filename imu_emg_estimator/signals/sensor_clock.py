@@ -41,7 +41,8 @@ class ClockReport:
     """What is known of a sensor's clock, for diagnostics.
 
     Attributes:
-        offset: s by which its timestamps are behind the node's clock, beyond the usual delay; negative = ahead.
+        offset: s by which its timestamps are behind the node's clock, beyond the usual delay; negative = ahead;
+            0 where the timestamps are not used.
         drift: s/s by which they fall further behind.
         policy: in effect.
         used: share of the samples that were given an instant.
@@ -126,6 +127,8 @@ class SensorClocks:
         model = self._models[sensor]
         policy = ClockPolicy.ARRIVAL if model.source is Source.ARRIVALS else ClockPolicy.TIMESTAMP
         used = 1 - model.refused / model.samples if model.samples else 0.0
+        if policy is ClockPolicy.ARRIVAL:
+            return ClockReport(0.0, 0.0, policy, used)
         return ClockReport((model.floor - self._common.usual) / SECOND, model.tracker.drift, policy, used)
 
     def reset(self) -> None:

@@ -11,8 +11,6 @@ MAX_SHARE = 0.4  # of samples; fewer irregular ones can be left out
 MIN_IRREGULAR = 4
 KEPT = 0.8  # of the counts, from block to block
 MAX_PARTS = 4
-CALM_SHARE = 0.02
-CALM_BLOCKS = 8
 
 
 class Flaw(Enum):
@@ -38,7 +36,6 @@ class TimestampRegularity:
     Attributes:
         period: usual step from sample to sample [ns]; 0 = not known.
         jitter: by which a step typically differs from it [ns].
-        calm_blocks: successive blocks of samples that were regular.
     """
 
     __slots__ = (
@@ -49,7 +46,6 @@ class TimestampRegularity:
         "_flaws",
         "_latest",
         "_short",
-        "calm_blocks",
         "jitter",
         "period",
     )
@@ -59,7 +55,7 @@ class TimestampRegularity:
 
     def restart(self) -> None:
         """Forget everything."""
-        self.calm_blocks = self._bad_in_block = 0
+        self._bad_in_block = 0
         self._all = self._bad = 0.0
         self._latest: deque[int] = deque(maxlen=AT_ONCE)
         self._flaws: dict[Flaw, float] = {}
@@ -91,7 +87,6 @@ class TimestampRegularity:
             self._measure(timestamp, sequence, count, step)
         self._bad = KEPT * self._bad + self._bad_in_block
         self._all = KEPT * self._all + count
-        self.calm_blocks = self.calm_blocks + 1 if self._bad <= CALM_SHARE * self._all else 0
         self._flaws = {flaw: KEPT * number for flaw, number in self._flaws.items()}
         self._begin, self._bad_in_block = (index, timestamp, sequence), 0
         return regular
