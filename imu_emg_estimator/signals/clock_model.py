@@ -72,8 +72,8 @@ class ClockModel:
     __slots__ = (
         "_common", "_counter", "_earliest", "_first", "_good", "_jitter", "_last", "_latest", "_leap", "_long_steps",
         "_longest", "_on_time", "_reference", "_result", "_returning", "_sequence", "_settled", "_shortest", "_step",
-        "_stepped", "_tolerance", "arrivals_only", "lateness", "leapt_back", "pinned", "refused", "regularity", "samples",
-        "source", "tracker",
+        "_stepped", "_tolerance", "arrivals_only", "lateness", "leapt_back", "pinned", "refused", "regularity",
+        "samples", "source", "tracker",
     )  # fmt: skip
 
     def __init__(self, common: CommonDelay, tolerance: int, arrivals_only: bool = False) -> None:

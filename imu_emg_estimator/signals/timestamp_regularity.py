@@ -38,17 +38,7 @@ class TimestampRegularity:
         jitter: by which a step typically differs from it [ns].
     """
 
-    __slots__ = (
-        "_all",
-        "_bad",
-        "_bad_in_block",
-        "_begin",
-        "_flaws",
-        "_latest",
-        "_short",
-        "jitter",
-        "period",
-    )
+    __slots__ = ("_all", "_bad", "_bad_in_block", "_begin", "_flaws", "_latest", "jitter", "period")
 
     def __init__(self) -> None:
         self.restart()
