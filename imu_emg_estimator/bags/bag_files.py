@@ -148,7 +148,17 @@ def _in_folder(path: Path, limits: BagLimits) -> BagFiles:
             f"bag {path} is incomplete: {METADATA} names {missing[:200]}, which is not there; "
             f"copy it again, or remove {METADATA} to read what is there"
         )
+    if unnamed := [name for name in _storage_names(names) if not _is_named(name, listed)]:
+        notes.append(
+            f"{len(unnamed)} of {len(unnamed) + len(listed)} files were not read, for {METADATA} does not name them: "
+            f"{', '.join(unnamed)[:200]}; remove {METADATA} to read all"
+        )
     return BagFiles([path / name for name in listed], notes=notes)
+
+
+def _is_named(name: str, listed: Sequence[str]) -> bool:
+    """Return whether a file is listed, be it by the name that it has when it is compressed."""
+    return any(name in (entry, entry.rsplit(".", 1)[0]) or name.rsplit(".", 1)[0] == entry for entry in listed)
 
 
 def _storage_names(names: Collection[str]) -> list[str]:

@@ -47,12 +47,14 @@ class EmgReport:
         rate: by the timestamps [Hz].
         samples: number of samples used.
         recorded: number of samples in the bag.
+        zeros: of EMG [s] that a driver filled with zeros; they are left out.
         lost: share of samples missing between the others.
         shared: share of messages with the timestamp of the message before.
         clock: against the IMUs'.
         powerline: interference by muscle; None = none was found.
         powerline_known: whether the rate is high enough to find it.
         saturated: by muscle, share of samples at the amplifier's limit; only for raw EMG.
+        constant: muscles whose EMG never changes.
     """
 
     topic: str
@@ -66,12 +68,14 @@ class EmgReport:
     rate: float
     samples: int
     recorded: int
+    zeros: float
     lost: float
     shared: float
     clock: Clock
     powerline: dict[str, Powerline | None] = dataclasses.field(default_factory=dict)
     powerline_known: bool = False
     saturated: dict[str, float] = dataclasses.field(default_factory=dict)
+    constant: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclass
@@ -81,6 +85,7 @@ class BagReport:
     Attributes:
         bag: its path.
         seconds: length of the piece that was read [s].
+        recorded: length of all pieces together [s].
         pieces: number of pieces between jumps of the clock.
         imu: sensor by sensor, in the order of the rig.
         emg: None only while it is not known.
@@ -89,6 +94,7 @@ class BagReport:
 
     bag: str
     seconds: float = 0.0
+    recorded: float = 0.0
     pieces: int = 0
     imu: list[ImuReport] = dataclasses.field(default_factory=list)
     emg: EmgReport | None = None
@@ -103,8 +109,8 @@ class BagReport:
         """Add the notes that the figures call for."""
         if self.pieces > 1:
             self.notes.append(
-                f"its timestamps jump {self.pieces - 1} times: {self.seconds:.1f} s were read, the longest of "
-                f"{self.pieces} pieces between jumps of its timestamps"
+                f"its timestamps jump {self.pieces - 1} times: {self.seconds:.1f} s of {self.recorded:.1f} s were "
+                f"used, the longest of {self.pieces} pieces between jumps of its timestamps"
             )
         for imu in self.imu:
             self.notes += _clock_notes(imu.topic, imu.clock)
@@ -160,6 +166,14 @@ def _emg_notes(emg: EmgReport) -> list[str]:
             f"{emg.samples / emg.rate:.1f} s of {emg.recorded / emg.rate:.1f} s of EMG are used: the rest lies beyond "
             "a jump of timestamps, or where there is no IMU data"
         )
+    if emg.zeros:
+        notes.append(
+            f"{emg.zeros:.1f} s of the EMG on {emg.topic} are zeros in all channels, as drivers fill gaps: they were left "
+            "out; check the amplifier's radio or cable"
+        )
+    notes += [
+        f"the EMG of {muscle} never changes: it was left out; check its electrode and lead" for muscle in emg.constant
+    ]
     if emg.lost > MIN_NOTED_SHARE:
         notes.append(f"{emg.lost:.0%} of the EMG samples were lost: they are not filled in")
     for muscle, powerline in emg.powerline.items():

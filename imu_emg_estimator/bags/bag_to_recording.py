@@ -105,11 +105,13 @@ def read_bag_with_report(
         path, stream, len(rig.muscles), emg.channels, piece.timestamps, settings or EnvelopeSettings()
     )
     report.seconds = len(piece.timestamps) / rig.rate
+    weight = np.array([float(varies(column)) for column in grid.envelope.T])
     report.imu = [
         ImuReport(sensor, topic, len(imu.timestamps) + imu.left_out, imu.rate, clock, imu.late, imu.left_out)
         for sensor, topic, imu, clock in zip(rig.sensor_names, sensors, imus, clocks, strict=False)
     ]
     report.emg = _emg_report(rig, emg, msgtype, clocks[-1], grid, len(stream.data))
+    report.emg.constant = [name for name in report.emg.channels if not weight[rig.muscle_names.index(name)]]
     report.add_notes()
     recording = Recording(
         name=bag_name(path),
@@ -119,7 +121,7 @@ def read_bag_with_report(
         imu=piece.imu,
         envelope=grid.envelope,
         envelope_unit=emg.unit,
-        muscle_weight=np.array([float(varies(column)) for column in grid.envelope.T]),
+        muscle_weight=weight,
         condition=np.full(len(piece.timestamps), UNLABELLED),
         emg=_raw_emg(rig, emg, grid, piece.timestamps) if keep_raw and not grid.is_envelope else None,
     )
@@ -181,6 +183,7 @@ def _longest_piece(
         received = (received[0], receive_time)
         imus[sensor].late += aligner.late_samples - late
     best = _longer(best, timestamps, rows, received)
+    report.recorded = total / rig.rate
     seconds = len(best.timestamps) / rig.rate
     if seconds < MIN_DURATION_S:
         jumps = f", the longest of {report.pieces} pieces between jumps of its timestamps" if report.pieces > 1 else ""
@@ -245,6 +248,7 @@ def _emg_report(rig: Rig, emg: EmgSamples, msgtype: str, clock: Clock, grid: Gri
         rate=grid.clock.rate,
         samples=samples,
         recorded=len(emg.data),
+        zeros=grid.zeros,
         lost=grid.clock.lost / grid.clock.length,
         shared=grid.clock.shared,
         clock=clock,

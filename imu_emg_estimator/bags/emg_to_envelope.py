@@ -16,7 +16,7 @@ from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSetti
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.packet_timing import SampleClock, measured_rate, sample_clock
 from imu_emg_estimator.signals.powerline import Powerline, find_powerline, remove_powerline
-from imu_emg_estimator.signals.signal_quality import saturated
+from imu_emg_estimator.signals.signal_quality import saturated, true_runs
 from imu_emg_estimator.signals.topic_clocks import Instants
 
 MAX_BRIDGED_S = 0.025  # an envelope does not change in less time, so that it may be interpolated
@@ -26,6 +26,8 @@ STRETCH_S = 300.0  # of raw EMG that is filtered at once
 MARGIN_S = 5.0  # on either side of a stretch; filters do not reach further
 ENVELOPE_MAX_HZ = 12.0  # an envelope has hardly any power above, raw EMG most of it
 MIN_RAW_SHARE = 0.3  # of the power
+MIN_ZEROS_S, MIN_ZEROS = 0.1, 5  # of zeros in a row in all channels: no muscle is silent to the last bit
+MAX_ORDINARY_ZEROS = 0.01  # share of other samples that are zero; above, zero is a value like any other
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class GridEmg:
         data: [samples, columns] as they came, on the clock's grid.
         powerline: interference of every column; None = none was found.
         saturated: share of samples at the amplifier's limit, of every column.
+        zeros: time [s] that a driver filled with zeros.
     """
 
     envelope: NDArray[np.float64]
@@ -68,6 +71,7 @@ class GridEmg:
     data: NDArray[np.float32]
     powerline: list[Powerline | None]
     saturated: list[float]
+    zeros: float
 
 
 def envelope_on_grid(
@@ -85,6 +89,8 @@ def envelope_on_grid(
     """
     clock, data = _regular(bag, stream)
     rate = clock.rate
+    filled = _filled_with_zeros(data, rate)
+    data = np.where(filled[:, None], np.float32(np.nan), data)
     is_envelope = _is_envelope(data, rate) if stream.is_envelope is None else stream.is_envelope
     if not is_envelope and len(data) < MIN_DURATION_S * rate:
         raise no_overlap(bag, len(data) / rate)
@@ -99,7 +105,18 @@ def envelope_on_grid(
     if covered < MIN_DURATION_S:
         raise no_overlap(bag, covered)
     clipped = [] if is_envelope else saturated(data).mean(axis=0).tolist()
-    return GridEmg(envelope, is_envelope, clock, data, powerline, clipped)
+    return GridEmg(envelope, is_envelope, clock, data, powerline, clipped, float(filled.sum()) / rate)
+
+
+def _filled_with_zeros(data: NDArray[np.float32], rate: float) -> NDArray[np.bool_]:
+    """Find the samples [samples] of gaps that a driver filled: zeros in all channels, which are rare elsewhere."""
+    zeros = np.asarray((data == 0.0).all(axis=1))
+    filled = np.zeros(len(data), dtype=bool)
+    for start, stop in true_runs(zeros, max(MIN_ZEROS, round(MIN_ZEROS_S * rate))):
+        filled[start:stop] = True
+    others = ~filled
+    is_ordinary = filled.all() or zeros[others].mean() > MAX_ORDINARY_ZEROS
+    return np.zeros_like(filled) if is_ordinary else filled
 
 
 def no_overlap(bag: object, seconds: float) -> BagTooShort:

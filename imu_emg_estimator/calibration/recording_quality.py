@@ -34,6 +34,7 @@ from imu_emg_estimator.signals.signal_quality import (
     judge_states,
     muscle_figures,
     sensor_figures,
+    verdict_in_words,
 )
 from imu_emg_estimator.utils.json_values import json_compatible
 
@@ -106,7 +107,7 @@ class Quality:
         for finding in self.findings:
             for name in finding.channels:
                 by_name.setdefault(name, []).append(finding)
-        return {name: _verdict(findings) for name, findings in by_name.items()}
+        return {name: verdict_in_words(findings) for name, findings in by_name.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """Return figures and words for JSON."""
@@ -279,10 +280,3 @@ def _refusal(findings: Sequence[Finding], sensors: Sequence[str], muscles: Seque
 
 def _all_of(findings: Sequence[Finding], names: Sequence[str]) -> str:
     return "; ".join(str(finding) for finding in findings if finding.bad and set(finding.channels) & set(names))
-
-
-def _verdict(findings: Sequence[Finding]) -> str:
-    if not findings:
-        return "good"
-    state = "left out" if any(finding.bad for finding in findings) else "used, but check it"
-    return f"{state}: {'; '.join(finding.text for finding in findings)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 
@@ -33,6 +34,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Write one recording as a bag, or list the recordings."""
     from imu_emg_estimator.bags import write_bag
+    from imu_emg_estimator.signals.signal_quality import sensor_verdicts
 
     if not arguments.list and arguments.out is None:
         raise InputError("no --out was given; name the folder to create, or use --list")
@@ -46,7 +48,10 @@ def run(arguments: argparse.Namespace) -> int:
     recording = _choose(arguments, recordings)
     write_bag(recording, arguments.out, arguments.storage, ProgressBar("writing", patience=options.QUIET_S))
     print(f"wrote {arguments.out}: {recording.name}, {recording.duration:.1f} s, {arguments.storage}")
-    options.write_json(arguments.json, _describe(recording) | {"bag": str(arguments.out), "storage": arguments.storage})
+    verdicts = sensor_verdicts([recording])
+    print(verdict_table(verdicts, "sensors"))
+    about = {"bag": str(arguments.out), "storage": arguments.storage, "verdicts": verdicts}
+    options.write_json(arguments.json, _describe(recording) | about)
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
 from imu_emg_estimator.utils.progress import Progress, ProgressBar
@@ -173,7 +174,9 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
         result = calibrate_bags(request, show)
     for note in result.report.notes:
         print(note, file=sys.stderr)
-    print(result.report.table())
+    print(verdict_table(result.report.verdicts))
+    if result.report.muscles:
+        print(result.report.table())
     print(result.report.message)
     if result.bundle:
         _keep(result.bundle, arguments)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.datasets.catalogue import dataset_rig, list_subjects
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
@@ -67,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     look_ahead_s = bundles[0].config.look_ahead / bundles[0].rig.rate
     summary = {"protocol": protocol, "look_ahead_s": look_ahead_s, **summarise(scores)}
     summary["not_scored"] = sorted({recording.subject for recording in recordings} - set(scores))
+    summary["verdicts"] = {} if arguments.folds else _verdicts(bundles[0], recordings)
     _print_tables(summary)
     options.write_json(arguments.json, summary)
     if arguments.picture:
@@ -171,9 +173,19 @@ def _check_rig(bundle: Bundle, rig: Rig) -> None:
             )
 
 
+def _verdicts(bundle: Bundle, recordings: Sequence[Recording]) -> dict[str, dict[str, str]]:
+    """Judge the sensors and muscles of every subject as a calibration does."""
+    from imu_emg_estimator.calibration.recording_quality import assess
+    from imu_emg_estimator.model.subject_data import by_subject
+
+    return {subject: assess(bundle, own).verdicts() for subject, own in by_subject(recordings).items()}
+
+
 def _print_tables(summary: Mapping[str, Any]) -> None:
     from imu_emg_estimator.training.evaluation_report import scores_table, subjects_table
 
     print(f"{scores_table(summary)}\n\n{subjects_table(summary)}")
+    for subject, verdicts in summary["verdicts"].items():
+        print(f"\nsubject {subject}, {verdict_table(verdicts)}")
     if summary["not_scored"]:
         print(f"\nnot scored (too little locomotion, or no trusted EMG): {', '.join(summary['not_scored'])}")

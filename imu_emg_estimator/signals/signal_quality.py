@@ -296,6 +296,21 @@ def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits
     return found
 
 
+def verdict_in_words(findings: Sequence[Finding]) -> str:
+    """Return "good", or whether a channel is left out or only reported, and why."""
+    if not findings:
+        return "good"
+    state = "left out" if any(finding.bad for finding in findings) else "used, but check it"
+    return f"{state}: {'; '.join(finding.text for finding in findings)}"
+
+
+def sensor_verdicts(recordings: Sequence[Recording]) -> dict[str, str]:
+    """Return a verdict in words on every sensor, as far as its signal alone tells."""
+    names = recordings[0].rig.sensor_names
+    figures = {name: sensor_figures(recordings, index) for index, name in enumerate(names)}
+    return {name: verdict_in_words(judge_sensor(name, found)) for name, found in figures.items()}
+
+
 def saturated(raw: FloatArray) -> NDArray[np.bool_]:
     """Find the samples [samples, channels] of raw EMG at which the amplifier was at its limit.
 

@@ -107,6 +107,14 @@ def test_read_bag_ignores_unreadable_metadata(recording: Recording, whole_bag: P
         assert "metadata.yaml names no files" in report.notes[0]
 
 
+@pytest.mark.parametrize("other", ["walk_2.mcap", "walk_2.db3", "walk_2.mcap.zstd"])
+def test_read_bag_names_files_that_metadata_does_not(whole_bag: Path, tmp_path: Path, other: str) -> None:
+    shutil.copytree(whole_bag, tmp_path / "bag")
+    (tmp_path / "bag" / other).write_bytes(b"")
+    _, report = read_bag_with_report(tmp_path / "bag", RIG)
+    assert report.notes[0].startswith(f"1 of 2 files were not read, for metadata.yaml does not name them: {other};")
+
+
 def test_read_bag_refuses_bag_that_is_too_large(whole_bag: Path) -> None:
     with pytest.raises(BagUnreadable, match=r"is larger than"):
         read_bag(whole_bag, RIG, limits=BagLimits(size=1000))

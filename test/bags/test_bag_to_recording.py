@@ -305,3 +305,45 @@ def test_read_bag_refuses_emg_that_changes_format(whole_bag: Path, tmp_path: Pat
 
     with pytest.raises(BagUnreadable, match=r"is_envelope change between messages"):
         read_bag(changed(whole_bag, tmp_path / "bag", change), RIG)
+
+
+def test_report_tells_seconds_used_of_seconds_recorded(whole_bag: Path, tmp_path: Path) -> None:
+    cut = round((START + 3.0) * SECOND)
+
+    def change(topic: str, message: Any) -> Any:
+        timestamp = timestamp_of(message)
+        return with_timestamp(message, timestamp + 100 * SECOND) if timestamp >= cut else message
+
+    _, report = read_bag_with_report(changed(whole_bag, tmp_path / "bag", change), RIG)
+    assert report.recorded == pytest.approx(8.0, abs=0.1)
+    assert f"{report.seconds:.1f} s of {report.recorded:.1f} s were used" in " ".join(report.notes)
+
+
+def test_read_bag_leaves_out_emg_gap_that_is_filled_with_zeros(whole_bag: Path, tmp_path: Path) -> None:
+    raw = fast_emg()
+    raw[6000:8000] = 0.0  # the fourth second
+    read, report = read_bag_with_report(with_emg(whole_bag, tmp_path / "bag", emg_messages(raw, 2000.0, 50)), RIG)
+    gap = (read.time > 3.2) & (read.time < 3.8)
+    assert np.isnan(read.envelope[gap]).all()
+    assert np.isfinite(read.envelope[read.time < 2.8]).all()
+    assert any("1.0 s of the EMG on /emg are zeros in all channels" in note for note in report.notes)
+
+
+def test_read_bag_keeps_zeros_where_they_are_ordinary(whole_bag: Path, tmp_path: Path) -> None:
+    """As in rest, from an amplifier with few levels."""
+    raw = np.round(40 * fast_emg()) / 40
+    raw[6000:8000] = 0.0
+    read, report = read_bag_with_report(with_emg(whole_bag, tmp_path / "bag", emg_messages(raw, 2000.0, 50)), RIG)
+    assert report.emg is not None
+    assert report.emg.zeros == 0.0
+    assert np.isfinite(read.envelope[(read.time > 3.2) & (read.time < 3.8)]).all()
+
+
+def test_report_names_dead_electrode(whole_bag: Path, tmp_path: Path) -> None:
+    raw = fast_emg()
+    raw[:, 1] = 0.0
+    read, report = read_bag_with_report(with_emg(whole_bag, tmp_path / "bag", emg_messages(raw, 2000.0, 50)), RIG)
+    assert list(read.muscle_weight) == [1.0, 0.0]
+    assert (
+        f"the EMG of {RIG.muscle_names[1]} never changes: it was left out; check its electrode and lead" in report.notes
+    )

@@ -23,6 +23,7 @@ def test_bag_writes_a_subjects_recording(
     out = tmp_path / "bag"
     assert run("bag", "--data", data, "--subjects", 9, "--out", out, "--storage", storage) == 0
     assert read_bag(out, RIG).duration == pytest.approx(35.0, abs=0.1)
+    assert "sensors: all 6 are good" in capsys.readouterr().out
 
 
 def test_bag_refuses_an_unknown_recording(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

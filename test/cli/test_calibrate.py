@@ -26,7 +26,10 @@ def test_calibrate_writes_an_improved_bundle_and_its_report(
     calibrated = Bundle.load(out)
     assert calibrated.calibration_id == report["calibration"]["id"]
     assert calibrated.parent_id == Bundle.load(tiny).model_id
-    assert report["message"] in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert report["message"] in said
+    assert "sensors and muscles: " in said
+    assert all(f"{name}  " in said for name, verdict in report["quality"]["verdicts"].items() if verdict != "good")
 
 
 def test_calibrate_ends_with_status_1_without_improvement(

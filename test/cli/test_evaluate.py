@@ -28,7 +28,10 @@ def test_evaluate_writes_means_by_calibration_and_condition(
     assert set(scores["subjects"]) == set(SUBJECTS)
     assert scores["not_scored"] == []
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert set(scores["verdicts"]) == set(SUBJECTS)
+    assert all(len(verdicts) == 8 for verdicts in scores["verdicts"].values())
     printed = capsys.readouterr().out
+    assert printed.count(", sensors and muscles: ") == len(SUBJECTS)
     assert "| 8 | walking | 3 |" in printed
     assert "| subject | r (0 s) | R² (0 s) | nRMSE (0 s) | r (8 s) |" in printed
     for subject in SUBJECTS:
