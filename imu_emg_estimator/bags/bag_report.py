@@ -168,8 +168,8 @@ def _emg_notes(emg: EmgReport) -> list[str]:
         )
     if emg.zeros:
         notes.append(
-            f"{emg.zeros:.1f} s of the EMG on {emg.topic} are zeros in all channels, as drivers fill gaps: they were left "
-            "out; check the amplifier's radio or cable"
+            f"{emg.zeros:.1f} s of the EMG on {emg.topic} are zeros in all channels, as drivers fill gaps: they were "
+            "left out; check the amplifier's radio or cable"
         )
     notes += [
         f"the EMG of {muscle} never changes: it was left out; check its electrode and lead" for muscle in emg.constant
