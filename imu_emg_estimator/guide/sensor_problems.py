@@ -8,10 +8,15 @@ import numpy as np
 
 from imu_emg_estimator.guide.live_samples import LiveSamples, SensorSamples
 from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.recording_checks import StateTime, check_recording
+from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
 from imu_emg_estimator.signals.signal_quality import Limits
 
 LIMITS = Limits()
-MAX_MISSING_SHARE = 0.25  # of samples without acceleration
+MAX_MISSING_SHARE = 0.25  # of samples without acceleration, or of time with samples that cannot be vouched for
+OF_SAMPLES = (Verdict.FROZEN, Verdict.TWO_PUBLISHERS, Verdict.CLIPPED)  # told whatever the subject does
+ACCELERATION_ALONE = np.array([[True, True, True, False, False, False]])
 
 
 @dataclass(frozen=True)
@@ -73,15 +78,24 @@ def _connection_problem(samples: LiveSamples, index: int, rig: Rig) -> Problem |
     if samples.gap(index) > LIMITS.gap:
         text = f"{who} drops out for up to {samples.gap(index):.1f} s. Charge it, or move it closer to its receiver."
         return Problem("gaps", (name,), text)
-    if is_stuck(sensor):
-        text = f"{who} sends the same values over and over. Switch it off and on again."
-        return Problem("stuck", (name,), text)
+    for state, seconds in _states(sensor):
+        if state.verdict in OF_SAMPLES and seconds > MAX_MISSING_SHARE * samples.seconds:
+            return Problem(
+                "stuck" if state.verdict is Verdict.FROZEN else state.verdict.value, (name,), _text(who, state)
+            )
     return None
 
 
-def is_stuck(sensor: SensorSamples) -> bool:
-    """Return whether the acceleration never changes, as no real one does: accelerometers have noise."""
-    return len(sensor.acceleration) > 1 and not np.ptp(sensor.acceleration, axis=0).any()
+def _states(sensor: SensorSamples) -> tuple[StateTime, ...]:
+    """Return the states of a sensor's accelerations, as the live node would judge them."""
+    instants = np.round(sensor.receipts * SECOND).astype(np.int64)
+    return check_recording(sensor.imu[:, None], instants, sensor.rate, ACCELERATION_ALONE).states[0]
+
+
+def _text(who: str, state: SensorState) -> str:
+    if state.verdict is Verdict.FROZEN:
+        return f"{who} sends the same values over and over. Switch it off and on again."
+    return f"{who} {state.reason}. {state.remedy[0].upper()}{state.remedy[1:]}."
 
 
 def _unused_topics(samples: LiveSamples) -> str:

@@ -64,6 +64,7 @@ class AccelerationChecks:
         self._found: SensorState | None = None
         self._turned: tuple[Vector, Vector] | None = None  # gravity before and after axes were negated
         self._scaled: SensorState | None = None  # gravity was wrong when it was last seen
+        self._usual_blocks = 0  # in a row, of which gravity was not
         self._negated_until = 0
         if self._others:
             self._others.reset(self._sensor)
@@ -95,6 +96,8 @@ class AccelerationChecks:
             return False
         if self._found.verdict is Verdict.OTHER_UNITS:
             return True
+        if self._scaled and short.deviation > QUIET_MPS2:
+            return False
         return self._found.verdict is Verdict.IMPLAUSIBLE and _is_usual(short)
 
     def _mixed(self, short: Window) -> SensorState | None:
@@ -144,9 +147,12 @@ class AccelerationChecks:
         """Judge what only a second shows: gravity in quiet, and axes that have noise alone."""
         lowest, highest = QUIET_GRAVITY_MPS2
         deviation, gravity = long.deviation, long.gravity
-        if lowest <= gravity <= highest:
+        self._usual_blocks = self._usual_blocks + 1 if lowest <= gravity <= highest else 0
+        if self._usual_blocks > (
+            0 if deviation < QUIET_MPS2 else LONG
+        ):  # less than a second of a stride proves nothing
             self._scaled = None
-        elif deviation < QUIET_MPS2:
+        elif not self._usual_blocks and deviation < QUIET_MPS2:
             reason = f"measures a gravity of {gravity:.1f} instead of 9.81 m/s²"
             self._scaled = SensorState(Verdict.IMPLAUSIBLE, reason, "calibrate or replace it", True)
         if min(deviation, short.deviation) > MOVING_MPS2 and min(long.variances) < MIN_AXIS_NOISE_MPS2**2:

@@ -24,6 +24,7 @@ HOLD_S = {Verdict.CLIPPED: 1.5}  # s; a limb comes to the end of the range once 
 DEFAULT_HOLD_S = 0.3
 MIN_MISSING = 3  # messages without a part; REP 145 lets acceleration and rate come in turns
 MIN_MISSING_NS = 60_000_000
+MAX_VALUE = 1e4  # in any unit; in sums with larger ones the others would be lost
 MAX_BACKWARDS_NS = SECOND  # instants that lie further back are another recording's
 NO_VALUES = (float("nan"),) * 3
 
@@ -151,12 +152,9 @@ class _PartChecker:
     def check(self, instant: int, sample: Sample) -> SensorState | None:
         """Take three values; return the state that forbids their use, None = none does."""
         x, y, z = sample
-        if x - x + y - y + z - z == 0.0:  # all are finite
+        if abs(x) <= MAX_VALUE and abs(y) <= MAX_VALUE and abs(z) <= MAX_VALUE:  # false for NaN
             self._seen, self._missed = instant, 0
-            values = self._values.take(instant, (x, y, z))
-            found = self._repeated.take(instant, (x, y, z))
-            if values and not found:  # the first reason for a verdict stays: it is the more exact
-                found = self._found if self._found and self._found.verdict is values.verdict else values
+            found = self._repeated.take(instant, (x, y, z)) or self._values.take(instant, (x, y, z))
         else:
             found = self._missing(instant)
         if found:

@@ -40,6 +40,24 @@ def test_connection_problem_is_named_by_both_checks(
     assert "left shank" in problems[0].text
 
 
+def noisy(count: int, deviation: float) -> np.ndarray:
+    return np.array([0, 0, 9.81, 0, 0, 0]) + deviation * np.random.default_rng(0).standard_normal((count, 6))
+
+
+@pytest.mark.parametrize(
+    ("imu", "kind", "words"),
+    [
+        (noisy(240, 0.0005), "stuck", "the same values"),
+        (np.concatenate([noisy(100, 0.05), np.tile(noisy(1, 0.05), (140, 1))]), "stuck", "the same values"),
+        (np.where(np.arange(240)[:, None] % 2, 0.5, 1.0) * noisy(240, 0.05), "two publishers", "one driver alone"),
+    ],
+)
+def test_connection_problem_is_what_live_would_say(rig: Rig, imu: np.ndarray, kind: str, words: str) -> None:
+    problems = pose(changed(stands(rig), LEFT_SHANK, receipts=np.arange(240) / 60, imu=imu), rig)
+    assert named(problems) == [(kind, ("left_shank",))]
+    assert words in problems[0].text
+
+
 def test_connection_problems_report_silent_rig_once(rig: Rig) -> None:
     samples = stands(rig)
     for sensor in range(6):

@@ -50,6 +50,130 @@ def test_checker_accepts_movement_and_passes_it_on(rate: float) -> None:
     np.testing.assert_array_equal([one.sample for one in checked], samples)
 
 
+def two_units(samples: Array) -> None:
+    samples[::2, :3] /= 9.80665
+
+
+FAULTS = {
+    "nothing finite": (lambda part: part.fill(NAN), Verdict.ABSENT, 0.1),
+    "zeros": (lambda part: part.__setitem__(np.s_[:, :3], 0.0), Verdict.IMPLAUSIBLE, 0.02),
+    "g": (lambda part: part.__setitem__(np.s_[:, :3], part[:, :3] / 9.80665), Verdict.OTHER_UNITS, 0.25),
+    "mg": (lambda part: part.__setitem__(np.s_[:, :3], part[:, :3] * 101.97), Verdict.OTHER_UNITS, 0.25),
+    "converted twice": (lambda part: part.__setitem__(np.s_[:, :3], part[:, :3] * 9.80665), Verdict.OTHER_UNITS, 0.25),
+    "two units": (two_units, Verdict.OTHER_UNITS, 0.25),
+    "no gravity": (lambda part: part.__isub__(part.mean(axis=0)), Verdict.IMPLAUSIBLE, 0.6),
+    "negated": (lambda part: part.__imul__(-1.0), Verdict.IMPLAUSIBLE, 0.5),
+    "degrees": (lambda part: part.__setitem__(np.s_[:, 3:], part[:, 3:] * 57.3), Verdict.OTHER_UNITS, 0.5),
+}
+
+
+@pytest.mark.parametrize("rate", [50.0, 60.0, 100.0, 200.0])
+@pytest.mark.parametrize("name", FAULTS)
+def test_checker_tells_fault_in_time_and_forgets_it_when_it_ends(name: str, rate: float) -> None:
+    inject, verdict, seconds = FAULTS[name]
+    samples = movement(10.0, rate)
+    begin, end = round(3.2 * rate), round(6.0 * rate)
+    inject(samples[begin:end])
+    checked = run(SampleChecker(rate), samples, rate)
+    assert 0.0 <= first_masked(checked, rate) - begin / rate <= seconds
+    assert {one.state.masked for one in checked[begin + round(seconds * rate) + 1 : end]} == {True}
+    assert checked[end - 1].state.verdict is verdict
+    assert checked[end - 1].state.reason
+    assert checked[end - 1].state.remedy
+    assert {one.state for one in checked[end + round(1.0 * rate) :]} == {GOOD}
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 1e200, 1e30, 1e6, np.inf, -np.inf, NAN])
+def test_checker_recovers_from_any_sample_within_a_second(value: float) -> None:
+    samples = movement(6.0)
+    samples[180, 0] = value
+    checked = run(SampleChecker(RATE), samples)
+    assert {one.state for one in checked[:180]} == {GOOD}
+    assert {one.state for one in checked[240:]} == {GOOD}
+    np.testing.assert_array_equal([one.sample for one in checked[240:]], samples[240:])
+
+
+def test_checker_takes_acceleration_and_rate_in_turns() -> None:
+    """REP 145 allows it: neither is absent."""
+    samples = movement(5.0, 200.0)
+    samples[::2, 3:] = NAN
+    samples[1::2, :3] = NAN
+    checked = run(SampleChecker(RATE), samples, 200.0)
+    assert {one.state for one in checked} == {GOOD}
+    np.testing.assert_array_equal([one.sample for one in checked], samples)
+
+
+def test_checker_tells_wrong_gravity_at_rest_and_remembers_it_in_movement() -> None:
+    rest = np.tile([0.0, 0.0, 13.0, 0.0, 0.0, 0.0], (180, 1))
+    rest += 0.03 * np.random.default_rng(0).standard_normal(rest.shape)
+    moving = movement(4.0) * np.array([1.325] * 3 + [1.0] * 3)
+    checked = run(SampleChecker(RATE), np.concatenate([rest, moving]))
+    assert checked[179].state.verdict is Verdict.IMPLAUSIBLE
+    assert "a gravity of 13.0 instead of 9.81" in checked[179].state.reason
+    assert checked[-1].state.masked
+
+
+def test_checks_tell_sensor_that_only_noise_keeps_alive() -> None:
+    """Three sensors: a frozen one with noise stands still while the others move; a resting rig is accepted."""
+    sensors = np.stack([movement(6.0, seed=seed) for seed in range(3)], axis=1)
+    noise = 0.01 * np.random.default_rng(5).standard_normal((180, 6))
+    sensors[180:, 1] = sensors[179, 1] + noise
+    checks, states = SampleChecks(RATE, np.ones((3, 6), dtype=bool)), []
+    for index, row in enumerate(sensors.tolist()):
+        states.append([checks.check(s, round(index * SECOND / RATE), tuple(row[s])).state for s in range(3)])
+    assert {state for row in states[:180] for state in row} == {GOOD}
+    assert {row[0] for row in states} | {row[2] for row in states} == {GOOD}
+    assert all(row[1].verdict is Verdict.FROZEN for row in states[196:])
+    resting = SampleChecks(RATE, np.ones((3, 6), dtype=bool))
+    at_rest = [0.0, 0.0, 9.81, 0.0, 0.0, 0.0] + 0.01 * np.random.default_rng(6).standard_normal((180, 6))
+    for index, sample in enumerate(at_rest.tolist()):
+        for sensor in range(3):
+            assert resting.check(sensor, round(index * SECOND / RATE), tuple(sample)).state is GOOD
+
+
+def test_checker_masks_samples_of_two_publishers() -> None:
+    samples = movement(2.0, 120.0)
+    numbers = [value for count in range(120) for value in (count, count + 700)]
+    checked = run(SampleChecker(RATE), samples, 120.0, numbers)
+    assert checked[-1].state.verdict is Verdict.TWO_PUBLISHERS
+    assert np.isnan(checked[-1].sample).all()
+
+
+def test_checker_passes_slow_sensor_on_and_masks_a_very_slow_one() -> None:
+    assert run(SampleChecker(RATE), movement(4.0, 40.0), 40.0)[-1].state.verdict is Verdict.SLOW
+    assert np.isfinite(run(SampleChecker(RATE), movement(4.0, 40.0), 40.0)[-1].sample).all()
+    assert np.isnan(run(SampleChecker(RATE), movement(4.0, 20.0), 20.0)[-1].sample).all()
+
+
+def test_checker_begins_anew_when_time_jumps_back() -> None:
+    checker = SampleChecker(RATE)
+    for index in range(60):
+        checker.check(round((100 + index / RATE) * SECOND), (1.0,) * 6)
+    assert checker.state.masked
+    assert checker.check(0, (0.1, 0.2, 9.81, 0.0, 0.1, 0.0)).state is GOOD
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_checker_survives_any_stream_and_recovers(seed: int) -> None:
+    """Whatever comes: no error, only the sample or NaN comes out, and clean input is clean again within 3 s."""
+    generator = np.random.default_rng(seed)
+    absurd = generator.standard_normal((400, 6)) * 10.0 ** generator.integers(-3, 308, (400, 1))
+    absurd[generator.random((400, 6)) < 0.1] = NAN
+    absurd[generator.random(400) < 0.3] = absurd[0]
+    checker, instant = SampleChecker(RATE), 0
+    for sample in absurd.tolist():
+        instant += int(generator.choice([-(10**10), -1, 0, 1, 10**6, 16_666_667, 10**9, 10**15]))
+        number = int(generator.integers(0, 1000)) if generator.random() < 0.5 else None
+        checked = checker.check(instant, tuple(sample), number)
+        assert all(a == b or a != a for a, b in zip(checked.sample, sample, strict=True))
+        assert checked.state.verdict is Verdict.OK or checked.state.reason
+    clean = movement(6.0)
+    states = [
+        checker.check(instant + round((1 + i / RATE) * SECOND), tuple(s)).state for i, s in enumerate(clean.tolist())
+    ]
+    assert set(states[180:]) == {GOOD}
+
+
 @pytest.mark.parametrize("rate", [50.0, 60.0, 100.0, 200.0])
 def test_checker_masks_frozen_sensor_within_100_ms(rate: float) -> None:
     samples = movement(6.0, rate)

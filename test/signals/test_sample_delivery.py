@@ -1,0 +1,67 @@
+"""SampleDelivery: rates, losses and publishers of a sensor's messages."""
+
+import pytest
+
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.sample_delivery import SampleDelivery
+from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
+
+RIG_RATE = 60.0
+
+
+def deliver(
+    delivery: SampleDelivery, seconds: float, rate: float, sequences: list[int] | None = None, start: float = 0.0
+) -> list[SensorState | None]:
+    return [
+        delivery.take(round((start + index / rate) * SECOND), sequences[index] if sequences else None)
+        for index in range(round(seconds * rate))
+    ]
+
+
+@pytest.mark.parametrize("rate", [50.0, 60.0, 100.0, 400.0])
+def test_delivery_accepts_rates_near_and_above_the_rigs(rate: float) -> None:
+    assert set(deliver(SampleDelivery(RIG_RATE), 10.0, rate)) == {None}
+
+
+@pytest.mark.parametrize(("rate", "masked"), [(45.0, False), (31.0, False), (29.0, True), (20.0, True)])
+def test_delivery_tells_slow_sensor_and_masks_a_very_slow_one(rate: float, masked: bool) -> None:
+    delivery = SampleDelivery(RIG_RATE)
+    assert set(deliver(delivery, 5.0, 100.0)) == {None}
+    found = deliver(delivery, 5.0, rate, start=5.0)
+    state = found[round(2.0 * rate)]
+    assert state is not None
+    assert (state.verdict, state.masked) == (Verdict.SLOW, masked)
+    assert f"{rate:.0f} Hz instead of 60 Hz" in state.reason
+    assert deliver(delivery, 3.0, 100.0, start=10.0)[-1] is None
+
+
+def test_delivery_tells_half_of_the_messages_lost() -> None:
+    found = deliver(SampleDelivery(RIG_RATE), 5.0, 100.0, sequences=list(range(0, 1000, 2)))
+    assert found[-1] is not None
+    assert (found[-1].verdict, found[-1].masked) == (Verdict.SLOW, False)
+    assert "loses 50% of its messages" in found[-1].reason
+
+
+@pytest.mark.parametrize("bursts", [1, 2, 5])
+@pytest.mark.parametrize("offset", [0, 3, 500, 100_000])
+def test_delivery_recognises_two_publishers_within_a_second(bursts: int, offset: int) -> None:
+    counts = [index + side * offset for index in range(0, 300, bursts) for side in (0, 1) for _ in range(1)]
+    counts = [count + extra for count in counts for extra in range(bursts)]
+    delivery = SampleDelivery(RIG_RATE)
+    found = deliver(delivery, len(counts) / 120.0, 120.0, counts)
+    first = next(index for index, state in enumerate(found) if state)
+    assert first / 120.0 <= 0.1 * bursts
+    assert all(state and state.verdict is Verdict.TWO_PUBLISHERS and state.masked for state in found[first:])
+    after = deliver(delivery, 3.0, 60.0, list(range(1_000_000, 1_000_180)), start=len(counts) / 120.0)
+    assert after[-1] is None
+
+
+def test_delivery_accepts_a_driver_that_starts_again() -> None:
+    counts = [*range(5000, 5300), *range(300)]
+    assert set(deliver(SampleDelivery(RIG_RATE), 10.0, 60.0, counts)) == {None}
+
+
+def test_delivery_does_not_call_a_silence_slow() -> None:
+    delivery = SampleDelivery(RIG_RATE)
+    assert set(deliver(delivery, 3.0, 60.0)) == {None}
+    assert set(deliver(delivery, 3.0, 60.0, start=33.0)) == {None}
