@@ -98,6 +98,10 @@ class LivePlacement:
         """What differs while the motion is out of distribution, as a sentence without a full stop; else empty."""
         return self._strange.text if self._strange is not None else ""
 
+    def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Return slow statistics [statistics] of the last seconds and their sensors [sensors]; for any thread."""
+        return self._motion.describe()
+
     def step(self, imu: NDArray[np.floating]) -> bool:
         """Take a row [sensors, 6] in m/s² and rad/s; return whether it was judged, about five times a second."""
         self._motion.step(imu)

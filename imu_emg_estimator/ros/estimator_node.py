@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import traceback
 from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
@@ -321,9 +322,20 @@ class EstimatorNode(ManagedNode):
                 continue
             start, now = time.perf_counter(), read()
             arrival = received if received and not is_simulated else now
-            if outputs := self._live.take(sensor, *decoded, arrival, sequence, now):
+            try:
+                outputs = self._live.take(sensor, *decoded, arrival, sequence, now)
+            except Exception:  # none is known; but a robot must not lose its estimates to one message
+                self._log_fault(traceback.format_exc())
+                continue
+            if outputs:
                 self._publish(outputs)
                 self.statistics.durations.append(time.perf_counter() - start)
+
+    def _log_fault(self, trace: str) -> None:
+        self.get_logger().error(
+            f"a message could not be used, which is a fault of this node; please report it: {trace}",
+            throttle_duration_sec=WARNING_PERIOD_S,
+        )
 
     def _deserialise(self, sensor: int, payload: bytes) -> tuple[int, Sample] | None:
         """Decode bytes that ``decode_imu`` does not know with the middleware, which takes longer; None = not an Imu."""

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 PARTS = (slice(0, 3), slice(3, 6))  # of a sample: acceleration, angular rate
 NEVER = -(1 << 80)  # ns, before every timestamp
-MIN_TURNS = 4  # messages in a row that each have one part alone
+MIN_TURNS = 3  # times that a part was missing and came back
+MAX_TURNS = 8.0  # that are remembered
+FORGOTTEN_TURNS = 0.25  # with every message that has the part like the one before
 
 Values = tuple[float, ...]
 Known = tuple[int, Values]  # timestamp [ns] of a message that had a part, and the part
@@ -30,22 +32,22 @@ class _Message:
 class AlternatingParts:
     """Interpolates each part of one sensor between the messages that have it.
 
-    While messages with the one part alone and with the other alone come in turns, a message waits for the next one
-    that has what it lacks. Whatever else lacks a part is passed on as it is: the part is missing.
+    While a part is missing in every few messages and comes back within ``largest_gap``, a message without it waits for
+    the next one that has it. Where it is missing otherwise, messages are passed on as they are.
 
     Args:
         largest_gap: ns; parts further apart are not interpolated between.
         used: whether acceleration and angular rate are needed; nothing waits for a part that is not.
 
     Attributes:
-        is_idle: nothing waits, and parts do not come in turns: the next message need not be given to ``take`` if it has
-            all parts that are used.
+        is_idle: nothing waits, and nothing is missing now and then: the next message need not be given to ``take`` if
+            it has all parts that are used.
     """
 
     def __init__(self, largest_gap: int, used: Sequence[bool] = (True, True)) -> None:
         self._largest_gap = largest_gap
-        self._unused = {part for part, is_used in enumerate(used) if not is_used}
-        self._used = slice(0 if used[0] else 3, 6 if used[1] else 3)
+        self._used = [part for part, is_used in enumerate(used) if is_used]
+        self._slice = slice(0 if used[0] else 3, 6 if used[1] else 3)
         self._waiting: deque[_Message] = deque()
         self._reset()
 
@@ -53,13 +55,13 @@ class AlternatingParts:
         self._waiting.clear()
         self.is_idle = True
         self._last = NEVER
-        self._turns = 0
-        self._alone = [NEVER, NEVER]  # newest message that had this part and not the other
+        self._turns = [0.0, 0.0]
+        self._lacked = [False, False]  # by the latest message
         self._known: list[Known | None] = [None, None]
 
     def has_used(self, sample: Sequence[float]) -> bool:
         """Whether a message has all parts that are used."""
-        total = sum(sample[self._used])
+        total = sum(sample[self._slice])
         return total - total == 0.0
 
     def take(self, timestamp: int, sample: Sequence[float]) -> list[tuple[int, Values]]:
@@ -70,23 +72,24 @@ class AlternatingParts:
             return [(timestamp, tuple(sample))]
         self._last = timestamp
         message = _Message(timestamp, sample)
-        self._turns = self._turns + 1 if len(message.missing) == 1 else 0
         self._waiting.append(message)
-        for part in {0, 1}.difference(message.missing):
+        for part in self._used:
             self._learn(part, message)
         ready = []
         while self._waiting and not self._must_wait(self._waiting[0]):
             first = self._waiting.popleft()
             ready.append((first.timestamp, tuple(first.sample)))
-        self.is_idle = not self._waiting and all(
-            part in self._unused and self._last - self._alone[part] > self._largest_gap for part in message.missing
-        )
+        self.is_idle = not (self._waiting or any(self._turns) or any(self._lacked))
         return ready
 
     def _learn(self, part: int, message: _Message) -> None:
-        """Learn a part from a message that has it, and complete those that wait for it."""
-        if message.missing:
-            self._alone[part] = message.timestamp
+        """Learn a part from a message, and complete those that wait for it."""
+        lacked, self._lacked[part] = self._lacked[part], part in message.missing
+        if part in message.missing:
+            return
+        self._turns[part] = (
+            min(self._turns[part] + 1, MAX_TURNS) if lacked else max(0.0, self._turns[part] - FORGOTTEN_TURNS)
+        )
         known, self._known[part] = self._known[part], (message.timestamp, tuple(message.sample[PARTS[part]]))
         if known is None or message.timestamp - known[0] > self._largest_gap:
             return
@@ -98,6 +101,8 @@ class AlternatingParts:
                 waiting.missing.remove(part)
 
     def _must_wait(self, message: _Message) -> bool:
-        if self._unused.issuperset(message.missing) or self._turns < MIN_TURNS:
-            return False
-        return self._last - min(*self._alone, message.timestamp) <= self._largest_gap
+        return any(part in message.missing and self._comes_in_turns(part) for part in self._used)
+
+    def _comes_in_turns(self, part: int) -> bool:
+        known = self._known[part]
+        return self._turns[part] >= MIN_TURNS and known is not None and self._last - known[0] <= self._largest_gap

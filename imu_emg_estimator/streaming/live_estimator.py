@@ -96,7 +96,7 @@ class LiveEstimator:
 
     def __init__(self, bundle: Bundle, settings: LiveSettings, engine: str = AUTO, threads: int = 1) -> None:
         self._settings = settings
-        self._estimator = StreamingEstimator(bundle, engine, threads)
+        self._estimator = StreamingEstimator(bundle, engine, threads, scores_motion=False)
         sensors = len(bundle.rig.sensors)
         self._rotations = mount_rotations(settings.rotations, sensors)
         self._has_rotations = not np.array_equal(self._rotations, np.broadcast_to(np.eye(3), self._rotations.shape))
@@ -138,7 +138,7 @@ class LiveEstimator:
 
     def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Return slow statistics of the last seconds' motion and which sensors they cover; for any thread."""
-        return self._estimator.motion()
+        return self._placement.motion()
 
     def prepare(self, bundle: Bundle) -> PreparedBundle:
         """Prepare another bundle of the same rig for ``adopt``; for any other thread. Raises InputError."""
@@ -217,12 +217,11 @@ class LiveEstimator:
             for sensor in self._watch.accused:
                 self._settled.mask(sensor)
             self._watch.accused.clear()
-        settled = self._settled.push(imu.copy())
-        self._placement.step(settled)
+        self._placement.step(self._settled.push(imu.copy()))
         for sensor, state in enumerate(self._placement.states):
             if state.masked:
                 imu[sensor] = np.nan
-        estimate = self._estimator.step(imu, settled)
+        estimate = self._estimator.step(imu)
         return None if estimate is None else self._judge(row, imu, estimate, now)
 
     def _judge(self, row: GridRow, imu: FloatArray, estimate: Estimate, now: int) -> Output:

@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import RunningMotion
 
 SCORE_PERIOD_S = 0.1  # the score changes over seconds
@@ -36,10 +35,6 @@ class MotionMonitor:
             self._score = self._scored(distribution)
         self._rows += 1
         return self._score
-
-    def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Return slow statistics [statistics] of the last seconds and their sensors [sensors]; thread-safe."""
-        return self._motion.describe()
 
     def _scored(self, distribution: Distribution | None) -> float:
         if distribution is not self._distribution:

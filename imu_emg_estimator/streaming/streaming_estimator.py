@@ -15,13 +15,14 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.sensor_subsets import RunningFactor
-from imu_emg_estimator.signals.masked_imu_features import FloatArray, RowFeatures
+from imu_emg_estimator.signals.masked_imu_features import RowFeatures
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S
 from imu_emg_estimator.streaming.engine import AUTO, make_engine
 from imu_emg_estimator.streaming.motion_monitor import MotionMonitor
 
 Row = tuple[int, NDArray[np.floating]]  # index since the start, and [sensors, 6]
 
+NAN = float("nan")
 ZERO = np.float32(0.0)
 MIN_LOG_DEVIATION, MAX_LOG_DEVIATION = map(np.float32, LOG_DEVIATION_RANGE)
 CATCH_UP_PAUSE_S = 1e-4  # between two rows of preparation: the stepping thread gets the interpreter
@@ -104,19 +105,20 @@ class StreamingEstimator:
     Args:
         engine: one of ``engine.ENGINES``, or ``auto`` for the fastest that is installed.
         threads: number that a step may use.
+        scores_motion: whether estimates have a ``score``; the live path has ``LivePlacement`` instead.
 
     Raises:
         InputError: the engine does not exist or cannot be loaded.
     """
 
-    def __init__(self, bundle: Bundle, engine: str = AUTO, threads: int = 1) -> None:
+    def __init__(self, bundle: Bundle, engine: str = AUTO, threads: int = 1, scores_motion: bool = True) -> None:
         self._engine, self._threads = engine, threads
         self._run = 0
         self._current = self._start(bundle)
         # Rows carry their index, so that another thread can take a consistent copy. The next estimate needs all but the
         # oldest as inputs, and the oldest for the change of the inputs since.
         self._recent: deque[Row] = deque(maxlen=bundle.config.receptive_field)
-        self._monitor = MotionMonitor(len(bundle.rig.sensors), bundle.rig.rate)
+        self._monitor = MotionMonitor(len(bundle.rig.sensors), bundle.rig.rate) if scores_motion else None
 
     @property
     def bundle(self) -> Bundle:
@@ -131,16 +133,16 @@ class StreamingEstimator:
     def reset(self) -> None:
         """Forget all rows, as after a jump of the clock."""
         self._current.reset()
-        self._monitor.reset()
+        if self._monitor:
+            self._monitor.reset()
         self._recent.clear()
         self._run += 1
 
-    def step(self, imu: NDArray[np.floating], settled: NDArray[np.floating] | None = None) -> Estimate | None:
+    def step(self, imu: NDArray[np.floating]) -> Estimate | None:
         """Take one grid row.
 
         Args:
             imu: [sensors, 6] in m/s^2 and rad/s; NaN = not available.
-            settled: row that the statistics of the motion take instead, as they remember faults for seconds.
 
         Returns:
             The estimate for the row ``look_ahead`` rows ago; None while there is no such row.
@@ -150,7 +152,7 @@ class StreamingEstimator:
         activation, deviation = current.step(imu)
         bundle, steps = current.bundle, current.engine.steps
         distribution = bundle.distribution
-        score = self._monitor.step(imu if settled is None else settled, distribution)
+        score = self._monitor.step(imu, distribution) if self._monitor else NAN
         if steps <= bundle.config.look_ahead:
             return None
         return Estimate(
@@ -161,10 +163,6 @@ class StreamingEstimator:
             score=score,
             out_of_distribution=distribution is not None and self._is_unlike(score, distribution.threshold),
         )
-
-    def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Return ``motion_statistics`` of the last seconds and which sensors they cover; callable from any thread."""
-        return self._monitor.motion()
 
     def prepare(self, bundle: Bundle) -> PreparedBundle:
         """Prepare another bundle of the same rig and look-ahead, warmed with the recent rows; for any thread."""

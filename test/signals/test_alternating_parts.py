@@ -44,8 +44,25 @@ def test_parts_at_different_rates_are_joined() -> None:
         ready += parts.take(grid_timestamp(k), alone(grid_timestamp(k), int(k % 3 > 0)))
     assert [timestamp for timestamp, _ in ready] == [grid_timestamp(k) for k in range(len(ready))]
     assert len(ready) >= 56
-    for timestamp, sample in ready[6:]:
+    for timestamp, sample in ready[20:]:
         np.testing.assert_allclose(sample, value(0, timestamp), atol=1e-9)
+
+
+def test_parts_are_joined_where_every_other_message_has_nothing() -> None:
+    parts, ready = AlternatingParts(GAP), []
+    for k in range(40):
+        sample = value(0, grid_timestamp(k)) * (1.0 if k % 2 else np.nan)
+        ready += parts.take(grid_timestamp(k), sample.tolist())
+    for timestamp, sample in ready[8:]:
+        np.testing.assert_allclose(sample, value(0, timestamp), atol=1e-9)
+
+
+def test_parts_that_are_missing_now_and_then_are_not_waited_for() -> None:
+    parts = AlternatingParts(GAP)
+    for k in range(300):
+        timestamp = grid_timestamp(k)
+        sample = alone(timestamp, 1) if k % 20 == 7 else value(0, timestamp).tolist()
+        assert [instant for instant, _ in parts.take(timestamp, sample)] == [timestamp]
 
 
 def test_parts_wait_no_longer_than_the_gap() -> None:
@@ -67,6 +84,9 @@ def test_parts_begin_anew_after_a_pause() -> None:
     assert [timestamp for timestamp, _ in parts.take(later, alone(later, 0))] == [later]
     whole = value(0, later + 1).tolist()
     assert parts.take(later + 1, whole) == [(later + 1, tuple(whole))]
+    for _ in range(30):  # both parts in every message
+        later += SECOND // 50
+        parts.take(later, value(0, later).tolist())
     assert parts.is_idle
 
 
@@ -83,7 +103,7 @@ def test_aligner_interpolates_parts_that_come_in_turns() -> None:
             rows += aligner.push(sensor, timestamp, sample.tolist())
     assert len(rows) >= 118
     assert sum(np.isnan(row.imu).any() for row in rows[:5]) > 0
-    for row in rows[5:]:
+    for row in rows[6:]:
         np.testing.assert_allclose(row.imu, [value(sensor, row.timestamp) for sensor in range(SENSORS)], atol=1e-9)
 
 

@@ -271,7 +271,8 @@ def disorder(generator: np.random.Generator, sensors: int) -> list[Arrival]:
             elif fault == "freezes":
                 timestamps[within] = timestamps[0]
         samples = np.round(generator.standard_normal((len(times), 6)), 2)
-        samples[:, :3][generator.random((len(times), 3)) < 0.02] = np.nan
+        fails, returns = np.sort(generator.integers(0, 2 * len(times), 2))
+        samples[fails:returns, :3] = np.nan
         received += [
             (time + delay, sensor, int(timestamp), sample)
             for time, delay, timestamp, sample in zip(times, delays, timestamps, samples, strict=True)
