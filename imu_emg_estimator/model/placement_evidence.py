@@ -31,6 +31,7 @@ MAX_MENDED_SCORE = 2.0  # deviation of the whole rig after a remedy from the tra
 MAX_MENDED_CHANGE = 1.2  # the same, from the subject's own motion before
 MAX_FAULTS = 3  # found at once
 MAX_KEPT = 12  # combinations of sensors; of six, each takes 0.6 MB
+MAX_REST = 0.05  # deviation of all but the correlations of a sensor out of step, relative to that of these
 MIN_SENSORS_IN_STEP = 3  # of two, nobody knows which is out of step
 
 
@@ -183,7 +184,7 @@ class PlacementEvidence:
         if not self._locomotion[kind] or kind not in kinds:
             return None
         by_own, rest, _ = comparison.deviations(motion.statistics, own[kinds == kind])
-        explains = rest < MAX_MENDED_CHANGE**2  # all but these correlations is as before
+        explains = rest < np.maximum(MAX_MENDED_CHANGE**2, MAX_REST * by_own)  # all but these is as before
         return np.where(explains, by_training + by_own, 0.0)
 
     def _mended(self, motion: Motion, remedy: Remedy) -> Motion:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.live_placement import LivePlacement
 from imu_emg_estimator.model.placement_remedies import rotation_about
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.sensor_verdict import GOOD, Verdict
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
@@ -73,3 +74,105 @@ def test_placement_names_fault_within_3_s_and_forgets_it_within_2_s(bundle: Bund
             assert words in placement.states[sensors[0]].reason
         if row == end + round(2.0 * rate):
             assert named(placement) == ()
+
+
+def walk(placement: LivePlacement, imu: Array, seconds: float | None = None) -> None:
+    for row in imu[: None if seconds is None else round(seconds * 58.8)]:
+        placement.step(row)
+
+
+@pytest.mark.parametrize("delay_s", [0.15, 0.3])
+def test_placement_names_sensor_whose_samples_are_late(bundle: Bundle, imu: Array, delay_s: float) -> None:
+    start, late = round(ONSET_S * bundle.rig.rate), round(delay_s * bundle.rig.rate)
+    faulty = imu.copy()
+    faulty[start:, 1] = imu[start - late : len(imu) - late, 1]
+    placement = LivePlacement(bundle)
+    walk(placement, faulty, ONSET_S + 4.0)
+    assert named(placement) == (1,)
+    assert placement.states[1].verdict is Verdict.LATE
+    assert "out of step" in placement.states[1].reason
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_placement_names_fault_that_is_there_from_the_start(bundle: Bundle, imu: Array, kind: str) -> None:
+    make, sensors, _ = FAULTS[kind]
+    placement = LivePlacement(bundle)
+    walk(placement, make(imu), 4.0)
+    assert named(placement) == sensors
+
+
+def test_placement_is_judged_without_a_missing_sensor(bundle: Bundle, imu: Array) -> None:
+    gone = imu.copy()
+    gone[:, 5] = np.nan
+    placement = LivePlacement(bundle)
+    walk(placement, gone, 10.0)
+    assert placement.states == (GOOD,) * 6
+    walk(placement, exchanged(gone, 3, 1, 2, 0, 4, 5), 3.0)
+    assert named(placement) == (0, 3)
+
+
+def test_placement_ignores_sensor_that_the_network_does_not_use(bundle: Bundle, imu: Array) -> None:
+    mean, std = bundle.normalisation.mean.copy(), bundle.normalisation.std.copy()
+    mean[4], std[4] = np.nan, np.nan
+    placement = LivePlacement(replace(bundle, normalisation=Normalisation(mean, std)))
+    walk(placement, turned(imu, 4, -np.eye(3)), 8.0)
+    assert placement.states == (GOOD,) * 6
+
+
+def test_placement_accuses_nobody_at_rest(bundle: Bundle, make_recording: RecordingFactory) -> None:
+    still = make_recording([("standing", 15.0)], seed=9).imu
+    placement = LivePlacement(bundle)
+    walk(placement, exchanged(still, 3, 1, 2, 0, 4, 5))
+    assert placement.states == (GOOD,) * 6
+
+
+def test_placement_keeps_verdict_while_the_subject_stands(
+    bundle: Bundle, imu: Array, make_recording: RecordingFactory
+) -> None:
+    still = make_recording([("standing", 10.0)], seed=9).imu
+    placement = LivePlacement(bundle)
+    walk(placement, turned(imu, 1, -np.eye(3)), 6.0)
+    walk(placement, turned(still, 1, -np.eye(3)))
+    assert named(placement) == (1,)
+
+
+def test_placement_keeps_verdict_with_calibrated_bundle(bundle: Bundle, imu: Array) -> None:
+    placement = LivePlacement(bundle)
+    walk(placement, turned(imu, 1, -np.eye(3)), 6.0)
+    placement.adopt(replace(bundle, parent_id="tiny"))
+    assert named(placement) == (1,)
+    placement.adopt(replace(bundle, distribution=None))
+    assert placement.states == (GOOD,) * 6
+
+
+def test_placement_without_distribution_accuses_nobody(bundle: Bundle, imu: Array) -> None:
+    placement = LivePlacement(replace(bundle, distribution=None))
+    walk(placement, -imu, 6.0)
+    assert placement.states == (GOOD,) * 6
+    assert not placement.out_of_distribution
+    assert np.isnan(placement.score)
+
+
+def test_placement_tells_what_differs_and_hesitates_to_take_it_back(bundle: Bundle, imu: Array) -> None:
+    wild = imu.copy()
+    mean = imu[:, 2, :3].mean(axis=0)
+    wild[:, 2, :3] = mean + 5.0 * (imu[:, 2, :3] - mean)
+    placement = LivePlacement(bundle)
+    walk(placement, wild, 5.0)
+    assert placement.out_of_distribution
+    assert placement.text.startswith("right_thigh differs most from the training subjects' ")
+    assert "times as much" in placement.text
+    walk(placement, imu, 0.1)
+    assert placement.out_of_distribution
+    walk(placement, imu, 4.0)
+    assert not placement.out_of_distribution
+    assert placement.text == ""
+
+
+def test_placement_survives_samples_without_numbers(bundle: Bundle, imu: Array) -> None:
+    placement = LivePlacement(bundle)
+    walk(placement, np.full_like(imu[:300], np.nan))
+    assert np.isnan(placement.score)
+    walk(placement, imu, 10.0)
+    assert placement.states == (GOOD,) * 6
+    assert placement.score < 1.5
