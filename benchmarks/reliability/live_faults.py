@@ -60,27 +60,27 @@ def run_live_jobs(folder: RunFolder, jobs: Sequence[Job], bundle: Path) -> None:
     for job in jobs:
         if not folder.holds(job):
             start = time.monotonic()
-            with tempfile.TemporaryDirectory() as scratch:
-                outcome = _run(job, Path(scratch), bundle)
+            with tempfile.TemporaryDirectory() as place:
+                outcome = _run(job, Path(place), bundle)
             folder.write(job, time.monotonic() - start, outcome)
 
 
-def _run(job: Job, scratch: Path, bundle: Path) -> dict[str, Any]:
+def _run(job: Job, folder: Path, bundle: Path) -> dict[str, Any]:
     recording = simulate(shipped_statistics(), SECONDS, job.seed, (("walking", SECONDS),))
-    write_bag(recording, scratch / "walk")
+    write_bag(recording, folder / "walk")
     kind, sensors, magnitude = FAULTS[job.name]
     chosen = tuple(range(len(recording.rig.sensors))) if sensors is None else tuple(sensors)
     fault: dict[str, Any] = {"kind": kind, "start": START_S, "duration": DURATION_S}
     fault["sensors"] = [recording.rig.sensor_names[sensor] for sensor in chosen]
     if magnitude is not None:
         fault["magnitude"] = magnitude
-    (scratch / "faults.yaml").write_text(yaml.safe_dump([fault]), encoding="utf-8")
+    (folder / "faults.yaml").write_text(yaml.safe_dump([fault]), encoding="utf-8")
     node = ["-m", "imu_emg_estimator.ros.node", "--ros-args", "-p", f"bundle:={bundle.absolute()}"]
-    player = ["-m", "imu_emg_estimator", "replay", str(scratch / "walk"), "--restamp"]
-    player += ["--wait", f"{PATIENCE_S:g}", "--faults", str(scratch / "faults.yaml")]
-    with _Onlooker(recording.rig) as onlooker, _process(node, scratch / "node.log"):
+    player = ["-m", "imu_emg_estimator", "replay", str(folder / "walk"), "--restamp"]
+    player += ["--wait", f"{PATIENCE_S:g}", "--faults", str(folder / "faults.yaml")]
+    with _Onlooker(recording.rig) as onlooker, _process(node, folder / "node.log"):
         onlooker.spin_until(lambda: onlooker.messages, PATIENCE_S, "the node publishes nothing")
-        with _process(player, scratch / "player.log") as playing:
+        with _process(player, folder / "player.log") as playing:
             onlooker.spin_until(lambda: playing.poll() is not None, PATIENCE_S + SECONDS, "the replay does not end")
         onlooker.spin_for(LATE_S)
     return onlooker.judge({recording.rig.sensor_names[sensor] for sensor in chosen})
