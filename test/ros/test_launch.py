@@ -27,7 +27,7 @@ def ros2_launch() -> list[str]:
 
 def test_launch_names_its_arguments(ros2_launch: list[str]) -> None:
     shown = subprocess.run([*ros2_launch, "--show-args"], capture_output=True, text=True, check=True).stdout
-    for argument in ("bundle", "params_file", "subject_id", "namespace", "use_sim_time"):
+    for argument in ("bundle", "params_file", "subject_id", "namespace", "use_sim_time", "autostart"):
         assert f"'{argument}':" in shown
 
 
@@ -75,3 +75,17 @@ def test_failed_launch_says_why(ros2_launch: list[str]) -> None:
     assert "bundle /no/such/bundle does not exist" in said
     assert "exit code 2" in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("params_file:=/no/such.yaml", "params_file: there is no file /no/such.yaml"),
+        ("subjectid:=anna", "has no argument 'subjectid'; did you mean 'subject_id'?"),
+    ],
+)
+def test_launch_names_what_it_cannot_use(argument: str, said: str, ros2_launch: list[str]) -> None:
+    with process([*ros2_launch, argument]) as launched:
+        text = output(launched)
+    assert launched.returncode
+    assert said in text
