@@ -157,10 +157,10 @@ class EstimatorNode(ManagedNode):
     def deactivate(self) -> None:
         """Publish a last STALE, so that a controller need not wait for its deadline, and then nothing."""
         with self._gate.change():
-            if self.is_active and self.context.ok():
+            was_active, self.is_active = self.is_active, False
+            if was_active and self.context.ok():
                 now = self._timing.read()
                 self._output.publish(now, STALE, math.nan, self.bundle.rig.sensor_names, math.nan, math.nan)
-            self.is_active = False
 
     def cleanup(self) -> None:
         """End a running calibration, and release the topics and services."""

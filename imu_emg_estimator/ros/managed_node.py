@@ -63,10 +63,12 @@ class ManagedNode(LifecycleNode):
         return self._attempt("activate", self.activate)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._attempt("deactivate", self.deactivate)
+        self._attempt("deactivate", self.deactivate)
+        return SUCCESS  # there is no way back
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        return self._attempt("clean up", self.cleanup)
+        self._attempt("clean up", self.cleanup)
+        return SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         self._attempt("deactivate", self.deactivate)

@@ -96,9 +96,7 @@ def test_hanging_data_thread_loses_liveliness(start_lab: StartLab, monkeypatch: 
     lab.wait(lambda: controller.alive == 1, "liveliness again")
 
 
-def test_killed_process_loses_liveliness(
-    context: rclpy.Context, look: Callable[..., Onlooker], bundle_path: Any
-) -> None:
+def test_killed_process_loses_liveliness(look: Callable[..., Onlooker], bundle_path: Any) -> None:
     onlooker, alive = look("/killed"), list[int]()
     callbacks = SubscriptionEventCallbacks(liveliness=lambda event: alive.append(event.alive_count))
     onlooker.node.create_subscription(
