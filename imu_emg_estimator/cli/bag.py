@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     recording = _choose(arguments, recordings)
     write_bag(recording, arguments.out, arguments.storage, ProgressBar("writing", patience=options.QUIET_S))
     print(f"wrote {arguments.out}: {recording.name}, {recording.duration:.1f} s, {arguments.storage}")
-    verdicts = sensor_verdicts([recording])
+    verdicts = sensor_verdicts(recording)
     print(verdict_table(verdicts, "sensors"))
     about = {"bag": str(arguments.out), "storage": arguments.storage, "verdicts": verdicts}
     options.write_json(arguments.json, _describe(recording) | about)

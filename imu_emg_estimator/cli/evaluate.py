@@ -178,7 +178,11 @@ def _verdicts(bundle: Bundle, recordings: Sequence[Recording]) -> dict[str, dict
     from imu_emg_estimator.calibration.recording_quality import assess
     from imu_emg_estimator.model.subject_data import by_subject
 
-    return {subject: assess(bundle, own).verdicts() for subject, own in by_subject(recordings).items()}
+    subjects, verdicts, bar = by_subject(recordings), {}, ProgressBar("checking", patience=options.QUIET_S)
+    for index, (subject, own) in enumerate(subjects.items()):
+        verdicts[subject] = assess(bundle, own).verdicts()
+        bar(index + 1, len(subjects))
+    return verdicts
 
 
 def _print_tables(summary: Mapping[str, Any]) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.powerline import find_powerline
-from imu_emg_estimator.signals.recording_checks import StateTime
+from imu_emg_estimator.signals.recording_checks import StateTime, check_recording
 from imu_emg_estimator.signals.sensor_verdict import Verdict
 
 FloatArray = NDArray[np.floating]
@@ -304,11 +305,18 @@ def verdict_in_words(findings: Sequence[Finding]) -> str:
     return f"{state}: {'; '.join(finding.text for finding in findings)}"
 
 
-def sensor_verdicts(recordings: Sequence[Recording]) -> dict[str, str]:
+def sensor_verdicts(recording: Recording) -> dict[str, str]:
     """Return a verdict in words on every sensor, as far as its signal alone tells."""
-    names = recordings[0].rig.sensor_names
-    figures = {name: sensor_figures(recordings, index) for index, name in enumerate(names)}
-    return {name: verdict_in_words(judge_sensor(name, found)) for name, found in figures.items()}
+    rate, names = recording.rig.rate, recording.rig.sensor_names
+    present = np.asarray(np.isfinite(recording.imu).any(axis=0))  # a gyroscope may be left out
+    instants = np.arange(len(recording)) * round(SECOND / rate)
+    states = check_recording(recording.imu, instants, rate, present).states
+    findings = {
+        name: judge_states(name, states[index], recording.duration)
+        + judge_sensor(name, sensor_figures([recording], index))
+        for index, name in enumerate(names)
+    }
+    return {name: verdict_in_words(found) for name, found in findings.items()}
 
 
 def saturated(raw: FloatArray) -> NDArray[np.bool_]:

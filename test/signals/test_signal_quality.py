@@ -18,6 +18,7 @@ from imu_emg_estimator.signals.signal_quality import (
     muscle_figures,
     saturated,
     sensor_figures,
+    sensor_verdicts,
     true_runs,
 )
 
@@ -343,3 +344,11 @@ def test_saturated_ignores_quiet_or_flat_channel() -> None:
     assert not saturated(quiet).any()
     assert not saturated(np.full((100, 1), 5.0)).any()
     assert not saturated(np.full((100, 1), np.nan)).any()
+
+
+def test_sensor_verdicts_tell_frozen_sensor_with_remedy(walk: Recording) -> None:
+    imu = walk.imu.copy()
+    imu[300:, 2] = imu[300, 2]
+    verdicts = sensor_verdicts(replace(walk, imu=imu))
+    assert [name for name, verdict in verdicts.items() if verdict != "good"] == [walk.rig.sensor_names[2]]
+    assert "switch it off and on again" in verdicts[walk.rig.sensor_names[2]]
