@@ -337,6 +337,18 @@ def test_node_follows_simulated_time(start_lab: StartLab, imu: NDArray[np.floati
     assert max(message.age for message in messages) < 0.5
 
 
+def test_node_says_that_nobody_publishes_the_simulated_clock(
+    start_lab: StartLab, imu: NDArray[np.floating], capfd: pytest.CaptureFixture[str]
+) -> None:
+    lab = start_lab(use_sim_time=True)
+    lab.play(imu[:30])
+    lab.wait_for(20)
+    assert {message.status for message in lab.messages} == {STALE}
+    warnings = [line for line in capfd.readouterr().err.splitlines() if "STALE" in line]
+    assert len(warnings) == 1
+    assert "use_sim_time is set and nobody publishes /clock" in warnings[0]
+
+
 @pytest.mark.parametrize("seconds", [-(2**31), 2**31 - 1], ids=["first", "last"])
 def test_node_survives_extreme_timestamps(seconds: int, start_lab: StartLab, imu: NDArray[np.floating]) -> None:
     lab = start_lab()

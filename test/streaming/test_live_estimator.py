@@ -8,9 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.sensor_subsets import SensorSubsets, Subset, SubsetFigures
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
+from imu_emg_estimator.signals.sensor_clock import ClockPolicy
 from imu_emg_estimator.streaming.activation_status import DEGRADED, OK, STALE, WARMING_UP
 from imu_emg_estimator.streaming.live_estimator import LiveEstimator, LiveSettings, Output
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
@@ -110,3 +112,49 @@ def test_live_estimator_starts_anew_where_the_network_gives_no_number(
     outputs = play(live, imu[61:120], start=instants(62, bundle.rig.rate)[-1])
     assert {o.status for o in outputs[:5]} == {WARMING_UP}
     assert outputs[-1].status == OK
+
+
+def test_live_estimator_is_stale_for_the_future_whatever_stale_after(bundle: Bundle, imu: NDArray[np.floating]) -> None:
+    as_they_are = LiveSettings(stale_after=60.0, clock_policies=(ClockPolicy.TIMESTAMP,))
+    live = LiveEstimator(bundle, as_they_are)
+    outputs = []
+    for instant, row in zip(instants(60, bundle.rig.rate), imu[:60].tolist(), strict=True):
+        for sensor, sample in enumerate(row):
+            outputs += live.take(sensor, instant + SECOND // 50, tuple(sample), instant)
+    assert {output.status for output in outputs} == {STALE}
+    assert "ahead of this clock" in live.cause
+    assert "-" not in live.cause
+
+
+def test_live_estimator_is_stale_below_measured_minimum(bundle: Bundle, imu: NDArray[np.floating]) -> None:
+    factor = (1.0,) * len(bundle.rig.muscles)
+    rows = (
+        Subset((), 0.8, 0.1, (0.8, 0.8), factor),
+        Subset((3,), 0.75, 0.1, (0.8, 0.8), factor),
+        Subset((3, 4), 0.3, 0.1, (0.8, 0.8), factor),
+    )
+    live = LiveEstimator(
+        replace(bundle, subset_figures=SubsetFigures("made up", SensorSubsets(6, rows))), LiveSettings()
+    )
+    imu = imu[:200].copy()
+    imu[60:, 3] = imu[130:, 4] = np.nan
+    outputs = play(live, imu)
+    assert {o.status for o in outputs[100:120]} == {DEGRADED}
+    assert {o.status for o in outputs[-20:]} == {STALE}
+    assert live.cause.startswith("too few sensors are left")
+    assert bundle.rig.sensor_names[4] in live.cause
+
+
+def test_live_estimator_gives_a_frozen_sensor_a_reason_and_a_remedy(
+    live: LiveEstimator, bundle: Bundle, imu: NDArray[np.floating]
+) -> None:
+    imu = imu[:200].copy()
+    imu[100:150, 2] = imu[100, 2]
+    outputs = play(live, imu)
+    ahead = bundle.config.look_ahead
+    assert {o.status for o in outputs[: 100 - ahead]} <= {WARMING_UP, OK}
+    named = [bundle.rig.sensor_names[2] in o.missing for o in outputs]
+    assert all(named[100 - ahead + 6 : 150 - ahead])  # 0.1 s
+    assert not any(named[-10:])  # 0.5 s after it was good again
+    assert outputs[-1].status == OK
+    assert live.report(2).used < live.report(1).used == live.report(1).rows
