@@ -105,7 +105,7 @@ class AccelerationChecks:
         if short.jumps >= MIN_JUMPS:
             reason = f"changes its size from message to message, {short.jumps} times in 0.2 s, as if in two units"
             return SensorState(Verdict.OTHER_UNITS, reason, SOURCE_REMEDY, True)
-        if short.steps < short.count * MIN_STEP_MPS2**2 or short.double_steps > MAX_RETURN * short.steps:
+        if short.steps < short.samples * MIN_STEP_MPS2**2 or short.double_steps > MAX_RETURN * short.steps:
             return None
         reason = "goes to and fro between two accelerations from message to message"
         return SensorState(Verdict.TWO_PUBLISHERS, reason, SOURCE_REMEDY, True)
@@ -152,7 +152,7 @@ class AccelerationChecks:
             0 if deviation < QUIET_MPS2 else LONG
         ):  # less than a second of a stride proves nothing
             self._scaled = None
-        elif not self._usual_blocks and deviation < QUIET_MPS2:
+        elif not self._usual_blocks and deviation < QUIET_MPS2 and not self._others_move():
             reason = f"measures a gravity of {gravity:.1f} instead of 9.81 m/s²"
             self._scaled = SensorState(Verdict.IMPLAUSIBLE, reason, "calibrate or replace it", True)
         if min(deviation, short.deviation) > MOVING_MPS2 and min(long.variances) < MIN_AXIS_NOISE_MPS2**2:
@@ -160,6 +160,10 @@ class AccelerationChecks:
             reason = f"its acceleration in {'xyz'[axis]} stays at {long.mean[axis]:.3g} m/s² while the other axes move"
             return SensorState(Verdict.FROZEN, reason, RESTART_REMEDY, True)
         return self._scaled
+
+    def _others_move(self) -> bool:
+        """Whether half of the other sensors move, so that one in quiet is frozen, and shows no gravity."""
+        return self._others is not None and self._others.others_move(self._sensor)
 
     def _negated(self, instant: int, half: Window | None) -> SensorState | None:
         if self._turned:

@@ -30,16 +30,17 @@ class RelativeStillness:
         """
         self._known[sensor] = (instant, short, half or 0.0)
         for deviation, still, moving, place in zip((short, half), STILL_MPS2, MOVING_MPS2, (1, 2), strict=True):
-            if deviation is not None and deviation < still and self._others_move(sensor, instant, place, moving):
+            if deviation is not None and deviation < still and self._move(sensor, place, moving):
                 reason = f"stands still (to {deviation:.3f} m/s²) while the others move"
                 return SensorState(Verdict.FROZEN, reason, "switch it off and on again, or restart its driver", True)
         return None
 
-    def _others_move(self, sensor: int, instant: int, place: int, limit: float) -> bool:
-        others = [
-            known[place]
-            for index, known in enumerate(self._known)
-            if index != sensor and instant - known[0] < MAX_AGE_NS
-        ]
+    def others_move(self, sensor: int) -> bool:
+        """Return whether half of the others moved in the half second before the sensor was last judged."""
+        return self._move(sensor, 2, MOVING_MPS2[1])
+
+    def _move(self, sensor: int, place: int, limit: float) -> bool:
+        oldest = self._known[sensor][0] - MAX_AGE_NS
+        others = [known[place] for index, known in enumerate(self._known) if index != sensor and known[0] > oldest]
         others.sort()
         return len(others) >= MIN_OTHERS and others[(len(others) - 1) // 2] > limit

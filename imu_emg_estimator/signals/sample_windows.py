@@ -29,7 +29,7 @@ class Window(NamedTuple):
     """Statistics of the samples of a window.
 
     Attributes:
-        count: number of samples.
+        samples: number of them.
         mean: of each axis.
         variances: of each axis.
         mean_length: of the vectors.
@@ -37,7 +37,7 @@ class Window(NamedTuple):
         steps, double_steps: sums of squared changes from the sample before, and from the one before that.
     """
 
-    count: int
+    samples: int
     mean: Vector
     variances: Vector
     mean_length: float

@@ -115,15 +115,16 @@ def test_checker_tells_wrong_gravity_at_rest_and_remembers_it_in_movement() -> N
 
 def test_checks_tell_sensor_that_only_noise_keeps_alive() -> None:
     """Three sensors: a frozen one with noise stands still while the others move; a resting rig is accepted."""
-    sensors = np.stack([movement(6.0, seed=seed) for seed in range(3)], axis=1)
+    sensors = np.stack([movement(8.0, seed=seed) for seed in range(3)], axis=1)
     noise = 0.01 * np.random.default_rng(5).standard_normal((180, 6))
-    sensors[180:, 1] = sensors[179, 1] + noise
+    sensors[180:360, 1] = 1.4 * sensors[179, 1] + noise
     checks, states = SampleChecks(RATE, np.ones((3, 6), dtype=bool)), []
     for index, row in enumerate(sensors.tolist()):
         states.append([checks.check(s, round(index * SECOND / RATE), tuple(row[s])).state for s in range(3)])
     assert {state for row in states[:180] for state in row} == {GOOD}
     assert {row[0] for row in states} | {row[2] for row in states} == {GOOD}
-    assert all(row[1].verdict is Verdict.FROZEN for row in states[196:])
+    assert all(row[1].verdict is Verdict.FROZEN for row in states[196:360])
+    assert {row[1] for row in states[420:]} == {GOOD}
     resting = SampleChecks(RATE, np.ones((3, 6), dtype=bool))
     at_rest = [0.0, 0.0, 9.81, 0.0, 0.0, 0.0] + 0.01 * np.random.default_rng(6).standard_normal((180, 6))
     for index, sample in enumerate(at_rest.tolist()):

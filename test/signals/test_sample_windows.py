@@ -50,7 +50,7 @@ def test_windows_equal_statistics_of_their_samples(rate: float, seed: int) -> No
                 members = list(chain.from_iterable(blocks[done - before - length : done - before]))
                 part = samples[members]
                 lengths = np.linalg.norm(part, axis=1)
-                assert window.count == len(members)
+                assert window.samples == len(members)
                 np.testing.assert_allclose(window.mean, part.mean(axis=0), atol=1e-9)
                 np.testing.assert_allclose(window.variances, part.var(axis=0), atol=1e-6)
                 assert window.mean_length == pytest.approx(lengths.mean())
