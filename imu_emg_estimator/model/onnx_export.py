@@ -58,6 +58,7 @@ def metadata(bundle: Bundle) -> dict[str, str]:
         "reference": asdict(bundle.reference),
         "normalisation": asdict(bundle.normalisation),
         "uncertainty": bundle.uncertainty.to_dict() if bundle.uncertainty else None,
+        "subsets": bundle.subsets,
         "states": state_shapes(bundle.config),
     }
     return {name: json.dumps(json_compatible(value)) for name, value in content.items()}
@@ -114,7 +115,7 @@ def _where(graph: OnnxGraph, known: str, values: str) -> str:
 
 
 def _add_estimate(graph: OnnxGraph, bundle: Bundle, mean: str, log_deviation: str) -> None:
-    """The outputs ``activation`` and ``deviation`` of a StreamingEstimator."""
+    """The outputs ``activation`` and ``deviation`` of a StreamingEstimator that misses no sensor."""
     muscles = bundle.config.muscles
     activation = graph.add("Relu", mean)
     bounds = (_constant(graph, bound) for bound in LOG_DEVIATION_RANGE)

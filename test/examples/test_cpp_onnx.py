@@ -6,6 +6,7 @@ It needs ONNX Runtime for C++ where CMake finds it, or in the folder that ONNXRU
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,9 @@ def read_estimates(path: Path) -> tuple[Sequence[str], Array]:
 def test_estimate_equals_python(
     program: Path, make_bundle: BundleFactory, make_recording: RecordingFactory, tmp_path: Path, shipped: bool
 ) -> None:
-    bundle = Bundle.load(shipped_bundle()) if shipped else make_bundle(look_ahead=0, kernel=1)
+    bundle = (
+        replace(Bundle.load(shipped_bundle()), subset_figures=None) if shipped else make_bundle(look_ahead=0, kernel=1)
+    )
     imu = make_recording([("standing", 2.0), ("walking", 10.0)]).imu.astype(np.float32)
     imu[:, 5, 3:], imu[200:230, 0], imu[300:302] = np.nan, np.nan, np.nan
     model, rows, estimates = (tmp_path / name for name in ("model.onnx", "rows.csv", "estimates.csv"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fixtures.bundle_files import SUBSET_FIGURES
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
 
 from imu_emg_estimator.model.bundle import Bundle
@@ -68,6 +69,13 @@ def test_export_holds_metadata_for_other_programs(bundle: Bundle, tmp_path: Path
     assert content["reference"]["unit"] == "count"
     np.testing.assert_array_equal(content["normalisation"]["mean"], bundle.normalisation.mean)
     assert {name: tuple(shape) for name, shape in content["states"].items()} == state_shapes(bundle.config)
+
+
+def test_export_leaves_factor_for_missing_sensors_to_the_program(bundle: Bundle, tmp_path: Path) -> None:
+    known = replace(bundle, subset_figures=SUBSET_FIGURES)
+    export_bundle(known, tmp_path / "model.onnx")
+    rows = metadata(tmp_path / "model.onnx")["subsets"]["rows"]
+    assert rows[1] == {"missing": [0], "r": 0.74, "spread": 0.1, "coverage": [0.78, 0.8], "factor": [1.25, 1.5]}
 
 
 def test_export_refuses_deviating_model(
