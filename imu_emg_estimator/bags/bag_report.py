@@ -139,8 +139,8 @@ def _clock_notes(topic: str, clock: Clock) -> list[str]:
     if clock.corrected and clock.missing < 1.0 and abs(clock.offset) > MAX_DELAY_S:
         where = "behind" if clock.offset > 0 else "ahead of"
         notes.append(
-            f"the clock of {topic} is {abs(clock.offset):.3g} s {where} the IMUs': it was corrected here, but the live "
-            "node leaves such a sensor out: synchronise the clocks"
+            f"the clock of {topic} is {abs(clock.offset):.3g} s {where} the IMUs': it was corrected, as the live node "
+            "does; synchronise the clocks"
         )
     return notes
 

@@ -21,6 +21,7 @@ REVIEW_NS = SECOND // 4  # between two looks at all sensors
 STEPPED_BACK_NS = SECOND // 10  # of the node's clock, beyond what threads and topics put out of order
 TOGETHER_NS = SECOND  # within which the clocks of most sensors leap back when a bag begins anew
 ALIVE_NS = SECOND
+LEAPT_S = 0.003  # a clock that is reconciled though it is off by less was set back and forth
 COUNTING_S = 1e6  # off by more, a clock counts from its start
 MIN_DRIFT = 2e-4  # s/s; less is not said
 SYNCHRONISE = "synchronise the clock of what publishes it with this computer's"
@@ -156,6 +157,8 @@ class SensorClocks:
         report = self.report(sensor)
         if abs(report.drift) > MIN_DRIFT:
             return f"its clock drifts by {report.drift * 1e3:+.1f} ms/s"
+        if abs(report.offset) < LEAPT_S:
+            return "its clock leapt"
         if abs(report.offset) > COUNTING_S:
             return "its clock does not tell the time of day"
         return f"its clock is {_seconds(round(report.offset * SECOND))} {'behind' if report.offset > 0 else 'ahead'}"

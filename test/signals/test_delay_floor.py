@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.delay_floor import DelayFloor
 from imu_emg_estimator.signals.grid_alignment import SECOND
@@ -10,7 +11,7 @@ BLOCK_NS = SECOND // 4
 MAX_SLOPE = 0.012
 
 
-def best_line(times: np.ndarray, delays: np.ndarray) -> tuple[float, float]:
+def best_line(times: NDArray[np.int64], delays: NDArray[np.int64]) -> tuple[float, float]:
     """Slope and level at the last point of the line below all points that lies closest to them: tries all pairs."""
     x, y = (times - times[-1]).astype(float), (delays - delays[-1]).astype(float)
     lines = [(0.0, y.min())]

@@ -21,6 +21,7 @@ from fixtures.simulated_arrivals import (
     shifted,
     whole_seconds,
 )
+from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.sensor_clock import ClockPolicy, SensorClocks
@@ -41,7 +42,7 @@ def group(
     return sensors
 
 
-def apart(sensors: Sequence[SimulatedSensor], errors: Sequence[np.ndarray], since: float = SETTLED_S) -> float:
+def apart(sensors: Sequence[SimulatedSensor], errors: Sequence[NDArray[np.float64]], since: float = SETTLED_S) -> float:
     """Largest deviation [s] of any sample's instant from what most have, but for one in a hundred."""
     later = np.concatenate([error[s.true > since] for s, error in zip(sensors, errors, strict=True)])
     return float(np.nanpercentile(np.abs(later - np.nanmedian(later)), 99))
