@@ -60,13 +60,12 @@ class LivePlacement:
         old, new = self._bundle.distribution, bundle.distribution
         if old is not None and new is not None and self._evidence is not None and old.has_metrics_of(new):
             self._evidence.take_profile(_profile(bundle))
-            self._bundle = bundle
+            self._bundle, self._uses = bundle, _uses(bundle)
         else:
             self._start(bundle)
 
     def _start(self, bundle: Bundle) -> None:
-        self._bundle = bundle
-        self._uses = bundle.normalisation.used[:, :3].all(axis=1)
+        self._bundle, self._uses = bundle, _uses(bundle)
         self._evidence: PlacementEvidence | None = None
         self._strange: StrangeMotion | None = None
         if (distribution := bundle.distribution) is not None:
@@ -192,6 +191,11 @@ class LivePlacement:
                 reason = fault.format(*others)
                 states[sensor] = SensorState(verdict, reason, remedy.advice(), masked=True)
         return tuple(states)
+
+
+def _uses(bundle: Bundle) -> NDArray[np.bool_]:
+    """Return of which sensors [sensors] the network uses the accelerometer."""
+    return np.asarray(bundle.normalisation.used[:, :3].all(axis=1))
 
 
 def _profile(bundle: Bundle) -> MotionProfile | None:

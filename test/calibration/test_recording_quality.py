@@ -150,6 +150,16 @@ def test_assess_uses_findings_of_bag_reader(trained_bundle: Bundle, subject: Rec
     assert verdicts[RIGHT].startswith("used, but check it: 30% of its power is powerline at 50 Hz")
 
 
+def test_assess_calls_negated_axes_negated(trained_bundle: Bundle, subject: Recording) -> None:
+    imu = subject.imu.copy()
+    imu[:, 1, :3] *= -1.0
+    quality = assess(trained_bundle, [replace(subject, imu=imu)])
+    verdict = quality.verdicts()[subject.rig.sensor_names[1]]
+    assert verdict.startswith("left out: ")
+    assert "negated" in verdict
+    assert "turned" not in verdict
+
+
 def test_assess_without_distribution_skips_mounting(trained_bundle: Bundle, subject: Recording) -> None:
     quality = assess(replace(trained_bundle, distribution=None), [subject])
     assert quality.mounting is None

@@ -145,6 +145,15 @@ def test_placement_keeps_verdict_with_calibrated_bundle(bundle: Bundle, imu: Arr
     assert placement.states == (GOOD,) * 6
 
 
+def test_placement_ignores_sensor_that_a_calibration_left_out(bundle: Bundle, imu: Array) -> None:
+    mean, std = bundle.normalisation.mean.copy(), bundle.normalisation.std.copy()
+    mean[4], std[4] = np.nan, np.nan
+    placement = LivePlacement(bundle)
+    placement.adopt(replace(bundle, normalisation=Normalisation(mean, std)))
+    walk(placement, turned(imu, 4, -np.eye(3)), 8.0)
+    assert placement.states == (GOOD,) * 6
+
+
 def test_placement_without_distribution_accuses_nobody(bundle: Bundle, imu: Array) -> None:
     placement = LivePlacement(replace(bundle, distribution=None))
     walk(placement, -imu, 6.0)
