@@ -181,6 +181,17 @@ def test_read_bag_masks_nonfinite_imu_values(recording: Recording, whole_bag: Pa
     np.testing.assert_array_equal(read.imu[:, 3, 3:], recording.imu[:, 3, 3:])
 
 
+def test_read_bag_interpolates_as_far_as_the_node_does(whole_bag: Path, tmp_path: Path) -> None:
+    def between_rows(topic: str, message: Any) -> Any:
+        own = topic == imu_topic(RIG.sensor_names[1])
+        return with_timestamp(message, timestamp_of(message) + 5_000_000) if own else message
+
+    path = changed(whole_bag, tmp_path / "bag", between_rows)
+    strict, _ = read_bag_with_report(path, RIG, alignment=AlignmentSettings(largest_gap=0.001))
+    assert np.isnan(strict.imu[:, 1]).all()
+    assert np.isnan(read_bag(path, RIG).imu[:, 1]).mean() < 0.2
+
+
 def test_read_bag_masks_absent_imu_fields(recording: Recording, whole_bag: Path, tmp_path: Path) -> None:
     absent = np.zeros(9)
     absent[0] = -1.0

@@ -83,6 +83,12 @@ def test_judge_sensor_accepts_missing_gyroscope(walk: Recording) -> None:
     assert sensor_figures([with_imu(walk, imu)], 1).gyroscope_missing == 1.0
 
 
+def test_sensor_figures_turn_by_root_mean_square_of_all_axes(walk: Recording) -> None:
+    imu = walk.imu.copy()
+    imu[:, 1, 3:] = (3.0, 4.0, 12.0)
+    assert sensor_figures([replace(walk, imu=imu)], 1).turning == pytest.approx(13.0 / np.sqrt(3.0))
+
+
 def test_judge_sensor_reports_slow_stream(walk: Recording) -> None:
     finding = of_sensor(walk, Stream(rate={walk.rig.sensor_names[1]: 12.0}))["rate"]
     assert finding.bad
