@@ -135,11 +135,6 @@ class EstimatorNode(ManagedNode):
         self._log = StatusLog(
             self._say, [f"{name} ({topic})" for name, topic in zip(rig.sensor_names, self.topics, strict=True)]
         )
-        if self.settings.stale_after > USUAL_STALE_AFTER_S:
-            self.get_logger().warning(
-                f"stale_after is {self.settings.stale_after:g} s: estimates from input as old as that will be "
-                f"called OK; a controller that acts on a person should get none older than {USUAL_STALE_AFTER_S:g} s"
-            )
         self._identify()
         self._held.enter_context(Diagnostics(self))
         self._calibrations = self._held.enter_context(CalibrationServer(self, self._companion))
@@ -278,6 +273,11 @@ class EstimatorNode(ManagedNode):
                 self._identify()
 
     def _make_live(self, bundle: Bundle, settings: NodeSettings) -> LiveEstimator:
+        if settings.stale_after > USUAL_STALE_AFTER_S:
+            self.get_logger().warning(
+                f"stale_after is {settings.stale_after:g} s: estimates from input as old as that will be "
+                f"called OK; a controller that acts on a person should get none older than {USUAL_STALE_AFTER_S:g} s"
+            )
         tolerance = SIMULATED_TOLERANCE_S if self._timing.is_simulated else TOLERANCE_S
         return LiveEstimator(bundle, settings.live(tolerance), settings.engine, settings.engine_threads)
 

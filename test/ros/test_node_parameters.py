@@ -120,3 +120,9 @@ def test_topics_change_through_cleanup_and_configure(lab: Lab, imu: NDArray[np.f
         second.wait(lambda: all(driver.get_subscription_count() for driver in second.drivers), "subscriptions")
         second.play(imu[:60], hurry=True)
         lab.wait(lambda: MuscleActivation.OK in {message.status for message in lab.messages}, "message that is OK")
+
+
+def test_long_stale_after_is_warned_about(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
+    capfd.readouterr()
+    assert not refusal(lab, "stale_after", 2.0)
+    assert "stale_after is 2 s" in capfd.readouterr().err
