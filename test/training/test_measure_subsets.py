@@ -104,21 +104,11 @@ def test_summary_factor_restores_coverage() -> None:
 
 
 def test_summary_judges_factor_on_subject_it_was_not_fitted_to() -> None:
-    """One subject's errors are ten times the others': a factor of the others does not cover them."""
-    spreads = [1.0, 1.0, 1.0, 1.0, 10.0]
-    subjects = [{(): errors_of(1.0, seed), (0,): errors_of(spread, 10 + seed)} for seed, spread in enumerate(spreads)]
+    """One subject's errors are ten times the other's: either factor is far from what the other needs."""
+    subjects = [{(): errors_of(1.0, 0), (0,): errors_of(spread, 1)} for spread in (2.0, 20.0)]
     one = summarise_subsets(RIG, subjects, PLAIN).rows[1]
-    fitted = [np.mean(np.abs(own[0,].measured - own[0,].activation) <= one.factor) for own in subjects]
-    np.testing.assert_allclose(np.mean(fitted), 0.8, atol=0.01)
-    assert one.coverage[1] < 0.9 * np.mean(fitted) + 0.1
-    assert one.coverage[1] == pytest.approx(np.mean([one_of_others(subjects, index) for index in range(5)]), abs=0.02)
-
-
-def one_of_others(subjects: list[dict[tuple[int, ...], Errors]], left_out: int) -> float:
-    """Coverage of a subject with the factor of the others."""
-    sizes = [np.abs(own[0,].measured - own[0,].activation) for own in subjects]
-    others = np.concatenate([size for index, size in enumerate(sizes) if index != left_out])
-    return float(np.mean(sizes[left_out] <= np.maximum(np.quantile(others, 0.8, axis=0), 1.0)))
+    covered = 1.0, 0.08  # with a factor of 20, and of 2
+    assert one.coverage[1] == pytest.approx(np.mean(covered), abs=0.01)
 
 
 def test_summary_leaves_out_untrusted_muscle() -> None:
