@@ -204,7 +204,7 @@ class GridAligner:
             if track.bursts or track.is_behind or self._newest - track.last > self._deadline:
                 self._note_wait(track, self._newest - track.last)
             elapsed = track.received + min(timestamp - track.last, self._largest_gap)
-            if elapsed > self._elapsed:
+            if elapsed > self._elapsed and timestamp >= self._newest:  # a burst of one does not age the others
                 self._elapsed = elapsed
         track.received = self._elapsed
 
