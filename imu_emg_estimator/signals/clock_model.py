@@ -239,7 +239,7 @@ class ClockModel:
     def _suspect_leap(self, timestamp: int, arrival: int, sequence: int | None) -> int | None:
         """Handle a timestamp that leapt: a single one is repaired or left out, a few that agree are another clock."""
         delay = arrival - timestamp
-        if self._leap.add(timestamp, delay, self.regularity.period):
+        if self._leap.add(timestamp, delay, self.regularity.period, self.samples):
             return self._follow_leap(timestamp, arrival, sequence, self._leap.delay)
         return self._repaired(arrival, sequence) if delay <= self._earliest or delay > MAX_DELAY_NS else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 SAME_LEAP_NS = 30_000_000  # by which the delays of samples after a leap may differ
 LEAP_SAMPLES = 3  # that must agree on it
 MIN_APART = 0.3  # of a period between them
+MAX_INDEX_STEP = 2  # from one to the next: hardly a sample between them may be good
 MAX_LEAPS = 3.5  # lately
 KEPT_LEAPS = 0.95  # from block to block
 MAX_DOUBT = 4.0
@@ -18,7 +19,7 @@ class SuspectedLeap:
         delay: smallest from timestamp to arrival of those that agree [ns].
     """
 
-    __slots__ = ("_leaps", "_samples", "_timestamp", "delay")
+    __slots__ = ("_index", "_leaps", "_samples", "_timestamp", "delay")
 
     def __init__(self) -> None:
         self._leaps = 0.0
@@ -26,11 +27,12 @@ class SuspectedLeap:
 
     def clear(self) -> None:
         """Take the latest timestamps for possible."""
-        self._samples = self._timestamp = self.delay = 0
+        self._samples = self._timestamp = self._index = self.delay = 0
 
-    def add(self, timestamp: int, delay: int, period: int) -> bool:
-        """Take an impossible timestamp; returns whether enough agree that the clock leapt."""
-        apart = timestamp - self._timestamp >= MIN_APART * period
+    def add(self, timestamp: int, delay: int, period: int, index: int) -> bool:
+        """Take the impossible timestamp of the sample with this index; returns whether enough in a row agree on it."""
+        apart = timestamp - self._timestamp >= MIN_APART * period and index - self._index <= MAX_INDEX_STEP
+        self._index = index
         if self._samples and apart and abs(delay - self.delay) < SAME_LEAP_NS:
             self._samples += 1
             self.delay = min(self.delay, delay)

@@ -11,6 +11,7 @@ from fixtures.simulated_arrivals import (
     constant,
     delayed,
     drifting,
+    every_nth_ahead,
     every_nth_on_arrival,
     in_bursts,
     instants,
@@ -113,6 +114,16 @@ def test_clocks_leave_out_single_samples_stamped_late(n: int, late: float) -> No
     used = np.isfinite(errors[0]) & (sensors[0].true > SETTLED_S)
     assert used.sum() > (1 - 1.1 / n) * (sensors[0].true > SETTLED_S).sum()
     assert (np.abs(errors[0][used]) < 0.004).mean() > 0.99
+
+
+@pytest.mark.parametrize("rate", [60.0, 100.0])
+@pytest.mark.parametrize("n", [5, 7, 20])
+def test_clocks_repair_every_nth_timestamp_that_is_ahead(n: int, rate: float) -> None:
+    sensors = group(every_nth_ahead(n, 0.04), rate=rate)
+    errors, clocks = instants(sensors)
+    assert apart(sensors, errors) < 0.004
+    assert np.isfinite(errors[0]).mean() > 0.95
+    assert "ahead" not in clocks.state(0).reason
 
 
 def test_clocks_repair_single_impossible_timestamps() -> None:
