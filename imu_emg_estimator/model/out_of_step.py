@@ -18,6 +18,7 @@ from imu_emg_estimator.signals.motion_statistics import MotionStatistics
 # Mean square deviation of a sensor's correlations with the others, from the training subjects and from the subject's
 # own motion before, added up; chosen on the 13 development subjects of HuGaDB, each left out once.
 MIN_DEVIATION = 11.0
+RELEASE = 0.6  # of it, below which a sensor is in step again
 MARGIN = 40.0  # by which "out of step" must be likelier than a remedy: it can explain more
 
 

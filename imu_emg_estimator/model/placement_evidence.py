@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.model.motion_hypotheses import Hypotheses, Whitening
-from imu_emg_estimator.model.out_of_step import MARGIN, MIN_DEVIATION, OutOfStep, StepComparison
+from imu_emg_estimator.model.out_of_step import MARGIN, MIN_DEVIATION, RELEASE, OutOfStep, StepComparison
 from imu_emg_estimator.model.placement_remedies import Remedy
 from imu_emg_estimator.model.sensor_drift import MotionProfile, RunningProfile
 from imu_emg_estimator.recording import LOCOMOTION
@@ -116,7 +116,7 @@ class PlacementEvidence:
         """Return the evidence that something is wrong; negative: it is likelier that it is not, NaN: not known."""
         if isinstance(remedy, OutOfStep):
             deviations = self._deviations(motion)
-            return math.nan if deviations is None else float(deviations[remedy.sensors[0]] - MIN_DEVIATION)
+            return math.nan if deviations is None else float(deviations[remedy.sensors[0]] - RELEASE * MIN_DEVIATION)
         whitening = self.whitening(motion.available)
         after, before = (m.statistics @ whitening.matrix for m in (self._mended(motion, remedy), motion))
         white = np.stack([after, before])
