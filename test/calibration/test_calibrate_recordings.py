@@ -180,7 +180,7 @@ def test_calibrate_leaves_out_and_names_bad_channels(trained_bundle: Bundle, sub
     assert result.report.muscles[LEFT].decision == ADAPTED
     assert "left_foot and vastus_lateralis_right" in result.report.message
     verdicts = result.report.to_dict()["quality"]["verdicts"]
-    assert "is it in g?" in verdicts["left_foot"]
+    assert "as if in g" in verdicts["left_foot"]
     assert verdicts["left_shank"] == "good"
 
 
