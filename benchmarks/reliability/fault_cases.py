@@ -12,7 +12,7 @@ from imu_emg_estimator.faults.fault_injection import KINDS
 from imu_emg_estimator.faults.fault_kind import Fault
 from imu_emg_estimator.rig import Rig
 
-FAULT_START_S, FAULT_DURATION_S = 15.0, 10.0
+FAULT_START_S, FAULT_DURATION_S = 15.0, 12.0
 STREAM_S = 40.0  # of every trial
 WHOLE_S = 1e6  # a duration beyond every stream
 

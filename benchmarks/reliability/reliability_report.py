@@ -69,7 +69,7 @@ def _of_trials(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     judged = [one for one in outcomes if "exception" not in one]
     messages = sum(one["messages"] for one in judged)
     recoveries = [one["recovery"] for one in judged if one["recovery"] is not None]
-    firsts = [math.inf if one["said_first"] is None else one["said_first"] for one in judged]
+    firsts = [math.inf if one["named_from"] is None else one["named_from"] for one in judged]
     firsts_told = [min(first, one["told_first"] or math.inf) for first, one in zip(firsts, judged, strict=True)]
     # JSON has no NaN: a recovery that never came is null.
     known = [math.inf if one is None or math.isnan(one) else one for one in recoveries]
@@ -85,6 +85,7 @@ def _of_trials(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "usable_share": _share(sum(one["usable"] for one in judged), sum(one["clean_usable"] for one in judged)),
         "recovery_median_s": _finite(np.median(known)) if known else None,
         "recovery_worst_s": _finite(max(known)) if known else None,
+        "recoveries_s": [_finite(round(one, 3)) for one in known],
         "stuck": sum(math.isinf(one) for one in known),
         "effect": max((one["effect"] for one in judged), default=None),
         "r_lowest": min((one["r"] for one in judged if one.get("r") is not None), default=None),
@@ -157,13 +158,11 @@ def _aim_rows(results: Results) -> Iterator[tuple[str, str, str, bool]]:
             "wrong input published as OK or unnamed, later than 100 ms (250 ms by statistics)",
             "0 messages", f"{unsaid} of {messages}", unsaid == 0,
         )  # fmt: skip
-        recovery = _pooled_recovery(at_once)
-        yield (
-            "recovery after the fault, median of the slowest kind",
-            "under 0.5 s",
-            _s(recovery),
-            (recovery is not None and recovery < MAX_RECOVERY_S),
-        )
+        recoveries = [math.inf if one is None else one for row in at_once for one in row["recoveries_s"]]
+        if recoveries:
+            median, worst = float(np.median(recoveries)), max(recoveries)
+            measured = f"{median:.2f} s, at most {worst:.2f} s"
+            yield "recovery after the fault, median", "under 0.5 s", measured, median < MAX_RECOVERY_S
     walking = [row for row in groups if row["expected"] == Expected.NAMED_WALKING.value]
     if walking:
         shares = [
@@ -232,13 +231,8 @@ def _aim_rows(results: Results) -> Iterator[tuple[str, str, str, bool]]:
         yield "random and mutated messages", "0 exceptions", measured, wild["is_ok_afterwards"]
 
 
-def _pooled_recovery(rows: Sequence[Results]) -> float | None:
-    medians = [row["recovery_median_s"] for row in rows]
-    return None if None in medians else max(medians)
-
-
 def _faults(rows: Results, expected: Expected, before: Results) -> Iterator[str]:
-    last = ["r, lowest", "amplitude", "usable"] if expected in SAME else ["named first in 3 s", "in 10 s", "effect"]
+    last = ["r, lowest", "amplitude", "usable"] if expected in SAME else ["named in 3 s", "in 10 s", "effect"]
     yield from table_head(
         [
             "fault",
@@ -267,7 +261,8 @@ def _faults(rows: Results, expected: Expected, before: Results) -> Iterator[str]
         yield table_row(
             [
                 name, row["trials"], row["messages"], unsaid, _s(row["latest_unsaid_s"]),
-                _percent(row["blames_others_share"]), *own, _s(row["recovery_median_s"]), _s(row["recovery_worst_s"]),
+                _percent(row["blames_others_share"]), *own,
+                _recovery(row, "recovery_median_s"), _recovery(row, "recovery_worst_s"),
             ]
         )  # fmt: skip
     yield ""
@@ -291,6 +286,11 @@ def _live(live: Results) -> Iterator[str]:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f} %"
+
+
+def _recovery(row: Results, figure: str) -> str:
+    """Format a recovery; empty where no fault ended."""
+    return _s(row[figure]) if row["recoveries_s"] else ""
 
 
 def _s(seconds: float | None) -> str:

@@ -83,3 +83,9 @@ def test_verdict_during_the_fault_counts_as_told() -> None:
 def test_only_outputs_after_a_changed_sample_are_wrong() -> None:
     truth = Truth((1,), 10.0, 20.0, struck=np.array([12.0]))
     assert judge(FROZEN, truth, run(), run())["messages"] == pytest.approx(25, abs=1)
+
+
+def test_fault_is_named_from_when_it_stays_so() -> None:
+    flickers, settles = run(STALE, begin=11.0, end=12.0), run(STALE, begin=13.0)
+    assert judge(FROZEN, TRUTH, flickers, run())["named_from"] is None
+    assert judge(FROZEN, TRUTH, settles, run())["named_from"] == pytest.approx(3.0, abs=0.03)
