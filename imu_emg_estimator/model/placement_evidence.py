@@ -25,7 +25,7 @@ from imu_emg_estimator.signals.motion_statistics import MotionStatistics
 # Natural logarithm of the likelihood ratio with and without a remedy, from which it is believed; chosen on the 13
 # development subjects of HuGaDB, each left out of the distribution once. How sensors are strapped on differs between
 # subjects by as much as a slip: by the training subjects alone, a slip needs the most.
-MIN_EVIDENCE = {"exchange": 12.0, "turn": 50.0, "inversion": 50.0, "axis": 75.0, "slip": 75.0}
+MIN_EVIDENCE = {"exchange": 12.0, "turn": 50.0, "inversion": 50.0, "axis": 75.0, "slip": 90.0}
 MIN_EVIDENCE_OF_CHANGE = 30.0  # where the subject's own motion before is known, and says at least half of it
 MAX_MENDED_SCORE = 2.0  # deviation of the whole rig after a remedy from the training subjects; with more, it is none
 MAX_MENDED_CHANGE = 1.2  # the same, from the subject's own motion before
