@@ -175,7 +175,7 @@ def _clocks() -> Iterator[Case]:
     )
     drifts = [("clock_drift", value) for value in (0.0015, -0.0015, 0.01, -0.01)]
     yield from _of("drift", Expected.RECONCILED, drifts, "one leg all", whole=True)
-    yield from _of("clock that steps to and fro", Expected.RECONCILED, [("clock_steps", 0.4)])
+    yield from _of("clock that steps back and forth", Expected.RECONCILED, [("clock_steps", 0.4)])
     none = [("constant_timestamp", 0.0), ("constant_timestamp", 767.0), ("whole_seconds", 0.0)]
     yield from _of("zero, constant, whole seconds", Expected.RECONCILED, none)
     yield from _of("zero, constant, whole seconds", Expected.RECONCILED, none, whole=True)

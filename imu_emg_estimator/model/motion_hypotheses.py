@@ -118,7 +118,7 @@ class Hypotheses:
         across = outer.transpose(1, 2, 0, 3) / (deviation[..., None] * other_deviation)
         correlations = np.concatenate([within, across.reshape(*within.shape[:2], -1)], axis=2)
         parts = [mean, np.log(deviation), np.clip(correlations, -1.0, 1.0)]
-        return np.concatenate(parts, axis=2).transpose(1, 0, 2)
+        return np.asarray(np.concatenate(parts, axis=2).transpose(1, 0, 2))
 
     def _gather(self, remedy: Remedy) -> tuple[NDArray[np.intp], FloatArray]:
         """Return where each statistic comes from, and its sign, for a remedy that keeps or inverts the axes."""

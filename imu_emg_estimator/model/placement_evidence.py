@@ -106,6 +106,7 @@ class PlacementEvidence:
         free = motion.available.copy()
         while len(found) < MAX_FAULTS and (best := self._best(motion, free)) is not None:
             found.append(best)
+            assert isinstance(best.remedy, Remedy)
             free[list(best.remedy.sensors)] = False
             motion = self._mended(motion, best.remedy)
         if late and late.evidence > sum(finding.evidence for finding in found) + (MARGIN if found else 0.0):

@@ -8,7 +8,7 @@ from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 from imu_emg_estimator.streaming.activation_status import NAMES, OK, WARMING_UP
 
 QUIET_S = 5.0  # between two entries of one kind, should it come and go
-LASTING_S = 0.1  # for which a sensor's verdict must last to be said
+MIN_VERDICT_S = 0.1  # for which a verdict must stand to be said
 WITHOUT_WARNING = (OK, WARMING_UP)
 
 Say = Callable[[str, bool], None]
@@ -67,7 +67,7 @@ class StatusLog:
         entered: dict[tuple[SensorState, str], list[str]] = {}
         for sensor in new:
             state = states[sensor]
-            if now - self._changed[sensor] < LASTING_S or not self._may_say((sensor, state.verdict), now):
+            if now - self._changed[sensor] < MIN_VERDICT_S or not self._may_say((sensor, state.verdict), now):
                 continue
             ended = ""
             if self._verdicts[sensor] is not Verdict.OK:

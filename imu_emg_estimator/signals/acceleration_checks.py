@@ -26,7 +26,7 @@ QUIET_GRAVITY_MPS2 = (8.2, 11.5)  # then (8.6 to 11.0)
 IN_G = (0.6, 2.0)  # mean length in g
 IN_MILLI_G = 300.0  # and more
 MIN_JUMPS = 5  # of the length, in 0.2 s (5 in 4 windows of an hour)
-MIN_STEP_MPS2 = 2.0  # root mean square, of samples that go to and fro
+MIN_STEP_MPS2 = 2.0  # root mean square, of samples that go back and forth
 MAX_RETURN = 0.04  # of the squared step, by which every other sample differs (0.02, once)
 MIN_TURN = math.cos(math.radians(100.0))  # of gravity from one half second to the next (86 degrees)
 MIN_TURN_GRAVITY_MPS2 = 4.0  # before and after
@@ -101,13 +101,13 @@ class AccelerationChecks:
         return self._found.verdict is Verdict.IMPLAUSIBLE and _is_usual(short)
 
     def _mixed(self, short: Window) -> SensorState | None:
-        """Recognise samples that go to and fro between two sources."""
+        """Recognise samples that alternate between two sources."""
         if short.jumps >= MIN_JUMPS:
             reason = f"changes its size from message to message, {short.jumps} times in 0.2 s, as if in two units"
             return SensorState(Verdict.OTHER_UNITS, reason, SOURCE_REMEDY, True)
         if short.steps < short.samples * MIN_STEP_MPS2**2 or short.double_steps > MAX_RETURN * short.steps:
             return None
-        reason = "goes to and fro between two accelerations from message to message"
+        reason = "alternates between two accelerations from message to message"
         return SensorState(Verdict.TWO_PUBLISHERS, reason, SOURCE_REMEDY, True)
 
     def _level(self, short: Window) -> SensorState | None:
