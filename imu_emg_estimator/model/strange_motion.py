@@ -14,7 +14,7 @@ from imu_emg_estimator.rig import Rig
 ENTER_FACTOR, LEAVE_FACTOR = 1.5, 1.1
 REST_FACTOR = 1.5  # on both at rest, where postures differ more between subjects than walking does
 MIN_MOVEMENT_G = 0.1
-ENTER_AFTER, LEAVE_AFTER = 3, 3  # judgements
+ENTER_AFTER, LEAVE_AFTER = 5, 5  # judgements
 MIN_TURN_DEG = 30.0  # of gravity in a sensor's axes, to be told
 MIN_STRENGTH_RATIO = 1.5  # of a sensor's acceleration to the training subjects', or the inverse, to be told
 
