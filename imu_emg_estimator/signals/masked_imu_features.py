@@ -113,7 +113,7 @@ def missing_sensors(imu: FloatArray, normalisation: Normalisation) -> NDArray[np
     """Return where [samples, sensors] a part that the network uses is masked in IMU samples [samples, sensors, 6]."""
     shape = (-1, len(normalisation.mean), PARTS, 3)
     finite, used = (part.reshape(shape) for part in (np.isfinite(imu), normalisation.used))
-    return np.asarray(used.all(axis=3) & ~finite.all(axis=3)).any(axis=2)
+    return np.asarray(np.any(used.all(axis=3) & ~finite.all(axis=3), axis=2))
 
 
 def _length(vectors: FloatArray) -> FloatArray:
