@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
 
@@ -11,6 +13,8 @@ SLOW_SHARE = 0.8  # of the rig's rate: told below
 MIN_SHARE = 0.5  # of the rig's rate: masked below, where interpolation no longer shows a step of gait
 MAX_LOST = 0.2  # share of the messages: told above
 MAX_STEP = 1000  # of a sequence number: a larger one is another publisher's, not a loss
+MAX_OVERTAKEN = 64  # missing numbers that may still come: a quarter of a second at 250 Hz
+MAX_UNDATED = 4  # numbers by which a message may come late where its instant does not tell that it is older
 RETURNS_NS = SECOND  # within which the sequence numbers of two publishers go back twice
 
 
@@ -28,7 +32,9 @@ class SampleDelivery:
     def reset(self) -> None:
         """Forget all messages."""
         self._last = self._begin = NEVER
-        self._sequence: int | None = None
+        self._sequence: int | None = None  # the highest
+        self._numbered = NEVER  # its instant
+        self._missing: deque[int] = deque(maxlen=MAX_OVERTAKEN)
         self._returned = NEVER
         self._two_until = NEVER
         self._slow: SensorState | None = None
@@ -36,10 +42,10 @@ class SampleDelivery:
 
     def take(self, instant: int, sequence: int | None = None) -> SensorState | None:
         """Take a message's instant [ns] and sequence number; return what is wrong, None = nothing."""
-        if not 0 <= instant - self._last <= MAX_GAP_NS:
+        if not abs(instant - self._last) <= MAX_GAP_NS:
             self._restart()
-            self._begin = instant
-        self._last = instant
+            self._last = self._begin = instant
+        self._last = max(self._last, instant)
         self._received += 1
         if sequence is not None:
             self._count(instant, sequence)
@@ -57,10 +63,23 @@ class SampleDelivery:
 
     def _count(self, instant: int, sequence: int) -> None:
         step = 1 if self._sequence is None else sequence - self._sequence
-        self._sequence = sequence
+        if step <= 0 and self._was_overtaken(instant, sequence, -step):
+            self._missing.remove(sequence)
+            self._lost = max(self._lost - 1, 0)
+            return
         if step > 0:
             self._lost += step - 1 if step <= MAX_STEP else 0
-            return
+            self._missing.extend(range(sequence - min(step - 1, MAX_OVERTAKEN), sequence))
+        else:
+            self._note_return(instant)
+        self._sequence, self._numbered = sequence, instant
+
+    def _was_overtaken(self, instant: int, sequence: int, numbers: int) -> bool:
+        """Whether an older message was overtaken on its way; of two publishers, numbers repeat or defy the instants."""
+        return sequence in self._missing and (instant < self._numbered or numbers <= MAX_UNDATED)
+
+    def _note_return(self, instant: int) -> None:
+        self._missing.clear()
         if instant - self._returned <= RETURNS_NS:  # once is a driver that started again
             self._two_until = instant + RETURNS_NS
         self._returned = instant

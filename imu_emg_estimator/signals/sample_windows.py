@@ -99,10 +99,10 @@ class SampleWindows:
 
     def take(self, instant: int, sample: Vector) -> bool:
         """Take the finite values of an instant [ns]; return whether a block is complete."""
-        if not 0 <= instant - self._latest <= MAX_GAP_NS:
+        if not abs(instant - self._latest) <= MAX_GAP_NS:  # radio lets some messages overtake others
             self.reset()
-            self._end = instant + BLOCK_NS
-        self._latest = instant
+            self._latest, self._end = instant, instant + BLOCK_NS
+        self._latest = max(self._latest, instant)
         self._open.append(sample)
         if instant < self._end:
             return False

@@ -1,5 +1,7 @@
 """SampleDelivery: rates, losses and publishers of a sensor's messages."""
 
+import random
+
 import pytest
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
@@ -65,3 +67,23 @@ def test_delivery_does_not_call_a_silence_slow() -> None:
     delivery = SampleDelivery(RIG_RATE)
     assert set(deliver(delivery, 3.0, 60.0)) == {None}
     assert set(deliver(delivery, 3.0, 60.0, start=33.0)) == {None}
+
+
+@pytest.mark.parametrize("keeps_instants", [True, False])
+def test_delivery_accepts_messages_that_overtake_each_other(keeps_instants: bool) -> None:
+    draw = random.Random(0)
+    order = sorted(range(1000), key=lambda index: index / 100.0 + draw.uniform(0.0, 0.03))
+    assert order != sorted(order)
+    delivery = SampleDelivery(RIG_RATE)
+    instants = order if keeps_instants else sorted(order)
+    found = [delivery.take(round(i * SECOND / 100), number) for i, number in zip(instants, order, strict=True)]
+    assert set(found) == {None}
+
+
+def test_delivery_recognises_two_publishers_though_messages_overtake_each_other() -> None:
+    draw = random.Random(0)
+    sent = [(index / 60.0, index + side * 20) for index in range(300) for side in (0, 1)]
+    sent.sort(key=lambda message: message[0] + draw.uniform(0.0, 0.03))
+    delivery = SampleDelivery(RIG_RATE)
+    found = [delivery.take(round(instant * SECOND), number) for instant, number in sent]
+    assert all(state and state.verdict is Verdict.TWO_PUBLISHERS for state in found[60:])
