@@ -25,7 +25,7 @@ QUIET_MPS2 = 0.35  # standard deviation over a second
 QUIET_GRAVITY_MPS2 = (8.2, 11.5)  # then (8.6 to 11.0)
 IN_G = (0.6, 2.0)  # mean length in g
 IN_MILLI_G = 300.0  # and more
-MIN_JUMPS = 5  # of the length, in 0.2 s (5 in 4 windows of an hour)
+MIN_JUMPS = 0.45  # of the length, a share of the samples of 0.2 s, where nearly all jump (0.42 at 60 and 100 Hz)
 MIN_STEP_MPS2 = 2.0  # root mean square, of samples that go back and forth
 MAX_RETURN = 0.04  # of the squared step, by which every other sample differs (0.02, once)
 MIN_TURN = math.cos(math.radians(100.0))  # of gravity from one half second to the next (86 degrees)
@@ -35,7 +35,7 @@ QUIET_BLOCKS = 3  # that show a turn where there is no movement
 QUIET_TURN_MPS2 = 1.5  # standard deviation there
 MIRRORED_SHARE = 0.1  # of the change, that is left when the signs of some axes are put right
 MIN_MIRRORED_MPS2 = 3.0
-NEGATED_S = 10.0  # how long turned axes are remembered; the placement of the sensor shows in that time
+NEGATED_S = 60.0  # how long turned axes are masked, unless they turn back
 MIN_NOISE_MPS2 = 0.004  # standard deviation over 0.2 s of any sensor on a body
 MIN_AXIS_NOISE_MPS2 = 0.1  # of an axis over a second, while all axes together exceed the next (0.3)
 MOVING_MPS2 = 2.0
@@ -66,6 +66,7 @@ class AccelerationChecks:
         self._scaled: SensorState | None = None  # gravity was wrong when it was last seen
         self._usual_blocks = 0  # in a row, of which gravity was not
         self._negated_until = 0
+        self._right: Vector | None = None  # gravity before axes were negated that are not masked any more
         if self._others:
             self._others.reset(self._sensor)
 
@@ -102,7 +103,7 @@ class AccelerationChecks:
 
     def _mixed(self, short: Window) -> SensorState | None:
         """Recognise samples that alternate between two sources."""
-        if short.jumps >= MIN_JUMPS:
+        if short.jumps >= MIN_JUMPS * short.samples:
             reason = f"changes its size from message to message, {short.jumps} times in 0.2 s, as if in two units"
             return SensorState(Verdict.OTHER_UNITS, reason, SOURCE_REMEDY, True)
         if short.steps < short.samples * MIN_STEP_MPS2**2 or short.double_steps > MAX_RETURN * short.steps:
@@ -169,11 +170,14 @@ class AccelerationChecks:
         if self._turned:
             return self._still_negated(instant, *self._turned)
         turn = self._quiet_turn() or (self._turn(half, self._windows.window(HALF, HALF), 2 * HALF) if half else None)
-        if turn:
-            self._turned, self._negated_until = turn, instant + round(NEGATED_S * SECOND)
-            self._windows.forget_blocks()
-            return _negated_axes(*turn)
-        return None
+        if turn is None:
+            return None
+        self._windows.forget_blocks()
+        right, self._right = self._right, None
+        if right and math.dist(turn[1], right) < math.dist(turn[0], right):  # the fault has ended
+            return None
+        self._turned, self._negated_until = turn, instant + round(NEGATED_S * SECOND)
+        return _negated_axes(*turn)
 
     def _quiet_turn(self) -> tuple[Vector, Vector] | None:
         after, before = self._windows.window(QUIET_BLOCKS), self._windows.window(SHORT, SHORT)
@@ -201,7 +205,7 @@ class AccelerationChecks:
         nearer = not window or math.dist(window.mean, after) < math.dist(window.mean, before)
         if nearer and instant < self._negated_until:
             return _negated_axes(before, after)
-        self._turned = None
+        self._turned, self._right = None, before if nearer else None
         self._windows.forget_blocks()
         return None
 

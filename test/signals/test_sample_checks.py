@@ -83,6 +83,27 @@ def test_checker_tells_fault_in_time_and_forgets_it_when_it_ends(name: str, rate
     assert {one.state for one in checked[end + round(1.0 * rate) :]} == {GOOD}
 
 
+def test_checker_does_not_take_impacts_for_two_units() -> None:
+    samples = movement(5.0)
+    for begin, end in ((120, 122), (124, 126), (128, 134)):
+        samples[begin:end, :3] *= 0.1
+    assert {one.state for one in run(SampleChecker(RATE), samples)} == {GOOD}
+
+
+@pytest.mark.parametrize("seconds", [30.0, 70.0])
+def test_checker_remembers_negated_axes_through_gaps_and_accepts_them_put_right(seconds: float) -> None:
+    samples = movement(seconds + 10.0)
+    begin, end = round(3.2 * RATE), round((3.2 + seconds) * RATE)
+    samples[begin:end] *= -1.0
+    checker, masked = SampleChecker(RATE), np.zeros(len(samples), dtype=bool)
+    for index, sample in enumerate(samples.tolist()):
+        if index % round(11 * RATE) >= 0.4 * RATE:  # a gap every 11 s
+            masked[index] = checker.check(round(index * SECOND / RATE), tuple(sample)).state.masked
+    told = [index for index in range(begin + round(0.8 * RATE), end) if index % round(11 * RATE) >= 0.4 * RATE]
+    assert masked[[index for index in told if index < begin + 55 * RATE]].all()
+    assert not masked[end + round(1.0 * RATE) :].any()
+
+
 @pytest.mark.parametrize("value", [1e308, -1e308, 1e200, 1e30, 1e6, np.inf, -np.inf, NAN])
 def test_checker_recovers_from_any_sample_within_a_second(value: float) -> None:
     samples = movement(6.0)
