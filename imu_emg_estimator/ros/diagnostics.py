@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.ros.estimator_node import EstimatorNode
 
 REPORT_PERIOD_S = 1.0
+UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # what rmw calls a node, this one too, until it has discovered its name
 TWO_PUBLISHERS = SensorState(  # where the middleware numbers no messages, which shows it at once
     Verdict.TWO_PUBLISHERS, "has several publishers on its topic", "stop all but one", masked=True
 )
@@ -108,11 +109,14 @@ class Diagnostics:
         """Return who else publishes estimates on this node's topic, and log it when that changes; empty = nobody."""
         node = self._node
         publishers = node.get_publishers_info_by_topic(node.output_topic)
-        names = sorted(f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in publishers)
+        names = sorted(
+            f"{info.node_namespace.rstrip('/')}/{info.node_name}"
+            for info in publishers
+            if info.node_name != UNKNOWN_NODE
+        )
         if node.get_fully_qualified_name() in names:
             names.remove(node.get_fully_qualified_name())
-        found = len(publishers) > 1 and names  # one alone is this node, whose name is not known at first
-        others = f"{', '.join(names)} publish{'es' if len(names) == 1 else ''}" if found else ""
+        others = f"{', '.join(names)} publish{'es' if len(names) == 1 else ''}" if names else ""
         if others != self._others:
             self._others = others
             if others:
