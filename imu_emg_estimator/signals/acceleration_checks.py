@@ -21,6 +21,9 @@ MIN_LENGTH_MPS2 = {HALF: 5.8, LONG: 7.3}
 MIN_GRAVITY_MPS2 = {HALF: 3.5, LONG: 5.0}
 MIN_LENGTH_VARIATION = 0.3
 MIN_SHORT_GRAVITY_MPS2 = 6.5  # in the newest 0.2 s, or gravity is there again
+MIN_GRAVITY_AGAIN_MPS2 = 7.5  # in the newest blocks, where it was removed
+AGAIN_BLOCKS = 6
+MAX_UNSEEN_BLOCKS = 2 * LONG  # for which removed gravity stays removed without more evidence for either
 QUIET_MPS2 = 0.35  # standard deviation over a second
 QUIET_GRAVITY_MPS2 = (8.2, 11.5)  # then (8.6 to 11.0)
 IN_G = (0.6, 2.0)  # mean length in g
@@ -64,6 +67,8 @@ class AccelerationChecks:
         self._found: SensorState | None = None
         self._turned: tuple[Vector, Vector] | None = None  # gravity before and after axes were negated
         self._scaled: SensorState | None = None  # gravity was wrong when it was last seen
+        self._removed: SensorState | None = None  # gravity was removed, and has not been seen again
+        self._unseen = 0  # blocks since that was seen last
         self._usual_blocks = 0  # in a row, of which gravity was not
         self._negated_until = 0
         self._right: Vector | None = None  # gravity before axes were negated that are not masked any more
@@ -86,10 +91,11 @@ class AccelerationChecks:
         half, deviation = self._windows.window(HALF), short.deviation
         if self._is_put_right(short):
             self._windows.forget_blocks()
-            self._scaled = half = None
+            self._scaled = self._removed = half = None
         if self._others:
             found = self._others.judge(self._sensor, instant, deviation, half.deviation if half else None)
-        return found or self._negated(instant, half) or (self._slow_level(short, half) if half else None)
+        found = found or self._negated(instant, half) or (self._slow_level(short, half) if half else None)
+        return found or self._still_removed()
 
     def _is_put_right(self, short: Window) -> bool:
         """Whether a unit is right again, or gravity there again, so that what was before says nothing any more."""
@@ -130,7 +136,21 @@ class AccelerationChecks:
             if window and IN_G[0] <= window.mean_length <= IN_G[1] and window.gravity > 0.5 * window.mean_length:
                 reason = f"measures a gravity of {window.gravity:.2f} instead of 9.81 m/s², as if in g"
                 return SensorState(Verdict.OTHER_UNITS, reason, UNIT_REMEDY, True)
-        return _without_gravity(short)
+        return self._without_gravity(short)
+
+    def _without_gravity(self, window: Window) -> SensorState:
+        reason = f"measures a gravity of {window.gravity:.1f} instead of 9.81 m/s², as if its driver removed it"
+        remedy = "have its driver send accelerations with gravity (REP 145)"
+        self._removed, self._unseen = SensorState(Verdict.IMPLAUSIBLE, reason, remedy, True), 0
+        return self._removed
+
+    def _still_removed(self) -> SensorState | None:
+        """Hold that gravity is removed until it is seen again: accelerations may look like it for a while."""
+        self._unseen += 1
+        window = self._windows.window(AGAIN_BLOCKS)
+        if self._unseen > MAX_UNSEEN_BLOCKS or (window and window.gravity > MIN_GRAVITY_AGAIN_MPS2):
+            self._removed = None
+        return self._removed
 
     def _slow_level(self, short: Window, half: Window) -> SensorState | None:
         long = self._windows.window(LONG)
@@ -141,7 +161,7 @@ class AccelerationChecks:
             if (small and window.length_variation > MIN_LENGTH_VARIATION) or window.mean_length < MIN_LENGTH_MPS2[
                 blocks
             ]:
-                return _without_gravity(window)
+                return self._without_gravity(window)
         return self._slow_axes(short, long) if long else None
 
     def _slow_axes(self, short: Window, long: Window) -> SensorState | None:
@@ -214,11 +234,6 @@ def _is_usual(short: Window) -> bool:
     """Whether a window shows gravity, and nothing else of note."""
     lowest, highest = QUIET_GRAVITY_MPS2
     return lowest < short.gravity < highest and lowest < short.mean_length < highest and short.deviation < MOVING_MPS2
-
-
-def _without_gravity(window: Window) -> SensorState:
-    reason = f"measures a gravity of {window.gravity:.1f} instead of 9.81 m/s², as if its driver removed it"
-    return SensorState(Verdict.IMPLAUSIBLE, reason, "have its driver send accelerations with gravity (REP 145)", True)
 
 
 def _negated_axes(before: Vector, after: Vector) -> SensorState:

@@ -83,6 +83,17 @@ def test_checker_tells_fault_in_time_and_forgets_it_when_it_ends(name: str, rate
     assert {one.state for one in checked[end + round(1.0 * rate) :]} == {GOOD}
 
 
+def test_checker_masks_accelerations_without_gravity_until_it_is_there_again() -> None:
+    samples = movement(16.0)
+    begin, end = round(3.2 * RATE), round(13.0 * RATE)
+    samples[begin:end, :3] -= samples[:, :3].mean(axis=0)
+    bouts = (np.arange(end - begin) % round(1.5 * RATE)) < 0.3 * RATE  # pushes as long as gravity
+    samples[begin:end][bouts, 2] += 7.0
+    masked = [one.state.masked for one in run(SampleChecker(RATE), samples)]
+    assert all(masked[begin + round(0.8 * RATE) : end])
+    assert not any(masked[end + round(1.0 * RATE) :])
+
+
 def test_checker_does_not_take_impacts_for_two_units() -> None:
     samples = movement(5.0)
     for begin, end in ((120, 122), (124, 126), (128, 134)):
