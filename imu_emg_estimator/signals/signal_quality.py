@@ -52,7 +52,7 @@ class Limits:
         powerline: share of powerline interference in the power of raw EMG: reported, left out.
     """
 
-    rate: float = 25.0
+    rate: float = 30.0
     missing: tuple[float, float] = (0.02, 0.25)
     masked: tuple[float, float] = (0.02, 0.25)
     gap: float = 0.5

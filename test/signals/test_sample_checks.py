@@ -87,8 +87,11 @@ def test_checker_masks_accelerations_without_gravity_until_it_is_there_again() -
     samples = movement(16.0)
     begin, end = round(3.2 * RATE), round(13.0 * RATE)
     samples[begin:end, :3] -= samples[:, :3].mean(axis=0)
-    bouts = (np.arange(end - begin) % round(1.5 * RATE)) < 0.3 * RATE  # pushes as long as gravity
-    samples[begin:end][bouts, 2] += 7.0
+    time = np.arange(end - begin) / RATE
+    swings = (time % 2.5 > 1.0) & (time % 2.5 < 2.2)  # as long as gravity, and turning
+    samples[begin:end, 0][swings] = 8.2 * np.cos(4 * np.pi * time[swings])
+    samples[begin:end, 1][swings] = 8.2 * np.sin(4 * np.pi * time[swings])
+    samples[begin:end, 2][swings] = 0.0
     masked = [one.state.masked for one in run(SampleChecker(RATE), samples)]
     assert all(masked[begin + round(0.8 * RATE) : end])
     assert not any(masked[end + round(1.0 * RATE) :])

@@ -245,7 +245,7 @@ GOOD_MUSCLE = MuscleFigures(
 @pytest.mark.parametrize(
     ("kind", "change", "accepted", "refused", "bad"),
     [
-        ("rate", "rate", 25.0, 24.9, True),
+        ("rate", "rate", 30.0, 29.9, True),
         ("gaps", "missing", 0.02, 0.021, False),
         ("gaps", "missing", 0.02, 0.251, True),
         ("gaps", "longest_gap", 0.5, 0.51, False),
