@@ -54,6 +54,8 @@ def _unread(file: Path, node_name: str) -> str:
     except (OSError, ValueError, yaml.YAMLError):
         return ""  # ROS has read it, in a way of its own
     sections = list(dict.fromkeys(_sections(content)))
+    if not sections:
+        return f"parameter file {file} holds no {PARAMETERS_KEY}: it has no effect; compare config/estimator.yaml"
     if node_name in sections:
         return ""
     others = [name for name in sections if not section_fits(name, node_name)]

@@ -53,7 +53,8 @@ class LiveSettings:
     def policies(self, sensors: int) -> tuple[ClockPolicy, ...]:
         """Return the clock policy of every sensor; raises InputError where their number does not fit."""
         if len(self.clock_policies) not in (1, sensors):
-            raise InputError(f"{len(self.clock_policies)} clock policies are given; give one for all, or {sensors}")
+            given = len(self.clock_policies)
+            raise InputError(f"clock_policy has {given} entries; give one for all sensors, or {sensors}")
         return self.clock_policies * (sensors // len(self.clock_policies))
 
 

@@ -80,12 +80,20 @@ def test_nested_sections_of_parameter_file(tmp_path: Path) -> None:
     assert unread_files(["--params-file", str(file)], "/right/imu_emg_estimator")
 
 
-@pytest.mark.parametrize("content", ["", "[1, 2]", "a: {b: 1}", "a: [", "\0"])
+@pytest.mark.parametrize("content", ["a: [", "\0"])
 def test_odd_parameter_files_are_left_to_ros(content: str, tmp_path: Path) -> None:
     file = tmp_path / "p.yaml"
     file.write_text(content)
     assert not unread_files(["--params-file", str(file), "--params-file", str(tmp_path / "none")], NAME)
     assert not unread_files(["--params-file"], NAME)
+
+
+@pytest.mark.parametrize("content", ["", "hello", "[1, 2]", "a: {b: 1}"])
+def test_parameter_file_without_parameters_is_named(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(content)
+    (sentence,) = unread_files(["--params-file", str(file)], NAME)
+    assert f"{file} holds no ros__parameters" in sentence
 
 
 def test_wildcards_of_sections() -> None:
