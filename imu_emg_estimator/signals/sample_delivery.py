@@ -11,6 +11,8 @@ WINDOW_NS = SECOND // 2  # the rate is counted over two of them
 MAX_GAP_NS = SECOND // 2  # a longer silence is no slow sensor
 SLOW_SHARE = 0.8  # of the rig's rate: told below
 MIN_SHARE = 0.5  # of the rig's rate: masked below, where interpolation no longer shows a step of gait
+STEADY_INTERVALS = 5  # in a row, all too long, that show a very slow sensor at once
+STEADY = 1.5  # by which the longest of them may exceed the shortest
 MAX_LOST = 0.2  # share of the messages: told above
 MAX_STEP = 1000  # of a sequence number: a larger one is another publisher's, not a loss
 MAX_OVERTAKEN = 64  # missing numbers that may still come: a quarter of a second at 250 Hz
@@ -27,6 +29,8 @@ class SampleDelivery:
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
+        self._longest = round(SECOND / (MIN_SHARE * rate))
+        self._intervals: deque[int] = deque(maxlen=STEADY_INTERVALS)
         self.reset()
 
     def reset(self) -> None:
@@ -36,7 +40,7 @@ class SampleDelivery:
         self._numbered = NEVER  # its instant
         self._missing: deque[int] = deque(maxlen=MAX_OVERTAKEN)
         self._returned = NEVER
-        self._two_until = NEVER
+        self._two_until = self._slow_until = NEVER
         self._slow: SensorState | None = None
         self._restart()
 
@@ -45,6 +49,10 @@ class SampleDelivery:
         if not abs(instant - self._last) <= MAX_GAP_NS:
             self._restart()
             self._last = self._begin = instant
+        elif instant - self._last > self._longest:
+            self._note_long(instant)
+        else:
+            self._intervals.clear()
         self._last = max(self._last, instant)
         self._received += 1
         if sequence is not None:
@@ -60,6 +68,16 @@ class SampleDelivery:
         self._received = self._lost = 0
         self._before: tuple[int, int, int] | None = None  # received, lost and ns of the window before
         self._slow = None
+        self._slow_until = NEVER
+        self._intervals.clear()
+
+    def _note_long(self, instant: int) -> None:
+        """Call a sensor slow whose intervals have become long, all alike, without waiting for windows to end."""
+        intervals = self._intervals
+        intervals.append(instant - self._last)
+        if len(intervals) == STEADY_INTERVALS and max(intervals) < STEADY * min(intervals):
+            self._slow = self._state(STEADY_INTERVALS * SECOND / sum(intervals), 0.0)
+            self._slow_until = instant + WINDOW_NS
 
     def _count(self, instant: int, sequence: int) -> None:
         step = 1 if self._sequence is None else sequence - self._sequence
@@ -86,7 +104,7 @@ class SampleDelivery:
 
     def _judge(self, instant: int) -> None:
         window = (self._received, self._lost, instant - self._begin)
-        if self._before:
+        if self._before and instant >= self._slow_until:
             received, lost, span = (a + b for a, b in zip(self._before, window, strict=True))
             self._slow = self._state(received * SECOND / span, lost / (received + lost))
         self._before, self._begin = window, instant

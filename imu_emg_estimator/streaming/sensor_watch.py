@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
+from imu_emg_estimator.signals.grid_alignment import ABSENT, SECOND, Sample
+from imu_emg_estimator.signals.grown_delay import GrownDelays
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.sample_checks import SampleChecks
 from imu_emg_estimator.signals.sensor_clock import ClockPolicy, ClockReport, SensorClocks
@@ -61,6 +62,7 @@ class SensorWatch:
         self._unused = ~used
         self._clocks = SensorClocks(sensors, policies, tolerance)
         self._checks = SampleChecks(bundle.rig.rate, used, bundle.ranges)
+        self._grown = GrownDelays(sensors)
         self._arrivals: list[int | None] = [None] * sensors
         self._sample_states, self._outer_states = [GOOD] * sensors, [GOOD] * sensors
         self._samples: list[Sample] = [()] * sensors  # the latest of each
@@ -80,6 +82,9 @@ class SensorWatch:
         if instant is None:
             return None
         sample, state = self._checks.check(sensor, instant, sample, sequence)
+        grown = self._grown.take(sensor, instant, arrival, sequence)
+        if grown.masked and not state.masked:
+            sample, state = ABSENT, grown
         before = self._sample_states[sensor]
         if state is not before:
             self._sample_states[sensor] = state

@@ -87,3 +87,12 @@ def test_delivery_recognises_two_publishers_though_messages_overtake_each_other(
     delivery = SampleDelivery(RIG_RATE)
     found = [delivery.take(round(instant * SECOND), number) for instant, number in sent]
     assert all(state and state.verdict is Verdict.TWO_PUBLISHERS for state in found[60:])
+
+
+def test_delivery_masks_a_sensor_that_becomes_very_slow_within_300_ms() -> None:
+    delivery = SampleDelivery(RIG_RATE)
+    deliver(delivery, 5.0, 100.0)
+    found = deliver(delivery, 5.0, 20.0, start=5.0)
+    first = next(index for index, state in enumerate(found) if state and state.masked)
+    assert first / 20.0 <= 0.3
+    assert all(state and state.verdict is Verdict.SLOW and state.masked for state in found[first:])

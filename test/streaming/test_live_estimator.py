@@ -158,3 +158,39 @@ def test_live_estimator_gives_a_frozen_sensor_a_reason_and_a_remedy(
     assert not any(named[-10:])  # 0.5 s after it was good again
     assert outputs[-1].status == OK
     assert live.report(2).used < live.report(1).used == live.report(1).rows
+
+
+@pytest.mark.parametrize("stamped_on_arrival", [False, True])
+def test_live_estimator_stays_ok_while_all_sensors_send_bursts_at_different_times(
+    live: LiveEstimator, make_recording: Callable[..., Recording], stamped_on_arrival: bool
+) -> None:
+    imu = make_recording([("walking", 10.0)]).imu
+    grid, size, messages = np.arange(len(imu)) / live.bundle.rig.rate, 10, []
+    for sensor in range(6):
+        for number, at in enumerate(np.arange(0.0, grid[-1], 0.01).tolist()):
+            last = number + (3 * sensor - number) % size if at > 3.0 else number  # of its burst
+            arrival = START + round((last * 0.01 + 0.002) * SECOND) + (size - last + number) * 1000
+            instant = arrival - DELAY if stamped_on_arrival else START + round(at * SECOND)
+            sample = tuple(float(np.interp(at, grid, column)) for column in imu[:, sensor].T)
+            messages.append((arrival, sensor, instant, sample, number))
+    outputs: list[Output] = []
+    for arrival, sensor, instant, sample, number in sorted(messages):
+        outputs += live.check(arrival)
+        outputs += live.take(sensor, instant, sample, arrival, number)
+    assert {o.status for o in outputs if o.timestamp > START + 6 * SECOND} == {OK}
+
+
+def test_live_estimator_masks_sensor_whose_old_samples_are_stamped_as_new(
+    live: LiveEstimator, imu: NDArray[np.floating]
+) -> None:
+    pause, late = 3 * SECOND // 10, 2
+    messages = [
+        (at + (pause if sensor == late and row > 200 else 0), sensor, row)
+        for row, at in enumerate(instants(400, live.bundle.rig.rate))
+        for sensor in range(6)
+    ]
+    outputs: list[Output] = []
+    for at, sensor, row in sorted(messages):
+        outputs += live.take(sensor, at, tuple(imu[row, sensor].tolist()), at + DELAY, row)
+    assert {o.missing for o in outputs[230:390]} == {(live.bundle.rig.sensor_names[late],)}
+    assert "lost nothing" in live.cause
