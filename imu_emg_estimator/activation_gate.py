@@ -63,6 +63,8 @@ class GateSettings:
     required_sensors: Collection[str] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.required_sensors, str):  # each letter would be a sensor that no message ever lacks
+            raise ValueError(f"GateSettings: required_sensors is the text '{self.required_sensors}'; list them")
         if not all(0.0 <= share <= 1.0 for share in (self.share_ok, self.share_warming_up, self.share_degraded)):
             raise ValueError("GateSettings: a share is not between 0 and 1")
         rates = (self.fade_in, self.fade_out, self.slew, self.max_assistance, self.max_activation, self.max_age)
@@ -90,8 +92,8 @@ class ActivationGate:
         Raises:
             ValueError: no muscles.
         """
-        if not muscles:
-            raise ValueError("ActivationGate: name the muscles, in the order of the messages")
+        if not muscles or isinstance(muscles, str):
+            raise ValueError("ActivationGate: name the muscles in a list, in the order of the messages")
         self.settings = settings or GateSettings()
         self.share = 0.0
         self.gain = 0.0

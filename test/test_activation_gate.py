@@ -222,6 +222,13 @@ def test_gate_refuses_settings_out_of_range(
         run(muscles, settings, [])
 
 
+def test_gate_refuses_text_in_place_of_names() -> None:
+    with pytest.raises(ValueError, match="required_sensors is the text 'right_thigh'"):
+        GateSettings(required_sensors="right_thigh")
+    with pytest.raises(ValueError, match="name the muscles in a list"):
+        ActivationGate("vastus")
+
+
 def test_update_returns_list_of_its_own() -> None:
     gate = ActivationGate(MUSCLES)
     gate.update(START_S, 0.01)[0] = 7.0

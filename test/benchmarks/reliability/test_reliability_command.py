@@ -43,7 +43,11 @@ def test_report_alone_runs_nothing(report: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [(["--only", "all"], "'all' is no part; choose from faults"), (["--report"], "holds no run; run the benchmark")],
+    [
+        (["--only", "all"], "'all' is no part; choose from faults"),
+        (["--report"], "holds no run; run the benchmark"),
+        (["--only", "faults", "--cases", "nosuch"], "no fault has a name that begins with nosuch"),
+    ],
 )
 def test_bad_options_are_refused(
     options: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
