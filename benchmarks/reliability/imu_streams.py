@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.datasets.simulated_subject import EPOCH_S
 from imu_emg_estimator.faults.fault_kind import ImuMessage
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
+from imu_emg_estimator.signals.grid_alignment import SECOND
 
 ACCELERATION_STEP_MPS2 = 9.80665 / 16384  # of the accelerometers of HuGaDB
 RATE_STEP_RADPS = np.pi / 180 / 16.4  # of its gyroscopes
@@ -91,9 +91,3 @@ def chained(recordings: Sequence[Recording]) -> Recording:
             for field in ("imu", "envelope", "condition")
         },
     )
-
-
-def sample_of(message: ImuMessage) -> Sample:
-    """Return the sample without the parts that the message says are absent."""
-    nan = (float("nan"),) * 3
-    return (nan if message.absent[0] else message.sample[:3]) + (nan if message.absent[1] else message.sample[3:])

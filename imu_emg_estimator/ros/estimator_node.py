@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from imu_emg_estimator.ros.diagnostics import Diagnostics
 from imu_emg_estimator.ros.managed_node import ManagedNode
 from imu_emg_estimator.ros.node_clock import SIMULATED_TOLERANCE_S, NodeClock
 from imu_emg_estimator.ros.node_parameters import declare_parameters, take_changes
+from imu_emg_estimator.ros.node_statistics import NodeStatistics
 from imu_emg_estimator.ros.node_topics import (
     checked_qos_overrides,
     create_estimate_publisher,
@@ -55,26 +54,6 @@ from imu_emg_estimator.utils.shipped_files import shipped_bundle
 NODE_NAME = "imu_emg_estimator"
 WARNING_PERIOD_S = 5.0  # between two warnings of one kind
 USUAL_STALE_AFTER_S = LiveSettings.stale_after
-MAX_KEPT_FIGURES = 4000
-
-
-@dataclass
-class NodeStatistics:
-    """Counts and latest figures. One thread alone writes them, so that reading them takes no lock.
-
-    Attributes:
-        sensors: counts of messages, in the order of the rig.
-        estimates: messages published since the start.
-        status: of the latest one; None before.
-        ages: of the latest estimates [s].
-        durations: of the latest steps, from the row to its published estimate [s].
-    """
-
-    sensors: list[MessageCount]
-    estimates: int = 0
-    status: int | None = None
-    ages: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_KEPT_FIGURES))
-    durations: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_KEPT_FIGURES))
 
 
 class EstimatorNode(ManagedNode):
