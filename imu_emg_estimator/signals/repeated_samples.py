@@ -25,7 +25,8 @@ MIN_RESTING_STUCK = 60  # repeats of an axis that count without movement: the co
 MIN_LOOPED = 5  # samples in a row that came before, each equally long ago
 MIN_LOOPED_TRAVEL = 1.0  # at rest, coarse values come again by chance
 MIN_RESTING_LOOPED = 20
-LOOP_SAMPLES = 1024  # remembered at least; twice as many at most
+LOOP_NS = 5 * SECOND  # of samples remembered at least, twice that at most: a recording played again is no loop
+MAX_LOOP_SAMPLES = 4096  # whatever the rate
 FULL_SCALE_SHARE = 0.97  # of what the training subjects reached: from there on flat tops are the sensor's own
 
 
@@ -72,6 +73,7 @@ class RepeatedSamples:
         self._repeating = False  # some axis repeats
         self._recent: dict[Vector, int] = {}  # samples, and how many there were before
         self._older: dict[Vector, int] = {}
+        self._recent_from = NEVER  # instant
         self._count = self._lag = self._looped = 0
         self._looped_from = 0.0  # travel where the loop was entered
 
@@ -86,7 +88,7 @@ class RepeatedSamples:
         self._repeats, self._since = 0, instant
         dx, dy, dz = sample[0] - last[0], sample[1] - last[1], sample[2] - last[2]
         self._travel += abs(dx) + abs(dy) + abs(dz)
-        looped = self._came_before(sample)
+        looped = self._came_before(instant, sample)
         found = None
         if self._repeating or not (dx and dy and dz):
             found = self._axes_repeated(instant, sample, (dx, dy, dz))
@@ -141,7 +143,7 @@ class RepeatedSamples:
         recent = [sample[axis] for sample in islice(reversed(self._recent), TOP_SAMPLES)]
         return value == (max(recent) if value > 0 else min(recent))
 
-    def _came_before(self, sample: Vector) -> SensorState | None:
+    def _came_before(self, instant: int, sample: Vector) -> SensorState | None:
         """Recognise samples of the last seconds that are sent again in their order."""
         before = self._recent.get(sample)
         if before is None and self._older:
@@ -149,8 +151,8 @@ class RepeatedSamples:
         self._count += 1
         self._recent.pop(sample, None)  # so that the dictionary stays in the order of time
         self._recent[sample] = self._count
-        if len(self._recent) >= LOOP_SAMPLES:
-            self._older, self._recent = self._recent, {}
+        if instant - self._recent_from >= LOOP_NS or len(self._recent) >= MAX_LOOP_SAMPLES:
+            self._older, self._recent, self._recent_from = self._recent, {}, instant
         if before is None:
             self._looped = 0
             return None

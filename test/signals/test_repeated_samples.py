@@ -106,8 +106,15 @@ def test_loop_is_told_within_its_first_samples(lag: int) -> None:
     assert f"its last {lag} samples" in last.reason
 
 
+@pytest.mark.parametrize("length_s", [10, 15])
+@pytest.mark.parametrize("rate", [20.0, HZ, 200.0])
+def test_recording_played_again_is_no_loop(length_s: int, rate: float) -> None:
+    samples = np.tile(swing(round(length_s * rate)), (2, 1))
+    assert set(run(samples, rate=rate)) == {None}
+
+
 def test_memory_of_samples_is_bounded() -> None:
     repeated = RepeatedSamples(ACCELERATION)
     for index, sample in enumerate(np.random.default_rng(0).standard_normal((10_000, 3)).tolist()):
         repeated.take(index * 10_000_000, tuple(sample))
-    assert len(repeated._recent) + len(repeated._older) <= 2048
+    assert len(repeated._recent) + len(repeated._older) <= 2 * 500
