@@ -32,7 +32,7 @@ from imu_emg_estimator.bags import (
     present_topics,
 )
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.faults.fault_file import read_faults
+from imu_emg_estimator.faults.fault_file import check_starts, read_faults
 from imu_emg_estimator.msg import Emg
 from imu_emg_estimator.ros.command_session import rclpy_session
 from imu_emg_estimator.ros.faulty_replay import PlayedMessage, with_faults
@@ -125,6 +125,8 @@ class _Replay:
         self._clock_due = self._shift = 0
         self._imus = [topic for topic, msgtype in topics.items() if msgtype == IMU_TYPE]
         self._faults = read_faults(settings.faults, self._imus) if settings.faults else []
+        if settings.faults:
+            check_starts(settings.faults, self._faults, self._played_seconds(max(f.start for f in self._faults)))
         doubled = [self._imus[s] for fault in self._faults if fault.kind in SECOND_PUBLISHER for s in fault.sensors]
         self._second_publishers = {topic: self._publisher(topic, IMU_TYPE) for topic in doubled}
 
@@ -168,6 +170,16 @@ class _Replay:
             (self._second_publishers if is_second else self._publishers)[topic].publish(raw)
             played += 1
         return played
+
+    def _played_seconds(self, enough: float) -> float:
+        """Return the time from the first message to be played to the last [s], or what is known to be enough."""
+        first, seconds = None, 0.0
+        for message in self._selected():
+            first = message.receive_time if first is None else first
+            seconds = (message.receive_time - first) / SECOND
+            if seconds >= enough:
+                break
+        return seconds
 
     def _selected(self) -> Iterator[PlayedMessage]:
         """Yield what is to be played, with its timestamps shifted."""

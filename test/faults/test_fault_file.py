@@ -8,7 +8,7 @@ from fixtures.markdown_pages import ROOT
 
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.faults.fault_file import LONGEST_S, read_faults
+from imu_emg_estimator.faults.fault_file import LONGEST_S, check_starts, read_faults
 from imu_emg_estimator.faults.fault_kind import Fault
 
 TOPICS = [f"/imu/{name}" for name in RIG.sensor_names]
@@ -43,8 +43,10 @@ def test_example_is_read() -> None:
     [
         ("kind: frozen", "holds no list of faults; compare it with examples/faults.yaml"),
         ("[", "is not valid YAML"),
-        ("- frozen", "fault 1: not a mapping with kind, sensors"),
+        ("- frozen", "fault 1: 'frozen' is no mapping; give kind, sensors"),
         ("- {kind: froze}", "fault 1: kind 'froze' is not known; choose one of frozen"),
+        ("- {sensors: all}", "fault 1: the kind is missing; choose one of frozen"),
+        ("- {kind: }", "fault 1: the kind is missing; choose one of frozen"),
         ("- {kind: [frozen]}", "is not known; choose one of"),
         ("- {kind: frozen, end: 3}", "key 'end' is not known; choose from kind, sensors, start"),
         ("- {kind: frozen, sensors: [trunk]}", "sensor 'trunk' is not an Imu topic of the bag; choose from /imu/right"),
@@ -52,6 +54,11 @@ def test_example_is_read() -> None:
         ("- {kind: frozen, sensors: [left_foot, /imu/left_foot]}", "a sensor is named twice"),
         ("- {kind: frozen}\n- {kind: frozen, start: -1}", "fault 2: start is -1, not a number from 0 to 1e"),
         ("- {kind: frozen, duration: yes}", "duration is True, not a number from"),
+        ("- {kind: frozen, duration: 0}", "fault 1: duration is 0, so nothing would happen; give seconds, or leave it"),
+        ("- {kind: frozen}\n- {kind: silent, magnitude: 3}", "fault 2: kind 'silent' has no magnitude; leave it out"),
+        ("- {kind: burst, magnitude: 2.5}", "fault 1: magnitude is 2.5 messages; give a whole number"),
+        ("- {kind: silent, start: 1, start: 2}", "fault 1: key 'start' is given twice; keep one"),
+        ('[{"kind": "silent"}, {"kind": "silent", "kind": "lost"}]', "fault 2: key 'kind' is given twice; keep one"),
         ("- {kind: spike, magnitude: a lot}", "magnitude is 'a lot', not a number"),
         ("- {kind: lost, magnitude: 2}", "fault 1: fault 'lost' has magnitude 2; choose one from 0 to 1"),
         ("- {kind: exchanged, sensors: [left_foot]}", "needs sensors in pairs, not 1"),
@@ -62,6 +69,14 @@ def test_bad_fault_file_is_refused_in_one_sentence(tmp_path: Path, text: str, to
         read_faults(write(tmp_path, text), TOPICS)
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_fault_that_would_begin_after_the_last_message_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "- {kind: frozen, start: 4}\n- {kind: silent, start: 4.5}")
+    faults = read_faults(path, TOPICS)
+    check_starts(path, faults, 4.5)
+    with pytest.raises(InputError, match=r"faults.yaml, fault 2: start is 4.5 s, but only 4.0 s are played; let it"):
+        check_starts(path, faults, 4.0)
 
 
 def test_absent_fault_file_is_named(tmp_path: Path) -> None:

@@ -278,10 +278,21 @@ def test_replay_of_two_publishers_has_two(bag: Path, context: rclpy.Context, tmp
     assert len(listener.messages[TOPICS[0]]) == 2 * len(recorded(bag)[TOPICS[0]])
 
 
-def test_command_refuses_impossible_fault(bag: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("fault", "arguments", "told"),
+    [
+        ("{kind: frozen, sensors: [trunk]}", [], "sensor 'trunk' is not an Imu topic of the bag"),
+        ("{kind: frozen, start: 30}", [], f"fault 1: start is 30 s, but only {SECONDS:.1f} s are played"),
+        ("{kind: frozen, start: 3}", ["--start", "2"], "fault 1: start is 3 s, but only 2.0 s are played"),
+        ("{kind: frozen, start: 3}", ["--end", "2"], "fault 1: start is 3 s, but only 2.0 s are played"),
+    ],
+)
+def test_command_refuses_impossible_fault(
+    bag: Path, tmp_path: Path, fault: str, arguments: list[str], told: str
+) -> None:
     file = tmp_path / "faults.yaml"
-    file.write_text("- {kind: frozen, sensors: [trunk]}\n")
-    run = subprocess.run(command(bag, "--faults", file), capture_output=True, text=True, timeout=PATIENCE)
+    file.write_text(f"- {fault}\n")
+    run = subprocess.run(command(bag, "--faults", file, *arguments), capture_output=True, text=True, timeout=PATIENCE)
     assert run.returncode == 2
-    assert "sensor 'trunk' is not an Imu topic of the bag" in run.stderr
+    assert told in run.stderr
     assert len(run.stderr.strip().splitlines()) == 1
