@@ -23,7 +23,7 @@ from imu_emg_estimator.ros.calibration_services import CalibrationServer, compan
 from imu_emg_estimator.ros.diagnostics import Diagnostics
 from imu_emg_estimator.ros.managed_node import ManagedNode
 from imu_emg_estimator.ros.node_clock import SIMULATED_TOLERANCE_S, NodeClock
-from imu_emg_estimator.ros.node_parameters import declare_parameters, take_changes
+from imu_emg_estimator.ros.node_parameters import declare_parameters, naming_parameter, take_changes
 from imu_emg_estimator.ros.node_statistics import NodeStatistics
 from imu_emg_estimator.ros.node_topics import (
     checked_qos_overrides,
@@ -35,6 +35,7 @@ from imu_emg_estimator.ros.node_topics import (
 )
 from imu_emg_estimator.ros.parameter_schema import NodeSettings
 from imu_emg_estimator.ros.raw_subscriptions import Arrival, MessageCount, Receiver, make_receiver
+from imu_emg_estimator.ros.risky_settings import risky_settings
 from imu_emg_estimator.ros.startup_checks import unknown_overrides
 from imu_emg_estimator.ros.status_log import StatusLog
 from imu_emg_estimator.ros.turn_gate import TurnGate
@@ -45,7 +46,7 @@ from imu_emg_estimator.signals.sensor_clock import TOLERANCE_S
 from imu_emg_estimator.signals.sensor_verdict import SensorState
 from imu_emg_estimator.streaming.activation_status import STALE
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
-from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, LiveSettings, Output
+from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, Output
 from imu_emg_estimator.streaming.sensor_watch import SensorReport
 from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle
 from imu_emg_estimator.utils.garbage_collection import exclude_from_collection, return_to_collection
@@ -53,7 +54,6 @@ from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 NODE_NAME = "imu_emg_estimator"
 WARNING_PERIOD_S = 5.0  # between two warnings of one kind
-USUAL_STALE_AFTER_S = LiveSettings.stale_after
 
 
 class EstimatorNode(ManagedNode):
@@ -92,9 +92,11 @@ class EstimatorNode(ManagedNode):
     def configure(self) -> None:
         """Load the bundle, warm up, subscribe and serve; raises InputError for what is wrong."""
         self.base_path = self.settings.bundle or shipped_bundle()
-        self.base = Bundle.load(self.base_path)
+        with naming_parameter("bundle" if self.settings.bundle else ""):
+            self.base = Bundle.load(self.base_path)
         self.subject = self.settings.subject_id
         rig = self.base.rig
+        self._warn(risky_settings(self.settings, rig.rate))
         self.statistics = NodeStatistics([MessageCount() for _ in rig.sensors])
         self._timing = NodeClock(self)
         bundle, self.running_path = self._bundle_of(self.settings)
@@ -103,7 +105,7 @@ class EstimatorNode(ManagedNode):
         self._last_check = time.monotonic()
         names = imu_topic_names(self.settings.imu_topics, rig)
         self.topics = resolve_topics(self, names)
-        with checked_qos_overrides():
+        with checked_qos_overrides(self):
             self._publisher = create_estimate_publisher(self)
             self._held.callback(self.destroy_publisher, self._publisher)
             receiver = make_receiver(self, is_served=True)
@@ -250,13 +252,11 @@ class EstimatorNode(ManagedNode):
                 self.settings, self.subject, self.running_path, self._live = settings, subject, path, live
                 self._restarts = live.restarts
                 self._identify()
+        rate = self.base.rig.rate
+        known = risky_settings(before, rate)
+        self._warn(risk for risk in risky_settings(settings, rate) if risk not in known)
 
     def _make_live(self, bundle: Bundle, settings: NodeSettings) -> LiveEstimator:
-        if settings.stale_after > USUAL_STALE_AFTER_S:
-            self.get_logger().warning(
-                f"stale_after is {settings.stale_after:g} s: estimates from input as old as that will be "
-                f"called OK; a controller that acts on a person should get none older than {USUAL_STALE_AFTER_S:g} s"
-            )
         tolerance = SIMULATED_TOLERANCE_S if self._timing.is_simulated else TOLERANCE_S
         return LiveEstimator(bundle, settings.live(tolerance), settings.engine, settings.engine_threads)
 
@@ -265,7 +265,8 @@ class EstimatorNode(ManagedNode):
         subject, directory = settings.subject_id, settings.calibration_directory
         if not subject:
             return self.base, self.base_path
-        calibrated, remarks = current_calibration(directory, subject, self.base)
+        with naming_parameter("subject_id"):
+            calibrated, remarks = current_calibration(directory, subject, self.base)
         self._warn(remarks)
         if calibrated is None:
             self.get_logger().info(

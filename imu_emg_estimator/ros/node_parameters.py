@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +56,15 @@ def take_changes(
     node.add_on_set_parameters_callback(consider)
 
 
+@contextmanager
+def naming_parameter(name: str) -> Iterator[None]:
+    """Say of an InputError which parameter it is about; empty = none."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"parameter '{name}': {error}" if name else str(error)) from None
+
+
 def _changed(settings: NodeSettings, changes: Sequence[tuple[Parameter, Any]], is_configured: bool) -> NodeSettings:
     for entry, _ in changes:
         if is_configured and entry.change is Change.UNCONFIGURED:
@@ -66,14 +76,18 @@ def _changed(settings: NodeSettings, changes: Sequence[tuple[Parameter, Any]], i
 
 
 def _declare(node: Node, entry: Parameter) -> Any:
+    given = getattr(getattr(node, "_parameter_overrides", {}).get(entry.name), "value", None)
     try:
         value = node.declare_parameter(entry.name, entry.default, _descriptor(entry)).value
     except InvalidParameterTypeException:
         raise InputError(
-            f"parameter '{entry.name}' has a value of the wrong type; it takes {entry.type_description}"
+            f"parameter '{entry.name}' has a value of the wrong type, {given!r}; it takes {entry.type_description}"
         ) from None
     except InvalidParameterValueException:
-        raise InputError(f"parameter '{entry.name}' is out of bounds; it takes {entry.bounds}") from None
+        unit = f" {entry.unit}" if entry.unit else ""
+        raise InputError(
+            f"parameter '{entry.name}' is {given!r}, which is out of bounds; it takes {entry.bounds}{unit}"
+        ) from None
     return entry.default if value is None else value  # None: an empty list
 
 
@@ -96,5 +110,6 @@ def _warn_about_missing_directories(node: Node, settings: NodeSettings) -> None:
     for directory in settings.bag_directories:
         if not directory.is_dir():
             node.get_logger().warning(
-                f"parameter 'bag_directories' names {directory}, which does not exist: calibrate reads nothing there"
+                f"parameter 'bag_directories' names {directory}, which does not exist: calibrate reads nothing there; "
+                "create it, or correct the parameter"
             )

@@ -15,6 +15,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.ros.startup_checks import QOS_OVERRIDES
 
 ESTIMATE_QUEUE_DEPTH = 100  # messages
 # Offered to subscribers: STALE comes within 0.15 s, 0.025 s later at most where input fails between two checks.
@@ -47,9 +48,15 @@ def resolve_topics(node: Node, topics: Sequence[str]) -> list[str]:
     try:
         resolved = [str(node.resolve_topic_name(topic)) for topic in topics]
     except RuntimeError as error:
-        raise InputError(f"parameter 'imu_topics' holds a name that is not valid: {rcl_reason(error)}") from None
+        raise InputError(
+            f"parameter 'imu_topics' holds a name that is not valid ({rcl_reason(error).rstrip(':')}); "
+            "give names such as imu/left_foot"
+        ) from None
     if len(set(resolved)) < len(resolved):
-        raise InputError(f"two sensors share a topic ({', '.join(resolved)}); every sensor needs its own")
+        raise InputError(
+            f"two sensors share a topic ({', '.join(resolved)}); "
+            "give each its own, with the parameter 'imu_topics' or by remapping"
+        )
     return resolved
 
 
@@ -81,12 +88,15 @@ def imu_qos(queue_depth: int) -> QoSProfile:
 
 
 @contextmanager
-def checked_qos_overrides() -> Iterator[None]:
+def checked_qos_overrides(node: Node) -> Iterator[None]:
     """Raise InputError where a publisher or subscription cannot be created because of its ``qos_overrides``."""
     try:
         yield
     except (ParameterException, RuntimeError, ValueError) as error:
-        raise InputError(f"a parameter qos_overrides cannot be used: {rcl_reason(error)}") from None
+        given = [name for name in getattr(node, "_parameter_overrides", ()) if name.startswith(QOS_OVERRIDES)]
+        raise InputError(
+            f"a parameter qos_overrides cannot be used: {rcl_reason(error)}; correct {' or '.join(sorted(given))}"
+        ) from None
 
 
 def rcl_reason(error: Exception) -> str:

@@ -17,9 +17,9 @@ NEARLY = 0.8  # ratio of difflib from which a name is a misspelt one, though ano
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question for the nearest of the known names, or nothing if none is near."""
+    """Return a question for the nearest of the known names, or what to do if none is near."""
     nearest = get_close_matches(name, list(known), 1)
-    return f"; did you mean '{nearest[0]}'?" if nearest else ""
+    return f"; did you mean '{nearest[0]}'?" if nearest else "; correct its name, or remove it"
 
 
 def unknown_overrides(node: Node, of_topics: bool) -> list[str]:

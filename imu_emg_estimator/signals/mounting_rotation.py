@@ -34,12 +34,12 @@ def mount_rotations(quaternions: Sequence[float], sensors: int) -> FloatArray:
     values = np.asarray(quaternions, dtype=np.float64)
     if values.size not in (4, 4 * sensors):
         raise InputError(
-            f"sensor rotations hold {values.size} numbers; give 4 (x y z w) for all sensors, or {4 * sensors}"
+            f"sensor_rotations holds {values.size} numbers; give 4 (x y z w) for all sensors, or {4 * sensors}"
         )
     rows = np.broadcast_to(values.reshape(-1, 4), (sensors, 4))
     norms = np.linalg.norm(rows, axis=1)
     if not np.all(np.abs(norms - 1.0) < MAX_NORM_ERROR):
-        raise InputError("sensor rotations hold a quaternion whose length is not 1; give x y z w of a rotation")
+        raise InputError("sensor_rotations holds a quaternion whose length is not 1; give x y z w of a rotation")
     return np.stack([_matrix(*row) for row in rows / norms[:, None]])
 
 

@@ -50,7 +50,7 @@ def test_calibrate_cannot_be_let_read_elsewhere(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("sensor_rotations", [0.0, 1.0], "sensor rotations hold 2 numbers"),
+        ("sensor_rotations", [0.0, 1.0], "sensor_rotations holds 2 numbers"),
         ("sensor_rotations", [float("nan")] * 4, "length is not 1"),
         ("subject_id", "../x", "subject '../x' is not a valid name"),
         ("engine", "abacus", "abacus"),
@@ -125,4 +125,4 @@ def test_topics_change_through_cleanup_and_configure(lab: Lab, imu: NDArray[np.f
 def test_long_stale_after_is_warned_about(lab: Lab, capfd: pytest.CaptureFixture[str]) -> None:
     capfd.readouterr()
     assert not refusal(lab, "stale_after", 2.0)
-    assert "stale_after is 2 s" in capfd.readouterr().err
+    assert "parameter 'stale_after' is 2 s" in capfd.readouterr().err

@@ -31,11 +31,17 @@ def test_unknown_parameter_is_named_with_nearest(said: Callable[..., str]) -> No
     assert "did you mean 'qos_overrides./imu/left_foot.subscription.depth'?" in text
 
 
+def test_harmful_values_are_warned_about_at_the_start(said: Callable[..., str]) -> None:
+    text = said("-p", "max_acceleration:=1.0", "-p", "deadline:=9.0")
+    assert "parameter 'max_acceleration' is 1 m/s^2: gravity is 9.8" in text
+    assert "parameter 'deadline' is 9 s: 'stale_after' is 0.15 s" in text
+
+
 def test_known_parameters_are_not_complained_about(said: Callable[..., str]) -> None:
     text = said(
         "-p", "deadline:=0.06", "-p", "use_sim_time:=false", "-p", "qos_overrides./imu/left_foot.subscription.depth:=7"
     )
-    assert "not one of this node" not in text
+    assert "parameter '" not in text
 
 
 def test_parameter_file_for_another_node_is_named(said: Callable[..., str], tmp_path: Path) -> None:
