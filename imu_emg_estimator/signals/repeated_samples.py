@@ -7,7 +7,7 @@ recordings of wrists at 370 Hz and of forearms at 50 Hz: see the limits.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
@@ -140,7 +140,8 @@ class RepeatedSamples:
 
     def _is_highest(self, axis: int, value: float) -> bool:
         """Whether a value is an axis's highest of late, or its lowest."""
-        recent = [sample[axis] for sample in islice(reversed(self._recent), TOP_SAMPLES)]
+        newest_first = chain(reversed(self._recent), reversed(self._older))
+        recent = [sample[axis] for sample in islice(newest_first, TOP_SAMPLES)]
         return value == (max(recent) if value > 0 else min(recent))
 
     def _came_before(self, instant: int, sample: Vector) -> SensorState | None:

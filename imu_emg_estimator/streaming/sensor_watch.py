@@ -33,7 +33,7 @@ class SensorReport(NamedTuple):
     """What diagnostics show of a sensor.
 
     Attributes:
-        used: rows since the start in which the network had all of it.
+        used: rows since the start in which the network had all of it, and no value stood in for one that was absent.
         rows: since the start.
         clock: its offset, drift and policy.
     """
@@ -60,6 +60,7 @@ class SensorWatch:
         used = bundle.normalisation.used
         sensors = len(used)
         self._unused = ~used
+        self._used_axes = [[axis for axis in (0, 3) if row[axis]] for row in used.tolist()]  # the first of each part
         self._clocks = SensorClocks(sensors, policies, tolerance)
         self._checks = SampleChecks(bundle.rig.rate, used, bundle.ranges)
         self._grown = GrownDelays(sensors)
@@ -67,8 +68,10 @@ class SensorWatch:
         self._sample_states, self._outer_states = [GOOD] * sensors, [GOOD] * sensors
         self._samples: list[Sample] = [()] * sensors  # the latest of each
         self._gaps: dict[int, int] = {}  # instant of the first row of the gap that a sensor is in
+        self._judged: set[int] = set()  # sensors in a gap that their samples' verdict made, which has a hold of its own
         self._holds: dict[int, int] = {}  # instant until which a sensor that was away is left out
         self._missed = [0] * sensors  # rows
+        self._bridged: set[int] = set()  # sensors whose values were absent from a message since the latest row
         self._rows = self._jumps = 0
         self.accused: list[int] = []
         self.states: tuple[SensorState, ...] = (NOTHING_YET,) * sensors
@@ -90,6 +93,9 @@ class SensorWatch:
             self._sample_states[sensor] = state
             if state.masked and not before.masked:
                 self.accused.append(sensor)
+        if not state.masked and self._has_nothing(sensor, sample):  # once in a while: as if the message were lost
+            self._bridged.add(sensor)
+            return None
         return instant, sample
 
     def jumped(self) -> bool:
@@ -107,6 +113,9 @@ class SensorWatch:
     def mask(self, instant: int, imu: FloatArray) -> None:
         """Put NaN into a row [sensors, 6] for sensors that must not be used, though their samples are there."""
         self._rows += 1
+        for sensor in self._bridged:
+            self._missed[sensor] += sensor not in self._gaps
+        self._bridged.clear()
         present: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(imu) | self._unused, axis=1)
         if not present.all() or self._gaps or self._holds:
             for sensor, is_present in enumerate(present.tolist()):
@@ -128,14 +137,22 @@ class SensorWatch:
         rows = self._rows
         return SensorReport(self.states[sensor], rows - self._missed[sensor], rows, self._clocks.report(sensor))
 
+    def _has_nothing(self, sensor: int, sample: Sample) -> bool:
+        """Whether a sample lacks all parts that the network uses."""
+        axes = self._used_axes[sensor]
+        return bool(axes) and all(sample[axis] != sample[axis] for axis in axes)  # NaN
+
     def _note_gap(self, sensor: int, instant: int, is_present: bool) -> None:
         if not is_present:
             began = self._gaps.setdefault(sensor, instant)
             self._missed[sensor] += 1
-            if instant - began >= MIN_OUTAGE_NS and not self._sample_states[sensor].masked:  # which has its own hold
+            if self._sample_states[sensor].masked:
+                self._judged.add(sensor)
+            if instant - began >= MIN_OUTAGE_NS and sensor not in self._judged:
                 self._holds[sensor] = instant + RETURN_HOLD_NS
             return
         self._gaps.pop(sensor, None)
+        self._judged.discard(sensor)
         if instant >= self._holds.get(sensor, instant):
             self._holds.pop(sensor, None)
 

@@ -1,5 +1,7 @@
 """RepeatedSamples: what comes again although time goes on, against a slow obvious model where there is one."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -90,6 +92,13 @@ def test_flat_tops_that_training_showed_are_the_sensors_own() -> None:
     assert set(run(tops, highest=19.6)) == {None}
     clipped = run(tops, highest=60.0)
     assert any(state and state.verdict is Verdict.CLIPPED for state in clipped)
+
+
+def test_flat_tops_are_judged_alike_where_older_samples_are_put_aside() -> None:
+    samples = np.clip(swing(1300), -12.0, 12.0)
+    found = run(samples)
+    begun = [first is None and second is not None for first, second in pairwise(found)]
+    assert sum(begun[:650]) == pytest.approx(sum(begun[650:]), abs=1)
 
 
 @pytest.mark.parametrize("lag", [2, 5, 60, 300])

@@ -160,6 +160,42 @@ def test_live_estimator_gives_a_frozen_sensor_a_reason_and_a_remedy(
     assert live.report(2).used < live.report(1).used == live.report(1).rows
 
 
+def test_live_estimator_bridges_a_value_that_is_absent_now_and_then(
+    live: LiveEstimator, bundle: Bundle, imu: NDArray[np.floating]
+) -> None:
+    absent = np.random.default_rng(0).random(len(imu)) < 0.1
+    absent[:10] = absent[-10:] = False
+    absent &= ~np.roll(absent, 1) & ~np.roll(absent, 2)
+    imu = imu.copy()
+    imu[absent, 3] = np.nan
+    assert {output.status for output in play(live, imu)} == {WARMING_UP, OK}
+    report, other = live.report(3), live.report(2)
+    assert other.used == other.rows
+    assert report.rows - report.used == pytest.approx(absent.sum(), abs=2)
+
+
+def test_live_estimator_names_a_sensor_within_100_ms_of_its_last_value(
+    live: LiveEstimator, bundle: Bundle, imu: NDArray[np.floating]
+) -> None:
+    imu = imu[:100].copy()
+    imu[50:, 3] = np.nan
+    outputs = play(live, imu)
+    sent = instants(100, bundle.rig.rate)[50]
+    late = [output for output in outputs if output.timestamp > sent + SECOND / 10 - live._delay]
+    assert {(output.status, output.missing) for output in late} == {(DEGRADED, (bundle.rig.sensor_names[3],))}
+
+
+def test_live_estimator_needs_a_frozen_sensor_no_longer_than_its_hold(
+    live: LiveEstimator, bundle: Bundle, imu: NDArray[np.floating]
+) -> None:
+    imu = imu[:200].copy()
+    imu[50:100, 3] = imu[50, 3]
+    outputs = play(live, imu)
+    ended = instants(200, bundle.rig.rate)[100]
+    late = [output.timestamp for output in outputs if output.status == DEGRADED]
+    assert 0.2 * SECOND < max(late) - ended < 0.4 * SECOND
+
+
 @pytest.mark.parametrize("stamped_on_arrival", [False, True])
 def test_live_estimator_stays_ok_while_all_sensors_send_bursts_at_different_times(
     live: LiveEstimator, make_recording: Callable[..., Recording], stamped_on_arrival: bool
