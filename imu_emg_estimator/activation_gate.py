@@ -7,12 +7,28 @@ behaviour. Needs neither ROS nor NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from imu_emg_estimator.streaming.activation_status import DEGRADED, OK, WARMING_UP
 
+HIGHEST = {  # of the numbers in GateSettings; a controller with higher ones would act on what nobody vouches for
+    "share_ok": 1.0,
+    "share_warming_up": 1.0,
+    "share_degraded": 1.0,
+    "recovery": 60.0,
+    "fade_in": 60.0,
+    "fade_out": 10.0,
+    "slew": 1000.0,
+    "max_assistance": 100.0,
+    "max_activation": 100.0,
+    "max_age": 1.0,
+    "max_ahead": 1.0,
+    "max_missing": 100,
+}
+ABOVE_ZERO = ("fade_in", "fade_out", "slew", "max_assistance", "max_activation", "max_age")
 MAX_PERIOD_S = 0.05  # a longer control step lets assistance and trust grow by no more than this
 NONSENSE_PERIOD_S = 0.001  # how long a control step counts that claims to take no time, a negative time, or NaN
 
@@ -46,6 +62,9 @@ class GateSettings:
         max_ahead: s that an instant may be in the future, since clocks never agree entirely.
         max_missing: how many sensors may be missing.
         required_sensors: sensors that must not be missing.
+
+    Raises:
+        ValueError: a value is not a number or outside 0 to ``HIGHEST``, or the sensors are not a list of names.
     """
 
     share_ok: float = 1.0
@@ -63,15 +82,34 @@ class GateSettings:
     required_sensors: Collection[str] = ()
 
     def __post_init__(self) -> None:
+        for name, highest in HIGHEST.items():
+            _check_number(name, getattr(self, name), highest)
         if isinstance(self.required_sensors, str):  # each letter would be a sensor that no message ever lacks
             raise ValueError(f"GateSettings: required_sensors is the text '{self.required_sensors}'; list them")
-        if not all(0.0 <= share <= 1.0 for share in (self.share_ok, self.share_warming_up, self.share_degraded)):
-            raise ValueError("GateSettings: a share is not between 0 and 1")
-        rates = (self.fade_in, self.fade_out, self.slew, self.max_assistance, self.max_activation, self.max_age)
-        if not all(0.0 < value < math.inf for value in rates):
-            raise ValueError("GateSettings: a fade, slew, maximum or max_age is not positive and finite")
-        if not all(0.0 <= value < math.inf for value in (self.recovery, self.max_ahead, self.max_missing)):
-            raise ValueError("GateSettings: recovery, max_ahead or max_missing is negative or not finite")
+        _check_names(self.required_sensors, "GateSettings: required_sensors")
+
+
+def _check_number(name: str, value: Any, highest: float) -> None:
+    kind, what = (Integral, "a whole number") if isinstance(highest, int) else (Real, "a number")
+    allowed = f"more than 0, at most {highest:g}" if name in ABOVE_ZERO else f"0 to {highest:g}"
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise ValueError(f"GateSettings: {name} is {value!r}, not {what}; choose {allowed}")
+    number = float(value)
+    if not 0 <= number <= highest or (number == 0 and name in ABOVE_ZERO):
+        raise ValueError(f"GateSettings: {name} is {number:g}; choose {allowed}")
+
+
+def _check_names(names: Any, what: str) -> list[str]:
+    """Return the names in a list; raises ValueError unless each is a text, not empty, and there once."""
+    listed = list(names) if isinstance(names, Iterable) else [names]
+    for at, name in enumerate(listed):
+        if not isinstance(name, str):
+            raise ValueError(f"{what} holds {name!r}, which is not a text; give names")
+        if not name:
+            raise ValueError(f"{what} holds an empty name; give names as in the messages")
+        if name in listed[:at]:
+            raise ValueError(f"{what} holds '{name}' twice; name each once")
+    return listed
 
 
 class ActivationGate:
@@ -90,16 +128,17 @@ class ActivationGate:
         """Expect messages with exactly these muscles, in this order.
 
         Raises:
-            ValueError: no muscles.
+            ValueError: no muscles, or they are not a list of names, each once.
         """
-        if not muscles or isinstance(muscles, str):
+        listed = [] if isinstance(muscles, str) else _check_names(muscles, "ActivationGate: the list of muscles")
+        if not listed:
             raise ValueError("ActivationGate: name the muscles in a list, in the order of the messages")
         self.settings = settings or GateSettings()
         self.share = 0.0
         self.gain = 0.0
-        self._muscles = list(muscles)
-        self._activation = [0.0] * len(muscles)  # the last that was trusted
-        self._assistance = [0.0] * len(muscles)
+        self._muscles = listed
+        self._activation = [0.0] * len(listed)  # the last that was trusted
+        self._assistance = [0.0] * len(listed)
         self._timestamp = -math.inf  # of the last message that was trusted
         self._silence = 0.0  # s since then
         self._fault = NO_MESSAGE  # of the newest message; while there is one, share and offer are zero

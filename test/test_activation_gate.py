@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fixtures.gate_runs import (
     COMPILER,
@@ -202,31 +203,50 @@ def test_implementations_agree_in_random_runs(run_in_cpp: GateRun, seed: int) ->
         assert [*one.assistance, one.share, one.gain] == pytest.approx([*other.assistance, other.share, other.gain])
 
 
+@pytest.mark.parametrize("refusal", VECTORS["refusals"], ids=lambda refusal: refusal["sentence"][:60])
+def test_gate_refuses_names_and_settings_in_one_sentence(run: GateRun, refusal: dict[str, Any]) -> None:
+    settings = {name: float(value) if isinstance(value, str) else value for name, value in refusal["settings"].items()}
+    with pytest.raises(ValueError, match=re.escape(refusal["sentence"]) + "$"):
+        run(refusal.get("muscles", MUSCLES), settings, [])
+
+
+def test_refusals_cover_every_setting() -> None:
+    refused = {name for refusal in VECTORS["refusals"] for name in refusal["settings"]}
+    assert refused == {setting.name for setting in fields(GateSettings)}
+
+
+@pytest.mark.parametrize("name", sorted(activation_gate.HIGHEST))
+def test_highest_value_is_allowed(run: GateRun, name: str) -> None:
+    assert run(MUSCLES, {name: activation_gate.HIGHEST[name]}, [Update(START_S, 0.01)])
+
+
 @pytest.mark.parametrize(
-    ("muscles", "settings"),
+    ("settings", "sentence"),
     [
-        ((), {}),
-        (MUSCLES, {"share_ok": 1.1}),
-        (MUSCLES, {"share_degraded": math.nan}),
-        (MUSCLES, {"fade_out": 0.0}),
-        (MUSCLES, {"slew": math.inf}),
-        (MUSCLES, {"max_age": -0.1}),
-        (MUSCLES, {"recovery": -1.0}),
-        (MUSCLES, {"max_ahead": math.nan}),
+        ({"share_ok": "1"}, "share_ok is '1', not a number; choose 0 to 1"),
+        ({"max_age": None}, "max_age is None, not a number; choose more than 0, at most 1"),
+        ({"slew": True}, "slew is True, not a number"),
+        ({"max_missing": 1.5}, "max_missing is 1.5, not a whole number; choose 0 to 100"),
+        ({"max_missing": -1}, "max_missing is -1; choose 0 to 100"),
+        ({"required_sensors": "right_thigh"}, "required_sensors is the text 'right_thigh'; list them"),
+        ({"required_sensors": [3]}, "required_sensors holds 3, which is not a text; give names"),
+        ({"required_sensors": None}, "required_sensors holds None, which is not a text; give names"),
     ],
 )
-def test_gate_refuses_settings_out_of_range(
-    run: GateRun, muscles: tuple[str, ...], settings: dict[str, object]
-) -> None:
-    with pytest.raises(ValueError, match=r"GateSettings|ActivationGate"):
-        run(muscles, settings, [])
+def test_settings_of_a_wrong_type_are_refused(settings: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"GateSettings: {re.escape(sentence)}"):
+        GateSettings(**settings)
 
 
-def test_gate_refuses_text_in_place_of_names() -> None:
-    with pytest.raises(ValueError, match="required_sensors is the text 'right_thigh'"):
-        GateSettings(required_sensors="right_thigh")
-    with pytest.raises(ValueError, match="name the muscles in a list"):
-        ActivationGate("vastus")
+@pytest.mark.parametrize("muscles", ["vastus", (), None, 3, ["right", 4], ["right", None]])
+def test_gate_refuses_muscles_that_are_no_list_of_names(muscles: Any) -> None:
+    with pytest.raises(ValueError, match=r"^ActivationGate: .*(name the muscles in a list|is not a text; give names)"):
+        ActivationGate(muscles)
+
+
+def test_gate_takes_numbers_and_names_of_numpy() -> None:
+    settings = GateSettings(max_age=np.float32(0.2), max_missing=np.int64(1), required_sensors={"foot"})  # type: ignore[arg-type]
+    assert ActivationGate(np.array(MUSCLES), settings).update(START_S, 0.01) == [0.0, 0.0]  # type: ignore[arg-type]
 
 
 def test_update_returns_list_of_its_own() -> None:

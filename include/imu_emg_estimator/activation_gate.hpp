@@ -9,8 +9,10 @@
 #endif
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <limits>
 #include <stdexcept>
 #include <string>
@@ -47,14 +49,16 @@ class ActivationGate
 {
 public:
   // Expect messages with exactly these muscles, in this order. Throws std::invalid_argument if there are
-  // none or a setting is out of range.
+  // none, a name is empty or there twice, or a setting is out of range.
   explicit ActivationGate(std::vector<std::string> muscles, GateSettings settings = {})
   : settings_(std::move(settings)), muscles_(std::move(muscles)),
     activation_(muscles_.size(), 0.0), assistance_(muscles_.size(), 0.0)
   {
     if (muscles_.empty()) {
-      throw std::invalid_argument("ActivationGate: name the muscles, in the order of the messages");
+      throw std::invalid_argument(
+              "ActivationGate: name the muscles in a list, in the order of the messages");
     }
+    check_names(muscles_, "ActivationGate: the list of muscles");
     check_settings();
   }
 
@@ -120,18 +124,41 @@ private:
   void check_settings() const
   {
     const GateSettings & s = settings_;
-    for (const double share : {s.share_ok, s.share_warming_up, s.share_degraded}) {
-      if (!(0.0 <= share && share <= 1.0)) {
-        throw std::invalid_argument("GateSettings: a share is not between 0 and 1");
+    check_number("share_ok", s.share_ok, 1.0, true);
+    check_number("share_warming_up", s.share_warming_up, 1.0, true);
+    check_number("share_degraded", s.share_degraded, 1.0, true);
+    check_number("recovery", s.recovery, 60.0, true);
+    check_number("fade_in", s.fade_in, 60.0, false);
+    check_number("fade_out", s.fade_out, 10.0, false);
+    check_number("slew", s.slew, 1000.0, false);
+    check_number("max_assistance", s.max_assistance, 100.0, false);
+    check_number("max_activation", s.max_activation, 100.0, false);
+    check_number("max_age", s.max_age, 1.0, false);
+    check_number("max_ahead", s.max_ahead, 1.0, true);
+    check_number("max_missing", static_cast<double>(s.max_missing), 100.0, true);
+    check_names(s.required_sensors, "GateSettings: required_sensors");
+  }
+
+  static void check_number(const char * name, double value, double highest, bool may_be_zero)
+  {
+    if (0.0 <= value && value <= highest && (may_be_zero || value > 0.0)) {return;}
+    char text[160];
+    std::snprintf(
+      text, sizeof(text), "GateSettings: %s is %g; choose %s %g", name, std::isnan(value) ? NAN : value,
+      may_be_zero ? "0 to" : "more than 0, at most", highest);
+    throw std::invalid_argument(text);
+  }
+
+  // Throws std::invalid_argument unless each name is there once and not empty.
+  static void check_names(const std::vector<std::string> & names, const std::string & what)
+  {
+    for (auto name = names.begin(); name != names.end(); ++name) {
+      if (name->empty()) {
+        throw std::invalid_argument(what + " holds an empty name; give names as in the messages");
       }
-    }
-    for (const double value : {s.fade_in, s.fade_out, s.slew, s.max_assistance, s.max_activation, s.max_age}) {
-      if (!(0.0 < value && value < INFINITE)) {
-        throw std::invalid_argument("GateSettings: a fade, slew, maximum or max_age is not positive and finite");
+      if (std::find(names.begin(), name, *name) != name) {
+        throw std::invalid_argument(what + " holds '" + *name + "' twice; name each once");
       }
-    }
-    if (!(0.0 <= s.recovery && s.recovery < INFINITE && 0.0 <= s.max_ahead && s.max_ahead < INFINITE)) {
-      throw std::invalid_argument("GateSettings: recovery or max_ahead is negative or not finite");
     }
   }
 
