@@ -16,7 +16,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.utilities import try_shutdown
 
-from examples.demo.demo_playback import DemoPlayback, estimator_process
+from examples.demo.demo_playback import DemoFailed, DemoPlayback, estimator_process
 from examples.demo.demo_report import DemoRun, make_report, report_table
 from examples.demo.demo_screen import say
 from imu_emg_estimator.datasets import hugadb, simulated_subject, stride_statistics
@@ -34,7 +34,7 @@ PLAYED_DURATION_S = 40.0
 PLAYED_BOUNDS_S = (10.0, 600.0)
 SPARE_DURATION_S = 2.0  # of a simulated recording
 MIN_LOCOMOTION_SHARE = 0.75  # of a recording
-EXIT_BAD_INPUT, EXIT_INTERRUPTED = 2, 130
+EXIT_FAILED, EXIT_BAD_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
 def choose_recorded_subject(data: Path, played_s: float) -> tuple[Recording, Path]:
@@ -67,7 +67,7 @@ def simulate_subject(seed: int, played_s: float) -> tuple[Recording, Path]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; return exit status 2, after one line on stderr, on bad input."""
+    """Run the demo; return exit status 2 on bad input, 1 where node or player fail, both after one line on stderr."""
     arguments = _parse(argv)
     os.environ.setdefault("ROS_DOMAIN_ID", DEMO_DOMAIN)
     try:
@@ -80,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"demo: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
+    except DemoFailed as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     print(f"\n{report_table(report)}\n")
@@ -109,9 +112,9 @@ def _run(recording: Recording, bundle_path: Path, out: Path, played_s: float) ->
     rclpy.init()
     node = Node("imu_emg_demo")
     try:
-        with estimator_process(bundle_path, folder):
+        with estimator_process(bundle_path, folder) as estimator:
             bundle = Bundle.load(bundle_path)
-            run = DemoPlayback(node, recording, bundle, folder, CALIBRATION_DURATION_S, played_s).run()
+            run = DemoPlayback(node, estimator, recording, bundle, folder, CALIBRATION_DURATION_S, played_s).run()
     finally:
         node.destroy_node()
         try_shutdown()

@@ -22,7 +22,6 @@ from examples.demo.demo_report import CalibrationAnswer, DemoRun, PlayedEstimate
 from examples.demo.demo_screen import Screen, say
 from imu_emg_estimator.bags import EMG_TOPIC, write_bag
 from imu_emg_estimator.calibration.calibration_store import current_calibration
-from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.imu_decoder import nanoseconds
@@ -37,14 +36,31 @@ FLUSH_TIME_S = 1.0  # in which the last messages arrive
 SPIN_PERIOD_S = 0.02
 EXIT_LIMIT_S = 10.0  # of the node's process
 QUEUE_DEPTH = 1000  # messages
+NODE = (sys.executable, "-m", "imu_emg_estimator.ros.node")
+PLAYER = (sys.executable, "-m", "imu_emg_estimator", "replay")
+
+
+MIN_ESTIMATES = 2  # of a part, to have a rate
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the text says in one sentence what happened, and what to look at."""
 
 
 class Listener(PlayedEstimates):
-    """Collects the estimates of a part from messages."""
+    """Collects the estimates of a part from messages.
+
+    Attributes:
+        stale: number of messages without an estimate.
+    """
+
+    stale = 0
 
     def on_activation(self, message: MuscleActivation) -> None:
         """Store an estimate, unless it is STALE."""
-        if message.status != MuscleActivation.STALE:
+        if message.status == MuscleActivation.STALE:
+            self.stale += 1
+        else:
             timestamp = nanoseconds(message.header.stamp)
             self.add(time.monotonic(), timestamp, list(message.activation), message.age)
 
@@ -59,15 +75,24 @@ class DemoPlayback:
 
     Args:
         node: of this process.
+        estimator: process of the estimator node.
         bundle: that the estimator node was started with.
         folder: for the bags and the node's calibrations.
         calibration_s, played_s: durations of the part to calibrate on and of the part that is judged.
     """
 
     def __init__(
-        self, node: Node, recording: Recording, bundle: Bundle, folder: Path, calibration_s: float, played_s: float
+        self,
+        node: Node,
+        estimator: subprocess.Popen[bytes],
+        recording: Recording,
+        bundle: Bundle,
+        folder: Path,
+        calibration_s: float,
+        played_s: float,
     ) -> None:
         self._node, self._recording, self._bundle, self._folder = node, recording, bundle, folder
+        self._estimator = estimator
         self._listener = Listener()
         node.create_subscription(
             MuscleActivation, "muscle_activation", lambda message: self._listener.on_activation(message), QUEUE_DEPTH
@@ -81,12 +106,11 @@ class DemoPlayback:
         self._judged_part = recording.slice(begin, min(len(recording), begin + round(played_s * rate)))
 
     def run(self) -> DemoRun:
-        """Run all three acts."""
+        """Run all three acts; raises DemoFailed."""
         first_bag, judged_bag = self._folder / "first_part", self._folder / "judged_part"
         write_bag(self._first_part, first_bag)
         write_bag(self._judged_part, judged_bag)
-        if not self._calibrate.wait_for_service(timeout_sec=STARTUP_LIMIT_S):
-            raise InputError(f"the node did not start within {STARTUP_LIMIT_S:.0f} s; see its messages above")
+        self._await_node()
         say(f"1/3  {self._judged_part.duration:.0f} s of {self._recording.name}, model without calibration")
         before = self._play(judged_bag, self._bundle)
         say(f"2/3  /calibrate on the first {self._first_part.duration:.0f} s, while estimates go on")
@@ -101,6 +125,13 @@ class DemoPlayback:
         calibrated, _ = current_calibration(calibrations_folder(self._folder), SUBJECT, self._bundle)
         return calibrated or self._bundle
 
+    def _await_node(self) -> None:
+        deadline = time.monotonic() + STARTUP_LIMIT_S
+        while not self._calibrate.service_is_ready():
+            self._spin()
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"the node did not start within {STARTUP_LIMIT_S:.0f} s; see its messages above")
+
     def _play(self, bag: Path, running: Bundle) -> PlayedEstimates:
         played = self._listener = Listener()
         screen = Screen(self._judged_part, running)
@@ -108,7 +139,8 @@ class DemoPlayback:
             while process.poll() is None:
                 self._spin()
                 screen.show(played)
-        self._flush()
+            _check_player(process, bag)
+        self._finish(played, bag)
         return played
 
     def _play_and_calibrate(self, bag: Path) -> tuple[PlayedEstimates, CalibrationAnswer]:
@@ -117,6 +149,7 @@ class DemoPlayback:
         with _player(bag) as process:
             while not played.arrivals and process.poll() is None:
                 self._spin()
+            _check_player(process, bag)
             answer = self._calibrate.call_async(self._request(bag))
             deadline = time.monotonic() + CALIBRATION_LIMIT_S + ANSWER_MARGIN_S
             while not answer.done() and time.monotonic() < deadline:
@@ -124,10 +157,10 @@ class DemoPlayback:
                 screen.show(played)
             self._stop(process)
         if not answer.done():
-            raise InputError(
+            raise DemoFailed(
                 f"/calibrate gave no answer within {CALIBRATION_LIMIT_S:.0f} s; see the node's messages above"
             )
-        self._flush()
+        self._finish(played, bag)
         response = answer.result()
         say(response.message)
         wall_s = float(response.calibration_wall_s)
@@ -137,6 +170,8 @@ class DemoPlayback:
         return Calibrate.Request(bag_uri=str(bag), subject_id=SUBJECT, max_duration=CALIBRATION_LIMIT_S)
 
     def _spin(self) -> None:
+        if self._estimator.poll() is not None:
+            raise DemoFailed(f"the node ended with status {self._estimator.returncode}; see its messages above")
         rclpy.spin_once(self._node, timeout_sec=SPIN_PERIOD_S)
 
     def _stop(self, process: subprocess.Popen[bytes]) -> None:
@@ -145,11 +180,16 @@ class DemoPlayback:
         while process.poll() is None:
             self._spin()
 
-    def _flush(self) -> None:
-        """Receive the last messages."""
+    def _finish(self, played: Listener, bag: Path) -> None:
+        """Receive the last messages of a part."""
         deadline = time.monotonic() + FLUSH_TIME_S
         while time.monotonic() < deadline:
             self._spin()
+        if len(played.arrivals) < MIN_ESTIMATES:
+            raise DemoFailed(
+                f"the node gave {len(played.arrivals)} estimates and {played.stale} messages that are STALE while "
+                f"{bag.name} was played; see its messages above"
+            )
 
 
 def calibrations_folder(folder: Path) -> Path:
@@ -160,7 +200,7 @@ def calibrations_folder(folder: Path) -> Path:
 @contextmanager
 def estimator_process(bundle: Path, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run the estimator node in its own process."""
-    command = [sys.executable, "-m", "imu_emg_estimator.ros.node", "--ros-args"]
+    command = [*NODE, "--ros-args"]
     command += ["-p", f"bundle:={bundle}", "-p", f"calibration_directory:={calibrations_folder(folder)}"]
     command += ["-p", f"calibration_nice:={CALIBRATION_NICE}"]
     process = subprocess.Popen(command)
@@ -177,10 +217,23 @@ def estimator_process(bundle: Path, folder: Path) -> Iterator[subprocess.Popen[b
 @contextmanager
 def _player(bag: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Play a bag in its own process, with current timestamps."""
-    command = [sys.executable, "-m", "imu_emg_estimator", "replay", str(bag), "--restamp", "--wait", "10"]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    with player_log(bag).open("wb") as log:
+        process = subprocess.Popen([*PLAYER, str(bag), "--restamp", "--wait", "10"], stderr=log)
     try:
         yield process
     finally:
         process.terminate()
         process.wait()
+
+
+def player_log(bag: Path) -> Path:
+    """Return the file of what the player says."""
+    return bag.with_name(f"{bag.name}.log")
+
+
+def _check_player(process: subprocess.Popen[bytes], bag: Path) -> None:
+    """Raise DemoFailed where the player has ended and not said that all went well."""
+    if process.poll():
+        lines = player_log(bag).read_text(errors="replace").split("\n")
+        last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+        raise DemoFailed(f"the player of {bag.name} ended with status {process.returncode}: {last.strip()}")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,32 @@ def test_demo_of_a_simulated_subject_from_end_to_end(
     assert report["calibrated"] == ("adapted to" in report["calibration_message"])
     assert ("NOT CALIBRATED" in said) != report["calibrated"]
     assert (tmp_path / "before_and_after.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("process", "program", "said"),
+    [
+        ("PLAYER", "import sys; sys.exit('no such bag')", "the player of judged_part ended with status 1: no such bag"),
+        ("PLAYER", "import sys; sys.exit(3)", "the player of judged_part ended with status 3: it said nothing"),
+        ("PLAYER", "pass", "the node gave 0 estimates and "),
+        ("NODE", "import sys; sys.exit(5)", "the node ended with status 5; see its messages above"),
+    ],
+)
+def test_demo_says_in_one_line_what_failed(
+    process: str,
+    program: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(demo, "CALIBRATION_DURATION_S", 16.0)
+    monkeypatch.setattr(demo_playback, "STARTUP_LIMIT_S", 1000.0)
+    monkeypatch.setattr(demo_playback, process, (sys.executable, "-c", program))
+    assert demo.main(["--seconds", f"{PLAYED_S:g}", "--out", str(tmp_path)]) == 1
+    errors = [line for line in capfd.readouterr().err.splitlines() if not line.startswith("[")]
+    assert errors[-1].startswith(f"demo: {said}")
+    assert not any("Traceback" in line for line in errors)
 
 
 def test_demo_names_missing_data_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
