@@ -164,6 +164,9 @@ class ClockModel:
         step, delay, period = timestamp - self._last, arrival - timestamp, self.regularity.period
         if timestamp <= 0 or step == 0:
             return self._replace(Flaw.REPEATED if timestamp > 0 else Flaw.ZERO, timestamp, arrival, sequence)
+        if self.regularity.has_changed(timestamp, sequence, self.samples):
+            period = self.regularity.period
+            self._expect(arrival)
         beats = round(step / period) if period else 1
         if not beats and step > 0:
             beats = 1
@@ -202,6 +205,7 @@ class ClockModel:
             if abs(change) > MIN_STEP_NS and not self._stepped:
                 self._stepped, self._step = 2, change
                 self.tracker.cut(arrival, STEP_SAMPLES * self.regularity.period)
+            self.regularity.skipped += max(beats, 0) - 1
             if beats < 0:  # it comes out of order
                 return timestamp + self._correction(arrival)
             if not self._long_steps.may_take(self._last, self.samples):
@@ -212,8 +216,6 @@ class ClockModel:
 
     def _leave_out(self, timestamp: int, arrival: int, sequence: int | None) -> int | None:
         """Handle a timestamp between the beats: it is left out unless the next ones keep to it."""
-        if self._sequence is None and self.regularity.is_shorter(timestamp - self._last):
-            self._expect(arrival)
         if self.regularity.note(Flaw.IRREGULAR, self.samples):
             return self._to_arrivals(timestamp, arrival, sequence)
         return self._suspect_leap(timestamp, arrival, sequence)

@@ -10,7 +10,9 @@ AT_ONCE_SAMPLES = 8
 MAX_SHARE = 0.4  # of samples; fewer irregular ones can be left out
 MIN_IRREGULAR = 4
 KEPT = 0.8  # of the counts, from block to block
-MAX_PARTS = 4
+ALIKE_STEPS = 3  # in a row that show another period
+MAX_APART = 2  # samples from one unexpected timestamp to the next
+MAX_PARTS = 4  # of the period before; shorter steps are within a burst
 
 
 class Flaw(Enum):
@@ -36,9 +38,10 @@ class TimestampRegularity:
     Attributes:
         period: usual step from sample to sample [ns]; 0 = not known.
         jitter: by which a step typically differs from it [ns].
+        skipped: beats without a sample in this block, for the caller to count.
     """
 
-    __slots__ = ("_all", "_bad", "_bad_in_block", "_begin", "_flaws", "_latest", "jitter", "period")
+    __slots__ = ("_all", "_bad", "_bad_in_block", "_begin", "_flaws", "_latest", "_odd", "jitter", "period", "skipped")
 
     def __init__(self) -> None:
         self.restart()
@@ -49,11 +52,12 @@ class TimestampRegularity:
         self._all = self._bad = 0.0
         self._latest: deque[int] = deque(maxlen=AT_ONCE)
         self._flaws: dict[Flaw, float] = {}
+        self._odd: tuple[int, int | None, int, int, int] = 0, None, -2, 0, 0  # the last unexpected timestamp
         self.begin(0, 0, None, 0, 0)
 
     def begin(self, index: int, timestamp: int, sequence: int | None, period: int, jitter: int) -> None:
         """Begin a block after the sample with this index, at a known period."""
-        self._begin = index, timestamp, sequence
+        self._begin, self.skipped = (index, timestamp, sequence), 0
         self.period, self.jitter = period, jitter
 
     def note(self, flaw: Flaw, index: int) -> bool:
@@ -74,11 +78,11 @@ class TimestampRegularity:
         """End a block with the sample that is a step [ns] after the last; returns whether the block was regular."""
         count, regular = max(index - self._begin[0], 1), not self._bad_in_block
         if self._begin[1]:
-            self._measure(timestamp, sequence, count, step)
+            self._measure(timestamp, sequence, max(count + self.skipped, 1), step)
         self._bad = KEPT * self._bad + self._bad_in_block
         self._all = KEPT * self._all + count
         self._flaws = {flaw: KEPT * number for flaw, number in self._flaws.items()}
-        self._begin, self._bad_in_block = (index, timestamp, sequence), 0
+        self._begin, self._bad_in_block, self.skipped = (index, timestamp, sequence), 0, 0
         return regular
 
     def _measure(self, timestamp: int, sequence: int | None, count: int, step: int) -> None:
@@ -89,19 +93,25 @@ class TimestampRegularity:
             assert number is not None
             count = sequence - number
         measured = (timestamp - first) // count
-        if counted or 4 * abs(measured - self.period) < self.period:
-            self.period += (measured - self.period) // (4 if 4 * abs(measured - self.period) < self.period else 1)
+        if 4 * abs(measured - self.period) < self.period:
+            self.period += (measured - self.period) // 4
         if not self.period:
             return
         odd = abs(step - max(1, round(step / self.period)) * self.period)
         self.jitter += (min(odd, 2 * self.jitter + self.period // 50) - self.jitter) // 8
 
-    def is_shorter(self, step: int) -> bool:
-        """Whether the period is a fraction of what was thought, as where samples were lost; if so, it changes."""
-        parts = round(self.period / step) if step > 0 else 0
-        if not 2 <= parts <= MAX_PARTS or abs(self.period - parts * step) > self.period // 20:
+    def has_changed(self, timestamp: int, sequence: int | None, index: int) -> bool:
+        """Whether unexpected steps up to the sample with this index are alike: another period; if so, it changes."""
+        last, number, before, step_before, alike = self._odd
+        counted = sequence is not None and number is not None and sequence > number
+        count = sequence - number if counted else index - before  # type: ignore[operator]
+        step = (timestamp - last) // max(count, 1) if index - before <= MAX_APART else 0
+        alike = alike + 1 if 4 * abs(step - step_before) < step else min(step, 1)
+        self._odd = timestamp, sequence, index, step, alike
+        beats = 1 if counted else max(1, round(step / self.period)) if self.period else 0
+        if alike < ALIKE_STEPS or MAX_PARTS * step < self.period or 4 * abs(step - beats * self.period) < self.period:
             return False
-        self.period, self.jitter = step, self.period // 10
+        self.period, self.jitter = step, step // 10
         return True
 
     @property

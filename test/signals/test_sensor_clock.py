@@ -8,6 +8,7 @@ from fixtures.simulated_arrivals import (
     START,
     Fault,
     SimulatedSensor,
+    at_another_rate,
     constant,
     delayed,
     drifting,
@@ -61,6 +62,21 @@ def test_clocks_leave_good_timestamps_untouched(rate: float, fault: Fault) -> No
         assert clocks.instant(index, timestamp, int(ns(arrival)), number) == timestamp
     assert clocks.states() == (GOOD,) * 4
     assert all(clocks.report(index).used == 1.0 for index in range(4))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize(
+    "fault",
+    [*(at_another_rate(rate, 5.05) for rate in (33.0, 50.0, 60.0, 85.0, 150.0, 200.0)), lost(0.1), lost(0.3)],
+    ids=["33 Hz", "50 Hz", "60 Hz", "85 Hz", "150 Hz", "200 Hz", "1 in 10 lost", "3 in 10 lost"],
+)
+def test_clocks_keep_to_timestamps_when_the_rate_changes_or_samples_are_lost(fault: Fault, counted: bool) -> None:
+    sensors = group(fault, faulty=range(4))
+    errors, clocks = instants(sensors, counted=counted)
+    assert clocks.states() == (GOOD,) * 4
+    for error in errors:
+        assert np.isnan(error).sum() <= 3
+        assert np.nanmax(np.abs(error)) == 0.0
 
 
 KINDS: dict[str, tuple[Fault, ...]] = {
