@@ -118,11 +118,9 @@ class AccelerationChecks:
         return SensorState(Verdict.TWO_PUBLISHERS, reason, SOURCE_REMEDY, True)
 
     def _level(self, short: Window) -> SensorState | None:
-        extremes = self._windows.extremes
-        latest = [extremes[-1], extremes[-2], extremes[-3], extremes[-4]]
-        if max([block.longest for block in latest]) < MAX_WEIGHTLESS_MPS2**2:
+        if short.mean_length < MAX_WEIGHTLESS_MPS2 and self._windows.longest(SHORT) < MAX_WEIGHTLESS_MPS2:
             return self._weightless(short)
-        if min([block.shortest for block in latest]) > MIN_HUGE_MPS2**2:
+        if short.mean_length > MIN_HUGE_MPS2 and self._windows.shortest(SHORT) > MIN_HUGE_MPS2:
             unit = "mg" if short.mean_length > IN_MILLI_G else "another unit"
             reason = f"measures {short.mean_length:.0f} m/s² on average, as if in {unit}"
             return SensorState(Verdict.OTHER_UNITS, reason, UNIT_REMEDY, True)
@@ -146,6 +144,8 @@ class AccelerationChecks:
 
     def _still_removed(self) -> SensorState | None:
         """Hold that gravity is removed until it is seen again: accelerations may look like it for a while."""
+        if self._removed is None:
+            return None
         self._unseen += 1
         window = self._windows.window(AGAIN_BLOCKS)
         if self._unseen > MAX_UNSEEN_BLOCKS or (window and window.gravity > MIN_GRAVITY_AGAIN_MPS2):
@@ -153,16 +153,12 @@ class AccelerationChecks:
         return self._removed
 
     def _slow_level(self, short: Window, half: Window) -> SensorState | None:
+        if _lacks_gravity(short, half, HALF):
+            return self._without_gravity(half)
         long = self._windows.window(LONG)
-        for blocks, window in ((HALF, half), (LONG, long)):
-            if window is None:
-                continue
-            small = short.gravity < MIN_SHORT_GRAVITY_MPS2 and window.gravity < MIN_GRAVITY_MPS2[blocks]
-            if (small and window.length_variation > MIN_LENGTH_VARIATION) or window.mean_length < MIN_LENGTH_MPS2[
-                blocks
-            ]:
-                return self._without_gravity(window)
-        return self._slow_axes(short, long) if long else None
+        if long is None:
+            return None
+        return self._without_gravity(long) if _lacks_gravity(short, long, LONG) else self._slow_axes(short, long)
 
     def _slow_axes(self, short: Window, long: Window) -> SensorState | None:
         """Judge what only a second shows: gravity in quiet, and axes that have noise alone."""
@@ -176,7 +172,7 @@ class AccelerationChecks:
         elif not self._usual_blocks and deviation < QUIET_MPS2 and not self._others_move():
             reason = f"measures a gravity of {gravity:.1f} instead of 9.81 m/s²"
             self._scaled = SensorState(Verdict.IMPLAUSIBLE, reason, "calibrate or replace it", True)
-        if min(deviation, short.deviation) > MOVING_MPS2 and min(long.variances) < MIN_AXIS_NOISE_MPS2**2:
+        if deviation > MOVING_MPS2 and short.deviation > MOVING_MPS2 and min(long.variances) < MIN_AXIS_NOISE_MPS2**2:
             axis = long.variances.index(min(long.variances))
             reason = f"its acceleration in {'xyz'[axis]} stays at {long.mean[axis]:.3g} m/s² while the other axes move"
             return SensorState(Verdict.FROZEN, reason, RESTART_REMEDY, True)
@@ -189,7 +185,9 @@ class AccelerationChecks:
     def _negated(self, instant: int, half: Window | None) -> SensorState | None:
         if self._turned:
             return self._still_negated(instant, *self._turned)
-        turn = self._quiet_turn() or (self._turn(half, self._windows.window(HALF, HALF), 2 * HALF) if half else None)
+        turn = self._quiet_turn()
+        if turn is None and half and (before := self._windows.mean(HALF, HALF)):
+            turn = self._turn(before, half.mean, 2 * HALF)
         if turn is None:
             return None
         self._windows.forget_blocks()
@@ -200,34 +198,43 @@ class AccelerationChecks:
         return _negated_axes(*turn)
 
     def _quiet_turn(self) -> tuple[Vector, Vector] | None:
-        after, before = self._windows.window(QUIET_BLOCKS), self._windows.window(SHORT, SHORT)
-        if after is None or before is None or max(after.deviation, before.deviation) > QUIET_TURN_MPS2:
+        before, after = self._windows.mean(SHORT, SHORT), self._windows.mean(QUIET_BLOCKS)
+        if before is None or after is None:
             return None
-        change = math.dist(after.mean, before.mean)
+        change = math.dist(before, after)
         if change < MIN_MIRRORED_MPS2:
             return None
-        return self._turn(after, before, QUIET_BLOCKS + SHORT, _mirrored(before.mean, after.mean, change))
+        windows = self._windows.window(SHORT, SHORT), self._windows.window(QUIET_BLOCKS)
+        if any(window is None or window.deviation > QUIET_TURN_MPS2 for window in windows):
+            return None
+        return self._turn(before, after, QUIET_BLOCKS + SHORT, _mirrored(before, after, change))
 
-    def _turn(
-        self, after: Window, before: Window | None, blocks: int, mirrored: bool = False
-    ) -> tuple[Vector, Vector] | None:
+    def _turn(self, before: Vector, after: Vector, blocks: int, mirrored: bool = False) -> tuple[Vector, Vector] | None:
         """Return gravity before and after it turned over in one step within so many blocks; None = it did not."""
-        if before is None or min(after.gravity, before.gravity) < MIN_TURN_GRAVITY_MPS2:
+        lengths = math.hypot(*before), math.hypot(*after)
+        if min(lengths) < MIN_TURN_GRAVITY_MPS2:
             return None
-        if not mirrored and _dot(after.mean, before.mean) > MIN_TURN * after.gravity * before.gravity:
+        if not mirrored and _dot(before, after) > MIN_TURN * lengths[0] * lengths[1]:
             return None
-        step = max([self._windows.extremes[-1 - index].step for index in range(blocks)])
-        gradual = math.sqrt(step) < MIN_TURN_STEP * math.dist(after.mean, before.mean)
-        return None if gradual else (before.mean, after.mean)
+        gradual = self._windows.step(blocks) < MIN_TURN_STEP * math.dist(before, after)
+        return None if gradual else (before, after)
 
     def _still_negated(self, instant: int, before: Vector, after: Vector) -> SensorState | None:
-        window = self._windows.window(SHORT)
-        nearer = not window or math.dist(window.mean, after) < math.dist(window.mean, before)
+        mean = self._windows.mean(SHORT)
+        nearer = not mean or math.dist(mean, after) < math.dist(mean, before)
         if nearer and instant < self._negated_until:
             return _negated_axes(before, after)
         self._turned, self._right = None, before if nearer else None
         self._windows.forget_blocks()
         return None
+
+
+def _lacks_gravity(short: Window, window: Window, blocks: int) -> bool:
+    """Whether the lengths, over a window of so many blocks, are those of accelerations without gravity."""
+    if window.mean_length < MIN_LENGTH_MPS2[blocks]:
+        return True
+    small = short.gravity < MIN_SHORT_GRAVITY_MPS2 and window.gravity < MIN_GRAVITY_MPS2[blocks]
+    return small and window.length_variation > MIN_LENGTH_VARIATION
 
 
 def _is_usual(short: Window) -> bool:

@@ -29,10 +29,11 @@ class RelativeStillness:
             short, half: standard deviation of its acceleration over the last 0.2 and 0.5 s [m/s²]; None = not known.
         """
         self._known[sensor] = (instant, short, half or 0.0)
-        for deviation, still, moving, place in zip((short, half), STILL_MPS2, MOVING_MPS2, (1, 2), strict=True):
-            if deviation is not None and deviation < still and self._move(sensor, place, moving):
-                reason = f"stands still (to {deviation:.3f} m/s²) while the others move"
-                return SensorState(Verdict.FROZEN, reason, "switch it off and on again, or restart its driver", True)
+        (short_still, half_still), (short_moving, half_moving) = STILL_MPS2, MOVING_MPS2
+        if short < short_still and self._move(sensor, 1, short_moving):
+            return _still(short)
+        if half is not None and half < half_still and self._move(sensor, 2, half_moving):
+            return _still(half)
         return None
 
     def others_move(self, sensor: int) -> bool:
@@ -44,3 +45,8 @@ class RelativeStillness:
         others = [known[place] for index, known in enumerate(self._known) if index != sensor and known[0] > oldest]
         others.sort()
         return len(others) >= MIN_OTHERS and others[(len(others) - 1) // 2] > limit
+
+
+def _still(deviation: float) -> SensorState:
+    reason = f"stands still (to {deviation:.3f} m/s²) while the others move"
+    return SensorState(Verdict.FROZEN, reason, "switch it off and on again, or restart its driver", True)

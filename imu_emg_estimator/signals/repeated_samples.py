@@ -27,6 +27,7 @@ MIN_LOOPED_TRAVEL = 1.0  # at rest, coarse values come again by chance
 MIN_RESTING_LOOPED = 20
 LOOP_NS = 5 * SECOND  # of samples remembered at least, twice that at most: a recording played again is no loop
 MAX_LOOP_SAMPLES = 4096  # whatever the rate
+NOTHING: Vector = (0.0, 0.0, 0.0)
 FULL_SCALE_SHARE = 0.97  # of what the training subjects reached: from there on flat tops are the sensor's own
 
 
@@ -88,8 +89,12 @@ class RepeatedSamples:
         self._repeats, self._since = 0, instant
         dx, dy, dz = sample[0] - last[0], sample[1] - last[1], sample[2] - last[2]
         self._travel += abs(dx) + abs(dy) + abs(dz)
-        looped = self._came_before(instant, sample)
-        found = None
+        before = self._remember(instant, sample)
+        looped = found = None
+        if before:
+            looped = self._looped_since(before)
+        else:
+            self._looped = 0
         if self._repeating or not (dx and dy and dz):
             found = self._axes_repeated(instant, sample, (dx, dy, dz))
         return looped or found or self._zeros(sample)
@@ -104,16 +109,16 @@ class RepeatedSamples:
         )
 
     def _zeros(self, sample: Vector) -> SensorState | None:
-        if self._part.rests_at_zero or sample != (0.0, 0.0, 0.0):
+        if sample != NOTHING or self._part.rests_at_zero:
             return None
         reason = f"sends an {self._part.name} of exactly zero"
         return SensorState(Verdict.IMPLAUSIBLE, reason, "restart its driver, which sends placeholders", True)
 
     def _axes_repeated(self, instant: int, sample: Vector, changes: Vector) -> SensorState | None:
-        """Follow the axes one by one where one of them repeats and another does not."""
+        """Follow the axes one by one where one of them repeats, or did, and another does not."""
         found = None
         self._repeating = False
-        for name, axis, value, change in zip("xyz", self._axes, sample, changes, strict=True):
+        for index, (axis, value, change) in enumerate(zip(self._axes, sample, changes, strict=True)):
             if change:
                 axis.repeats = 0
                 continue
@@ -121,19 +126,19 @@ class RepeatedSamples:
                 axis.since, axis.travel = instant, self._travel
             axis.repeats += 1
             self._repeating = True
-            found = found or self._axis_repeated(instant, name, value)
+            found = found or self._axis_repeated(instant, index, value)
         return found
 
-    def _axis_repeated(self, instant: int, name: str, value: float) -> SensorState | None:
-        axis = self._axes["xyz".index(name)]
-        travel, what = self._travel - axis.travel, f"its {self._part.name} in {name}"
+    def _axis_repeated(self, instant: int, index: int, value: float) -> SensorState | None:
+        axis, what = self._axes[index], f"its {self._part.name} in {'xyz'[index]}"
+        travel = self._travel - axis.travel
         moving = instant - axis.since >= MIN_STUCK_NS and travel >= MIN_STUCK_TRAVEL
         if moving or axis.repeats >= MIN_RESTING_STUCK:
             reason = f"{what} stays at {value:.3g} {self._part.unit}"
             return SensorState(Verdict.FROZEN, reason, "switch it off and on again; replace it if that stays", True)
         if axis.repeats < MIN_TOP_REPEATS or travel < MIN_TOP_TRAVEL or abs(value) >= self._own_top:
             return None
-        if not self._is_highest("xyz".index(name), value):
+        if not self._is_highest(index, value):
             return None
         reason = f"{what} is cut off at {value:.3g} {self._part.unit}"
         return SensorState(Verdict.CLIPPED, reason, "set a wider range", True)
@@ -144,19 +149,17 @@ class RepeatedSamples:
         recent = [sample[axis] for sample in islice(newest_first, TOP_SAMPLES)]
         return value == (max(recent) if value > 0 else min(recent))
 
-    def _came_before(self, instant: int, sample: Vector) -> SensorState | None:
-        """Recognise samples of the last seconds that are sent again in their order."""
-        before = self._recent.get(sample)
-        if before is None and self._older:
-            before = self._older.get(sample)
+    def _remember(self, instant: int, sample: Vector) -> int | None:
+        """Remember a sample; return its number when it last came, None where it is new."""
+        before = self._recent.pop(sample, None) or self._older.get(sample)  # the newest stays the last
         self._count += 1
-        self._recent.pop(sample, None)  # so that the dictionary stays in the order of time
         self._recent[sample] = self._count
         if instant - self._recent_from >= LOOP_NS or len(self._recent) >= MAX_LOOP_SAMPLES:
             self._older, self._recent, self._recent_from = self._recent, {}, instant
-        if before is None:
-            self._looped = 0
-            return None
+        return before
+
+    def _looped_since(self, before: int) -> SensorState | None:
+        """Recognise samples of the last seconds that are sent again in their order."""
         lag = self._count - before
         if lag != self._lag or not self._looped:
             self._lag, self._looped, self._looped_from = lag, 0, self._travel

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.acceleration_checks import AccelerationChecks
 from imu_emg_estimator.signals.angular_rate_checks import AngularRateChecks
-from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND, Sample
+from imu_emg_estimator.signals.grid_alignment import ABSENT, NEVER, SECOND, Sample
 from imu_emg_estimator.signals.relative_stillness import RelativeStillness
 from imu_emg_estimator.signals.repeated_samples import ACCELERATION, RATE, Part, RepeatedSamples
 from imu_emg_estimator.signals.sample_delivery import SampleDelivery
@@ -26,7 +26,7 @@ MIN_MISSING = 3  # messages without a part; REP 145 lets acceleration and rate c
 MIN_MISSING_NS = 60_000_000
 MAX_VALUE = 1e4  # in any unit; in sums with larger ones the others would be lost
 MAX_BACKWARDS_NS = SECOND  # instants that lie further back are another recording's
-NO_VALUES = (float("nan"),) * 3
+NO_VALUES: Sample = ABSENT[:3]
 
 
 class Checked(NamedTuple):
@@ -119,16 +119,15 @@ class SampleChecker:
         if instant < self._last - MAX_BACKWARDS_NS:
             self.reset()
         self._last = instant
-        acceleration, rate = sample[:3], sample[3:]
-        state = self._delivery.take(instant, sequence) or GOOD
-        if state.masked:
-            acceleration = rate = NO_VALUES
-        if self._rate and (found := self._rate.check(instant, sample[3:])):
-            state, rate = found, NO_VALUES
-        if self._acceleration and (found := self._acceleration.check(instant, sample[:3])):
-            state, acceleration = found, NO_VALUES
-        self.state = state
-        return Checked(acceleration + rate, state)
+        delivery = self._delivery.take(instant, sequence)
+        acceleration = self._acceleration and self._acceleration.check(instant, sample[:3])
+        rate = self._rate and self._rate.check(instant, sample[3:])
+        self.state = acceleration or rate or delivery or GOOD
+        if not self.state.masked:
+            return Checked(sample, self.state)
+        if delivery and delivery.masked:
+            return Checked(ABSENT, self.state)
+        return Checked((NO_VALUES if acceleration else sample[:3]) + (NO_VALUES if rate else sample[3:]), self.state)
 
 
 class _PartChecker:
@@ -154,7 +153,8 @@ class _PartChecker:
         x, y, z = sample
         if abs(x) <= MAX_VALUE and abs(y) <= MAX_VALUE and abs(z) <= MAX_VALUE:  # false for NaN
             self._seen, self._missed = instant, 0
-            found = self._repeated.take(instant, (x, y, z)) or self._values.take(instant, (x, y, z))
+            values = x, y, z
+            found = self._repeated.take(instant, values) or self._values.take(instant, values)
         else:
             found = self._missing(instant)
         if found:

@@ -36,8 +36,8 @@ class SampleDelivery:
     def reset(self) -> None:
         """Forget all messages."""
         self._last = self._begin = NEVER
-        self._sequence: int | None = None  # the highest
-        self._numbered = NEVER  # its instant
+        self._expected: int | None = None  # the highest sequence number and one
+        self._numbered = NEVER  # instant of the message with the highest
         self._missing: deque[int] = deque(maxlen=MAX_OVERTAKEN)
         self._returned = NEVER
         self._two_until = self._slow_until = NEVER
@@ -46,17 +46,22 @@ class SampleDelivery:
 
     def take(self, instant: int, sequence: int | None = None) -> SensorState | None:
         """Take a message's instant [ns] and sequence number; return what is wrong, None = nothing."""
-        if not abs(instant - self._last) <= MAX_GAP_NS:
+        interval = instant - self._last
+        if not -MAX_GAP_NS <= interval <= MAX_GAP_NS:
             self._restart()
             self._last = self._begin = instant
-        elif instant - self._last > self._longest:
+        elif interval > self._longest:
             self._note_long(instant)
-        else:
+        elif self._intervals:
             self._intervals.clear()
-        self._last = max(self._last, instant)
+        if interval > 0:
+            self._last = instant
         self._received += 1
         if sequence is not None:
-            self._count(instant, sequence)
+            if sequence == self._expected:
+                self._expected, self._numbered = sequence + 1, instant
+            else:
+                self._count(instant, sequence)
         if instant - self._begin >= WINDOW_NS:
             self._judge(instant)
         if instant < self._two_until:
@@ -80,7 +85,7 @@ class SampleDelivery:
             self._slow_until = instant + WINDOW_NS
 
     def _count(self, instant: int, sequence: int) -> None:
-        step = 1 if self._sequence is None else sequence - self._sequence
+        step = 1 if self._expected is None else sequence - self._expected + 1
         if step <= 0 and self._was_overtaken(instant, sequence, -step):
             self._missing.remove(sequence)
             self._lost = max(self._lost - 1, 0)
@@ -90,7 +95,7 @@ class SampleDelivery:
             self._missing.extend(range(sequence - min(step - 1, MAX_OVERTAKEN), sequence))
         else:
             self._note_return(instant)
-        self._sequence, self._numbered = sequence, instant
+        self._expected, self._numbered = sequence + 1, instant
 
     def _was_overtaken(self, instant: int, sequence: int, numbers: int) -> bool:
         """Whether an older message was overtaken on its way; of two publishers, numbers repeat or defy the instants."""

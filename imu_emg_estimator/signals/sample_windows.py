@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import NamedTuple
 
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 
@@ -22,38 +21,38 @@ JUMP_SQUARES = JUMP_RATIO**2
 # Since the start: samples; sums of x, y, z, their squares, and lengths; jumps of the length; squared steps from the
 # sample before, and from the one before that.
 _Sums = tuple[int, float, float, float, float, float, float, float, int, float, float]
+_Extremes = tuple[float, float, float]  # of a block, squared: shortest and longest length, and largest step
 NOTHING: _Sums = (0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
 
 
-class Window(NamedTuple):
-    """Statistics of the samples of a window.
+class Window:
+    """Statistics of the samples between two running sums.
 
     Attributes:
         samples: number of them.
-        mean: of each axis.
-        variances: of each axis.
+        mean, variances: of each axis.
+        gravity: length of the mean.
+        deviation: standard deviation, of all axes together.
         mean_length: of the vectors.
         jumps: samples that are much longer or shorter than the one before.
         steps, double_steps: sums of squared changes from the sample before, and from the one before that.
     """
 
-    samples: int
-    mean: Vector
-    variances: Vector
-    mean_length: float
-    jumps: int
-    steps: float
-    double_steps: float
+    __slots__ = (
+        "deviation", "double_steps", "gravity", "jumps", "mean", "mean_length", "samples", "steps", "variances",
+    )  # fmt: skip
 
-    @property
-    def gravity(self) -> float:
-        """Length of the mean."""
-        return math.hypot(*self.mean)
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation, of all axes together."""
-        return math.sqrt(max(sum(self.variances), 0.0))
+    def __init__(self, before: _Sums, after: _Sums) -> None:
+        n0, x0, y0, z0, xx0, yy0, zz0, length0, jumps0, steps0, double0 = before
+        n, x, y, z, xx, yy, zz, length, jumps, steps, double = after
+        self.samples = count = n - n0
+        mx, my, mz = self.mean = (x - x0) / count, (y - y0) / count, (z - z0) / count
+        vx, vy, vz = (xx - xx0) / count - mx * mx, (yy - yy0) / count - my * my, (zz - zz0) / count - mz * mz
+        self.variances = vx, vy, vz
+        self.gravity = math.sqrt(mx * mx + my * my + mz * mz)
+        self.deviation = math.sqrt(max(vx + vy + vz, 0.0))
+        self.mean_length = (length - length0) / count
+        self.jumps, self.steps, self.double_steps = jumps - jumps0, steps - steps0, double - double0
 
     @property
     def length_variation(self) -> float:
@@ -62,29 +61,17 @@ class Window(NamedTuple):
         return math.sqrt(max(squares - self.mean_length**2, 0.0)) / max(self.mean_length, 1e-9)
 
 
-class Extremes(NamedTuple):
-    """Of a block: shortest and longest length, and largest step from one sample to the next, squared."""
-
-    shortest: float
-    longest: float
-    step: float
-
-
 class SampleWindows:
-    """Follows the finite samples of one part of a sensor.
-
-    Attributes:
-        extremes: of the latest blocks.
-    """
+    """Follows the finite samples of one part of a sensor."""
 
     def __init__(self) -> None:
-        self.extremes: deque[Extremes] = deque(maxlen=MAX_BLOCKS)
+        self._extremes: deque[_Extremes] = deque(maxlen=MAX_BLOCKS)
         self._sums: deque[_Sums] = deque(maxlen=MAX_BLOCKS + 1)
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
-        self.extremes.clear()
+        self._extremes.clear()
         self._sums.clear()
         self._sums.append(NOTHING)
         self._open: list[Vector] = []
@@ -93,16 +80,18 @@ class SampleWindows:
 
     def forget_blocks(self) -> None:
         """Forget what was before the newest block."""
-        while len(self.extremes) > 1:
-            self.extremes.popleft()
+        while len(self._extremes) > 1:
+            self._extremes.popleft()
             self._sums.popleft()
 
     def take(self, instant: int, sample: Vector) -> bool:
         """Take the finite values of an instant [ns]; return whether a block is complete."""
-        if not abs(instant - self._latest) <= MAX_GAP_NS:  # radio lets some messages overtake others
+        step = instant - self._latest
+        if not -MAX_GAP_NS <= step <= MAX_GAP_NS:  # radio lets some messages overtake others
             self.reset()
             self._latest, self._end = instant, instant + BLOCK_NS
-        self._latest = max(self._latest, instant)
+        elif step > 0:
+            self._latest = instant
         self._open.append(sample)
         if instant < self._end:
             return False
@@ -114,19 +103,27 @@ class SampleWindows:
         """Return the window of so many blocks, so many blocks before the newest; None = there are not enough yet."""
         if len(self._sums) <= blocks + before:
             return None
-        n, x, y, z, xx, yy, zz, length, jumps, steps, double = self._sums[-1 - before]
-        n0, x0, y0, z0, xx0, yy0, zz0, length0, jumps0, steps0, double0 = self._sums[-1 - before - blocks]
-        count = n - n0
-        mx, my, mz = (x - x0) / count, (y - y0) / count, (z - z0) / count
-        return Window(
-            count,
-            (mx, my, mz),
-            ((xx - xx0) / count - mx * mx, (yy - yy0) / count - my * my, (zz - zz0) / count - mz * mz),
-            (length - length0) / count,
-            jumps - jumps0,
-            steps - steps0,
-            double - double0,
-        )
+        return Window(self._sums[-1 - before - blocks], self._sums[-1 - before])
+
+    def mean(self, blocks: int, before: int = 0) -> Vector | None:
+        """Return the mean of such a window, in less time."""
+        if len(self._sums) <= blocks + before:
+            return None
+        first, last = self._sums[-1 - before - blocks], self._sums[-1 - before]
+        count = last[0] - first[0]
+        return (last[1] - first[1]) / count, (last[2] - first[2]) / count, (last[3] - first[3]) / count
+
+    def shortest(self, blocks: int) -> float:
+        """Return the length of the shortest sample of so many blocks that are there."""
+        return math.sqrt(min([self._extremes[-1 - index][0] for index in range(blocks)]))
+
+    def longest(self, blocks: int) -> float:
+        """Return the length of the longest sample of so many blocks that are there."""
+        return math.sqrt(max([self._extremes[-1 - index][1] for index in range(blocks)]))
+
+    def step(self, blocks: int) -> float:
+        """Return the length of the largest step from sample to sample in so many blocks that are there."""
+        return math.sqrt(max([self._extremes[-1 - index][2] for index in range(blocks)]))
 
     def _close(self) -> None:
         samples, self._open = self._open, []
@@ -154,4 +151,4 @@ class SampleWindows:
             px, py, pz, lx, ly, lz, before = lx, ly, lz, a, b, c, square
         self._last = (px, py, pz), (lx, ly, lz)
         self._sums.append((count + len(samples), x, y, z, xx, yy, zz, length, jumps, steps, double))
-        self.extremes.append(Extremes(shortest, longest, largest))
+        self._extremes.append((shortest, longest, largest))
