@@ -85,7 +85,7 @@ def recommended(method: str = METHOD) -> MethodSettings:
 def adapt_estimator(
     estimator: Estimator,
     recordings: Sequence[Recording],
-    settings: AdaptationSettings | None = None,
+    settings: AdaptationSettings = AdaptationSettings(),
     progress: StepProgress | None = None,
     prior: SubjectPrior | None = None,
 ) -> Estimator:

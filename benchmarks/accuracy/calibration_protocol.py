@@ -123,7 +123,10 @@ def bundle_of(estimator: Estimator, known: Sequence[Recording], distribution: Di
 
 
 def score_bags(
-    base: Bundle, recordings: Sequence[Recording], bags: Sequence[Bag], settings: AdaptationSettings | None = None
+    base: Bundle,
+    recordings: Sequence[Recording],
+    bags: Sequence[Bag],
+    settings: AdaptationSettings = AdaptationSettings(),
 ) -> dict[str, Any]:
     """Calibrate on every bag that can be cut from one subject's recordings; empty without trusted EMG.
 

@@ -113,7 +113,7 @@ def check_bag(path: Path, check: Check | None = None) -> None:
 
 
 @contextmanager
-def open_bag(path: Path, limits: BagLimits | None = None, check: Check | None = None) -> Iterator[Bag]:
+def open_bag(path: Path, limits: BagLimits = BagLimits(), check: Check | None = None) -> Iterator[Bag]:
     """Open a bag.
 
     Args:
@@ -124,7 +124,7 @@ def open_bag(path: Path, limits: BagLimits | None = None, check: Check | None = 
     Raises:
         BagUnreadable, InputError: one sentence that names the problem.
     """
-    path, limits = Path(path), limits or BagLimits()
+    path = Path(path)
     files = find_files(path, limits, check)
     meter = Meter(path, limits, files.size)
     with ExitStack() as stack:

@@ -41,11 +41,11 @@ logger = logging.getLogger(__name__)
 def read_bag(
     path: Path,
     rig: Rig,
-    mapping: TopicMapping | None = None,
-    settings: EnvelopeSettings | None = None,
+    mapping: TopicMapping = TopicMapping(),
+    settings: EnvelopeSettings = EnvelopeSettings(),
     subject: str = "",
     *,
-    limits: BagLimits | None = None,
+    limits: BagLimits = BagLimits(),
     check: Check | None = None,
     keep_raw: bool = False,
 ) -> Recording:
@@ -61,12 +61,12 @@ def read_bag(
 def read_bag_with_report(
     path: Path,
     rig: Rig,
-    mapping: TopicMapping | None = None,
-    settings: EnvelopeSettings | None = None,
+    mapping: TopicMapping = TopicMapping(),
+    settings: EnvelopeSettings = EnvelopeSettings(),
     subject: str = "",
     *,
-    alignment: AlignmentSettings | None = None,
-    limits: BagLimits | None = None,
+    alignment: AlignmentSettings = AlignmentSettings(),
+    limits: BagLimits = BagLimits(),
     check: Check | None = None,
     keep_raw: bool = False,
 ) -> tuple[Recording, BagReport]:
@@ -90,7 +90,7 @@ def read_bag_with_report(
     Raises:
         BagUnreadable, TopicMissing, BagTooShort, InputError: one sentence that names the problem.
     """
-    path, mapping, alignment = Path(path), mapping or TopicMapping(), alignment or AlignmentSettings()
+    path = Path(path)
     _check_timeout(alignment, rig)
     report = BagReport(str(path))
     with open_bag(path, limits, check) as bag:
@@ -101,9 +101,7 @@ def read_bag_with_report(
         clocks = reconcile_clocks(imus, emg)
         piece = _longest_piece(bag, rig, imus, alignment, report)
     stream = _in_piece(path, emg, piece)
-    grid = envelope_on_grid(
-        path, stream, len(rig.muscles), emg.channels, piece.timestamps, settings or EnvelopeSettings()
-    )
+    grid = envelope_on_grid(path, stream, len(rig.muscles), emg.channels, piece.timestamps, settings)
     report.seconds = len(piece.timestamps) / rig.rate
     weight = np.array([float(varies(column)) for column in grid.envelope.T])
     report.imu = [

@@ -73,7 +73,7 @@ class AdaptationSettings:
 def adapt_estimator(
     estimator: Estimator,
     recordings: Sequence[Recording],
-    settings: AdaptationSettings | None = None,
+    settings: AdaptationSettings = AdaptationSettings(),
     progress: StepProgress | None = None,
     share: float | None = None,
     heads_only: bool = False,
@@ -94,7 +94,6 @@ def adapt_estimator(
     Raises:
         InputError: less than 5 s of trusted EMG.
     """
-    settings = settings or AdaptationSettings()
     check = check_electrodes(estimator, recordings)
     require_seconds(check.data)
     adapted = start_adaptation(estimator, check)
@@ -114,7 +113,7 @@ def adapt_estimator(
 def adapt_bundle(
     bundle: Bundle,
     recordings: Sequence[Recording],
-    settings: AdaptationSettings | None = None,
+    settings: AdaptationSettings = AdaptationSettings(),
     progress: StepProgress | None = None,
 ) -> Bundle:
     """Adapt a bundle to one subject, without judging whether it got better.

@@ -75,9 +75,9 @@ def calibrate(
     recordings: Recording | Sequence[Recording],
     subject: str,
     running: Bundle | None = None,
-    settings: AdaptationSettings | None = None,
+    settings: AdaptationSettings = AdaptationSettings(),
     progress: Callable[[Progress], None] | None = None,
-    stream: Stream | None = None,
+    stream: Stream = Stream(),
     stop: Callable[[], bool] | None = None,
     accept_exchanged: bool = False,
 ) -> CalibrationResult:
@@ -100,7 +100,7 @@ def calibrate(
         Stopped: ``stop`` said so.
     """
     recordings = [recordings] if isinstance(recordings, Recording) else list(recordings)
-    running, settings = running or base, settings or AdaptationSettings()
+    running = running or base
     seconds = _check(base, recordings)
     work = Work(PHASES, progress, stop)
     work.begin(CHECKING)

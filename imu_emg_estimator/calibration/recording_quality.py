@@ -131,7 +131,7 @@ class Quality:
 
 
 def assess(
-    bundle: Bundle, recordings: Sequence[Recording], stream: Stream | None = None, accept_exchanged: bool = False
+    bundle: Bundle, recordings: Sequence[Recording], stream: Stream = Stream(), accept_exchanged: bool = False
 ) -> Quality:
     """Judge a subject's recordings, before anything is adapted to them.
 
@@ -167,7 +167,7 @@ def assess(
     }
     for name, muscle in muscles.items():
         findings += judge_muscle(name, muscle, moving, limits)
-    if stream and stream.late:
+    if stream.late:
         findings.append(Finding(tuple(muscles), "late", stream.late, True))
     follows: dict[str, float] = {}
     if moving and _left(findings, rig.sensor_names) and _left(findings, muscles):

@@ -21,7 +21,7 @@ class FirstDelays:
         scatter: mean delay beyond it [ns], likewise.
     """
 
-    __slots__ = ("_begun", "_delays", "_steps", "_timestamps", "floor", "jitter", "period", "scatter")
+    __slots__ = ("_delays", "_steps", "_timestamps", "floor", "jitter", "period", "scatter")
 
     def __init__(self) -> None:
         self.clear()
@@ -31,16 +31,13 @@ class FirstDelays:
         self._timestamps: list[int] = []
         self._delays: list[int] = []
         self._steps: list[int] = []
-        self._begun = self.period = self.jitter = self.floor = self.scatter = 0
 
     def add(self, timestamp: int, arrival: int, steps: int) -> bool:
         """Take another sample, that many samples after the last one; returns whether they suffice."""
-        if not self._delays:
-            self._begun = arrival
         self._timestamps.append(timestamp)
         self._delays.append(arrival - timestamp)
         self._steps.append(steps)
-        if arrival - self._begun < STARTING_NS or len(self._delays) < MIN_SAMPLES:
+        if arrival - self._delays[0] - self._timestamps[0] < STARTING_NS or len(self._delays) < MIN_SAMPLES:
             return False
         self._conclude()
         return True
@@ -53,7 +50,6 @@ class FirstDelays:
         self.period = max(0, small if small > mean // 4 else mean)
         self.jitter = sorted(abs(step - self.period) for step in each)[len(each) // 2]
         delays = sorted(self._delays)
-        others = max(1, len(delays) // 4)
-        close = (low for low, high in zip(delays, delays[others:], strict=False) if high - low < AGREEING_NS)
+        close = (low for low, high in zip(delays, delays[len(delays) // 4 :], strict=False) if high - low < AGREEING_NS)
         self.floor = next(close, delays[0])
         self.scatter = max(0, sum(delays) // len(delays) - self.floor)

@@ -125,10 +125,9 @@ class GridAligner:
         self,
         sensors: int,
         rate: float,
-        settings: AlignmentSettings | None = None,
+        settings: AlignmentSettings = AlignmentSettings(),
         used: Sequence[Sequence[bool]] | None = None,
     ) -> None:
-        settings = settings or AlignmentSettings()
         self.rate = rate
         self.late_samples = 0  # samples that came after their grid step was over, or twice
         self._largest_gap = round(settings.largest_gap * SECOND)

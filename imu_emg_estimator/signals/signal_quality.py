@@ -160,7 +160,7 @@ class Finding:
         return f"{' and '.join(self.channels)}: {self.text}"
 
 
-def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream | None = None) -> SensorFigures:
+def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream = Stream()) -> SensorFigures:
     """Compute the figures of one IMU over all recordings of a subject."""
     rate, name = recordings[0].rig.rate, recordings[0].rig.sensor_names[sensor]
     acceleration = [recording.imu[:, sensor, :3] for recording in recordings]
@@ -172,7 +172,7 @@ def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream 
     gravity, quiet = _gravity(acceleration, rate)
     highest = np.abs(known).max(initial=0.0)
     return SensorFigures(
-        rate=(stream or Stream()).rate.get(name, rate * float(present.mean())),
+        rate=stream.rate.get(name, rate * float(present.mean())),
         missing=1.0 - float(present.mean()),
         longest_gap=max(map(_longest_gap, acceleration)) / rate,
         gyroscope_missing=1.0 - len(turns) / len(angular),
@@ -185,14 +185,14 @@ def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream 
 
 
 def muscle_figures(
-    recordings: Sequence[Recording], muscle: int, amplitude: float = float("nan"), stream: Stream | None = None
+    recordings: Sequence[Recording], muscle: int, amplitude: float = float("nan"), stream: Stream = Stream()
 ) -> MuscleFigures:
     """Compute the figures of one EMG channel over all recordings of a subject.
 
     Args:
         amplitude: that the model expects, in the unit of the recordings; NaN = not known in it.
     """
-    name, stream = recordings[0].rig.muscle_names[muscle], stream or Stream()
+    name = recordings[0].rig.muscle_names[muscle]
     envelope = np.concatenate([recording.envelope[:, muscle] for recording in recordings])
     known = envelope[np.isfinite(envelope)]
     low, peaks = np.percentile(known, (5, 95)) if len(known) else (np.nan, np.nan)
@@ -209,14 +209,14 @@ def muscle_figures(
     )
 
 
-def judge_states(name: str, met: Sequence[StateTime], seconds: float, limits: Limits | None = None) -> list[Finding]:
+def judge_states(name: str, met: Sequence[StateTime], seconds: float, limits: Limits = Limits()) -> list[Finding]:
     """Return what the samples of an IMU themselves tell; an empty list = nothing of note.
 
     Args:
         met: the states that it was in.
         seconds: that were recorded.
     """
-    limits, found = limits or Limits(), []
+    found: list[Finding] = []
     for state, time in met:
         share = time / seconds
         if state.masked and state.verdict is not Verdict.ABSENT and share > limits.masked[0]:  # absence is a gap
@@ -225,9 +225,9 @@ def judge_states(name: str, met: Sequence[StateTime], seconds: float, limits: Li
     return found
 
 
-def judge_sensor(name: str, figures: SensorFigures, limits: Limits | None = None) -> list[Finding]:
+def judge_sensor(name: str, figures: SensorFigures, limits: Limits = Limits()) -> list[Finding]:
     """Return what is wrong with an IMU; an empty list = nothing."""
-    limits, found = limits or Limits(), []
+    found: list[Finding] = []
 
     def note(kind: str, bad: bool, text: str) -> None:
         found.append(Finding((name,), kind, text, bad))
@@ -258,13 +258,13 @@ def judge_sensor(name: str, figures: SensorFigures, limits: Limits | None = None
     return found
 
 
-def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits | None = None) -> list[Finding]:
+def judge_muscle(name: str, figures: MuscleFigures, moving: bool, limits: Limits = Limits()) -> list[Finding]:
     """Return what is wrong with an EMG channel by itself; an empty list = nothing.
 
     Args:
         moving: whether the subject moved: at rest an attached electrode looks like one that is off.
     """
-    limits, found = limits or Limits(), []
+    found: list[Finding] = []
 
     def note(kind: str, bad: bool, text: str) -> None:
         found.append(Finding((name,), kind, text, bad))

@@ -31,7 +31,7 @@ def walk(make_recording: RecordingFactory) -> Recording:
     return make_recording([("standing", 4.0), ("walking", 26.0)], seed=3)
 
 
-def of_sensor(recording: Recording, stream: Stream | None = None) -> dict[str, Finding]:
+def of_sensor(recording: Recording, stream: Stream = Stream()) -> dict[str, Finding]:
     """Findings of the second sensor by kind."""
     name = recording.rig.sensor_names[1]
     findings = judge_sensor(name, sensor_figures([recording], 1, stream))
@@ -39,7 +39,7 @@ def of_sensor(recording: Recording, stream: Stream | None = None) -> dict[str, F
     return {finding.kind: finding for finding in findings}
 
 
-def of_muscle(recording: Recording, moving: bool = True, stream: Stream | None = None) -> dict[str, Finding]:
+def of_muscle(recording: Recording, moving: bool = True, stream: Stream = Stream()) -> dict[str, Finding]:
     """Findings of the first muscle by kind."""
     name = recording.rig.muscle_names[0]
     return {f.kind: f for f in judge_muscle(name, muscle_figures([recording], 0, AMPLITUDE, stream), moving)}

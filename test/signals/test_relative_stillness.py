@@ -1,0 +1,67 @@
+"""RelativeStillness: a sensor that hardly moves while half of the others do is frozen."""
+
+import pytest
+
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.relative_stillness import RelativeStillness
+from imu_emg_estimator.signals.sensor_verdict import Verdict
+
+QUARTER = SECOND // 4
+LONG_AGO = 1_700_000_000 * SECOND
+
+
+def rig(*others: tuple[float, float], age: int = 0) -> RelativeStillness:
+    """Sensors after the first one that moved so much over 0.2 and 0.5 s, this long ago [ns]."""
+    stillness = RelativeStillness(1 + len(others))
+    for sensor, (short, half) in enumerate(others, 1):
+        stillness.judge(sensor, LONG_AGO - age, short, half)
+    return stillness
+
+
+@pytest.mark.parametrize(
+    ("short", "half", "others", "frozen"),
+    [
+        (0.034, None, [(1.1, 0.0)] * 2, True),  # over 0.2 s
+        (0.035, None, [(1.1, 0.0)] * 2, False),
+        (0.034, None, [(1.0, 0.0)] * 2, False),
+        (0.05, 0.094, [(0.0, 3.1)] * 2, True),  # over 0.5 s
+        (0.05, 0.095, [(0.0, 3.1)] * 2, False),
+        (0.05, 0.094, [(0.0, 3.0)] * 2, False),
+        (0.034, 0.034, [(1.1, 0.0)], False),  # one other is not enough
+        (0.034, 0.034, [(1.1, 0.0), (0.0, 0.0)], False),  # the lesser of two
+        (0.034, 0.034, [(1.1, 0.0), (1.1, 0.0), (0.0, 0.0)], True),  # the middle of three
+        (0.034, 0.034, [(1.1, 0.0), (0.0, 0.0), (0.0, 0.0)], False),
+    ],
+)
+def test_sensor_is_frozen_if_it_stands_still_while_half_of_the_others_move(
+    short: float, half: float | None, others: list[tuple[float, float]], frozen: bool
+) -> None:
+    state = rig(*others).judge(0, LONG_AGO, short, half)
+    assert (state is not None) is frozen
+    if state:
+        assert (state.verdict, state.masked) == (Verdict.FROZEN, True)
+        assert "while the others move" in state.reason
+
+
+def test_stillness_says_how_still_to_a_thousandth() -> None:
+    state = rig((1.1, 0.0), (1.1, 0.0)).judge(0, LONG_AGO, 0.0123, None)
+    assert state is not None
+    assert "0.012 m/s²" in state.reason
+
+
+@pytest.mark.parametrize(("age", "frozen"), [(QUARTER - 1, True), (QUARTER, False)])
+def test_sensor_is_compared_with_what_others_did_within_a_quarter_of_a_second(age: int, frozen: bool) -> None:
+    assert (rig((1.1, 0.0), (1.1, 0.0), age=age).judge(0, LONG_AGO, 0.0, None) is not None) is frozen
+
+
+def test_others_move_is_told_over_half_a_second() -> None:
+    for half, moves in ((3.1, True), (3.0, False)):
+        stillness = rig((0.0, half), (0.0, half))
+        stillness.judge(0, LONG_AGO, 5.0, 5.0)
+        assert stillness.others_move(0) is moves
+
+
+def test_stillness_forgets_a_sensor_that_is_reset() -> None:
+    stillness = rig((1.1, 0.0), (1.1, 0.0))
+    stillness.reset(2)
+    assert stillness.judge(0, LONG_AGO, 0.0, None) is None
