@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals.gravity import gravity_of
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.powerline import find_powerline
 from imu_emg_estimator.signals.recording_checks import StateTime, check_recording
@@ -21,8 +22,6 @@ from imu_emg_estimator.signals.sensor_verdict import Verdict
 FloatArray = NDArray[np.floating]
 
 CLIPPED_SHARE = 0.9995  # of a sensor's highest acceleration: there it is at the end of its range
-GRAVITY_WINDOW_S = 2.0  # over which the acceleration is averaged to find gravity
-MAX_QUIET_MPS2 = 0.5  # standard deviation of the acceleration in a window that shows gravity
 MIN_STUCK_SAMPLES = 3  # in a row at the end of the range: only an amplifier at its limit gives them
 MIN_LEVELS = 16  # values that a channel must take before its highest and lowest count as ends of the range
 MOSTLY_MISSING = 0.9  # share of the time without samples
@@ -39,8 +38,10 @@ class Limits:
         masked: share of the time in which samples cannot be vouched for (``sample_checks``): reported, left out.
         gap: longest time without samples [s]: reported.
         clipped: share of samples at the end of the accelerometer's range: reported, left out.
-        gravity: length of the mean acceleration in quiet [m/s²]: lowest, highest.
-        gravity_moving: the same where the subject was never quiet.
+        gravity: acceleration at rest [m/s²]: lowest, highest.
+        gravity_moving: length of the mean acceleration where the subject never rested [m/s²]: lowest, highest. A limb
+            that turns has a short one.
+        level_moving: lowest mean length of the acceleration there [m/s²]: however a limb turns, it is gravity or more.
         turning: root mean square of the angular rate [rad/s] beyond any gait.
         still: standard deviation of the acceleration [m/s²] below which a sensor did not move.
         seconds: of EMG that a muscle needs.
@@ -58,7 +59,8 @@ class Limits:
     gap: float = 0.5
     clipped: tuple[float, float] = (0.35, 0.8)
     gravity: tuple[float, float] = (9.0, 10.6)
-    gravity_moving: tuple[float, float] = (8.0, 16.0)
+    gravity_moving: tuple[float, float] = (3.5, 16.0)
+    level_moving: float = 8.0
     turning: float = 6.0
     still: float = 0.5
     seconds: float = 5.0
@@ -79,8 +81,7 @@ class SensorFigures:
         longest_gap: without acceleration [s].
         gyroscope_missing: share of the time without angular rate.
         clipped: share of samples in which an axis is at the end of the range.
-        gravity: length of the mean acceleration over two seconds, median over the quiet ones if there are any [m/s²].
-        quiet: whether there were any.
+        gravity, quiet, level: see ``Gravity``.
         movement: standard deviation of the acceleration, mean over axes [m/s²].
         turning: root mean square of the angular rate [rad/s].
     """
@@ -92,6 +93,7 @@ class SensorFigures:
     clipped: float
     gravity: float
     quiet: bool
+    level: float
     movement: float
     turning: float
 
@@ -169,7 +171,7 @@ def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream 
     present = np.isfinite(joined).all(axis=1)
     turns = angular[np.isfinite(angular).all(axis=1)]
     known = joined[present]
-    gravity, quiet = _gravity(acceleration, rate)
+    gravity = gravity_of(acceleration, rate)
     highest = np.abs(known).max(initial=0.0)
     return SensorFigures(
         rate=stream.rate.get(name, rate * float(present.mean())),
@@ -177,8 +179,9 @@ def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream 
         longest_gap=max(map(_longest_gap, acceleration)) / rate,
         gyroscope_missing=1.0 - len(turns) / len(angular),
         clipped=float((np.abs(known) >= CLIPPED_SHARE * highest).any(axis=1).mean()) if len(known) else np.nan,
-        gravity=gravity,
-        quiet=quiet,
+        gravity=gravity.length,
+        quiet=gravity.quiet,
+        level=gravity.level,
         movement=float(known.std(axis=0).mean()) if len(known) else np.nan,
         turning=float(np.sqrt((turns**2).sum(axis=1).mean() / 3)) if len(turns) else np.nan,
     )
@@ -249,8 +252,11 @@ def judge_sensor(name: str, figures: SensorFigures, limits: Limits = Limits()) -
         note("clipping", figures.clipped > limits.clipped[1], text)
     lowest, highest = limits.gravity if figures.quiet else limits.gravity_moving
     if not lowest <= figures.gravity <= highest:
-        text = f"gravity is {figures.gravity:.3g} instead of 9.81 m/s²"
-        note("gravity", True, text + _unit_in_words(figures.gravity))
+        text = f"gravity is {figures.gravity:.4g} instead of 9.81 m/s²"
+        note("gravity", True, text + _remedy_of_gravity(figures))
+    elif not figures.quiet and figures.level < limits.level_moving:
+        text = f"the acceleration is {figures.level:.3g} m/s² on average, less than gravity"
+        note("gravity", True, text + _remedy_of_gravity(figures))
     if figures.turning > limits.turning:
         text = f"turns at {figures.turning:.0f} rad/s, more than a limb can"
         likely = figures.turning / DEGREES < limits.turning
@@ -340,27 +346,12 @@ def true_runs(flags: NDArray[np.bool_], min_length: int = 1) -> list[tuple[int, 
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= min_length]
 
 
-def _gravity(parts: Sequence[FloatArray], rate: float) -> tuple[float, bool]:
-    """Return the median length [m/s²] of the mean acceleration in windows; of the quiet ones if there are any."""
-    length = round(GRAVITY_WINDOW_S * rate)
-    windows = [
-        part[start : start + length] for part in parts for start in range(0, len(part) - length + 1, length)
-    ] or list(parts)
-    windows = [window for window in windows if np.isfinite(window).all()]
-    if not windows:
-        return float("nan"), False
-    lengths = np.array([np.linalg.norm(window.mean(axis=0)) for window in windows])
-    quiet = np.array([window.std(axis=0).max() < MAX_QUIET_MPS2 for window in windows])
-    return float(np.median(lengths[quiet] if quiet.any() else lengths)), bool(quiet.any())
-
-
-def _unit_in_words(gravity: float) -> str:
-    if 0.8 < gravity < 1.6:
-        return ": is it in g?"
-    if 800 < gravity < 1600:
-        return ": is it in mg?"
-    if gravity < 0.5:
+def _remedy_of_gravity(figures: SensorFigures) -> str:
+    if figures.level < 0.5 or figures.gravity < 0.4 * figures.level:  # accelerations average out, gravity does not
         return ": does its driver remove gravity?"
+    for unit, scale in (("g", 1.0), ("mg", 1000.0)):
+        if figures.gravity < 1.6 * scale and figures.level > 0.8 * scale:
+            return f": is it in {unit}?"
     return "; calibrate or replace it"
 
 

@@ -227,6 +227,7 @@ GOOD_SENSOR = SensorFigures(
     clipped=0.0,
     gravity=9.81,
     quiet=True,
+    level=9.81,
     movement=2.0,
     turning=1.0,
 )
@@ -268,9 +269,19 @@ def test_judge_sensor_limits_are_inclusive_for_being_left_out() -> None:
     assert [finding.bad for finding in judge_sensor("foot", replace(GOOD_SENSOR, clipped=0.8))] == [False]
 
 
-@pytest.mark.parametrize(("gravity", "accepted"), [(7.99, False), (8.0, True), (16.0, True), (16.01, False)])
-def test_judge_sensor_gravity_limits_in_motion(gravity: float, accepted: bool) -> None:
-    findings = judge_sensor("foot", replace(GOOD_SENSOR, quiet=False, gravity=gravity))
+@pytest.mark.parametrize(
+    ("gravity", "level", "accepted"),
+    [
+        (3.49, 9.0, False),
+        (3.5, 9.0, True),
+        (16.0, 17.0, True),
+        (16.01, 17.0, False),
+        (7.0, 7.99, False),
+        (7.0, 8.0, True),
+    ],
+)
+def test_judge_sensor_gravity_limits_in_motion(gravity: float, level: float, accepted: bool) -> None:
+    findings = judge_sensor("foot", replace(GOOD_SENSOR, quiet=False, gravity=gravity, level=level))
     assert (findings == []) is accepted
 
 
@@ -289,7 +300,7 @@ def test_judge_sensor_gravity_limits_in_motion(gravity: float, accepted: bool) -
     ],
 )
 def test_judge_sensor_guesses_unit_of_gravity(gravity: float, words: str) -> None:
-    (finding,) = judge_sensor("foot", replace(GOOD_SENSOR, gravity=gravity))
+    (finding,) = judge_sensor("foot", replace(GOOD_SENSOR, gravity=gravity, level=gravity))
     assert words in finding.text
 
 
