@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.relative_stillness import RelativeStillness
+from imu_emg_estimator.signals.relative_stillness import STILL_MPS2, RelativeStillness
 from imu_emg_estimator.signals.sample_windows import SampleWindows, Vector, Window
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
 
-SHORT, HALF, LONG = 4, 10, 20  # blocks: 0.2, 0.5 and 1 s
+MOMENT, SHORT, HALF, LONG = 2, 4, 10, 20  # blocks: 0.1, 0.2, 0.5 and 1 s
 MAX_WEIGHTLESS_MPS2 = 3.4  # longest sample of 0.2 s; a range of 2 g in g gives at most 3.5 (4.1, twice less)
 MIN_HUGE_MPS2 = 45.0  # shortest sample of 0.2 s (31)
 # Over 0.5 and 1 s: mean length (6.3, 8.0); and gravity where the length varies as in no mere rotation (3.9, 5.3)
@@ -69,6 +69,7 @@ class AccelerationChecks:
         self._scaled: SensorState | None = None  # gravity was wrong when it was last seen
         self._removed: SensorState | None = None  # gravity was removed, and has not been seen again
         self._unseen = 0  # blocks since that was seen last
+        self._stood = False  # still, while it should have moved
         self._usual_blocks = 0  # in a row, of which gravity was not
         self._negated_until = 0
         self._right: Vector | None = None  # gravity before axes were negated that are not masked any more
@@ -93,7 +94,13 @@ class AccelerationChecks:
             self._windows.forget_blocks()
             self._scaled = self._removed = half = None
         if self._others:
-            found = self._others.judge(self._sensor, instant, deviation, half.deviation if half else None)
+            before = self._windows.window(MOMENT, SHORT + 1) if deviation < STILL_MPS2[0] else None
+            deviations = [window.deviation if window else None for window in (half, before)]
+            found = self._others.judge(self._sensor, instant, deviation, *deviations)
+            if self._stood and not found:  # where it stood says nothing of gravity
+                self._windows.forget_blocks()
+                half = None
+            self._stood = found is not None
         found = found or self._negated(instant, half) or (self._slow_level(short, half) if half else None)
         return found or self._still_removed()
 

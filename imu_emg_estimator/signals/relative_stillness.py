@@ -1,4 +1,4 @@
-"""Sensors that stand still while the others of the rig move: frozen ones to whose values something adds noise."""
+"""Sensors that stand still while others of the rig move, or all at once: frozen ones to whose values noise is added."""
 
 from __future__ import annotations
 
@@ -17,28 +17,47 @@ class RelativeStillness:
 
     def __init__(self, sensors: int) -> None:
         self._known: list[tuple[int, float, float]] = [(NEVER, 0.0, 0.0)] * sensors
+        self._stopped = [NEVER] * sensors  # instants when sensors that moved were still at once, and since
 
     def reset(self, sensor: int) -> None:
         """Forget the movement of a sensor."""
-        self._known[sensor] = (NEVER, 0.0, 0.0)
+        self._known[sensor], self._stopped[sensor] = (NEVER, 0.0, 0.0), NEVER
 
-    def judge(self, sensor: int, instant: int, short: float, half: float | None) -> SensorState | None:
+    def judge(
+        self, sensor: int, instant: int, short: float, half: float | None, before: float | None = None
+    ) -> SensorState | None:
         """Return what is wrong with a sensor that moved by so much at an instant [ns]; None = nothing.
 
         Args:
             short, half: standard deviation of its acceleration over the last 0.2 and 0.5 s [m/s²]; None = not known.
+            before: over the 0.1 s that ended 0.25 s ago; needed while ``short`` is that of a sensor that stands still.
         """
+        was_still = self._known[sensor][1] < STILL_MPS2[0]
         self._known[sensor] = (instant, short, half or 0.0)
         (short_still, half_still), (short_moving, half_moving) = STILL_MPS2, MOVING_MPS2
+        if short >= short_still:
+            self._stopped[sensor] = NEVER
+        elif before is not None and before > short_moving and not was_still:
+            self._stopped[sensor] = instant
         if short < short_still and self._move(sensor, 1, short_moving):
             return _still(short)
         if half is not None and half < half_still and self._move(sensor, 2, half_moving):
             return _still(half)
+        if short < short_still and max(self._stopped) > NEVER and self._all_stopped(instant):
+            return _still(short, "since one instant, as all sensors do")
         return None
 
     def others_move(self, sensor: int) -> bool:
         """Return whether half of the others moved in the half second before the sensor was last judged."""
         return self._move(sensor, 2, MOVING_MPS2[1])
+
+    def _all_stopped(self, instant: int) -> bool:
+        """Return whether all sensors stand still, half of them since they moved a moment before, as no person can."""
+        recent = [at for at, (known, _, _) in enumerate(self._known) if known > instant - MAX_AGE_NS]
+        stopped = [self._stopped[at] for at in recent if self._stopped[at] > NEVER]
+        if len(recent) <= MIN_OTHERS or 2 * len(stopped) < len(recent) or max(stopped) - min(stopped) > MAX_AGE_NS:
+            return False
+        return all(self._known[at][1] < STILL_MPS2[0] for at in recent)
 
     def _move(self, sensor: int, place: int, limit: float) -> bool:
         oldest = self._known[sensor][0] - MAX_AGE_NS
@@ -47,6 +66,6 @@ class RelativeStillness:
         return len(others) >= MIN_OTHERS and others[(len(others) - 1) // 2] > limit
 
 
-def _still(deviation: float) -> SensorState:
-    reason = f"stands still (to {deviation:.3f} m/s²) while the others move"
+def _still(deviation: float, when: str = "while the others move") -> SensorState:
+    reason = f"stands still (to {deviation:.3f} m/s²) {when}"
     return SensorState(Verdict.FROZEN, reason, "switch it off and on again, or restart its driver", True)

@@ -167,6 +167,23 @@ def test_checks_tell_sensor_that_only_noise_keeps_alive() -> None:
             assert resting.check(sensor, round(index * SECOND / RATE), tuple(sample)).state is GOOD
 
 
+@pytest.mark.parametrize("is_frozen", [True, False])
+def test_checks_tell_sensors_that_freeze_all_at_once_from_a_person_who_stops(is_frozen: bool) -> None:
+    sensors = np.stack([movement(12.0, seed=seed) for seed in range(3)], axis=1)
+    rest, stop, go = [0.0, 0.0, 14.0 if is_frozen else 9.81, 0.0, 0.0, 0.0], 180, 480
+    share = np.clip((np.arange(len(sensors)) - stop) / (1.0 if is_frozen else RATE), 0.0, 1.0)[:, None, None]
+    noise = 0.01 * np.random.default_rng(5).standard_normal(sensors.shape)
+    sensors[stop:go] = ((1.0 - share) * sensors + share * rest + noise)[stop:go]
+    sensors[go : go + 6] = rest + 10.0 * noise[go : go + 6]  # moves a little first
+    checks, states = SampleChecks(RATE, np.ones((3, 6), dtype=bool)), []
+    for index, row in enumerate(sensors.tolist()):
+        states.append([checks.check(s, round(index * SECOND / RATE), tuple(row[s])).state for s in range(3)])
+    settled = round(0.4 * RATE)
+    assert {state for row in states[:stop] + states[go + settled :] for state in row} == {GOOD}
+    verdicts = {state.verdict for row in states[stop + settled : go] for state in row}
+    assert verdicts == {Verdict.FROZEN if is_frozen else Verdict.OK}
+
+
 def test_checker_masks_samples_of_two_publishers() -> None:
     samples = movement(2.0, 120.0)
     numbers = [value for count in range(120) for value in (count, count + 700)]
