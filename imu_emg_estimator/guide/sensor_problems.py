@@ -10,6 +10,7 @@ from imu_emg_estimator.guide.live_samples import LiveSamples, SensorSamples
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.recording_checks import StateTime, check_recording
+from imu_emg_estimator.signals.sample_delivery import lowest_rate
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
 from imu_emg_estimator.signals.signal_quality import Limits
 
@@ -69,9 +70,9 @@ def _connection_problem(samples: LiveSamples, index: int, rig: Rig) -> Problem |
     if len(sensor.acceleration) < (1 - MAX_MISSING_SHARE) * len(sensor.imu):
         text = f"{who} sends no acceleration ({sensor.topic}). Enable its accelerometer."
         return Problem("no_acceleration", (name,), text)
-    if sensor.rate < LIMITS.rate:
+    if sensor.rate < (needed := lowest_rate(rig.rate)):
         text = (
-            f"{who} is too slow: it sends at {sensor.rate:.0f} Hz, and at least {LIMITS.rate:.0f} Hz is needed. "
+            f"{who} is too slow: it sends at {sensor.rate:.3g} Hz, and at least {needed:.3g} Hz is needed. "
             "Set a higher rate, or move it closer to its receiver."
         )
         return Problem("slow", (name,), text)

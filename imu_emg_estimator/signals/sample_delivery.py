@@ -20,6 +20,11 @@ MAX_UNDATED = 4  # numbers by which a message may come late where its instant do
 RETURNS_NS = SECOND  # within which the sequence numbers of two publishers go back twice
 
 
+def lowest_rate(rig_rate: float) -> float:
+    """Return the rate below which a sensor of a rig with this rate is masked [Hz]."""
+    return MIN_SHARE * rig_rate
+
+
 class SampleDelivery:
     """Follows the instants and sequence numbers of one sensor.
 
@@ -29,7 +34,7 @@ class SampleDelivery:
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
-        self._longest = round(SECOND / (MIN_SHARE * rate))
+        self._longest = round(SECOND / lowest_rate(rate))
         self._intervals: deque[int] = deque(maxlen=STEADY_INTERVALS)
         self.reset()
 
@@ -120,7 +125,7 @@ class SampleDelivery:
         if rate < SLOW_SHARE * self._rate:
             loses = f", and loses {lost:.0%} of its messages" if lost > MAX_LOST else ""
             reason = f"sends at {rate:.0f} Hz instead of {self._rate:.0f} Hz{loses}"
-            return SensorState(Verdict.SLOW, reason, remedy, rate < MIN_SHARE * self._rate)
+            return SensorState(Verdict.SLOW, reason, remedy, rate < lowest_rate(self._rate))
         if lost > MAX_LOST:
             return SensorState(Verdict.SLOW, f"loses {lost:.0%} of its messages", remedy, False)
         return None

@@ -17,6 +17,7 @@ from imu_emg_estimator.signals.gravity import gravity_of
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.powerline import find_powerline
 from imu_emg_estimator.signals.recording_checks import StateTime, check_recording
+from imu_emg_estimator.signals.sample_delivery import lowest_rate
 from imu_emg_estimator.signals.sensor_verdict import Verdict
 
 FloatArray = NDArray[np.floating]
@@ -33,7 +34,6 @@ class Limits:
     """Limits beyond which a channel is reported, and beyond which it is left out.
 
     Attributes:
-        rate: samples a second of an IMU; fewer do not show a stride.
         missing: share of the time without samples: reported, left out.
         masked: share of the time in which samples cannot be vouched for (``sample_checks``): reported, left out.
         gap: longest time without samples [s]: reported.
@@ -53,7 +53,6 @@ class Limits:
         powerline: share of powerline interference in the power of raw EMG: reported, left out.
     """
 
-    rate: float = 30.0
     missing: tuple[float, float] = (0.02, 0.25)
     masked: tuple[float, float] = (0.02, 0.25)
     gap: float = 0.5
@@ -77,6 +76,7 @@ class SensorFigures:
 
     Attributes:
         rate: samples a second.
+        rig_rate: of the rig [Hz], which tells how many are needed.
         missing: share of the time without acceleration.
         longest_gap: without acceleration [s].
         gyroscope_missing: share of the time without angular rate.
@@ -87,6 +87,7 @@ class SensorFigures:
     """
 
     rate: float
+    rig_rate: float
     missing: float
     longest_gap: float
     gyroscope_missing: float
@@ -175,6 +176,7 @@ def sensor_figures(recordings: Sequence[Recording], sensor: int, stream: Stream 
     highest = np.abs(known).max(initial=0.0)
     return SensorFigures(
         rate=stream.rate.get(name, rate * float(present.mean())),
+        rig_rate=rate,
         missing=1.0 - float(present.mean()),
         longest_gap=max(map(_longest_gap, acceleration)) / rate,
         gyroscope_missing=1.0 - len(turns) / len(angular),
@@ -238,8 +240,9 @@ def judge_sensor(name: str, figures: SensorFigures, limits: Limits = Limits()) -
     if figures.missing == 1.0:
         note("missing", True, "no samples")
         return found
-    if figures.rate < limits.rate:
-        note("rate", True, f"{figures.rate:.0f} samples a second, at least {limits.rate:.0f} are needed")
+    if figures.rate < (needed := lowest_rate(figures.rig_rate)):
+        text = f"{figures.rate:.3g} samples a second, at least {needed:.3g} are needed; raise its rate"
+        note("rate", True, text)
     if figures.missing > limits.missing[0] or figures.longest_gap > limits.gap:
         text = f"{figures.missing:.0%} of the time without samples, up to {figures.longest_gap:.1f} s in a row"
         note("gaps", figures.missing > limits.missing[1], text)

@@ -40,6 +40,15 @@ def test_connection_problem_is_named_by_both_checks(
     assert "left shank" in problems[0].text
 
 
+@pytest.mark.parametrize(("rig_rate", "slow"), [(58.8, False), (79.9, False), (80.1, True), (200.0, True)])
+def test_sensor_is_too_slow_below_half_of_the_rigs_rate(rig: Rig, rig_rate: float, slow: bool) -> None:
+    forty = {"receipts": np.arange(160) / 40, "imu": noisy(160, 0.05)}
+    problems = pose(changed(stands(rig), LEFT_SHANK, **forty), replace(rig, rate=rig_rate))
+    texts = [problem.text for problem in problems if problem.kind == "slow" and problem.sensors == ("left_shank",)]
+    assert len(texts) == slow
+    assert all(f"at least {rig_rate / 2:.3g} Hz is needed" in text for text in texts)
+
+
 def noisy(count: int, deviation: float) -> np.ndarray:
     return np.array([0, 0, 9.81, 0, 0, 0]) + deviation * np.random.default_rng(0).standard_normal((count, 6))
 

@@ -221,6 +221,7 @@ def test_finding_text() -> None:
 
 GOOD_SENSOR = SensorFigures(
     rate=58.8,
+    rig_rate=58.8,
     missing=0.0,
     longest_gap=0.0,
     gyroscope_missing=0.0,
@@ -246,7 +247,8 @@ GOOD_MUSCLE = MuscleFigures(
 @pytest.mark.parametrize(
     ("kind", "change", "accepted", "refused", "bad"),
     [
-        ("rate", "rate", 30.0, 29.9, True),
+        ("rate", "rate", 29.4, 29.3, True),
+        ("rate", "rig_rate", 117.6, 117.7, True),
         ("gaps", "missing", 0.02, 0.021, False),
         ("gaps", "missing", 0.02, 0.251, True),
         ("gaps", "longest_gap", 0.5, 0.51, False),
