@@ -279,6 +279,17 @@ def test_bundle_refuses_normalisation_that_disagrees_on_use(bundle: Bundle) -> N
         replace(bundle, normalisation=Normalisation(bundle.normalisation.mean, std))
 
 
+def test_bundle_refuses_normalisation_of_another_rig_or_without_end(bundle: Bundle) -> None:
+    mean, std = bundle.normalisation.mean, bundle.normalisation.std
+    for other in (Normalisation(mean[:-1], std[:-1]), Normalisation(mean[:, :3], std[:, :3])):
+        with refusal("normalisation mean is not a finite array of shape (6, 6)"):
+            replace(bundle, normalisation=other)
+    endless = np.where(np.arange(mean.size).reshape(mean.shape) == 3, np.inf, mean)
+    for name, other in (("mean", Normalisation(endless, std)), ("std", Normalisation(mean, endless))):
+        with refusal(f"normalisation {name} is not a finite array of shape (6, 6)"):
+            replace(bundle, normalisation=other)
+
+
 @pytest.mark.parametrize("amplitude", [0.0, -1.0, np.inf, np.nan, "40"])
 def test_bundle_refuses_reference_that_is_not_positive(bundle: Bundle, amplitude: object) -> None:
     amplitudes = (amplitude, *bundle.reference.amplitude[1:])
@@ -316,7 +327,9 @@ def test_load_names_bad_sensor_subsets(bundle: Bundle, bundle_file: Path, change
         Bundle.load(bundle_file)
 
 
-@pytest.mark.parametrize("ranges", [np.ones((5, 2)), np.ones((6, 2), np.float32), np.zeros((6, 2))], ids=str)
+@pytest.mark.parametrize(
+    "ranges", [np.ones((5, 2)), np.ones((6, 2), np.float32), np.zeros((6, 2)), np.full((6, 2), np.inf)], ids=str
+)
 def test_load_refuses_ranges_of_another_rig(bundle_file: Path, ranges: NDArray[Any]) -> None:
     rewrite_bundle(bundle_file, lambda _, tensors: tensors.update({RANGES: ranges}))
     with refusal(bundle_file, "ranges"):

@@ -17,6 +17,8 @@ from imu_emg_estimator.signals.emg_delay import (
     DelaySettings,
     _correlations,
     _doubt,
+    _peak,
+    _votes,
     find_delay,
     movement_energy,
     shift_emg,
@@ -223,3 +225,88 @@ def test_doubt_needs_a_margin_over_other_delays(other: float, reason: str) -> No
 
 def test_coarse_settings_are_those_for_movement_energy() -> None:
     assert DelaySettings(longest=1.0, least=0.3, margin=0.1, least_gain=0.15) == COARSE
+
+
+@pytest.mark.parametrize(("reach_share", "reason"), [(4.0, "too short"), (4.05, "")])
+def test_find_delay_needs_more_than_four_times_the_longest_delay(reach_share: float, reason: str) -> None:
+    settings, rate = DelaySettings(), 100.0
+    envelope = np.random.default_rng(0).random((round(reach_share * settings.longest * rate), 1))
+    found = find_delay(envelope, envelope, rate, settings)
+    assert reason in found.reason
+    assert (found.seconds == pytest.approx(0.0, abs=1e-4)) is not bool(reason)
+
+
+@pytest.mark.parametrize(("r", "known"), [(0.21, True), (0.19, False)])
+def test_find_delay_leaves_out_muscles_below_half_of_the_least_correlation(r: float, known: bool) -> None:
+    rng, rate = np.random.default_rng(0), 50.0
+    good, noise = (np.convolve(rng.standard_normal(20_020), np.ones(21) / 21, "valid")[:20_000] for _ in range(2))
+    good, noise = good / good.std(), (noise - good * (noise @ good) / (good @ good)) / noise.std()
+    weak = r * good + np.sqrt(1 - r**2) * noise
+    expected = np.stack([good, good], axis=1)
+    found = find_delay(expected, np.stack([good, weak], axis=1), rate, replace(DelaySettings(), longest=0.02))
+    assert np.isfinite(found.by_muscle).tolist() == [True, known]
+
+
+@pytest.mark.parametrize(("share", "votes"), [(0.29, 3), (0.31, 4)])
+def test_only_stretches_with_three_tenths_of_the_usual_movement_vote(share: float, votes: int) -> None:
+    """Of four stretches one is scaled, so that its deviation is this share of that of the whole."""
+    one = np.sin(np.arange(800) * 2 * np.pi * 5 / 400)[:, None]
+    scale = np.sqrt(3 * share**2 / (4 - share**2))
+    expected = np.concatenate([one, one, scale * one, one])
+    found = _votes(expected, expected, np.arange(-4, 5), 100.0, DelaySettings())
+    np.testing.assert_allclose(found, np.zeros(votes), atol=1e-4)
+
+
+@pytest.mark.parametrize(("missing", "known"), [(25, True), (26, False)])
+def test_correlations_need_half_of_the_samples(missing: int, known: bool) -> None:
+    values = np.random.default_rng(0).random(61)
+    measured = values.copy()
+    measured[5 : 5 + missing] = np.nan
+    assert np.isfinite(_correlations(values, measured, np.arange(-5, 6))).all() == known
+
+
+def test_peak_lies_between_samples_and_at_the_edges() -> None:
+    lags = np.arange(-3, 4)
+    assert _peak(1.0 - 0.01 * (lags - 0.3) ** 2, lags) == pytest.approx(0.3)
+    assert _peak(1.0 - 0.01 * (lags + 1.4) ** 2, lags) == pytest.approx(-1.4)
+    assert _peak(lags.astype(float), lags) == 3.0
+    assert _peak(-lags.astype(float), lags) == -3.0
+    assert _peak(np.array([0.0, np.nan, 0.9, 0.5, 0.1, 0.0, 0.0]), lags) == -1.0
+    assert _peak(np.ones(7), lags) == -3.0
+    assert _peak(np.array([0.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]), lags) == pytest.approx(-1.5)
+
+
+@pytest.mark.parametrize(("lag", "reason"), [(0.451, "other delays fit"), (0.449, ""), (-0.051, "other delays fit")])
+def test_doubt_leaves_out_delays_that_belong_to_the_peak(lag: float, reason: str) -> None:
+    found = _doubt(CLEAR, np.array([0.8, 0.8]), np.array([0.2, lag]), DelaySettings())
+    assert reason in found
+    assert bool(reason) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"seconds": 0.041, "corrected": False, "reason": "x"}, "41 ms behind the movement"),
+        ({"seconds": 0.039, "corrected": False, "reason": "x"}, ""),
+        ({"seconds": -0.039, "corrected": False, "reason": "x"}, ""),
+        ({"seconds": -0.041, "corrected": False, "reason": "x"}, "41 ms ahead of the movement"),
+        ({"seconds": 0.01}, "10 ms behind the movement"),
+        ({"stretches": 0}, ""),
+    ],
+)
+def test_note_tells_of_delays_from_40_ms_and_of_those_corrected(change: dict[str, object], words: str) -> None:
+    note = replace(CLEAR, **change).note  # type: ignore[arg-type]
+    assert words in note
+    assert bool(words) == bool(note)
+
+
+@pytest.mark.parametrize("frequency", [2.0, 6.0])
+def test_movement_energy_is_smoothed_as_by_two_butterworth_filters_of_4_hz(frequency: float) -> None:
+    time = np.arange(4000) / RATE
+    jerk = 10.0 + 5.0 * np.sin(2 * np.pi * frequency * time)
+    imu = np.zeros((len(time), len(RIG.sensors), 6))
+    imu[:, :, 1] = np.cumsum(jerk)[:, None] / RATE
+    energy = movement_energy(imu, RIG)[500:-500]
+    ratio = np.tan(np.pi * frequency / RATE) / np.tan(np.pi * 4.0 / RATE)
+    assert energy.mean() == pytest.approx(10.0, rel=1e-2)
+    assert np.sqrt(2.0) * energy[:, 0].std() == pytest.approx(5.0 / (1.0 + ratio**4), rel=1e-2)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.sensor_subsets import SensorSubsets, Subset, SubsetFigures
 from imu_emg_estimator.recording import Recording
@@ -229,3 +230,80 @@ def test_live_estimator_masks_sensor_whose_old_samples_are_stamped_as_new(
     for at, sensor, row in sorted(messages):
         outputs += live.take(sensor, at, tuple(imu[row, sensor].tolist()), at + DELAY, row)
     assert {o.missing for o in outputs[230:360]} == {(live.bundle.rig.sensor_names[late],)}
+
+
+def statuses_at(live: LiveEstimator, imu: NDArray[np.floating], ages: list[float]) -> list[int]:
+    """Status of the estimate of the last row and of ones after it, published when the input is this old [s]."""
+    rows = instants(60 + len(ages), live.bundle.rig.rate)
+    play(live, imu[:60])
+    found = []
+    for row, age in enumerate(ages, 60):
+        outputs = []
+        for sensor, sample in enumerate(imu[row].tolist()):
+            now = rows[row] + round(age * SECOND)
+            outputs += live.take(sensor, rows[row], tuple(sample), rows[row] + DELAY, now=now)
+        found += [output.status for output in outputs]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("ages", "expected"),
+    [
+        ([0.149, 0.15, 0.151], [OK, OK, STALE]),
+        ([0.151, 0.149, 0.121, 0.119, 0.149], [STALE, STALE, STALE, OK, OK]),
+        ([-0.004, -0.006, -0.004], [OK, STALE, OK]),
+    ],
+)
+def test_live_estimator_is_stale_beyond_150_ms_and_ok_again_below_120(
+    live: LiveEstimator, imu: NDArray[np.floating], ages: list[float], expected: list[int]
+) -> None:
+    assert statuses_at(live, imu, ages) == expected
+
+
+def test_live_estimator_repeats_stale_every_50_ms_however_often_it_is_asked(
+    live: LiveEstimator, imu: NDArray[np.floating]
+) -> None:
+    play(live, imu[:60])
+    newest = instants(60, live.bundle.rig.rate)[-1]
+    said = [now for now in range(newest, newest + 2 * SECOND, SECOND // 1000) if live.check(now)]
+    assert said[0] - newest == pytest.approx(0.125 * SECOND, abs=SECOND // 1000)
+    assert set(np.diff(said)) == {SECOND // 20}
+
+
+def test_live_estimator_says_stale_before_the_first_message_and_after_the_clock_is_put_back(
+    live: LiveEstimator,
+) -> None:
+    def first(start: int) -> int:
+        return next(now - start for now in range(start, start + SECOND, SECOND // 40) if live.check(now))
+
+    assert first(START) == SECOND // 8
+    assert live.cause.startswith("no message has come that could be used")
+    assert first(START - 3600 * SECOND) == SECOND // 8
+
+
+def test_live_estimator_says_what_every_sensor_lacks_once(
+    live: LiveEstimator, bundle: Bundle, imu: NDArray[np.floating]
+) -> None:
+    imu = imu[:100].copy()
+    imu[50:] = np.nan
+    play(live, imu)
+    assert live.cause.count("every sensor") == 1
+    assert not any(name in live.cause for name in bundle.rig.sensor_names)
+
+
+@pytest.mark.parametrize("number", [2, 5, 7])
+def test_live_settings_have_a_clock_policy_for_all_or_one_each(bundle: Bundle, number: int) -> None:
+    settings = LiveSettings(clock_policies=(ClockPolicy.AUTO,) * number)
+    with pytest.raises(InputError, match=f"clock_policy has {number} entries; give one for all sensors, or 6"):
+        LiveEstimator(bundle, settings)
+    each = tuple(ClockPolicy)[:3] * 2
+    assert LiveSettings(clock_policies=each).policies(6) == each
+    assert LiveSettings(clock_policies=each[:1]).policies(6) == each[:1] * 6
+
+
+def test_live_estimator_turns_samples_by_its_rotations(bundle: Bundle, imu: NDArray[np.floating]) -> None:
+    """Mounted upside down about x: y and z are negated."""
+    turned = imu[:120] * np.array([1.0, -1.0, -1.0] * 2)
+    straight, mounted = (LiveEstimator(bundle, LiveSettings(rotations=q)) for q in ((0.0, 0, 0, 1), (1.0, 0, 0, 0)))
+    expected = [output.activation for output in play(straight, imu[:120])]
+    np.testing.assert_allclose([output.activation for output in play(mounted, turned)], expected, atol=1e-5)

@@ -1,0 +1,124 @@
+"""SampleCounter: arrivals smoothed by counting, through jitter, bursts, losses and pauses."""
+
+import pytest
+
+from imu_emg_estimator.signals.sample_counter import SampleCounter
+
+MS = 1_000_000  # ns
+START = 1_700_000_000_000 * MS
+
+
+def count(
+    arrivals: list[float], sequences: list[int] | None = None, counter: SampleCounter | None = None
+) -> list[float | None]:
+    """Return the instants of samples that arrive at these times, both in ms since the start."""
+    counter = counter or SampleCounter()
+    found = [
+        counter.instant(START + round(arrival * MS), sequences[index] if sequences else None)
+        for index, arrival in enumerate(arrivals)
+    ]
+    return [None if instant is None else (instant - START) / MS for instant in found]
+
+
+REGULAR = [10.0 * index for index in range(100)]  # until 990 ms
+
+
+def known(counted: bool) -> SampleCounter:
+    """Return a counter that has seen a second of regular samples, counted by their publisher or not."""
+    counter = SampleCounter()
+    count(REGULAR, list(range(100)) if counted else None, counter)
+    return counter
+
+
+@pytest.mark.parametrize("period", [2.0, 10.0, 17.0])
+@pytest.mark.parametrize("counted", [True, False])
+def test_counter_learns_for_300_ms_and_leaves_regular_arrivals(period: float, counted: bool) -> None:
+    arrivals = [period * index for index in range(400)]
+    found = count(arrivals, list(range(400)) if counted else None)
+    first = next(index for index, arrival in enumerate(arrivals) if arrival >= 300.0)
+    assert found[:first] == [None] * first
+    assert found[first:] == pytest.approx(arrivals[first:], abs=1e-3)
+
+
+@pytest.mark.parametrize("burst", [2, 4, 10])
+@pytest.mark.parametrize("counted", [True, False])
+def test_counter_spreads_bursts_evenly_below_their_arrivals(burst: int, counted: bool) -> None:
+    arrivals = [10.0 * (index - index % burst) for index in range(600)]
+    found = count(arrivals, list(range(600)) if counted else None)
+    later = [instant for instant in found[200:] if instant is not None]
+    assert len(later) == 400
+    for index, instant in enumerate(later, 200):
+        assert instant == pytest.approx(10.0 * (index - burst + 1), abs=0.2)
+
+
+def test_counter_learns_from_the_ends_of_four_bursts() -> None:
+    found = count([10.0 * (index - index % 10) for index in range(60)])
+    assert next(index for index, instant in enumerate(found) if instant is not None) == 40
+
+
+def test_counter_learns_the_period_though_samples_are_lost_and_counted() -> None:
+    numbers = [number for number in range(300) if number % 3]
+    found = count([10.0 * number for number in numbers], numbers)
+    assert found[-100:] == pytest.approx([10.0 * number for number in numbers[-100:]], abs=1e-3)
+
+
+@pytest.mark.parametrize(("late", "lost"), [(16.9, False), (17.1, True), (26.9, False)])
+def test_counter_takes_a_sample_for_lost_from_1_7_periods_on(late: float, lost: bool) -> None:
+    """Late by that much, a sample is the next one, which then is laid a period or two after the last."""
+    (instant,) = count([990.0 + late], counter=known(counted=False))
+    assert instant == pytest.approx(990.0 + (late if lost else 10.0 * (1 + (late > 20.0))), abs=1e-3)
+
+
+@pytest.mark.parametrize(("step", "after"), [(2, 1010.0), (999, 1010.0), (-2, 980.0)])
+def test_counter_follows_the_publishers_count_but_not_beyond_the_arrival(step: int, after: float) -> None:
+    found = count([1000.0, 1010.0], [99 + step, 100 + step], known(counted=True))
+    assert found == pytest.approx([after - 10.0, after], abs=1e-3)
+
+
+@pytest.mark.parametrize(("pause", "followed"), [(49.0, False), (51.0, True)])
+def test_counter_follows_a_pause_of_50_ms_at_the_third_sample(pause: float, followed: bool) -> None:
+    arrivals = [1000.0 + pause + 10.0 * index for index in range(5)]
+    found = count(arrivals, list(range(100, 105)), known(counted=True))
+    assert found[:2] == pytest.approx([1000.0, 1010.0], abs=1e-3)
+    assert found[2:] == pytest.approx([x if followed else x - pause for x in arrivals[2:]], abs=1e-3)
+
+
+def test_counter_takes_a_burst_after_a_gap_for_no_pause() -> None:
+    """Ten samples were held back and come at once: all keep their instants."""
+    arrivals = [1100.0 + 0.1 * index for index in range(10)] + [1100.0 + 10.0 * index for index in range(1, 9)]
+    found = count(arrivals, list(range(100, 118)), known(counted=True))
+    assert found[1:10] == pytest.approx([1010.0 + 10.0 * index for index in range(9)], abs=1e-3)
+    assert found[10:] == pytest.approx([1100.0 + 10.0 * index for index in range(8)], abs=1e-3)
+
+
+def test_counter_never_returns_an_instant_after_the_arrival() -> None:
+    found = count([1000.0, 1008.0, 1016.0], [100, 101, 102], known(counted=True))
+    assert found == pytest.approx([1000.0, 1008.0, 1016.0], abs=1e-3)
+
+
+@pytest.mark.parametrize(("sequence", "instant"), [(7, 1015.0), (None, 1015.0)])
+def test_counter_continues_after_a_known_sample(sequence: int | None, instant: float) -> None:
+    counter = SampleCounter()
+    counter.start(START + 1000 * MS, 1, 10 * MS, sequence)
+    counter.expect(START + 1002 * MS, 5 * MS)
+    (found,) = count([1020.0], None if sequence is None else [8], counter)
+    assert found == pytest.approx(instant, abs=1e-3)
+
+
+def test_counter_continues_with_samples_lost_meanwhile() -> None:
+    counted, uncounted = SampleCounter(), SampleCounter()
+    for counter, sequence in ((counted, 7), (uncounted, None)):
+        counter.start(START + 1000 * MS, 3, 10 * MS, sequence)
+        counter.expect(START + 1002 * MS, 5 * MS)
+    assert count([1040.0], [10], counted) == pytest.approx([1035.0], abs=1e-3)
+    assert count([1036.0], None, uncounted) == pytest.approx([1035.0], abs=1e-3)
+
+
+def test_counter_learns_anew_after_restart() -> None:
+    counter = known(counted=True)
+    counter.restart()
+    assert counter.period == 0
+    found = count([2000.0 + 20.0 * index for index in range(20)], list(range(20)), counter)
+    assert found[:15] == [None] * 15
+    assert found[15:] == pytest.approx([2000.0 + 20.0 * index for index in range(15, 20)], abs=1e-3)
+    assert counter.period == 20 * MS
