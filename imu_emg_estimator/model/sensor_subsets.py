@@ -73,6 +73,16 @@ class SensorSubsets:
         """Return the measured combination that differs in the fewest sensors, of several the one that misses more."""
         return min(self.rows, key=lambda row: ((self._mask(row) != missing).sum(), -len(row.missing)))
 
+    def needed_back(self, missing: NDArray[np.bool_]) -> tuple[int, ...]:
+        """Return the fewest of the missing sensors [sensors] with which the minimum would be met, of several the best.
+
+        Empty where it is met without them, or no combination meets it.
+        """
+        gone = set(np.flatnonzero(missing).tolist())
+        enough = [row for row in self.rows if self.meets_minimum(row) and gone.issuperset(row.missing)]
+        best = max(enough, key=lambda row: (len(row.missing), row.r), default=None)
+        return tuple(sorted(gone.difference(best.missing))) if best else ()
+
     def meets_minimum(self, row: Subset) -> bool:
         """Whether a combination keeps ``MIN_SHARE`` of the accuracy, and its interval covers what it promises."""
         return row.r >= MIN_SHARE * self.whole.r and row.coverage[-1] >= LEVEL - MAX_SHORTFALL

@@ -239,7 +239,12 @@ class LiveEstimator:
         if len(missing) == len(self.states) and self._sees_nothing(imu):
             return self._stale(timestamp, age, "no sensor sends what the network uses")
         if missing and self.bundle.subsets and not self.bundle.subsets.usable(estimate.missing):
-            return self._stale(timestamp, age, "too few sensors are left")
+            back = " and ".join(
+                self.bundle.rig.sensor_names[s] for s in self.bundle.subsets.needed_back(estimate.missing)
+            )
+            return self._stale(
+                timestamp, age, "too few sensors are left" + (f"; with {back} back there would be enough" * bool(back))
+            )
         if not math.isfinite(float(np.add.reduce(estimate.activation) + np.add.reduce(estimate.deviation))):
             self._estimator.reset()
             return self._stale(timestamp, age, "the network gave no number")

@@ -5,7 +5,7 @@ import pytest
 from fixtures.bundle_files import SUBSETS
 from numpy.typing import NDArray
 
-from imu_emg_estimator.model.sensor_subsets import RELEASE_S, RunningFactor
+from imu_emg_estimator.model.sensor_subsets import RELEASE_S, RunningFactor, SensorSubsets, Subset
 
 
 def mask(*missing: int) -> NDArray[np.bool_]:
@@ -32,6 +32,21 @@ def test_nearest_names_measured_combination() -> None:
     assert SUBSETS.nearest(mask(0, 1)).missing == (0,)
     assert SUBSETS.nearest(mask(0, 3, 4)).missing == (0, 3)
     assert SUBSETS.nearest(mask(3)).missing == (0, 3), "of two that differ in one sensor, the one that misses more"
+
+
+@pytest.mark.parametrize(
+    ("missing", "back"),
+    [((), ()), ((0,), ()), ((5,), (5,)), ((0, 3), (3,)), ((1, 2), (1, 2)), (range(6), (1, 2, 3, 4, 5))],
+    ids=["none", "one that may be", "inaccurate", "all but one that may be", "not measured", "all"],
+)
+def test_fewest_sensors_that_are_needed_back(missing: tuple[int, ...], back: tuple[int, ...]) -> None:
+    assert SUBSETS.needed_back(mask(*missing)) == back
+
+
+def test_of_several_that_are_enough_the_best_is_needed_back() -> None:
+    rows = tuple(Subset(gone, r, 0.1, (0.8, 0.8), (1.0,)) for gone, r in (((), 0.8), ((0,), 0.70), ((1,), 0.75)))
+    assert SensorSubsets(3, rows).needed_back(np.array([True, True, False])) == (0,)
+    assert SensorSubsets(3, rows[:1]).needed_back(np.array([False, True, False])) == (1,)
 
 
 def test_running_factor_rises_at_once_and_falls_slowly() -> None:
