@@ -78,7 +78,7 @@ class ClockModel:
 
     def __init__(self, common: CommonDelay, tolerance: int, arrivals_only: bool = False) -> None:
         self._common, self._tolerance, self.arrivals_only = common, tolerance, arrivals_only
-        self.tracker, self.lateness, self.regularity = DelayTracker(), Lateness(), TimestampRegularity()
+        self.tracker, self.regularity = DelayTracker(), TimestampRegularity()
         self._first, self._counter, self._returning = FirstDelays(), SampleCounter(), ReturningTimestamps()
         self.leapt_back = -NEVER_NS
         self.restart()
@@ -94,7 +94,7 @@ class ClockModel:
         self._leap, self._long_steps = SuspectedLeap(), LongSteps()
         self._good: tuple[int, int, int | None] | None = None
         self.pinned = False
-        self.lateness.clear()
+        self.lateness = Lateness()
         self.regularity.restart()
         self._counter.restart()
         self._first.clear()
@@ -160,8 +160,11 @@ class ClockModel:
             return self._start(timestamp, arrival, sequence)
         if self.source is Source.ARRIVALS:
             return self._count(timestamp, arrival, sequence)
+        delay, period = arrival - timestamp, self.regularity.period
+        if timestamp < self._last and delay >= self._latest and self.lateness.goes_on(arrival):
+            return None  # of a delay that is over: later samples come on time
         self._take_back(timestamp)
-        step, delay, period = timestamp - self._last, arrival - timestamp, self.regularity.period
+        step = timestamp - self._last
         if timestamp <= 0 or step == 0:
             return self._replace(Flaw.REPEATED if timestamp > 0 else Flaw.ZERO, timestamp, arrival, sequence)
         if self.regularity.has_changed(timestamp, sequence, self.samples):
@@ -308,8 +311,8 @@ class ClockModel:
         if self.regularity.end_block(self.samples, timestamp, sequence, step):
             self._good = self._result, self.samples - 1, self._sequence
         self._leap.end_block()
-        if self.lateness.samples and self.lateness.is_over(arrival):
-            self.lateness.clear()
+        if self.lateness.samples:
+            self.lateness.end_block()
         if self._stepped:
             self._follow_step(arrival)
         if self.source is Source.TIMESTAMPS:

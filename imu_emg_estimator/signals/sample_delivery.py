@@ -18,6 +18,7 @@ MAX_STEP = 1000  # of a sequence number: a larger one is another publisher's, no
 MAX_OVERTAKEN = 64  # missing numbers that may still come: a quarter of a second at 250 Hz
 MAX_UNDATED = 4  # numbers by which a message may come late where its instant does not tell that it is older
 RETURNS_NS = SECOND  # within which the sequence numbers of two publishers go back twice
+MIN_HOLD_NS = 3 * SECOND // 10  # after they last did
 
 
 def lowest_rate(rig_rate: float) -> float:
@@ -109,7 +110,7 @@ class SampleDelivery:
     def _note_return(self, instant: int) -> None:
         self._missing.clear()
         if instant - self._returned <= RETURNS_NS:  # once is a driver that started again
-            self._two_until = instant + RETURNS_NS
+            self._two_until = instant + max(MIN_HOLD_NS, 2 * (instant - self._returned))
         self._returned = instant
 
     def _judge(self, instant: int) -> None:

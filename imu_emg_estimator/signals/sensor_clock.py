@@ -139,6 +139,10 @@ class SensorClocks:
         for model in self._models:
             model.restart()
 
+    def forget(self, sensor: int) -> None:
+        """Forget what was learned of the clock of a sensor."""
+        self._models[sensor].restart()
+
     def _review(self, arrival: int) -> None:
         """Look at what the sensors have in common."""
         self._due = arrival + REVIEW_NS

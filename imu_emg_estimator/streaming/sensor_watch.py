@@ -93,6 +93,8 @@ class SensorWatch:
             self._sample_states[sensor] = state
             if state.masked and not before.masked:
                 self.accused.append(sensor)
+            if before.verdict is Verdict.TWO_PUBLISHERS:
+                self._clocks.forget(sensor)  # what it learned of both
         if not state.masked and self._has_nothing(sensor, sample):  # once in a while: as if the message were lost
             self._bridged.add(sensor)
             return None

@@ -55,6 +55,7 @@ def test_delivery_recognises_two_publishers_within_a_second(bursts: int, offset:
     assert first / 120.0 <= 0.1 * bursts
     assert all(state and state.verdict is Verdict.TWO_PUBLISHERS and state.masked for state in found[first:])
     after = deliver(delivery, 3.0, 60.0, list(range(1_000_000, 1_000_180)), start=len(counts) / 120.0)
+    assert {state.verdict for state in after[25 + 2 * bursts :] if state} <= {Verdict.SLOW}
     assert after[-1] is None
 
 

@@ -1,6 +1,7 @@
 """Clocks of sensors: what can be reconciled is aligned to a few milliseconds, and what cannot is named."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from fixtures.simulated_arrivals import (
     every_nth_on_arrival,
     in_bursts,
     instants,
+    kept,
     lost,
     ns,
     sensor,
@@ -170,6 +172,29 @@ def test_clocks_take_a_sensor_back_when_its_delay_ends() -> None:
     errors, clocks = instants(sensors)
     assert clocks.state(0) == GOOD
     assert np.abs(errors[0][sensors[0].true > 7.5]).max() < 1e-6
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("delay", [0.3, 1.0])
+def test_clocks_take_a_sensor_back_while_the_last_late_samples_still_come(delay: float, counted: bool) -> None:
+    sensors = group(delayed(delay, 5.0, 7.0))
+    on_time = sensors[0].true > 7.0
+    late = replace(sensors[0], arrivals=sensors[0].true + np.where((sensors[0].true > 5.0) & ~on_time, delay, 0.002))
+    errors, clocks = instants([late, *sensors[1:]], counted=counted)
+    assert clocks.state(0) == GOOD
+    assert (errors[0][on_time] == 0.0).all()
+    stragglers = ~on_time & (late.arrivals > 7.0)
+    assert np.isnan(errors[0][stragglers]).all()
+    _, clocks = instants([kept(s, s.arrivals < 7.4) for s in (late, *sensors[1:])], counted=counted)
+    assert clocks.state(0) == GOOD
+
+
+def test_clocks_call_no_sensor_late_that_sends_in_long_bursts() -> None:
+    sensors = group(in_bursts(20, stamped=False, start=5.0))
+    clocks = SensorClocks(4)
+    for arrival, index, k in sorted((s.arrivals[k], i, k) for i, s in enumerate(sensors) for k in range(len(s.true))):
+        clocks.instant(index, int(sensors[index].timestamps[k]), int(ns(arrival)), int(sensors[index].sequence[k]))
+        assert clocks.state(index) == GOOD
 
 
 def test_clocks_mask_delay_that_scatters_beyond_the_others() -> None:
