@@ -134,10 +134,10 @@ def markdown(results: Results) -> str:
 
 
 def _made(made: Results, subjects: Results) -> str:
-    count = len(subjects["names"])
+    count = f"{len(subjects['names'])} subject{'s' * (len(subjects['names']) != 1)}"
     machine = f"{made['architecture']}, {made['cores_allowed']} cores; {made['date'][:10]}"
     return (
-        f"{count} subjects ({subjects['source']}); {machine}. Made by `{made['command']}`. Each subject has a bundle "
+        f"{count} ({subjects['source']}); {machine}. Made by `{made['command']}`. Each subject has a bundle "
         "whose motion distribution was fitted without the subject, unless the subjects are simulated.\n"
     )
 

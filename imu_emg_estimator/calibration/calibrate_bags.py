@@ -85,7 +85,7 @@ def calibrate_bags(
         request.subject,
         running,
         progress=progress,
-        stream=_stream_of(bags),
+        stream=stream_of(bags),
         stop=stop,
         accept_exchanged=request.accept_exchanged,
     )
@@ -142,7 +142,7 @@ def synchronise_emg(bundle: Bundle, recording: Recording) -> tuple[Recording, De
     return synchronise(recording, estimate_envelopes(bundle, [recording]))
 
 
-def _stream_of(bags: Sequence[CalibrationBag]) -> Stream:
+def stream_of(bags: Sequence[CalibrationBag]) -> Stream:
     """What the readers know of channels that the recordings do not show; of several bags the worst."""
     rate: dict[str, float] = {}
     saturated: dict[str, float] = {}

@@ -20,14 +20,15 @@ from imu_emg_estimator.cli.stored_calibrations import (
     mean_change,
     to_dict,
 )
+from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 if TYPE_CHECKING:
+    from imu_emg_estimator.calibration.calibrate_bags import CalibrationBag
     from imu_emg_estimator.calibration.calibration_store import Stored
     from imu_emg_estimator.model.bundle import Bundle
-    from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.signals.accuracy_metrics import Scores
 
 
@@ -92,9 +93,13 @@ def _compare_on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]
     _check_base(base, entries)
     with open_bag(arguments.bag):
         pass  # a wrong path is refused before torch is imported, which takes seconds
-    recording = _recording(arguments, base)
+    bag = _open(arguments, base)
 
+    from imu_emg_estimator.calibration.calibrate_bags import stream_of
     from imu_emg_estimator.calibration.calibrate_recordings import judge
+    from imu_emg_estimator.calibration.recording_quality import assess
+
+    recording = bag.recording
 
     bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=QUIET_S))
     figures = {BASE_MODEL: judge(base, recording)}
@@ -103,7 +108,9 @@ def _compare_on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]
     seen = [entry.calibration.id for entry in entries if bag_hash in entry.calibration.bag_hash.split(", ")]
     for name in seen:
         print(f"{name} was adapted on part of this bag: its figures are optimistic")
-    return {"bag": str(arguments.bag), "bag_hash": bag_hash, "figures": figures, "seen": seen}
+    verdicts = assess(base, [recording], stream_of([bag])).verdicts()
+    print(verdict_table(verdicts))
+    return {"bag": str(arguments.bag), "bag_hash": bag_hash, "figures": figures, "seen": seen, "verdicts": verdicts}
 
 
 def _check_base(base: Bundle, entries: Sequence[Stored]) -> None:
@@ -126,7 +133,7 @@ def _format(figures: Mapping[str, Mapping[str, Scores]]) -> str:
     return aligned(rows)
 
 
-def _recording(arguments: argparse.Namespace, base: Bundle) -> Recording:
+def _open(arguments: argparse.Namespace, base: Bundle) -> CalibrationBag:
     """Read the bag as a calibration does."""
     from imu_emg_estimator.calibration.calibrate_bags import open_bags
     from imu_emg_estimator.calibration.request import CalibrationRequest
@@ -142,4 +149,4 @@ def _recording(arguments: argparse.Namespace, base: Bundle) -> Recording:
     (bag,) = open_bags(base, request)
     for note in bag.notes:
         print(f"{bag.recording.name}: {note}", file=sys.stderr)
-    return bag.recording
+    return bag

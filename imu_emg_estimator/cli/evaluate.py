@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     look_ahead_s = bundles[0].config.look_ahead / bundles[0].rig.rate
     summary = {"protocol": protocol, "look_ahead_s": look_ahead_s, **summarise(scores)}
     summary["not_scored"] = sorted({recording.subject for recording in recordings} - set(scores))
-    summary["verdicts"] = {} if arguments.folds else _verdicts(bundles[0], recordings)
+    summary["verdicts"] = _verdicts(bundles, recordings, arguments.dataset)
     _print_tables(summary)
     options.write_json(arguments.json, summary)
     if arguments.picture:
@@ -173,14 +173,16 @@ def _check_rig(bundle: Bundle, rig: Rig) -> None:
             )
 
 
-def _verdicts(bundle: Bundle, recordings: Sequence[Recording]) -> dict[str, dict[str, str]]:
-    """Judge the sensors and muscles of every subject as a calibration does."""
+def _verdicts(bundles: Sequence[Bundle], recordings: Sequence[Recording], dataset: str) -> dict[str, dict[str, str]]:
+    """Judge the sensors and muscles of every subject as a calibration does, by a bundle that is new to the subject."""
     from imu_emg_estimator.calibration.recording_quality import assess
     from imu_emg_estimator.model.subject_data import by_subject
+    from imu_emg_estimator.training.evaluation import trained_subjects
 
     subjects, verdicts, bar = by_subject(recordings), {}, ProgressBar("checking", patience=options.QUIET_S)
     for index, (subject, own) in enumerate(subjects.items()):
-        verdicts[subject] = assess(bundle, own).verdicts()
+        unseen = next(bundle for bundle in bundles if subject not in trained_subjects(bundle, dataset))
+        verdicts[subject] = assess(unseen, own).verdicts()
         bar(index + 1, len(subjects))
     return verdicts
 

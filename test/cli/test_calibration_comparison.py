@@ -43,7 +43,10 @@ def test_compare_on_a_bag_scores_the_stored_calibration_and_the_base_model(
     assert content["seen"] == [name]
     for muscle in trained_bundle.rig.muscle_names:
         assert content["figures"][name][muscle]["r"] > content["figures"]["base model"][muscle]["r"] + 0.02
-    assert "its figures are optimistic" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "its figures are optimistic" in said
+    assert len(content["verdicts"]) == 8
+    assert "sensors and muscles: " in said
 
 
 def test_compare_on_a_bag_refuses_other_models(two: Path, bag: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -79,6 +79,7 @@ def test_evaluate_leaves_out_one_subject_at_a_time(data: Path, tmp_path: Path, s
     path, keep = tmp_path / "scores.json", tmp_path / "folds"
     assert run("evaluate", "--data", data, "--folds", "subjects", "--keep", keep, "--json", path, "--workers", 1) == 0
     assert strict_json(path)["protocol"].startswith("3 leave-subjects-out folds of hugadb")
+    assert set(strict_json(path)["verdicts"]) == set(SUBJECTS)
     trained = sorted(Bundle.load(file).training["subjects"] for file in keep.iterdir())
     assert trained == [["1", "2"], ["1", "9"], ["2", "9"]]
 
