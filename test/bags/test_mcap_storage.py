@@ -10,7 +10,7 @@ from fixtures.factories import refusal
 from mcap.writer import Writer as McapWriter
 
 from imu_emg_estimator.bags import read_bag
-from imu_emg_estimator.bags.mcap_storage import CHUNK, CHUNK_HEAD, MAGIC, RECORD_HEAD, CutShort, _Source
+from imu_emg_estimator.bags.mcap_storage import CHUNK, CHUNK_HEAD, MAGIC, RECORD_HEAD, SCHEMA, CutShort, _Source
 from imu_emg_estimator.datasets.hugadb import RIG
 
 
@@ -57,3 +57,11 @@ def test_channel_is_read_only_as_cdr_of_a_ros_type(encoding: str, definition: st
     writer.finish()
     with refusal("its Imu topics are none"):
         read_bag(path, RIG)
+
+
+@pytest.mark.parametrize(("letters", "length"), [(4097, 4097), (10, 100), (10, 15)])
+def test_read_bag_refuses_text_longer_than_its_record_or_any_name(letters: int, length: int, tmp_path: Path) -> None:
+    body = struct.pack("<HI", 1, length) + b"a" * letters
+    (tmp_path / "bag.mcap").write_bytes(MAGIC + RECORD_HEAD.pack(SCHEMA, len(body)) + body)
+    with refusal("a text is longer than its record, or than any name"):
+        read_bag(tmp_path / "bag.mcap", RIG)

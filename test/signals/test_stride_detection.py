@@ -176,3 +176,57 @@ def test_stride_starts_are_at_least_a_fast_stride_apart(rate: float, gyroscope: 
     starts = stride_starts(shank, rate)
     assert len(starts) > 10
     assert np.diff(starts).min() >= 0.4 * rate
+
+
+def smoothed(frequency: float, corner: float, rate: float) -> float:
+    """Share of an oscillation that a second-order Butterworth filter leaves, run there and back."""
+    return float(1.0 / (1.0 + (np.tan(np.pi * frequency / rate) / np.tan(np.pi * corner / rate)) ** 4))
+
+
+def swinging(
+    rate: float, frequency: float, turning: float = np.nan, mean: float = 0.0, forward: float = 0.0
+) -> NDArray:
+    """A shank [samples, 6], z up, whose angular rate [rad/s] and forward acceleration [m/s²] oscillate."""
+    wave = np.sin(2 * np.pi * frequency * np.arange(round(20 * rate)) / rate)
+    shank = np.zeros((len(wave), 6))
+    shank[:, 2], shank[:, 0], shank[:, 4] = 9.81, -forward * wave, -turning * wave - mean
+    return shank
+
+
+@pytest.mark.parametrize(
+    ("mean", "peak"), [(0.0, 1.0), (0.5, 0.75)]
+)  # of 1 rad/s at least, that stand out by 1.5 rad/s
+@pytest.mark.parametrize(("scale", "found"), [(0.99, False), (1.01, True)])
+def test_swing_is_found_from_one_rad_per_s_and_where_it_stands_out(
+    mean: float, peak: float, scale: float, found: bool
+) -> None:
+    amplitude = scale * peak / smoothed(2.0, 6.0, 100.0)
+    starts = stride_starts(swinging(100.0, 2.0, amplitude, mean), 100.0)
+    assert (len(starts) > 30) is found
+    assert found or len(starts) <= 2  # the ends, where the filter rings
+
+
+@pytest.mark.parametrize(("scale", "found"), [(0.98, False), (1.02, True)])
+def test_landing_is_found_from_braking_that_stands_out_by_4_m_per_s2(scale: float, found: bool) -> None:
+    amplitude = scale * 2.0 / smoothed(2.0, 3.0, 100.0)
+    starts = stride_starts(swinging(100.0, 2.0, forward=amplitude), 100.0)
+    assert (len(starts) > 30) is found
+    assert found or len(starts) <= 2
+
+
+def test_landing_is_40_ms_after_the_hardest_braking() -> None:
+    starts = stride_starts(swinging(1000.0, 1.0, forward=10.0), 1000.0)
+    np.testing.assert_allclose((starts[2:-2] - 250) % 1000, 40, atol=1)
+
+
+@pytest.mark.parametrize(("lost", "by_gyroscope"), [(10, True), (11, False)])  # of a hundred
+def test_gyroscope_is_used_where_nine_tenths_of_it_are_known(lost: int, by_gyroscope: bool) -> None:
+    shank = walking_shank()
+    shank[:, :3] = np.nan
+    shank[np.arange(len(shank)) * 37 % 100 < lost, 3:] = np.nan
+    assert bool(len(stride_starts(shank, RATE))) is by_gyroscope
+
+
+@pytest.mark.parametrize(("samples", "plausible"), [(44, False), (45, True), (180, True), (181, False)])
+def test_strides_last_from_0_45_to_1_8_s(samples: int, plausible: bool) -> None:
+    assert len(strides(np.array([0, samples]), RATE)) == plausible

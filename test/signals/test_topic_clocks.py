@@ -132,3 +132,11 @@ def test_receipts_are_useless_only_for_most_topics() -> None:
     copied = np.full_like(timestamps, START)
     assert not receipts_are_useless([timestamps, timestamps], [timestamps, copied])
     assert receipts_are_useless([timestamps] * 3, [timestamps, copied, copied])
+
+
+@pytest.mark.parametrize(("zeros", "missing"), [(50, 0.5), (51, 1.0)])  # of a hundred
+def test_reconcile_uses_timestamps_that_are_there_for_half_of_the_messages(zeros: int, missing: float) -> None:
+    true = steady()
+    some = np.where(np.arange(len(true)) * 37 % 100 < zeros, 0, true)
+    _, _, clocks = reconcile([true, some], [transported(true, seed) for seed in range(2)], [0])
+    assert clocks[1].missing == pytest.approx(missing)
