@@ -1,11 +1,15 @@
 """SampleCounter: arrivals smoothed by counting, through jitter, bursts, losses and pauses."""
 
+import random
+from itertools import pairwise
+
 import pytest
 
 from imu_emg_estimator.signals.sample_counter import SampleCounter
 
 MS = 1_000_000  # ns
 START = 1_700_000_000_000 * MS
+FIRST = 50_000  # by the publisher's count
 
 
 def count(
@@ -14,7 +18,7 @@ def count(
     """Return the instants of samples that arrive at these times, both in ms since the start."""
     counter = counter or SampleCounter()
     found = [
-        counter.instant(START + round(arrival * MS), sequences[index] if sequences else None)
+        counter.instant(START + round(arrival * MS), FIRST + sequences[index] if sequences else None)
         for index, arrival in enumerate(arrivals)
     ]
     return [None if instant is None else (instant - START) / MS for instant in found]
@@ -26,7 +30,7 @@ REGULAR = [10.0 * index for index in range(100)]  # until 990 ms
 def known(counted: bool) -> SampleCounter:
     """Return a counter of samples every 10 ms, 5 ms before their arrivals, counted by their publisher or not."""
     counter = SampleCounter()
-    counter.start(START - 5 * MS, 1, 10 * MS, 0 if counted else None)
+    counter.start(START - 5 * MS, 1, 10 * MS, FIRST if counted else None)
     counter.expect(START, 5 * MS)
     count(REGULAR[1:], list(range(1, 100)) if counted else None, counter)
     return counter
@@ -101,7 +105,7 @@ def test_counter_never_returns_an_instant_after_the_arrival() -> None:
 @pytest.mark.parametrize(("sequence", "instant"), [(7, 1015.0), (None, 1015.0)])
 def test_counter_continues_after_a_known_sample(sequence: int | None, instant: float) -> None:
     counter = SampleCounter()
-    counter.start(START + 1000 * MS, 1, 10 * MS, sequence)
+    counter.start(START + 1000 * MS, 1, 10 * MS, None if sequence is None else FIRST + sequence)
     counter.expect(START + 1002 * MS, 5 * MS)
     (found,) = count([1020.0], None if sequence is None else [8], counter)
     assert found == pytest.approx(instant, abs=1e-3)
@@ -110,7 +114,7 @@ def test_counter_continues_after_a_known_sample(sequence: int | None, instant: f
 def test_counter_continues_with_samples_lost_meanwhile() -> None:
     counted, uncounted = SampleCounter(), SampleCounter()
     for counter, sequence in ((counted, 7), (uncounted, None)):
-        counter.start(START + 1000 * MS, 3, 10 * MS, sequence)
+        counter.start(START + 1000 * MS, 3, 10 * MS, None if sequence is None else FIRST + sequence)
         counter.expect(START + 1002 * MS, 5 * MS)
     assert count([1040.0], [10], counted) == pytest.approx([1035.0], abs=1e-3)
     assert count([1036.0], None, uncounted) == pytest.approx([1035.0], abs=1e-3)
@@ -124,3 +128,23 @@ def test_counter_learns_anew_after_restart() -> None:
     assert found[:15] == [None] * 15
     assert found[15:] == pytest.approx([2000.0 + 20.0 * index for index in range(15, 20)], abs=1e-3)
     assert counter.period == 20 * MS
+
+
+def test_counter_takes_back_a_sample_that_was_late_and_not_lost() -> None:
+    """The second sample takes the place of the first, which was taken for the one after a lost one."""
+    found = count([1007.5, 1010.0, 1020.0], counter=known(counted=False))
+    assert found == pytest.approx([1007.5, 1007.5, 1017.5], abs=0.3)
+
+
+def test_counter_counts_every_sample_of_a_sensor_that_begins_to_send_bursts() -> None:
+    arrivals = [1000.0 + 10.0 * (index - index % 4 + 3) for index in range(400)]
+    found = count(arrivals, counter=known(counted=False))
+    steps = [after - before for before, after in pairwise(found[-101:]) if before is not None and after is not None]
+    assert steps == pytest.approx([10.0] * 100, abs=0.2)
+
+
+def test_counter_sees_through_jitter() -> None:
+    draw = random.Random(0)
+    arrivals = [1000.0 + 10.0 * index + draw.uniform(0.0, 6.0) for index in range(1000)]
+    found = count(arrivals, list(range(100, 1100)), known(counted=True))
+    assert found == pytest.approx([995.0 + 10.0 * index + 5.0 for index in range(1000)], abs=1.5)
