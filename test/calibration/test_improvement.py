@@ -1,10 +1,12 @@
 """An improvement is significant where it is larger than chance explains, and only there."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.improvement import improvement_in_r, improvement_in_r2
+from imu_emg_estimator.calibration.improvement import Improvement, improvement_in_r, improvement_in_r2
 from imu_emg_estimator.signals.accuracy_metrics import score
 
 RATE, SECONDS = 50.0, 60.0
@@ -82,3 +84,43 @@ def test_improvement_of_nothing_is_not_significant() -> None:
     constant = np.ones(1000)
     assert improvement_in_r(constant, constant, constant, RATE).change == 0.0
     assert not improvement_in_r2(constant, constant, 2 * constant, RATE).significant
+
+
+@pytest.mark.parametrize(
+    ("seconds", "blocks"), [(1.0, 4), (14.9, 4), (15.1, 5), (59.9, 19), (60.1, 20), (600.0, 20)]
+)  # of three seconds each
+def test_improvement_is_found_on_blocks_of_three_seconds(
+    seconds: float, blocks: int, generator: np.random.Generator
+) -> None:
+    measured, before, after = generator.random((3, round(100 * seconds)))
+    assert improvement_in_r(measured, before, after, 100.0).blocks == blocks
+
+
+@pytest.mark.parametrize(("samples", "blocks"), [(7, 0), (8, 4)])
+def test_improvement_needs_two_samples_a_block(samples: int, blocks: int, generator: np.random.Generator) -> None:
+    measured, before, after = generator.random((3, samples))
+    assert improvement_in_r(measured, before, after, 100.0).blocks == blocks
+
+
+@pytest.mark.parametrize("figure", [improvement_in_r, improvement_in_r2])
+def test_interval_is_that_of_a_jackknife_over_blocks(
+    figure: Callable[..., Improvement], generator: np.random.Generator
+) -> None:
+    """Two sides of 95 % by Student's t with one degree of freedom less than there are blocks, and one side."""
+    measured, before, after = generator.random((3, 3000))
+
+    def figure_of(estimate: NDArray[np.float64], kept: NDArray[np.bool_]) -> float:
+        truth, guess = measured[kept], estimate[kept]
+        if figure is improvement_in_r:
+            return float(np.corrcoef(truth, guess)[0, 1])
+        return float(1.0 - ((truth - guess) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
+
+    block = np.arange(3000) // 300
+    changes = [figure_of(after, block != left) - figure_of(before, block != left) for left in range(10)]
+    everything = np.ones(3000, bool)
+    change = figure_of(after, everything) - figure_of(before, everything)
+    error = 9 * np.std(changes, ddof=1) / np.sqrt(10)
+    found = figure(measured, before, after, 100.0)
+    assert found.change == pytest.approx(change)
+    assert (found.low, found.high) == pytest.approx((change - 2.2621572 * error, change + 2.2621572 * error))
+    assert found.at_least == pytest.approx(change - 1.8331129 * error)

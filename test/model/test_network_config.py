@@ -1,0 +1,79 @@
+"""ModelConfig: sizes within bounds, so that no file makes a reader allocate without end."""
+
+import pytest
+from fixtures.factories import refusal
+
+from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
+
+GOOD = ModelConfig(inputs=66, muscles=2)
+
+
+def changed(**change: object) -> ModelConfig:
+    return ModelConfig.from_dict(GOOD.to_dict() | change)
+
+
+@pytest.mark.parametrize(
+    ("name", "largest"),
+    [
+        ("inputs", 4096),
+        ("muscles", 256),
+        ("width", 1024),
+        ("layers", 64),
+        ("band", 8192),
+        ("dilation", 64),
+        ("kernel", 512),
+        ("feedforward", 8192),
+    ],
+)
+def test_config_has_sizes_from_one_to_a_largest(name: str, largest: int) -> None:
+    assert getattr(changed(**{name: largest}), name) == largest
+    smallest = {"width": 8}.get(name, 1)
+    assert getattr(changed(**{name: smallest}), name) == smallest
+    for value in (0, largest + 1):
+        with refusal(f"{name} is {value}, not within 1 to {largest}"):
+            changed(**{name: value})
+
+
+def test_config_has_at_most_64_heads_of_an_even_width() -> None:
+    assert changed(heads=64, width=128).head_width == 2
+    with refusal("heads is 65, not within 1 to 64"):
+        changed(heads=65, width=130)
+    for heads, width in ((4, 66), (4, 20), (3, 64)):
+        with refusal(f"width {width} does not split into {heads} even heads"):
+            changed(heads=heads, width=width)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "good"),
+    [
+        ("look_ahead", -1, False),
+        ("look_ahead", 0, True),
+        ("look_ahead", 1000, True),
+        ("look_ahead", 1001, False),
+        ("dropout", -0.01, False),
+        ("dropout", 0.0, True),
+        ("dropout", 0.99, True),
+        ("dropout", 1.0, False),
+    ],
+)
+def test_config_bounds_look_ahead_and_dropout(name: str, value: float, good: bool) -> None:
+    if good:
+        assert getattr(changed(**{name: value}), name) == value
+    else:
+        with refusal("look_ahead or dropout is out of bounds"):
+            changed(**{name: value})
+
+
+def test_config_knows_how_far_an_estimate_reaches() -> None:
+    config = ModelConfig(inputs=1, muscles=1, layers=3, band=16, dilation=2, kernel=9)
+    assert (config.context, config.receptive_field) == (32, 99)
+
+
+def test_weight_shapes_follow_the_config() -> None:
+    shapes = weight_shapes(ModelConfig(inputs=5, muscles=2, width=8, layers=2, heads=2, kernel=3, feedforward=16))
+    assert shapes["front_end.convolution.weight"] == (8, 5, 3)
+    assert shapes["layers.1.attention.query_key_value.weight"] == (24, 8)
+    assert shapes["layers.1.feedforward.gate_and_value.bias"] == (32,)
+    assert shapes["layers.0.feedforward.output.weight"] == (8, 16)
+    assert shapes["deviation_head.weight"] == (2, 8)
+    assert "layers.2.attention.output.weight" not in shapes
