@@ -172,7 +172,9 @@ class GridAligner:
             return ()
         if self._must_wait():
             return ()
-        return self._complete_rows()
+        if rows := self._complete_rows():
+            self._waited = track  # the last to come is so mostly the next time, too
+        return rows
 
     def reset(self) -> None:
         """Forget all samples; the grid starts anew with the next one."""

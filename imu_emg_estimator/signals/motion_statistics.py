@@ -21,6 +21,7 @@ MAX_ACCELERATION_G = (
     100.0  # more is no acceleration of a body; a single such sample would stay in the means for minutes
 )
 NOISE_G2 = 5e-4  # g^2, added to variances: what does not move has no direction
+MAX_WAITING = 16  # rows that are not yet in the means
 NEVER = 1e-9  # in place of a presence of nothing
 
 
@@ -73,13 +74,16 @@ class MotionStatistics:
     def __len__(self) -> int:
         return len(self.owners)
 
-    def products(self, imu: FloatArray) -> FloatArray:
-        """Compute the products that are averaged: rows [samples, sensors, 6] -> [samples, moments]."""
-        acceleration = imu[..., :3] / GRAVITY_MPS2
-        present = (np.abs(acceleration) <= MAX_ACCELERATION_G).all(axis=-1)  # False for NaN
-        values = np.where(present[..., None], acceleration, 0.0).reshape(len(imu), -1)
-        entries = np.concatenate([values, present], axis=1, dtype=np.float64)
+    def products(self, acceleration: FloatArray) -> FloatArray:
+        """Compute the products that are averaged: rows [samples, sensors, 3] in m/s² -> [samples, moments]."""
+        entries = _entries(acceleration)
         result: FloatArray = entries[:, self._first] * entries[:, self._second]
+        return result
+
+    def total(self, acceleration: FloatArray, weights: FloatArray) -> FloatArray:
+        """Compute the sum [moments] of the products of rows [samples, sensors, 3], with weights [samples]."""
+        entries = _entries(acceleration)
+        result: FloatArray = ((entries.T * weights) @ entries)[self._first, self._second]
         return result
 
     def remounted(self, moments: FloatArray, sources: Sequence[int], rotations: FloatArray) -> FloatArray:
@@ -125,20 +129,26 @@ class MotionStatistics:
 
 
 class RunningMotion:
-    """Statistics of the last seconds, updated with every row."""
+    """Statistics of the last seconds; rows are added to the running means by the dozen, at a tenth of the cost."""
 
     def __init__(self, sensors: int, rate: float) -> None:
         self._statistics = MotionStatistics(sensors)
-        self._share = _share(rate)
+        share = _share(rate)
+        self._weights = share * (1.0 - share) ** np.arange(MAX_WAITING)  # of the newest row, of the one before ...
+        self._kept = (1.0 - share) ** np.arange(MAX_WAITING + 1)  # of the means, after so many rows
         self.reset()
 
     def reset(self) -> None:
         """Forget everything seen so far."""
-        self._moments: FloatArray = np.zeros(len(self._statistics._first))
+        # Running means and the rows after them: replaced together, as other threads read them.
+        self._state: tuple[FloatArray, list[FloatArray]] = np.zeros(len(self._statistics._first)), []
 
     def step(self, imu: FloatArray) -> None:
         """Take one row [sensors, 6] in m/s^2 and rad/s; NaN = not available."""
-        self._moments += self._share * (self._statistics.products(imu[None])[0] - self._moments)
+        waiting = self._state[1]
+        waiting.append(imu[:, :3].copy())
+        if len(waiting) == MAX_WAITING:
+            self._state = self.moments(), []
 
     def describe(self) -> tuple[FloatArray, NDArray[np.bool_]]:
         """Statistics [statistics], and which sensors [sensors] were there for long enough; from any thread."""
@@ -146,7 +156,12 @@ class RunningMotion:
 
     def moments(self) -> FloatArray:
         """Return the running means [moments]; from any thread."""
-        return self._moments.copy()  # which another thread may be changing
+        means, waiting = self._state
+        rows = tuple(waiting)  # to which another thread may be adding
+        if not rows:
+            return means
+        newest = self._statistics.total(np.stack(rows), self._weights[len(rows) - 1 :: -1])
+        return np.asarray(self._kept[len(rows)] * means + newest)
 
 
 def motion_statistics(imu: FloatArray, rate: float, every: int = 1) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -159,9 +174,18 @@ def motion_moments(imu: FloatArray, rate: float, every: int = 1) -> FloatArray:
     from scipy.signal import lfilter  # here: the live path must not wait for scipy, nor carry it
 
     share = _share(rate)
-    products = MotionStatistics(imu.shape[1]).products(imu)
+    products = MotionStatistics(imu.shape[1]).products(imu[..., :3])
     moments: FloatArray = lfilter([share], [1.0, share - 1.0], products, axis=0)[::every]
     return moments
+
+
+def _entries(acceleration: FloatArray) -> FloatArray:
+    """Return accelerations and presences [samples, 4 sensors] of rows [samples, sensors, 3] in m/s²."""
+    values = acceleration / GRAVITY_MPS2
+    present = (np.abs(values) <= MAX_ACCELERATION_G).all(axis=-1)  # False for NaN
+    values = np.where(present[..., None], values, 0.0).reshape(len(values), -1)
+    result: FloatArray = np.concatenate([values, present], axis=1, dtype=np.float64)
+    return result
 
 
 def _share(rate: float) -> float:

@@ -110,6 +110,7 @@ class LiveEstimator:
         self._delay = round(bundle.config.look_ahead * SECOND / bundle.rig.rate)
         self._patience = round((settings.stale_after - CHECK_PERIOD_S) * SECOND)  # the next check would be too late
         self._good_until: int | None = None  # instant of the newest input that was used, or of the first check
+        self._jumps = 0  # of all timestamps together
         self._newest_row = 0  # instant of the latest row [ns]
         self._last_output = 0  # when anything was last published [ns]
         self._is_old = False  # the latest input was, or ahead of the clock
@@ -170,8 +171,8 @@ class LiveEstimator:
             now: instant at which the outputs are published [ns]; None = arrival.
         """
         taken = self._watch.take(sensor, timestamp, sample, arrival, sequence)
-        if self._watch.jumped() and taken is not None and taken[0] < self._newest_row - self._period:
-            self._aligner.reset()
+        if self._jumps != self._watch.jumps:
+            self._jump(taken)
         if taken is None or not (rows := self._aligner.push(sensor, *taken)):
             return []
         now = arrival if now is None else now
@@ -198,6 +199,13 @@ class LiveEstimator:
     def report(self, sensor: int) -> SensorReport:
         """Return what is known of a sensor, for diagnostics; for any thread."""
         return self._watch.report(sensor)
+
+    def _jump(self, taken: tuple[int, Sample] | None) -> None:
+        """Begin anew where all timestamps have jumped together: what was buffered is void."""
+        self._jumps = self._watch.jumps
+        self._watch.forget_samples()
+        if taken is not None and taken[0] < self._newest_row - self._period:
+            self._aligner.reset()
 
     def _warm_up(self) -> None:
         rest = np.zeros((len(self.bundle.rig.sensors), 6))
@@ -234,7 +242,7 @@ class LiveEstimator:
         if self._is_too_old(age):
             when = "old" if age > 0 else "ahead of this clock"
             return self._stale(timestamp, age, f"the newest input is {abs(age):.2f} s {when}")
-        missing = self._names(estimate.missing) if estimate.missing.any() else ()
+        missing = self._names(estimate.missing.tobytes())
         # A step within a gap of all sensors is an extrapolation, however fresh the sample after it.
         if len(missing) == len(self.states) and self._sees_nothing(imu):
             return self._stale(timestamp, age, "no sensor sends what the network uses")
@@ -245,7 +253,7 @@ class LiveEstimator:
             return self._stale(
                 timestamp, age, "too few sensors are left" + (f"; with {back} back there would be enough" * bool(back))
             )
-        if not math.isfinite(float(np.add.reduce(estimate.activation) + np.add.reduce(estimate.deviation))):
+        if not math.isfinite(sum(estimate.activation.tolist()) + sum(estimate.deviation.tolist())):
             self._estimator.reset()
             return self._stale(timestamp, age, "the network gave no number")
         self._good_until = min(newest, now)
@@ -285,6 +293,9 @@ class LiveEstimator:
         seen = np.isfinite(imu) & self.bundle.normalisation.used
         return not seen.reshape(-1, 3).all(axis=1).any()
 
-    def _names(self, missing: NDArray[np.bool_]) -> tuple[str, ...]:
+    def _names(self, missing: bytes) -> tuple[str, ...]:
+        """Return the names of the sensors whose byte is not zero."""
+        if not any(missing):
+            return ()
         names = self.bundle.rig.sensor_names
         return tuple(name for name, is_missing in zip(names, missing, strict=True) if is_missing)

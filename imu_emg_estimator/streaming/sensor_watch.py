@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.signals.grid_alignment import ABSENT, SECOND, Sample
+from imu_emg_estimator.signals.grid_alignment import ABSENT, NEVER, SECOND, Sample
 from imu_emg_estimator.signals.grown_delay import GrownDelays
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.sample_checks import SampleChecks
@@ -18,6 +19,7 @@ from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
 SILENT_NS = SECOND // 10  # without a message, for a sensor that rows lack
 MAX_QUIET_NS = SECOND // 4  # without a message, for any sensor
+REFRESH_NS = SECOND // 40  # between two looks at silence and clocks
 RETURN_HOLD_NS = SECOND // 5  # a sensor that was away is left out until it has been back for so long
 MIN_OUTAGE_NS = SECOND // 10  # of a sensor that was away; shorter gaps end with the next sample
 DRIVER_REMEDY = "check its driver, its battery and its radio link"
@@ -59,7 +61,7 @@ class SensorWatch:
     def __init__(self, bundle: Bundle, policies: Sequence[ClockPolicy], tolerance: float) -> None:
         used = bundle.normalisation.used
         sensors = len(used)
-        self._unused = ~used
+        self._unused, self._used = ~used, np.flatnonzero(used)
         self._used_axes = [[axis for axis in (0, 3) if row[axis]] for row in used.tolist()]  # the first of each part
         self._clocks = SensorClocks(sensors, policies, tolerance)
         self._checks = SampleChecks(bundle.rig.rate, used, bundle.ranges)
@@ -72,7 +74,9 @@ class SensorWatch:
         self._holds: dict[int, int] = {}  # instant until which a sensor that was away is left out
         self._missed = [0] * sensors  # rows
         self._bridged: set[int] = set()  # sensors whose values were absent from a message since the latest row
-        self._rows = self._jumps = 0
+        self._rows = 0
+        self._due = NEVER  # when the states must be looked at again, though nothing seems to have changed
+        self._others: Sequence[SensorState] = ()
         self.accused: list[int] = []
         self.states: tuple[SensorState, ...] = (NOTHING_YET,) * sensors
 
@@ -91,26 +95,30 @@ class SensorWatch:
         before = self._sample_states[sensor]
         if state is not before:
             self._sample_states[sensor] = state
+            self._due = NEVER
             if state.masked and not before.masked:
                 self.accused.append(sensor)
             if before.verdict is Verdict.TWO_PUBLISHERS:
                 self._clocks.forget(sensor)  # what it learned of both
-        if not state.masked and self._has_nothing(sensor, sample):  # once in a while: as if the message were lost
-            self._bridged.add(sensor)
+        total = sum(sample)
+        if total != total and not state.masked and self._has_nothing(sensor, sample):
+            self._bridged.add(sensor)  # once in a while: as if the message were lost
             return None
         return instant, sample
 
-    def jumped(self) -> bool:
-        """Return whether all timestamps have jumped together since the last call: what was buffered is void."""
-        jumps, self._jumps = self._jumps, self._clocks.jumps
-        if jumps == self._jumps:
-            return False
+    @property
+    def jumps(self) -> int:
+        """How often all timestamps have jumped together."""
+        return self._clocks.jumps
+
+    def forget_samples(self) -> None:
+        """Forget all samples: what comes next has nothing to do with what was."""
         self._checks.reset()
-        return True
 
     def judge(self, sensor: int, state: SensorState) -> None:
         """Take the verdict of someone else, as on who publishes on its topic; for any thread."""
         self._outer_states[sensor] = state
+        self._due = NEVER
 
     def mask(self, instant: int, imu: FloatArray) -> None:
         """Put NaN into a row [sensors, 6] for sensors that must not be used, though their samples are there."""
@@ -118,8 +126,8 @@ class SensorWatch:
         for sensor in self._bridged:
             self._missed[sensor] += sensor not in self._gaps
         self._bridged.clear()
-        present: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(imu) | self._unused, axis=1)
-        if not present.all() or self._gaps or self._holds:
+        if self._gaps or self._holds or not math.isfinite(np.add.reduce(imu.take(self._used))):
+            present: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(imu) | self._unused, axis=1)
             for sensor, is_present in enumerate(present.tolist()):
                 self._note_gap(sensor, instant, is_present)
         for sensor, outer in enumerate(self._outer_states):
@@ -128,7 +136,10 @@ class SensorWatch:
                 self._missed[sensor] += sensor not in self._gaps
 
     def update(self, now: int, others: Sequence[SensorState] = ()) -> None:
-        """Bring the states up to date, given what others say of the sensors."""
+        """Bring the states up to date, given what others say of the sensors, where anything may have changed."""
+        if others is self._others and 0 <= self._due - now < REFRESH_NS:
+            return
+        self._due, self._others = now + REFRESH_NS, others
         states = [self._state(sensor, now) for sensor in range(len(self.states))]
         if others:
             states = [graver(own, other) for own, other in zip(states, others, strict=True)]
@@ -145,6 +156,8 @@ class SensorWatch:
         return bool(axes) and all(sample[axis] != sample[axis] for axis in axes)  # NaN
 
     def _note_gap(self, sensor: int, instant: int, is_present: bool) -> None:
+        if is_present == (sensor in self._gaps):
+            self._due = NEVER
         if not is_present:
             began = self._gaps.setdefault(sensor, instant)
             self._missed[sensor] += 1
@@ -155,8 +168,9 @@ class SensorWatch:
             return
         self._gaps.pop(sensor, None)
         self._judged.discard(sensor)
-        if instant >= self._holds.get(sensor, instant):
-            self._holds.pop(sensor, None)
+        if sensor in self._holds and instant >= self._holds[sensor]:
+            del self._holds[sensor]
+            self._due = NEVER
 
     def _state(self, sensor: int, now: int) -> SensorState:
         """Return the gravest verdict on a sensor."""
