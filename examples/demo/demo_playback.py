@@ -31,7 +31,6 @@ GAP_S = 1.0  # between the part to calibrate on and the part that is judged
 STARTUP_LIMIT_S = 30.0  # until the node must answer
 CALIBRATION_LIMIT_S = 120.0
 ANSWER_MARGIN_S = 10.0  # beyond that limit, until the demo gives up
-CALIBRATION_NICE = 5  # at 19, the calibration would starve on a busy machine
 FLUSH_TIME_S = 1.0  # in which the last messages arrive
 SPIN_PERIOD_S = 0.02
 EXIT_LIMIT_S = 10.0  # of the node's process
@@ -202,7 +201,6 @@ def estimator_process(bundle: Path, folder: Path) -> Iterator[subprocess.Popen[b
     """Run the estimator node in its own process."""
     command = [*NODE, "--ros-args"]
     command += ["-p", f"bundle:={bundle}", "-p", f"calibration_directory:={calibrations_folder(folder)}"]
-    command += ["-p", f"calibration_nice:={CALIBRATION_NICE}"]
     process = subprocess.Popen(command)
     try:
         yield process

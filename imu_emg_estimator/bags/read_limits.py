@@ -47,6 +47,9 @@ class BagLimits:
     seconds: float = 900.0
 
 
+MAX_DURATION_S = BagLimits().duration
+
+
 class Meter:
     """Counts what reading one bag takes, and raises BagUnreadable where a limit is exceeded."""
 

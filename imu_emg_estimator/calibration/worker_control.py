@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -20,10 +21,18 @@ from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.calibration.worker_process import ADAPTED, REPORT, REQUEST
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.processor_time import ProcessorTime, processor_time
 from imu_emg_estimator.utils.progress import Progress, Stopped
 
 EXIT_WAIT_S = 2.0  # to wait for a process that was killed: one that hangs in the system is left to itself
 MAX_LINE_BYTES = 1 << 16
+SHARE_PERIOD_S = 0.5  # between two looks at what the process gets of the processors
+MIN_FRACTION = 0.02  # of the work must be done before the time for all of it is estimated
+TIME_MARGIN = 1.5  # of that estimate, in advice
+
+
+class OutOfTime(Exception):
+    """A calibration was ended because its time was over; the text says why it was not enough, and what to do."""
 
 
 class Worker:
@@ -31,13 +40,25 @@ class Worker:
 
     Args:
         folder: private, for all files of the process: it is killed without notice.
-        nice: how much it yields to others, 0 to 19.
+        nice: how much it yields to others, 0 to 19; see ``worker_process.yield_to_others``.
         on_progress: called with its progress, from a thread of its own.
+        on_time: called about twice a second with what it got of the processors so far.
+
+    Attributes:
+        adapted: file of the new bundle.
+        time: what it got of the processors so far.
     """
 
-    def __init__(self, folder: Path, nice: int, on_progress: Callable[[Progress], None]) -> None:
-        self.adapted = folder / ADAPTED
-        self._folder, self._nice, self._on_progress = folder, nice, on_progress
+    def __init__(
+        self,
+        folder: Path,
+        nice: int,
+        on_progress: Callable[[Progress], None],
+        on_time: Callable[[ProcessorTime], None] = lambda time: None,
+    ) -> None:
+        self.adapted, self.time = folder / ADAPTED, ProcessorTime(0.0, 0.0, 0.0)
+        self._folder, self._nice, self._on_progress, self._on_time = folder, nice, on_progress, on_time
+        self._fraction = 0.0  # of the work that is done
         self._errors = folder / "errors.txt"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
@@ -48,7 +69,7 @@ class Worker:
 
         Raises:
             Stopped: by ``stop``.
-            TimeoutError: it took longer [s].
+            OutOfTime: it took longer [s].
             InputError: it ended without a report.
         """
         # A node that is killed closes its end of the pipe, which ends the process.
@@ -61,9 +82,7 @@ class Worker:
             listener = threading.Thread(target=self._listen, args=(process.stdout,), name="progress", daemon=True)
             listener.start()
             try:
-                process.wait(max(timeout, 0.0))
-            except subprocess.TimeoutExpired:
-                raise TimeoutError from None
+                self._await(process, timeout)
             finally:
                 self._end(process, listener)
             return self._read_report()
@@ -79,6 +98,27 @@ class Worker:
             if self._process is not None:
                 _kill(self._process)
             return True
+
+    def _await(self, process: subprocess.Popen[bytes], timeout: float) -> None:
+        """Wait for the end of the process; raises OutOfTime."""
+        start = time.monotonic()
+        while process.poll() is None:
+            elapsed = time.monotonic() - start
+            self.time = processor_time(process.pid, elapsed)
+            self._on_time(self.time)
+            if elapsed >= timeout:
+                raise OutOfTime(self._why_out_of_time())
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(min(SHARE_PERIOD_S, timeout - elapsed))
+
+    def _why_out_of_time(self) -> str:
+        if self.time.is_starved:
+            return starvation(self.time, self._nice)
+        found = f"it was {self._fraction:.0%} done after {self.time}"
+        if self._fraction < MIN_FRACTION:
+            return f"{found}: allow more than {self.time.wall_s:.0f} s"
+        needed = TIME_MARGIN * self.time.wall_s / self._fraction
+        return f"{found}: give shorter or fewer bags, or {needed:.0f} s"
 
     def _started(self, request: CalibrationRequest, lifeline: int) -> subprocess.Popen[bytes]:
         (self._folder / REQUEST).write_bytes(request.to_json())
@@ -114,6 +154,7 @@ class Worker:
             for line in iter(partial(stream.readline, MAX_LINE_BYTES), b""):
                 progress = _progress(line)
                 if progress and not self._done:
+                    self._fraction = progress.fraction
                     self._on_progress(progress)
 
     def _read_report(self) -> CalibrationReport:
@@ -125,6 +166,15 @@ class Worker:
             raise InputError(
                 f"the calibration process ended without a report ({last}); the old model was kept"
             ) from None
+
+
+def starvation(got: ProcessorTime, nice: int) -> str:
+    """Say that a calibration of a niceness is starved by other processes, and what to do."""
+    yielding = f"lower the parameter 'calibration_nice' ({nice})" if nice else "use a computer with more processors"
+    return (
+        f"other processes keep this computer busy, and the calibration had the processor for {got.running_s:.1f} s of "
+        f"{got.wall_s:.0f} s: stop some of them, or {yielding}"
+    )
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

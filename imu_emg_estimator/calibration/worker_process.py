@@ -75,7 +75,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def yield_to_others(nice: int = MAX_NICE) -> None:
-    """Take less of the processor the higher ``nice`` (0 to 19) is; 19 = only what all others leave.
+    """Take less of the processor the higher ``nice`` (0 to 19) is; 3 = half of what others get, 19 = what they leave.
 
     Nice alone is not enough on Linux: with autogroups it counts within a session only, and a session of its own
     has as much weight as that of the node. Each of the three is needed where another is without effect. The autogroup

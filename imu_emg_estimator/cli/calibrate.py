@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +18,8 @@ from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
+from imu_emg_estimator.utils.json_values import json_compatible
+from imu_emg_estimator.utils.processor_time import processor_time
 from imu_emg_estimator.utils.progress import Progress, ProgressBar
 from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 
@@ -170,17 +174,19 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
     request = _request(arguments)
     if arguments.store and not arguments.running:
         request = replace(request, running=_stored_path(arguments))
+    start = time.monotonic()
     with _progress(arguments.progress) as show:
         result = calibrate_bags(request, show)
+    took = processor_time(os.getpid(), time.monotonic() - start)
     for note in result.report.notes:
         print(note, file=sys.stderr)
     print(verdict_table(result.report.verdicts))
     if result.report.muscles:
         print(result.report.table())
-    print(result.report.message)
+    print(f"{result.report.message}; it took {took}")
     if result.bundle:
         _keep(result.bundle, arguments)
-    options.write_json(arguments.json, result.report.to_dict())
+    options.write_json(arguments.json, result.report.to_dict() | {"took": json_compatible(took)})
     return CALIBRATED if result.bundle else NOT_BETTER
 
 

@@ -6,9 +6,8 @@ import math
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 from imu_emg_estimator.calibration.calibration_store import (
     calibration_path,
     check_subject,
-    current_path,
     find_calibration,
     reset_calibration,
     store_calibration,
@@ -30,31 +28,23 @@ from imu_emg_estimator.calibration.calibration_store import (
 )
 from imu_emg_estimator.calibration.private_folder import private_folder, sweep
 from imu_emg_estimator.calibration.request import CalibrationRequest
-from imu_emg_estimator.calibration.worker_control import Worker
+from imu_emg_estimator.calibration.worker_control import OutOfTime, Worker, starvation
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.msg import CalibrationStatus
+from imu_emg_estimator.ros.calibrate_call import CallFailed, calibration_request, checked_budget, error_code
 from imu_emg_estimator.ros.calibration_status import STORING, StatusTopic
 from imu_emg_estimator.ros.spin_thread import SpinThread
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
-from imu_emg_estimator.streaming.engine import AUTO
-from imu_emg_estimator.utils.file_uris import path_of_uri
+from imu_emg_estimator.utils.processor_time import ProcessorTime
 from imu_emg_estimator.utils.progress import Progress, Stopped
 
 if TYPE_CHECKING:
     from imu_emg_estimator.ros.estimator_node import EstimatorNode
 
-MAX_DURATION_S = 3600.0  # bound of max_duration
-MAX_BAGS = 100  # of one call
 RESERVED_SHARE, MAX_RESERVED_S = 0.2, 2.0  # of the budget, for storing and going over
 SWAP_TIMEOUT_S = 10.0  # for the node to go over, where there is no budget
-ERROR_CODES = {
-    "BagUnreadable": Calibrate.Response.BAG_UNREADABLE,
-    "TopicMissing": Calibrate.Response.MISSING_TOPIC,
-    "BagTooShort": Calibrate.Response.TOO_SHORT,
-    "InputError": Calibrate.Response.INVALID_REQUEST,
-}
 
 
 def companion_node(live: Node) -> Node:
@@ -69,14 +59,6 @@ def companion_node(live: Node) -> Node:
         use_global_arguments=False,
         start_parameter_services=False,
     )
-
-
-class CallFailed(Exception):
-    """A call that ended without a change: error code and sentence for the response."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class CalibrationServer:
@@ -160,72 +142,25 @@ class CalibrationServer:
         return response
 
     def _calibrate(self, request: Calibrate.Request, response: Calibrate.Response, start: float) -> None:
-        budget = self._checked_budget(request)
+        budget = checked_budget(request, self._live.settings)
         reserve = min(RESERVED_SHARE * budget, MAX_RESERVED_S)
-        work = self._request(request)
+        work = calibration_request(request, self._live)
+        nice = self._live.settings.calibration_nice
         with private_folder() as folder:
-            worker = Worker(folder, self._live.settings.calibration_nice, self._status.advance)
+            worker = Worker(folder, nice, self._status.advance, lambda got: self._warn_of_starvation(got, nice))
             report = self._run(worker, work, start + budget - reserve - time.monotonic())
             if report.error:
-                raise CallFailed(ERROR_CODES.get(report.error, Calibrate.Response.FAILED), report.message)
+                raise CallFailed(error_code(report.error), report.message)
             _fill_figures(response, report)
             if not report.success:
                 code = Calibrate.Response.REFUSED if report.refusal else Calibrate.Response.NOT_BETTER
                 raise CallFailed(code, report.message)
-            response.message = report.message
+            response.message = f"{report.message}; it took {worker.time}"
             if request.dry_run:
                 response.message += "; dry run: nothing was changed or stored"
             else:
                 self._status.advance(Progress(STORING, 1.0, 0.0, math.nan))
                 response.calibration_id = self._take_over(Bundle.load(worker.adapted), start + budget)
-
-    def _checked_budget(self, request: Calibrate.Request) -> float:
-        invalid = Calibrate.Response.INVALID_REQUEST
-        try:
-            check_subject(request.subject_id)
-        except InputError as error:
-            raise CallFailed(invalid, f"subject_id: {error}") from None
-        if not request.bag_uri:
-            raise CallFailed(invalid, "bag_uri is empty; give the path of a rosbag2 folder or file")
-        if len(request.further_bag_uris) >= MAX_BAGS:
-            raise CallFailed(invalid, f"more than {MAX_BAGS} bags were given; give those of the last weeks")
-        if not (math.isfinite(request.max_duration) and 0.0 <= request.max_duration <= MAX_DURATION_S):
-            allowed = f"0 for the default, or up to {MAX_DURATION_S:g} s"
-            raise CallFailed(invalid, f"max_duration is {request.max_duration}; give {allowed}")
-        return float(request.max_duration) or self._live.settings.calibration_max_duration
-
-    def _request(self, request: Calibrate.Request) -> CalibrationRequest:
-        """Build the request for the worker process; bags are read as the node receives the topics."""
-        live, settings = self._live, self._live.settings
-        try:
-            return CalibrationRequest(
-                bundle=live.base_path,
-                bags=_paths([request.bag_uri, *request.further_bag_uris]),
-                subject=request.subject_id,
-                running=self._running_path(request.subject_id),
-                method=request.method,
-                bag_directories=_existing(settings.bag_directories),
-                imu_topics=tuple(live.topics),
-                emg_topic=settings.emg_topic,
-                emg_channels=settings.emg_channels,
-                emg_kind=settings.emg_kind,
-                emg_rate=settings.emg_rate,
-                emg_delay=settings.emg_delay if isinstance(settings.emg_delay, float) else None,
-                find_emg_delay=settings.emg_delay == AUTO,
-                alignment=settings.alignment,
-                rotations=settings.sensor_rotations,
-                threads=settings.calibration_threads,
-            )
-        except InputError as error:
-            raise CallFailed(Calibrate.Response.INVALID_REQUEST, str(error)) from None
-
-    def _running_path(self, subject: str) -> Path:
-        """Return the bundle that a calibration must improve on: the subject's own, or else the base model."""
-        live = self._live
-        if subject == live.subject:
-            return live.running_path
-        path, _ = current_path(live.settings.calibration_directory, subject, live.base)
-        return path or live.base_path
 
     def _run(self, worker: Worker, request: CalibrationRequest, timeout: float) -> CalibrationReport:
         self._worker = worker
@@ -241,13 +176,15 @@ class CalibrationServer:
             raise CallFailed(
                 Calibrate.Response.CANCELLED, "the calibration was cancelled; the old model was kept"
             ) from None
-        except TimeoutError:
+        except OutOfTime as error:
             raise CallFailed(
-                Calibrate.Response.TIMEOUT,
-                "max_duration was over before the adaptation; the old model was kept: allow more time",
+                Calibrate.Response.TIMEOUT, f"max_duration was over, the old model was kept: {error}"
             ) from None
         finally:
             self._worker = None
+
+    def _warn_of_starvation(self, got: ProcessorTime, nice: int) -> None:
+        self._status.warn(starvation(got, nice) if got.is_starved else "")
 
     def _take_over(self, bundle: Bundle, deadline: float) -> str:
         """Store the calibration, then run with it: what runs is what the next start finds."""
@@ -356,25 +293,6 @@ class CalibrationServer:
             self._node.get_logger().info(f"{what}: {response.message}")
         else:
             self._node.get_logger().warning(f"{what}: {response.message}")
-
-
-def _existing(directories: Sequence[Path]) -> tuple[Path, ...]:
-    """Return those that exist: a disk may not be mounted today."""
-    there = tuple(directory for directory in directories if directory.is_dir())
-    if not there:
-        names = ", ".join(map(str, directories))
-        raise CallFailed(
-            Calibrate.Response.INVALID_REQUEST,
-            f"none of the directories that bags may lie in exists ({names}); correct the parameter 'bag_directories'",
-        )
-    return there
-
-
-def _paths(uris: Sequence[str]) -> tuple[Path, ...]:
-    try:
-        return tuple(path_of_uri(uri).absolute() for uri in uris)
-    except InputError as error:
-        raise CallFailed(Calibrate.Response.INVALID_REQUEST, f"bag_uri: {error}") from None
 
 
 def _state(response: Calibrate.Response) -> int:

@@ -52,8 +52,7 @@ class StatusTopic:
 
     def begin(self, subject: str, calibration_id: str) -> None:
         """Say that a calibration has begun, while estimates go on with another, or none."""
-        message = f"calibrating subject '{subject}'; estimates go on with the old model"
-        self._begin(CalibrationStatus.RUNNING, subject, calibration_id, STARTING, message)
+        self._begin(CalibrationStatus.RUNNING, subject, calibration_id, STARTING, _running_message(subject))
 
     def advance(self, progress: Progress) -> None:
         """Publish progress, at most every ``MIN_INTERVAL_S`` within a phase."""
@@ -66,6 +65,14 @@ class StatusTopic:
             status.seconds_left, status.loss = _single(progress.seconds_left), _single(progress.loss)
             if is_new or now - self._last >= MIN_INTERVAL_S:
                 self._last = now
+                self._publish()
+
+    def warn(self, warning: str) -> None:
+        """Say what keeps the running calibration from getting on; empty = nothing does any more."""
+        with self._lock:
+            message = "; ".join(filter(None, (_running_message(self._status.subject_id), warning)))
+            if self._status.state == CalibrationStatus.RUNNING and self._status.message != message:
+                self._status.message = message
                 self._publish()
 
     def end(self, state: int, calibration_id: str, message: str) -> None:
@@ -96,6 +103,10 @@ class StatusTopic:
         timestamp: Any = self._clock.now().to_msg()
         self._status.header.stamp = timestamp
         self._publisher.publish(self._status)
+
+
+def _running_message(subject: str) -> str:
+    return f"calibrating subject '{subject}'; estimates go on with the old model"
 
 
 def _single(value: float) -> float:

@@ -257,9 +257,10 @@ class NodeSettings:
     )
     calibration_threads: int = parameter(1, "Threads of the calibration process.", minimum=1, maximum=64)
     calibration_nice: int = parameter(
-        19,
-        "Niceness of the calibration process; 19 = it runs only when no other process wants the processor, which is "
-        "never on a computer that is always busy.",
+        3,
+        "Niceness of the calibration process: how much it yields to others. 3 = beside a process of normal priority it "
+        "gets a third of the processor; 19 = it runs only when no other process wants the processor, which is never on "
+        "a computer that is always busy.",
         minimum=0,
         maximum=19,
     )

@@ -61,6 +61,7 @@ def _risks(settings: NodeSettings, period: float) -> Iterator[_Risk]:
     yield _Risk("max_angular_rate", NEEDED_RATE_RADPS, False, "a leg that walks turns faster, so it masks sensors")
     yield _Risk("max_angular_rate", LARGEST_RATE_RADPS, True, nonsense)
     yield _Risk("calibration_max_duration", MIN_CALIBRATION_S, False, "most calibrations are given up unfinished")
+    yield _Risk("calibration_nice", 10, True, "on a computer that is busy, calibrations are not finished in time")
     processors, slower = os.cpu_count() or 1, "there are not as many processors, so it is slower and late"
     yield _Risk("engine_threads", processors, True, slower)
     yield _Risk("calibration_threads", processors, True, slower)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from imu_emg_estimator.calibration import worker_control
 from imu_emg_estimator.calibration.request import CalibrationRequest
-from imu_emg_estimator.calibration.worker_control import Worker
+from imu_emg_estimator.calibration.worker_control import OutOfTime, Worker
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.processor_time import ProcessorTime
 from imu_emg_estimator.utils.progress import Stopped
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
@@ -46,8 +48,32 @@ def test_stop_during_work(worker: Worker, tmp_path: Path) -> None:
 
 
 def test_run_times_out(worker: Worker, tmp_path: Path) -> None:
-    with pytest.raises(TimeoutError):
+    with pytest.raises(OutOfTime, match=r"it was 0% done after 0.0 s .*: allow more than 0 s"):
         worker.run(request(tmp_path / "nowhere"), 0.0)
+
+
+def test_run_out_of_time_names_time_that_is_needed(worker: Worker) -> None:
+    worker.time, worker._fraction = ProcessorTime(38.0, 1.0, 40.0), 0.5
+    said = worker._why_out_of_time()
+    assert said == "it was 50% done after 40.0 s (38.0 s of processor time): give shorter or fewer bags, or 120 s"
+
+
+def test_starved_run_names_others_and_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starved, told = ProcessorTime(0.2, 8.0, 9.0), []
+    monkeypatch.setattr(worker_control, "processor_time", lambda process, wall_s: starved)
+    worker = Worker(tmp_path, nice=3, on_progress=lambda progress: None, on_time=told.append)
+    with pytest.raises(OutOfTime) as failure:
+        worker.run(request(tmp_path / "nowhere"), 0.0)
+    said = str(failure.value)
+    assert "other processes keep this computer busy" in said
+    assert "had the processor for 0.2 s of 9 s" in said
+    assert said.endswith("stop some of them, or lower the parameter 'calibration_nice' (3)")
+    assert "more time" not in said
+    assert told == [starved]
+
+
+def test_starvation_at_normal_priority_does_not_advise_a_lower_niceness() -> None:
+    assert "calibration_nice" not in worker_control.starvation(ProcessorTime(0.2, 8.0, 9.0), 0)
 
 
 def test_dead_worker_is_reported_with_last_stderr_line(worker: Worker, tmp_path: Path) -> None:
@@ -60,8 +86,9 @@ def test_live_node_needs_no_torch_scipy_or_bag_reader_to_calibrate() -> None:
     """Importing them while it estimates would stop the estimates for a moment."""
     script = """
 import sys
+import imu_emg_estimator.bags.bag_files
 import imu_emg_estimator.calibration.calibration_store, imu_emg_estimator.calibration.worker_control
-print([name for name in ("torch", "scipy", "imu_emg_estimator.bags") if name in sys.modules])
+print([name for name in ("torch", "scipy", "rosbags", "imu_emg_estimator.bags.bag_reader") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -27,7 +27,7 @@ def test_calibrate_writes_an_improved_bundle_and_its_report(
     assert calibrated.calibration_id == report["calibration"]["id"]
     assert calibrated.parent_id == Bundle.load(tiny).model_id
     said = capsys.readouterr().out
-    assert report["message"] in said
+    assert f"{report['message']}; it took {report['took']['wall_s']:.1f} s" in said
     assert "sensors and muscles: " in said
     assert all(f"{name}  " in said for name, verdict in report["quality"]["verdicts"].items() if verdict != "good")
 

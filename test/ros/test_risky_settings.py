@@ -38,6 +38,7 @@ def test_defaults_are_no_risk(rate: float) -> None:
         ("clock_jump", 3600.0, "played again counts as late for so long"),
         ("queue_depth", 1, "parameter 'queue_depth' is 1: samples are lost whenever the node is busy"),
         ("calibration_max_duration", 1.0, "given up unfinished; choose 15 or more (default: 120)"),
+        ("calibration_nice", 19, "not finished in time; choose 10 or less (default: 3)"),
         ("engine_threads", 10_000, "not as many processors"),
         ("calibration_threads", 10_000, "not as many processors"),
     ],

@@ -14,7 +14,9 @@ from fixtures.ros_lab import Lab, workers
 from imu_emg_estimator.msg import CalibrationStatus
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
 
+from imu_emg_estimator.calibration import worker_control
 from imu_emg_estimator.calibration.private_folder import PREFIX
+from imu_emg_estimator.utils.processor_time import ProcessorTime
 
 BUSY_S = 30.0  # that a busy machine may take beyond the budget until the answer
 
@@ -32,6 +34,19 @@ def test_calibrate_ends_within_its_budget(budget: float, lab: Lab, bags: Path) -
     assert answer.calibration_wall_s < budget + BUSY_S
     assert not workers("hasty")
     assert not folders()
+
+
+@pytest.mark.usefixtures("unchanged")
+def test_calibrate_says_that_others_starve_it(lab: Lab, bags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    starved = ProcessorTime(0.2, 8.0, 9.0)
+    monkeypatch.setattr(worker_control, "processor_time", lambda process, wall_s: starved)
+    statuses = lab.statuses()
+    answer = lab.calibrated(bags / "raw", max_duration=0.5)
+    assert answer.error_code == Answer.TIMEOUT
+    assert "other processes keep this computer busy" in answer.message
+    assert "allow" not in answer.message
+    told = [status for status in statuses if status.state == CalibrationStatus.RUNNING]
+    assert "other processes keep this computer busy" in told[-1].message
 
 
 @pytest.mark.usefixtures("unchanged")

@@ -10,6 +10,8 @@ from fixtures.calibration_files import stored
 from fixtures.ros_lab import Lab
 from imu_emg_estimator.srv import Calibrate
 
+from imu_emg_estimator.calibration.worker_control import Worker
+
 Answer = Calibrate.Response
 StartLab = Callable[..., Lab]
 
@@ -54,6 +56,27 @@ def test_calibrate_refuses_bad_request(fields: dict[str, Any], said: str, lab: L
     answer = lab.calibrated(**({"bag": bags / "raw"} | fields))
     assert (answer.success, answer.error_code) == (False, Answer.INVALID_REQUEST), answer.message
     assert said in answer.message
+
+
+@pytest.mark.usefixtures("unchanged")
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"bag": "missing"}, Answer.BAG_UNREADABLE),
+        ({"bag": "."}, Answer.BAG_UNREADABLE),
+        ({"bag": "/etc/passwd"}, Answer.INVALID_REQUEST),
+        ({"further_bag_uris": ["/etc/missing"]}, Answer.INVALID_REQUEST),
+        ({"method": "magic"}, Answer.INVALID_REQUEST),
+    ],
+)
+def test_calibrate_refuses_wrong_call_before_any_process_starts(
+    fields: dict[str, Any], code: int, lab: Lab, bags: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy computer a process takes its time."""
+    monkeypatch.setattr(Worker, "run", lambda *_: pytest.fail("a process was started"))
+    given = {"bag": "raw"} | fields
+    answer = lab.calibrated(**(given | {"bag": bags / given["bag"]}))
+    assert (answer.success, answer.error_code) == (False, code), answer.message
 
 
 @pytest.mark.usefixtures("unchanged")

@@ -1,5 +1,6 @@
 """The calibrate service on real ROS 2: what it answers, what it stores, and that estimates go on meanwhile."""
 
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,6 +57,8 @@ def test_calibrate_adapts_while_estimates_go_on(form: str, start_lab: StartLab, 
     assert (figures[2, 1] < figures[2, 0]).all()
     assert answer.calibration_wall_s > 0
     assert "r " in answer.message
+    assert " s of processor time)" in answer.message
+    assert "; EMG delay " in answer.message
     gain, low, high = np.array([answer.r_gain, answer.r_gain_low, answer.r_gain_high])
     np.testing.assert_allclose(gain, figures[0, 1] - figures[0, 0], atol=1e-4)
     assert ((low < gain) & (gain < high)).all()
@@ -174,20 +177,25 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[CalibrationRequest]:
 
 
 def test_calibrate_must_improve_on_own_calibration(
-    start_lab: StartLab, alices: Bundle, bundle_path: Path, tmp_path: Path, requests: list[CalibrationRequest]
-) -> None:
+    start_lab: StartLab, alices: Bundle, bundle_path: Path, tmp_path: Path, requests: list[CalibrationRequest],
+    bags: Path,
+) -> None:  # fmt: skip
     """Not that of the subject before."""
     bobs = replace(alices, calibration=Calibration.made_now("bob", "", "bag", 30.0))
     paths = [store_calibration(tmp_path / "calibrations", subjects) for subjects in (alices, bobs)]
     lab = start_lab(subject_id="alice")
     for subject, path in zip(("alice", "bob", "carol"), (*paths, bundle_path), strict=True):
-        assert lab.calibrated("bag", subject).message == "not started"
+        assert lab.calibrated(bags / "raw", subject).message == "not started"
         assert requests[-1].running == path
 
 
 def test_calibrate_reads_bags_as_node_receives(
-    start_lab: StartLab, tmp_path: Path, requests: list[CalibrationRequest]
-) -> None:
+    start_lab: StartLab, tmp_path: Path, requests: list[CalibrationRequest], bags: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    for name in ("--out=x", "a b"):
+        shutil.copytree(bags / "short", tmp_path / name)
+    monkeypatch.chdir(tmp_path)
     lab = start_lab(
         bag_directories=[str(tmp_path), "relative"],
         largest_gap=0.3,
@@ -196,9 +204,9 @@ def test_calibrate_reads_bags_as_node_receives(
         emg_channels=["ch1=vastus_lateralis_left", "ch2=none"],
         emg_rate=2000.0,
     )
-    assert lab.calibrated("--out=x", further_bag_uris=["file:///a%20b"]).message == "not started"
+    assert lab.calibrated("--out=x", further_bag_uris=[f"file://{tmp_path}/a%20b"]).message == "not started"
     request = requests[0]
-    assert request.bags == (Path("--out=x").absolute(), Path("/a b"))
+    assert request.bags == (tmp_path / "--out=x", tmp_path / "a b")
     assert request.bag_directories == (tmp_path,)
     assert request.imu_topics == tuple(lab.estimator.topics)
     assert request.alignment == AlignmentSettings(largest_gap=0.3, deadline=0.05, timeout=0.25, jump=2.0)
