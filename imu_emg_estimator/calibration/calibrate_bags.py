@@ -11,14 +11,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from imu_emg_estimator.bags import BagReport, check_bag, read_bag_with_report
 from imu_emg_estimator.bags.bag_files import within
 from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.emg_delay import Delay, given_delay, shift_emg, synchronise
+from imu_emg_estimator.signals.emg_delay import (
+    Delay,
+    DelayEvidence,
+    DelaySettings,
+    correlate,
+    given_delay,
+    shift_emg,
+)
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
+from imu_emg_estimator.signals.shared_delay import delay_in_words, share_delay
 from imu_emg_estimator.signals.signal_quality import Stream
 from imu_emg_estimator.utils.file_hash import hash_of
 from imu_emg_estimator.utils.json_values import json_compatible
@@ -27,6 +37,7 @@ from imu_emg_estimator.utils.progress import Progress
 if TYPE_CHECKING:
     from imu_emg_estimator.calibration.calibrate_recordings import CalibrationResult
 
+DELAY = "delay"  # figure of a calibration's record: which EMG delay was corrected, in words
 READING = "reading"  # phase before those of ``calibrate_recordings``
 
 
@@ -100,15 +111,18 @@ def open_bags(base: Bundle, request: CalibrationRequest) -> list[CalibrationBag]
     """
     rotations = mount_rotations(request.rotations, len(base.rig.sensors))
     check, mapping = _path_check(request), request.topic_mapping()
-    bags = []
+    recordings, reports = [], []
     for path in request.bags:
         recording, report = read_bag_with_report(
             path, base.rig, mapping, base.envelope, request.subject, alignment=request.alignment, check=check
         )
-        recording = replace(recording, imu=turn_mounts(recording.imu, rotations))
-        recording, delay = _aligned_emg(base, recording, request)
-        bags.append(CalibrationBag(recording, report, delay))
-    return bags
+        recordings.append(replace(recording, imu=turn_mounts(recording.imu, rotations)))
+        reports.append(report)
+    delays = _delays(base, recordings, request)
+    return [
+        CalibrationBag(shift_emg(recording, delay.seconds) if delay.corrected else recording, report, delay)
+        for recording, report, delay in zip(recordings, reports, delays, strict=True)
+    ]
 
 
 def _check_bags(request: CalibrationRequest) -> None:
@@ -121,25 +135,24 @@ def _path_check(request: CalibrationRequest) -> Callable[[Path], Path] | None:
     return within(list(request.bag_directories)) if request.bag_directories else None
 
 
-def _aligned_emg(base: Bundle, recording: Recording, request: CalibrationRequest) -> tuple[Recording, Delay]:
-    """Shift the EMG by the delay that was asked for; one that is clear, but was not, is left open."""
+def _delays(base: Bundle, recordings: Sequence[Recording], request: CalibrationRequest) -> list[Delay]:
+    """Decide which delay the EMG has that was asked for; one that is clear, but was not, is left open."""
     if request.emg_delay is not None:
-        return shift_emg(recording, request.emg_delay), given_delay(request.emg_delay)
-    corrected, delay = synchronise_emg(base, recording)
-    if request.find_emg_delay or not delay.corrected:
-        return corrected, delay
-    return recording, delay.left_open()
+        return [given_delay(request.emg_delay)] * len(recordings)
+    found = share_delay([delay_evidence(base, recording) for recording in recordings], DelaySettings())
+    return found if request.find_emg_delay else [delay.left_open() if delay.corrected else delay for delay in found]
 
 
-def synchronise_emg(bundle: Bundle, recording: Recording) -> tuple[Recording, Delay]:
-    """Shift the EMG in time with the movement, if it clearly was not; return the delay that was found, too.
+def delay_evidence(bundle: Bundle, recording: Recording) -> DelayEvidence:
+    """Compare the EMG of a recording with the bundle's estimate at every delay.
 
     The bundle's muscles are late or early only as those of the subjects were that it learned from, so that a delay
     beyond what subjects differ by is the amplifier's, the radio's or a clock's.
     """
     from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 
-    return synchronise(recording, estimate_envelopes(bundle, [recording]))
+    measured = np.where(recording.muscle_weight > 0, recording.envelope, np.nan)
+    return correlate(estimate_envelopes(bundle, [recording]), measured, recording.rig.rate, DelaySettings())
 
 
 def stream_of(bags: Sequence[CalibrationBag]) -> Stream:
@@ -148,7 +161,6 @@ def stream_of(bags: Sequence[CalibrationBag]) -> Stream:
     saturated: dict[str, float] = {}
     powerline: dict[str, float] = {}
     frequency: dict[str, float] = {}
-    late = next((_question(bag.delay) for bag in bags if bag.delay.is_open), "")
     for bag in bags:
         for imu in bag.report.imu:
             rate[imu.sensor] = min(rate.get(imu.sensor, imu.rate), imu.rate)
@@ -159,25 +171,38 @@ def stream_of(bags: Sequence[CalibrationBag]) -> Stream:
         for muscle, found in bag.report.emg.powerline.items():
             if found and found.share > powerline.get(muscle, 0.0):
                 powerline[muscle], frequency[muscle] = found.share, found.frequency
-    return Stream(rate, saturated, powerline, frequency, late)
+    return Stream(rate, saturated, powerline, frequency, _question(bags))
 
 
-def _question(delay: Delay) -> str:
+def _question(bags: Sequence[CalibrationBag]) -> str:
+    """Ask whether the delay that is clear, but open, is one; empty where none is."""
+    delay = next((bag.delay for bag in bags if bag.delay.is_open), None)
+    if delay is None:
+        return ""
+    differ = any(bag.delay.seconds != delay.seconds for bag in bags)
+    apart = "; the bags differ, so calibrate on each alone, or with emg-delay auto" if differ else ""
     return (
         f"the EMG is {delay.in_words}: calibrate with emg-delay {delay.seconds:.2f} if the amplifier or its clock is "
-        "the cause, else with emg-delay 0"
+        f"the cause, else with emg-delay 0{apart}"
     )
 
 
 def _with_bags(result: CalibrationResult, paths: Sequence[Path], bags: Sequence[CalibrationBag]) -> CalibrationResult:
     """The result with how the bags were read, in its report and in the new bundle's record."""
     bundle, notes = result.bundle, tuple(f"{bag.recording.name}: {note}" for bag in bags for note in bag.notes)
-    report = replace(result.report, bags=tuple(bag.to_dict() for bag in bags), notes=notes)
+    delays = [bag.delay for bag in bags]
+    told = delay_in_words(delays, [bag.recording.name for bag in bags])
+    report = replace(
+        result.report,
+        message=f"{result.report.message}; EMG delay {told}",
+        bags=tuple(bag.to_dict() for bag in bags),
+        notes=notes,
+    )
     if bundle and bundle.calibration:
         calibration = replace(
             bundle.calibration,
             bag_hash=", ".join(hash_of(path) for path in paths),
-            figures={**bundle.calibration.figures, "emg_delay": json_compatible([bag.delay for bag in bags])},
+            figures={**bundle.calibration.figures, DELAY: told, "emg_delay": json_compatible(delays)},
         )
         bundle, report = (
             replace(bundle, calibration=calibration),

@@ -32,7 +32,12 @@ if TYPE_CHECKING:
     from imu_emg_estimator.calibration.calibration_store import Stored
     from imu_emg_estimator.model.bundle import Bundle
 
-FIGURE_NAMES = {"running": "better than model", "judged_seconds": "judged on [s]", "way": "what was adapted"}
+FIGURE_NAMES = {
+    "running": "better than model",
+    "judged_seconds": "judged on [s]",
+    "way": "what was adapted",
+    "delay": "delay of the EMG",
+}
 WAYS = {"whole": "the whole network", "heads": "the output of each muscle", "scaled": "the amplitude of each muscle"}
 
 

@@ -38,7 +38,7 @@ class DelaySettings:
         stretches: at least so many are needed.
     """
 
-    longest: float = 0.4
+    longest: float = 0.5
     least: float = 0.08
     least_r: float = 0.4
     least_gain: float = 0.05
@@ -77,6 +77,11 @@ class Delay:
     by_muscle: tuple[float, ...]
     corrected: bool
     reason: str
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the user gave it."""
+        return self.corrected and not self.by_muscle
 
     @property
     def is_open(self) -> bool:
@@ -133,32 +138,70 @@ def find_delay(expected: FloatArray, measured: FloatArray, rate: float, settings
         measured: [samples, muscles]; NaN = not known.
         rate: samples a second.
     """
+    return correlate(expected, measured, rate, settings).delay(settings)
+
+
+@dataclass(frozen=True)
+class DelayEvidence:
+    """How well the EMG goes with what is expected, at every delay; of one recording, or of several together.
+
+    Attributes:
+        lags: s, the delays that were tried.
+        curves: [muscles, lags] correlation; NaN = not known.
+        votes: s, the best delay of every stretch with movement.
+        samples: that it is made from; 0 = the recording is too short.
+    """
+
+    lags: Floats
+    curves: Floats
+    votes: Floats
+    samples: int
+
+    def curve(self, settings: DelaySettings) -> Floats | None:
+        """Return the mean correlation [lags] of the muscles that go with the movement; None = none does."""
+        clear = self._clear(settings)
+        return np.asarray(np.nanmean(self.curves[clear], axis=0)) if clear.any() else None
+
+    def delay(self, settings: DelaySettings, seconds: float | None = None) -> Delay:
+        """Judge the best delay; a given one [s] is not judged, but given with the figures that it has here."""
+        curve = self.curve(settings)
+        if curve is None:
+            reason = "the EMG does not go with the movement at any delay"
+            found = _unclear(reason if self.samples else "the recording is too short", len(self.curves))
+            return found if seconds is None else replace(found, seconds=seconds, corrected=True, reason="")
+        peak = _peak(curve, self.lags) if seconds is None else seconds
+        best = float(np.nanmax(curve)) if seconds is None else self.r_at(peak, settings)
+        clear = self._clear(settings)
+        by_muscle = tuple(
+            _peak(one, self.lags) if goes else np.nan for one, goes in zip(self.curves, clear, strict=True)
+        )
+        agreeing = int((np.abs(self.votes - peak) <= settings.agreement).sum())
+        delay = Delay(peak, self.r_at(0.0, settings), best, agreeing, len(self.votes), by_muscle, True, "")
+        reason = _doubt(delay, curve, self.lags, settings) if seconds is None else ""
+        return replace(delay, corrected=not reason, reason=reason)
+
+    def r_at(self, seconds: float, settings: DelaySettings) -> float:
+        """Return the mean correlation at a delay [s]."""
+        curve = self.curve(settings)
+        return float("nan") if curve is None else float(np.interp(seconds, self.lags, curve))
+
+    def _clear(self, settings: DelaySettings) -> NDArray[np.bool_]:
+        return np.asarray(np.nan_to_num(self.curves, nan=-1.0).max(axis=1) >= settings.least_r / 2)
+
+
+def correlate(expected: FloatArray, measured: FloatArray, rate: float, settings: DelaySettings) -> DelayEvidence:
+    """Correlate measured envelopes with the expected ones at every delay; arguments as of ``find_delay``."""
     reach = round(settings.longest * rate)
-    lags = np.arange(-reach, reach + 1)
+    steps = np.arange(-reach, reach + 1)
+    lags, muscles = steps / rate, measured.shape[1]
     if len(measured) <= 4 * reach:
-        return _unclear("the recording is too short", len(measured[0]))
-    curves = np.array([_correlations(*pair, lags) for pair in zip(expected.T, measured.T, strict=True)])
-    clear = np.nan_to_num(curves, nan=-1.0).max(axis=1) >= settings.least_r / 2
+        return DelayEvidence(lags, np.full((muscles, len(lags)), np.nan), np.zeros(0), 0)
+    curves = np.array([_correlations(*pair, steps) for pair in zip(expected.T, measured.T, strict=True)])
+    evidence = DelayEvidence(lags, curves, np.zeros(0), len(measured))
+    clear = evidence._clear(settings)
     if not clear.any():
-        return _unclear("the EMG does not go with the movement at any delay", len(curves))
-    curve = np.nanmean(curves[clear], axis=0)
-    seconds = _peak(curve, lags) / rate
-    by_muscle = tuple(
-        _peak(one, lags) / rate if is_clear else np.nan for one, is_clear in zip(curves, clear, strict=True)
-    )
-    votes = _votes(expected[:, clear], measured[:, clear], lags, rate, settings)
-    delay = Delay(
-        seconds=seconds,
-        r_before=float(curve[reach]),
-        r_after=float(np.nanmax(curve)),
-        agreeing=int((np.abs(votes - seconds) <= settings.agreement).sum()),
-        stretches=len(votes),
-        by_muscle=by_muscle,
-        corrected=False,
-        reason="",
-    )
-    reason = _doubt(delay, curve, lags / rate, settings)
-    return replace(delay, corrected=not reason, reason=reason)
+        return evidence
+    return replace(evidence, votes=_votes(expected[:, clear], measured[:, clear], steps, rate, settings))
 
 
 def shift_emg(recording: Recording, seconds: float) -> Recording:
@@ -224,7 +267,7 @@ def _votes(
         curves = [_correlations(*pair, lags) for pair in zip(expected[part].T, measured[part].T, strict=True)]
         if np.isfinite(curves).any(axis=1).any():
             mean = np.nanmean([curve for curve in curves if np.isfinite(curve).any()], axis=0)
-            votes.append(_peak(mean, lags) / rate)
+            votes.append(_peak(mean, lags / rate))
     return np.array(votes)
 
 
@@ -243,13 +286,13 @@ def _correlations(expected: FloatArray, measured: FloatArray, lags: NDArray[np.i
     return result
 
 
-def _peak(curve: Floats, lags: NDArray[np.int64]) -> float:
-    """Return the lag of the highest value, between samples by a parabola through it and its neighbours."""
+def _peak(curve: Floats, lags: Floats) -> float:
+    """Return the lag [s] of the highest value, between samples by a parabola through it and its neighbours."""
     top = int(np.nanargmax(curve))
     if 0 < top < len(curve) - 1 and np.isfinite(curve[top - 1 : top + 2]).all():
         before, here, after = curve[top - 1 : top + 2]
         bend = before - 2 * here + after
-        return float(lags[top] + (0.5 * (before - after) / bend if bend < 0 else 0.0))
+        return float(lags[top] + (0.5 * (before - after) / bend * (lags[1] - lags[0]) if bend < 0 else 0.0))
     return float(lags[top])
 
 

@@ -60,7 +60,9 @@ def test_calibrate_takes_a_given_delay(tmp_path: Path, make_recording: Recording
         "--bundle", bundle_path, "--bag", tmp_path / "bag", "--out", tmp_path / "out", "--json", report,
         "--emg-delay", "-0.03",
     )  # fmt: skip
-    assert json.loads(report.read_text())["bags"][0]["emg_delay"]["seconds"] == -0.03
+    figures = json.loads(report.read_text())
+    assert figures["bags"][0]["emg_delay"]["seconds"] == -0.03
+    assert "; EMG delay -0.03 s (given)" in figures["message"]
 
 
 @pytest.mark.slow
