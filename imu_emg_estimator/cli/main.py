@@ -17,6 +17,7 @@ from imu_emg_estimator.cli import (
     calibrations,
     evaluate,
     export,
+    import_recordings,
     inspect,
     record,
     replay,
@@ -25,7 +26,7 @@ from imu_emg_estimator.cli import (
 )
 from imu_emg_estimator.cli.shared_options import run_command, split_ros_arguments
 
-COMMANDS = (train, evaluate, calibrate, calibrations, bag, simulate, replay, record, export, inspect)
+COMMANDS = (import_recordings, train, evaluate, calibrate, calibrations, bag, simulate, replay, record, export, inspect)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

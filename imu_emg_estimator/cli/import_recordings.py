@@ -1,0 +1,172 @@
+"""``imu-emg import``: files of the forms that labs have into tables that all other commands read."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.utils.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.imports.channel_mapping import ChannelMapping
+    from imu_emg_estimator.imports.import_files import ReadTake, Refusal
+    from imu_emg_estimator.imports.takes import TakeFiles
+
+MAPPING_FILE = "mapping.yaml"
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to those of ``imu-emg``."""
+    parser = options.add_command(
+        commands, "import", run, "turn files of Trigno, Myo, MATLAB or any CSV into tables in SI units"
+    )
+    parser.add_argument("files", type=Path, nargs="+", metavar="PATH", help="exported files, or folders of them")
+    parser.add_argument("--out", type=Path, dest="out_folder", metavar="DIR", help="folder for SUBJECT/NAME tables")
+    parser.add_argument("--rig", type=Path, metavar="FILE", help="rig YAML whose names to use (default: the files')")
+    parser.add_argument(
+        "--mapping",
+        type=Path,
+        metavar="FILE",
+        help="which channel is what, as an earlier import wrote it to mapping.yaml",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what was found, and write no more than the mapping"
+    )
+    parser.add_argument("--subject", default="", metavar="NAME", help="subject of all files (default: their folder)")
+    parser.add_argument(
+        "--names", default="", metavar="PATTERN",
+        help="what the names of files tell, as '{subject}_{load}_{set}' or '{subject}/{condition}/*'",
+    )  # fmt: skip
+    parser.add_argument("--condition", default="", metavar="NAME", help="what the subjects do in all files")
+    parser.add_argument("--together", action="store_true", help="all files are one take")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read")
+    parser.add_argument(
+        "--format", choices=("parquet", "csv"), help="form of the tables (default: parquet if pyarrow is installed)"
+    )
+    options.add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Read, map, convert and write."""
+    from imu_emg_estimator.imports.import_files import settle_mapping, write_tables
+    from imu_emg_estimator.imports.mapping_file import read_mapping, write_mapping
+    from imu_emg_estimator.imports.table_writer import has_pyarrow
+
+    if arguments.out_folder is None:
+        raise InputError("no --out was given; name a folder for the tables, or with --dry-run for the mapping")
+    rig = Rig.from_yaml(arguments.rig) if arguments.rig else None
+    given = read_mapping(arguments.mapping) if arguments.mapping else None
+    takes = _read(arguments)
+    where = f"mapping {arguments.mapping}" if given else "the proposal"
+    try:
+        mapping = settle_mapping(takes, rig, given, where)
+    except InputError as error:
+        raise _with_mapping_file(arguments, takes, rig, error) from None
+    _show_mapping(mapping)
+    arguments.out_folder.mkdir(parents=True, exist_ok=True)
+    path = arguments.out_folder / MAPPING_FILE
+    write_mapping(path, mapping)
+    print(f"wrote {path}: edit it and give it back with --mapping to change this")
+    table_format = arguments.format or ("parquet" if has_pyarrow() else "csv")
+    written = [] if arguments.dry_run else write_tables(takes, mapping, arguments.out_folder, table_format)
+    if written:
+        subjects = len({take.files.subject for take in takes})
+        print(f"wrote {len(written)} tables of {subjects} subjects to {arguments.out_folder}")
+    options.write_json(arguments.json, _figures(takes, mapping, written))
+    return 0
+
+
+def _read(arguments: argparse.Namespace) -> list[ReadTake]:
+    """Read all takes and show a line each; raises InputError where one cannot be read, unless these are skipped."""
+    from imu_emg_estimator.imports.import_files import read_takes
+    from imu_emg_estimator.imports.takes import find_takes
+
+    found, unfit = find_takes(
+        arguments.files, arguments.subject, arguments.names, arguments.condition, arguments.together
+    )
+    read, refused = read_takes(found, ProgressBar("reading", patience=options.QUIET_S))
+    for file in unfit:
+        print(f"left out: {file}, whose name does not fit --names")
+    for take in read:
+        print(_line(take))
+    _refuse(arguments, found, read, refused)
+    return read
+
+
+def _line(item: ReadTake) -> str:
+    from imu_emg_estimator.imports.table_writer import channel_line
+
+    files, take = item.files, item.take
+    condition = f" {files.condition}" if files.condition else ""
+    notes = "".join(f"; {note}" for note in take.notes)
+    about = f"{take.form}, {item.duration:.1f} s{condition}"
+    return f"{files.subject}/{files.name}: {about}: {channel_line(take.channels)}{notes}"
+
+
+def _refuse(
+    arguments: argparse.Namespace, found: Sequence[TakeFiles], read: Sequence[ReadTake], refused: Sequence[Refusal]
+) -> None:
+    if not refused:
+        return
+    if len(found) == 1:
+        raise InputError(refused[0].reason)
+    for refusal in refused:
+        print(f"left out: {refusal.reason}")
+    if not read or not arguments.skip_bad:
+        raise InputError(
+            f"{len(refused)} of {len(found)} takes cannot be read, first: {refused[0].reason}; or leave them out with "
+            "--skip-bad"
+        )
+
+
+def _with_mapping_file(
+    arguments: argparse.Namespace, takes: Sequence[ReadTake], rig: Rig | None, error: InputError
+) -> InputError:
+    """Write the proposal as far as it goes, so that the user can complete it, and add where it is to the sentence."""
+    if arguments.mapping:
+        return error
+    from imu_emg_estimator.imports.channel_mapping import propose_mapping
+    from imu_emg_estimator.imports.mapping_file import write_mapping
+
+    mapping = propose_mapping([item.take for item in takes], rig)
+    _show_mapping(mapping)
+    arguments.out_folder.mkdir(parents=True, exist_ok=True)
+    path = arguments.out_folder / MAPPING_FILE
+    write_mapping(path, mapping)
+    return InputError(f"{error} (the proposal is in {path}: complete it and give it back with --mapping)")
+
+
+def _show_mapping(mapping: ChannelMapping) -> None:
+    width = max(len(assignment.channel) for assignment in mapping.assignments)
+    for assignment in mapping.assignments:
+        unit = f" [{assignment.unit}]" if assignment.unit and assignment.is_used else ""
+        print(f"  {assignment.channel:{width}}  ->  {assignment.column}{unit}")
+    for note in mapping.notes:
+        print(f"note: {note}")
+
+
+def _figures(takes: Sequence[ReadTake], mapping: ChannelMapping, written: Sequence[Path]) -> dict[str, Any]:
+    return {
+        "takes": [
+            {
+                "subject": item.files.subject,
+                "name": item.files.name,
+                "condition": item.files.condition,
+                "files": [str(path) for path in item.files.files],
+                "form": item.take.form,
+                "duration_s": item.duration,
+                "notes": list(item.take.notes),
+            }
+            for item in takes
+        ],
+        "mapping": {assignment.channel: assignment.column for assignment in mapping.assignments},
+        "sensors": list(mapping.sensors),
+        "muscles": list(mapping.muscles),
+        "notes": list(mapping.notes),
+        "tables": [str(path) for path in written],
+    }

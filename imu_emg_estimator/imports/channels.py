@@ -1,0 +1,119 @@
+"""What every reader of a foreign file returns: named channels with the unit that the file states."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.errors import InputError
+
+Array = NDArray[np.float64]
+
+MAX_RATE_HZ = 100_000.0
+MIN_RATE_HZ = 1.0
+MAX_CHANNELS = 2000
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One channel of a file.
+
+    Attributes:
+        name: unique within a take, with the name of its device in front where the file has one: ``wrist: ACC X``.
+        unit: as the file states it; '' = not stated.
+        times: instants [samples] in s, increasing. Channels that were sampled together share one array.
+        values: [samples] in ``unit``; NaN = not available.
+    """
+
+    name: str
+    unit: str
+    times: Array
+    values: Array
+
+    @property
+    def rate(self) -> float:
+        """Rate [Hz] by the median distance of the samples."""
+        return float(f"{1.0 / np.median(np.diff(self.times)):.7g}")
+
+
+@dataclass(frozen=True)
+class Take:
+    """What one file holds of a take.
+
+    Attributes:
+        source: the file.
+        form: kind of file, in the words of its maker.
+        channels: in the order of the file.
+        absolute: whether instants count from 1970, so that files of one computer or lab fit together.
+        notes: what the user should know, a sentence each.
+    """
+
+    source: Path
+    form: str
+    channels: tuple[Channel, ...]
+    absolute: bool = False
+    notes: tuple[str, ...] = field(default=())
+
+    def noted(self, note: str) -> Take:
+        """Add a sentence to the notes."""
+        return replace(self, notes=(*self.notes, note))
+
+
+def checked_take(take: Take) -> Take:
+    """Return the take with unique names; raise InputError where channels, rates or instants make no sense."""
+    if not take.channels:
+        raise InputError(f"{take.source} ({take.form}) holds no channel of numbers; export IMU or EMG data")
+    if len(take.channels) > MAX_CHANNELS:
+        raise InputError(f"{take.source} holds {len(take.channels)} channels, more than {MAX_CHANNELS}; export fewer")
+    for channel in take.channels:
+        _check_times(take.source, channel)
+    return replace(take, channels=_uniquely_named(take.channels))
+
+
+def _check_times(source: Path, channel: Channel) -> None:
+    where = f"{source}: channel '{channel.name}'"
+    if len(channel.values) < 2:
+        raise InputError(f"{where} holds {len(channel.values)} samples; record more, or export the file again")
+    if not np.isfinite(channel.times).all():
+        raise InputError(f"{where} has a sample without an instant; fill the column of time, or remove the row")
+    steps = np.diff(channel.times)
+    if (steps <= 0).any():
+        row = int(np.argmax(steps <= 0)) + 1
+        raise InputError(
+            f"{where}: time does not increase from {channel.times[row - 1]:.10g} to {channel.times[row]:.10g} s "
+            f"(sample {row + 1}); split the file where its clock restarts"
+        )
+    if not MIN_RATE_HZ <= channel.rate <= MAX_RATE_HZ:
+        raise InputError(
+            f"{where} has {channel.rate:.4g} samples a second, not between {MIN_RATE_HZ:g} and {MAX_RATE_HZ:g}; "
+            "correct the rate, or the unit of time"
+        )
+
+
+def _uniquely_named(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    seen: dict[str, int] = {}
+    named = []
+    for channel in channels:
+        seen[channel.name] = seen.get(channel.name, 0) + 1
+        count = seen[channel.name]
+        named.append(channel if count == 1 else replace(channel, name=f"{channel.name} ({count})"))
+    return tuple(named)
+
+
+def regular_times(samples: int, rate: float, start: float = 0.0) -> Array:
+    """Return the instants [samples] in s of a regular rate [Hz]."""
+    times: Array = start + np.arange(samples) / rate
+    return times
+
+
+def check_rate(source: Path, name: str, rate: float) -> float:
+    """Return a rate [Hz] that a file states; raise InputError where no sensor has such a rate."""
+    if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+        raise InputError(
+            f"{source} states a rate of {rate:g} Hz for '{name}', not between {MIN_RATE_HZ:g} and {MAX_RATE_HZ:g}; "
+            "correct it in the file"
+        )
+    return rate

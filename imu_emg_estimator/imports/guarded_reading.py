@@ -1,0 +1,84 @@
+"""Files of unknown origin are read in a process of their own, with limits on its memory and time.
+
+A library that crashes on a damaged file, or a file that claims more than it holds, ends that process and no other.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import warnings
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.imports.channels import Take
+from imu_emg_estimator.imports.file_forms import read_take
+from imu_emg_estimator.utils.memory_limit import limit_memory
+
+GIB = 1 << 30
+MAX_MEMORY_BYTES = 4 * GIB  # beyond what the process has at its start
+MAX_READ_S = 300.0  # a gigabyte of text takes a minute
+
+
+def read_guarded(path: Path, max_memory: int = MAX_MEMORY_BYTES, max_s: float = MAX_READ_S) -> Take:
+    """Read a file of any form in a process with limits.
+
+    Args:
+        max_memory: memory of the process [bytes].
+        max_s: time that it may take [s].
+
+    Raises:
+        InputError: the file is not as it should be, or reading it takes too much.
+    """
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.Process(target=_read_and_send, args=(sender, path, max_memory), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        if not receiver.poll(max_s):
+            raise InputError(f"{path} takes longer than {max_s:g} s to read; split it, or export it again")
+        answer = receiver.recv()
+    except EOFError:
+        raise InputError(f"{path} is damaged: its reader crashed; export it again") from None
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
+    if isinstance(answer, str):
+        raise InputError(answer)
+    assert isinstance(answer, Take)
+    return answer
+
+
+def _read_and_send(sender: Connection, path: Path, max_memory: int) -> None:
+    """Send what a file holds, or the sentence that says why not."""
+    _be_quiet()
+    limit_memory(max_memory)
+    answer: Take | str
+    try:
+        answer = read_take(path)
+        sender.send(answer)
+        return
+    except InputError as error:
+        answer = str(error)
+    except MemoryError:
+        answer = (
+            f"{path} needs more than {max_memory / GIB:.3g} GiB of memory to read; split it, or export fewer channels"
+        )
+    except Exception as error:
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        answer = f"{path} is damaged or of another kind ({reason}); export it again"
+    with suppress(OSError):
+        sender.send(answer)
+
+
+def _be_quiet() -> None:
+    """Keep what libraries print about a file from the user's screen; the answer says it in a sentence."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)

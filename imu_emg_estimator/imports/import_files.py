@@ -1,0 +1,81 @@
+"""The whole import: files into takes, channels into columns, and a table for each take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.imports.channel_mapping import ChannelMapping, check_mapping, propose_mapping
+from imu_emg_estimator.imports.channels import Take
+from imu_emg_estimator.imports.guarded_reading import read_guarded
+from imu_emg_estimator.imports.table_writer import columns_of, write_table
+from imu_emg_estimator.imports.take_joining import join_takes
+from imu_emg_estimator.imports.takes import TakeFiles
+from imu_emg_estimator.imports.unit_decision import decide_units
+from imu_emg_estimator.rig import Rig
+
+TABLE_SUFFIXES = {"parquet": ".parquet", "csv": ".csv"}
+
+
+@dataclass(frozen=True)
+class ReadTake:
+    """A take that was read: where from, and its channels on one clock."""
+
+    files: TakeFiles
+    take: Take
+
+    @property
+    def duration(self) -> float:
+        """Time from the first to the last sample [s]."""
+        channels = self.take.channels
+        return float(max(c.times[-1] for c in channels) - min(c.times[0] for c in channels))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A take that could not be read, and the sentence that says why."""
+
+    files: TakeFiles
+    reason: str
+
+
+def read_takes(
+    found: Sequence[TakeFiles], show: Callable[[int, int], None] | None = None
+) -> tuple[list[ReadTake], list[Refusal]]:
+    """Read all takes; returns those that could be read and those that could not."""
+    read, refused = [], []
+    for count, files in enumerate(found, start=1):
+        try:
+            read.append(ReadTake(files, join_takes([read_guarded(path) for path in files.files])))
+        except InputError as error:
+            refused.append(Refusal(files, str(error)))
+        if show:
+            show(count, len(found))
+    return read, refused
+
+
+def settle_mapping(
+    takes: Sequence[ReadTake], rig: Rig | None = None, given: ChannelMapping | None = None, where: str = "the proposal"
+) -> ChannelMapping:
+    """Return the mapping given, or one proposed, checked and with a unit for every channel.
+
+    Raises:
+        InputError: it does not fit the files or the rig, or a unit is open.
+    """
+    parts = [item.take for item in takes]
+    mapping = given or propose_mapping(parts, rig)
+    check_mapping(mapping, parts, rig, where)
+    return decide_units(mapping, parts)
+
+
+def write_tables(takes: Sequence[ReadTake], mapping: ChannelMapping, out: Path, table_format: str) -> list[Path]:
+    """Write a table for each take, OUT/SUBJECT/NAME; all are checked before the first is written."""
+    made = [(item, columns_of(item.take, mapping)) for item in takes]
+    written = []
+    for item, columns in made:
+        path = out / item.files.subject / f"{item.files.name}{TABLE_SUFFIXES[table_format]}"
+        write_table(path, columns, item.files.condition)
+        written.append(path)
+    return written

@@ -1,0 +1,174 @@
+"""MATLAB files, v5 and v7.3: matrices in variables and structures, with time or a rate beside them.
+
+A matrix of three columns (or six) whose name says accelerometer or gyroscope is x, y, z; a name list
+(``labels``, ``channels``, ``names``) of as many texts as a matrix has columns names these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.imports.channel_units import split_unit
+from imu_emg_estimator.imports.channels import Array, Channel, Take, check_rate, regular_times
+from imu_emg_estimator.imports.optional_readers import optional_reader
+from imu_emg_estimator.imports.time_columns import FIRST_EPOCH_S, is_time_name, seconds_of, without_repeats
+
+RATE_NAME = re.compile(
+    r"(?:^|_)(fs|sf|rate|srate|freq|frequency|sampl\w*_?(?:rate|freq\w*)|samplerate|hz)(?:_|$)", re.I
+)
+NAMES_NAME = re.compile(r"(?:^|_)(labels?|channels?|names?|columns?|header|channel_?names|muscles?)$", re.I)
+UNIT_NAME = re.compile(r"(?:^|_)units?$", re.I)
+SIX_AXES = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
+INERTIAL = re.compile(r"acc|gyr|ang|omega", re.I)
+MAX_DEPTH = 8
+MIN_SAMPLES = 8  # a shorter vector is a setting, not a channel
+
+Level = dict[str, Any]  # fields of a structure
+Chain = tuple[Level, ...]  # of a structure and of all around it
+
+
+def read_mat(path: Path) -> Take:
+    """Read the channels of a MAT file; raises InputError where it holds none or states no rate."""
+    reader = optional_reader("pymatreader", "MATLAB files", path)
+    try:
+        content = reader.read_mat(str(path))
+    except (InputError, MemoryError):
+        raise
+    except Exception as error:
+        raise InputError(f"{path} is not a readable MATLAB file ({error}); save it again, as v7 or v7.3") from None
+    notes: list[str] = []
+    channels = [channel for place, chain in _places(content) for channel in _of_place(path, place, chain, notes)]
+    if not channels:
+        raise InputError(
+            f"{path} holds no matrix of samples; a table or timetable is read by MATLAB alone: save its numbers, as in "
+            "data = table2array(T), with their names"
+        )
+    absolute = any(channel.times[0] > FIRST_EPOCH_S for channel in channels)
+    return Take(path, "MAT", tuple(channels), absolute, tuple(dict.fromkeys(notes)))
+
+
+def _places(content: Mapping[str, Any], place: str = "", above: tuple[Level, ...] = ()) -> Iterator[tuple[str, Chain]]:
+    """Yield the name of the file's top and of each structure, with its fields and those of all around it."""
+    fields = {str(name): value for name, value in content.items() if not str(name).startswith("__")}
+    chain = (fields, *above)
+    yield place, chain
+    if len(chain) > MAX_DEPTH:
+        return
+    for name, value in fields.items():
+        inner = f"{place}_{name}" if place else name
+        items = value if isinstance(value, list) else [value]
+        for number, item in enumerate(items, start=1):
+            if isinstance(item, Mapping):
+                yield from _places(item, inner if len(items) == 1 else f"{inner}_{number}", chain)
+
+
+def _of_place(path: Path, place: str, chain: Chain, notes: list[str]) -> Iterator[Channel]:
+    matrices = _matrices(chain[0])
+    clocks = [
+        (name, matrix[:, 0]) for level in chain for name, matrix in _matrices(level).items() if _is_clock(name, matrix)
+    ]
+    for name, matrix in matrices.items():
+        if _is_clock(name, matrix):
+            continue
+        full = f"{place}_{name}" if place else name
+        times = _times(path, full, len(matrix), clocks, chain, notes)
+        for label, unit, values in _columns(full, matrix, chain):
+            yield Channel(label, unit, times, values)
+
+
+def _matrices(level: Level) -> dict[str, Array]:
+    return {name: matrix for name, value in level.items() if (matrix := _matrix(value)) is not None}
+
+
+def _is_clock(name: str, matrix: Array) -> bool:
+    return matrix.shape[1] == 1 and is_time_name(*split_unit(name))
+
+
+def _matrix(value: Any) -> Array | None:
+    """Return numbers as [samples, channels], the longer side first; None for all else."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu" or value.ndim not in (1, 2):
+        return None
+    matrix = value[:, None] if value.ndim == 1 else value
+    matrix = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
+    return matrix.astype(np.float64) if len(matrix) >= MIN_SAMPLES else None
+
+
+def _times(
+    path: Path, name: str, samples: int, clocks: Sequence[tuple[str, Array]], chain: Chain, notes: list[str]
+) -> Array:
+    fitting = [(clock, values) for clock, values in clocks if len(values) == samples]
+    if fitting:
+        clock, unit = split_unit(fitting[0][0])
+        seconds, note = seconds_of(path, clock, unit, fitting[0][1])
+        times, repeated = without_repeats(path, clock, seconds)
+        notes.extend(text for text in (note, repeated) if text)
+        return times
+    rate = next((rate for level in chain if (rate := _rate(level, name)) is not None), None)
+    if rate is None:
+        raise InputError(
+            f"{path}: neither a vector 'time' of {samples} samples nor a rate 'fs' was found beside '{name}'; save one"
+        )
+    return regular_times(samples, check_rate(path, name, rate))
+
+
+def _rate(level: Level, name: str) -> float | None:
+    """Return the rate that a scalar states: the one with a word of the channel's name in its own, else the only one."""
+    found = {
+        key: float(value)
+        for key, value in level.items()
+        if RATE_NAME.search(key) and isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    }
+    own = [rate for key, rate in found.items() if _shares_word(key, name)]
+    if own:
+        return own[0]
+    return next(iter(found.values())) if len(set(found.values())) == 1 else None
+
+
+def _shares_word(key: str, name: str) -> bool:
+    words = {"emg", "imu", "acc", "gyr"}
+    own = {word for word in words if word in name.lower()}
+    own |= {"imu"} if own & {"acc", "gyr"} else set()
+    return any(word in key.lower() for word in own)
+
+
+def _unit(chain: Chain, name: str) -> str:
+    """Return the unit that a text beside a matrix states: ``unit``, ``emg_unit``."""
+    for level in chain:
+        texts = {key: value for key, value in level.items() if UNIT_NAME.search(key) and isinstance(value, str)}
+        own = [value for key, value in texts.items() if _shares_word(key, name) or key.lower() in ("unit", "units")]
+        if own:
+            return own[0]
+    return ""
+
+
+def _columns(name: str, matrix: Array, chain: Chain) -> Iterator[tuple[str, str, Array]]:
+    """Yield name, unit and values of every column of a matrix."""
+    plain, own_unit = split_unit(name)
+    for column, label in enumerate(_labels(plain, matrix.shape[1], chain[0])):
+        text, stated = split_unit(label)
+        yield text, stated or own_unit or _unit(chain, name), matrix[:, column]
+
+
+def _labels(name: str, columns: int, level: Level) -> list[str]:
+    """Return a name for each column."""
+    if columns == 1:
+        return [name]
+    for key, value in level.items():
+        if NAMES_NAME.search(key) and isinstance(value, list) and len(value) == columns:
+            return [_with_kind(name, str(text)) for text in value]
+    if columns == 3 and INERTIAL.search(name):
+        return [f"{name}_{axis}" for axis in "xyz"]
+    if columns == 6:
+        return [f"{name}_{axis}" for axis in SIX_AXES]
+    return [f"{name}_{column + 1}" for column in range(columns)]
+
+
+def _with_kind(name: str, label: str) -> str:
+    """Put 'emg' in front of a label that stands beside a matrix of EMG and does not say so itself."""
+    return f"emg_{label}" if "emg" in name.lower() and "emg" not in label.lower() else label

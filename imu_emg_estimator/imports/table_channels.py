@@ -1,0 +1,191 @@
+"""Channels of tables: plain CSV of any dialect, and the Trigno exports of Discover and EMGworks.
+
+What the lines above the numbers are is found from their cells: names, units, rates and, in Discover, the sensors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.imports.channel_units import split_unit, unit_of
+from imu_emg_estimator.imports.channels import Array, Channel, Take, check_rate, regular_times
+from imu_emg_estimator.imports.delimited_text import Row, TextTable, read_text_table
+from imu_emg_estimator.imports.time_columns import FIRST_EPOCH_S, is_time_name, seconds_of, without_repeats
+
+DISCOVER, EMGWORKS, CSV = "Trigno Discover", "EMGworks", "CSV"
+HERTZ = re.compile(r"(\d+(?:\.\d+)?)\s*hz$", re.IGNORECASE)
+SERIAL = re.compile(r"\s*\(\d+\)$")
+APPLICATION = re.compile(r"Trigno Discover\s*\(?([\d.]*)")
+EMGWORKS_LINE = re.compile(
+    r"Label:\s*(?P<name>.+?)\s+Sampling frequency:\s*(?P<rate>[\d.]+).*?Unit:\s*(?P<unit>\S+)", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What the lines above the numbers say of each column; '' and None where they say nothing."""
+
+    names: list[str]
+    units: list[str]
+    rates: list[float | None]
+    form: str
+
+
+def read_csv(path: Path) -> Take:
+    """Read the channels of a text table; raises InputError that names line and column."""
+    return take_of_table(path, read_text_table(path))
+
+
+def take_of_table(path: Path, table: TextTable, form: str = "") -> Take:
+    """Make channels of a table's columns, whatever file it stood in.
+
+    Args:
+        form: of the file; '' = by the lines above the numbers.
+    """
+    columns = table.data.shape[1]
+    header = _header(path, table.header, columns)
+    notes = list(table.notes)
+    for column, texts in table.texts.items():
+        if any(texts):
+            notes.append(f"column '{header.names[column]}' holds text and was left out")
+    left_out = {*table.texts, *_row_index(table, header, notes)}
+    channels, absolute = _channels(path, table, header, left_out, notes)
+    return Take(path, form or header.form, tuple(channels), absolute, tuple(notes))
+
+
+def _header(path: Path, rows: Sequence[Row], columns: int) -> _Header:
+    """Tell names, units, rates and sensors apart, from the line above the numbers upwards."""
+    application = APPLICATION.search(" ".join(" ".join(row) for row in rows))
+    stated = {m["name"]: (m["rate"], m["unit"]) for row in rows if (m := EMGWORKS_LINE.search(" ".join(row)))}
+    left = [(*row, *[""] * (columns - len(row))) for row in rows if len(row) <= columns + 1]
+    rates_row = left.pop() if left and _all_match(left[-1], lambda cell: bool(HERTZ.match(cell))) else ()
+    units_row = left.pop() if left and _all_match(left[-1], lambda cell: unit_of(cell) is not None) else ()
+    wide = [index for index, row in enumerate(left) if 2 * sum(map(bool, row[:columns])) >= columns]
+    _refuse_two_commas(path, rows, columns)
+    names_row = left[wide[-1]] if wide else [f"column {column + 1}" for column in range(columns)]
+    split = [split_unit(name) for name in names_row[:columns]]
+    units = [unit or _cell(units_row, column).strip("[]() ") for column, (_, unit) in enumerate(split)]
+    names = [name for name, _ in split]
+    rates = [float(m[1]) if (m := HERTZ.match(_cell(rates_row, column))) else None for column in range(columns)]
+    if application and wide:
+        names = _with_sensors(names, left[: wide[-1]], columns)
+    for column, name in enumerate(names):
+        rate, unit = stated.get(name, (None, ""))
+        units[column] = units[column] or unit
+        rates[column] = rates[column] or (float(rate) if rate else None)
+    form = f"{DISCOVER} {application[1]}".strip() if application else _maker(names)
+    return _Header(names, units, rates, form)
+
+
+def _maker(names: Sequence[str]) -> str:
+    return EMGWORKS if sum(name.strip() == "X" for name in names) > 1 else CSV
+
+
+def _cell(row: Sequence[str], column: int) -> str:
+    return row[column] if column < len(row) else ""
+
+
+def _all_match(row: Sequence[str], is_one: Callable[[str], bool]) -> bool:
+    """Whether all filled cells but that of a row index match, and there is one."""
+    filled = [cell for index, cell in enumerate(row) if cell and not (index == 0 and cell.isdigit())]
+    return bool(filled) and all(is_one(cell) for cell in filled)
+
+
+def _refuse_two_commas(path: Path, rows: Sequence[Row], columns: int) -> None:
+    """Raise InputError where commas both separate cells and stand in numbers: twice as many cells as names."""
+    names = max((sum(map(bool, row)) for row in rows), default=0)
+    if names > 1 and columns == 2 * names:
+        raise InputError(
+            f"{path} has {names} names and {columns} cells a row: commas separate its cells and stand in its numbers; "
+            "export it with semicolons or decimal points"
+        )
+
+
+def _with_sensors(names: list[str], above: Sequence[Row], columns: int) -> list[str]:
+    """Put the sensor in front of the names of its columns: it stands above the first of them in Discover."""
+    rows = [row for row in above if not any("Application:" in cell or "sensor mode" in cell for cell in row)]
+    sensors = next((row for row in reversed(rows) if any(SERIAL.search(cell) for cell in row)), ())
+    current, result = "", []
+    for column in range(columns):
+        cell = _cell(sensors, column)
+        current = SERIAL.sub("", cell) if SERIAL.search(cell) else current
+        result.append(f"{current}: {names[column]}" if current else names[column])
+    return result
+
+
+def _row_index(table: TextTable, header: _Header, notes: list[str]) -> list[int]:
+    """Return the first column if it only counts the rows, as tables saved by pandas have; it is no channel."""
+    first = table.data[:, 0]
+    name = header.names[0].rpartition(": ")[2].lower()
+    named = not name or name.isdigit() or name in ("index", "unnamed: 0", "row", "no", "nr")
+    if not (named and len(first) > 1 and (np.diff(first) == 1).all()):
+        return []
+    notes.append("column 1 only counts the rows and was left out")
+    return [0]
+
+
+def _channels(
+    path: Path, table: TextTable, header: _Header, left_out: set[int], notes: list[str]
+) -> tuple[list[Channel], bool]:
+    """Make channels of the columns: each by the nearest column of time to its left, else by its own stated rate."""
+    columns = [column for column in range(table.data.shape[1]) if column not in left_out]
+    clocks = [column for column in columns if is_time_name(header.names[column], header.units[column])]
+    made: list[Channel] = []
+    shared: dict[tuple[object, int], Array] = {}
+    absolute = False
+    rate_times: dict[float, Array] = {}
+    for column in columns:
+        if column in clocks:
+            continue
+        values, name, unit = table.data[:, column], header.names[column], header.units[column]
+        if not np.isfinite(values).any():
+            notes.append(f"'{name}' is empty and was left out")
+            continue
+        before = [clock for clock in clocks if clock < column] or clocks[:1]
+        if before:
+            key = (before[-1], int(np.isfinite(values).sum()))
+            rows, times, from_1970 = _instants(path, table.data[:, before[-1]], header, before[-1], values, notes)
+            times = shared.setdefault(key, times) if np.array_equal(shared.get(key, times), times) else times
+            absolute = absolute or from_1970
+            made.append(Channel(name, unit, times, values[rows]))
+        else:
+            made.append(_by_rate(path, name, unit, header.rates[column], values, rate_times))
+    return made, absolute
+
+
+def _by_rate(path: Path, name: str, unit: str, rate: float | None, values: Array, times: dict[float, Array]) -> Channel:
+    """Make a channel whose rows are samples at a rate; the columns of slower channels end earlier."""
+    if rate is None:
+        raise InputError(
+            f"{path}: no column of time and no rate was found for '{name}'; export the time, as in 'time [s]', "
+            "or a line of rates, as in '100 Hz'"
+        )
+    check_rate(path, name, rate)
+    length = int(np.flatnonzero(np.isfinite(values))[-1]) + 1
+    longest = times.get(rate)
+    if longest is None or len(longest) < length:
+        longest = times[rate] = regular_times(length, rate)
+    return Channel(name, unit, longest if len(longest) == length else longest[:length], values[:length])
+
+
+def _instants(
+    path: Path, column: Array, header: _Header, index: int, values: Array, notes: list[str]
+) -> tuple[Array, Array, bool]:
+    """Return the rows that a channel has samples in, their instants [s], and whether these count from 1970."""
+    rows = np.isfinite(values) & np.isfinite(column)
+    if np.isfinite(values[~np.isfinite(column)]).any():
+        row = int(np.flatnonzero(np.isfinite(values) & ~np.isfinite(column))[0])
+        raise InputError(f"{path}: row {row + 1} of the numbers has no time; fill its cell, or remove the row")
+    seconds, note = seconds_of(path, header.names[index], header.units[index], column[rows])
+    if note and note not in notes:
+        notes.append(note)
+    times, repeated = without_repeats(path, header.names[index], seconds)
+    if repeated and repeated not in notes:
+        notes.append(repeated)
+    return rows, times, bool(times[0] > FIRST_EPOCH_S)

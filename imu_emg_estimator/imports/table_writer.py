@@ -1,0 +1,158 @@
+"""One take as a table of the documented form (``datasets.csv_folders``), in Parquet or CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imu_emg_estimator.datasets.csv_folders import CONDITION, TIME
+from imu_emg_estimator.datasets.table_resampling import interpolate, max_emg_gap
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.imports.channel_mapping import ChannelMapping
+from imu_emg_estimator.imports.channel_names import ACC, GYRO
+from imu_emg_estimator.imports.channel_units import unit_of
+from imu_emg_estimator.imports.channels import Array, Channel, Take
+from imu_emg_estimator.imports.optional_readers import INSTALL
+from imu_emg_estimator.imports.unit_decision import check_sizes, emg_unit, in_si_units
+from imu_emg_estimator.utils.atomic_files import write_atomically
+
+TIME_DECIMALS = 8  # of instants in s
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: its name, and samples at their instants [s]."""
+
+    name: str
+    times: Array
+    values: Array
+
+
+def columns_of(take: Take, mapping: ChannelMapping) -> list[Column]:
+    """Return the columns that a mapping makes of a take's channels, in SI units and from time 0.
+
+    Raises:
+        InputError: a channel of a sensor is missing, no muscle has one, or sizes contradict a unit.
+    """
+    channels = {channel.name: channel for channel in take.channels}
+    columns, muscles = [], []
+    for assignment in mapping.used:
+        channel = channels.get(assignment.channel)
+        is_imu = assignment.kind in (ACC, GYRO)
+        if channel is None:
+            if is_imu:
+                raise InputError(
+                    f"{take.source} has no channel '{assignment.channel}', which other files have; export it"
+                )
+            continue
+        values = in_si_units(take.source, assignment, channel)
+        if is_imu:
+            columns.append(Column(assignment.column, channel.times, values))
+        else:
+            unit = emg_unit(assignment, channel)
+            muscles.append(Column(f"{assignment.column} [{unit}]", channel.times, values))
+    if not muscles:
+        raise InputError(f"{take.source} has no channel of EMG; export one, or leave the file out")
+    _check_sensors(take, mapping, columns)
+    return _from_zero([*columns, *_on_one_clock(muscles)])
+
+
+def _check_sensors(take: Take, mapping: ChannelMapping, columns: Sequence[Column]) -> None:
+    by_name = {column.name: column.values for column in columns}
+    for sensor in mapping.sensors:
+        names = [f"{sensor}_{kind}_{axis}" for kind in (ACC, GYRO) for axis in "xyz"]
+        samples = max(len(by_name[name]) for name in names if name in by_name)
+        imu = np.full((samples, 1, 6), np.nan)
+        for index, name in enumerate(names):
+            values = by_name.get(name, np.empty(0))
+            imu[: len(values), 0, index] = values
+        check_sizes(take.source, sensor, imu)
+
+
+def _on_one_clock(muscles: Sequence[Column]) -> list[Column]:
+    """Bring EMG columns of different clocks to the fastest one's, as filters need one rate."""
+    fastest = max(muscles, key=lambda column: len(column.times) / (column.times[-1] - column.times[0]))
+    grid = fastest.times
+    rate = 1.0 / float(np.median(np.diff(grid)))
+    return [
+        column
+        if column.times is grid or np.array_equal(column.times, grid)
+        else Column(column.name, grid, interpolate(column.times, column.values[:, None], grid, max_emg_gap(rate))[:, 0])
+        for column in muscles
+    ]
+
+
+def _from_zero(columns: Sequence[Column]) -> list[Column]:
+    start = min(float(column.times[0]) for column in columns)
+    return [Column(column.name, np.round(column.times - start, TIME_DECIMALS), column.values) for column in columns]
+
+
+def joined_rows(columns: Sequence[Column]) -> tuple[Array, dict[str, Array]]:
+    """Return the instants [rows] of all columns together, and the columns [rows]; NaN where one has no sample."""
+    times: Array = np.unique(np.concatenate([column.times for column in columns]))
+    filled: dict[str, Array] = {}
+    for column in columns:
+        values: Array = np.full(len(times), np.nan)
+        values[np.searchsorted(times, column.times)] = column.values
+        filled[column.name] = values
+    return times, filled
+
+
+def write_table(path: Path, columns: Sequence[Column], condition: str = "") -> None:
+    """Write columns as .csv or .parquet; raises InputError where the file exists or pyarrow is missing."""
+    if path.exists():
+        raise InputError(f"{path} exists already; give another --out, or remove it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    times, filled = joined_rows(columns)
+    write_atomically(path, (_parquet if path.suffix == ".parquet" else _csv)(times, filled, condition))
+
+
+def _csv(times: Array, columns: Mapping[str, Array], condition: str) -> bytes:
+    names = [TIME, *columns, *([CONDITION] if condition else [])]
+    lines = [",".join(f'"{name}"' if "," in name else name for name in names)]
+    rows = zip(times.tolist(), *(values.tolist() for values in columns.values()), strict=True)
+    for number, (time, *values) in enumerate(rows):
+        cells = [f"{time:.{TIME_DECIMALS}f}", *("" if value != value else f"{value:.9g}" for value in values)]
+        lines.append(",".join([*cells, condition if number == 0 else ""] if condition else cells))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def _parquet(times: Array, columns: Mapping[str, Array], condition: str) -> bytes:
+    pyarrow, parquet = _pyarrow()
+    arrays = {TIME: times, **columns}
+    if condition:
+        arrays[CONDITION] = np.where(np.arange(len(times)) == 0, condition, "")
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(pyarrow.table(arrays), sink)
+    return bytes(sink.getvalue())
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        return import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        raise InputError(f"Parquet needs pyarrow, which is not installed; {INSTALL}, or use --format csv") from None
+
+
+def has_pyarrow() -> bool:
+    """Whether Parquet can be written."""
+    try:
+        _pyarrow()
+    except InputError:
+        return False
+    return True
+
+
+def channel_line(channels: Sequence[Channel]) -> str:
+    """Describe channels in a few words: by unit and rate."""
+    groups: dict[tuple[str, float], int] = {}
+    for channel in channels:
+        unit = unit_of(channel.unit)
+        key = (unit.name if unit else channel.unit or "no unit", channel.rate)
+        groups[key] = groups.get(key, 0) + 1
+    return ", ".join(f"{count} × {unit} at {rate:.6g} Hz" for (unit, rate), count in groups.items())

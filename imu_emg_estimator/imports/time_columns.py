@@ -1,0 +1,78 @@
+"""Columns of time: which they are, their unit, and rows that share an instant."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.imports.channel_names import words_of
+from imu_emg_estimator.imports.channel_units import TIME, unit_of
+from imu_emg_estimator.imports.channels import Array
+
+FIRST_EPOCH_S = 1e8  # an instant beyond, after 1973, counts from 1970
+USUAL_STEP_S = (2e-5, 0.3)  # between samples of IMUs and EMG
+TIME_NAMES = re.compile(r"(time|timestamp|t|zeit|temps|tiempo|tempo|epoch|unix|clock|seconds|sampletimefine)$")
+BURST_S = 0.5  # rows that came together, of one such stretch, are spread; a clock further back was set
+
+
+def is_time_name(name: str, unit: str) -> bool:
+    """Whether a column holds instants: ``time``, ``Timestamp [ms]``, ``X[s]``, ``EMG 1 Time Series (s)``."""
+    words = words_of(name.rpartition(": ")[2])
+    stated = unit_of(unit)
+    if stated is not None:
+        return stated.quantity == TIME and (len(words) <= 1 or "time" in "".join(words))
+    return bool(words) and (
+        bool(TIME_NAMES.match("".join(words))) or words[-2:] in (("time", "series"), ("time", "stamp"))
+    )
+
+
+def seconds_of(path: Path, name: str, unit: str, values: Array) -> tuple[Array, str]:
+    """Return instants in s, and a note where the file does not state their unit.
+
+    Raises:
+        InputError: no unit, or none that fits the distance of the rows.
+    """
+    stated = unit_of(unit)
+    if stated is not None and stated.quantity == TIME:
+        return values * stated.size, ""
+    steps = np.diff(values)
+    step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+    for size, found in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")):
+        if USUAL_STEP_S[0] <= step * size <= USUAL_STEP_S[1]:
+            return values * size, f"'{name}' states no unit; rows {step:g} apart are taken to be in {found}"
+    raise InputError(
+        f"{path}: column '{name}' states no unit, and rows {step:g} apart fit none; name it '{name} [s]' or '[ms]'"
+    )
+
+
+def without_repeats(path: Path, name: str, times: Array) -> tuple[Array, str]:
+    """Spread rows that share an instant, or step back a little, up to the next later one; returns a note, too.
+
+    Computers that stamp rows on arrival write several with one instant.
+
+    Raises:
+        InputError: the clock steps back further than a burst.
+    """
+    steps = np.diff(times)
+    if (steps > 0).all():
+        return times, ""
+    back = np.maximum.accumulate(times) - times
+    if back.max() > BURST_S:
+        row = int(np.argmax(back > BURST_S))
+        raise InputError(
+            f"{path}: column '{name}' steps back from {times[row - 1]:.10g} to {times[row]:.10g} s (row {row + 1} of "
+            "the numbers); sort the rows, or split the file where its clock restarts"
+        )
+    latest = np.maximum.accumulate(times)
+    heads = np.flatnonzero(np.diff(latest, prepend=-np.inf) > 0)
+    if len(heads) < 2:
+        raise InputError(f"{path}: column '{name}' does not advance; export the time")
+    usual = float(np.median(np.diff(latest[heads]) / np.diff(heads)))
+    positions = np.append(heads, len(times))
+    instants = np.append(latest[heads], latest[-1] + usual * (len(times) - heads[-1]))
+    spread: Array = np.interp(np.arange(len(times)), positions, instants)
+    share = 1 - len(heads) / len(times)
+    return spread, f"{share:.0%} of the rows share the instant of the row before; they were spread up to the next"

@@ -1,0 +1,135 @@
+"""Units of a data set's channels: as stated where files state them, by gravity and the fastest movement where not.
+
+Nothing is taken in silence: what was found from sizes is told, what is not clear is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from imu_emg_estimator.datasets.csv_folders import UNKNOWN_UNIT
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.imports.channel_mapping import Assignment, ChannelMapping
+from imu_emg_estimator.imports.channel_names import ACC, GYRO, QUANTITY
+from imu_emg_estimator.imports.channel_units import Unit, known_units, unit_of
+from imu_emg_estimator.imports.channels import Array, Channel, Take
+from imu_emg_estimator.signals.imu_units import MAX_RATE_RADPS, acceleration_unit, rate_unit
+
+SLOWEST_RATE_UNIT = 8.0  # 99th percentile of angular rates: up to it rad/s; from 40 deg/s; between, either
+
+
+def decide_units(mapping: ChannelMapping, takes: Sequence[Take]) -> ChannelMapping:
+    """Return the mapping with a unit for every channel of an IMU that neither files nor mapping give one.
+
+    Raises:
+        InputError: the sizes leave the unit open, or EMG channels are in different units.
+    """
+    check_one_emg_unit(mapping, takes)
+    decided: dict[str, str] = {}
+    notes = list(mapping.notes)
+    for sensor in mapping.sensors:
+        for kind in (ACC, GYRO):
+            own = [a for a in mapping.used if a.column.startswith(f"{sensor}_{kind}_") and a.kind == kind]
+            if own and any(not a.unit and not channel.unit for a in own for _, channel in _channels(a, takes)):
+                unit = _by_size(sensor, kind, own, takes)
+                notes.append(f"{sensor} {QUANTITY[kind]}: no unit is stated, taken to be in {unit}, by its size")
+                decided |= {a.channel: unit for a in own}
+    assignments = tuple(replace(a, unit=decided.get(a.channel, a.unit)) for a in mapping.assignments)
+    return ChannelMapping(assignments, tuple(notes))
+
+
+def _channels(assignment: Assignment, takes: Sequence[Take]) -> Iterator[tuple[Path, Channel]]:
+    for take in takes:
+        for channel in take.channels:
+            if channel.name == assignment.channel:
+                yield take.source, channel
+
+
+def _by_size(sensor: str, kind: str, own: Sequence[Assignment], takes: Sequence[Take]) -> str:
+    """Find a unit from the sizes of all takes together."""
+    names = {a.channel for a in own}
+    axes = [[c.values for c in take.channels if c.name in names] for take in takes]
+    triples = [np.array([axis[: min(map(len, three))] for axis in three]).T for three in axes if len(three) == 3]
+    imu = np.full((sum(map(len, triples)), 1, 6), np.nan)
+    imu[:, 0, slice(0, 3) if kind == ACC else slice(3, 6)] = np.concatenate(triples)
+    if kind == ACC:
+        found = acceleration_unit(imu)
+        if found is None:
+            median = np.nanmedian(np.linalg.norm(imu[:, 0, :3], axis=1))
+            raise InputError(
+                f"the accelerations of '{sensor}' state no unit, and their median size {median:.3g} is gravity "
+                "neither in g nor in m/s²; state the unit in the mapping, and include gravity"
+            )
+        return found[0]
+    fast = float(np.nanpercentile(np.linalg.norm(imu[:, 0, 3:], axis=1), 99))
+    if SLOWEST_RATE_UNIT < fast <= MAX_RATE_RADPS:
+        raise InputError(
+            f"the angular rates of '{sensor}' state no unit, and their size {fast:.3g} (99th percentile) fits fast "
+            "movement in rad/s and slow in deg/s; state the unit in the mapping"
+        )
+    return rate_unit(imu)[0]
+
+
+def check_one_emg_unit(mapping: ChannelMapping, takes: Sequence[Take]) -> str:
+    """Return the one unit of a data set's EMG; raise InputError that names two channels in different ones."""
+    first: tuple[str, str] | None = None
+    for assignment in mapping.used:
+        if assignment.kind in (ACC, GYRO):
+            continue
+        for source, channel in _channels(assignment, takes):
+            unit = emg_unit(assignment, channel)
+            place = f"'{channel.name}' in {source}"
+            if first is None:
+                first = unit, place
+            elif unit != first[0]:
+                raise InputError(
+                    f"EMG is in {first[0]} ({first[1]}) and in {unit} ({place}); export one unit, or import them apart"
+                )
+    return first[0] if first else UNKNOWN_UNIT
+
+
+def emg_unit(assignment: Assignment, channel: Channel) -> str:
+    """Return the unit of an EMG channel: that of the mapping, else as stated, in its usual spelling."""
+    text = assignment.unit or channel.unit
+    known = unit_of(text)
+    return known.name if known else text or UNKNOWN_UNIT
+
+
+def in_si_units(source: Path, assignment: Assignment, channel: Channel) -> Array:
+    """Return the values of an IMU's channel in m/s² or rad/s, and those of EMG as they are.
+
+    Raises:
+        InputError: the unit is none of the quantity.
+    """
+    if assignment.kind not in (ACC, GYRO):
+        return channel.values
+    quantity = QUANTITY[assignment.kind]
+    text = assignment.unit or channel.unit
+    unit: Unit | None = unit_of(text)
+    if unit is None or unit.quantity != quantity:
+        raise InputError(
+            f"{source}: '{channel.name}' is in '{text}', which is no unit of {quantity}; use one of "
+            f"{known_units(quantity)} in the mapping"
+        )
+    return channel.values * unit.size
+
+
+def check_sizes(source: Path, sensor: str, imu: Array, mapping_hint: str = "correct the unit in the mapping") -> None:
+    """Raise InputError where an IMU [samples, 1, 6] in m/s² and rad/s contradicts gravity or the speed of limbs."""
+    acceleration = acceleration_unit(imu)
+    median = float(np.nanmedian(np.linalg.norm(imu[:, 0, :3], axis=1)))
+    if acceleration is None or acceleration[0] != "m/s²":
+        raise InputError(
+            f"{source}: the accelerations of '{sensor}' have a median size of {median:.3g} m/s² by the unit that is "
+            f"stated, where gravity is 9.8; {mapping_hint}, or export them with gravity"
+        )
+    if rate_unit(imu)[0] != "rad/s":
+        fast = float(np.nanpercentile(np.linalg.norm(imu[:, 0, 3:], axis=1), 99))
+        raise InputError(
+            f"{source}: the angular rates of '{sensor}' reach {fast:.3g} rad/s by the unit that is stated, more than "
+            f"limbs do; {mapping_hint}"
+        )
