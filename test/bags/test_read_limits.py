@@ -40,5 +40,7 @@ def test_limits_leave_room_for_every_honest_bag() -> None:
         8 * MIB,
         128 * MIB,
     )
+    assert (limits.topics, limits.files, limits.name) == (10_000, 10_000, 4096)
+    assert (limits.expansion, limits.samples) == (50.0, GIB)
     assert limits.duration == 4 * 3600.0
     assert limits.seconds == 15 * 60.0
