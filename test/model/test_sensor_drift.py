@@ -10,6 +10,7 @@ from scipy.spatial.transform import Rotation
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration
+from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.model.sensor_drift import (
     MAX_CHANGE_STD,
     MAX_SQUARED_DISTANCE,
@@ -19,11 +20,13 @@ from imu_emg_estimator.model.sensor_drift import (
     Drift,
     DriftWatch,
     MotionProfile,
+    RunningProfile,
+    drift_between,
     motion_profile,
     profile_of,
 )
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.motion_statistics import WINDOW_S, RunningMotion
+from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, RunningMotion
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
@@ -152,3 +155,63 @@ def test_motion_profile_needs_filled_window(calibrated: Bundle, walking: Recordi
 def test_drift_watch_needs_calibration_with_motion_profile(calibrated: Bundle, bundle: Bundle) -> None:
     assert DriftWatch(calibrated).is_possible
     assert not DriftWatch(bundle).is_possible
+
+
+ONE = len(MotionStatistics(1))
+WALKING = Distribution("made up", ("walking", "running"), 2.0, np.array([[0.0] * ONE, [20.0] * ONE]), 4.0 * np.eye(ONE))
+
+
+def row(strength_g: float = 0.5, value: float = 0.0) -> Array:
+    """Statistics of one sensor that moves by so much."""
+    statistics = np.full(ONE, value)
+    statistics[3:6] = np.log(strength_g)
+    return statistics
+
+
+@pytest.mark.parametrize(("strength_g", "counts"), [(0.1, False), (0.101, True)])
+def test_profile_is_of_movement_above_a_tenth_of_gravity(strength_g: float, counts: bool) -> None:
+    running = RunningProfile(WALKING, 1)
+    for _ in range(20):
+        running.step(row(strength_g - 1e-9), np.array([True]))
+    assert bool(running.profile().means) is counts
+
+
+@pytest.mark.parametrize(("rows", "known"), [(5, False), (6, True)])
+def test_profile_has_conditions_of_six_rows_or_more(rows: int, known: bool) -> None:
+    running = RunningProfile(WALKING, 1, memory=np.inf)
+    for _ in range(rows):
+        running.step(row(), np.array([True]))
+    assert list(running.profile().means) == ["walking"] * known
+
+
+def test_profile_forgets_over_two_minutes() -> None:
+    """After 240 rows every half second, 1 / e of what was there before is left."""
+    running = RunningProfile(WALKING, 1)
+    for value in (0.0, 1.0):
+        for _ in range(5000 if value == 0.0 else 240):
+            running.step(row(value=value), np.array([True]))
+    profile = running.profile()
+    assert profile.means["walking"][0] == pytest.approx(1.0 - (1.0 - 1.0 / 240.0) ** 240, rel=1e-3)
+    assert profile.rows["walking"] == pytest.approx(240.0, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "compared"), [(100.0, 59.0, False), (100.0, 60.0, True), (40.0, 39.0, False), (40.0, 40.0, True)]
+)
+def test_drift_needs_half_a_minute_of_the_same_movement_or_all_of_the_calibration(
+    then: float, now: float, compared: bool
+) -> None:
+    mean = np.array([0.0, 0.0, 1.0, *[0.5] * (ONE - 3)])
+    profiles = [MotionProfile({"walking": mean}, {"walking": rows}) for rows in (then, now)]
+    assert (drift_between(profiles[0], profiles[1], WALKING, 1) is not None) is compared
+
+
+def test_drift_is_the_mean_over_movements_by_their_rows() -> None:
+    upright, tilted = np.array([0.0, 0.0, 1.0, *[0.5] * (ONE - 3)]), np.array([0.0, 1.0, 1.0, *[0.5] * (ONE - 3)])
+    then = MotionProfile({"walking": upright, "running": upright}, {"walking": 300.0, "running": 60.0})
+    now = MotionProfile({"walking": tilted, "running": upright}, {"walking": 120.0, "running": 60.0})
+    drift = drift_between(then, now, WALKING, 1)
+    assert drift is not None
+    assert drift.turned == pytest.approx((45.0 * 120 / 180,))
+    assert drift.changed == pytest.approx(np.sqrt(1.0 / 4.0 / ONE) * 120 / 180)
+    assert drift.rows == 180.0

@@ -117,3 +117,30 @@ def test_correlations_are_of_the_time_that_both_sensors_were_there(imu: Array) -
     covariance = MotionStatistics(SENSORS).covariance(motion_moments(away, RATE)[both.start])
     np.testing.assert_allclose(covariance, covariance.T)
     assert abs(covariance[0, 3] - covariance[3, 3]) < 0.02  # x of sensors 0 and 1 shake together
+
+
+@pytest.mark.parametrize("rate", [25.0, 58.8, 100.0])
+def test_sensor_is_known_from_six_tenths_of_a_window_of_two_seconds(rate: float) -> None:
+    """The weight of n rows is 1 - (1 - 1 / (2 rate))^n."""
+    running, rows = RunningMotion(1, rate), 0
+    while not running.describe()[1].all():
+        running.step(np.array([[0.0, 0.0, GRAVITY_MPS2, 0.0, 0.0, 0.0]]))
+        rows += 1
+    assert rows == int(np.ceil(np.log(0.4) / np.log(1.0 - 1.0 / (2.0 * rate))))
+
+
+def test_what_does_not_move_has_the_deviation_of_noise_and_no_direction() -> None:
+    still = np.tile([0.0, 0.0, GRAVITY_MPS2, 0.0, 0.0, 0.0], (500, SENSORS, 1))
+    means, deviations, correlations = named(motion_statistics(still, RATE)[0][-1])
+    np.testing.assert_allclose(means, [[0.0, 0.0, 1.0]] * 3, atol=1e-9)
+    np.testing.assert_allclose(deviations, np.sqrt(5e-4), rtol=1e-6)
+    np.testing.assert_allclose(correlations, 0.0, atol=1e-6)
+    covariance = MotionStatistics(SENSORS).covariance(motion_moments(still, RATE)[-1])
+    np.testing.assert_allclose(covariance, 5e-4 * np.eye(9), atol=1e-9)
+
+
+@pytest.mark.parametrize(("gravities", "known"), [(99.9, True), (100.1, False)])
+def test_acceleration_beyond_100_g_is_none(gravities: float, known: bool) -> None:
+    rows = np.tile([0.0, 0.0, gravities * GRAVITY_MPS2, 0.0, 0.0, 0.0], (500, 1, 1))
+    for sign in (1.0, -1.0):
+        assert motion_statistics(sign * rows, RATE)[1][-1].all() == known
