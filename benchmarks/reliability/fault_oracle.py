@@ -81,7 +81,7 @@ def judge(case: Case, truth: Truth, run: LiveRun, clean: LiveRun) -> dict[str, f
         "unsaid": int(unsaid.sum()),
         "last_unsaid": float(after.max()) if len(after) else 0.0,
         "said_first": _first(outputs.at, wrong & ~outputs.unnamed, truth.start),
-        "named_from": _named_from(outputs.at[wrong] - truth.start, outputs.unnamed[wrong]),
+        "named_from": named_from(outputs.at[wrong] - truth.start, outputs.unnamed[wrong]),
         "told_first": _told_first(run, truth),
         **{f"unsaid_after_{limit:g}_s": int((after > limit).sum()) for limit in LIMITS_S},
         "blames_others": int((wrong & outputs.blames_others).sum()),
@@ -117,7 +117,7 @@ def _first(at: Array, chosen: NDArray[np.bool_], start: float) -> float | None:
     return float(at[chosen][0] - start) if chosen.any() else None
 
 
-def _named_from(elapsed: Array, unnamed: NDArray[np.bool_]) -> float | None:
+def named_from(elapsed: Array, unnamed: NDArray[np.bool_]) -> float | None:
     """Return from when on at most a tenth of the outputs leave a struck sensor unnamed."""
     later = np.arange(len(unnamed), 0, -1)
     share = np.cumsum(unnamed[::-1])[::-1] / later

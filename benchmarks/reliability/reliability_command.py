@@ -12,6 +12,7 @@ from benchmarks.command_options import run_folder_of, shown_command
 from benchmarks.reliability.false_alarms import run_clean
 from benchmarks.reliability.fault_cases import CASES
 from benchmarks.reliability.fault_trials import run_trial, trials
+from benchmarks.reliability.placement_trials import placement_jobs, run_placement
 from benchmarks.reliability.random_faults import run_random
 from benchmarks.reliability.reliability_jobs import Job, Task, code_fingerprint, outcomes, run_jobs
 from benchmarks.reliability.reliability_options import PARTS
@@ -29,7 +30,8 @@ from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 SIMULATED_SUBJECTS = 3
 TASKS: Mapping[str, Task] = {
-    "faults": run_trial, "clean": run_clean, "random": run_random, "bytes": run_bytes, "soak": run_soak
+    "faults": run_trial, "placement": run_placement, "clean": run_clean, "random": run_random, "bytes": run_bytes,
+    "soak": run_soak,
 }  # fmt: skip
 WITHOUT_PROCESSES = tuple(TASKS)
 
@@ -111,6 +113,8 @@ def _jobs(part: str, arguments: argparse.Namespace, subjects: Sequence[Subject])
         if not cases:
             raise InputError(f"no fault has a name that begins with {', '.join(prefixes)}; see docs/reliability.md")
         yield from trials(cases, subjects, range(seed, seed + arguments.repeats))
+    elif part == "placement":
+        yield from placement_jobs([subject.name for subject in subjects], seed, arguments.repeats)
     elif part == "clean":
         yield from (Job(part, "all", subject.name, seed, arguments.clean_minutes) for subject in subjects)
     elif part == "random":

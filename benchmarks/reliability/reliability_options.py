@@ -10,7 +10,7 @@ from imu_emg_estimator.cli.argument_types import names, positive_integer, positi
 from imu_emg_estimator.cli.shared_options import add_bundle_option, add_data_options, add_workers_option
 
 REPORT_FOLDER = Path("benchmarks/results/reliability")
-PARTS = ("faults", "clean", "random", "bytes", "soak", "live")
+PARTS = ("faults", "placement", "clean", "random", "bytes", "soak", "live")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=names, metavar="A,B", help="only faults whose names begin so (default: all)")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of all random choices (default: 0)")
     parser.add_argument(
-        "--repeats", type=positive_integer, default=1, metavar="N", help="trials of a fault on a subject (default: 1)"
+        "--repeats",
+        type=positive_integer,
+        default=1,
+        metavar="N",
+        help="trials of a fault on a subject; four of a placement error (default: 1)",
     )
     parser.add_argument(
         "--clean-minutes", type=positive_number, default=10.0, metavar="N",

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import main
-from benchmarks.reliability import reliability_command
+from benchmarks.reliability import placement_trials, reliability_command
 from benchmarks.reliability.fault_cases import CASES
+
+ALWAYS_TOLD = ("sides exchanged", "all axes negated")
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +34,19 @@ def test_report_has_every_part_that_was_run(report: Path) -> None:
     table = (report / "table.md").read_text()
     assert "| wrong input published as OK or unnamed, later than 100 ms (250 ms by statistics) | 0 messages |" in table
     assert "nan" not in table
+
+
+def test_report_tells_how_soon_placement_errors_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reliability_command, "SIMULATED_SUBJECTS", 1)
+    monkeypatch.setattr(placement_trials, "TRIALS", 1)
+    errors = {name: placement_trials.ERRORS[name] for name in ALWAYS_TOLD}
+    monkeypatch.setattr(placement_trials, "ERRORS", errors)
+    assert main(["reliability", "--out", str(tmp_path), "--only", "placement", "--workers", "1"]) == 0
+    found = json.loads((tmp_path / "results.json").read_text())["placement"]
+    assert set(found) == set(errors)
+    for row in found.values():
+        assert (row["trials"], row["named_within"], row["effect_unnamed"]) == (1, {"3": 1.0, "10": 1.0}, 0.0)
+    assert "| sides exchanged | 1 |" in (tmp_path / "table.md").read_text()
 
 
 def test_report_alone_runs_nothing(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
