@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.repeated_samples import (
     ACCELERATION,
-    MIN_FROZEN_NS,
-    MIN_REPEATS,
     RATE,
     Part,
     RepeatedSamples,
@@ -35,7 +33,7 @@ def swing(count: int, seed: int = 0) -> Array:
     return np.round((values + 0.05 * np.random.default_rng(seed).standard_normal((count, 3))) * 2048) / 2048
 
 
-@pytest.mark.parametrize("rate", [30.0, 60.0, 200.0])
+@pytest.mark.parametrize("rate", [16.0, 30.0, 50.0, 60.0, 190.0, 200.0])
 @pytest.mark.parametrize("seed", range(4))
 def test_frozen_is_told_as_by_obvious_model(rate: float, seed: int) -> None:
     """Random runs of equal samples: frozen where at least three came again, over at least 60 ms."""
@@ -45,7 +43,7 @@ def test_frozen_is_told_as_by_obvious_model(rate: float, seed: int) -> None:
     instants = np.round(np.arange(len(samples)) * SECOND / rate)
     first = np.repeat(np.cumsum(lengths) - lengths, lengths)
     repeats = np.arange(len(samples)) - first
-    expected = (repeats >= MIN_REPEATS) & (instants - instants[first] >= MIN_FROZEN_NS)
+    expected = (repeats >= 3) & (instants - instants[first] >= 60_000_000)
     found = [bool(state and state.reason.startswith("repeats one")) for state in run(samples, rate=rate)]
     np.testing.assert_array_equal(found, expected)
 
@@ -127,3 +125,51 @@ def test_memory_of_samples_is_bounded() -> None:
     for index, sample in enumerate(np.random.default_rng(0).standard_normal((10_000, 3)).tolist()):
         repeated.take(index * 10_000_000, tuple(sample))
     assert len(repeated._recent) + len(repeated._older) <= 2 * 500
+
+
+def first_told(samples: Array, part: Part = ACCELERATION) -> tuple[int, Verdict] | None:
+    """Index of the first sample, of one every 10 ms, at which something is wrong, and what."""
+    found = run(samples, part, rate=100.0)
+    return next(((index, state.verdict) for index, state in enumerate(found) if state), None)
+
+
+def constant_x(value: float, step: float, before: list[float], count: int = 90) -> Array:
+    """Samples whose x is constant after what it was before, while y and z move by a step in sum."""
+    moving = np.arange(count) * step / 2
+    x = np.concatenate([before, np.full(count - len(before), value)])
+    return np.stack([x, moving, -moving], axis=1)
+
+
+@pytest.mark.parametrize(("step", "repeats"), [(1.0, 26), (0.25, 26), (0.125, 49), (0.001, 60)])
+def test_axis_is_stuck_after_250_ms_and_6_m_per_s2_of_movement_or_60_repeats(step: float, repeats: int) -> None:
+    assert first_told(constant_x(5.0, step, [1.0, 8.0])) == (2 + repeats, Verdict.FROZEN)
+
+
+@pytest.mark.parametrize(("step", "repeats"), [(3.0, 2), (1.5, 3), (1.0, 4), (0.5, 7)])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_axis_is_cut_off_where_it_stays_at_its_highest_for_3_m_per_s2_of_movement(
+    sign: float, step: float, repeats: int
+) -> None:
+    assert first_told(constant_x(8.0 * sign, step, [5.0 * sign])) == (1 + repeats, Verdict.CLIPPED)
+
+
+@pytest.mark.parametrize(("others", "clipped"), [(116, False), (117, True)])
+def test_axis_is_cut_off_at_the_highest_value_of_two_strides(others: int, clipped: bool) -> None:
+    """Of 120 samples: one that was higher, others, and three at the top."""
+    before = [1.0, 9.0, *(0.01 * np.arange(others)).tolist()]
+    samples = constant_x(8.0, 3.0, before, len(before) + 3)
+    assert (first_told(samples) == (len(before) + 2, Verdict.CLIPPED)) is clipped
+
+
+@pytest.mark.parametrize(
+    ("part", "value", "own"),
+    [(ACCELERATION, 19.0, False), (ACCELERATION, 19.1, True), (RATE, 4.2, False), (RATE, 4.3, True)],
+)
+def test_flat_tops_at_97_percent_of_the_smallest_range_are_the_sensors_own(part: Part, value: float, own: bool) -> None:
+    assert (first_told(constant_x(value, 3.0, [1.0], 20), part) is None) is own
+
+
+@pytest.mark.parametrize(("step", "looped"), [(1.0, 5), (0.25, 5), (0.125, 9), (1 / 256, 20)])
+def test_loop_is_told_after_5_samples_and_1_m_per_s2_of_movement_or_20_samples(step: float, looped: int) -> None:
+    once = np.arange(50)[:, None] * step * np.array([0.5, 0.25, 0.25]) + 9.0
+    assert first_told(np.concatenate([once, once])) == (50 + looped, Verdict.FROZEN)  # the very first is not remembered
