@@ -25,6 +25,7 @@ MAX_SETTING_S = 1e6  # far above every useful value; counts of nanoseconds stay 
 MIN_BURSTS = 3  # within BURST_MEMORY_NS make a sensor one that bursts
 BURST_MEMORY_NS = 2 * SECOND
 BURST_MARGIN = 1.2  # of the longest wait for a burst: the next one may be longer
+BURST_SCATTER_NS = 4_000_000  # by which a sensor may be further behind: steps lie after its last sample
 MAX_TRACK_SAMPLES = 1 << 16  # a clock far ahead must not fill the memory
 
 
@@ -35,7 +36,7 @@ class AlignmentSettings:
     Attributes:
         largest_gap: two samples of a sensor further apart are not interpolated between.
         deadline: how far a grid step may fall behind what half of the live sensors have reached.
-        burst_deadline: the same while it waits for a sensor that is known to send in bursts.
+        burst_deadline: the same while it waits for a sensor that is known to send in bursts, none of them longer.
         timeout: a sensor silent for longer is not waited for until its next sample.
         jump: a timestamp further from the newest one is a jump of the clock, not a delay.
 
@@ -212,14 +213,16 @@ class GridAligner:
     def _note_wait(self, track: _Track, waited: int) -> None:
         """Learn how long steps wait for a sensor that comes in bursts, from how long [ns] they waited this time.
 
-        A sensor that is always behind does not burst: waiting for it would help nobody.
+        A sensor that is always behind does not burst, and one whose bursts are too long has rows without it anyway:
+        waiting for them would help nobody.
         """
         was_behind, track.is_behind = track.is_behind, waited > self._deadline
         if track.is_behind and not was_behind and waited <= self._timeout:
             track.bursts.append((self._elapsed, waited))
-        known = len(track.bursts) == MIN_BURSTS and self._elapsed - track.bursts[0][0] <= BURST_MEMORY_NS
-        longest = max((waited for _, waited in track.bursts), default=0)
-        track.patience = min(round(BURST_MARGIN * longest), self._longest_patience) if known else self._deadline
+        waits = [waited for _, waited in track.bursts]
+        known = len(waits) == MIN_BURSTS and self._elapsed - track.bursts[0][0] <= BURST_MEMORY_NS
+        helps = known and min(waits) <= self._longest_patience + BURST_SCATTER_NS
+        track.patience = min(round(BURST_MARGIN * max(waits)), self._longest_patience) if helps else self._deadline
 
     def _insert(self, track: _Track, timestamp: int, sample: Sequence[float]) -> bool:
         """Put a sample that is not the newest into its place; False if it comes too late, or twice."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from imu_emg_estimator.signals.sensor_clock import TOLERANCE_S, ClockPolicy
 from imu_emg_estimator.signals.sensor_verdict import SensorState
 from imu_emg_estimator.streaming.activation_status import DEGRADED, OK, OUT_OF_DISTRIBUTION, STALE, WARMING_UP
 from imu_emg_estimator.streaming.engine import AUTO
+from imu_emg_estimator.streaming.repeated_pauses import RepeatedPauses
 from imu_emg_estimator.streaming.sensor_watch import SensorReport, SensorWatch
 from imu_emg_estimator.streaming.settled_rows import SettledRows
 from imu_emg_estimator.streaming.streaming_estimator import Estimate, PreparedBundle, StreamingEstimator
@@ -29,6 +30,7 @@ FRESH_AGAIN = 0.8  # of stale_after, below which input that was too old must be
 WARM_UP_STEPS = 5  # before the first message, as first calls are slow
 NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
 NAN = float("nan")
+BURSTS = " at most; let the drivers send every sample at once, or raise stale_after"
 NOT_YET = "nothing has been received yet"
 
 
@@ -102,17 +104,21 @@ class LiveEstimator:
         self._rotations = mount_rotations(settings.rotations, sensors)
         self._has_rotations = not np.array_equal(self._rotations, np.broadcast_to(np.eye(3), self._rotations.shape))
         used = np.logical_and.reduce(bundle.normalisation.used.reshape(-1, 2, 3), axis=2)
-        self._aligner = GridAligner(sensors, bundle.rig.rate, settings.alignment, used.tolist())
+        patience = max(0.0, settings.stale_after - CHECK_PERIOD_S)  # beyond it the next check would be too late
+        bursts = min(settings.alignment.burst_deadline, patience)
+        alignment = replace(settings.alignment, burst_deadline=bursts)
+        self._aligner = GridAligner(sensors, bundle.rig.rate, alignment, used.tolist())
         self._watch = SensorWatch(bundle, settings.policies(sensors), settings.clock_tolerance)
         self._placement = LivePlacement(bundle)
         self._settled = SettledRows(sensors, bundle.rig.rate)
         self._period = round(SECOND / bundle.rig.rate)
         self._delay = round(bundle.config.look_ahead * SECOND / bundle.rig.rate)
-        self._patience = round((settings.stale_after - CHECK_PERIOD_S) * SECOND)  # the next check would be too late
+        self._patience = round(patience * SECOND)
         self._good_until: int | None = None  # instant of the newest input that was used, or of the first check
         self._jumps = 0  # of all timestamps together
         self._newest_row = 0  # instant of the latest row [ns]
         self._last_output = 0  # when anything was last published [ns]
+        self._pauses = RepeatedPauses()
         self._is_old = False  # the latest input was, or ahead of the clock
         self.cause = NOT_YET
         self.restarts = 0
@@ -184,6 +190,7 @@ class LiveEstimator:
             self._good_until = self._last_output = now
         if now - self._good_until < self._patience or now - self._last_output < HEARTBEAT_NS:
             return []
+        self._pauses.note(now, (now - self._good_until) / SECOND)
         return [self.fail(now, "no message has come that could be used")]
 
     def fail(self, now: int, cause: str) -> Output:
@@ -240,8 +247,11 @@ class LiveEstimator:
         self._last_output = now
         self._watch.update(now, self._placement.states)
         if self._is_too_old(age):
+            if age > 0:
+                self._pauses.note(now, age)
             when = "old" if age > 0 else "ahead of this clock"
             return self._stale(timestamp, age, f"the newest input is {abs(age):.2f} s {when}")
+        self._pauses.end()
         missing = self._names(estimate.missing.tobytes())
         # A step within a gap of all sensors is an extrapolation, however fresh the sample after it.
         if len(missing) == len(self.states) and self._sees_nothing(imu):
@@ -257,6 +267,10 @@ class LiveEstimator:
             self._estimator.reset()
             return self._stale(timestamp, age, "the network gave no number")
         self._good_until = min(newest, now)
+        if self._pauses.go_on(now):
+            return self._stale(
+                timestamp, age, f"the input pauses again and again, for {self._pauses.longest:.2f} s{BURSTS}"
+            )
         status, self.cause = self._status(estimate, missing)
         return Output(timestamp, status, age, missing, estimate.activation, estimate.deviation)
 

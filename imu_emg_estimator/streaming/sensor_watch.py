@@ -22,11 +22,19 @@ MAX_QUIET_NS = SECOND // 4  # without a message, for any sensor
 REFRESH_NS = SECOND // 40  # between two looks at silence and clocks
 RETURN_HOLD_NS = SECOND // 5  # a sensor that was away is left out until it has been back for so long
 MIN_OUTAGE_NS = SECOND // 10  # of a sensor that was away; shorter gaps end with the next sample
+RECURRING_NS = SECOND // 2  # from one gap of a sensor to the next; some in a row are no accident
+MIN_GAPS = 4
 DRIVER_REMEDY = "check its driver, its battery and its radio link"
 NOTHING_YET = SensorState(
     Verdict.SILENT, "has sent nothing yet", "start its driver, and compare the names of the topics", masked=True
 )
 LATE = SensorState(Verdict.LATE, "sends too late to be waited for", "check its radio link, or raise deadline", True)
+GAPPY = SensorState(
+    Verdict.LATE,
+    "sends in bursts, or with gaps, that are too long to wait for",
+    "let its driver send every sample at once, or check its radio link",
+    True,
+)
 LACKING = SensorState(Verdict.ABSENT, "sends values that are absent or out of range", "check its driver", True)
 RETURNING = SensorState(Verdict.LATE, "is only just back", DRIVER_REMEDY, True)
 
@@ -72,6 +80,7 @@ class SensorWatch:
         self._gaps: dict[int, int] = {}  # instant of the first row of the gap that a sensor is in
         self._judged: set[int] = set()  # sensors in a gap that their samples' verdict made, which has a hold of its own
         self._holds: dict[int, int] = {}  # instant until which a sensor that was away is left out
+        self._gappy: dict[int, tuple[int, int]] = {}  # instant of a sensor's latest gap, and how many follow each other
         self._missed = [0] * sensors  # rows
         self._bridged: set[int] = set()  # sensors whose values were absent from a message since the latest row
         self._rows = 0
@@ -159,12 +168,17 @@ class SensorWatch:
         if is_present == (sensor in self._gaps):
             self._due = NEVER
         if not is_present:
+            if sensor not in self._gaps and not self._sample_states[sensor].masked:
+                last, gaps = self._gappy.get(sensor, (instant, 0))
+                self._gappy[sensor] = instant, gaps + 1 if instant - last < RECURRING_NS else 1
             began = self._gaps.setdefault(sensor, instant)
             self._missed[sensor] += 1
             if self._sample_states[sensor].masked:
                 self._judged.add(sensor)
             if instant - began >= MIN_OUTAGE_NS and sensor not in self._judged:
                 self._holds[sensor] = instant + RETURN_HOLD_NS
+            if self._is_gappy(sensor):
+                self._holds[sensor] = instant + RECURRING_NS
             return
         self._gaps.pop(sensor, None)
         self._judged.discard(sensor)
@@ -172,17 +186,22 @@ class SensorWatch:
             del self._holds[sensor]
             self._due = NEVER
 
+    def _is_gappy(self, sensor: int) -> bool:
+        return sensor in self._gappy and self._gappy[sensor][1] >= MIN_GAPS
+
     def _state(self, sensor: int, now: int) -> SensorState:
         """Return the gravest verdict on a sensor."""
         arrival = self._arrivals[sensor]
         if arrival is None:
             return NOTHING_YET
         quiet = now - arrival
-        if quiet > MAX_QUIET_NS or (quiet > SILENT_NS and sensor in self._gaps):
+        if quiet > MAX_QUIET_NS or (quiet > SILENT_NS and sensor in self._gaps and not self._is_gappy(sensor)):
             return SensorState(Verdict.SILENT, f"has sent nothing for {quiet / SECOND:.1f} s", DRIVER_REMEDY, True)
         state = graver(self._outer_states[sensor], graver(self._clocks.state(sensor), self._sample_states[sensor]))
         if state.masked or not (sensor in self._gaps or sensor in self._holds):
             return state
+        if self._is_gappy(sensor):
+            return GAPPY
         if sensor not in self._gaps:
             return RETURNING
         lacks = not np.isfinite(np.array(self._samples[sensor])[~self._unused[sensor]]).all()
