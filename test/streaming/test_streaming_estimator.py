@@ -1,15 +1,13 @@
-"""What is estimated live equals what is estimated offline, through gaps, resets and changes of the bundle."""
+"""What is estimated live equals what is estimated offline, through gaps and resets."""
 
-import threading
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from fixtures.bundle_files import SUBSET_FIGURES
-from fixtures.factories import BundleFactory, RecordingFactory, refusal
-from numpy.typing import NDArray
+from fixtures.factories import BundleFactory, RecordingFactory
+from fixtures.live_estimates import TOLERANCE, Array, live, values
 
 from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.model.bundle import Bundle
@@ -19,44 +17,14 @@ from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
 from imu_emg_estimator.streaming.engine import ENGINES
 from imu_emg_estimator.streaming.motion_monitor import SCORE_PERIOD_S, MotionMonitor
-from imu_emg_estimator.streaming.streaming_estimator import Estimate, StreamingEstimator
+from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
-
-Array = NDArray[np.float64]
-TOLERANCE = 1e-4
-
-
-@pytest.fixture(scope="module")
-def imu(make_recording: RecordingFactory) -> Array:
-    """Three seconds of walking, in which sensors and parts of them come and go."""
-    imu = make_recording([("walking", 3.0)]).imu
-    imu[:, 5, 3:] = np.nan  # a gyroscope that never works
-    imu[40:90, 0] = np.nan
-    imu[60:62] = np.nan
-    imu[100, 2, 1] = np.inf
-    return imu
-
-
-@pytest.fixture(scope="module")
-def other(make_bundle: BundleFactory, bundle: Bundle) -> Bundle:
-    """Another bundle of the same rig, with its own weights and normalisation."""
-    other = make_bundle(seed=7)
-    return replace(other, normalisation=replace(bundle.normalisation, std=0.5 * bundle.normalisation.std))
 
 
 def offline(bundle: Bundle, imu: Array) -> Array:
     """Activation and deviation [samples, 2 muscles], NaN where not known yet."""
     return np.hstack(estimate_published(bundle, imu))
-
-
-def live(estimator: StreamingEstimator, imu: Iterable[Array]) -> Array:
-    """Estimates of these rows, NaN where there is none."""
-    return np.array([values(estimator.step(row)) for row in imu]).reshape(-1, 4)
-
-
-def values(estimate: Estimate | None) -> Array:
-    return np.full(4, np.nan) if estimate is None else np.concatenate([estimate.activation, estimate.deviation])
 
 
 def assert_live_is_offline(estimates: Array, expected: Array, look_ahead: int) -> None:
@@ -290,125 +258,3 @@ def test_adopt_keeps_score_and_reset_clears_it(knowing: Bundle, other: Bundle, t
     swapped.reset()
     after = [estimate for row in turned[:30] if (estimate := swapped.step(row))]
     assert np.isnan([estimate.score for estimate in after]).all()
-
-
-# another bundle between two steps
-
-
-@pytest.fixture(scope="module")
-def alone(bundle: Bundle, imu: Array) -> Array:
-    return live(StreamingEstimator(bundle), imu)
-
-
-@pytest.fixture(scope="module")
-def other_alone(other: Bundle, imu: Array) -> Array:
-    return live(StreamingEstimator(other), imu)
-
-
-@pytest.mark.parametrize("prepared_at", [0, 1, 100])
-@pytest.mark.parametrize("wait", [0, 1, 24, 25, 26, 70])
-def test_adopt_continues_as_if_bundle_had_always_run(
-    bundle: Bundle, other: Bundle, imu: Array, alone: Array, other_alone: Array, prepared_at: int, wait: int
-) -> None:
-    """At once, not only when the receptive field has passed: the new engine is warm."""
-    estimator = StreamingEstimator(bundle)
-    live(estimator, imu[:prepared_at])
-    prepared = estimator.prepare(other)
-    before = live(estimator, imu[prepared_at : prepared_at + wait])
-    estimator.adopt(prepared)
-    after = live(estimator, imu[prepared_at + wait :])
-    assert estimator.bundle is other
-    assert estimator.steps == len(imu)
-    np.testing.assert_array_equal(before, alone[prepared_at : prepared_at + wait])
-    np.testing.assert_allclose(after, other_alone[prepared_at + wait :], rtol=0, atol=TOLERANCE)
-
-
-@pytest.mark.parametrize("shape", [{"band": 30}, {"layers": 3}, {"band": 5}, {"width": 32}], ids=str)
-def test_adopt_network_of_other_shape(
-    make_bundle: BundleFactory, bundle: Bundle, imu: Array, shape: dict[str, int]
-) -> None:
-    other = make_bundle(seed=7, **shape)
-    estimator = StreamingEstimator(bundle)
-    live(estimator, imu[:50])
-    estimator.adopt(estimator.prepare(other))
-    after = live(estimator, imu[50:])
-    covered = other.config.receptive_field
-    expected = live(StreamingEstimator(other), imu)[50:]
-    np.testing.assert_allclose(after[covered:], expected[covered:], rtol=0, atol=TOLERANCE)
-
-
-def test_adopt_tracks_age_of_oldest_changed_row(make_bundle: BundleFactory, imu: Array) -> None:
-    """Networks that see three rows and nothing else, so that each counts."""
-    first, second = (make_bundle(seed=seed, band=1, kernel=3) for seed in (7, 8))
-    estimator = StreamingEstimator(first)
-    live(estimator, imu[:50])
-    estimator.adopt(estimator.prepare(second))
-    expected = live(StreamingEstimator(second), imu)[50:]
-    np.testing.assert_allclose(live(estimator, imu[50:]), expected, rtol=0, atol=TOLERANCE)
-
-
-def test_adopt_longer_memory_after_swap_is_warm(make_bundle: BundleFactory, bundle: Bundle, imu: Array) -> None:
-    """After the first swap as many rows are kept as the new network looks back."""
-    longer = [make_bundle(seed=seed, band=30) for seed in (7, 8)]
-    estimator = StreamingEstimator(bundle)
-    live(estimator, imu[:20])
-    estimator.adopt(estimator.prepare(longer[0]))
-    live(estimator, imu[20:120])
-    estimator.adopt(estimator.prepare(longer[1]))
-    expected = live(StreamingEstimator(longer[1]), imu)[120:]
-    np.testing.assert_allclose(live(estimator, imu[120:]), expected, rtol=0, atol=TOLERANCE)
-
-
-@pytest.mark.parametrize("rows", [0, 3, 10, 11, 40])
-def test_reset_while_bundle_is_prepared(bundle: Bundle, other: Bundle, imu: Array, rows: int) -> None:
-    """What was before the jump of the clock must not come back with the new bundle."""
-    estimator = StreamingEstimator(bundle)
-    live(estimator, 3 * imu[-10:])
-    prepared = estimator.prepare(other)
-    estimator.reset()
-    live(estimator, imu[:rows])
-    estimator.adopt(prepared)
-    expected = live(StreamingEstimator(other), imu)[rows:]
-    np.testing.assert_allclose(live(estimator, imu[rows:]), expected, rtol=0, atol=TOLERANCE)
-
-
-def test_estimator_copies_its_row(bundle: Bundle, other: Bundle, imu: Array, other_alone: Array) -> None:
-    """A caller may use one array for all its rows, a swap included."""
-    estimator = StreamingEstimator(bundle)
-    row = np.empty_like(imu[0])
-    for values_ in imu[:100]:
-        row[:] = values_
-        estimator.step(row)
-    estimator.adopt(estimator.prepare(other))
-    np.testing.assert_allclose(live(estimator, imu[100:]), other_alone[100:], rtol=0, atol=TOLERANCE)
-
-
-def test_prepare_in_other_thread_while_stepping(bundle: Bundle, other: Bundle, imu: Array) -> None:
-    rows = np.concatenate([imu] * 20)
-    estimator = StreamingEstimator(bundle)
-    prepared = []
-    thread = threading.Thread(target=lambda: prepared.extend(estimator.prepare(other) for _ in range(10)))
-    live(estimator, rows[:30])
-    thread.start()
-    while thread.is_alive() and estimator.steps < len(rows) - 100:
-        estimator.step(rows[estimator.steps])
-    thread.join()
-    assert len(prepared) == 10
-    start, stop = estimator.steps, estimator.steps + 100
-    estimator.adopt(prepared[-1])
-    expected = live(StreamingEstimator(other), rows[:stop])[start:]
-    np.testing.assert_allclose(live(estimator, rows[start:stop]), expected, rtol=0, atol=TOLERANCE)
-
-
-def test_prepare_refuses_incompatible_bundle(
-    make_bundle: BundleFactory, bundle: Bundle, imu: Array, alone: Array
-) -> None:
-    estimator = StreamingEstimator(bundle)
-    live(estimator, imu[:30])
-    faster = replace(bundle, rig=replace(bundle.rig, rate=100.0))
-    with refusal(faster.model_id, "rig"):
-        estimator.prepare(faster)
-    later = make_bundle(look_ahead=5)
-    with refusal(later.model_id, "look-ahead"):
-        estimator.prepare(later)
-    np.testing.assert_array_equal(live(estimator, imu[30:]), alone[30:])
