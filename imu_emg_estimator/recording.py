@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.rig import LOCOMOTION as LOCOMOTION
 from imu_emg_estimator.rig import Rig
 
 FloatArray = NDArray[np.floating]
 
 UNLABELLED = "unlabelled"
-# ramp and stairs: not known whether up or down
-LOCOMOTION = ("walking", "running", "stairs_up", "stairs_down", "ramp_up", "ramp_down", "ramp", "stairs")
 
 
 @dataclass(frozen=True)
@@ -85,9 +84,9 @@ class Recording:
         """Instants of the samples [samples], s from the start of the recording."""
         return np.arange(len(self)) / self.rig.rate
 
-    def is_locomotion(self) -> NDArray[np.bool_]:
-        """Return a mask [samples] of walking, running, stairs or ramps."""
-        return np.isin(self.condition, LOCOMOTION)
+    def is_movement(self) -> NDArray[np.bool_]:
+        """Return a mask [samples] of the rig's movements: walking, running, stairs and ramps unless it names others."""
+        return np.isin(self.condition, self.rig.movement_names)
 
     def without_gyroscopes(self) -> Recording:
         """Mask all gyroscopes: a network trained on such recordings never uses one."""

@@ -12,9 +12,23 @@ import yaml
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.rig_schema import (
+    AXES,
+    MAX_RATE_HZ,
+    MIN_RATE_HZ,
+    MOVEMENT_KEYS,
+    MUSCLE_KEYS,
+    RIG_KEYS,
+    SENSOR_KEYS,
+    SIDES,
+    Key,
+    check_keys,
+    number_of,
+)
 
-AXES = ("x", "y", "z")
-SIDES = ("left", "right", "centre")
+MAX_FILE_BYTES = 1_000_000
+# ramp and stairs: not known whether up or down
+LOCOMOTION = ("walking", "running", "stairs_up", "stairs_down", "ramp_up", "ramp_down", "ramp", "stairs")
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,17 @@ class Muscle:
 
 
 @dataclass(frozen=True)
+class Movement:
+    """A movement that is calibrated on and scored: how it is labelled, and what the guide says of it; "" = its name."""
+
+    name: str
+    say: str = ""
+
+
+DEFAULT_MOVEMENTS = tuple(map(Movement, LOCOMOTION))
+
+
+@dataclass(frozen=True)
 class Rig:
     """The IMUs and muscles of a set-up, in order.
 
@@ -46,6 +71,9 @@ class Rig:
         muscles: muscles in the order of the model's output.
         lateral_axis: the sensor axis that points sideways when the subject stands
             (x, y or z): the axis that flips between mirrored sensors of the two legs.
+        gyroscopes: whether the IMUs have any.
+        movements: what is calibrated on and scored, in the lab's own words.
+        pose: what the guide asks the subject to hold still; "" = to stand.
     """
 
     name: str
@@ -53,22 +81,35 @@ class Rig:
     sensors: tuple[Sensor, ...]
     muscles: tuple[Muscle, ...]
     lateral_axis: str = "y"
+    gyroscopes: bool = True
+    movements: tuple[Movement, ...] = DEFAULT_MOVEMENTS
+    pose: str = ""
 
     def __post_init__(self) -> None:
-        if not 1.0 <= self.rate <= 2000.0:
-            raise InputError(f"rig '{self.name}': rate {self.rate} Hz is not between 1 and 2000 Hz; correct 'rate'")
+        if not MIN_RATE_HZ <= self.rate <= MAX_RATE_HZ:
+            raise InputError(
+                f"rig '{self.name}': rate {self.rate} Hz is not between {MIN_RATE_HZ:g} and {MAX_RATE_HZ:g} Hz; "
+                "correct 'rate'"
+            )
         if self.lateral_axis not in AXES:
             raise InputError(f"rig '{self.name}': lateral_axis '{self.lateral_axis}' is not one of x, y, z")
-        for kind, parts in (("sensor", self.sensors), ("muscle", self.muscles)):
-            if not parts:
-                raise InputError(f"rig '{self.name}': lists no {kind}; add at least one under '{kind}s'")
-            names = [part.name for part in parts]
-            for name in names:
-                if names.count(name) > 1:
-                    raise InputError(f"rig '{self.name}': {kind} '{name}' is listed twice; names must be unique")
-            for part in parts:
-                if part.side not in SIDES:
-                    raise InputError(f"rig '{self.name}': {kind} '{part.name}' has side '{part.side}', not {SIDES}")
+        self._check_names("sensor", self.sensor_names)
+        self._check_names("muscle", self.muscle_names)
+        self._check_names("movement", self.movement_names)
+        self._check_sides("sensor", [(sensor.name, sensor.side) for sensor in self.sensors])
+        self._check_sides("muscle", [(muscle.name, muscle.side) for muscle in self.muscles])
+
+    def _check_names(self, kind: str, names: Sequence[str]) -> None:
+        if not names:
+            raise InputError(f"rig '{self.name}': lists no {kind}; add at least one under '{kind}s'")
+        for name in names:
+            if names.count(name) > 1:
+                raise InputError(f"rig '{self.name}': {kind} '{name}' is listed twice; names must be unique")
+
+    def _check_sides(self, kind: str, sides: Sequence[tuple[str, str]]) -> None:
+        for name, side in sides:
+            if side not in SIDES:
+                raise InputError(f"rig '{self.name}': {kind} '{name}' has side '{side}', not {SIDES}")
 
     @property
     def sensor_names(self) -> tuple[str, ...]:
@@ -77,6 +118,10 @@ class Rig:
     @property
     def muscle_names(self) -> tuple[str, ...]:
         return tuple(muscle.name for muscle in self.muscles)
+
+    @property
+    def movement_names(self) -> tuple[str, ...]:
+        return tuple(movement.name for movement in self.movements)
 
     @property
     def is_mirrorable(self) -> bool:
@@ -115,45 +160,52 @@ class Rig:
         return None if sensors is None or muscles is None else (sensors, muscles)
 
     def to_dict(self) -> dict[str, Any]:
-        return {
+        """Return plain values; of keys that may be left out, those that say more than their default."""
+        values: dict[str, Any] = {
             "name": self.name,
             "rate": self.rate,
             "lateral_axis": self.lateral_axis,
             "sensors": [{"name": s.name, "segment": s.segment, "side": s.side} for s in self.sensors],
             "muscles": [{"name": m.name, "muscle": m.muscle, "side": m.side} for m in self.muscles],
         }
+        if not self.gyroscopes:
+            values["gyroscopes"] = False
+        if self.movements != DEFAULT_MOVEMENTS:
+            values["movements"] = [{"name": m.name} | ({"say": m.say} if m.say else {}) for m in self.movements]
+        return values | ({"pose": self.pose} if self.pose else {})
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], where: str = "rig") -> Rig:
         """Build from a mapping; a missing, extra or mistyped key raises InputError naming it."""
-        known = {"name", "rate", "lateral_axis", "sensors", "muscles"}
-        _check_keys(values, required=known - {"lateral_axis"}, known=known, where=where)
-        try:
-            rate = float(values["rate"])
-        except (TypeError, ValueError, OverflowError):
-            raise InputError(f"{where}: rate '{values['rate']}' is not a number in Hz") from None
+        check_keys(values, RIG_KEYS, where)
+        sensors = [_strings(v, SENSOR_KEYS, f"{where}: sensors") for v in values["sensors"]]
+        muscles = [_strings(v, MUSCLE_KEYS, f"{where}: muscles") for v in values["muscles"]]
+        named = [v if isinstance(v, Mapping) else {"name": v} for v in values.get("movements", ())]
+        movements = tuple(Movement(**_strings(v, MOVEMENT_KEYS, f"{where}: movements")) for v in named)
         return cls(
             name=str(values["name"]),
-            rate=rate,
-            sensors=tuple(
-                Sensor(**_strings(v, "segment", f"{where}: sensors")) for v in _list(values, "sensors", where)
-            ),
-            muscles=tuple(
-                Muscle(**_strings(v, "muscle", f"{where}: muscles")) for v in _list(values, "muscles", where)
-            ),
+            rate=number_of(values["rate"], "rate", where),
+            sensors=tuple(Sensor(**sensor) for sensor in sensors),
+            muscles=tuple(Muscle(**muscle) for muscle in muscles),
             lateral_axis=str(values.get("lateral_axis", "y")),
+            gyroscopes=values.get("gyroscopes", True),
+            movements=movements if "movements" in values else DEFAULT_MOVEMENTS,
+            pose=str(values.get("pose", "")),
         )
 
     @classmethod
     def from_yaml(cls, path: Path) -> Rig:
         """Read a rig file; raises InputError that names the file and the fault."""
+        path = Path(path)
         try:
-            values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise InputError(f"rig file {path} exceeds {MAX_FILE_BYTES / 1e6:g} MB; give a rig YAML file")
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(
                 f"rig file {path} cannot be read ({error.strerror}); give the path of a rig YAML file"
             ) from None
-        except (yaml.YAMLError, UnicodeDecodeError):
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError):
             raise InputError(f"rig file {path} is not valid YAML; compare it with config/rigs/hugadb.yaml") from None
         if not isinstance(values, dict):
             raise InputError(f"rig file {path} holds no mapping; compare it with config/rigs/hugadb.yaml")
@@ -170,21 +222,5 @@ def _twin_order(parts: Sequence[tuple[str, str]]) -> NDArray[Any] | None:
         return None
 
 
-def _check_keys(values: Mapping[str, Any], required: set[str], known: set[str], where: str) -> None:
-    if missing := sorted(required - set(values)):
-        raise InputError(f"{where}: key '{missing[0]}' is missing; add it")
-    if extra := sorted(str(key) for key in set(values) - known):
-        raise InputError(f"{where}: key '{extra[0]}' is not known; remove it or correct its spelling")
-
-
-def _list(values: Mapping[str, Any], key: str, where: str) -> list[Any]:
-    if not isinstance(values[key], list):
-        raise InputError(f"{where}: '{key}' must be a list")
-    return list(values[key])
-
-
-def _strings(values: Any, part: str, where: str) -> dict[str, str]:
-    if not isinstance(values, Mapping):
-        raise InputError(f"{where}: every entry must be a mapping with name, {part} and side")
-    _check_keys(values, required={"name", part}, known={"name", part, "side"}, where=where)
-    return {key: str(value) for key, value in values.items()}
+def _strings(values: Any, keys: Sequence[Key], where: str) -> dict[str, str]:
+    return {key: str(value) for key, value in check_keys(values, keys, where).items()}

@@ -18,9 +18,9 @@ def test_recording_time_and_duration(make_recording: RecordingFactory) -> None:
     np.testing.assert_allclose(np.diff(recording.time), 1 / recording.rig.rate)
 
 
-def test_is_locomotion_in_walking_running_and_stairs(make_recording: RecordingFactory) -> None:
+def test_is_movement_in_walking_running_and_stairs(make_recording: RecordingFactory) -> None:
     recording = make_recording(SCHEDULE)
-    assert set(recording.condition[recording.is_locomotion()]) == {"walking", "stairs_up"}
+    assert set(recording.condition[recording.is_movement()]) == {"walking", "stairs_up"}
 
 
 def test_without_gyroscopes_keeps_accelerometers(make_recording: RecordingFactory) -> None:

@@ -104,3 +104,52 @@ def test_from_yaml_names_missing_file(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with refusal(path):
             Rig.from_yaml(path)
+
+
+def test_rig_in_the_words_of_a_lab_survives_a_file(tmp_path: Path) -> None:
+    text = """
+    name: arm
+    rate: 100
+    gyroscopes: false
+    pose: Sit with the forearm on the table.
+    sensors: [{name: wrist, segment: forearm, side: right}]
+    muscles: [{name: biceps, muscle: biceps}]
+    movements: [rest, {name: curl, say: Curl the dumbbell slowly}]
+    """
+    path = tmp_path / "arm.yaml"
+    path.write_text(text)
+    rig = Rig.from_yaml(path)
+    assert rig.movement_names == ("rest", "curl")
+    assert rig.movements[1].say == "Curl the dumbbell slowly"
+    assert not rig.gyroscopes
+    assert rig.pose.startswith("Sit")
+    assert Rig.from_dict(rig.to_dict()) == rig
+
+
+def test_rig_says_of_defaults_nothing(rig: Rig) -> None:
+    """The identity of a bundle is made from what its rig says."""
+    assert set(rig.to_dict()) == {"name", "rate", "lateral_axis", "sensors", "muscles"}
+
+
+@pytest.mark.parametrize(
+    ("change", "parts"),
+    [
+        ({"lateral_axes": "y"}, ["'lateral_axes'", "did you mean 'lateral_axis'"]),
+        ({"movements": []}, ["no movement"]),
+        ({"movements": ["curl", "curl"]}, ["movement 'curl'", "twice"]),
+        ({"movements": [{"say": "Curl"}]}, ["movements", "'name'", "missing"]),
+        ({"gyroscopes": "no"}, ["'gyroscopes'", "true or false"]),
+        ({"pose": ["a"]}, ["'pose'", "no text"]),
+        ({"name": None}, ["'name'", "no text"]),
+    ],
+)
+def test_from_dict_names_bad_value_of_a_lab(rig: Rig, change: dict[str, Any], parts: list[str]) -> None:
+    with refusal(*parts):
+        Rig.from_dict(rig.to_dict() | change)
+
+
+def test_from_yaml_refuses_huge_file(tmp_path: Path) -> None:
+    path = tmp_path / "huge.yaml"
+    path.write_text("#" * 1_000_001)
+    with refusal(path, "exceeds"):
+        Rig.from_yaml(path)

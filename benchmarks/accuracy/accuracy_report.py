@@ -13,8 +13,8 @@ from benchmarks.accuracy.subject_scores import COMPARED_FIGURES
 from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT, WITHIN_SUBJECT_NAME
 from benchmarks.report_writer import table_head, table_row
 from benchmarks.report_writer import write_report as write_files
+from imu_emg_estimator.rig import LOCOMOTION
 from imu_emg_estimator.training.episodic_training import EpisodeSettings
-from imu_emg_estimator.training.evaluation import CONDITIONS
 
 # Aims on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
 AIMS = {"0": (0.56, 0.64, 0.78, 0.38), "30": (0.64, 0.70, 0.81, 0.48), "60": (0.68, 0.73, 0.83, 0.52)}
@@ -95,7 +95,9 @@ def _streaming(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
         "R² if the subject's amplitude and offset were known.\n"
     )
     conditions = [
-        name for name in CONDITIONS if any(name in by for row in rows.values() for by in row["mean"].values())
+        name
+        for name in ("all", "locomotion", *LOCOMOTION)
+        if any(name in by for row in rows.values() for by in row["mean"].values())
     ]
     columns = [(name, "r") for name in conditions] + [("locomotion", "r2"), ("locomotion", "r2_scaled")]
     for seconds in _amounts(rows):

@@ -241,7 +241,7 @@ def tuning_scores(
 
 def locomotion_r(fitted: Fitted, recordings: Sequence[Recording]) -> float:
     """Return r of one subject in locomotion, mean over trusted muscles; NaN if undefined."""
-    moving = np.concatenate([recording.is_locomotion() for recording in recordings])
+    moving = np.concatenate([recording.is_movement() for recording in recordings])
     trusted = np.flatnonzero(recordings[0].muscle_weight > 0)
     if not len(trusted) or not moving.any():
         return float("nan")

@@ -107,7 +107,7 @@ def false_alarms(distribution: Distribution, recordings: Sequence[Recording]) ->
     every = max(1, round(0.1 * rate))
     for recording in recordings:
         score = distribution.scores(*motion_statistics(recording.imu, rate, every))
-        moving = recording.is_locomotion()[::every]
+        moving = recording.is_movement()[::every]
         alarm_ = (score > distribution.threshold) & moving
         raised, rows = raised + int(alarm_.sum()), rows + int(moving.sum())
         begun += int((alarm_[1:] & ~alarm_[:-1]).sum()) + int(alarm_[:1].sum())
@@ -165,7 +165,7 @@ def _locomotion(recordings: Sequence[Recording]) -> list[Recording]:
     """Cut a subject's first minute of locomotion, in bouts that fill the window."""
     chosen, missing = [], round(SHOWN_S * recordings[0].rig.rate)
     for recording in recordings:
-        for start, stop in true_runs(recording.is_locomotion(), round(3 * WINDOW_S * recording.rig.rate)):
+        for start, stop in true_runs(recording.is_movement(), round(3 * WINDOW_S * recording.rig.rate)):
             if missing > 0:
                 chosen.append(recording.slice(start, min(stop, start + missing)))
                 missing -= stop - start

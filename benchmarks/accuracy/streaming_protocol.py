@@ -18,7 +18,7 @@ from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import score
 from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.calibration_split import CalibrationSplit, split_for_calibration
-from imu_emg_estimator.training.evaluation import CONDITIONS, MIN_SCORED_S
+from imu_emg_estimator.training.scorable_subjects import MIN_SCORED_S, conditions_of
 
 SECONDS = (0.0, 30.0, 60.0)
 SHOWN_S = 8.0  # of each kind of locomotion, kept for pictures
@@ -106,7 +106,7 @@ def score_estimate(recordings: Sequence[Recording], estimated: FloatArray) -> Fi
     trusted = np.flatnonzero(recordings[0].muscle_weight > 0)
     scaled = {muscle: _best_affine(measured[:, muscle], estimated[:, muscle]) for muscle in trusted}
     result: Figures = {}
-    for name, members in CONDITIONS.items():
+    for name, members in conditions_of(rig).items():
         chosen = np.full(len(condition), True) if members is None else np.isin(condition, members)
         if chosen.sum() < MIN_SCORED_S * rig.rate:
             continue

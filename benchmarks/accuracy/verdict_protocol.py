@@ -102,7 +102,7 @@ def delays(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]:
     found = [
         (stop - start, recording, start)
         for recording in recordings
-        for start, stop in true_runs(recording.is_locomotion(), round(HALF_MINUTE_S * recording.rig.rate))
+        for start, stop in true_runs(recording.is_movement(), round(HALF_MINUTE_S * recording.rig.rate))
     ]
     if not found or not (recordings[0].muscle_weight > 0).any():
         return {}
@@ -121,7 +121,7 @@ def drift(base: Bundle, imu: FloatArray, recordings: Sequence[Recording]) -> dic
     then = profile_of_motion(imu, base.rig.rate, base.distribution)
     later = np.concatenate([recording.imu for recording in recordings])
     judgements = _watched(base, then, later)
-    moving = np.concatenate([recording.is_locomotion() for recording in recordings])
+    moving = np.concatenate([recording.is_movement() for recording in recordings])
     slipped = later[moving][: round(SLIPPED_S * base.rig.rate)]
     noticed: dict[str, tuple[int, int]] = {}
     for angle in SLIPS_DEG:

@@ -145,7 +145,7 @@ def _most_locomotion(recordings: Sequence[Recording], seconds: float) -> Recordi
     best: tuple[int, Recording] | None = None
     for recording in recordings:
         length = round(seconds * recording.rig.rate)
-        moving = np.concatenate([[0], np.cumsum(recording.is_locomotion())])
+        moving = np.concatenate([[0], np.cumsum(recording.is_movement())])
         shares = moving[length:] - moving[:-length]
         if len(shares) and (best is None or shares.max() > best[0]):
             start = int(shares.argmax())

@@ -59,7 +59,7 @@ def _beginnings(run: LiveRun) -> Iterable[tuple[float, str]]:
 
 
 def _groups(recording: Recording) -> NDArray[np.str_]:
-    moving = recording.is_locomotion()
+    moving = recording.is_movement()
     return np.where(moving, "locomotion", np.where(np.isin(recording.condition, AT_REST), "rest", "other"))
 
 

@@ -53,7 +53,7 @@ def choose_recorded_subject(data: Path, played_s: float) -> tuple[Recording, Pat
         raise InputError(f"{data} has no subject that {path.name} was not trained on; it needs subject 2 or 17")
     needed = CALIBRATION_DURATION_S + played_s
     for recording in hugadb.load(data, unseen):
-        mostly_moving = recording.is_locomotion().mean() > MIN_LOCOMOTION_SHARE
+        mostly_moving = recording.is_movement().mean() > MIN_LOCOMOTION_SHARE
         if recording.duration > needed and mostly_moving and recording.muscle_weight.all():
             return recording, path
     raise InputError(f"no subject of {', '.join(unseen)} in {data} has {needed:.0f} s of locomotion in one recording")

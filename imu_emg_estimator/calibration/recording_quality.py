@@ -175,7 +175,7 @@ def assess(
         electrodes = check_electrodes(estimator_of(bundle), so_far.usable(usable))
         follows = {rig.muscle_names[muscle]: r for muscle, r in electrodes.movement_r.items()}
         findings += _judge_electrodes(electrodes, rig, accept_exchanged)
-    refusal = _refusal(findings, rig.sensor_names, tuple(muscles), moving)
+    refusal = _refusal(findings, rig, tuple(muscles), moving)
     masked = {
         recording.name: np.isnan(own.imu) & np.isfinite(recording.imu)
         for recording, own in zip(recordings, checked, strict=True)
@@ -265,12 +265,13 @@ def _left(findings: Sequence[Finding], names: Sequence[str] | Mapping[str, Any])
     return [name for name in names if name not in bad]
 
 
-def _refusal(findings: Sequence[Finding], sensors: Sequence[str], muscles: Sequence[str], moving: bool) -> str:
+def _refusal(findings: Sequence[Finding], rig: Rig, muscles: Sequence[str], moving: bool) -> str:
     """Say why nothing can be made of the recordings; empty = something can."""
+    sensors = rig.sensor_names
     if len(_left(findings, sensors)) < MIN_SENSOR_SHARE * len(sensors):
         return f"too few sensors are good ({_all_of(findings, sensors)}); put that right and record again"
     if not moving:
-        return "the subject did not move: record walking, and what else the device is for"
+        return f"the subject did not move: record {rig.movement_names[0]}, and what else the device is for"
     if not muscles:
         return "no muscle has EMG; check the topics and the electrodes"
     if not _left(findings, muscles):

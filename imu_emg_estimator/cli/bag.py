@@ -60,13 +60,13 @@ def _describe(recording: Recording) -> dict[str, Any]:
         "name": recording.name,
         "subject": recording.subject,
         "duration_s": recording.duration,
-        "locomotion": recording.is_locomotion().mean(),  # share of the samples
+        "locomotion": recording.is_movement().mean(),  # share of the samples
     }
 
 
 def _choose(arguments: argparse.Namespace, recordings: Sequence[Recording]) -> Recording:
     if arguments.recording is None:
-        return max(recordings, key=lambda recording: recording.is_locomotion().sum())
+        return max(recordings, key=lambda recording: recording.is_movement().sum())
     for recording in recordings:
         if recording.name == arguments.recording:
             return recording

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.datasets.catalogue import dataset_rig, list_subjects
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.rig import DEFAULT_MOVEMENTS
 from imu_emg_estimator.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -32,13 +35,19 @@ def add_parser(commands: Any) -> None:
     options.add_data_options(parser)
     parser.add_argument(
         "--calibration-seconds", type=types.durations, default=[0.0], metavar="0,30,60",
-        help="calibration durations to compare [s of locomotion] (default: 0)",
+        help="calibration durations to compare [s of the rig's movements] (default: 0)",
     )  # fmt: skip
     parser.add_argument(
         "--folds", type=types.folds, metavar="N",
         help="instead of a bundle, retrain the recipe without each of N groups of subjects and score that group; "
         f"'{types.EVERY_SUBJECT}' leaves out one subject at a time",
     )  # fmt: skip
+    parser.add_argument(
+        "--steps",
+        type=types.positive_integer,
+        metavar="N",
+        help="with --folds: optimiser steps (default: the recipe's)",
+    )
     options.add_gyroscopes_option(parser)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="with --folds: keep the bundle of every fold here")
     options.add_workers_option(parser)
@@ -57,26 +66,40 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Score the subjects; print the means and a row per subject."""
+    """Score the subjects; print the means, a row per subject, and who was left out and why."""
     from imu_emg_estimator.training.evaluation import summarise
+    from imu_emg_estimator.training.scorable_subjects import left_out, movement_group
 
     if arguments.sensor_subsets:
         return _measure_subsets(arguments)
     protocol, bundles, recordings, scores = (_evaluate_folds if arguments.folds else _evaluate_bundle)(arguments)
-    if not scores:
-        raise InputError("no subject has trusted EMG and enough locomotion to score; name others or calibrate on less")
+    rig = recordings[0].rig
     look_ahead_s = bundles[0].config.look_ahead / bundles[0].rig.rate
     summary = {"protocol": protocol, "look_ahead_s": look_ahead_s, **summarise(scores)}
-    summary["not_scored"] = sorted({recording.subject for recording in recordings} - set(scores))
+    summary |= {"movement_group": movement_group(rig)}
+    if rig.movements != DEFAULT_MOVEMENTS:
+        summary["movements"] = list(rig.movement_names)
+    summary["left_out"] = left_out(recordings, max(arguments.calibration_seconds))
+    summary["not_scored"] = sorted(summary["left_out"])
     summary["verdicts"] = _verdicts(bundles, recordings, arguments.dataset)
     _print_tables(summary)
     options.write_json(arguments.json, summary)
     if arguments.picture:
-        from imu_emg_estimator.training.envelope_pictures import draw_median_subject
-
-        draw_median_subject(arguments.picture, bundles, recordings, scores)
-        print(f"wrote {arguments.picture}")
+        _draw(arguments.picture, bundles, recordings, scores)
     return 0
+
+
+def _draw(
+    path: Path, bundles: Sequence[Bundle], recordings: Sequence[Recording], scores: Mapping[str, SubjectScores]
+) -> None:
+    """Draw the median subject; figures that took hours are printed by now, so that a fault is only told."""
+    from imu_emg_estimator.training.envelope_pictures import draw_median_subject
+
+    try:
+        draw_median_subject(path, bundles, recordings, scores)
+        print(f"wrote {path}")
+    except InputError as error:
+        print(f"no picture: {error}", file=sys.stderr)
 
 
 def _measure_subsets(arguments: argparse.Namespace) -> int:
@@ -112,16 +135,20 @@ def _evaluate_folds(arguments: argparse.Namespace) -> Evaluation:
     """Retrain the recipe for every fold, and keep the bundles if asked."""
     from imu_emg_estimator.model.subject_data import by_subject
     from imu_emg_estimator.training.evaluation import evaluate_folds
+    from imu_emg_estimator.training.recipe import RECIPE
 
     recordings = options.load_training_recordings(arguments)
+    _check_recordings(arguments, recordings)
+    settings = replace(RECIPE, steps=arguments.steps or RECIPE.steps)
     folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
     scores, bundles = evaluate_folds(
         recordings,
         folds,
         arguments.dataset,
         arguments.calibration_seconds,
+        settings,
         workers=arguments.workers,
-        progress=ProgressBar("folds"),
+        progress=ProgressBar(f"steps of {folds} folds"),
     )
     if arguments.keep:
         for bundle in bundles:
@@ -135,6 +162,7 @@ def _evaluate_bundle(arguments: argparse.Namespace) -> Evaluation:
 
     bundle = options.load_bundle(arguments)
     recordings = options.load_recordings(arguments, _unseen_subjects(arguments, bundle))
+    _check_recordings(arguments, recordings)
     scores = evaluate_bundle(
         bundle,
         recordings,
@@ -143,6 +171,16 @@ def _evaluate_bundle(arguments: argparse.Namespace) -> Evaluation:
         progress=ProgressBar("subjects"),
     )
     return f"bundle {bundle.model_id} on unseen subjects of {arguments.dataset}", [bundle], recordings, scores
+
+
+def _check_recordings(arguments: argparse.Namespace, recordings: Sequence[Recording]) -> None:
+    """Say before the work whom it leaves out, and whose sensors sit otherwise; raise InputError if that is everyone."""
+    from imu_emg_estimator.training.scorable_subjects import check_scorable, unknown_labels
+
+    for subject, reason in check_scorable(recordings, max(arguments.calibration_seconds)).items():
+        print(f"subject {subject} will not be scored: {reason}", file=sys.stderr)
+    if unknown := unknown_labels(recordings):
+        print(f"only the whole recordings are scored: {unknown}", file=sys.stderr)
 
 
 def _unseen_subjects(arguments: argparse.Namespace, bundle: Bundle) -> list[str]:
@@ -193,5 +231,5 @@ def _print_tables(summary: Mapping[str, Any]) -> None:
     print(f"{scores_table(summary)}\n\n{subjects_table(summary)}")
     for subject, verdicts in summary["verdicts"].items():
         print(f"\nsubject {subject}, {verdict_table(verdicts)}")
-    if summary["not_scored"]:
-        print(f"\nnot scored (too little locomotion, or no trusted EMG): {', '.join(summary['not_scored'])}")
+    for subject, reason in summary["left_out"].items():
+        print(f"\nnot scored: subject {subject}: {reason}")

@@ -72,5 +72,5 @@ def _bags(folder: Path) -> list[SubjectFile]:
 
 def _read(bag: SubjectFile, rig: Rig) -> Recording:
     recording = read_bag(bag.path, rig, subject=bag.subject)
-    condition = np.full(len(recording), condition_of(recording.name))
+    condition = np.full(len(recording), condition_of(recording.name, rig))
     return replace(recording, name=f"{bag.subject}/{recording.name}", condition=condition)

@@ -1,8 +1,9 @@
 """A lab's own tables: one CSV or Parquet file for each recording, sensors and muscles named by a rig.
 
-Columns: ``time`` [s]; ``<sensor>_acc_x`` ... [m/s^2] and ``<sensor>_gyro_x`` ... [rad/s] for every sensor of the
-rig; ``emg_<muscle>`` (raw) or ``envelope_<muscle>``, their unit in brackets if known, as in ``emg_soleus [mV]``;
-and, if wanted, ``condition`` and ``subject``. Rows may be uneven, and each sensor may fill rows of its own.
+Columns: ``time`` [s]; ``<sensor>_acc_x`` ... [m/s^2] and, if the rig has gyroscopes, ``<sensor>_gyro_x`` ...
+[rad/s] for every sensor; ``emg_<muscle>`` (raw) or ``envelope_<muscle>``, their unit in brackets if known, as in
+``emg_soleus [mV]``; and, if wanted, ``condition`` and ``subject``. Rows may be uneven, and each sensor may fill rows of
+its own.
 """
 
 from __future__ import annotations
@@ -108,14 +109,17 @@ def _subject_of(path: Path) -> str:
 
 def _parse(file: SubjectFile, rig: Rig) -> Recording:
     path, present = file.path, column_names(file.path)
-    names = [f"{sensor}_{kind}_{axis}" for sensor in rig.sensor_names for kind in ("acc", "gyro") for axis in "xyz"]
-    require_columns(path, present, [TIME, *names])
+    names = [f"{sensor}_{kind}_{axis}" for sensor in rig.sensor_names for kind in _kinds(rig) for axis in "xyz"]
+    _require_sensors(path, present, names)
     emg_names = _emg_columns(path, rig, present)
     rows = read_numbers(path, [TIME, *names, *emg_names.values()])
     times, imu, emg = rows[:, 0], rows[:, 1 : 1 + len(names)], rows[:, 1 + len(names) :]
     sample_rate(path, times, TIME)
     grid = _grid(path, times, imu, rig.rate)
-    on_grid = interpolate(times, imu, grid, MAX_IMU_GAP_S).reshape(len(grid), len(rig.sensors), 6)
+    on_grid = np.full((len(grid), len(rig.sensors), 6), np.nan)
+    on_grid[..., : 3 * len(_kinds(rig))] = interpolate(times, imu, grid, MAX_IMU_GAP_S).reshape(
+        len(grid), len(rig.sensors), -1
+    )
     _check_units(path, on_grid)
     measured = _emg(path, times, emg, emg_names, grid, rig)
     return Recording(
@@ -127,9 +131,24 @@ def _parse(file: SubjectFile, rig: Rig) -> Recording:
         envelope=measured.envelope,
         envelope_unit=measured.unit,
         muscle_weight=np.ones(len(rig.muscles)),
-        condition=_condition(path, present, times, grid),
+        condition=_condition(path, present, times, grid, rig),
         emg=measured.raw,
     )
+
+
+def _kinds(rig: Rig) -> tuple[str, ...]:
+    return ("acc", "gyro") if rig.gyroscopes else ("acc",)
+
+
+def _require_sensors(path: Path, present: list[str], names: list[str]) -> None:
+    """Raise InputError for a column of a sensor that is not there."""
+    gyroscopes = [name for name in names if "_gyro_" in name]
+    if gyroscopes and not set(gyroscopes) & set(present) and set(names) - set(gyroscopes) <= set(present):
+        raise InputError(
+            f"{path} has no column '{gyroscopes[0]}', nor any other of a gyroscope; write 'gyroscopes: false' into the "
+            "rig file if the sensors have none"
+        )
+    require_columns(path, present, [TIME, *names])
 
 
 def _grid(path: Path, times: Array, imu: Array, rate: float) -> Array:
@@ -195,10 +214,10 @@ def _emg(path: Path, times: Array, values: Array, names: dict[int, str], grid: A
     return _Emg(envelope, unit, raw)
 
 
-def _condition(path: Path, present: list[str], times: Array, grid: Array) -> NDArray[np.str_]:
+def _condition(path: Path, present: list[str], times: Array, grid: Array, rig: Rig) -> NDArray[np.str_]:
     """Activity of every sample of the grid, from its column, where an empty cell means "as before", or the name."""
     if CONDITION not in present:
-        return np.full(len(grid), condition_of(path.stem))
+        return np.full(len(grid), condition_of(path.stem, rig))
     labels = read_texts(path, CONDITION)
     labelled = labels != ""
     return (

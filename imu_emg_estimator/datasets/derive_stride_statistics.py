@@ -108,7 +108,7 @@ def _legs(recordings: Iterable[Recording]) -> dict[LegKey, _Leg]:
         for side, other in ((RIGHT, LEFT), (LEFT, RIGHT)):
             key = recording.subject, side
             signals = _leg_signals(recording, side)
-            envelopes[key].append(signals[recording.is_locomotion(), -1])
+            envelopes[key].append(signals[recording.is_movement(), -1])
             _add_standing(legs[key], signals[recording.condition == STANDING])
             _add_strides(legs[key], recording, signals, starts[side])
             if _masked(recording, RIGHT) == _masked(recording, LEFT):  # else their starts are found differently

@@ -12,7 +12,8 @@ from typing import TypeVar
 import numpy as np
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.recording import LOCOMOTION, UNLABELLED, Recording
+from imu_emg_estimator.recording import UNLABELLED, Recording
+from imu_emg_estimator.rig import LOCOMOTION, Rig
 from imu_emg_estimator.signals.emg_envelope import varies
 from imu_emg_estimator.utils.progress import ProgressBar
 
@@ -20,9 +21,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def condition_of(name: str) -> str:
-    """Return the activity that a recording's name begins with: ``stairs_up`` for ``stairs_up_02``."""
-    known = [c for c in (*LOCOMOTION, "standing", "sitting") if name.lower().startswith(c)]
+def condition_of(name: str, rig: Rig) -> str:
+    """Return the activity that a recording's name begins with, ``stairs_up`` for ``stairs_up_02``."""
+    names = (*rig.movement_names, *LOCOMOTION, "standing", "sitting")
+    known = [c for c in names if name.lower().startswith(c.lower())]
     return max(known, key=len, default=UNLABELLED)
 
 

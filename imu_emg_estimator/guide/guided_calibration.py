@@ -15,9 +15,9 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide import calibration_outcome
 from imu_emg_estimator.guide.calibration_outcome import Outcome
 from imu_emg_estimator.guide.console import Console, Panel, Quit, bar
-from imu_emg_estimator.guide.leg_check import STEPPING_LEG, can_step, check_step
+from imu_emg_estimator.guide.limb_check import MOVED_SIDE, check_limb, paired_limb
 from imu_emg_estimator.guide.live_samples import CaptureProgress, LiveSamples, RecordedBag, Sensors
-from imu_emg_estimator.guide.movements import MOVEMENTS, RECORDING_DURATION_S, movement_at
+from imu_emg_estimator.guide.movements import RECORDING_DURATION_S, movement_at, plans_of, pose_of
 from imu_emg_estimator.guide.sensor_problems import Problem, display_name
 from imu_emg_estimator.guide.standing_check import check_standing, standing_directions
 from imu_emg_estimator.model.bundle import Bundle
@@ -28,7 +28,7 @@ STEPS = 5
 CHECK, RECORD, CALIBRATE, JUDGE, KEEP = range(1, STEPS + 1)
 NEXT, AGAIN, SKIP, UNDO = "", "t", "s", "u"
 RE_RECORD = "r"
-PURPOSES = dict(zip((NEXT, "s", "r"), MOVEMENTS, strict=True))
+LETTERS = (NEXT, "s", "r", *"abcdefghijklmnoptuvwxyz")  # q quits
 PHASES = {
     "starting": "starting",
     "reading": "reading the recording",
@@ -132,7 +132,7 @@ class Guide:
         console.say("This guide takes you through a calibration, in about four minutes.")
         console.say(
             f"The subject needs {len(rig.sensors)} motion sensors, EMG electrodes on {len(rig.muscles)} muscles "
-            f"({', '.join(map(display_name, rig.muscle_names))}), and a few metres to walk."
+            f"({', '.join(map(display_name, rig.muscle_names))}), and room to move."
         )
         console.say("Press Enter alone for the suggested answer to any question. 'q' quits; nothing is lost.")
         console.say()
@@ -142,22 +142,21 @@ class Guide:
     # step 1
 
     def _check_sensors(self) -> None:
-        console, standing = self._console, standing_directions(self._bundle.distribution, len(self._rig.sensors))
+        console, standing = self._console, standing_directions(self._bundle.distribution, self._rig)
         console.step(CHECK, STEPS, "check the sensors")
-        console.say("Ask the subject to stand still and upright, arms at the sides, both feet flat on the ground.")
+        console.say(f"Ask the subject to {pose_of(self._rig)}.")
         if standing is None:
             console.say(
-                "(This model does not hold how its training subjects stood: the orientation of sensors is not checked.)"
+                "(This model does not know how its training subjects held it: how sensors are turned goes unchecked.)"
             )
         self._check("pose", self._settings.pose_seconds, lambda samples: check_standing(samples, self._rig, standing))
-        if can_step(self._rig):
+        if limb := paired_limb(self._rig):
             console.say()
             console.say(
-                f"Now ask the subject to step on the spot with the {STEPPING_LEG.upper()} foot only: lift it and put "
-                f"it down, again and again, for {self._settings.step_seconds:.0f} seconds. "
-                "The other foot stays on the ground."
+                f"Now ask the subject to {limb.ask.format(side=MOVED_SIDE.upper())}, again and again, for "
+                f"{self._settings.step_seconds:.0f} seconds. {limb.other_stays}"
             )
-            self._check("step", self._settings.step_seconds, lambda samples: check_step(samples, self._rig))
+            self._check("step", self._settings.step_seconds, lambda samples: check_limb(samples, self._rig, limb))
 
     def _check(self, name: str, seconds: float, find: Callable[[LiveSamples], list[Problem]]) -> None:
         """Check until there is no problem, or the user continues anyway."""
@@ -193,7 +192,9 @@ class Guide:
         console.step(RECORD, STEPS, f"record {seconds:.0f} seconds")
         if not self._movements:
             console.say("What will the device be used for? The recording should cover all of it.")
-            self._movements = MOVEMENTS[PURPOSES[console.ask(list(PURPOSES.items()))]]
+            plans = plans_of(self._rig)
+            purposes = dict(zip(LETTERS, plans, strict=False))
+            self._movements = plans[purposes[console.ask(list(purposes.items()))]]
         share = seconds / len(self._movements)
         plan = ", then ".join(f"{movement} ({share:.0f} s)" for movement in self._movements)
         console.say(f"{plan}. The screen says when to change. Standing still does not help.")
@@ -299,7 +300,7 @@ class Guide:
 
 def _success_text(name: str, samples: LiveSamples) -> str:
     rates = [sensor.rate for sensor in samples.sensors]
-    what = {"pose": "sit the right way round", "step": "are on the right legs"}[name]
+    what = {"pose": "sit the right way round", "step": "are on the right sides"}[name]
     return (
         f"All {len(rates)} sensors send at {min(rates):.0f} Hz or more and {what}; EMG arrives on {samples.emg_topic}."
     )

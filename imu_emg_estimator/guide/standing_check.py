@@ -16,7 +16,7 @@ from imu_emg_estimator.guide.sensor_problems import LIMITS, Problem, connection_
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.rig import Rig
 
-STANDING = "standing"
+STANDING, POSE = "standing", "pose"  # labels of recordings of the pose: of ours, and of one that the rig describes
 # Four seconds of standing of HuGaDB's development subjects: 8° from the others' mean (median), 14 to 47° (99 % of a
 # sensor); 0.1 m/s² (median), 0.9 m/s² (99 %). A sensor exchanged for one of the foot is 60° off.
 MAX_TILT_DEG = 45.0
@@ -24,12 +24,13 @@ UPSIDE_DOWN_DEG = 135.0
 MAX_STILL_STD_MPS2 = 1.0  # of an axis of the acceleration
 
 
-def standing_directions(distribution: Distribution | None, sensors: int) -> FloatArray | None:
-    """Return the mean acceleration [sensors, 3] of the training subjects when they stood [g]; None = not known."""
-    if distribution is None or STANDING not in distribution.conditions:
+def standing_directions(distribution: Distribution | None, rig: Rig) -> FloatArray | None:
+    """Return the mean acceleration [sensors, 3] of the training subjects in the rig's pose [g]; None = not known."""
+    pose = POSE if rig.pose else STANDING
+    if distribution is None or pose not in distribution.conditions:
         return None
-    centre = distribution.centres[distribution.conditions.index(STANDING)]
-    return np.asarray(centre[: 3 * sensors].reshape(sensors, 3))
+    centre = distribution.centres[distribution.conditions.index(pose)]
+    return np.asarray(centre[: 3 * len(rig.sensors)].reshape(len(rig.sensors), 3))
 
 
 def check_standing(samples: LiveSamples, rig: Rig, standing: FloatArray | None) -> list[Problem]:
@@ -44,10 +45,10 @@ def check_standing(samples: LiveSamples, rig: Rig, standing: FloatArray | None) 
     moved = [index for index in gravities if samples.sensors[index].acceleration.std(axis=0).max() > MAX_STILL_STD_MPS2]
     if len(moved) > len(gravities) / 2:
         names = tuple(rig.sensor_names[index] for index in moved)
-        return [*problems, Problem("moved", names, "The subject moved. Stand still for a few seconds, and try again.")]
+        return [*problems, Problem("moved", names, "The subject moved. Hold still for a few seconds, and try again.")]
     for index in moved:
         name = rig.sensor_names[index]
-        text = f"The {display_name(name)} sensor moves although the subject stands still. Is it loose?"
+        text = f"The {display_name(name)} sensor moves although the subject holds still. Is it loose?"
         problems.append(Problem("loose", (name,), text))
         del gravities[index]
     problems += _pop_faulty(_strength_problem, gravities, rig)

@@ -11,7 +11,8 @@ from imu_emg_estimator.imports.channel_names import ACC, ENVELOPE, GYRO, RAW_EMG
 from imu_emg_estimator.imports.channel_units import unit_of
 from imu_emg_estimator.imports.channels import Channel, Take
 from imu_emg_estimator.imports.name_matching import match_names
-from imu_emg_estimator.rig import AXES, Rig
+from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.rig_schema import AXES
 
 NONE = "none"  # a channel that is not used
 

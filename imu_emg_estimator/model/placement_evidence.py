@@ -17,7 +17,6 @@ from imu_emg_estimator.model.motion_hypotheses import Hypotheses, Whitening
 from imu_emg_estimator.model.out_of_step import MARGIN, MIN_DEVIATION, RELEASE, OutOfStep, StepComparison
 from imu_emg_estimator.model.placement_remedies import Remedy
 from imu_emg_estimator.model.sensor_drift import MotionProfile, RunningProfile
-from imu_emg_estimator.recording import LOCOMOTION
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
@@ -76,8 +75,8 @@ class PlacementEvidence:
         self._rig, self.distribution = rig, distribution
         self._statistics, self._hypotheses = MotionStatistics(len(rig.sensors)), Hypotheses(rig)
         self._limits = np.array([MIN_EVIDENCE[_kind(remedy)] for remedy in self._hypotheses.remedies])
-        self._locomotion = np.isin(distribution.conditions, LOCOMOTION)
-        if not self._locomotion.any():  # other names than ours: any movement will do
+        self._locomotion = np.isin(distribution.conditions, rig.movement_names)
+        if not self._locomotion.any():  # none of them was seen in training: any movement will do
             self._locomotion[:] = True
         self._whitenings: dict[bytes, Whitening] = {}
         self._comparisons: dict[bytes, StepComparison] = {}

@@ -44,7 +44,7 @@ def reference_amplitude(recordings: Sequence[Recording]) -> FloatArray:
     locomotion is labelled. NaN for muscles that are not trusted or never measured.
     """
     envelope = np.concatenate([recording.envelope for recording in recordings])
-    locomotion = np.concatenate([recording.is_locomotion() for recording in recordings])
+    locomotion = np.concatenate([recording.is_movement() for recording in recordings])
     trusted = np.max([recording.muscle_weight for recording in recordings], axis=0) > 0
     reference = np.full(envelope.shape[1], np.nan)
     for muscle in np.flatnonzero(trusted):
@@ -85,7 +85,7 @@ def prepare(recordings: Sequence[Recording], reference: FloatArray | None = None
         target=np.where(known, target, 0.0).astype(np.float32),
         weight=(weight * known).astype(np.float32),
         starts=np.cumsum([0, *map(len, recordings)]),
-        locomotion=np.concatenate([recording.is_locomotion() for recording in recordings]),
+        locomotion=np.concatenate([recording.is_movement() for recording in recordings]),
         reference=reference,
     )
 

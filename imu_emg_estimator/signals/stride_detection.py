@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
-from imu_emg_estimator.rig import AXES
+from imu_emg_estimator.rig_schema import AXES
 
 FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.intp]

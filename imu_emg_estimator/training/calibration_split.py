@@ -41,7 +41,7 @@ def split_for_calibration(recordings: Sequence[Recording], seconds: float) -> Ca
     scored: list[Recording] = []
     for recording in recordings:
         end = 0
-        for start, stop in true_runs(recording.is_locomotion(), round(MIN_BOUT_S * rate)):
+        for start, stop in true_runs(recording.is_movement(), round(MIN_BOUT_S * rate)):
             if missing <= 0:
                 break
             stop = min(stop, start + missing)

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
-from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
+from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.evaluation import SubjectScores
+from imu_emg_estimator.training.scorable_subjects import movement_group
 from imu_emg_estimator.utils.atomic_files import write_atomically
 
-SHOWN_S = 8.0  # of each condition
+SHOWN_S = 8.0  # of each condition, or all of it where no bout is as long
+MAX_COLUMNS = 8
 CONTEXT_S = 2 * SHOWN_S  # at most, before what is shown
 MEASURED_COLOUR, BEFORE_COLOUR, AFTER_COLOUR = "0.35", "tab:orange", "tab:blue"
 
@@ -25,17 +26,16 @@ MEASURED_COLOUR, BEFORE_COLOUR, AFTER_COLOUR = "0.35", "tab:orange", "tab:blue"
 def draw_median_subject(
     path: Path, bundles: Sequence[Bundle], recordings: Sequence[Recording], scores: Mapping[str, SubjectScores]
 ) -> None:
-    """Draw estimated and measured envelopes of the subject whose r in locomotion is the median.
+    """Draw estimated and measured envelopes of the subject whose r in the rig's movements is the median.
 
     Of several bundles, the estimate comes from one that was not trained on that subject.
 
     Raises:
-        InputError: there is no locomotion to draw, or the picture cannot be written.
+        InputError: the picture cannot be written.
     """
-    known = {subject: _locomotion_r(by_seconds) for subject, by_seconds in scores.items()}
-    r = {subject: value for subject, value in known.items() if np.isfinite(value)}
-    if not r:
-        raise InputError("no subject was scored in locomotion: there is nothing to draw; leave the picture out")
+    group = movement_group(recordings[0].rig)
+    known = {subject: _r_of(by_seconds, group) for subject, by_seconds in scores.items()}
+    r = {subject: value for subject, value in known.items() if np.isfinite(value)} or known
     subject = sorted(r, key=lambda name: r[name])[len(r) // 2]
     unseen = [bundle for bundle in bundles if subject not in bundle.training.get("subjects", [])]
     bundle = (unseen or bundles)[0]
@@ -48,17 +48,18 @@ def draw_median_subject(
     )
 
 
-def _locomotion_r(scores: SubjectScores) -> float:
-    by_muscle = next(iter(scores.values())).get("locomotion", {})
+def _r_of(scores: SubjectScores, condition: str) -> float:
+    by_muscle = next(iter(scores.values())).get(condition, {})
     return float(np.mean([entry.r for entry in by_muscle.values()])) if by_muscle else float("nan")
 
 
 def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording], title: str) -> None:
-    """Draw a row for every muscle and a column for every kind of locomotion that the subject has."""
-    stretches = {condition: _stretch(recordings, condition) for condition in LOCOMOTION}
-    present = {condition: stretch for condition, stretch in stretches.items() if stretch}
-    if not present:
-        raise InputError(f"no bout of locomotion is {SHOWN_S:g} s long: there is nothing to draw: {title}")
+    """Draw a row for every muscle and a column for every movement of the rig, or label, that the subject has."""
+    labels = list(dict.fromkeys(str(label) for own in recordings for label in np.unique(own.condition)))
+    moving = [name for name in recordings[0].rig.movement_names if name in labels] or labels
+    stretches = {condition: _stretch(recordings, condition) for condition in moving}
+    long = {name: stretch for name, stretch in stretches.items() if stretch.duration >= SHOWN_S}
+    present = dict(list((long or stretches).items())[:MAX_COLUMNS])
     muscles = [index for index in range(len(bundle.rig.muscles)) if recordings[0].muscle_weight[index] > 0]
     figure, axes = _subplots(len(muscles), len(present))
     for column, (condition, stretch) in enumerate(present.items()):
@@ -67,7 +68,7 @@ def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording],
             axis = axes[row][column]
             axis.plot(stretch.time, stretch.envelope[:, muscle], color=MEASURED_COLOUR, label="measured")
             axis.plot(stretch.time, estimated[:, muscle], color=AFTER_COLOUR, label="estimated from IMUs")
-            axis.set_xlim(stretch.duration - SHOWN_S, stretch.duration)
+            axis.set_xlim(max(0.0, stretch.duration - SHOWN_S), stretch.duration)
             if row == 0:
                 axis.set_title(condition.replace("_", " "))
             if column == 0:
@@ -78,16 +79,10 @@ def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording],
     save_figure(figure, path, title)
 
 
-def _stretch(recordings: Sequence[Recording], condition: str) -> Recording | None:
-    """Cut out the subject's longest bout of a condition: what is shown, and the context before it."""
-    longest: tuple[int, Recording, int, int] | None = None
-    for recording in recordings:
-        for start, stop in true_runs(recording.condition == condition, round(SHOWN_S * recording.rig.rate)):
-            if longest is None or stop - start > longest[0]:
-                longest = (stop - start, recording, start, stop)
-    if longest is None:
-        return None
-    _, recording, start, stop = longest
+def _stretch(recordings: Sequence[Recording], condition: str) -> Recording:
+    """Cut out the subject's longest bout of a condition that it has: what is shown, and the context before it."""
+    bouts = [(own, *run) for own in recordings for run in true_runs(own.condition == condition)]
+    recording, start, stop = max(bouts, key=lambda bout: bout[2] - bout[1])
     stop = min(stop, start + round((CONTEXT_S + SHOWN_S) * recording.rig.rate))
     return recording.slice(start, stop)
 

@@ -14,19 +14,14 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.subject_data import by_subject
-from imu_emg_estimator.recording import LOCOMOTION, Recording
+from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
 from imu_emg_estimator.training.calibration_split import split_for_calibration
+from imu_emg_estimator.training.parallel_progress import StepNote, joined_progress
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import RECIPE, train_bundle
+from imu_emg_estimator.training.scorable_subjects import MIN_SCORED_S, check_muscles, conditions_of
 from imu_emg_estimator.training.subject_folds import folds_of
-
-CONDITIONS: dict[str, tuple[str, ...] | None] = {
-    "all": None,
-    "locomotion": LOCOMOTION,
-    **{condition: (condition,) for condition in LOCOMOTION},
-}
-MIN_SCORED_S = 5.0  # a condition with less data is not scored
 
 # subject -> seconds -> condition -> muscle -> Scores
 SubjectScores = dict[str, dict[str, dict[str, Scores]]]
@@ -42,7 +37,7 @@ def score_recordings(bundle: Bundle, recordings: Sequence[Recording]) -> dict[st
     condition = np.concatenate([recording.condition for recording in recordings])
     trusted = np.flatnonzero(recordings[0].muscle_weight > 0)
     result: dict[str, dict[str, Scores]] = {}
-    for name, members in CONDITIONS.items():
+    for name, members in conditions_of(recordings[0].rig).items():
         chosen = np.full(len(condition), True) if members is None else np.isin(condition, members)
         if chosen.sum() >= MIN_SCORED_S * bundle.rig.rate and len(trusted):
             result[name] = {
@@ -58,10 +53,10 @@ def evaluate_subject(
     """Score one subject after each amount of calibration, all on the same samples so that they can be compared.
 
     Args:
-        seconds: amounts of calibration [s of locomotion]; what follows the longest is scored.
+        seconds: amounts of calibration [s of the rig's movements]; what follows the longest is scored.
 
     Returns:
-        Scores by amount, condition and muscle; empty where the subject has too little locomotion or no trusted EMG.
+        Scores by amount, condition and muscle; empty where the subject moves too little or no trusted EMG.
     """
     whole = split_for_calibration(recordings, max(seconds))
     if whole is None or not whole.scored or not (recordings[0].muscle_weight > 0).any():
@@ -118,17 +113,23 @@ def evaluate_folds(
 ) -> tuple[dict[str, SubjectScores], list[Bundle]]:
     """Retrain the recipe without the subjects of each fold, and score those.
 
+    Args:
+        progress: called with the optimiser steps done and those of all folds.
+
     Returns:
         Scores by subject, and the bundle of every fold.
     """
     groups = by_subject(recordings)
+    parts = folds_of(list(groups), folds)
+    check_muscles(recordings, parts)
     settings = (training or RECIPE, adaptation or AdaptationSettings())
-    jobs = [(recordings, part, dataset, seconds, *settings) for part in folds_of(list(groups), folds)]
     scores: dict[str, SubjectScores] = {}
     bundles = []
-    for fold_scores, bundle in _in_parallel(_evaluate_fold, jobs, workers, progress):
-        scores.update(fold_scores)
-        bundles.append(bundle)
+    with joined_progress(len(parts), settings[0].steps, progress) as notes:
+        jobs = [(recordings, part, dataset, seconds, *settings, note) for part, note in zip(parts, notes, strict=True)]
+        for fold_scores, bundle in _in_parallel(_evaluate_fold, jobs, workers, None):
+            scores.update(fold_scores)
+            bundles.append(bundle)
     return {subject: scores[subject] for subject in groups if subject in scores}, bundles
 
 
@@ -139,10 +140,11 @@ def _evaluate_fold(
     seconds: Collection[float],
     training: TrainingSettings,
     adaptation: AdaptationSettings,
+    note: StepNote | None,
 ) -> tuple[dict[str, SubjectScores], Bundle]:
     """Train the recipe without the subjects left out, and score those."""
     kept = [recording for recording in recordings if recording.subject not in left_out]
-    bundle = train_bundle(kept, f"{dataset}_without_{'_'.join(left_out)}", dataset, training)
+    bundle = train_bundle(kept, f"{dataset}_without_{'_'.join(left_out)}", dataset, training, progress=note)
     held_out = [recording for recording in recordings if recording.subject in left_out]
     return evaluate_bundle(bundle, held_out, seconds, adaptation), bundle
 

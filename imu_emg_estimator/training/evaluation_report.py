@@ -15,7 +15,7 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 
 OWN_MODEL = "geglu_transformer"  # the row of the accuracy benchmark that shows this package's recipe
-SUBJECT_CONDITION = "locomotion"  # what the row of a subject shows
+DEFAULT_GROUP = "locomotion"
 
 
 def scores_table(summary: Mapping[str, Any]) -> str:
@@ -36,22 +36,22 @@ def scores_table(summary: Mapping[str, Any]) -> str:
 
 def subjects_table(summary: Mapping[str, Any]) -> str:
     """Format each subject's figures by amount of calibration as Markdown."""
-    amounts = list(summary["mean"])
+    amounts, group = list(summary["mean"]), summary.get("movement_group", DEFAULT_GROUP)
     columns = [f"{figure} ({amount} s)" for amount in amounts for figure in ("r", "R²", "nRMSE")]
     lines = [
-        f"each subject in {SUBJECT_CONDITION}, mean over muscles",
+        f"each subject in {', '.join(summary.get('movements') or [group])}, mean over muscles",
         "",
         f"| subject | {' | '.join(columns)} |",
         f"| --- |{' ---: |' * len(columns)}",
     ]
     for subject, by_amount in summary["subjects"].items():
-        cells = [_cell(by_amount, amount, figure) for amount in amounts for figure in FIGURES]
+        cells = [_cell(by_amount, amount, group, figure) for amount in amounts for figure in FIGURES]
         lines.append(f"| {subject} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(by_amount: Mapping[str, Any], amount: str, figure: str) -> str:
-    value = by_amount.get(amount, {}).get(SUBJECT_CONDITION, {}).get("mean", {}).get(figure, np.nan)
+def _cell(by_amount: Mapping[str, Any], amount: str, group: str, figure: str) -> str:
+    value = by_amount.get(amount, {}).get(group, {}).get("mean", {}).get(figure, np.nan)
     return f"{value:.3f}" if np.isfinite(value) else "n/a"
 
 

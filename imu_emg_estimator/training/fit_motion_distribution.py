@@ -75,11 +75,14 @@ def fit_distribution(recordings: Sequence[Recording], without: Collection[str] =
     Raises:
         InputError: fewer than three subjects with all accelerometers.
     """
-    return distribution_of({subject: motion_of(group) for subject, group in by_subject(recordings).items()}, without)
+    motions = {subject: motion_of(group) for subject, group in by_subject(recordings).items()}
+    return distribution_of(motions, without, recordings[0].rig.movement_names)
 
 
-def distribution_of(motions: Mapping[str, Motion], without: Collection[str] = ()) -> Distribution:
-    """``fit_distribution`` from the motion of every subject."""
+def distribution_of(
+    motions: Mapping[str, Motion], without: Collection[str] = (), movements: Collection[str] = LOCOMOTION
+) -> Distribution:
+    """``fit_distribution`` from the motion of every subject; the rig's movements are those to be found normal."""
     subjects = {subject: _balanced(motion.without(without)) for subject, motion in motions.items()}
     subjects = {subject: motion for subject, motion in subjects.items() if len(motion.statistics)}
     if len(subjects) < MIN_SUBJECTS:
@@ -90,7 +93,7 @@ def distribution_of(motions: Mapping[str, Motion], without: Collection[str] = ()
     quiet = []
     for subject in subjects:
         others = [motion for other, motion in subjects.items() if other != subject]
-        normal = motions[subject].of(LOCOMOTION)
+        normal = motions[subject].of(movements)
         normal = normal if len(normal.statistics) else subjects[subject]
         scores = _fitted(others, threshold=1.0).scores(normal.statistics, normal.available)
         quiet.append(float(np.nanquantile(scores, QUIET_SHARE)))

@@ -133,7 +133,7 @@ def locomotion_stretches(recordings: Sequence[Recording]) -> list[Recording]:
 
     They are of anything where no locomotion is labelled, and shorter than ``STRETCH_S`` where none is as long.
     """
-    masks = [recording.is_locomotion() for recording in recordings]
+    masks = [recording.is_movement() for recording in recordings]
     if not any(mask.any() for mask in masks):
         masks = [np.ones(len(recording), dtype=np.bool_) for recording in recordings]
     longest = max(stop - start for mask in masks for start, stop in true_runs(mask, 1))

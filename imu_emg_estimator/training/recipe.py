@@ -103,7 +103,7 @@ def train_bundle(
         training={
             "dataset": dataset,
             "subjects": subjects,
-            "episodes": any(recording.is_locomotion().any() for recording in recordings),
+            "episodes": any(recording.is_movement().any() for recording in recordings),
             "settings": settings.to_dict(),
         },
         distribution=_distribution(recordings),

@@ -13,7 +13,7 @@ from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.calibration.calibration_store import store_calibration
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.network_config import ModelConfig
-from imu_emg_estimator.training import evaluation, recipe
+from imu_emg_estimator.training import recipe
 
 SUBJECTS = ("1", "2", "9")
 
@@ -51,7 +51,7 @@ def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
         return ModelConfig(72, 2, width=8, layers=1, heads=1, band=8, kernel=3, feedforward=8)
 
     monkeypatch.setattr(recipe, "model_config", config)
-    monkeypatch.setattr(evaluation, "RECIPE", replace(recipe.RECIPE, steps=2))
+    monkeypatch.setattr(recipe, "RECIPE", replace(recipe.RECIPE, steps=2))
 
 
 @pytest.fixture

@@ -138,7 +138,7 @@ def test_load_maps_labels_to_conditions(write: Writer, tmp_path: Path) -> None:
     second = round(camargo.RATE_HZ)
     found = [set(recording.condition[index * second : (index + 1) * second]) for index in range(6)]
     assert found == [{"unlabelled"}, {"walking"}, {"ramp_up"}, {"ramp_up"}, {"ramp_up"}, {"ramp_down"}]
-    assert recording.is_locomotion().mean() == pytest.approx(5 / 6)
+    assert recording.is_movement().mean() == pytest.approx(5 / 6)
 
 
 def test_load_maps_stairs_and_warns_of_unknown_label(
@@ -164,7 +164,7 @@ def test_load_without_labels_uses_mode_as_condition(write: Writer, tmp_path: Pat
         write(sensor, table, f"AB06/10_09_18/{mode}/{{}}/{mode}_01_01")
     recording = load_one(tmp_path)
     assert set(recording.condition) == {condition}
-    assert recording.is_locomotion().all()
+    assert recording.is_movement().all()
 
 
 def test_load_treadmill_stands_until_belt_moves(write: Writer, tmp_path: Path) -> None:

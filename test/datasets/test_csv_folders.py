@@ -1,5 +1,6 @@
 """Tables of a lab's own: columns found by the rig's names, brought onto its grid."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from fixtures.csv_tables import CHANNELS, RIG, Writer, load_one, table, without
 from fixtures.factories import refusal
 
 from imu_emg_estimator.datasets import csv_folders
+from imu_emg_estimator.rig import Movement
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
 from imu_emg_estimator.signals.grid_alignment import SECOND, GridAligner
 
@@ -174,3 +176,20 @@ def test_load_reads_parquet(write_table: Writer, tmp_path: Path) -> None:
     path.unlink()
     with refusal(path.with_suffix(".parquet"), "column 'thigh_acc_x' does not hold numbers"):
         load_one(tmp_path)
+
+
+def test_load_needs_no_gyroscopes_if_the_rig_has_none(write_table: Writer, tmp_path: Path) -> None:
+    columns = table()
+    write_table(without(columns, *(name for name in CHANNELS if "gyro" in name)))
+    recording = load_one(tmp_path, replace(RIG, gyroscopes=False))
+    assert np.isnan(recording.imu[..., 3:]).all()
+    np.testing.assert_allclose(recording.imu[:, 1, 2], columns["thigh_acc_z"][::4], atol=1e-6)
+    with refusal("shank_gyro_x", "gyroscopes: false"):
+        load_one(tmp_path)
+
+
+def test_load_labels_by_file_names_in_words_of_the_lab(write_table: Writer, tmp_path: Path) -> None:
+    write_table(table(), "anna/Curl_10kg.csv")
+    rig = replace(RIG, movements=(Movement("curl"),))
+    assert set(load_one(tmp_path, rig).condition) == {"curl"}
+    assert set(load_one(tmp_path).condition) == {"unlabelled"}

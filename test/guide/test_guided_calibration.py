@@ -16,6 +16,7 @@ from imu_emg_estimator.guide.guided_calibration import Guide, GuideSettings
 from imu_emg_estimator.guide.live_samples import CaptureProgress, LiveSamples, OnProgress, RecordedBag
 from imu_emg_estimator.guide.movements import MOVEMENTS, RUN, STAIRS, WALK, movement_at
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.rig import Movement
 from imu_emg_estimator.utils.json_values import to_json
 from imu_emg_estimator.utils.progress import Progress
 
@@ -170,6 +171,17 @@ def test_guide_shares_recording_among_movements(bundle: Bundle, tmp_path: Path) 
         movement_at(MOVEMENTS["walking, stairs and running"], elapsed, 60.0) for elapsed in (19.0, 21.0, 41.0, 60.0)
     ]
     assert shown == [WALK, STAIRS, RUN, RUN]
+
+
+def test_guide_takes_pose_and_movements_from_the_rig(bundle: Bundle, tmp_path: Path) -> None:
+    movements = (Movement("curl", "Curl the dumbbell slowly"), Movement("reach"))
+    lab = replace(bundle.rig, movements=movements, pose="sit with the forearm on the table.")
+    session = Session(replace(bundle, rig=lab), tmp_path, [""] * 6)
+    assert session.run()
+    assert "Ask the subject to sit with the forearm on the table." in session.said
+    assert "[Enter] curl, reach [s] curl [r] reach" in session.said
+    assert "Curl the dumbbell slowly (30 s), then Do: reach (30 s)" in session.said
+    assert "walk" not in session.said.lower()
 
 
 def test_guide_undoes_calibration(bundle: Bundle, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fixtures.guided_subject import changed, named, standing_of, stands, steps
 
-from imu_emg_estimator.guide.leg_check import check_step
+from imu_emg_estimator.guide.limb_check import LIMBS, check_limb
 from imu_emg_estimator.guide.live_samples import LiveSamples
 from imu_emg_estimator.guide.sensor_problems import Problem
 from imu_emg_estimator.guide.standing_check import check_standing
@@ -17,6 +17,10 @@ RIGHT_FOOT, RIGHT_SHANK, RIGHT_THIGH, LEFT_FOOT, LEFT_SHANK, LEFT_THIGH = range(
 
 def pose(samples: LiveSamples, rig: Rig) -> list[Problem]:
     return check_standing(samples, rig, standing_of(rig))
+
+
+def limb(samples: LiveSamples, rig: Rig) -> list[Problem]:
+    return check_limb(samples, rig, LIMBS[0])
 
 
 @pytest.mark.parametrize(
@@ -30,7 +34,7 @@ def pose(samples: LiveSamples, rig: Rig) -> list[Problem]:
         ({"receipts": np.arange(240) / 60, "imu": np.tile([0, 0, 9.81, 0, 0, 0], (240, 1))}, "stuck"),
     ],
 )
-@pytest.mark.parametrize("check", [pose, check_step])
+@pytest.mark.parametrize("check", [pose, limb])
 def test_connection_problem_is_named_by_both_checks(
     rig: Rig, values: dict[str, object], kind: str, check: object
 ) -> None:

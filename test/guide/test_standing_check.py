@@ -1,5 +1,7 @@
 """The standing check: sensors that are attached wrongly are named, and only those."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fixtures.guided_subject import changed, named, standing_of, stands, worn
@@ -80,14 +82,15 @@ def test_check_standing_names_wrong_gravity(rig: Rig, factor: float, kind: str) 
 
 
 def test_check_standing_without_reference_skips_directions(rig: Rig, bundle: Bundle) -> None:
-    assert standing_directions(bundle.distribution, 6) is None  # the tiny bundle knows none
+    assert standing_directions(bundle.distribution, rig) is None  # the tiny bundle knows none
     assert check_standing(turned(stands(rig), RIGHT_SHANK, "y", 180), rig, None) == []
 
 
 def test_check_standing_with_reference_of_shipped_bundle(rig: Rig) -> None:
     shipped = Bundle.load(shipped_bundle())
-    standing = standing_directions(shipped.distribution, 6)
+    standing = standing_directions(shipped.distribution, rig)
     assert standing is not None
+    assert standing_directions(shipped.distribution, replace(rig, pose="sit")) is None  # nobody was recorded in it
     assert check_standing(stands(rig), rig, standing) == []
     problems = check_standing(turned(stands(rig), RIGHT_SHANK, "y", 180), rig, standing)
     assert named(problems) == [("upside_down", ("right_shank",))]

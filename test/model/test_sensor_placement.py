@@ -33,7 +33,7 @@ def distribution(subjects: list[Recording]) -> Distribution:
 
 @pytest.fixture(scope="module")
 def normalisation(subjects: list[Recording]) -> Normalisation:
-    return fit_normalisation([subject.imu[subject.is_locomotion()] for subject in subjects])
+    return fit_normalisation([subject.imu[subject.is_movement()] for subject in subjects])
 
 
 @pytest.fixture(scope="module")

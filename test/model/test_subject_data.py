@@ -23,7 +23,7 @@ def recording(make_recording: RecordingFactory) -> Recording:
 
 
 def test_reference_is_the_95th_percentile_in_locomotion(recording: Recording) -> None:
-    moving = recording.envelope[recording.is_locomotion()]
+    moving = recording.envelope[recording.is_movement()]
     np.testing.assert_allclose(reference_amplitude([recording]), np.percentile(moving, 95, axis=0))
     standing = replace(recording, condition=np.full(len(recording), "standing"))
     np.testing.assert_allclose(reference_amplitude([standing]), np.percentile(recording.envelope, 95, axis=0))
@@ -59,7 +59,7 @@ def test_prepare_joins_recordings_as_activations(recording: Recording) -> None:
     np.testing.assert_allclose(data.target[:count], np.minimum(recording.envelope / [20.0, 40.0], 3.0), rtol=1e-6)
     assert (data.target[count + 5, 0], data.weight[count + 5, 0]) == (0.0, 0.0)
     assert (data.target[count + 6, 0], data.weight[count + 6, 0]) == (3.0, 1.0)
-    assert data.locomotion.sum() == 2 * recording.is_locomotion().sum()
+    assert data.locomotion.sum() == 2 * recording.is_movement().sum()
 
 
 def test_trusted_subjects_names_muscle_that_nobody_has(recording: Recording) -> None:

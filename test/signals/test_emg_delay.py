@@ -154,7 +154,7 @@ def test_movement_energy_uses_own_side(make_recording: RecordingFactory) -> None
 def test_synchronise_without_model_on_real_subject(hugadb_folder: Path) -> None:
     """On a real subject, who stood, walked and stood."""
     recordings = hugadb.load(hugadb_folder, ["18"])
-    recording = max(recordings, key=lambda recording: recording.is_locomotion().sum())
+    recording = max(recordings, key=lambda recording: recording.is_movement().sum())
     _, found = synchronise(recording)
     assert not found.corrected
     for delay in (-0.5, 0.1, 0.6):

@@ -69,7 +69,7 @@ def test_estimator_equals_offline_with_trained_network(
 def test_estimator_equals_offline_with_shipped_network_on_real_subject(hugadb_folder: Path) -> None:
     """A subject with a corrupted gyroscope, by the network that robots run."""
     recordings = hugadb.load(hugadb_folder, ["5"])
-    recording = next(each for each in recordings if np.isnan(each.imu).any() and each.is_locomotion().all())
+    recording = next(each for each in recordings if np.isnan(each.imu).any() and each.is_movement().all())
     bundle = Bundle.load(shipped_bundle())
     imu = recording.imu[:1500]
     assert_live_is_offline(live(StreamingEstimator(bundle), imu), offline(bundle, imu), bundle.config.look_ahead)

@@ -16,13 +16,13 @@ def test_split_calibrates_on_first_locomotion_and_scores_rest(day: list[Recordin
     rate = day[0].rig.rate
     used, scored = sample_numbers(split.calibration), sample_numbers(split.scored)
     assert len(used) == round(seconds * rate)
-    assert all(recording.is_locomotion().all() for recording in split.calibration)
+    assert all(recording.is_movement().all() for recording in split.calibration)
     # Of the day's locomotion in bouts of at least 2 s it is the first.
     long = np.concatenate(
         [
             sample_numbers([recording])[start:stop]
             for recording in day
-            for start, stop in true_runs(recording.is_locomotion(), 118)
+            for start, stop in true_runs(recording.is_movement(), 118)
         ]
     )
     assert used.tolist() == long[: len(used)].tolist()

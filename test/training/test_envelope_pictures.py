@@ -9,6 +9,7 @@ import pytest
 from fixtures.factories import BundleFactory, RecordingFactory, refusal, subject_scores
 
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.rig import Movement
 from imu_emg_estimator.training import envelope_pictures as pictures
 
 
@@ -47,14 +48,27 @@ def test_picture_shows_median_subject_by_bundle_without_it(
     assert drawn[1] is folds[0]
 
 
-def test_picture_needs_locomotion(bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path) -> None:
+def test_picture_is_drawn_of_whatever_there_is(
+    bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path
+) -> None:
+    """Hours of training lie behind it: short bouts, and recordings without any movement, have to do."""
     sitting = make_recording([("sitting", 20.0)], subject="4")
-    with refusal("nothing to draw"):
-        pictures.draw_median_subject(tmp_path / "a.png", [bundle], [sitting], {"4": subject_scores(0.5, "sitting")})
-    brief = make_recording([("walking", 7.0)], subject="4")
-    with refusal("8 s", "subject 4"):
-        pictures.draw_median_subject(tmp_path / "a.png", [bundle], [brief], {"4": subject_scores(0.5)})
-    assert list(tmp_path.iterdir()) == []
+    brief = make_recording([("walking", 7.0), ("standing", 1.0)], subject="4")
+    for name, own, condition in (("a.png", sitting, "sitting"), ("b.png", brief, "locomotion")):
+        pictures.draw_median_subject(tmp_path / name, [bundle], [own], {"4": subject_scores(0.5, condition)})
+        assert_is_picture(tmp_path / name)
+
+
+def test_picture_shows_the_movements_of_the_rig(
+    bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = make_recording([("walking", 20.0), ("standing", 10.0)])
+    lab = replace(recording.rig, movements=(Movement("curl"), Movement("rest")))
+    named = replace(recording, rig=lab, condition=np.where(recording.condition == "walking", "curl", "pause"))
+    titles: list[str] = []
+    monkeypatch.setattr(pictures, "save_figure", lambda figure, *_: titles.extend(a.get_title() for a in figure.axes))
+    pictures.draw_conditions(tmp_path / "a.png", bundle, [named], "title")
+    assert [title for title in titles if title] == ["curl"]
 
 
 def test_picture_of_conditions(bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path) -> None:

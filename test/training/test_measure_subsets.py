@@ -72,7 +72,7 @@ def test_errors_are_those_of_estimate_without_sensors(bundle: Bundle, make_recor
 def test_stretches_are_locomotion_spread_over_recordings(make_recording: RecordingFactory) -> None:
     recordings = [make_recording([("standing", 5.0), ("walking", 90.0)], seed=seed) for seed in range(3)]
     stretches = locomotion_stretches(recordings)
-    assert all(stretch.is_locomotion().all() for stretch in stretches)
+    assert all(stretch.is_movement().all() for stretch in stretches)
     assert {stretch.name for stretch in stretches} == {recording.name for recording in recordings}
 
 
