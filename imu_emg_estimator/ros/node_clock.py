@@ -13,17 +13,17 @@ SIMULATED_TOLERANCE_S = 0.1  # by which timestamps may be ahead of a simulated c
 
 
 class NodeClock:
-    """Reads the node's clock: the system's, which the middleware has, too, or the one on /clock."""
+    """Reads the node's clock: the system's, which the middleware has, too, or the one on /clock.
+
+    Attributes:
+        is_simulated: use_sim_time is set, by the latest call of ``obstacle``: to ask rclpy takes a microsecond.
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._clock: Any = node.get_clock()
         self._last, self._ticked = 0, time.monotonic()
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether use_sim_time is set."""
-        return bool(self._clock.ros_time_is_active)
+        self.is_simulated = self._uses_clock_topic()
 
     def read(self) -> int:
         """Return the time [ns]."""
@@ -31,6 +31,7 @@ class NodeClock:
 
     def obstacle(self) -> str:
         """Return why the time cannot be told; empty = it can. Call it often: it sees whether the clock goes on."""
+        self.is_simulated = self._uses_clock_topic()
         if not self.is_simulated:
             return ""
         now, wall = self.read(), time.monotonic()
@@ -41,3 +42,6 @@ class NodeClock:
         if not self._node.count_publishers(CLOCK_TOPIC):
             return f"use_sim_time is set and nobody publishes {CLOCK_TOPIC}"
         return f"use_sim_time is set and {CLOCK_TOPIC} stands still" if now > 0 else f"{CLOCK_TOPIC} has not begun"
+
+    def _uses_clock_topic(self) -> bool:
+        return bool(self._clock.ros_time_is_active)

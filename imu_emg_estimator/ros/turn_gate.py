@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 
 class TurnGate:
@@ -17,14 +17,12 @@ class TurnGate:
         self._turn = threading.Lock()
         self._change = threading.Lock()
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Take a turn, after the change that waits."""
+    def turn(self) -> AbstractContextManager[object]:
+        """Return what to hold during a turn, after the change that waits."""
         if self._change.locked():
             with self._change:
                 pass
-        with self._turn:
-            yield
+        return self._turn
 
     @contextmanager
     def change(self, timeout: float = -1) -> Iterator[None]:
