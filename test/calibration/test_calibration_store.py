@@ -20,7 +20,6 @@ from imu_emg_estimator.calibration.calibration_store import (
     use_calibration,
     used_after_removal,
 )
-from imu_emg_estimator.calibration.subject_folder import MAX_REMEMBERED
 from imu_emg_estimator.model.bundle import Bundle
 
 # storing
@@ -114,12 +113,12 @@ def test_undo_skips_removed_calibrations(bundle: Bundle, three: Path) -> None:
 
 
 def test_choices_are_limited(bundle: Bundle, three: Path) -> None:
-    for _ in range(MAX_REMEMBERED):
+    for _ in range(20):
         use_calibration(three, "anna", f"anna-{FIRST}", bundle)
         use_calibration(three, "anna", f"anna-{FIRST}", bundle)
         use_calibration(three, "anna", f"anna-{SECOND}", bundle)
     chosen = json.loads((three / "anna" / "current").read_text())[bundle.model_id]
-    assert chosen == [f"anna-{FIRST}", f"anna-{SECOND}"] * (MAX_REMEMBERED // 2)
+    assert chosen == [f"anna-{FIRST}", f"anna-{SECOND}"] * 10
 
 
 def test_choices_are_kept_for_each_base_model(bundle: Bundle, make_bundle: BundleFactory, three: Path) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.calibration.closed_form import blocks_of
-from imu_emg_estimator.calibration.electrode_check import MIN_MOVEMENT_R, movement_r, sources_of_channels
+from imu_emg_estimator.calibration.electrode_check import ElectrodeCheck, movement_r, sources_of_channels
 
 TWINS = [1, 0]
 SAMPLES = 1800  # 30 s
@@ -49,9 +49,14 @@ def test_movement_r_finds_channel_without_movement() -> None:
     head = np.array([1.0, 0.0, 0.0])
 
     def follows(target: NDArray[np.float64]) -> bool:
-        return movement_r(blocks_of(tokens, target, np.ones(SAMPLES)), head) >= MIN_MOVEMENT_R
+        return movement_r(blocks_of(tokens, target, np.ones(SAMPLES)), head) >= 0.25
 
     assert follows(bursts()[:, 0] + noise(0, 0.8)[:, 0])
     assert follows(bursts()[:, 1])  # what the head can learn
     assert not follows(noise(0)[:, 0])
     assert not follows(np.full(SAMPLES, 0.2))
+
+
+def test_emg_does_not_follow_the_movement_below_a_correlation_of_a_quarter() -> None:
+    found = ElectrodeCheck(*[None] * 3, {0: 0.249, 1: 0.25, 3: -0.1}, *[None] * 2)  # type: ignore[arg-type]
+    assert found.unrelated == [0, 3]

@@ -8,9 +8,11 @@ import pytest
 from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.sample_windows import BLOCK_NS, JUMP_RATIO, MAX_BLOCKS, SampleWindows
+from imu_emg_estimator.signals.sample_windows import SampleWindows
 
 Array = NDArray[np.floating]
+BLOCK_NS, MAX_BLOCKS = 45_000_000, 21  # 50 ms at 60 and 100 Hz, and a second of them
+JUMP_RATIO = 3.5
 
 
 def blocks_of(instants: list[int], samples: Array) -> list[list[int]]:

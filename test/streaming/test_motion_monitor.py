@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
-from imu_emg_estimator.streaming.motion_monitor import MAX_KEPT_METRICS, MotionMonitor
+from imu_emg_estimator.streaming.motion_monitor import MotionMonitor
 
 SENSORS, RATE = 5, 10.0  # Hz; a score with every row
 
@@ -55,7 +55,7 @@ def test_motion_monitor_bounds_kept_metrics(metrics: list[weakref.ref[Metric]], 
         scores(monitor, rows(missing=[s for s, there in enumerate(present) if not there]), distribution)
     gc.collect()
     assert len(metrics) > 2**SENSORS - 2
-    assert sum(metric() is not None for metric in metrics) <= MAX_KEPT_METRICS
+    assert sum(metric() is not None for metric in metrics) == 8
 
 
 def test_motion_monitor_reuses_metrics_of_calibrated_bundle(
