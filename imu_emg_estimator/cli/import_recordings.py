@@ -23,7 +23,7 @@ MAPPING_FILE = "mapping.yaml"
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
     parser = options.add_command(
-        commands, "import", run, "turn files of Trigno, Myo, MATLAB or any CSV into tables in SI units"
+        commands, "import", run, "turn files of amplifiers and sensors into tables in SI units"
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="PATH", help="exported files, or folders of them")
     parser.add_argument("--out", type=Path, dest="out_folder", metavar="DIR", help="folder for SUBJECT/NAME tables")

@@ -51,7 +51,7 @@ def words_of(text: str) -> tuple[str, ...]:
 def meaning_of(channel: Channel) -> Meaning | None:
     """Return what a channel measures, by its name, else by its unit; None where neither tells.
 
-    The name may begin with that of a device and a colon, which names the sensor or muscle best.
+    The name may begin with that of a device and a colon, which names sensor or muscle where nothing after it does.
     """
     device, colon, name = channel.name.rpartition(": ")
     device_words = words_of(device) if colon else ()
@@ -75,11 +75,11 @@ def meaning_of(channel: Channel) -> Meaning | None:
 
 
 def _label(device: tuple[str, ...], plain: str, found: re.Match[str]) -> tuple[str, ...]:
-    """Return the words of the device, else those of the name around what was found."""
-    if device:
-        return _shortened(device)
-    around = f"{plain[: found.start()]}_{plain[found.end() :]}"
-    return _shortened(tuple(word for word in around.split("_") if word))
+    """Return the words of the name around what was found, else those of the device, where they tell a place."""
+    around = tuple(word for word in f"{plain[: found.start()]}_{plain[found.end() :]}".split("_") if word)
+    own = _shortened(around)
+    tells = any(len(word) > 1 and not word.isdigit() and word not in _DROPPED for word in own)
+    return own if tells or not device else _shortened(device)
 
 
 def _shortened(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,7 +12,10 @@ from importlib import import_module
 from pathlib import Path
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.imports.c3d_channels import is_c3d
 from imu_emg_estimator.imports.channels import Take, checked_take
+from imu_emg_estimator.imports.edf_channels import is_edf
+from imu_emg_estimator.imports.excel_channels import ZIP
 from imu_emg_estimator.imports.myo_text import is_myo
 
 START_BYTES = 4096
@@ -46,6 +49,10 @@ FORMS = (
         "read_mat",
     ),
     Form("Parquet", lambda start: start.startswith(b"PAR1"), "parquet_channels", "read_parquet"),
+    Form("XDF", lambda start: start.startswith(b"XDF:"), "xdf_channels", "read_xdf"),
+    Form("C3D", is_c3d, "c3d_channels", "read_c3d"),
+    Form("EDF", is_edf, "edf_channels", "read_edf"),
+    Form("Excel", lambda start: start.startswith(ZIP), "excel_channels", "read_excel"),
     Form("Myo", is_myo, "myo_text", "read_myo"),
 )
 TEXT = Form("CSV", lambda start: True, "table_channels", "read_csv")
