@@ -129,6 +129,9 @@ def _frozen() -> Iterator[Case]:
         yield Case("frozen", "frozen", who, Expected.NAMED, scene=Scene.WALKING_OFF)
     yield from _of("frozen", Expected.NAMED_BY_STATISTICS, [("frozen_noise", 1e-4), ("frozen_noise", 1e-3)])
     yield from _of("frozen under noise", Expected.NAMED_WALKING, [("frozen_noise", 1e-2)])
+    yield Case(
+        "all frozen under noise, from rest", "frozen_noise", Who.ALL, Expected.UNKNOWABLE, 1e-2, Scene.WALKING_OFF
+    )
     yield from _of("stuck axis", Expected.NAMED_WALKING, [("stuck_axis", 0.0)])
     yield from _of("looped", Expected.NAMED_WALKING, [("looped", 1.0)])
 

@@ -17,6 +17,7 @@ from imu_emg_estimator.model.live_placement import LivePlacement
 from imu_emg_estimator.model.placement_remedies import Remedy, exchanges, inversions, right_angles, rotation_about
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
+from imu_emg_estimator.streaming.settled_rows import SETTLING_S
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
 
 EARLIEST_S = 12.0  # from the start of the walk to the error
@@ -117,7 +118,8 @@ def summarise_placement(done: Sequence[tuple[Job, Mapping[str, Any]]]) -> dict[s
 
 
 def _share(trials: Sequence[Mapping[str, Any]], limit: float) -> float:
-    return float(np.mean([trial["named_from"] is not None and trial["named_from"] <= limit for trial in trials]))
+    """Return the share that is named within so many seconds live, where rows are held back until they have settled."""
+    return float(np.mean([one["named_from"] is not None and one["named_from"] + SETTLING_S <= limit for one in trials]))
 
 
 def placement_table(found: Mapping[str, Any]) -> Iterator[str]:
