@@ -78,7 +78,10 @@ def number(text: str) -> float:
 
 def number_or_auto(text: str) -> float | str:
     """Read a finite number, or ``AUTO``."""
-    return text if text == AUTO else number(text)
+    try:
+        return text if text == AUTO else number(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; give one such as 0.1, or {AUTO}") from None
 
 
 def nonnegative_number(text: str) -> float:

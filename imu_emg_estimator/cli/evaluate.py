@@ -72,6 +72,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.sensor_subsets:
         return _measure_subsets(arguments)
+    if arguments.out:
+        raise InputError("--out goes with --sensor-subsets, which measures what it writes; give both or neither")
     protocol, bundles, recordings, scores = (_evaluate_folds if arguments.folds else _evaluate_bundle)(arguments)
     rig = recordings[0].rig
     look_ahead_s = bundles[0].config.look_ahead / bundles[0].rig.rate

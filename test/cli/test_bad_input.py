@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from fixtures.command_line import refused
 
+from imu_emg_estimator.cli.main import main
 from imu_emg_estimator.training import recipe
 
 
@@ -105,3 +106,10 @@ def test_unwritable_outputs_are_refused_before_any_work(
         assert str(place) in refused(capfd, "calibrate", "--bundle", tiny, "--bag", bag, "--out", place)
         assert str(place) in refused(capfd, "simulate", "--out", place)
         assert str(place) in refused(capfd, "export", "--bundle", tiny, "--out", place)
+
+
+def test_emg_delay_that_is_no_number_is_refused_with_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["calibrate", "--bag", "walk", "--emg-delay", "nonsense"])
+    assert end.value.code == 2
+    assert "'nonsense' is not a number; give one such as 0.1, or auto" in capsys.readouterr().err

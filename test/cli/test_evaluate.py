@@ -74,6 +74,11 @@ def test_train_stores_the_scores_of_evaluate_folds(data: Path, tmp_path: Path, s
     assert Bundle.load(out).scores["mean"] == scores["mean"]
 
 
+def test_evaluate_refuses_to_write_what_it_does_not_measure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    said = refused(capfd, "evaluate", "--data", tmp_path, "--out", tmp_path / "new.safetensors")
+    assert "--out goes with --sensor-subsets" in said
+
+
 @pytest.mark.slow
 def test_evaluate_leaves_out_one_subject_at_a_time(data: Path, tmp_path: Path, small_recipe: None) -> None:
     path, keep = tmp_path / "scores.json", tmp_path / "folds"
