@@ -20,7 +20,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 
-MOTION_ROWS = 4000  # of a load, which repeats them
+MOTION_ROWS = 5000  # of a load, which repeats them: at 400 Hz only after the 10 s in which the node sees a loop
 SIMULATED_SUBJECTS = 5  # calibrated where there is no data set
 
 
@@ -73,7 +73,10 @@ class Material:
     def load(self, rate: float | None = None) -> Load:
         """Make the measured bundle's load at a rate: a simulated subject on its rig, else random motion."""
         bundle = self.own(rate)
-        motion = self._simulated(0).imu if self._is_simulated_rig() else made_up_motion(self.bundle, MOTION_ROWS)
+        if self._is_simulated_rig():
+            motion = self._simulated(0, MOTION_ROWS / (self.seconds * self.bundle.rig.rate)).imu
+        else:
+            motion = made_up_motion(self.bundle, MOTION_ROWS)
         return Load(bundle, self._motion("own", motion), rate or self.bundle.rig.rate)
 
     def shaped_load(self, shape: Shape) -> Load:
