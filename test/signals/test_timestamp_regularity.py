@@ -103,7 +103,7 @@ def measured(elapsed: int, samples: int, numbers: int | None = None) -> int:
         (313 * MS, 25, None, 10.0),  # samples were lost, nobody knows how many
         (1000 * MS, 25, 100, 10.0),  # lost, and counted
         (1100 * MS, 25, 100, 10.25),
-        (200 * MS, 25, 10, 20.0),  # the period is another one
+        (200 * MS, 25, 10, 10.0),  # too far off to be measured
         (250 * MS, 25, 0, 10.0),  # the publisher began to count anew
         (250 * MS, 25, -5, 10.0),
     ],
@@ -139,20 +139,38 @@ def test_jitter_follows_what_steps_differ_from_whole_periods(before: float, step
     assert regularity.jitter == pytest.approx(after * MS, abs=2)
 
 
-@pytest.mark.parametrize(
-    ("step", "shorter"),
-    [(5.0, True), (3.3, True), (2.5, True), (2.0, False), (10.0, False), (5.25, True), (5.26, False), (4.74, False)],
-)
-def test_period_is_shorter_where_steps_are_a_half_to_a_quarter_of_it(step: float, shorter: bool) -> None:
+def changed_at(step: float, counted: bool, apart: int = 1) -> int | None:
+    """Number of the odd step [ms] at which the period changes, of steps that many samples apart."""
     regularity = begun(jitter=MS)
-    assert regularity.is_shorter(round(step * MS)) is shorter
-    assert regularity.period == (round(step * MS) if shorter else PERIOD)
-    assert regularity.jitter == MS
+    for number in range(20):
+        timestamp, index = 1000 * PERIOD + round(number * apart * step * MS), 1000 + number * apart
+        if regularity.has_changed(timestamp, number if counted else None, index):
+            assert (regularity.period, regularity.jitter) == (round(step * MS), round(step * MS) // 10)
+            return number
+    assert regularity.period == PERIOD
+    return None
 
 
-@pytest.mark.parametrize("step", [0, -5 * MS])
-def test_period_is_no_shorter_where_timestamps_do_not_advance(step: int) -> None:
-    assert not begun().is_shorter(step)
+@pytest.mark.parametrize(
+    ("step", "counted", "changes"),
+    [
+        (5.0, False, True),
+        (2.5, False, True),
+        (2.4, False, False),  # bursts
+        (10.0, False, False),
+        (12.4, False, False),
+        (12.6, False, True),
+        (20.0, False, False),  # samples were lost
+        (20.0, True, True),  # none was
+    ],
+)
+def test_period_changes_where_odd_steps_are_alike(step: float, counted: bool, changes: bool) -> None:
+    assert changed_at(step, counted) == (3 if changes else None)
+
+
+@pytest.mark.parametrize(("apart", "number"), [(1, 3), (2, 3), (3, None)])
+def test_period_does_not_change_by_single_odd_steps(apart: int, number: int | None) -> None:
+    assert changed_at(5.0, False, apart) == number
 
 
 def test_restart_forgets_flaws_and_period() -> None:
