@@ -46,19 +46,22 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--together", action="store_true", help="all files are one take")
     parser.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read")
     parser.add_argument(
-        "--format", choices=("parquet", "csv"), help="form of the tables (default: parquet if pyarrow is installed)"
+        "--format",
+        choices=("parquet", "csv", "bag"),
+        help="tables, or bags on the grid of --rig (default: parquet if pyarrow is installed, else csv)",
     )
     options.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, map, convert and write."""
-    from imu_emg_estimator.imports.import_files import settle_mapping, write_tables
+    from imu_emg_estimator.imports.import_files import settle_mapping
     from imu_emg_estimator.imports.mapping_file import read_mapping, write_mapping
-    from imu_emg_estimator.imports.table_writer import has_pyarrow
 
     if arguments.out_folder is None:
         raise InputError("no --out was given; name a folder for the tables, or with --dry-run for the mapping")
+    if arguments.format == "bag" and arguments.rig is None:
+        raise InputError("--format bag needs --rig FILE, whose grid, sensors and muscles the bags will have")
     rig = Rig.from_yaml(arguments.rig) if arguments.rig else None
     given = read_mapping(arguments.mapping) if arguments.mapping else None
     takes = _read(arguments)
@@ -72,13 +75,29 @@ def run(arguments: argparse.Namespace) -> int:
     path = arguments.out_folder / MAPPING_FILE
     write_mapping(path, mapping)
     print(f"wrote {path}: edit it and give it back with --mapping to change this")
-    table_format = arguments.format or ("parquet" if has_pyarrow() else "csv")
-    written = [] if arguments.dry_run else write_tables(takes, mapping, arguments.out_folder, table_format)
-    if written:
-        subjects = len({take.files.subject for take in takes})
-        print(f"wrote {len(written)} tables of {subjects} subjects to {arguments.out_folder}")
+    written = [] if arguments.dry_run else _write(arguments, takes, mapping, rig)
     options.write_json(arguments.json, _figures(takes, mapping, written))
     return 0
+
+
+def _write(
+    arguments: argparse.Namespace, takes: Sequence[ReadTake], mapping: ChannelMapping, rig: Rig | None
+) -> list[Path]:
+    """Write tables or bags, and say how many of whom."""
+    from imu_emg_estimator.imports.bag_output import write_bags
+    from imu_emg_estimator.imports.import_files import write_tables
+    from imu_emg_estimator.imports.table_writer import has_pyarrow
+
+    table_format = arguments.format or ("parquet" if has_pyarrow() else "csv")
+    if table_format == "bag":
+        assert rig is not None
+        written = write_bags(takes, mapping, arguments.out_folder, rig)
+    else:
+        written = write_tables(takes, mapping, arguments.out_folder, table_format)
+    subjects = sorted({take.files.subject for take in takes})
+    what = "bags" if table_format == "bag" else "tables"
+    print(f"wrote {len(written)} {what} of {', '.join(subjects)} to {arguments.out_folder}")
+    return written
 
 
 def _read(arguments: argparse.Namespace) -> list[ReadTake]:

@@ -189,6 +189,13 @@ def check_mapping(
 
 
 def _check_rig(mapping: ChannelMapping, rig: Rig, where: str) -> None:
+    rates = {assignment.column for assignment in mapping.used if assignment.kind == GYRO}
+    bare = [sensor for sensor in mapping.sensors if f"{sensor}_{GYRO}_x" not in rates]
+    if rig.gyroscopes and bare:
+        raise InputError(
+            f"{where} has no gyroscope for '{bare[0]}', which rig '{rig.name}' counts on; write 'gyroscopes: false' "
+            "into the rig file if the sensors have none"
+        )
     for kind, used, wanted in (
         ("sensor", mapping.sensors, rig.sensor_names),
         ("muscle", mapping.muscles, rig.muscle_names),
