@@ -44,6 +44,10 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--condition", default="", metavar="NAME", help="what the subjects do in all files")
     parser.add_argument("--together", action="store_true", help="all files are one take")
+    parser.add_argument(
+        "--join", choices=("auto", "clock", "event", "correlation", "start"), default="auto",
+        help="how files of one take are brought together (default: by clock, else by a trigger, else by correlation)",
+    )  # fmt: skip
     parser.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read")
     parser.add_argument(
         "--format",
@@ -108,7 +112,7 @@ def _read(arguments: argparse.Namespace) -> list[ReadTake]:
     found, unfit = find_takes(
         arguments.files, arguments.subject, arguments.names, arguments.condition, arguments.together
     )
-    read, refused = read_takes(found, ProgressBar("reading", patience=options.QUIET_S))
+    read, refused = read_takes(found, arguments.join, ProgressBar("reading", patience=options.QUIET_S))
     for file in unfit:
         print(f"left out: {file}, whose name does not fit --names")
     for take in read:

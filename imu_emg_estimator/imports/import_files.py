@@ -11,7 +11,7 @@ from imu_emg_estimator.imports.channel_mapping import ChannelMapping, check_mapp
 from imu_emg_estimator.imports.channels import Take
 from imu_emg_estimator.imports.guarded_reading import read_guarded
 from imu_emg_estimator.imports.table_writer import columns_of, write_table
-from imu_emg_estimator.imports.take_joining import join_takes
+from imu_emg_estimator.imports.take_joining import AUTO, join_takes
 from imu_emg_estimator.imports.takes import TakeFiles
 from imu_emg_estimator.imports.unit_decision import decide_units
 from imu_emg_estimator.rig import Rig
@@ -42,13 +42,13 @@ class Refusal:
 
 
 def read_takes(
-    found: Sequence[TakeFiles], show: Callable[[int, int], None] | None = None
+    found: Sequence[TakeFiles], how: str = AUTO, show: Callable[[int, int], None] | None = None
 ) -> tuple[list[ReadTake], list[Refusal]]:
-    """Read all takes; returns those that could be read and those that could not."""
+    """Read all takes, their files joined by ``how``; returns those that could be read and those that could not."""
     read, refused = [], []
     for count, files in enumerate(found, start=1):
         try:
-            read.append(ReadTake(files, join_takes([read_guarded(path) for path in files.files])))
+            read.append(ReadTake(files, join_takes([read_guarded(path) for path in files.files], how)))
         except InputError as error:
             refused.append(Refusal(files, str(error)))
         if show:

@@ -1,4 +1,4 @@
-"""Files of one take brought onto one clock, and how sure that is."""
+"""Files of one take brought onto one clock, by the surest way that they offer, and how sure that is."""
 
 from __future__ import annotations
 
@@ -6,35 +6,83 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.imports.channels import Take
+from imu_emg_estimator.imports.channels import Channel, Take
+from imu_emg_estimator.imports.lag_search import lag_by_correlation, lag_by_pulses
 
 MIN_OVERLAP_S = 1.0
+AUTO, CLOCK, EVENT, CORRELATION, START = "auto", "clock", "event", "correlation", "start"
+JOINS = (AUTO, CLOCK, EVENT, CORRELATION, START)
 
 
-def join_takes(parts: Sequence[Take]) -> Take:
-    """Join the files of a take by their clock.
+def join_takes(parts: Sequence[Take], how: str = AUTO) -> Take:
+    """Join the files of a take: by their clock, by pulses of a trigger, by cross-correlation, or by their start.
+
+    Args:
+        how: one of ``JOINS``; ``auto`` = clock, else pulses, else cross-correlation.
 
     Raises:
-        InputError: they have no common clock, or do not overlap.
+        InputError: they do not offer that way, it is not clear, or they do not overlap.
     """
-    if len(parts) == 1:
-        return parts[0]
-    names = " and ".join(str(part.source) for part in parts)
-    if not all(part.absolute for part in parts):
-        raise InputError(f"{names} have no common clock; export instants since 1970, or one file")
-    first = max(min(c.times[0] for c in part.channels) for part in parts)
-    last = min(max(c.times[-1] for c in part.channels) for part in parts)
-    if last - first < MIN_OVERLAP_S:
-        raise InputError(
-            f"{names} do not overlap in time: one ends {first - last:.1f} s before the other begins; "
-            "give files of one take"
-        )
     joined = parts[0]
     for part in parts[1:]:
-        joined = replace(
-            joined,
-            form=f"{joined.form} + {part.form}",
-            channels=(*joined.channels, *part.channels),
-            notes=(*joined.notes, *part.notes),
+        seconds, way = _lag(joined, part, how)
+        moved = replace(
+            part, channels=tuple(replace(channel, times=channel.times + seconds) for channel in part.channels)
         )
-    return joined.noted(f"joined by clock, {last - first:.1f} s in common")
+        common = _overlap(joined, moved)
+        notes = (*joined.notes, *part.notes, f"joined by {way}, {common:.1f} s in common")
+        form = f"{joined.form} + {part.form}"
+        joined = replace(joined, form=form, channels=_without_clash(joined, moved), notes=notes)
+    return joined
+
+
+def _lag(first: Take, second: Take, how: str) -> tuple[float, str]:
+    """Return what to add to the second file's instants [s], and the way by which that was found."""
+    names = f"{first.source} and {second.source}"
+    if how in (AUTO, CLOCK) and first.absolute and second.absolute:
+        return 0.0, "clock"
+    if how == START:
+        return first.channels[0].times[0] - second.channels[0].times[0], "their start, unverified"
+    if how in (AUTO, EVENT) and (pulses := lag_by_pulses(first, second)):
+        seconds, count = pulses
+        return seconds, f"{count} pulse{'s' * (count > 1)} of a trigger"
+    if how in (CLOCK, EVENT):
+        what = "clock since 1970" if how == CLOCK else "trigger whose pulses coincide"
+        raise InputError(f"{names} have no common {what}; choose another --join")
+    lag = lag_by_correlation(first, second)
+    if lag is None:
+        raise InputError(f"{names} have neither a common clock nor movement and EMG to compare; give one file")
+    if not lag.is_clear:
+        raise InputError(
+            f"{names} cannot be joined for sure: movement and EMG agree best with the second {lag.seconds:+.2f} s (r "
+            f"{lag.best:.2f}), but elsewhere with r {lag.next_best:.2f}; export a clock or a trigger, or, if both were "
+            "started at once, give --join start"
+        )
+    return (
+        lag.seconds,
+        f"cross-correlation (second {lag.seconds:+.2f} s, r {lag.best:.2f}, elsewhere {lag.next_best:.2f})",
+    )
+
+
+def _overlap(first: Take, second: Take) -> float:
+    """Return the time [s] that both cover; raise InputError where it is next to nothing."""
+    begin = max(min(channel.times[0] for channel in take.channels) for take in (first, second))
+    end = min(max(channel.times[-1] for channel in take.channels) for take in (first, second))
+    if end - begin < MIN_OVERLAP_S:
+        raise InputError(
+            f"{first.source} and {second.source} do not overlap in time: one ends {begin - end:.1f} s before the other "
+            "begins; give files of one take"
+        )
+    return float(end - begin)
+
+
+def _without_clash(first: Take, second: Take) -> tuple[Channel, ...]:
+    """Return the channels of both; one of the second whose name the first has gets the name of its file in front."""
+    taken = {channel.name for channel in first.channels}
+    return (
+        *first.channels,
+        *(
+            replace(channel, name=f"{second.source.stem}: {channel.name}") if channel.name in taken else channel
+            for channel in second.channels
+        ),
+    )

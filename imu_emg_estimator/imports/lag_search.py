@@ -1,0 +1,134 @@
+"""How much later one file's clock began than another's, from what both recorded: pulses, or movement and EMG."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from imu_emg_estimator.imports.channel_names import ACC, ENVELOPE, RAW_EMG, meaning_of
+from imu_emg_estimator.imports.channels import Array, Channel, Take
+
+GRID_HZ = 100.0
+SMOOTHING_S = 0.1
+MIN_SHARE = 0.5  # of the shorter file that must overlap at a lag
+LOBE_S = 1.0  # around the best lag that belongs to it
+TRIGGER = re.compile(r"trig|sync|ttl|digital|pulse|button|event", re.IGNORECASE)
+MAX_PULSES = 1000
+PULSE_TOLERANCE_S = 0.02
+
+
+@dataclass(frozen=True)
+class Lag:
+    """What must be added to the second file's instants [s] to be on the first one's clock, and how sure that is.
+
+    Attributes:
+        seconds: to add.
+        best: correlation there.
+        next_best: the highest correlation elsewhere.
+    """
+
+    seconds: float
+    best: float
+    next_best: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether both files agree there, and nowhere else as well."""
+        return self.best >= 0.3 and self.best - max(self.next_best, 0.0) >= 0.1
+
+
+def lag_by_pulses(first: Take, second: Take) -> tuple[float, int] | None:
+    """Return the lag [s] by which pulses of a trigger coincide, and how many do; None without pulses that fit."""
+    ours, theirs = _pulses(first), _pulses(second)
+    if not len(ours) or not len(theirs):
+        return None
+    candidates = (
+        (ours[:, None] - theirs[None, :]).ravel() if len(ours) * len(theirs) <= 10_000 else ours[:9] - theirs[0]
+    )
+    counts = [int((np.abs(theirs[:, None] + lag - ours).min(axis=1) < PULSE_TOLERANCE_S).sum()) for lag in candidates]
+    best = int(np.argmax(counts))
+    if counts[best] < min(len(ours), len(theirs)):
+        return None
+    near = np.abs(theirs[:, None] + candidates[best] - ours)
+    pairs = [(ours[int(row.argmin())], instant) for row, instant in zip(near, theirs, strict=True) if row.min() < 0.02]
+    return float(np.median([our - their for our, their in pairs])), counts[best]
+
+
+def _pulses(take: Take) -> Array:
+    """Return the instants [s] at which the first channel of a trigger rises."""
+    for channel in take.channels:
+        if TRIGGER.search(channel.name):
+            values = np.nan_to_num(channel.values)
+            middle = (values.min() + values.max()) / 2
+            rises = np.flatnonzero((values[1:] > middle) & (values[:-1] <= middle)) + 1
+            if values.max() > values.min() and 0 < len(rises) <= MAX_PULSES:
+                instants: Array = channel.times[rises]
+                return instants
+    return np.empty(0)
+
+
+def lag_by_correlation(first: Take, second: Take) -> Lag | None:
+    """Return the lag at which movement and EMG, or two accelerometers, agree best; None where a file has neither."""
+    kinds = [kind for kind in (ACC, RAW_EMG) if _intensity(first, kind) and _intensity(second, kind)]
+    pairs = [(kinds[0], kinds[0])] if kinds else [(ACC, RAW_EMG), (RAW_EMG, ACC)]
+    for ours, theirs in pairs:
+        one, other = _intensity(first, ours), _intensity(second, theirs)
+        if one and other:
+            return _best_lag(*one, *other)
+    return None
+
+
+def _intensity(take: Take, kind: str) -> tuple[float, Array] | None:
+    """Return the first instant [s] and how much is going on from there, on a grid: of accelerometers, or of EMG."""
+    wanted = (RAW_EMG, ENVELOPE) if kind == RAW_EMG else (ACC,)
+    channels = [channel for channel in take.channels if (found := meaning_of(channel)) and found.kind in wanted]
+    if not channels:
+        return None
+    start = max(float(channel.times[0]) for channel in channels)
+    stop = min(float(channel.times[-1]) for channel in channels)
+    grid = start + np.arange(max(int((stop - start) * GRID_HZ), 2)) / GRID_HZ
+    total = sum((_changes(channel, grid) for channel in channels), np.zeros(len(grid)))
+    return start, total
+
+
+def _changes(channel: Channel, grid: Array) -> Array:
+    """Return the size of a channel's changes, smoothed, on a grid, in units of its own spread."""
+    known = np.isfinite(channel.values)
+    steps = np.abs(np.diff(channel.values[known], prepend=channel.values[known][:1]))
+    times = channel.times[known]
+    width = max(round(SMOOTHING_S * (len(times) - 1) / (times[-1] - times[0])), 1)
+    smooth = np.convolve(steps, np.full(width, 1.0 / width), mode="same")
+    spread = float(smooth.std())
+    result: Array = np.interp(grid, times, smooth / spread if spread else smooth)
+    return result
+
+
+def _best_lag(our_start: float, ours: Array, their_start: float, theirs: Array) -> Lag:
+    correlation, lags = _correlations(ours, theirs)
+    best = int(np.argmax(correlation))
+    elsewhere = np.abs(lags - lags[best]) > LOBE_S * GRID_HZ
+    next_best = float(correlation[elsewhere].max()) if elsewhere.any() else 0.0
+    seconds = our_start - their_start + float(lags[best]) / GRID_HZ
+    return Lag(seconds, float(correlation[best]), next_best)
+
+
+def _correlations(ours: Array, theirs: Array) -> tuple[Array, Array]:
+    """Return the correlation of two series at every lag [samples] of the second at which enough of them overlaps."""
+    size = len(ours) + len(theirs) - 1
+    lags: Array = np.arange(-(len(theirs) - 1), len(ours)).astype(np.float64)
+
+    def sums(a: Array, b: Array) -> Array:
+        product = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
+        return np.concatenate([product[len(ours) :], product[: len(ours)]])
+
+    ones, others = np.ones(len(ours)), np.ones(len(theirs))
+    ours, theirs = ours - ours.mean(), theirs - theirs.mean()
+    count = np.maximum(sums(ones, others), 1.0)
+    mean_ours, mean_theirs = sums(ours, others) / count, sums(ones, theirs) / count
+    covariance = sums(ours, theirs) / count - mean_ours * mean_theirs
+    variance = (sums(ours**2, others) / count - mean_ours**2) * (sums(ones, theirs**2) / count - mean_theirs**2)
+    enough = count >= MIN_SHARE * min(len(ours), len(theirs))
+    result: Array = np.where(enough, covariance / np.sqrt(np.maximum(variance, 1e-12)), -1.0)
+    return result, lags
