@@ -18,6 +18,7 @@ from imu_emg_estimator.bags.bag_files import within
 from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import DELAY, MODEL_FILE
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.emg_delay import (
     Delay,
@@ -37,7 +38,6 @@ from imu_emg_estimator.utils.progress import Progress
 if TYPE_CHECKING:
     from imu_emg_estimator.calibration.calibrate_recordings import CalibrationResult
 
-DELAY = "delay"  # figure of a calibration's record: which EMG delay was corrected, in words
 READING = "reading"  # phase before those of ``calibrate_recordings``
 
 
@@ -100,7 +100,7 @@ def calibrate_bags(
         stop=stop,
         accept_exchanged=request.accept_exchanged,
     )
-    return _with_bags(result, request.bags, bags)
+    return _with_bags(result, request, bags)
 
 
 def open_bags(base: Bundle, request: CalibrationRequest) -> list[CalibrationBag]:
@@ -187,7 +187,9 @@ def _question(bags: Sequence[CalibrationBag]) -> str:
     )
 
 
-def _with_bags(result: CalibrationResult, paths: Sequence[Path], bags: Sequence[CalibrationBag]) -> CalibrationResult:
+def _with_bags(
+    result: CalibrationResult, request: CalibrationRequest, bags: Sequence[CalibrationBag]
+) -> CalibrationResult:
     """The result with how the bags were read, in its report and in the new bundle's record."""
     bundle, notes = result.bundle, tuple(f"{bag.recording.name}: {note}" for bag in bags for note in bag.notes)
     delays = [bag.delay for bag in bags]
@@ -201,8 +203,13 @@ def _with_bags(result: CalibrationResult, paths: Sequence[Path], bags: Sequence[
     if bundle and bundle.calibration:
         calibration = replace(
             bundle.calibration,
-            bag_hash=", ".join(hash_of(path) for path in paths),
-            figures={**bundle.calibration.figures, DELAY: told, "emg_delay": json_compatible(delays)},
+            bag_hash=", ".join(hash_of(path) for path in request.bags),
+            figures={
+                **bundle.calibration.figures,
+                MODEL_FILE: str(request.bundle.absolute()),
+                DELAY: told,
+                "emg_delay": json_compatible(delays),
+            },
         )
         bundle, report = (
             replace(bundle, calibration=calibration),

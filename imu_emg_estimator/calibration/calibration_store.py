@@ -18,6 +18,7 @@ from pathlib import Path
 from imu_emg_estimator.calibration.subject_folder import (
     CALIBRATION_ID,
     Choices,
+    Model,
     SubjectFolder,
     id_of,
     without_calibration,
@@ -25,6 +26,7 @@ from imu_emg_estimator.calibration.subject_folder import (
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration
+from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.utils.progress import CountProgress
 
 SUBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -49,6 +51,14 @@ class Stored:
     parent_id: str
     rig: str
     in_use: bool
+
+
+@dataclass(frozen=True)
+class KnownModel:
+    """A base model, as far as its calibrations tell; see ``subject_folder.Model``."""
+
+    model_id: str
+    rig: Rig
 
 
 def check_subject(subject: str) -> str:
@@ -80,7 +90,7 @@ def calibration_path(directory: Path, bundle: Bundle) -> Path:
 # reading
 
 
-def current_calibration(directory: Path, subject: str, base: Bundle) -> tuple[Bundle | None, list[str]]:
+def current_calibration(directory: Path, subject: str, base: Model) -> tuple[Bundle | None, list[str]]:
     """Load the calibration of a subject that is in use with a base model: the chosen one, or the newest sound one.
 
     Returns:
@@ -143,6 +153,22 @@ def find_calibration(directory: Path, calibration_id: str, subject: str | None =
     return found[0].subject, found[0].file(calibration_id)
 
 
+def model_of(directory: Path, subject: str, calibration_id: str) -> KnownModel:
+    """Return the base model that a calibration was made from; raises InputError where it is damaged or not there."""
+    bundle = _folder(directory, subject).load(calibration_id)
+    return KnownModel(bundle.parent_id, bundle.rig)
+
+
+def models_of(directory: Path, subject: str) -> list[KnownModel]:
+    """Return the base models that the sound calibrations of a subject were made from, that of the newest first."""
+    models: dict[str, KnownModel] = {}
+    for calibration_id in _folder(directory, subject).ids():
+        with suppress(InputError):
+            model = model_of(directory, subject, calibration_id)
+            models.setdefault(model.model_id, model)
+    return list(models.values())
+
+
 def used_after_removal(directory: Path, subject: str, calibration_id: str) -> dict[str, str]:
     """Return, by base model with which a calibration is in use, the id that would be used without it; "" = the base."""
     folder = _folder(directory, subject)
@@ -168,7 +194,7 @@ def store_calibration(directory: Path, bundle: Bundle) -> Path:
         return folder.add(bundle)
 
 
-def use_calibration(directory: Path, subject: str, calibration_id: str, base: Bundle) -> Bundle:
+def use_calibration(directory: Path, subject: str, calibration_id: str, base: Model) -> Bundle:
     """Choose a stored calibration for the base model that it was made from.
 
     Raises:
@@ -182,7 +208,7 @@ def use_calibration(directory: Path, subject: str, calibration_id: str, base: Bu
     return bundle
 
 
-def reset_calibration(directory: Path, subject: str, base: Bundle) -> None:
+def reset_calibration(directory: Path, subject: str, base: Model) -> None:
     """Choose the base model itself; calibrations are kept."""
     folder = _folder(directory, subject)
     if os.path.isdir(folder.path):
@@ -190,7 +216,7 @@ def reset_calibration(directory: Path, subject: str, base: Bundle) -> None:
             folder.write(folder.with_choice(base.model_id, base.rig, None))
 
 
-def undo_choice(directory: Path, subject: str, base: Bundle) -> tuple[Bundle | None, list[str]]:
+def undo_choice(directory: Path, subject: str, base: Model) -> tuple[Bundle | None, list[str]]:
     """Go back to what was in use before the last choice, or before that, if it is not there any more.
 
     Returns:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
@@ -32,6 +33,16 @@ MAX_FILE_BYTES = 1 << 20
 MAX_REMEMBERED = 20  # choices of one base model
 
 Choices = dict[str, list[str | None]]
+
+
+class Model(Protocol):
+    """What tells a base model from others: a bundle, or what its calibrations say of it."""
+
+    @property
+    def model_id(self) -> str: ...
+
+    @property
+    def rig(self) -> Rig: ...
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ class SubjectFolder:
             )
         return bundle
 
-    def is_sound(self, calibration_id: str, base: Bundle) -> bool:
+    def is_sound(self, calibration_id: str, base: Model) -> bool:
         """Whether a calibration can be used with a base model."""
         try:
             self.load(calibration_id, base.model_id, base.rig)

@@ -18,6 +18,7 @@ from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
+from imu_emg_estimator.guide.undo_hint import undo_command
 from imu_emg_estimator.utils.json_values import json_compatible
 from imu_emg_estimator.utils.processor_time import processor_time
 from imu_emg_estimator.utils.progress import Progress, ProgressBar
@@ -246,7 +247,8 @@ def _keep(bundle: Bundle, arguments: argparse.Namespace) -> None:
         from imu_emg_estimator.calibration.calibration_store import store_calibration
 
         path = store_calibration(arguments.store, bundle)
-        print(f"stored as {path}: subject '{arguments.subject}' starts with it from now on")
+        undo = undo_command(arguments.subject, arguments.store, arguments.bundle or shipped_bundle())
+        print(f"stored as {path}: subject '{arguments.subject}' starts with it from now on; undo it with: {undo}")
 
 
 @contextmanager

@@ -5,14 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator.cli.shared_options import QUIET_S, add_bundle_option, add_topic_options, load_bundle
+from imu_emg_estimator.cli.shared_options import QUIET_S, add_topic_options
 from imu_emg_estimator.cli.stored_calibrations import (
     BASE_MODEL,
     UNKNOWN,
     add_action,
+    add_model_option,
     add_subject_option,
     aligned,
     figure,
@@ -22,8 +24,9 @@ from imu_emg_estimator.cli.stored_calibrations import (
 )
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.calibration_record import MODEL_FILE
 from imu_emg_estimator.utils.progress import ProgressBar
-from imu_emg_estimator.utils.shipped_files import shipped_bundle
+from imu_emg_estimator.utils.shipped_files import shipped_bundles
 
 if TYPE_CHECKING:
     from imu_emg_estimator.calibration.calibrate_bags import CalibrationBag
@@ -38,7 +41,7 @@ def add_compare(actions: Any) -> None:
     parser.add_argument("id", nargs="+", metavar="ID", help="calibrations to compare")
     add_subject_option(parser)
     parser.add_argument("--bag", type=Path, help="score all of them and their base model on this bag")
-    add_bundle_option(parser, "with --bag: base model")
+    add_model_option(parser, "with --bag: base model")
     add_topic_options(parser)
 
 
@@ -89,11 +92,12 @@ def _compare_on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.utils.file_hash import hash_of
 
-    base = load_bundle(arguments)
+    base_path = arguments.bundle or _model_file(entries[0])
+    base = Bundle.load(base_path)
     _check_base(base, entries)
     with open_bag(arguments.bag):
         pass  # a wrong path is refused before torch is imported, which takes seconds
-    bag = _open(arguments, base)
+    bag = _open(arguments, base, base_path)
 
     from imu_emg_estimator.calibration.calibrate_bags import stream_of
     from imu_emg_estimator.calibration.calibrate_recordings import judge
@@ -111,6 +115,22 @@ def _compare_on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]
     verdicts = assess(base, [recording], stream_of([bag])).verdicts()
     print(verdict_table(verdicts))
     return {"bag": str(arguments.bag), "bag_hash": bag_hash, "figures": figures, "seen": seen, "verdicts": verdicts}
+
+
+def _model_file(entry: Stored) -> Path:
+    """Find the bundle that a calibration was made from: where it lay then, or among those that the package ships."""
+    from imu_emg_estimator.model.bundle import Bundle
+
+    recorded = entry.calibration.figures.get(MODEL_FILE)
+    for path in [*([Path(recorded)] if recorded else []), *shipped_bundles()]:
+        with suppress(InputError):  # it is not there any more, or another one by now
+            if Bundle.load(path).model_id == entry.parent_id:
+                return path
+    where = f" any more at {recorded}" if recorded else " among the shipped bundles"
+    raise InputError(
+        f"model {entry.parent_id}, which calibration {entry.calibration.id} was made from, is not{where}; "
+        "give it with --bundle"
+    )
 
 
 def _check_base(base: Bundle, entries: Sequence[Stored]) -> None:
@@ -133,13 +153,13 @@ def _format(figures: Mapping[str, Mapping[str, Scores]]) -> str:
     return aligned(rows)
 
 
-def _open(arguments: argparse.Namespace, base: Bundle) -> CalibrationBag:
+def _open(arguments: argparse.Namespace, base: Bundle, base_path: Path) -> CalibrationBag:
     """Read the bag as a calibration does."""
     from imu_emg_estimator.calibration.calibrate_bags import open_bags
     from imu_emg_estimator.calibration.request import CalibrationRequest
 
     request = CalibrationRequest(
-        bundle=arguments.bundle or shipped_bundle(),
+        bundle=base_path,
         bags=(arguments.bag,),
         subject="",
         imu_topics=arguments.imu_topics,

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli.calibration_comparison import add_compare
-from imu_emg_estimator.cli.shared_options import add_bundle_option, load_bundle
+from imu_emg_estimator.cli.shared_options import load_bundle
 from imu_emg_estimator.cli.stored_calibrations import (
     BASE_MODEL,
     UNKNOWN,
     add_action,
     add_id_argument,
+    add_model_option,
     add_subject_option,
     aligned,
     change,
@@ -30,7 +31,7 @@ from imu_emg_estimator.errors import InputError
 
 if TYPE_CHECKING:
     from imu_emg_estimator.calibration.calibration_store import Stored
-    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.calibration.subject_folder import Model
 
 FIGURE_NAMES = {
     "running": "better than model",
@@ -141,7 +142,7 @@ def _add_use(actions: Any) -> None:
     parser.add_argument("--none", action="store_true", help="use the base model instead; needs --subject")
     parser.add_argument("--previous", action="store_true", help="go back to what was in use before; needs --subject")
     add_subject_option(parser)
-    add_bundle_option(parser, "base model that the node runs with")
+    add_model_option(parser, "base model that the node runs with")
 
 
 def _use(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def _use(arguments: argparse.Namespace) -> dict[str, Any]:
         raise InputError("an id, --none or --previous says what to use; give exactly one of them")
     if arguments.id is None and arguments.subject is None:
         raise InputError("no --subject was given; name the subject")
-    base = load_bundle(arguments)
+    base = _model(arguments)
     subject, used, remarks = _choose(arguments, base)
     what = f"calibration {used}" if used else f"the {BASE_MODEL}"
     print(f"subject '{subject}' uses {what} with model {base.model_id} from the next start of the node on")
@@ -158,7 +159,28 @@ def _use(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"subject": subject, "model_id": base.model_id, "calibration_id": used, "remarks": remarks}
 
 
-def _choose(arguments: argparse.Namespace, base: Bundle) -> tuple[str, str | None, list[str]]:
+def _model(arguments: argparse.Namespace) -> Model:
+    """Return the base model of ``--bundle``; else that of the calibration, or of the subject."""
+    from imu_emg_estimator.calibration import calibration_store as store
+
+    if arguments.bundle is not None:
+        return load_bundle(arguments)
+    if arguments.id is not None:
+        subject, _ = store.find_calibration(arguments.directory, arguments.id, arguments.subject)
+        return store.model_of(arguments.directory, subject, arguments.id)
+    models = store.models_of(arguments.directory, arguments.subject)
+    if len(models) == 1:
+        return models[0]
+    shipped, ids = load_bundle(arguments), [model.model_id for model in models]
+    if models and shipped.model_id not in ids:
+        raise InputError(
+            f"subject '{arguments.subject}' has calibrations of {len(ids)} models ({', '.join(ids)}); "
+            "name the one that is meant with --bundle"
+        )
+    return shipped
+
+
+def _choose(arguments: argparse.Namespace, base: Model) -> tuple[str, str | None, list[str]]:
     """Change what is in use.
 
     Returns:

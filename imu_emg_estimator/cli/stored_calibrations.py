@@ -51,6 +51,11 @@ def add_subject_option(parser: argparse.ArgumentParser, purpose: str = "subject,
     parser.add_argument("--subject", metavar="NAME", help=purpose)
 
 
+def add_model_option(parser: argparse.ArgumentParser, purpose: str) -> None:
+    """Declare the base model, where the calibrations leave a choice."""
+    parser.add_argument("--bundle", type=Path, metavar="FILE", help=f"{purpose} (default: that of the calibrations)")
+
+
 def list_stored(directory: Path, subject: str | None) -> tuple[list[Stored], list[str]]:
     """List the calibrations of a subject (None = of all), and remarks on files that cannot be read."""
     from imu_emg_estimator.calibration.calibration_store import list_calibrations

@@ -56,6 +56,9 @@ class Calibrator(Protocol):
     def undo(self, subject: str) -> str:
         """Go back to the calibration that was in use before; return its id, empty = the base model."""
 
+    def undo_command(self, subject: str) -> str:
+        """Return the command that does the same later."""
+
     def after(self, subject: str) -> str:
         """Say in a sentence when the result is used."""
 
@@ -281,15 +284,14 @@ class Guide:
             )
         else:
             console.bullet(f"kept as {outcome.calibration_id}", "✓")
-            console.say(f"Changed your mind? imu-emg calibrations use --previous --subject {self._subject}")
+            console.say(f"Changed your mind? {self._calibrator.undo_command(self._subject)}")
         return answer == RE_RECORD
 
     def _say_what_is_kept(self) -> None:
         console = self._console
         if self.report["kept"]:
             console.say(
-                "The calibration is stored and in use. To undo it: "
-                f"imu-emg calibrations use --previous --subject {self._subject}"
+                f"The calibration is stored and in use. To undo it: {self._calibrator.undo_command(self._subject)}"
             )
             return
         console.say("Nothing was changed: the device works as before.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from imu_emg_estimator.calibration.calibration_store import current_path, store_calibration, undo_choice
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.guide.calibration_outcome import Outcome
+from imu_emg_estimator.guide.undo_hint import undo_command
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.utils.progress import Progress
 
@@ -42,6 +43,10 @@ class OfflineCalibrator:
         """Go back to what was in use before; returns its id, empty = the base model."""
         before, _ = undo_choice(self.store, subject, self.base)
         return before.calibration_id if before else ""
+
+    def undo_command(self, subject: str) -> str:
+        """Return the command that does the same later."""
+        return undo_command(subject, self.store, self.request.bundle)
 
     def after(self, subject: str) -> str:
         """Say when the result is used."""

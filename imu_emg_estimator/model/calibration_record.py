@@ -13,6 +13,8 @@ from imu_emg_estimator import __version__
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.json_values import json_compatible
 
+DELAY, MODEL_FILE = "delay", "model_file"  # figures: the EMG delay that was corrected, in words; the base model's path
+
 
 @dataclass(frozen=True)
 class Calibration:

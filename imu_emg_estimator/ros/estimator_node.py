@@ -360,7 +360,7 @@ class EstimatorNode(ManagedNode):
     def _identify(self) -> None:
         """Put subject, model and calibration into the messages from now on."""
         frame_id = self.settings.frame_id or self.subject or self.bundle.rig.name
-        self._output.identify(frame_id, self.base.model_id, self.bundle.calibration_id)
+        self._output.identify(frame_id, self.bundle.model_id, self.bundle.calibration_id)
 
     def _describe_calibration(self) -> str:
         calibration = self.bundle.calibration

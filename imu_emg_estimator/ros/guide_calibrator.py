@@ -16,14 +16,25 @@ from std_srvs.srv import Trigger
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.calibration_outcome import NOTICEABLY, MuscleOutcome, Outcome, findings_of
+from imu_emg_estimator.guide.undo_hint import undo_command
 from imu_emg_estimator.msg import CalibrationStatus
 from imu_emg_estimator.ros.calibration_status import LATCHED
+from imu_emg_estimator.ros.parameter_schema import expanded_path
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
 from imu_emg_estimator.utils.progress import Progress
+from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 
 CALIBRATE = "imu_emg_estimator/srv/Calibrate"
 RESET = "imu_emg_estimator/srv/ResetCalibration"
-PARAMETERS = ("bundle", "subject_id", "imu_topics", "sensor_rotations", "bag_directories", "emg_topic")
+PARAMETERS = (
+    "bundle",
+    "subject_id",
+    "imu_topics",
+    "sensor_rotations",
+    "bag_directories",
+    "emg_topic",
+    "calibration_directory",
+)
 ANSWER_TIMEOUT_S = 5.0  # for calls that need no work
 MAX_CALIBRATION_S = 600.0  # a user watches it, and can stop it
 SPIN_TIMEOUT_S = 0.1
@@ -93,12 +104,20 @@ class NodeCalibrator:
         response = self._call(self._reset, ResetCalibration.Request(subject_id=subject, previous=True))
         if response is None:
             raise InputError(
-                f"{self.name} does not answer; undo it with `imu-emg calibrations use --previous --subject {subject}`, "
-                "and start the node again"
+                f"{self.name} does not answer; undo it with `{self.undo_command(subject)}`, and start the node again"
             )
         if not response.success:
             raise InputError(response.message)
         return str(response.calibration_id)
+
+    def undo_command(self, subject: str) -> str:
+        """Return the command that does the same for the next start."""
+        directory, bundle = (self.parameters.get(name) for name in ("calibration_directory", "bundle"))
+        return undo_command(
+            subject,
+            expanded_path(directory) if directory else calibration_directory(),
+            expanded_path(bundle) if bundle else shipped_bundle(),
+        )
 
     def after(self, subject: str) -> str:
         """Say when the result is used."""

@@ -44,6 +44,11 @@ def shipped_bundle() -> Path:
     return resource_file("hugadb.safetensors")
 
 
+def shipped_bundles() -> list[Path]:
+    """Return the paths of all bundles that the package ships."""
+    return sorted((share_directory() / "resource").glob("*.safetensors"))
+
+
 def calibration_directory() -> Path:
     """Return the default folder of subjects' calibrations: below ``$ROS_HOME``, or ``~/.ros``."""
     return Path(os.path.expanduser(os.environ.get("ROS_HOME") or "~/.ros")) / PACKAGE / "calibrations"

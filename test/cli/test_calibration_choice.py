@@ -1,6 +1,7 @@
 """`imu-emg calibrations use` and `remove`: what they print is what the next start finds."""
 
 import io
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from fixtures.calibration_actions import (
     FIRST,
     SECOND,
+    calibrated,
     calibration_in_use,
     refused_action,
     result,
@@ -15,7 +17,11 @@ from fixtures.calibration_actions import (
 )
 from fixtures.factories import BundleFactory
 
+from imu_emg_estimator.calibration.calibration_store import store_calibration
+from imu_emg_estimator.cli.main import main
+from imu_emg_estimator.guide.undo_hint import undo_command
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 
 
 def test_use_chooses_a_calibration_the_base_model_or_the_previous_one(
@@ -62,8 +68,41 @@ def test_use_refuses_another_model(
     make_bundle(seed=1).save(tmp_path / "other.safetensors")
     message = refused_action(capfd, two, "use", FIRST, "--bundle", tmp_path / "other.safetensors")
     assert bundle.model_id in message
-    assert "hugadb" in refused_action(capfd, two, "use", FIRST)  # the shipped bundle is the default
     assert calibration_in_use(two, bundle) == SECOND
+
+
+def test_use_finds_the_model_of_a_calibration_or_a_subject(bundle: Bundle, two: Path) -> None:
+    """The calibrations are of another model than the shipped one."""
+    assert result(two, "use", FIRST)["model_id"] == bundle.model_id
+    assert calibration_in_use(two, bundle) == FIRST
+    assert result(two, "use", "--previous", "--subject", "anna")["calibration_id"] == SECOND
+    assert calibration_in_use(two, bundle) == SECOND
+    assert result(two, "use", "--none", "--subject", "anna")["model_id"] == bundle.model_id
+    assert calibration_in_use(two, bundle) == ""
+
+
+def test_use_asks_for_the_model_where_a_subject_has_several(
+    bundle: Bundle, make_bundle: BundleFactory, two: Path, base: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = make_bundle(seed=1)
+    store_calibration(two, calibrated(other, "anna-20250701T120000-cccccc"))
+    message = refused_action(capfd, two, "use", "--previous", "--subject", "anna")
+    assert bundle.model_id in message
+    assert other.model_id in message
+    assert message.endswith("name the one that is meant with --bundle")
+    assert result(two, "use", "--previous", "--subject", "anna", "--bundle", base)["calibration_id"] == FIRST
+
+
+def test_undo_hint_works_as_it_is_printed(bundle: Bundle, base: Path, two: Path) -> None:
+    words = shlex.split(undo_command("anna", two, base))
+    assert words[0] == "imu-emg"
+    assert main(words[1:]) == 0
+    assert calibration_in_use(two, bundle) == FIRST
+
+
+def test_undo_hint_is_short_where_all_is_as_shipped() -> None:
+    hint = undo_command("anna", calibration_directory(), shipped_bundle())
+    assert hint == "imu-emg calibrations use --previous --subject anna"
 
 
 def test_remove_prints_what_is_used_next(bundle: Bundle, two: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,7 @@ def test_show_prints_the_record(two: Path, capsys: pytest.CaptureFixture[str]) -
         "1.2.3",
         "42.0 s",
         "judged on [s]:       18",
+        "delay of the EMG:    0.20 s (found)",
         "vastus_lateralis_left",
     ):
         assert part in text

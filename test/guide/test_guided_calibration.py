@@ -67,6 +67,9 @@ class MadeUpCalibrator:
             raise outcome
         return outcome
 
+    def undo_command(self, subject: str) -> str:
+        return f"undo it of {subject}"
+
     def undo(self, subject: str) -> str:
         self.undone.append(subject)
         return "anna-0"
@@ -250,7 +253,7 @@ def test_guide_quit_at_last_question_keeps_calibration(bundle: Bundle, tmp_path:
     session = Session(bundle, tmp_path, ["", "", "", "", "", "q"])
     assert session.run()
     assert session.calibrator.undone == []
-    assert "calibrations use --previous --subject subject" in session.said
+    assert "undo it of subject" in session.said
 
 
 def test_guide_quit_after_recording_says_how_to_continue(bundle: Bundle, tmp_path: Path) -> None:

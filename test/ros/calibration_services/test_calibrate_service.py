@@ -89,7 +89,9 @@ def test_calibrate_adapts_while_estimates_go_on(form: str, start_lab: StartLab, 
     ids = [message.calibration_id for message in messages]
     swap = ids.index(answer.calibration_id)
     assert ids == [""] * swap + [answer.calibration_id] * (len(ids) - swap)
-    assert {message.model_id for message in messages} == {lab.estimator.base.model_id}
+    models = [message.model_id for message in messages]
+    assert models == [lab.estimator.base.model_id] * swap + [lab.estimator.bundle.model_id] * (len(ids) - swap)
+    assert lab.estimator.bundle.model_id != lab.estimator.base.model_id
     frames = [message.header.frame_id for message in messages]
     assert frames == [walking.rig.name] * swap + ["alice"] * (len(frames) - swap)
 
@@ -110,7 +112,8 @@ def test_calibrated_bundle_is_used_at_next_start(
         lab.play(walking.imu[:20], hurry=True)
         messages = lab.wait_for(15)
         assert {message.calibration_id for message in messages} == {calibration}
-        assert {message.model_id for message in messages} == {alices.parent_id}
+        used = alices.model_id if calibration else alices.parent_id
+        assert {message.model_id for message in messages} == {used}
         assert {message.header.frame_id for message in messages} == {subject or walking.rig.name}
 
 
