@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
 from imu_emg_estimator.guide.undo_hint import undo_command
-from imu_emg_estimator.utils.json_values import json_compatible
 from imu_emg_estimator.utils.processor_time import processor_time
 from imu_emg_estimator.utils.progress import Progress, ProgressBar
 from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
@@ -187,7 +186,7 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
     print(f"{result.report.message}; it took {took}")
     if result.bundle:
         _keep(result.bundle, arguments)
-    options.write_json(arguments.json, result.report.to_dict() | {"took": json_compatible(took)})
+    options.write_json(arguments.json, result.report.to_dict() | {"took": asdict(took)})
     return CALIBRATED if result.bundle else NOT_BETTER
 
 

@@ -24,7 +24,6 @@ from imu_emg_estimator.cli.stored_calibrations import (
 )
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.calibration_record import MODEL_FILE
 from imu_emg_estimator.utils.progress import ProgressBar
 from imu_emg_estimator.utils.shipped_files import shipped_bundles
 
@@ -120,6 +119,7 @@ def _compare_on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]
 def _model_file(entry: Stored) -> Path:
     """Find the bundle that a calibration was made from: where it lay then, or among those that the package ships."""
     from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.model.calibration_record import MODEL_FILE
 
     recorded = entry.calibration.figures.get(MODEL_FILE)
     for path in [*([Path(recorded)] if recorded else []), *shipped_bundles()]:

@@ -15,6 +15,7 @@ from imu_emg_estimator.cli import (
     bag,
     calibrate,
     calibrations,
+    call,
     evaluate,
     export,
     import_recordings,
@@ -23,10 +24,14 @@ from imu_emg_estimator.cli import (
     replay,
     simulate,
     train,
+    watch,
 )
 from imu_emg_estimator.cli.shared_options import run_command, split_ros_arguments
 
-COMMANDS = (import_recordings, train, evaluate, calibrate, calibrations, bag, simulate, replay, record, export, inspect)
+COMMANDS = (
+    import_recordings, train, evaluate, calibrate, calibrations, bag, simulate, replay, record, watch, call, export,
+    inspect,
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

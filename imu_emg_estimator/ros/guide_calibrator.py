@@ -67,17 +67,7 @@ class NodeCalibrator:
     def calibrate(self, bag: Path, subject: str, on_progress: Callable[[Progress], None]) -> Outcome:
         """Call the service; Ctrl-C cancels the calibration."""
         request = Calibrate.Request(bag_uri=str(bag.absolute()), subject_id=subject, max_duration=MAX_CALIBRATION_S)
-        if not self._calibrate.wait_for_service(ANSWER_TIMEOUT_S):
-            raise InputError(f"{self.name} does not offer calibrate any more; start it, and go on with the recording")
-        self._newest = None
-        answer = self._calibrate.call_async(request)
-        try:
-            self._spin_until(answer.done, lambda: self._pass_newest(on_progress))
-        except KeyboardInterrupt:
-            self._call(self._cancel, Trigger.Request())
-            self._undo_late(answer, subject)
-            raise
-        response = answer.result()
+        response = self.call_calibrate(request, on_progress)
         muscles = {
             name: MuscleOutcome(decision, float(before), float(after), float(gain_r2) >= NOTICEABLY)
             for name, decision, before, after, gain_r2 in zip(
@@ -92,16 +82,30 @@ class NodeCalibrator:
         findings = findings_of(zip(response.channel_names, response.verdicts, strict=True))
         return Outcome(response.success, response.message, response.calibration_id, muscles, findings)
 
+    def call_calibrate(self, request: Any, on_progress: Callable[[Progress], None]) -> Any:
+        """Return the answer to a Calibrate request; Ctrl-C cancels the calibration."""
+        if not self._calibrate.wait_for_service(ANSWER_TIMEOUT_S):
+            raise InputError(f"{self.name} does not offer calibrate any more; start it, and go on with the recording")
+        self._newest = None
+        answer = self._calibrate.call_async(request)
+        try:
+            self._spin_until(answer.done, lambda: self._pass_newest(on_progress))
+        except KeyboardInterrupt:
+            self.call_cancel()
+            self._undo_late(answer, request.subject_id)
+            raise
+        return answer.result()
+
     def _undo_late(self, answer: Any, subject: str) -> None:
         """Undo a calibration that ended before it could be cancelled."""
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         self._spin_until(lambda: answer.done() or time.monotonic() > deadline)
-        if answer.done() and answer.result().success:
+        if answer.done() and answer.result().calibration_id:
             self.undo(subject)
 
     def undo(self, subject: str) -> str:
         """Call the service that goes back to what was in use before."""
-        response = self._call(self._reset, ResetCalibration.Request(subject_id=subject, previous=True))
+        response = self.call_reset(ResetCalibration.Request(subject_id=subject, previous=True))
         if response is None:
             raise InputError(
                 f"{self.name} does not answer; undo it with `{self.undo_command(subject)}`, and start the node again"
@@ -109,6 +113,14 @@ class NodeCalibrator:
         if not response.success:
             raise InputError(response.message)
         return str(response.calibration_id)
+
+    def call_cancel(self) -> Any:
+        """Return the answer to a call that cancels a calibration; None where none comes."""
+        return self._call(self._cancel, Trigger.Request())
+
+    def call_reset(self, request: Any) -> Any:
+        """Return the answer to a ResetCalibration request; None where none comes."""
+        return self._call(self._reset, request)
 
     def undo_command(self, subject: str) -> str:
         """Return the command that does the same for the next start."""
@@ -155,25 +167,31 @@ class NodeCalibrator:
             meanwhile()
 
 
-def find_estimator(node: Node, patience: float) -> NodeCalibrator | None:
+def find_estimator(node: Node, patience: float, name: str = "") -> NodeCalibrator | None:
     """Find the estimator node that runs; of several the first in the alphabet; None = there is none.
 
     Args:
         patience: time to search [s].
+        name: full name of the node; empty = any.
     """
     deadline = time.monotonic() + patience
     while True:
         services = node.get_service_names_and_types()
-        offered = sorted(name for name, types in services if CALIBRATE in types)
-        resets = sorted(name for name, types in services if RESET in types)
+        offered = sorted(service for service, types in services if CALIBRATE in types)
+        resets = sorted(service for service, types in services if RESET in types and name in ("", _owner(service)))
         if offered and resets:
-            owner = resets[0].rsplit("/", 1)[0]
+            owner = _owner(resets[0])
             space = owner.rsplit("/", 1)[0]
-            service = next((name for name in offered if name.startswith(f"{space}/")), offered[0])
+            service = next((each for each in offered if each.startswith(f"{space}/")), offered[0])
             return NodeCalibrator(node, owner, service)
         if time.monotonic() > deadline:
             return None
         time.sleep(0.05)
+
+
+def _owner(service: str) -> str:
+    """Return the full name of the node that a private service belongs to."""
+    return service.rsplit("/", 1)[0]
 
 
 def _value(value: Any) -> Any:

@@ -1,0 +1,125 @@
+"""Watch a bag: its messages go through the live path as they were received, without ROS."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from imu_emg_estimator.bags.bag_messages import IMU_TYPE
+from imu_emg_estimator.bags.bag_reader import open_bag
+from imu_emg_estimator.bags.topic_mapping import find_imu_topics
+from imu_emg_estimator.errors import BagTooShort
+from imu_emg_estimator.guide.watch_panel import EstimatorView, SensorView
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.imu_decoder import decode_imu
+from imu_emg_estimator.signals.sensor_verdict import Verdict
+from imu_emg_estimator.streaming.activation_status import NAMES
+from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, LiveSettings, Output
+
+RATE_SPAN_S = 2.0  # over which rates are counted
+SHOW_PERIOD_S = 0.1  # of the bag
+SLEEP_S = 0.005  # less is not slept
+
+
+class BagWatch:
+    """Plays a bag into an estimator of its own.
+
+    Args:
+        path: of the bag.
+        imu_topics: in the order of the rig; None = found by their names.
+        settings: of the live path.
+    """
+
+    def __init__(
+        self, path: Path, bundle: Bundle, imu_topics: Sequence[str] | None = None, settings: LiveSettings | None = None
+    ) -> None:
+        self._path, self._bundle, self._imu_topics = path, bundle, imu_topics
+        self._live = LiveEstimator(bundle, settings or LiveSettings())
+        self._newest: Output | None = None
+        self._arrivals: list[list[int]] = [[] for _ in bundle.rig.sensors]  # ns, of the last seconds
+        self._estimates: list[int] = []
+        self._seen: Counter[str] = Counter()
+        self._faults: Counter[str] = Counter()
+
+    def play(self, rate: float, show: Callable[[EstimatorView], None]) -> EstimatorView:
+        """Play it to its end; return what was to be seen then.
+
+        Args:
+            rate: speed, 1 = as recorded; 0 = as fast as can be.
+            show: called ten times a second of the bag.
+
+        Raises:
+            BagUnreadable, TopicMissing, BagTooShort: the bag cannot be watched.
+        """
+        now = shown = 0
+        for now in self._instants(rate):
+            if now - shown >= SHOW_PERIOD_S * SECOND:
+                shown = now
+                show(self.view(now))
+        if not self._newest:
+            raise BagTooShort(f"bag {self._path} is too short for an estimate; record a few seconds")
+        return self.view(now)
+
+    def view(self, now: int) -> EstimatorView:
+        """Return what is to be seen at an instant of the bag [ns]."""
+        output, muscles = self._newest, self._bundle.rig.muscle_names
+        none = [math.nan] * len(muscles)
+        known = output is not None and not isinstance(output.activation, float)
+        return EstimatorView(
+            title=f"{self._path.name}, {self._bundle.model_id}",
+            status=output.status if output else None,
+            cause=self._live.cause,
+            rate=_rate(self._estimates, now),
+            age=output.age if output else math.nan,
+            muscles=muscles,
+            activation=list(map(float, output.activation)) if known else none,  # type: ignore[arg-type,union-attr]
+            deviation=list(map(float, output.deviation)) if known else none,  # type: ignore[arg-type,union-attr]
+            sensors=[self._sensor(index, now) for index in range(len(self._bundle.rig.sensors))],
+            seen=dict(self._seen),
+            faults=dict(self._faults),
+        )
+
+    def _sensor(self, sensor: int, now: int) -> SensorView:
+        state = self._live.states[sensor]
+        advice = "; ".join(filter(None, (state.reason, state.remedy))) if state.verdict is not Verdict.OK else ""
+        rate = _rate(self._arrivals[sensor], now)
+        return SensorView(self._bundle.rig.sensor_names[sensor], rate, state.verdict.value, advice)
+
+    def _instants(self, rate: float) -> Iterator[int]:
+        """Feed the estimator; yield the instant of every estimate [ns]."""
+        with open_bag(self._path) as bag:
+            topics = find_imu_topics(bag, self._bundle.rig, self._imu_topics)
+            sensors, first, checked, start = {topic: i for i, topic in enumerate(topics)}, 0, 0, time.monotonic()
+            for message in bag.messages_in_order(dict.fromkeys(topics, IMU_TYPE)):
+                now = message.receive_time
+                first = first or now
+                if rate and (ahead := (now - first) / SECOND / rate - (time.monotonic() - start)) > SLEEP_S:
+                    time.sleep(ahead)
+                sensor, outputs = sensors[message.topic], []
+                self._arrivals[sensor].append(now)
+                if decoded := decode_imu(message.data):
+                    outputs = self._live.take(sensor, *decoded, now)
+                if now - checked > CHECK_PERIOD_S * SECOND:
+                    checked, outputs = now, [*outputs, *self._live.check(now)]
+                for output in outputs:
+                    self._note(output, now)
+                    yield now
+
+    def _note(self, output: Output, now: int) -> None:
+        self._newest = output
+        self._seen[NAMES[output.status]] += 1
+        self._estimates.append(now)
+        for name, state in zip(self._bundle.rig.sensor_names, self._live.states, strict=True):
+            if state.verdict is not Verdict.OK:
+                self._faults[f"{name} {state.verdict.value}"] += 1
+
+
+def _rate(instants: list[int], now: int) -> float:
+    """Return how many of the instants [ns] a second lie in the last seconds; forgets older ones."""
+    while instants and now - instants[0] > RATE_SPAN_S * SECOND:
+        del instants[0]
+    return (len(instants) - 1) / max((instants[-1] - instants[0]) / SECOND, 1e-3) if len(instants) > 1 else 0.0

@@ -1,0 +1,140 @@
+"""Watch a running estimator node: its estimates and its diagnostics."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.guide.watch_panel import EstimatorView, SensorView, status_name
+from imu_emg_estimator.msg import MuscleActivation
+from imu_emg_estimator.ros.bag_recorder import LiveRates
+from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
+from imu_emg_estimator.ros.raw_subscriptions import await_topics
+
+ACTIVATION = "imu_emg_estimator/msg/MuscleActivation"
+SPIN_TIMEOUT_S = 0.05
+FOREVER = math.inf
+
+
+class NodeWatch:
+    """What a node publishes, newest first.
+
+    Args:
+        topic: of the estimates.
+    """
+
+    def __init__(self, node: Node, topic: str) -> None:
+        self._topic = topic
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._rates = LiveRates({topic: topic})
+        self._newest: Any = None
+        self._diagnostics: dict[str, Any] = {}
+        self._seen: Counter[str] = Counter()
+        owners = node.get_publishers_info_by_topic(topic)
+        self._name = f"{owners[0].node_namespace.rstrip('/')}/{owners[0].node_name}" if owners else topic
+        node.create_subscription(MuscleActivation, topic, self._take_estimate, 100)
+        node.create_subscription(DiagnosticArray, "/diagnostics", self._take_diagnostics, 10)
+
+    def spin(self, seconds: float) -> None:
+        """Take what comes for so long."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0.0:
+            self._executor.spin_once(timeout_sec=min(left, SPIN_TIMEOUT_S))
+
+    def view(self) -> EstimatorView:
+        """Return what is to be seen now."""
+        newest = self._newest
+        if newest is None:
+            return EstimatorView(self._name, None, "", 0.0, math.nan, (), (), (), self._sensors(), {})
+        calibration = f", calibration {newest.calibration_id}" if newest.calibration_id else ", no calibration"
+        text = self._diagnostics.get("estimates")
+        _, _, cause = text.message.partition(": ") if text else ("", "", "")
+        return EstimatorView(
+            title=f"{self._name}, {newest.model_id}{calibration}",
+            status=newest.status,
+            cause=cause if newest.status else "",
+            rate=self._rates.rates()[self._topic],
+            age=newest.age,
+            muscles=list(newest.muscle_names),
+            activation=list(newest.activation),
+            deviation=list(newest.activation_std),
+            sensors=self._sensors(),
+            seen=dict(self._seen),
+        )
+
+    def _sensors(self) -> Sequence[SensorView]:
+        found = ((name, {pair.key: pair.value for pair in entry.values}) for name, entry in self._diagnostics.items())
+        return [_sensor(name, values, self._diagnostics[name].message) for name, values in found if "verdict" in values]
+
+    def _take_estimate(self, message: Any) -> None:
+        self._newest = message
+        self._seen[status_name(message.status)] += 1
+        self._rates.note(self._topic)
+
+    def _take_diagnostics(self, message: Any) -> None:
+        own = f"{self._name}: "
+        self._diagnostics |= {
+            entry.name.removeprefix(own): entry for entry in message.status if entry.name.startswith(own)
+        }
+
+
+def _sensor(name: str, values: dict[str, str], message: str) -> SensorView:
+    """Return a sensor by its diagnostics; what is wrong with its topic alone has the verdict ok."""
+    advice = "; ".join(filter(None, (values["reason"], values["remedy"]))) or ("" if message == "OK" else message)
+    return SensorView(name, float(values["rate [Hz]"]), values["verdict"], advice)
+
+
+def watch_node(
+    topic: str | None,
+    seconds: float,
+    patience: float,
+    show: Callable[[EstimatorView], None],
+    ros_arguments: Sequence[str] = (),
+) -> EstimatorView:
+    """Watch a node until Ctrl-C, or for some seconds; return what was to be seen last.
+
+    Args:
+        topic: of its estimates; None = the first in the alphabet that anybody publishes.
+        seconds: ``FOREVER`` = until Ctrl-C.
+        patience: how long to wait for the topic [s].
+        show: called about ten times a second.
+
+    Raises:
+        InputError: nobody publishes estimates.
+    """
+    stopped: list[bool] = []
+    with rclpy_session(ros_arguments):
+        node = Node("imu_emg_watch", start_parameter_services=False)
+        try:
+            watch = NodeWatch(node, find_estimates(node, topic, patience))
+            end = time.monotonic() + seconds
+            with stop_on_interrupt(stopped):
+                while not stopped and time.monotonic() < end:
+                    watch.spin(min(0.1, max(end - time.monotonic(), 0.01)))
+                    show(watch.view())
+            return watch.view()
+        finally:
+            node.destroy_node()
+
+
+def find_estimates(node: Node, topic: str | None, patience: float) -> str:
+    """Return the full name of a topic of estimates that somebody publishes; raises InputError where nobody does."""
+    wanted = node.resolve_topic_name(topic) if topic else None
+    alive = await_topics(node, lambda alive: _estimates(alive, wanted), patience)
+    if found := _estimates(alive, wanted):
+        return found[0]
+    where = f" on {wanted}" if wanted else ""
+    raise InputError(f"nobody publishes estimates{where} within {patience:g} s; start the node, or give a bag to watch")
+
+
+def _estimates(alive: dict[str, str], wanted: str | None) -> list[str]:
+    return sorted(name for name, kind in alive.items() if kind == ACTIVATION and wanted in (None, name))

@@ -1,0 +1,55 @@
+"""`imu-emg watch` on a running node."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+import rclpy
+from fixtures.factories import RecordingFactory, refusal
+from fixtures.ros_lab import HOUR, PATIENCE, Lab
+from rclpy.node import Node
+
+from imu_emg_estimator.guide.watch_panel import EstimatorView
+from imu_emg_estimator.ros.node_watch import NodeWatch, find_estimates
+
+TOPIC = "/watched/muscle_activation"
+
+
+@pytest.fixture
+def onlooker(context: rclpy.Context) -> Iterator[Node]:
+    node = Node("onlooker", context=context, start_parameter_services=False)
+    yield node
+    node.destroy_node()
+
+
+def until(watch: NodeWatch, condition: Callable[[EstimatorView], object]) -> EstimatorView:
+    for _ in range(round(PATIENCE / 0.1)):
+        watch.spin(0.1)
+        if condition(watch.view()):
+            return watch.view()
+    raise AssertionError(f"not seen within {PATIENCE:g} s; {watch.view()}")
+
+
+def test_watch_shows_estimates_and_sensors_of_a_node(
+    start_lab: Callable[..., Lab], onlooker: Node, make_recording: RecordingFactory
+) -> None:
+    lab = start_lab(namespace="/watched", stale_after=HOUR)
+    assert find_estimates(onlooker, None, PATIENCE) == TOPIC
+    watch = NodeWatch(onlooker, TOPIC)
+    assert watch.view().lines(200)[0].startswith("no estimate yet")
+    recording = make_recording([("walking", 3.0)])
+    lab.play(recording.imu, hurry=True)
+    view = until(watch, lambda view: view.seen and view.sensors)
+    assert "/watched/imu_emg_estimator" in view.title
+    assert lab.estimator.bundle.model_id in view.title
+    assert "no calibration" in view.title
+    assert list(view.muscles) == list(recording.rig.muscle_names)
+    assert {sensor.name for sensor in view.sensors} == set(recording.rig.sensor_names)
+    assert all(sensor.verdict for sensor in view.sensors)
+    until(watch, lambda view: view.activation == list(lab.messages[-1].activation))
+    assert replace(view, seen={}).summary() == "no estimate was seen"
+
+
+def test_watch_says_that_nobody_publishes(onlooker: Node) -> None:
+    with refusal("nobody publishes estimates on /nowhere within 0.1 s", "start the node"):
+        find_estimates(onlooker, "/nowhere", 0.1)
