@@ -71,6 +71,8 @@ def run(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.scorable_subjects import left_out, movement_group
 
     if arguments.sensor_subsets:
+        if any(arguments.calibration_seconds):
+            raise InputError("--sensor-subsets measures the uncalibrated model; leave --calibration-seconds out")
         return _measure_subsets(arguments)
     if arguments.out:
         raise InputError("--out goes with --sensor-subsets, which measures what it writes; give both or neither")

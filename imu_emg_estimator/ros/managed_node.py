@@ -9,6 +9,7 @@ from typing import Any
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.ros.node_topics import rcl_reason
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -98,7 +99,7 @@ class ManagedNode(LifecycleNode):
             try:
                 return serve(request, response)
             except Exception as error:  # a request that rclpy did not foresee
-                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                reason = rcl_reason(error)
                 self.get_logger().warning(
                     f"refused a request ({type(request).__name__}): {reason}", throttle_duration_sec=1.0
                 )

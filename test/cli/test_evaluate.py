@@ -77,6 +77,8 @@ def test_train_stores_the_scores_of_evaluate_folds(data: Path, tmp_path: Path, s
 def test_evaluate_refuses_to_write_what_it_does_not_measure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     said = refused(capfd, "evaluate", "--data", tmp_path, "--out", tmp_path / "new.safetensors")
     assert "--out goes with --sensor-subsets" in said
+    said = refused(capfd, "evaluate", "--data", tmp_path, "--sensor-subsets", "--calibration-seconds", "30")
+    assert "leave --calibration-seconds out" in said
 
 
 @pytest.mark.slow
