@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.cli.calibration_bags import bags_of
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
@@ -40,8 +41,12 @@ def add_parser(commands: Any) -> None:
     options.add_bundle_option(parser)
     parser.add_argument(
         "--bag", type=Path, nargs="+",
-        help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG; several (other days or loads) are used together",
+        help="rosbag2 folder, .mcap or .db3 with Imu topics and EMG, or a file that `import` reads; several (other "
+        "days or loads) are used together",
     )  # fmt: skip
+    parser.add_argument(
+        "--mapping", type=Path, metavar="FILE", help="with exported files: which channel is what, as `import` writes it"
+    )
     _add_guide_options(parser)
     _add_result_options(parser)
     parser.add_argument("--subject", default="subject", metavar="NAME", help="name of the subject (default: subject)")
@@ -175,8 +180,11 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
     if arguments.store and not arguments.running:
         request = replace(request, running=_stored_path(arguments))
     start = time.monotonic()
-    with _progress(arguments.progress) as show:
-        result = calibrate_bags(request, show)
+    with (
+        bags_of(request.bags, lambda: options.load_bundle(arguments).rig, request.subject, arguments.mapping) as bags,
+        _progress(arguments.progress) as show,
+    ):
+        result = calibrate_bags(replace(request, bags=bags), show)
     took = processor_time(os.getpid(), time.monotonic() - start)
     for note in result.report.notes:
         print(note, file=sys.stderr)

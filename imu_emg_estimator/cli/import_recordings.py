@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from imu_emg_estimator.imports.import_files import ReadTake, Refusal
     from imu_emg_estimator.imports.takes import TakeFiles
 
-MAPPING_FILE = "mapping.yaml"
-
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
@@ -60,7 +58,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Read, map, convert and write."""
     from imu_emg_estimator.imports.import_files import settle_mapping
-    from imu_emg_estimator.imports.mapping_file import read_mapping, write_mapping
+    from imu_emg_estimator.imports.mapping_file import MAPPING_FILE, read_mapping, write_mapping
 
     if arguments.out_folder is None:
         raise InputError("no --out was given; name a folder for the tables, or with --dry-run for the mapping")
@@ -154,7 +152,7 @@ def _with_mapping_file(
     if arguments.mapping:
         return error
     from imu_emg_estimator.imports.channel_mapping import propose_mapping
-    from imu_emg_estimator.imports.mapping_file import write_mapping
+    from imu_emg_estimator.imports.mapping_file import MAPPING_FILE, write_mapping
 
     mapping = propose_mapping([item.take for item in takes], rig)
     _show_mapping(mapping)

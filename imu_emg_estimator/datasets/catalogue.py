@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
     from imu_emg_estimator.rig import Rig
 
-DATASETS = ("hugadb", "camargo", "csv", "bags")
-WITHOUT_RIG = ("csv", "bags")  # a lab's own data, whose rig only the lab knows
-MODULES = {"csv": "csv_folders", "bags": "bag_folders"}  # all others are named after their data set
+DATASETS = ("hugadb", "camargo", "csv", "bags", "files")
+WITHOUT_RIG = ("csv", "bags", "files")  # a lab's own data, whose rig only the lab knows
+# All others are in this folder and named after their data set. Those of files build on the loader of tables.
+MODULES = {"csv": "datasets.csv_folders", "bags": "datasets.bag_folders", "files": "imports.file_folders"}
 
 
 def load_dataset(
@@ -67,4 +68,4 @@ def dataset_rig(name: str, rig_file: Path | None = None) -> Rig:
 
 
 def _module(name: str) -> Any:
-    return import_module(f"imu_emg_estimator.datasets.{MODULES.get(name, name)}")
+    return import_module(f"imu_emg_estimator.{MODULES.get(name, f'datasets.{name}')}")

@@ -56,6 +56,14 @@ def read_takes(
     return read, refused
 
 
+def read_all_takes(found: Sequence[TakeFiles]) -> list[ReadTake]:
+    """Read all takes; raise InputError where one cannot be read: a subject with half of the data is a silent fault."""
+    read, refused = read_takes(found)
+    if refused:
+        raise InputError(refused[0].reason)
+    return read
+
+
 def settle_mapping(
     takes: Sequence[ReadTake], rig: Rig | None = None, given: ChannelMapping | None = None, where: str = "the proposal"
 ) -> ChannelMapping:

@@ -14,6 +14,7 @@ from imu_emg_estimator.imports.channel_mapping import NONE, Assignment, ChannelM
 from imu_emg_estimator.imports.channel_units import unit_of
 from imu_emg_estimator.utils.atomic_files import write_atomically
 
+MAPPING_FILE = "mapping.yaml"
 MAX_FILE_BYTES = 1 << 20
 HEAD = """\
 # What each channel of the imported files is. Edit it, and give it back with --mapping.

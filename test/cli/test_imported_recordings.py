@@ -9,6 +9,7 @@ from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.bags import read_bag
 from imu_emg_estimator.datasets import csv_folders
+from imu_emg_estimator.datasets.catalogue import list_subjects, load_dataset
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
@@ -71,6 +72,38 @@ def test_evaluate_takes_imported_tables(tables: Path, tiny: Path, tmp_path: Path
     arguments = ("--dataset", "csv", "--data", tables, "--rig", RIG_FILE, "--workers", 1, "--json", figures)
     assert run("evaluate", "--bundle", tiny, *arguments, "--calibration-seconds", "0") == 0
     assert set(strict_json(figures)["subjects"]) == set(SUBJECTS)
+
+
+@pytest.fixture
+def folder(exports: Path, tmp_path: Path) -> Path:
+    """The exports as SUBJECT/FILE."""
+    for file in exports.iterdir():
+        subject, _, name = file.name.partition("_")
+        (tmp_path / "folder" / subject).mkdir(parents=True)
+        (tmp_path / "folder" / subject / name).write_bytes(file.read_bytes())
+    return tmp_path / "folder"
+
+
+def test_files_are_a_data_set_by_themselves(folder: Path, tables: Path) -> None:
+    direct, imported = load_dataset("files", folder, ["ben"], RIG_FILE), csv_folders.load(tables, RIG, ["ben"])
+    assert np.allclose(direct[0].imu, imported[0].imu)
+    assert direct[0].condition[0] == "walking"
+    assert list_subjects("files", folder, RIG_FILE) == list(SUBJECTS)
+
+
+def test_train_takes_files_as_they_are(folder: Path, tmp_path: Path, small_recipe: None) -> None:
+    out = tmp_path / "own.safetensors"
+    arguments = ("--dataset", "files", "--data", folder, "--rig", RIG_FILE, "--steps", 2, "--interval-folds", 0)
+    assert run("train", *arguments, "--out", out) == 0
+    assert Bundle.load(out).training["subjects"] == list(SUBJECTS)
+
+
+@pytest.mark.slow
+def test_calibrate_takes_a_file_as_it_is(exports: Path, tiny: Path, tmp_path: Path) -> None:
+    figures = tmp_path / "report.json"
+    arguments = ("--bundle", tiny, "--out", tmp_path / "new.safetensors", "--json", figures)
+    assert run("calibrate", "--bag", exports / "eva_walking_1.txt", *arguments) in (0, 1)
+    assert strict_json(figures)["bags"][0]["emg"]["unit"] == "mV"
 
 
 @pytest.mark.slow

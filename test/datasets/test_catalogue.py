@@ -62,14 +62,14 @@ def test_load_dataset_reads_own_data_with_rig(lab: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_datasets_name_missing_recordings(name: str, tmp_path: Path) -> None:
-    rig = HUGADB if name in ("csv", "bags") else None
+    rig = HUGADB if name in ("csv", "bags", "files") else None
     for load in (load_dataset, list_subjects):
         with refusal(tmp_path, "holds no"):
             load(name, tmp_path, rig_file=rig)
 
 
 def test_catalogue_refuses_missing_or_surplus_rig(tmp_path: Path) -> None:
-    for name in ("csv", "bags"):
+    for name in ("csv", "bags", "files"):
         with refusal(name, "--rig FILE"):
             load_dataset(name, tmp_path)
     for name in ("hugadb", "camargo"):
