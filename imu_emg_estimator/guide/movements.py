@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from imu_emg_estimator.rig import DEFAULT_MOVEMENTS, Rig
+if TYPE_CHECKING:
+    from imu_emg_estimator.rig import Rig
 
 RECORDING_DURATION_S = 60.0
 WALK, STAIRS, RUN = "Walk at your usual pace", "Go up and down the stairs", "Run at an easy pace"
@@ -19,6 +21,10 @@ STAND = "stand still and upright, arms at the sides, both feet flat on the groun
 
 def plans_of(rig: Rig) -> Mapping[str, Sequence[str]]:
     """Return what may be recorded: movements by the use of the device, all that a rig names first, then each alone."""
+    from imu_emg_estimator.rig import (
+        DEFAULT_MOVEMENTS,
+    )  # NumPy comes with it, which `imu-emg --help` needs not wait for
+
     if rig.movements == DEFAULT_MOVEMENTS:
         return MOVEMENTS
     said = {movement.name: movement.say or f"Do: {movement.name}" for movement in rig.movements}
