@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imu_emg_estimator.bags.bag_files import is_storage
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.rig import Rig
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.rig import Rig
 
 
 @contextmanager

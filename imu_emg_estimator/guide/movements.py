@@ -21,9 +21,7 @@ STAND = "stand still and upright, arms at the sides, both feet flat on the groun
 
 def plans_of(rig: Rig) -> Mapping[str, Sequence[str]]:
     """Return what may be recorded: movements by the use of the device, all that a rig names first, then each alone."""
-    from imu_emg_estimator.rig import (
-        DEFAULT_MOVEMENTS,
-    )  # NumPy comes with it, which `imu-emg --help` needs not wait for
+    from imu_emg_estimator.rig import DEFAULT_MOVEMENTS  # needs NumPy, for which `imu-emg --help` shall not wait
 
     if rig.movements == DEFAULT_MOVEMENTS:
         return MOVEMENTS
