@@ -1,0 +1,151 @@
+"""SensorWatch: which state a sensor has, and which of its rows are used, at and beside the limits in time."""
+
+from collections.abc import Container, Iterable
+
+import numpy as np
+import pytest
+
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.signals.grid_alignment import ABSENT
+from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
+from imu_emg_estimator.streaming.sensor_watch import GAPPY, LATE, NOTHING_YET, RETURNING, SensorWatch, graver
+
+MS = 1_000_000  # ns
+START = 1_700_000_000_000 * MS
+ROW_MS = 10
+TOLD = SensorState(Verdict.SLOW, "sends slowly", "look at it")
+MASKED = SensorState(Verdict.FROZEN, "stands still", "restart it", masked=True)
+OTHER_MASKED = SensorState(Verdict.LATE, "sends late", "look at it", masked=True)
+
+
+class Wearer:
+    """Six sensors that send every 10 ms and lie still, the first of them with gaps."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.watch = SensorWatch(bundle, (), 0.0)
+        self.now = START
+        self._noise = np.random.default_rng(0)
+
+    def row(self, lacks: bool = False, is_silent: bool = False, absent: bool = False) -> bool:
+        """Take a row, in which the first sensor may lack; return whether it is used."""
+        self.now += ROW_MS * MS
+        imu = self._noise.standard_normal((6, 6)) * 0.1 + [0.0, 0.0, 9.81, 0.0, 0.0, 0.0]
+        for sensor, sample in enumerate(imu.tolist()):
+            if sensor or not is_silent:
+                sent = ABSENT if absent and not sensor else tuple(sample)
+                self.watch.take(sensor, self.now, sent, self.now + MS, None)
+        if lacks:
+            imu[0] = np.nan
+        self.watch.mask(self.now, imu)
+        self.watch.update(self.now + MS)
+        assert np.isfinite(imu[1:]).all()
+        return bool(np.isfinite(imu[0]).all())
+
+    def rows(self, count: int, lacking: Container[int] = ()) -> list[bool]:
+        return [self.row(index in lacking) for index in range(count)]
+
+    @property
+    def state(self) -> SensorState:
+        return self.watch.states[0]
+
+
+@pytest.fixture
+def wearer(bundle: Bundle) -> Wearer:
+    wearer = Wearer(bundle)
+    assert wearer.watch.states == (NOTHING_YET,) * 6
+    assert wearer.rows(100) == [True] * 100
+    assert wearer.watch.states == (GOOD,) * 6
+    return wearer
+
+
+def silence(wearer: Wearer, until: Iterable[int], lacks: bool) -> list[SensorState]:
+    """Return the states so many ms after the last message of the first sensor."""
+    last, found = wearer.now + MS, []
+    for after in until:
+        while wearer.now + ROW_MS * MS <= last + after * MS:
+            wearer.row(lacks=lacks, is_silent=True)
+        wearer.watch.update(last + after * MS, ())
+        found.append(wearer.state)
+    return found
+
+
+@pytest.mark.parametrize(("lacks", "limit_ms"), [(True, 100), (False, 250)])
+def test_watch_calls_a_sensor_silent_sooner_where_rows_lack_it(wearer: Wearer, lacks: bool, limit_ms: int) -> None:
+    before, after = silence(wearer, (limit_ms - 5, limit_ms + 26), lacks)
+    assert before == (LATE if lacks else GOOD)
+    assert (after.verdict, after.masked) == (Verdict.SILENT, True)
+    assert after.reason == f"has sent nothing for {(limit_ms + 26) / 1000:.1f} s"
+
+
+@pytest.mark.parametrize(("lacking", "held"), [(10, 0), (11, 19)])
+def test_watch_leaves_a_sensor_out_for_200_ms_after_a_gap_of_100_ms(wearer: Wearer, lacking: int, held: int) -> None:
+    assert not any(wearer.rows(lacking, range(lacking)))
+    assert wearer.state == LATE
+    for _ in range(held):
+        assert not wearer.row()
+        assert wearer.state == RETURNING
+    assert all(wearer.rows(20))
+    assert wearer.state == GOOD
+    report = wearer.watch.report(0)
+    assert (report.rows, report.used) == (120 + lacking + held, 120)
+    assert wearer.watch.report(1).used == report.rows
+
+
+@pytest.mark.parametrize(("distance", "is_gappy"), [(49, True), (50, False)])
+def test_watch_leaves_a_sensor_out_whose_fourth_gap_in_a_row_follows_within_half_a_second(
+    wearer: Wearer, distance: int, is_gappy: bool
+) -> None:
+    gaps = [distance * index for index in range(4)]
+    used = wearer.rows(gaps[-1], gaps)
+    assert used.count(False) == 3
+    assert wearer.state == GOOD
+    assert not wearer.row(lacks=True)
+    assert wearer.state == (GAPPY if is_gappy else LATE)
+    assert wearer.rows(49) == [not is_gappy] * 49
+    assert wearer.rows(50) == [True] * 50
+    assert wearer.state == GOOD
+
+
+def test_watch_counts_gaps_anew_after_half_a_second_without(wearer: Wearer) -> None:
+    wearer.rows(150, (0, 40, 80, 130))
+    assert wearer.rows(40, (20,)).count(False) == 1
+
+
+def test_watch_bridges_one_message_without_values(wearer: Wearer) -> None:
+    assert wearer.row(absent=True)
+    assert wearer.state == GOOD
+    report = wearer.watch.report(0)
+    assert (report.rows, report.used) == (101, 100)
+
+
+@pytest.mark.parametrize("state", [TOLD, MASKED])
+def test_watch_follows_the_verdict_of_others_on_a_sensor(wearer: Wearer, state: SensorState) -> None:
+    wearer.watch.judge(0, state)
+    assert wearer.rows(10) == [not state.masked] * 10
+    assert wearer.state == state
+    assert wearer.watch.report(0).used == (100 if state.masked else 110)
+    wearer.watch.judge(0, GOOD)
+    assert wearer.row()
+    assert wearer.state == GOOD
+
+
+def test_watch_takes_the_graver_state_of_others_at_once(wearer: Wearer) -> None:
+    wearer.watch.update(wearer.now + MS, (MASKED, TOLD, GOOD, GOOD, GOOD, GOOD))
+    assert wearer.watch.states == (MASKED, TOLD, GOOD, GOOD, GOOD, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "gravest"),
+    [
+        (GOOD, TOLD, TOLD),
+        (TOLD, GOOD, TOLD),
+        (GOOD, MASKED, MASKED),
+        (MASKED, GOOD, MASKED),
+        (TOLD, MASKED, MASKED),
+        (MASKED, TOLD, MASKED),
+        (MASKED, OTHER_MASKED, MASKED),
+        (TOLD, SensorState(Verdict.LATE, "sends late", "look at it"), TOLD),
+    ],
+)
+def test_graver_state_is_masked_or_not_good(one: SensorState, other: SensorState, gravest: SensorState) -> None:
+    assert graver(one, other) == gravest
