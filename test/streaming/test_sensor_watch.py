@@ -18,7 +18,7 @@ MASKED = SensorState(Verdict.FROZEN, "stands still", "restart it", masked=True)
 OTHER_MASKED = SensorState(Verdict.LATE, "sends late", "look at it", masked=True)
 
 
-class Wearer:
+class Subject:
     """Six sensors that send every 10 ms and lie still, the first of them with gaps."""
 
     def __init__(self, bundle: Bundle) -> None:
@@ -50,88 +50,88 @@ class Wearer:
 
 
 @pytest.fixture
-def wearer(bundle: Bundle) -> Wearer:
-    wearer = Wearer(bundle)
-    assert wearer.watch.states == (NOTHING_YET,) * 6
-    assert wearer.rows(100) == [True] * 100
-    assert wearer.watch.states == (GOOD,) * 6
-    return wearer
+def subject(bundle: Bundle) -> Subject:
+    subject = Subject(bundle)
+    assert subject.watch.states == (NOTHING_YET,) * 6
+    assert subject.rows(100) == [True] * 100
+    assert subject.watch.states == (GOOD,) * 6
+    return subject
 
 
-def silence(wearer: Wearer, until: Iterable[int], lacks: bool) -> list[SensorState]:
+def silence(subject: Subject, until: Iterable[int], lacks: bool) -> list[SensorState]:
     """Return the states so many ms after the last message of the first sensor."""
-    last, found = wearer.now + MS, []
+    last, found = subject.now + MS, []
     for after in until:
-        while wearer.now + ROW_MS * MS <= last + after * MS:
-            wearer.row(lacks=lacks, is_silent=True)
-        wearer.watch.update(last + after * MS, ())
-        found.append(wearer.state)
+        while subject.now + ROW_MS * MS <= last + after * MS:
+            subject.row(lacks=lacks, is_silent=True)
+        subject.watch.update(last + after * MS, ())
+        found.append(subject.state)
     return found
 
 
 @pytest.mark.parametrize(("lacks", "limit_ms"), [(True, 100), (False, 250)])
-def test_watch_calls_a_sensor_silent_sooner_where_rows_lack_it(wearer: Wearer, lacks: bool, limit_ms: int) -> None:
-    before, after = silence(wearer, (limit_ms - 5, limit_ms + 26), lacks)
+def test_watch_calls_a_sensor_silent_sooner_where_rows_lack_it(subject: Subject, lacks: bool, limit_ms: int) -> None:
+    before, after = silence(subject, (limit_ms - 5, limit_ms + 26), lacks)
     assert before == (LATE if lacks else GOOD)
     assert (after.verdict, after.masked) == (Verdict.SILENT, True)
     assert after.reason == f"has sent nothing for {(limit_ms + 26) / 1000:.1f} s"
 
 
 @pytest.mark.parametrize(("lacking", "held"), [(10, 0), (11, 19)])
-def test_watch_leaves_a_sensor_out_for_200_ms_after_a_gap_of_100_ms(wearer: Wearer, lacking: int, held: int) -> None:
-    assert not any(wearer.rows(lacking, range(lacking)))
-    assert wearer.state == LATE
+def test_watch_leaves_a_sensor_out_for_200_ms_after_a_gap_of_100_ms(subject: Subject, lacking: int, held: int) -> None:
+    assert not any(subject.rows(lacking, range(lacking)))
+    assert subject.state == LATE
     for _ in range(held):
-        assert not wearer.row()
-        assert wearer.state == RETURNING
-    assert all(wearer.rows(20))
-    assert wearer.state == GOOD
-    report = wearer.watch.report(0)
+        assert not subject.row()
+        assert subject.state == RETURNING
+    assert all(subject.rows(20))
+    assert subject.state == GOOD
+    report = subject.watch.report(0)
     assert (report.rows, report.used) == (120 + lacking + held, 120)
-    assert wearer.watch.report(1).used == report.rows
+    assert subject.watch.report(1).used == report.rows
 
 
 @pytest.mark.parametrize(("distance", "is_gappy"), [(49, True), (50, False)])
 def test_watch_leaves_a_sensor_out_whose_fourth_gap_in_a_row_follows_within_half_a_second(
-    wearer: Wearer, distance: int, is_gappy: bool
+    subject: Subject, distance: int, is_gappy: bool
 ) -> None:
     gaps = [distance * index for index in range(4)]
-    used = wearer.rows(gaps[-1], gaps)
+    used = subject.rows(gaps[-1], gaps)
     assert used.count(False) == 3
-    assert wearer.state == GOOD
-    assert not wearer.row(lacks=True)
-    assert wearer.state == (GAPPY if is_gappy else LATE)
-    assert wearer.rows(49) == [not is_gappy] * 49
-    assert wearer.rows(50) == [True] * 50
-    assert wearer.state == GOOD
+    assert subject.state == GOOD
+    assert not subject.row(lacks=True)
+    assert subject.state == (GAPPY if is_gappy else LATE)
+    assert subject.rows(49) == [not is_gappy] * 49
+    assert subject.rows(50) == [True] * 50
+    assert subject.state == GOOD
 
 
-def test_watch_counts_gaps_anew_after_half_a_second_without(wearer: Wearer) -> None:
-    wearer.rows(150, (0, 40, 80, 130))
-    assert wearer.rows(40, (20,)).count(False) == 1
+def test_watch_counts_gaps_anew_after_half_a_second_without(subject: Subject) -> None:
+    subject.rows(150, (0, 40, 80, 130))
+    assert subject.rows(40, (20,)).count(False) == 1
 
 
-def test_watch_bridges_one_message_without_values(wearer: Wearer) -> None:
-    assert wearer.row(absent=True)
-    assert wearer.state == GOOD
-    report = wearer.watch.report(0)
+def test_watch_bridges_one_message_without_values(subject: Subject) -> None:
+    assert subject.row(absent=True)
+    assert subject.state == GOOD
+    report = subject.watch.report(0)
     assert (report.rows, report.used) == (101, 100)
 
 
 @pytest.mark.parametrize("state", [TOLD, MASKED])
-def test_watch_follows_the_verdict_of_others_on_a_sensor(wearer: Wearer, state: SensorState) -> None:
-    wearer.watch.judge(0, state)
-    assert wearer.rows(10) == [not state.masked] * 10
-    assert wearer.state == state
-    assert wearer.watch.report(0).used == (100 if state.masked else 110)
-    wearer.watch.judge(0, GOOD)
-    assert wearer.row()
-    assert wearer.state == GOOD
+def test_watch_follows_the_verdict_of_others_on_a_sensor(subject: Subject, state: SensorState) -> None:
+    subject.watch.judge(0, state)
+    assert subject.rows(10) == [not state.masked] * 10
+    assert subject.state == state
+    assert subject.watch.report(0).used == (100 if state.masked else 110)
+    subject.watch.judge(0, GOOD)
+    assert subject.row()
+    assert subject.state == GOOD
 
 
-def test_watch_takes_the_graver_state_of_others_at_once(wearer: Wearer) -> None:
-    wearer.watch.update(wearer.now + MS, (MASKED, TOLD, GOOD, GOOD, GOOD, GOOD))
-    assert wearer.watch.states == (MASKED, TOLD, GOOD, GOOD, GOOD, GOOD)
+def test_watch_takes_the_graver_state_of_others_at_once(subject: Subject) -> None:
+    subject.watch.update(subject.now + MS, (MASKED, TOLD, GOOD, GOOD, GOOD, GOOD))
+    assert subject.watch.states == (MASKED, TOLD, GOOD, GOOD, GOOD, GOOD)
 
 
 @pytest.mark.parametrize(
