@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,8 +58,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, map, convert and write."""
-    from imu_emg_estimator.imports.import_files import settle_mapping
-    from imu_emg_estimator.imports.mapping_file import MAPPING_FILE, read_mapping, write_mapping
+    from imu_emg_estimator.imports.mapping_file import read_mapping
 
     if arguments.out_folder is None:
         raise InputError("no --out was given; name a folder for the tables, or with --dry-run for the mapping")
@@ -66,7 +66,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError("--format bag needs --rig FILE, whose grid, sensors and muscles the bags will have")
     rig = Rig.from_yaml(arguments.rig) if arguments.rig else None
     given = read_mapping(arguments.mapping) if arguments.mapping else None
-    takes = _read(arguments)
+    with tempfile.TemporaryDirectory(prefix="imu-emg-") as folder:
+        return _import(arguments, rig, given, Path(folder))
+
+
+def _import(arguments: argparse.Namespace, rig: Rig | None, given: ChannelMapping | None, folder: Path) -> int:
+    """Import with a folder for the arrays, as a data set may be larger than the memory."""
+    from imu_emg_estimator.imports.import_files import settle_mapping
+    from imu_emg_estimator.imports.mapping_file import MAPPING_FILE, write_mapping
+
+    takes = _read(arguments, folder)
     where = f"mapping {arguments.mapping}" if given else "the proposal"
     try:
         mapping = settle_mapping(takes, rig, given, where)
@@ -102,7 +111,7 @@ def _write(
     return written
 
 
-def _read(arguments: argparse.Namespace) -> list[ReadTake]:
+def _read(arguments: argparse.Namespace, folder: Path) -> list[ReadTake]:
     """Read all takes and show a line each; raises InputError where one cannot be read, unless these are skipped."""
     from imu_emg_estimator.imports.import_files import read_takes
     from imu_emg_estimator.imports.takes import find_takes
@@ -110,7 +119,7 @@ def _read(arguments: argparse.Namespace) -> list[ReadTake]:
     found, unfit = find_takes(
         arguments.files, arguments.subject, arguments.names, arguments.condition, arguments.together
     )
-    read, refused = read_takes(found, arguments.join, ProgressBar("reading", patience=options.QUIET_S))
+    read, refused = read_takes(found, folder, arguments.join, ProgressBar("reading", patience=options.QUIET_S))
     for file in unfit:
         print(f"left out: {file}, whose name does not fit --names")
     for take in read:

@@ -49,6 +49,7 @@ class Take:
         channels: in the order of the file.
         absolute: whether instants count from 1970, so that files of one computer or lab fit together.
         notes: what the user should know, a sentence each.
+        folder: of its arrays, where they lie on the disk; see ``takes_on_disk``.
     """
 
     source: Path
@@ -56,6 +57,7 @@ class Take:
     channels: tuple[Channel, ...]
     absolute: bool = False
     notes: tuple[str, ...] = field(default=())
+    folder: str = ""
 
     def noted(self, note: str) -> Take:
         """Add a sentence to the notes."""

@@ -41,12 +41,13 @@ def load(folder: Path, rig: Rig, only: Collection[str] | None = None, workers: i
     """
     found = _takes(folder)
     chosen = chosen_subjects(Path(folder), sorted(take.subject for take in found), only)
-    takes = read_all_takes([take for take in found if take.subject in chosen])
     given = Path(folder) / MAPPING_FILE
-    mapping = settle_mapping(takes, rig, read_mapping(given) if given.is_file() else None, f"the mapping of {folder}")
-    for note in mapping.notes:
-        logger.warning("%s", note)
-    with tempfile.TemporaryDirectory(prefix="imu-emg-") as tables:
+    own = read_mapping(given) if given.is_file() else None
+    with tempfile.TemporaryDirectory(prefix="imu-emg-") as arrays, tempfile.TemporaryDirectory() as tables:
+        takes = read_all_takes([take for take in found if take.subject in chosen], Path(arrays))
+        mapping = settle_mapping(takes, rig, own, f"the mapping of {folder}")
+        for note in mapping.notes:
+            logger.warning("%s", note)
         write_tables(takes, mapping, Path(tables), "csv")
         return csv_folders.load(Path(tables), rig, workers=workers)
 

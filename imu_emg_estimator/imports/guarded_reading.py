@@ -16,6 +16,7 @@ from pathlib import Path
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channels import Take
 from imu_emg_estimator.imports.file_forms import read_take
+from imu_emg_estimator.imports.takes_on_disk import put_on_disk, taken_from_disk
 from imu_emg_estimator.utils.memory_limit import limit_memory
 
 GIB = 1 << 30
@@ -23,10 +24,13 @@ MAX_MEMORY_BYTES = 4 * GIB  # beyond what the process has at its start
 MAX_READ_S = 300.0  # a gigabyte of text takes a minute
 
 
-def read_guarded(path: Path, max_memory: int = MAX_MEMORY_BYTES, max_s: float = MAX_READ_S) -> Take:
+def read_guarded(
+    path: Path, folder: Path | None = None, max_memory: int = MAX_MEMORY_BYTES, max_s: float = MAX_READ_S
+) -> Take:
     """Read a file of any form in a process with limits.
 
     Args:
+        folder: for the arrays of the take, which then stay on the disk until they are used; None = in memory.
         max_memory: memory of the process [bytes].
         max_s: time that it may take [s].
 
@@ -34,7 +38,7 @@ def read_guarded(path: Path, max_memory: int = MAX_MEMORY_BYTES, max_s: float = 
         InputError: the file is not as it should be, or reading it takes too much.
     """
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.Process(target=_read_and_send, args=(sender, path, max_memory), daemon=True)
+    process = multiprocessing.Process(target=_read_and_send, args=(sender, path, folder, max_memory), daemon=True)
     process.start()
     sender.close()
     try:
@@ -50,17 +54,17 @@ def read_guarded(path: Path, max_memory: int = MAX_MEMORY_BYTES, max_s: float = 
     if isinstance(answer, str):
         raise InputError(answer)
     assert isinstance(answer, Take)
-    return answer
+    return answer if folder is None else taken_from_disk(answer, folder)
 
 
-def _read_and_send(sender: Connection, path: Path, max_memory: int) -> None:
+def _read_and_send(sender: Connection, path: Path, folder: Path | None, max_memory: int) -> None:
     """Send what a file holds, or the sentence that says why not."""
     _be_quiet()
     limit_memory(max_memory)
     answer: Take | str
     try:
         answer = read_take(path)
-        sender.send(answer)
+        sender.send(answer if folder is None else put_on_disk(answer, folder))
         return
     except InputError as error:
         answer = str(error)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_mapping import ChannelMapping, check_mapping, propose_mapping
 from imu_emg_estimator.imports.channels import Take
 from imu_emg_estimator.imports.guarded_reading import read_guarded
+from imu_emg_estimator.imports.odd_mounting import mean_accelerations, odd_mountings
 from imu_emg_estimator.imports.table_writer import columns_of, write_table
 from imu_emg_estimator.imports.take_joining import AUTO, join_takes
 from imu_emg_estimator.imports.takes import TakeFiles
@@ -42,13 +43,20 @@ class Refusal:
 
 
 def read_takes(
-    found: Sequence[TakeFiles], how: str = AUTO, show: Callable[[int, int], None] | None = None
+    found: Sequence[TakeFiles],
+    folder: Path | None = None,
+    how: str = AUTO,
+    show: Callable[[int, int], None] | None = None,
 ) -> tuple[list[ReadTake], list[Refusal]]:
-    """Read all takes, their files joined by ``how``; returns those that could be read and those that could not."""
+    """Read all takes, their files joined by ``how``; returns those that could be read and those that could not.
+
+    Args:
+        folder: for their arrays, which then stay on the disk until they are used; None = in memory.
+    """
     read, refused = [], []
     for count, files in enumerate(found, start=1):
         try:
-            read.append(ReadTake(files, join_takes([read_guarded(path) for path in files.files], how)))
+            read.append(ReadTake(files, join_takes([read_guarded(path, folder) for path in files.files], how)))
         except InputError as error:
             refused.append(Refusal(files, str(error)))
         if show:
@@ -56,9 +64,9 @@ def read_takes(
     return read, refused
 
 
-def read_all_takes(found: Sequence[TakeFiles]) -> list[ReadTake]:
+def read_all_takes(found: Sequence[TakeFiles], folder: Path | None = None) -> list[ReadTake]:
     """Read all takes; raise InputError where one cannot be read: a subject with half of the data is a silent fault."""
-    read, refused = read_takes(found)
+    read, refused = read_takes(found, folder)
     if refused:
         raise InputError(refused[0].reason)
     return read
@@ -75,15 +83,17 @@ def settle_mapping(
     parts = [item.take for item in takes]
     mapping = given or propose_mapping(parts, rig)
     check_mapping(mapping, parts, rig, where)
-    return decide_units(mapping, parts)
+    settled = decide_units(mapping, parts)
+    sensors = settled.sensors
+    means = [(item.files.subject, mean_accelerations(columns_of(item.take, settled), sensors)) for item in takes]
+    return replace(settled, notes=(*settled.notes, *odd_mountings(means, sensors)))
 
 
 def write_tables(takes: Sequence[ReadTake], mapping: ChannelMapping, out: Path, table_format: str) -> list[Path]:
-    """Write a table for each take, OUT/SUBJECT/NAME; all are checked before the first is written."""
-    made = [(item, columns_of(item.take, mapping)) for item in takes]
+    """Write a table for each take, OUT/SUBJECT/NAME, by a mapping that ``settle_mapping`` has checked."""
     written = []
-    for item, columns in made:
+    for item in takes:
         path = out / item.files.subject / f"{item.files.name}{TABLE_SUFFIXES[table_format]}"
-        write_table(path, columns, item.files.condition)
+        write_table(path, columns_of(item.take, mapping), item.files.condition)
         written.append(path)
     return written

@@ -26,9 +26,7 @@ def join_takes(parts: Sequence[Take], how: str = AUTO) -> Take:
     joined = parts[0]
     for part in parts[1:]:
         seconds, way = _lag(joined, part, how)
-        moved = replace(
-            part, channels=tuple(replace(channel, times=channel.times + seconds) for channel in part.channels)
-        )
+        moved = part if seconds == 0.0 else _moved(part, seconds)
         common = _overlap(joined, moved)
         notes = (*joined.notes, *part.notes, f"joined by {way}, {common:.1f} s in common")
         form = f"{joined.form} + {part.form}"
@@ -62,6 +60,10 @@ def _lag(first: Take, second: Take, how: str) -> tuple[float, str]:
         lag.seconds,
         f"cross-correlation (second {lag.seconds:+.2f} s, r {lag.best:.2f}, elsewhere {lag.next_best:.2f})",
     )
+
+
+def _moved(part: Take, seconds: float) -> Take:
+    return replace(part, channels=tuple(replace(channel, times=channel.times + seconds) for channel in part.channels))
 
 
 def _overlap(first: Take, second: Take) -> float:
