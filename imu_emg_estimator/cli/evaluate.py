@@ -14,7 +14,6 @@ from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.datasets.catalogue import dataset_rig, list_subjects
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.rig import DEFAULT_MOVEMENTS
 from imu_emg_estimator.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score the subjects; print the means, a row per subject, and who was left out and why."""
+    from imu_emg_estimator.rig import DEFAULT_MOVEMENTS
     from imu_emg_estimator.training.evaluation import summarise
     from imu_emg_estimator.training.scorable_subjects import left_out, movement_group
 

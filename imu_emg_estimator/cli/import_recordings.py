@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
     from imu_emg_estimator.imports.channel_mapping import ChannelMapping
     from imu_emg_estimator.imports.import_files import ReadTake, Refusal
     from imu_emg_estimator.imports.takes import TakeFiles
+    from imu_emg_estimator.rig import Rig
 
 
 def add_parser(commands: Any) -> None:
@@ -62,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.out_folder is None:
         raise InputError("no --out was given; name a folder for the tables, or with --dry-run for the mapping")
+    from imu_emg_estimator.rig import Rig
+
     if arguments.format == "bag" and arguments.rig is None:
         raise InputError("--format bag needs --rig FILE, whose grid, sensors and muscles the bags will have")
     rig = Rig.from_yaml(arguments.rig) if arguments.rig else None

@@ -12,7 +12,7 @@ from fixtures.command_line import run
 from imu_emg_estimator.cli.main import COMMANDS, build_parser, main
 from imu_emg_estimator.model.bundle import Bundle
 
-NAMES = [command.__name__.rsplit(".", 1)[-1] for command in COMMANDS]
+NAMES = [command.__name__.rsplit(".", 1)[-1].removesuffix("_recordings") for command in COMMANDS]  # import is a keyword
 WITHOUT_HEAVY_MODULES = (
     "import sys; sys.modules['torch'] = sys.modules['numpy'] = sys.modules['rclpy'] = None; "
     "from imu_emg_estimator.cli.main import main; main(sys.argv[1:])"
