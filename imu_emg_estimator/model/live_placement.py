@@ -40,7 +40,7 @@ class LivePlacement:
     or it cannot see that a sensor has been put right; but with NaN for samples that are missing, late or implausible.
 
     Attributes:
-        states: [sensors] GOOD, or a masked MISPLACED or UNLIKE_TRAINING.
+        states: [sensors] GOOD, or a masked MISPLACED or LATE.
         score: root mean square deviation of the sensors that are not masked from the training subjects, about 1 for a
             subject like them; NaN = not known.
     """

@@ -11,9 +11,8 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
-from imu_emg_estimator.model.sensor_subsets import RunningFactor
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.signals.masked_imu_features import Normalisation, features, missing_sensors
+from imu_emg_estimator.signals.masked_imu_features import Normalisation, features
 
 
 def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -45,18 +44,6 @@ def in_place(outputs: FloatArray, model: Network) -> FloatArray:
     look_ahead = model.config.look_ahead
     tail = np.full((min(look_ahead, len(outputs)), *outputs.shape[1:]), np.nan, outputs.dtype)
     return np.concatenate([outputs[look_ahead:], tail])
-
-
-def estimate_published(bundle: Bundle, imu: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Estimate as ``estimate_recording`` does; the standard deviation is scaled as the bundle says, as published."""
-    network = network_of(bundle)
-    activation, deviation = estimate_recording(network, bundle.normalisation, imu)
-    if scale := bundle.deviation_scale:
-        deviation = scale.apply(activation, deviation)
-    if subsets := bundle.subsets:
-        missing = missing_sensors(imu, bundle.normalisation)
-        deviation = deviation * in_place(RunningFactor(subsets, bundle.rig.rate).of(missing), network)
-    return activation, deviation
 
 
 def estimator_of(bundle: Bundle) -> Estimator:

@@ -187,9 +187,3 @@ class RunningFactor:
         if np.maximum.reduce(self._excess) < NEGLIGIBLE:
             self._excess = None
         return factor
-
-    def of(self, missing: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Return the factors [rows, muscles] of the next rows [rows, sensors]."""
-        one = np.ones_like(self._subsets.factor(np.zeros(self._subsets.sensors, dtype=np.bool_)))
-        factors = (self.step(row) for row in missing)
-        return np.array([one if factor is None else factor for factor in factors]).reshape(-1, len(one))

@@ -50,11 +50,11 @@ class Diagnostics:
         self._others = ""
         self._estimates = 0
         self._time = time.monotonic()
-        self._drift = DriftMonitor(node)
+        self._drift = DriftMonitor()
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # with use_sim_time the ROS clock may stand still
         self._timers = [
             node.create_timer(REPORT_PERIOD_S, self._report, clock=steady),
-            node.create_timer(drift.ROW_PERIOD_S, self._drift.update, clock=steady),
+            node.create_timer(drift.ROW_PERIOD_S, lambda: self._drift.update(node.live), clock=steady),
         ]
 
     def __enter__(self) -> Diagnostics:
@@ -90,7 +90,7 @@ class Diagnostics:
             "age p99 [ms]": f"{1e3 * percentile(ages, 0.99):.2f}",
             "step p50 [ms]": f"{1e3 * percentile(durations, 0.5):.3f}",
             "step p99 [ms]": f"{1e3 * percentile(durations, 0.99):.3f}",
-            "late samples": str(node.late_samples),
+            "late samples": str(node.live.late_samples),
             "stale after [s]": f"{node.settings.stale_after:g}",
             "engine": node.engine,
             "model": node.base.model_id,
@@ -102,7 +102,7 @@ class Diagnostics:
         current = self._node.statistics.status
         if current is None:
             return "no estimate was published yet"
-        cause = self._node.cause
+        cause = self._node.live.cause
         return f"{status.NAMES[current]}: {cause}" if cause else status.NAMES[current]
 
     def _other_estimators(self) -> str:
@@ -129,7 +129,7 @@ class Diagnostics:
         """Report whether the calibration still fits how the subject moves."""
         node, found, calibration = self._node, self._drift.drift, self._node.bundle.calibration
         level, text = OK, self._drift.obstacle or "the subject moves as in the calibration"
-        if sentence := self._drift.message():
+        if sentence := self._drift.message:
             level, text = WARN, sentence
         elif found is None and not self._drift.obstacle:
             text = "too little movement yet to compare with the calibration"
@@ -154,8 +154,8 @@ class Diagnostics:
         received, lost = count.received - before.received, count.lost - before.lost
         malformed = count.malformed - before.malformed
         before.received, before.lost, before.malformed = count.received, count.lost, count.malformed
-        report, publishers = node.report(sensor), node.count_publishers(topic)
-        node.judge(sensor, TWO_PUBLISHERS if publishers > 1 and not count.has_sequence else GOOD)
+        report, publishers = node.live.report(sensor), node.count_publishers(topic)
+        node.live.judge(sensor, TWO_PUBLISHERS if publishers > 1 and not count.has_sequence else GOOD)
         state, clock = report.state, report.clock
         level, text = OK, "OK"
         if not received:

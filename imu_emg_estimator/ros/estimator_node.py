@@ -10,8 +10,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message
 from sensor_msgs.msg import Imu
 
@@ -41,13 +39,10 @@ from imu_emg_estimator.ros.status_log import StatusLog
 from imu_emg_estimator.ros.turn_gate import TurnGate
 from imu_emg_estimator.signals.grid_alignment import Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu, imu_sample, nanoseconds
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.sensor_clock import TOLERANCE_S
-from imu_emg_estimator.signals.sensor_verdict import SensorState
 from imu_emg_estimator.streaming.activation_status import STALE
 from imu_emg_estimator.streaming.engine import AUTO, available_engines
 from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, Output
-from imu_emg_estimator.streaming.sensor_watch import SensorReport
 from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle
 from imu_emg_estimator.utils.garbage_collection import exclude_from_collection, return_to_collection
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
@@ -67,6 +62,7 @@ class EstimatorNode(ManagedNode):
         settings: values of the parameters.
         is_active: estimates are published.
         base: the subject-independent bundle, and ``base_path`` its file; like all that follow, since ``configure``.
+        live: the estimator in use.
         running_path: file of the bundle in use.
         subject: whom the estimates are for; empty = not known.
         topics: full names of the Imu topics, in the order of the rig's sensors.
@@ -100,7 +96,7 @@ class EstimatorNode(ManagedNode):
         self.statistics = NodeStatistics([MessageCount() for _ in rig.sensors])
         self._timing = NodeClock(self)
         bundle, self.running_path = self._bundle_of(self.settings)
-        self._live = self._make_live(bundle, self.settings)
+        self.live = self._make_live(bundle, self.settings)
         self._restarts = 0
         self._last_check = time.monotonic()
         names = imu_topic_names(self.settings.imu_topics, rig)
@@ -151,7 +147,7 @@ class EstimatorNode(ManagedNode):
     @property
     def bundle(self) -> Bundle:
         """The bundle in use."""
-        return self._live.bundle
+        return self.live.bundle
 
     @property
     def engine(self) -> str:
@@ -159,40 +155,13 @@ class EstimatorNode(ManagedNode):
         return available_engines()[0] if self.settings.engine == AUTO else self.settings.engine
 
     @property
-    def late_samples(self) -> int:
-        """Samples that came after their grid step was over, or twice."""
-        return self._live.late_samples
-
-    @property
-    def steps(self) -> int:
-        """Rows since the start, or since the clock last jumped."""
-        return self._live.steps
-
-    @property
-    def cause(self) -> str:
-        """Why the status is what it is; empty while it is OK."""
-        return self._live.cause
-
-    @property
     def output_topic(self) -> str:
         """Full name of the topic of the estimates."""
         return str(self.resolve_topic_name("muscle_activation"))
 
-    def report(self, sensor: int) -> SensorReport:
-        """Return what is known of a sensor; for any thread."""
-        return self._live.report(sensor)
-
-    def judge(self, sensor: int, state: SensorState) -> None:
-        """Take the verdict of someone else on a sensor; for any thread."""
-        self._live.judge(sensor, state)
-
-    def motion(self) -> tuple[FloatArray, NDArray[np.bool_]]:
-        """Return slow statistics of the last seconds' motion and which sensors they cover; for any thread."""
-        return self._live.motion()
-
     def prepare(self, bundle: Bundle) -> PreparedBundle:
         """Prepare another bundle of the same rig for ``swap``; for any other thread. Raises InputError."""
-        return self._live.prepare(bundle)
+        return self.live.prepare(bundle)
 
     def swap(self, prepared: PreparedBundle, path: Path, subject: str, timeout: float) -> None:
         """Switch to another bundle, of a subject, between two steps; for any other thread.
@@ -206,7 +175,7 @@ class EstimatorNode(ManagedNode):
         """
         try:
             with self._gate.change(timeout):
-                self._live.adopt(prepared)
+                self.live.adopt(prepared)
                 self.subject = subject
                 self._identify()
         except TimeoutError:
@@ -243,13 +212,13 @@ class EstimatorNode(ManagedNode):
             self.settings = settings
             return
         with self._calibrations.idle():
-            subject, bundle, path, live = self.subject, self.bundle, self.running_path, self._live
+            subject, bundle, path, live = self.subject, self.bundle, self.running_path, self.live
             if settings.subject_id != before.subject_id:
                 subject, (bundle, path) = settings.subject_id, self._bundle_of(settings)
             if bundle is not self.bundle or _estimates_otherwise(settings, before):
                 live = self._make_live(bundle, settings)
             with self._gate.change():
-                self.settings, self.subject, self.running_path, self._live = settings, subject, path, live
+                self.settings, self.subject, self.running_path, self.live = settings, subject, path, live
                 self._restarts = live.restarts
                 self._identify()
         rate = self.base.rig.rate
@@ -303,7 +272,7 @@ class EstimatorNode(ManagedNode):
             start, now = time.perf_counter(), read()
             arrival = received if received and not is_simulated else now
             try:
-                outputs = self._live.take(sensor, *decoded, arrival, sequence, now)
+                outputs = self.live.take(sensor, *decoded, arrival, sequence, now)
             except Exception:  # none is known; but a robot must not lose its estimates to one message
                 self._log_fault(traceback.format_exc())
                 continue
@@ -337,8 +306,8 @@ class EstimatorNode(ManagedNode):
             if output.status != STALE:
                 self.statistics.ages.append(output.age)
             self._count(output)
-        if self._restarts != self._live.restarts:
-            self._restarts = self._live.restarts
+        if self._restarts != self.live.restarts:
+            self._restarts = self.live.restarts
             self.get_logger().warning(
                 "all timestamps jumped: the buffers were reset", throttle_duration_sec=WARNING_PERIOD_S
             )
@@ -347,7 +316,7 @@ class EstimatorNode(ManagedNode):
         """Count a published message, and log what it changes."""
         self.statistics.estimates += 1
         self.statistics.status = output.status
-        self._log.note(output.status, self._live.cause, self._live.states, time.monotonic())
+        self._log.note(output.status, self.live.cause, self.live.states, time.monotonic())
 
     def _say(self, text: str, is_warning: bool) -> None:
         if is_warning:  # two places: rclpy refuses another severity from the same one
@@ -373,7 +342,7 @@ class EstimatorNode(ManagedNode):
     def _check_input(self, obstacle: str) -> None:
         """Publish STALE where nothing can be estimated."""
         now = self._timing.read()
-        self._publish([self._live.fail(now, obstacle)] if obstacle else self._live.check(now))
+        self._publish([self.live.fail(now, obstacle)] if obstacle else self.live.check(now))
         self._publisher.assert_liveliness()
 
 

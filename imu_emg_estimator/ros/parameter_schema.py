@@ -335,7 +335,6 @@ class NodeSettings:
         return AlignmentSettings(
             largest_gap=self.largest_gap,
             deadline=self.deadline,
-            burst_deadline=min(self.stale_after, ALIGNMENT.burst_deadline),
             timeout=self.sensor_timeout,
             jump=self.clock_jump,
         )

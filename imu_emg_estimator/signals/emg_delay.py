@@ -1,7 +1,7 @@
 """The delay between EMG and IMUs, found from the movement itself, and corrected only where it is clear.
 
 Timestamps do not show it: an amplifier that stamps a tenth of a second late looks like one that does not. A comparison
-with what the EMG should be at every instant does: a model's estimate, or, more coarsely, how vigorously the limb moves.
+with what the EMG should be at every instant does, such as a model's estimate.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfiltfilt
 
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.rig import Rig
 
 Floats = NDArray[np.float64]
 
-SMOOTHING_HZ = 4.0  # as the envelope's
 PEAK_S = 0.25  # around the highest correlation that belong to it
 
 
@@ -47,10 +44,6 @@ class DelaySettings:
     agreeing: float = 0.7
     stretch: float = 8.0
     stretches: int = 3
-
-
-# Movement energy shows the phase of the stride in which a muscle works only roughly.
-COARSE = DelaySettings(longest=1.0, least=0.3, margin=0.1, least_gain=0.15)
 
 
 @dataclass(frozen=True)
@@ -116,31 +109,6 @@ def given_delay(seconds: float) -> Delay:
     return Delay(seconds, nan, nan, 0, 0, (), corrected=True, reason="")
 
 
-def synchronise(recording: Recording, expected: FloatArray | None = None) -> tuple[Recording, Delay]:
-    """Align the EMG of a recording with the movement; returns the recording and the delay that was found.
-
-    Args:
-        expected: [samples, muscles] what the envelopes should be like, such as a model's estimate; None = the energy of
-            the movement, which corrects only delays that no muscle can have by itself.
-    """
-    settings = COARSE if expected is None else DelaySettings()
-    expected = movement_energy(recording.imu, recording.rig) if expected is None else expected
-    trusted = recording.muscle_weight > 0
-    delay = find_delay(expected, np.where(trusted, recording.envelope, np.nan), recording.rig.rate, settings)
-    return (shift_emg(recording, delay.seconds) if delay.corrected else recording), delay
-
-
-def find_delay(expected: FloatArray, measured: FloatArray, rate: float, settings: DelaySettings) -> Delay:
-    """Find the delay at which measured envelopes correlate best with the expected ones, and whether it is clear.
-
-    Args:
-        expected: [samples, muscles]; only its course matters, not its scale.
-        measured: [samples, muscles]; NaN = not known.
-        rate: samples a second.
-    """
-    return correlate(expected, measured, rate, settings).delay(settings)
-
-
 @dataclass(frozen=True)
 class DelayEvidence:
     """How well the EMG goes with what is expected, at every delay; of one recording, or of several together.
@@ -190,7 +158,13 @@ class DelayEvidence:
 
 
 def correlate(expected: FloatArray, measured: FloatArray, rate: float, settings: DelaySettings) -> DelayEvidence:
-    """Correlate measured envelopes with the expected ones at every delay; arguments as of ``find_delay``."""
+    """Correlate measured envelopes with the expected ones at every delay.
+
+    Args:
+        expected: [samples, muscles] such as a model's estimate; only its course matters, not its scale.
+        measured: [samples, muscles]; NaN = not known.
+        rate: samples a second.
+    """
     reach = round(settings.longest * rate)
     steps = np.arange(-reach, reach + 1)
     lags, muscles = steps / rate, measured.shape[1]
@@ -211,24 +185,6 @@ def shift_emg(recording: Recording, seconds: float) -> Recording:
     if emg is not None:
         emg = replace(emg, data=_earlier(emg.data, round(seconds * emg.rate)))
     return replace(recording, envelope=envelope, emg=emg)
-
-
-def movement_energy(imu: FloatArray, rig: Rig) -> Floats:
-    """Return how vigorously the side of every muscle moves [samples, muscles] [m/s^3], smoothed as envelopes are.
-
-    It is the jerk, the change of acceleration, of the sensors on the muscle's side: it peaks when the foot lands, where
-    the muscles that carry the weight work.
-    """
-    acceleration = np.asarray(imu[:, :, :3], dtype=np.float64)
-    jerk = np.linalg.norm(np.diff(acceleration, axis=0, prepend=acceleration[:1]), axis=2) * rig.rate
-    jerk = np.where(np.isfinite(jerk), jerk, 0.0)
-    smooth = butter(2, min(SMOOTHING_HZ, 0.4 * rig.rate), "lowpass", fs=rig.rate, output="sos")
-    sides = np.array([sensor.side for sensor in rig.sensors])
-    energy = []
-    for muscle in rig.muscles:
-        own = sides == muscle.side if (sides == muscle.side).any() else np.full(len(sides), True)
-        energy.append(jerk[:, own].mean(axis=1))
-    return np.asarray(sosfiltfilt(smooth, np.stack(energy, axis=1), axis=0))
 
 
 def _unclear(reason: str, muscles: int) -> Delay:

@@ -109,13 +109,6 @@ def features(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.float3
     return np.concatenate(blocks, axis=1, dtype=np.float32)
 
 
-def missing_sensors(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.bool_]:
-    """Return where [samples, sensors] a part that the network uses is masked in IMU samples [samples, sensors, 6]."""
-    shape = (-1, len(normalisation.mean), PARTS, 3)
-    finite, used = (part.reshape(shape) for part in (np.isfinite(imu), normalisation.used))
-    return np.asarray(np.any(used.all(axis=3) & ~finite.all(axis=3), axis=2))
-
-
 def _length(vectors: FloatArray) -> FloatArray:
     """Return the length of vectors [..., 3]."""
     return np.asarray(np.sqrt(np.square(vectors).sum(axis=-1)))

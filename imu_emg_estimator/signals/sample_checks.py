@@ -63,14 +63,9 @@ class SampleChecks:
         """
         return self._checkers[sensor].check(instant, sample, sequence)
 
-    @property
-    def states(self) -> tuple[SensorState, ...]:
-        """State of every sensor after its latest sample."""
-        return tuple(checker.state for checker in self._checkers)
-
-    def reset(self, sensor: int | None = None) -> None:
-        """Forget the samples of one sensor, or of all: what comes next has nothing to do with what was."""
-        for checker in self._checkers if sensor is None else [self._checkers[sensor]]:
+    def reset(self) -> None:
+        """Forget all samples: what comes next has nothing to do with what was."""
+        for checker in self._checkers:
             checker.reset()
 
 

@@ -62,12 +62,3 @@ def test_running_factor_rises_at_once_and_falls_slowly() -> None:
     running.step(mask(5))
     running.reset()
     assert running.step(mask()) is None
-
-
-def test_factors_of_rows_equal_steps() -> None:
-    rows = np.random.default_rng(0).random((200, 6)) < 0.05
-    running, other = RunningFactor(SUBSETS, 60.0), RunningFactor(SUBSETS, 60.0)
-    steps = [other.step(row) for row in rows]
-    expected = [np.ones(2) if factor is None else factor for factor in steps]
-    np.testing.assert_array_equal(running.of(rows), expected)
-    assert running.of(rows[:0]).shape == (0, 2)

@@ -229,7 +229,7 @@ def test_node_counts_every_message(start_lab: StartLab, imu: NDArray[np.floating
     lab.wait_for(300 - lab.look_ahead)
     counts = lab.estimator.statistics.sensors
     assert [(count.received, count.lost, count.malformed) for count in counts] == [(300, 0, 0)] * 6
-    assert lab.estimator.late_samples == 0
+    assert lab.estimator.live.late_samples == 0
 
 
 # clocks

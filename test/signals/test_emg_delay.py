@@ -1,28 +1,23 @@
 """A delay between EMG and IMUs is found, and corrected where it is clear and only there."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory
 from numpy.typing import NDArray
 
-from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.emg_delay import (
-    COARSE,
     Delay,
     DelaySettings,
     _correlations,
     _doubt,
     _peak,
     _votes,
-    find_delay,
-    movement_energy,
+    correlate,
     shift_emg,
-    synchronise,
 )
 
 RATE = RIG.rate
@@ -42,6 +37,18 @@ def estimate(recording: Recording, seed: int = 0) -> NDArray[np.float64]:
 
 def late(recording: Recording, seconds: float) -> Recording:
     return shift_emg(recording, -seconds)
+
+
+def find_delay(
+    expected: NDArray[np.floating], measured: NDArray[np.floating], rate: float, settings: DelaySettings
+) -> Delay:
+    return correlate(expected, measured, rate, settings).delay(settings)
+
+
+def synchronise(recording: Recording, expected: NDArray[np.floating]) -> tuple[Recording, Delay]:
+    measured = np.where(recording.muscle_weight > 0, recording.envelope, np.nan)
+    delay = find_delay(expected, measured, RATE, DelaySettings())
+    return (shift_emg(recording, delay.seconds) if delay.corrected else recording), delay
 
 
 @pytest.mark.parametrize("delay", [-0.3, -0.15, -0.1, 0.1, 0.137, 0.25, 0.35])
@@ -140,28 +147,6 @@ def test_shift_emg_is_reversible(walk: Recording) -> None:
     np.testing.assert_array_equal(back.imu, walk.imu)
 
 
-def test_movement_energy_uses_own_side(make_recording: RecordingFactory) -> None:
-    recording = make_recording([("walking", 10.0)])
-    imu = recording.imu.copy()
-    imu[:, 3:] = imu[:1, 3:]  # the left leg stands still
-    imu[100:110, 0] = np.nan
-    energy = movement_energy(imu, RIG)
-    assert energy.shape == (len(imu), 2)
-    assert np.isfinite(energy).all()
-    assert energy[:, 0].mean() > 10 * energy[:, 1].mean()
-
-
-def test_synchronise_without_model_on_real_subject(hugadb_folder: Path) -> None:
-    """On a real subject, who stood, walked and stood."""
-    recordings = hugadb.load(hugadb_folder, ["18"])
-    recording = max(recordings, key=lambda recording: recording.is_movement().sum())
-    _, found = synchronise(recording)
-    assert not found.corrected
-    for delay in (-0.5, 0.1, 0.6):
-        _, found = synchronise(late(recording, delay))
-        assert not found.corrected or found.seconds == pytest.approx(delay, abs=0.08)
-
-
 def test_correlations_equal_numpy_at_every_lag() -> None:
     rng = np.random.default_rng(0)
     expected, measured, lags = 5.0 + rng.random(60), 9.0 + rng.random(60), np.arange(-4, 5)
@@ -170,14 +155,6 @@ def test_correlations_equal_numpy_at_every_lag() -> None:
         here, there = expected[4:56], measured[4 + lag : 56 + lag]
         known = np.isfinite(there)
         assert value == pytest.approx(np.corrcoef(here[known], there[known])[0, 1])
-
-
-def test_movement_energy_without_sensors_on_the_side_uses_all(walk: Recording) -> None:
-    right = tuple(replace(sensor, side="right") for sensor in RIG.sensors)
-    rig = replace(RIG, sensors=right)
-    energy = movement_energy(walk.imu, rig)
-    np.testing.assert_allclose(energy[:, 0], energy[:, 1])
-    assert np.isfinite(energy).all()
 
 
 CLEAR = Delay(0.2, r_before=0.4, r_after=0.8, agreeing=5, stretches=5, by_muscle=(0.2, 0.2), corrected=True, reason="")
@@ -221,10 +198,6 @@ def test_doubt_needs_a_margin_over_other_delays(other: float, reason: str) -> No
     found = _doubt(CLEAR, np.array([other, 0.0, 0.0]), np.array([-0.5, 0.0, 0.5]), DelaySettings())
     assert reason in found
     assert bool(reason) == bool(found)
-
-
-def test_coarse_settings_are_those_for_movement_energy() -> None:
-    assert DelaySettings(longest=1.0, least=0.3, margin=0.1, least_gain=0.15) == COARSE
 
 
 @pytest.mark.parametrize(("reach_share", "reason"), [(4.0, "too short"), (4.05, "")])
@@ -298,15 +271,3 @@ def test_note_tells_of_delays_from_40_ms_and_of_those_corrected(change: dict[str
     note = replace(CLEAR, **change).note  # type: ignore[arg-type]
     assert words in note
     assert bool(words) == bool(note)
-
-
-@pytest.mark.parametrize("frequency", [2.0, 6.0])
-def test_movement_energy_is_smoothed_as_by_two_butterworth_filters_of_4_hz(frequency: float) -> None:
-    time = np.arange(4000) / RATE
-    jerk = 10.0 + 5.0 * np.sin(2 * np.pi * frequency * time)
-    imu = np.zeros((len(time), len(RIG.sensors), 6))
-    imu[:, :, 1] = np.cumsum(jerk)[:, None] / RATE
-    energy = movement_energy(imu, RIG)[500:-500]
-    ratio = np.tan(np.pi * frequency / RATE) / np.tan(np.pi * 4.0 / RATE)
-    assert energy.mean() == pytest.approx(10.0, rel=1e-2)
-    assert np.sqrt(2.0) * energy[:, 0].std() == pytest.approx(5.0 / (1.0 + ratio**4), rel=1e-2)

@@ -252,12 +252,11 @@ def test_checker_judges_used_parts_alone() -> None:
     assert run(SampleChecker(RATE), samples)[-1].state.verdict is Verdict.ABSENT
 
 
-def test_checks_tell_sensors_apart_and_forget_one_or_all() -> None:
+def test_checks_tell_sensors_apart_and_forget_all_samples() -> None:
     checks = SampleChecks(RATE, np.ones((2, 6), dtype=bool))
     for index, sample in enumerate(movement(1.0).tolist()):
         instant = round(index * SECOND / RATE)
-        checks.check(0, instant, tuple(sample))
-        checks.check(1, instant, (1.0,) * 6)
-    assert [state.verdict for state in checks.states] == [Verdict.OK, Verdict.FROZEN]
-    checks.reset(1)
-    assert checks.states == (GOOD, GOOD)
+        states = [checks.check(0, instant, tuple(sample)).state, checks.check(1, instant, (1.0,) * 6).state]
+    assert [state.verdict for state in states] == [Verdict.OK, Verdict.FROZEN]
+    checks.reset()
+    assert checks.check(1, SECOND, (1.0,) * 6).state == GOOD
