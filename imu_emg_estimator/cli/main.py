@@ -22,6 +22,7 @@ from imu_emg_estimator.cli import (
     inspect,
     record,
     replay,
+    rig_commands,
     simulate,
     train,
     watch,
@@ -29,8 +30,8 @@ from imu_emg_estimator.cli import (
 from imu_emg_estimator.cli.shared_options import run_command, split_ros_arguments
 
 COMMANDS = (
-    import_recordings, train, evaluate, calibrate, calibrations, bag, simulate, replay, record, watch, call, export,
-    inspect,
+    import_recordings, rig_commands, train, evaluate, calibrate, calibrations, bag, simulate, replay, record, watch,
+    call, export, inspect,
 )  # fmt: skip
 
 

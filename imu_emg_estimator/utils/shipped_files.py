@@ -39,6 +39,11 @@ def rig_file(name: str) -> Path:
     return _existing(share_directory() / "config" / "rigs" / f"{name}.yaml")
 
 
+def shipped_rigs() -> list[str]:
+    """Return the names of the rigs that the package ships."""
+    return sorted(path.stem for path in (share_directory() / "config" / "rigs").glob("*.yaml"))
+
+
 def shipped_bundle() -> Path:
     """Return the path of the bundle that the package ships."""
     return resource_file("hugadb.safetensors")
