@@ -12,7 +12,9 @@ from fixtures.command_line import run
 from imu_emg_estimator.cli.main import COMMANDS, build_parser, main
 from imu_emg_estimator.model.bundle import Bundle
 
-NAMES = [command.__name__.rsplit(".", 1)[-1].removesuffix("_recordings") for command in COMMANDS]  # import is a keyword
+# import is a keyword, and rig.py the rig itself
+MODULES = [command.__name__.rsplit(".", 1)[-1] for command in COMMANDS]
+NAMES = [name.removesuffix("_recordings").removesuffix("_commands") for name in MODULES]
 WITHOUT_HEAVY_MODULES = (
     "import sys; sys.modules['torch'] = sys.modules['numpy'] = sys.modules['rclpy'] = None; "
     "from imu_emg_estimator.cli.main import main; main(sys.argv[1:])"
