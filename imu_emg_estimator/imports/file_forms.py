@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.imports.bag_channels import is_bag
 from imu_emg_estimator.imports.c3d_channels import is_c3d
 from imu_emg_estimator.imports.channels import Take, checked_take
 from imu_emg_estimator.imports.edf_channels import is_edf
@@ -55,6 +56,7 @@ FORMS = (
     Form("Excel", lambda start: start.startswith(ZIP), "excel_channels", "read_excel"),
     Form("Myo", is_myo, "myo_text", "read_myo"),
 )
+BAG = Form("bag", is_bag, "bag_channels", "read_bag_channels")
 TEXT = Form("CSV", lambda start: True, "table_channels", "read_csv")
 GZIP = b"\x1f\x8b"
 REFUSED = (
@@ -93,6 +95,8 @@ def _read_plain(plain: Path, path: Path) -> Take:
 
 def form_of(plain: Path, path: Path) -> Form:
     """Return the form of an uncompressed file; raise InputError, naming ``path``, where it is no form that is read."""
+    if plain.is_dir():
+        return BAG
     with plain.open("rb") as file:
         start = file.read(START_BYTES)
     if not start.strip():
@@ -100,12 +104,15 @@ def form_of(plain: Path, path: Path) -> Form:
     for magic, what in REFUSED:
         if start.startswith(magic):
             raise InputError(f"{path} is {what}")
-    return next((form for form in FORMS if form.is_form(start)), TEXT)
+    return next((form for form in (BAG, *FORMS) if form.is_form(start)), TEXT)
 
 
 @contextmanager
 def _uncompressed(path: Path) -> Iterator[Path]:
     """Yield the file, or a temporary one of what a gzip file holds."""
+    if path.is_dir():  # a bag's, whose reader has limits of its own
+        yield path
+        return
     if path.stat().st_size > MAX_FILE_BYTES:
         raise InputError(f"{path} is larger than {MAX_FILE_BYTES // MIB} MiB; split it")
     with path.open("rb") as file:

@@ -21,29 +21,31 @@ from imu_emg_estimator.utils.memory_limit import limit_memory
 
 GIB = 1 << 30
 MAX_MEMORY_BYTES = 4 * GIB  # beyond what the process has at its start
-MAX_READ_S = 300.0  # a gigabyte of text takes a minute
+MAX_READ_S = 30.0  # for any file, and more the larger it is:
+SLOWEST_BYTES_PER_S = 250_000  # a tenth of what text takes, compressed
 
 
 def read_guarded(
-    path: Path, folder: Path | None = None, max_memory: int = MAX_MEMORY_BYTES, max_s: float = MAX_READ_S
+    path: Path, folder: Path | None = None, max_memory: int = MAX_MEMORY_BYTES, max_s: float | None = None
 ) -> Take:
     """Read a file of any form in a process with limits.
 
     Args:
         folder: for the arrays of the take, which then stay on the disk until they are used; None = in memory.
         max_memory: memory of the process [bytes].
-        max_s: time that it may take [s].
+        max_s: time that it may take [s]; None = by its size.
 
     Raises:
         InputError: the file is not as it should be, or reading it takes too much.
     """
+    limit = _time_for(path) if max_s is None else max_s
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.Process(target=_read_and_send, args=(sender, path, folder, max_memory), daemon=True)
     process.start()
     sender.close()
     try:
-        if not receiver.poll(max_s):
-            raise InputError(f"{path} takes longer than {max_s:g} s to read; split it, or export it again")
+        if not receiver.poll(limit):
+            raise InputError(f"{path} takes longer than {limit:.3g} s to read; split it, or export it again")
         answer = receiver.recv()
     except EOFError:
         raise InputError(f"{path} is damaged: its reader crashed; export it again") from None
@@ -55,6 +57,12 @@ def read_guarded(
         raise InputError(answer)
     assert isinstance(answer, Take)
     return answer if folder is None else taken_from_disk(answer, folder)
+
+
+def _time_for(path: Path) -> float:
+    """Return the time [s] that reading a file or a bag's folder may take."""
+    files = [path] if path.is_file() else list(path.glob("*"))
+    return MAX_READ_S + sum(file.stat().st_size for file in files) / SLOWEST_BYTES_PER_S
 
 
 def _read_and_send(sender: Connection, path: Path, folder: Path | None, max_memory: int) -> None:

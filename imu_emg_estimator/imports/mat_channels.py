@@ -37,6 +37,7 @@ def read_mat(path: Path) -> Take:
     """Read the channels of a MAT file; raises InputError where it holds none or states no rate."""
     reader = optional_reader("pymatreader", "MATLAB files", path)
     try:
+        _refuse_links(path)
         content = reader.read_mat(str(path))
     except (InputError, MemoryError):
         raise
@@ -51,6 +52,23 @@ def read_mat(path: Path) -> Take:
         )
     absolute = any(channel.times[0] > FIRST_EPOCH_S for channel in channels)
     return Take(path, "MAT", tuple(channels), absolute, tuple(dict.fromkeys(notes)))
+
+
+def _refuse_links(path: Path) -> None:
+    """Raise InputError where a v7.3 file, which is HDF5, would make its reader open other files."""
+    h5py = optional_reader("h5py", "MATLAB v7.3 files", path)
+    if not h5py.is_hdf5(path):
+        return
+
+    def found(name: str, link: Any) -> str | None:
+        item = None if isinstance(link, (h5py.ExternalLink, h5py.SoftLink)) else file[name]
+        is_elsewhere = item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual))
+        return name if is_elsewhere else None
+
+    with h5py.File(path, "r") as file:
+        name = file.visititems_links(found)
+    if name is not None:
+        raise InputError(f"{path}: '{name}' is a link to other data, which MATLAB does not write; save the file again")
 
 
 def _places(content: Mapping[str, Any], place: str = "", above: tuple[Level, ...] = ()) -> Iterator[tuple[str, Chain]]:

@@ -90,6 +90,15 @@ def test_file_without_matrices_is_refused_with_the_way_out(tmp_path: Path) -> No
         read_take(write_v5(tmp_path / "a.mat", {"name": "anna", "fs": 100.0}))
 
 
+def test_links_to_other_files_are_not_followed(tmp_path: Path) -> None:
+    write_v73(tmp_path / "secret.mat", {"acc": imu_g()[:, :3], "fs": 100.0})
+    path = write_v73(tmp_path / "a.mat", {"fs": 100.0})
+    with h5py.File(path, "r+") as file:
+        file["acc"] = h5py.ExternalLink(str(tmp_path / "secret.mat"), "/acc")
+    with pytest.raises(InputError, match="'acc' is a link to other data"):
+        read_take(path)
+
+
 @pytest.mark.parametrize("write", [write_v5, write_v73])
 def test_truncated_file_is_refused_in_a_sentence(tmp_path: Path, write: Any) -> None:
     path = write(tmp_path / "a.mat", {"acc": imu_g()[:, :3], "fs": 100.0})
