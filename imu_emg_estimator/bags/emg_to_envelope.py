@@ -165,10 +165,9 @@ def _regular(bag: object, stream: EmgStream) -> tuple[SampleClock, NDArray[np.fl
         raise BagUnreadable(
             f"bag {bag} has EMG at {clock.rate:g} Hz, which no amplifier provides; correct its timestamps"
         )
-    data = stream.data
-    if clock.length > received or clock.starts[-1] + counts[-1] != received:
+    data, ends = stream.data, np.cumsum(counts)
+    if not np.array_equal(clock.starts, ends - counts):
         data = np.full((clock.length, stream.data.shape[1]), np.nan, dtype=np.float32)
-        ends = np.cumsum(counts)
         for start, count, end in zip(clock.starts.tolist(), counts.tolist(), ends.tolist(), strict=True):
             data[start : start + count] = stream.data[end - count : end]
     return clock, data

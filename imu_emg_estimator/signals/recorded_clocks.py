@@ -79,7 +79,7 @@ def _keeps_time(timestamps: Instants, arrivals: Instants) -> bool:
     """Whether timestamps advance regularly and stay near their arrivals."""
     steps = np.diff(timestamps)
     first, last = np.percentile(timestamps, (25, 75))
-    if (steps < SHORT * 2 * (last - first) / len(timestamps)).mean() > MAX_SHORT_SHARE or last <= first:
+    if (steps < SHORT * 2 * (last - first) / len(timestamps)).mean() > MAX_SHORT_SHARE:
         return False
     count = len(timestamps) // WINDOW * WINDOW
     delays = (arrivals - timestamps)[:count].reshape(-1, WINDOW)

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from fixtures.composed_bags import (
     compose,
     entries,
 )
+from fixtures.factories import refusal
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -24,6 +26,8 @@ from imu_emg_estimator.bags import (
     read_bag_with_report,
     write_bag,
 )
+from imu_emg_estimator.bags.bag_messages import Message
+from imu_emg_estimator.bags.bag_reader import Bag
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
@@ -142,3 +146,23 @@ def test_read_bag_refuses_emg_of_another_definition(
         BagUnreadable, match=r"/emg are corrupt or follow another definition of imu_emg_estimator/msg/Emg"
     ):
         read_bag(path, RIG)
+
+
+class Scrambled(Bag):
+    """Messages at 1, 2, 3 ..., and one at 0 after so many of them."""
+
+    def __init__(self, before: int, data: bytes) -> None:
+        self.path = Path("bag")
+        self._times, self._data = [*range(1, before + 1), 0], data
+
+    def messages(self, wanted: Mapping[str, str]) -> Iterator[Message]:
+        return (Message("/imu", time, self._data) for time in self._times)
+
+
+@pytest.mark.parametrize(("before", "size"), [(4096, 0), (64, 1 << 20)])
+def test_messages_are_put_in_order_over_4096_or_64_mib(before: int, size: int) -> None:
+    data = bytes(size)
+    times = [message.receive_time for message in Scrambled(before, data).messages_in_order({})]
+    assert times == list(range(before + 1))
+    with refusal("is not in the order of receive time"):
+        list(Scrambled(before + 1, data).messages_in_order({}))

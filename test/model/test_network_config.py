@@ -12,6 +12,14 @@ def changed(**change: object) -> ModelConfig:
     return ModelConfig.from_dict(GOOD.to_dict() | change)
 
 
+def test_config_has_these_sizes_unless_others_are_given() -> None:
+    sizes = {"width": 64, "layers": 3, "heads": 4, "band": 16, "dilation": 1, "kernel": 9, "feedforward": 128}
+    assert GOOD.to_dict() == {"inputs": 66, "muscles": 2, **sizes, "look_ahead": 3, "dropout": 0.1}
+    assert (GOOD.head_width, GOOD.context, GOOD.receptive_field) == (16, 16, 54)
+    wide = changed(dilation=4, heads=2)
+    assert (wide.head_width, wide.context, wide.receptive_field) == (32, 64, 189)
+
+
 @pytest.mark.parametrize(
     ("name", "largest"),
     [

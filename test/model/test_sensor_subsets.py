@@ -1,8 +1,11 @@
 """What is left without some sensors: looked up live, by combination."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from fixtures.bundle_files import SUBSETS
+from fixtures.factories import refusal
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.sensor_subsets import RELEASE_S, RunningFactor, SensorSubsets, Subset
@@ -62,3 +65,43 @@ def test_running_factor_rises_at_once_and_falls_slowly() -> None:
     running.step(mask(5))
     running.reset()
     assert running.step(mask()) is None
+
+
+WHOLE, LACKING = Subset((), 0.8, 0.1, (0.8, 0.8), (1.0, 1.0)), Subset((0, 2), 0.7, 0.1, (0.8, 0.8), (1.0, 1.5))
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ((WHOLE, LACKING), ""),
+        ((LACKING,), "each combination once and all of them once"),
+        ((WHOLE, LACKING, LACKING), "each combination once and all of them once"),
+        ((WHOLE, replace(LACKING, missing=(3,))), "(3,), not some of 0 to 2"),
+        ((WHOLE, replace(LACKING, missing=(-1,))), "(-1,), not some of 0 to 2"),
+        ((WHOLE, replace(LACKING, missing=(2, 0))), "(2, 0), not some of 0 to 2"),
+        ((WHOLE, replace(LACKING, missing=(0, 0))), "(0, 0), not some of 0 to 2"),
+        ((WHOLE, replace(LACKING, factor=(1.5,))), "not 2 numbers of at least 1"),
+        ((WHOLE, replace(LACKING, factor=(1.0, 0.999))), "not 2 numbers of at least 1"),
+        ((WHOLE, replace(LACKING, factor=(1.0, np.inf))), "not 2 numbers of at least 1"),
+        ((WHOLE, replace(LACKING, coverage=(0.8,))), "a figure that is not a finite number"),
+        ((WHOLE, replace(LACKING, coverage=(0.8, np.nan))), "a figure that is not a finite number"),
+        ((WHOLE, replace(LACKING, r=np.nan)), "a figure that is not a finite number"),
+        ((WHOLE, replace(LACKING, spread=np.inf)), "a figure that is not a finite number"),
+    ],
+)
+def test_figures_are_checked_one_by_one(rows: tuple[Subset, ...], words: str) -> None:
+    if not words:
+        SensorSubsets(3, rows).check(3, 2)
+        with refusal("not of 4 sensors"):
+            SensorSubsets(3, rows).check(4, 2)
+        return
+    with refusal(words):
+        SensorSubsets(3, rows).check(3, 2)
+
+
+@pytest.mark.parametrize(("r", "coverage", "meets"), [(0.681, 0.8, True), (0.679, 0.8, False), (0.8, 0.749, False)])
+def test_minimum_is_85_percent_of_the_accuracy_and_coverage_of_75_percent(
+    r: float, coverage: float, meets: bool
+) -> None:
+    row = replace(LACKING, r=r, coverage=(0.5, coverage))
+    assert SensorSubsets(3, (WHOLE, row)).meets_minimum(row) == meets

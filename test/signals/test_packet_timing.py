@@ -120,3 +120,10 @@ def test_sample_clock_starts_at_the_earliest_packet() -> None:
     expected = np.concatenate([4000 + 10 * np.arange(5), 10 * np.arange(300)])
     np.testing.assert_array_equal(clock.starts, expected)
     assert clock.length == 4050
+
+
+def test_rate_is_exact_where_timestamps_are_uneven_within_each_second() -> None:
+    """Seventy packets of ten samples every 8 ms, then thirty every 14.7 ms: 1000 Hz."""
+    steps = np.tile(np.repeat([0.008, 0.44 / 30], [70, 30]), 20)
+    timestamps = START + ns(np.cumsum(steps))
+    assert measured_rate(timestamps, np.full(2000, 10)) == pytest.approx(1000.0, rel=1e-6)

@@ -53,3 +53,12 @@ def test_delay_in_words_names_bags_only_where_they_differ() -> None:
     assert delay_in_words([found, left], ["a", "b"]) == "0.20 s (found) in a, not corrected in b"
     assert delay_in_words([given_delay(0.125)] * 2, ["a", "b"]) == "0.125 s (given)"
     assert delay_in_words([given_delay(0.0)], ["a"]) == "0 s (given)"
+
+
+@pytest.mark.parametrize(("worse", "agrees"), [(0.045, True), (0.055, False)])
+def test_recording_that_fits_hardly_worse_at_the_common_delay_shares_it(worse: float, agrees: bool) -> None:
+    """Best at -0.2 s, and worse by less than the margin of 0.05 at the 0.2 s of the other recording."""
+    two = evidence(0.2, 5, 0.6).curves + evidence(-0.2, 5, 0.6 + worse).curves
+    found = share_delay([evidence(0.2, 5, samples=9000), DelayEvidence(LAGS, two, np.full(5, -0.2), 1000)], SETTINGS)
+    assert found[0].seconds == pytest.approx(0.2, abs=0.02)
+    assert (found[1].seconds == found[0].seconds) == agrees

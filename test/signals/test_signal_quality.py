@@ -371,3 +371,11 @@ def test_sensor_verdicts_tell_frozen_sensor_with_remedy(walk: Recording) -> None
     verdicts = sensor_verdicts(replace(walk, imu=imu))
     assert [name for name, verdict in verdicts.items() if verdict != "good"] == [walk.rig.sensor_names[2]]
     assert "switch it off and on again" in verdicts[walk.rig.sensor_names[2]]
+
+
+@pytest.mark.parametrize(("levels", "found"), [(15, 0), (16, 6)])
+def test_saturation_needs_sixteen_values_of_a_channel(levels: int, found: int) -> None:
+    """Three samples in a row at either end; two are no limit of the amplifier."""
+    ends = np.repeat([0.0, 5.0, levels - 1.0, 5.0, 0.0, 5.0, levels - 1.0], [3, 1, 3, 1, 2, 1, 2])
+    raw = np.concatenate([np.arange(1, levels - 1), ends]).astype(float)
+    assert saturated(raw[:, None]).sum() == found

@@ -9,7 +9,7 @@ from fixtures.factories import BundleFactory, refusal
 from fixtures.live_estimates import TOLERANCE, Array, live
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
+from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle, StreamingEstimator
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +129,16 @@ def test_prepare_refuses_incompatible_bundle(
     with refusal(later.model_id, "look-ahead"):
         estimator.prepare(later)
     np.testing.assert_array_equal(live(estimator, imu[30:]), alone[30:])
+
+
+def test_prepared_bundle_takes_rows_once_and_starts_anew_after_a_gap(bundle: Bundle, imu: Array) -> None:
+    rows = list(enumerate(imu[:30]))
+    prepared, alone = PreparedBundle(bundle), PreparedBundle(bundle)
+    expected = [alone.step(row) for _, row in rows]
+    prepared.catch_up(rows[:20])
+    prepared.catch_up([])
+    prepared.catch_up([(index, row * (2.0 if index < 20 else 1.0)) for index, row in rows[10:29]])
+    assert prepared.engine.steps == 29
+    np.testing.assert_array_equal(prepared.step(rows[29][1]), expected[29])
+    prepared.catch_up([(40, imu[40]), (41, imu[41])])
+    assert prepared.engine.steps == 42
