@@ -43,3 +43,19 @@ def test_decide_takes_single_heads_only_for_a_shared_network(running_differs_in_
     first, second = base.rig.muscle_names
     assert (way, outcomes[first].decision) == (HEADS if decision == ADAPTED else None, decision)
     assert outcomes[second].decision == KEPT
+
+
+@pytest.mark.parametrize(("worse", "way"), [(1, None), (0, HEADS)], ids=["of the other muscle", "of the adapted one"])
+def test_decide_takes_nothing_if_a_muscle_that_was_not_adapted_would_lose_r(worse: int, way: str | None) -> None:
+    """A channel that is left out is masked for all muscles, also for those whose heads stay."""
+    base, found = random_bundle(), better_for_first_muscle()
+    kept = found.kept.copy()
+    kept[:, worse] += 20.0 * np.random.default_rng(4).standard_normal(len(kept))
+    decided, outcomes = decide(replace(found, kept=kept, scaled=kept), base, base, "count")
+    first, second = (outcomes[name] for name in base.rig.muscle_names)
+    assert decided == way
+    assert second.decision == KEPT
+    if way is None:
+        assert first.decision == KEPT
+        assert (first.after, second.after) == (first.before, second.before)
+        assert first.improvement.change > 0.1  # what was given up is told
