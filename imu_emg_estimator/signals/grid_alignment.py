@@ -140,6 +140,8 @@ class GridAligner:
         self._parts = [AlternatingParts(self._largest_gap, own) for own in used or [(True, True)] * sensors]
         self._waited = self._tracks[0]  # a sensor that the next step was seen to wait for
         self._origin: int | None = None  # first instant of the grid; None before the first sample
+        self._newest: int  # timestamp
+        self._next: int  # instant of the next step
         self._restart(0)
         self.reset()
 
@@ -182,8 +184,7 @@ class GridAligner:
 
     def _restart(self, origin: int) -> None:
         self._origin = origin
-        self._newest: int = origin  # timestamp
-        self._next: int = origin  # instant of the next step
+        self._newest = self._next = origin
         self._elapsed = 0  # timestamp time since the restart [ns], without leaps of single clocks
         self._index = 0  # of the next step
         self._claims: dict[int, int] = {}  # newest timestamp of every sensor that says time has jumped
