@@ -52,7 +52,6 @@ class EmgReport:
         shared: share of messages with the timestamp of the message before.
         clock: against the IMUs'.
         powerline: interference by muscle; None = none was found.
-        powerline_known: whether the rate is high enough to find it.
         saturated: by muscle, share of samples at the amplifier's limit; only for raw EMG.
         constant: muscles whose EMG never changes.
     """
@@ -73,7 +72,6 @@ class EmgReport:
     shared: float
     clock: Clock
     powerline: dict[str, Powerline | None] = dataclasses.field(default_factory=dict)
-    powerline_known: bool = False
     saturated: dict[str, float] = dataclasses.field(default_factory=dict)
     constant: list[str] = dataclasses.field(default_factory=list)
 

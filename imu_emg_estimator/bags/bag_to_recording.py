@@ -30,7 +30,6 @@ from imu_emg_estimator.recording import UNLABELLED, FloatArray, RawEmg, Recordin
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSettings, varies
 from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings, GridAligner
-from imu_emg_estimator.signals.powerline import powerline_can_be_found
 from imu_emg_estimator.signals.topic_clocks import Clock, Instants
 
 MARGIN_NS = 5 * SECOND  # of EMG around the IMU data that is kept for the edges of filters
@@ -251,7 +250,6 @@ def _emg_report(rig: Rig, emg: EmgSamples, msgtype: str, clock: Clock, grid: Gri
         shared=grid.clock.shared,
         clock=clock,
         powerline=dict(zip(names, grid.powerline, strict=True)),
-        powerline_known=not grid.is_envelope and powerline_can_be_found(grid.clock.rate),
         saturated=dict(zip(names, grid.saturated, strict=False)),
     )
 

@@ -11,14 +11,13 @@ from imu_emg_estimator.imports.lag_search import lag_by_correlation, lag_by_puls
 
 MIN_OVERLAP_S = 1.0
 AUTO, CLOCK, EVENT, CORRELATION, START = "auto", "clock", "event", "correlation", "start"
-JOINS = (AUTO, CLOCK, EVENT, CORRELATION, START)
 
 
 def join_takes(parts: Sequence[Take], how: str = AUTO) -> Take:
     """Join the files of a take: by their clock, by pulses of a trigger, by cross-correlation, or by their start.
 
     Args:
-        how: one of ``JOINS``; ``auto`` = clock, else pulses, else cross-correlation.
+        how: ``clock``, ``event``, ``correlation`` or ``start``; ``auto`` = clock, else pulses, else cross-correlation.
 
     Raises:
         InputError: they do not offer that way, it is not clear, or they do not overlap.

@@ -15,7 +15,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.out_of_step import OutOfStep
 from imu_emg_estimator.model.placement_evidence import Finding, Motion, PlacementEvidence
-from imu_emg_estimator.model.sensor_drift import MotionProfile, profile_of
+from imu_emg_estimator.model.sensor_drift import MIN_MOVEMENT_G, MotionProfile, profile_of
 from imu_emg_estimator.model.strange_motion import StrangeMotion
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, RunningMotion
@@ -24,7 +24,6 @@ from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 PERIOD_S = 0.2  # between two judgements
 LONG_S, SHORT_S = 2.0, 1.0  # of motion that a fault is found in, and that shows its end ...
 STEP_S = 1.4  # ... of a sensor out of step: correlations need a stride
-MIN_MOVEMENT_G = 0.1  # of a motion that is judged; 0.2 in a slow walk
 NAME_AFTER = 3  # judgements of the same sensors, one after the other
 CLEAR_AFTER = 2
 KEPT_AFTER_FAULT = 3  # judgements
@@ -101,18 +100,13 @@ class LivePlacement:
         """Return slow statistics [statistics] of the last seconds and their sensors [sensors]; for any thread."""
         return self._motion.describe()
 
-    def step(self, imu: NDArray[np.floating]) -> bool:
-        """Take a row [sensors, 6] in m/s² and rad/s; return whether it was judged, about five times a second."""
+    def step(self, imu: NDArray[np.floating]) -> None:
+        """Take a row [sensors, 6] in m/s² and rad/s; judge the motion about five times a second."""
         self._motion.step(imu)
         self._rows += 1
         if self._rows % self._every:
-            return False
-        self.update(self._motion.moments())
-        return True
-
-    def update(self, moments: FloatArray) -> None:
-        """Judge running means [moments] that are ``PERIOD_S`` newer than those of the last update."""
-        self._past.append(moments)
+            return
+        self._past.append(self._motion.moments())
         if self._evidence is not None and self._strange is not None and len(self._past) > self._long:
             self._judge(self._evidence, self._strange)
 

@@ -25,7 +25,7 @@ ROW_PERIOD_S = 0.5  # between two rows of statistics
 MAX_SQUARED_DISTANCE = (
     36.0  # of one sensor to a movement; clipped, so that a sensor that slipped cannot outvote the others
 )
-MIN_MOVEMENT_G = 0.1  # standard deviation of the acceleration, mean over sensors and axes
+MIN_MOVEMENT_G = 0.1  # standard deviation of the acceleration, mean over sensors and axes; 0.2 in a slow walk
 MEMORY_ROWS = 240  # time constant of a running profile: two minutes of movement
 MIN_ROWS = 60  # of the same kinds of movement (half a minute), for a comparison
 MIN_ROWS_PER_CONDITION = 6  # fewer are not compared

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
 from imu_emg_estimator.model.placement_remedies import Remedy, remedies
+from imu_emg_estimator.model.sensor_drift import MIN_MOVEMENT_G
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import FloatArray, Normalisation
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_moments
@@ -22,7 +23,6 @@ from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatisti
 ROW_PERIOD_S = 0.5  # between two rows of statistics
 MAX_ROWS = 40
 MIN_ROWS = 8  # 4 s of movement
-MIN_MOVEMENT_G = 0.1  # standard deviation of the acceleration, mean over sensors and axes; 0.2 in a slow walk
 # Chosen on the development subjects of HuGaDB, each left out once; docs/calibration.md.
 MIN_LOG_LIKELIHOOD_RATIO = 12.0  # natural logarithm; a remedy with less is not reported
 UNUSUAL_MEAN_SQUARE = 6.0  # of a sensor's deviation from the training subjects, about 1 for a sensor like theirs

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.placement_evidence import Motion, PlacementEvidence
+from imu_emg_estimator.model.sensor_drift import MIN_MOVEMENT_G
 from imu_emg_estimator.rig import Rig
 
 # Factors on the bundle's threshold; chosen on the 13 development subjects of HuGaDB, each left out once.
 ENTER_FACTOR, LEAVE_FACTOR = 1.5, 1.1
 REST_FACTOR = 1.5  # on both at rest, where postures differ more between subjects than walking does
-MIN_MOVEMENT_G = 0.1
 ENTER_AFTER, LEAVE_AFTER = 5, 5  # judgements
 MIN_TURN_DEG = 30.0  # of gravity in a sensor's axes, to be told
 MIN_STRENGTH_RATIO = 1.5  # of a sensor's acceleration to the training subjects', or the inverse, to be told

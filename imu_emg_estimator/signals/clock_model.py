@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from imu_emg_estimator.signals.common_delay import CommonDelay
-from imu_emg_estimator.signals.delay_tracker import NEVER_NS, DelayTracker
+from imu_emg_estimator.signals.delay_floor import NEVER_NS
+from imu_emg_estimator.signals.delay_tracker import CommonDelay, DelayTracker
 from imu_emg_estimator.signals.first_delays import FirstDelays
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.lateness import Lateness
@@ -15,7 +15,6 @@ from imu_emg_estimator.signals.timestamp_leaps import LongSteps, SuspectedLeap
 from imu_emg_estimator.signals.timestamp_regularity import Flaw, TimestampRegularity, flaw_of
 
 MILLISECOND = 1_000_000  # ns
-
 USUAL_DELAY_NS = 50 * MILLISECOND  # a sensor less late than this is delayed by transport: its timestamps are right
 GROUP_DELAY_NS = 100 * MILLISECOND  # that transport takes at most where all sensors are late alike
 MAX_DELAY_NS = 250 * MILLISECOND  # a sensor that is later has another clock
@@ -66,13 +65,12 @@ class ClockModel:
         tracker: of the delays from timestamp to arrival.
         leapt_back: arrival of the latest sample after a leap back of the timestamps by more than a second [ns].
         samples: since the start.
-        refused: samples since the start that were given no instant.
     """
 
     __slots__ = (
         "_common", "_counter", "_earliest", "_first", "_good", "_jitter", "_last", "_latest", "_leap", "_long_steps",
         "_longest", "_on_time", "_reference", "_result", "_returning", "_sequence", "_settled", "_shortest", "_step",
-        "_stepped", "_tolerance", "arrivals_only", "lateness", "leapt_back", "pinned", "refused", "regularity",
+        "_stepped", "_tolerance", "arrivals_only", "lateness", "leapt_back", "pinned", "regularity",
         "samples", "source", "tracker",
     )  # fmt: skip
 
@@ -90,7 +88,7 @@ class ClockModel:
         self._last = self._on_time = 0  # timestamp and arrival of the last sample on time
         self._sequence: int | None = None
         self._result = -NEVER_NS
-        self._settled = self._stepped = self._step = self._jitter = self.samples = self.refused = 0
+        self._settled = self._stepped = self._step = self._jitter = self.samples = 0
         self._leap, self._long_steps = SuspectedLeap(), LongSteps()
         self._good: tuple[int, int, int | None] | None = None
         self.pinned = False
@@ -108,7 +106,6 @@ class ClockModel:
             return self._take(timestamp, arrival, sequence, delay)
         result = self._examine(timestamp, arrival, sequence)
         self.samples += 1
-        self.refused += result is None
         return result
 
     @property
@@ -170,9 +167,7 @@ class ClockModel:
         if self.regularity.has_changed(timestamp, sequence, self.samples):
             period = self.regularity.period
             self._expect(arrival)
-        beats = round(step / period) if period else 1
-        if not beats and step > 0:
-            beats = 1
+        beats = (round(step / period) or int(step > 0)) if period else 1
         if abs(step - beats * period) > self._jitter or not beats:
             return self._leave_out(timestamp, arrival, sequence)
         if self._earliest < delay < self._latest:

@@ -7,6 +7,9 @@ from itertools import pairwise
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
+BLOCK_NS = SECOND // 4  # over which the smallest delay is looked for
+BLOCKS = 16  # that are kept
+NEVER_NS = 1 << 62
 MIN_SLOPE_SPAN_NS = 7 * SECOND // 10  # a shorter stretch says nothing of a drift
 STEADY_SHARE = 0.4  # of its share of a change that every quarter of a stretch must show, for the change to be a drift
 MIN_STEADY_BLOCKS = 8
@@ -16,19 +19,18 @@ class DelayFloor:
     """Line below the smallest delays of successive blocks of time, which touches them about their middle.
 
     Args:
-        blocks: number of blocks that are kept.
         max_slope: bound on the drift [s/s].
 
     Attributes:
         slope: drift of the delays [s/s].
     """
 
-    __slots__ = ("_anchor", "_blocks", "_delays", "_level", "_max_slope", "_times", "slope")
+    __slots__ = ("_anchor", "_delays", "_level", "_max_slope", "_times", "slope")
 
-    def __init__(self, blocks: int, max_slope: float) -> None:
-        self._max_slope, self._blocks = max_slope, blocks
-        self._times: deque[int] = deque(maxlen=blocks)
-        self._delays: deque[int] = deque(maxlen=blocks)
+    def __init__(self, max_slope: float) -> None:
+        self._max_slope = max_slope
+        self._times: deque[int] = deque(maxlen=BLOCKS)
+        self._delays: deque[int] = deque(maxlen=BLOCKS)
         self.clear()
 
     def clear(self) -> None:
@@ -63,7 +65,7 @@ class DelayFloor:
     def shift(self, change: int) -> None:
         """Add to all delays [ns]."""
         self._level += change
-        self._delays = deque((delay + change for delay in self._delays), self._blocks)
+        self._delays = deque((delay + change for delay in self._delays), BLOCKS)
 
     def change(self) -> float:
         """Return by how much the delays change steadily over the blocks [ns]; 0 where they step, or do not change."""

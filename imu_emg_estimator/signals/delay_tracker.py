@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from imu_emg_estimator.signals.delay_floor import DelayFloor
-from imu_emg_estimator.signals.grid_alignment import SECOND
+from dataclasses import dataclass
 
-BLOCK_NS = SECOND // 4  # over which the smallest delay is looked for
-BLOCKS = 16
+from imu_emg_estimator.signals.delay_floor import BLOCK_NS, NEVER_NS, DelayFloor
+
 LONG_BLOCK = 16  # blocks to a block of the slow floor, which shows slow drifts
 MAX_DRIFT = 0.012  # s/s
 MIN_CHANGE_NS = 3_000_000  # over the blocks of a floor, to be called a drift
-NEVER_NS = 1 << 62
+
+
+@dataclass
+class CommonDelay:
+    """What the sensors have in common, in ns.
+
+    Attributes:
+        usual: smallest delay of a sensor whose timestamps are used as they are.
+        scatter: typical delay beyond it.
+    """
+
+    usual: int = 0
+    scatter: int = 0
 
 
 class DelayTracker:
@@ -30,7 +41,7 @@ class DelayTracker:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.floor, self.slow_floor = DelayFloor(BLOCKS, MAX_DRIFT), DelayFloor(BLOCKS, MAX_DRIFT)
+        self.floor, self.slow_floor = DelayFloor(MAX_DRIFT), DelayFloor(MAX_DRIFT)
         self._minimum, self._due, self._total, self._count = NEVER_NS, 0, 0, 0
         self.restart(0, 0)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.clock_model import ClockModel, Source
-from imu_emg_estimator.signals.common_delay import CommonDelay
+from imu_emg_estimator.signals.delay_tracker import CommonDelay
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.topic_clocks import Instants
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from imu_emg_estimator.signals.delay_floor import DelayFloor
+from imu_emg_estimator.signals.delay_floor import BLOCK_NS, NEVER_NS, DelayFloor
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
-BLOCK_NS = SECOND // 4
-BLOCKS = 16
 MAX_PERIOD_ERROR = 0.1  # that the envelope can put right
 LEARNING_NS = 3 * SECOND // 10
 MIN_LEARNED = 4  # samples at the ends of bursts
@@ -19,7 +17,6 @@ MAX_LOST = 1000  # samples in one go; a larger step of the publisher's count is 
 LOST_SHARE = 0.3  # of a period by which a sample may come too early for the one after a lost one
 MAX_SHORTS = 0.1  # share of short intervals, from which samples come in bursts
 SHORT = 0.4  # of a period; a shorter interval is within a burst
-NEVER_NS = 1 << 62
 
 
 class SampleCounter:
@@ -34,7 +31,7 @@ class SampleCounter:
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self._floor = DelayFloor(BLOCKS, MAX_PERIOD_ERROR)
+        self._floor = DelayFloor(MAX_PERIOD_ERROR)
         self._minimum, self._paused = NEVER_NS, 0
         self.restart()
 

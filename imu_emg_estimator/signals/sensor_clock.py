@@ -11,8 +11,8 @@ from enum import Enum
 from statistics import median, median_low
 
 from imu_emg_estimator.signals.clock_model import MAX_DELAY_NS, ClockModel, Source
-from imu_emg_estimator.signals.common_delay import CommonDelay
-from imu_emg_estimator.signals.delay_tracker import NEVER_NS
+from imu_emg_estimator.signals.delay_floor import NEVER_NS
+from imu_emg_estimator.signals.delay_tracker import CommonDelay
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
@@ -46,13 +46,11 @@ class ClockReport:
             0 where the timestamps are not used.
         drift: s/s by which they fall further behind.
         policy: in effect.
-        used: share of the samples that were given an instant.
     """
 
     offset: float
     drift: float
     policy: ClockPolicy
-    used: float
 
 
 class SensorClocks:
@@ -119,18 +117,13 @@ class SensorClocks:
             return SensorState(Verdict.CLOCK_OFF, reason, remedy, masked=True)
         return SensorState(Verdict.CLOCK_OFF, f"{reason}: {action}", remedy)
 
-    def states(self) -> tuple[SensorState, ...]:
-        """Return the verdict on every sensor's clock."""
-        return tuple(self.state(sensor) for sensor in range(len(self._models)))
-
     def report(self, sensor: int) -> ClockReport:
         """Return figures on the clock of a sensor."""
         model = self._models[sensor]
-        policy = ClockPolicy.ARRIVAL if model.source is Source.ARRIVALS else ClockPolicy.TIMESTAMP
-        used = 1 - model.refused / model.samples if model.samples else 0.0
-        if policy is ClockPolicy.ARRIVAL:
-            return ClockReport(0.0, 0.0, policy, used)
-        return ClockReport((model.floor - self._common.usual) / SECOND, model.tracker.drift, policy, used)
+        if model.source is Source.ARRIVALS:
+            return ClockReport(0.0, 0.0, ClockPolicy.ARRIVAL)
+        offset = (model.floor - self._common.usual) / SECOND
+        return ClockReport(offset, model.tracker.drift, ClockPolicy.TIMESTAMP)
 
     def reset(self) -> None:
         """Forget all that was learned of the clocks."""

@@ -28,7 +28,7 @@ def best_line(times: NDArray[np.int64], delays: NDArray[np.int64]) -> tuple[floa
 @pytest.mark.parametrize("seed", range(50))
 def test_floor_is_the_closest_line_below_all_points(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    floor = DelayFloor(16, MAX_SLOPE)
+    floor = DelayFloor(MAX_SLOPE)
     blocks = int(rng.integers(4, 40))
     times = 1_700_000_000 * SECOND + np.cumsum(rng.integers(BLOCK_NS // 2, 2 * BLOCK_NS, blocks))
     drift = rng.uniform(-0.02, 0.02)
@@ -42,7 +42,7 @@ def test_floor_is_the_closest_line_below_all_points(seed: int) -> None:
 
 
 def test_floor_has_no_slope_before_it_can_be_known() -> None:
-    floor = DelayFloor(16, MAX_SLOPE)
+    floor = DelayFloor(MAX_SLOPE)
     for block, delay in enumerate((5_000_000, 3_000_000)):
         floor.add(block * BLOCK_NS, delay)
     assert floor.slope == 0.0
@@ -53,7 +53,7 @@ def test_floor_has_no_slope_before_it_can_be_known() -> None:
     ("step", "drift", "expected"), [(0, 0.002, 1), (0, -0.002, -1), (20_000_000, 0.0, 0), (0, 0.0, 0)]
 )
 def test_floor_tells_drift_from_a_step(step: int, drift: float, expected: int) -> None:
-    floor, rng = DelayFloor(16, MAX_SLOPE), np.random.default_rng(0)
+    floor, rng = DelayFloor(MAX_SLOPE), np.random.default_rng(0)
     for block in range(16):
         floor.add(block * BLOCK_NS, round(drift * block * BLOCK_NS + step * (block > 8) + rng.exponential(2e5)))
     change = floor.change()
@@ -61,7 +61,7 @@ def test_floor_tells_drift_from_a_step(step: int, drift: float, expected: int) -
 
 
 def test_floor_shifts_with_its_past() -> None:
-    floor = DelayFloor(16, MAX_SLOPE)
+    floor = DelayFloor(MAX_SLOPE)
     for block in range(20):
         floor.add(block * BLOCK_NS, round(0.001 * block * BLOCK_NS))
     before = floor.at(6 * SECOND)
@@ -72,7 +72,7 @@ def test_floor_shifts_with_its_past() -> None:
 
 
 def test_floor_is_lowered_but_never_raised_by_one_delay() -> None:
-    floor = DelayFloor(16, MAX_SLOPE)
+    floor = DelayFloor(MAX_SLOPE)
     floor.add(0, 5_000_000)
     floor.lower(SECOND, 9_000_000)
     assert floor.at(SECOND) == 5_000_000

@@ -2,7 +2,8 @@
 
 import pytest
 
-from imu_emg_estimator.signals.delay_tracker import BLOCK_NS, DelayTracker
+from imu_emg_estimator.signals.delay_floor import BLOCK_NS
+from imu_emg_estimator.signals.delay_tracker import DelayTracker
 
 MS = 1_000_000  # ns
 PERIOD = 10 * MS
