@@ -109,12 +109,13 @@ def _refuse_two_commas(path: Path, rows: Sequence[Row], columns: int) -> None:
 
 def _with_sensors(names: list[str], above: Sequence[Row], columns: int) -> list[str]:
     """Put the sensor in front of the names of its columns: it stands above the first of them in Discover."""
-    rows = [row for row in above if not any("Application:" in cell or "sensor mode" in cell for cell in row)]
-    sensors = next((row for row in reversed(rows) if any(SERIAL.search(cell) for cell in row)), ())
+    modes = next((place for place, row in enumerate(above) if any("sensor mode" in cell for cell in row)), 0)
+    sensors = above[modes - 1] if modes else ()
     current, result = "", []
     for column in range(columns):
         cell = _cell(sensors, column)
-        current = SERIAL.sub("", cell) if SERIAL.search(cell) else current
+        is_index = column == 0 and cell.isdigit()  # of a table that counts its rows
+        current = SERIAL.sub("", cell) if cell and not is_index else current
         result.append(f"{current}: {names[column]}" if current else names[column])
     return result
 

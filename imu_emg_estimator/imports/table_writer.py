@@ -54,7 +54,7 @@ def columns_of(take: Take, mapping: ChannelMapping) -> list[Column]:
         if is_imu:
             columns.append(Column(assignment.column, channel.times, values))
         else:
-            unit = emg_unit(assignment, channel)
+            unit = emg_unit(take.source, assignment, channel)
             muscles.append(Column(f"{assignment.column} [{unit}]", channel.times, values))
     if not muscles:
         raise InputError(f"{take.source} has no channel of EMG; export one, or leave the file out")

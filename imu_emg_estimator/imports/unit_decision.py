@@ -81,7 +81,7 @@ def check_one_emg_unit(mapping: ChannelMapping, takes: Sequence[Take]) -> str:
         if assignment.kind in (ACC, GYRO):
             continue
         for source, channel in _channels(assignment, takes):
-            unit = emg_unit(assignment, channel)
+            unit = emg_unit(source, assignment, channel)
             place = f"'{channel.name}' in {source}"
             if first is None:
                 first = unit, place
@@ -92,11 +92,25 @@ def check_one_emg_unit(mapping: ChannelMapping, takes: Sequence[Take]) -> str:
     return first[0] if first else UNKNOWN_UNIT
 
 
-def emg_unit(assignment: Assignment, channel: Channel) -> str:
+def emg_unit(source: Path, assignment: Assignment, channel: Channel) -> str:
     """Return the unit of an EMG channel: that of the mapping, else as stated, in its usual spelling."""
-    text = assignment.unit or channel.unit
+    text = _unit_text(source, assignment, channel)
     known = unit_of(text)
     return known.name if known else text or UNKNOWN_UNIT
+
+
+def _unit_text(source: Path, assignment: Assignment, channel: Channel) -> str:
+    """Return the unit that mapping or file give; raise InputError where they give different ones of one quantity.
+
+    A mapping may come from other files. It overrides a unit of another quantity: many C3D files state V for everything.
+    """
+    said, stated = unit_of(assignment.unit), unit_of(channel.unit)
+    if said and stated and said != stated and said.quantity == stated.quantity:
+        raise InputError(
+            f"{source}: '{channel.name}' is in {stated.name} by the file and in {said.name} by the mapping; correct "
+            "the one that is wrong, or leave the unit out of the mapping"
+        )
+    return assignment.unit or channel.unit
 
 
 def in_si_units(source: Path, assignment: Assignment, channel: Channel) -> Array:
@@ -108,7 +122,7 @@ def in_si_units(source: Path, assignment: Assignment, channel: Channel) -> Array
     if assignment.kind not in (ACC, GYRO):
         return channel.values
     quantity = QUANTITY[assignment.kind]
-    text = assignment.unit or channel.unit
+    text = _unit_text(source, assignment, channel)
     unit: Unit | None = unit_of(text)
     if unit is None or unit.quantity != quantity:
         raise InputError(

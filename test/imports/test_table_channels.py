@@ -63,6 +63,7 @@ def test_emgworks_takes_units_from_the_lines_above(tmp_path: Path) -> None:
         ("Time (ms), Acc X (g)", 10, "g"),
         ("Timestamp [us],ACC_X_g", 10_000, "g"),
         ("X[s],Acc 1.X [g]", 0.01, "g"),
+        ("ACC X Time Series (s), ACC X (G)", 0.01, "G"),
         ("time,acc_x\ns,m/s²", 0.01, "m/s²"),
         ("t [s],acc_x (m/s^2)", 0.01, "m/s^2"),
     ],

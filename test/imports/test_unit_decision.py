@@ -76,6 +76,22 @@ def test_sizes_that_fit_no_unit_are_refused(wrong: Take, fault: str) -> None:
         in_table(wrong)
 
 
+def test_unit_of_a_mapping_from_other_files_is_not_believed_against_the_file() -> None:
+    mapping = propose_mapping([take(acc_unit="g", gravity=1.0, gyro_unit="rad/s")])
+    with pytest.raises(InputError, match=r"'emg sol' is in V by the file and in mV by the mapping"):
+        decide_units(mapping, [take(emg_unit="V", gyro_unit="rad/s")])
+    changed = take(gravity=1.0, acc_unit="g", rate=2.0, gyro_unit="deg/s")
+    with pytest.raises(InputError, match="is in deg/s by the file and in rad/s by the mapping"):
+        columns_of(changed, decide_units(mapping, [changed]))
+
+
+def test_mapping_overrides_volts_that_a_file_states_for_everything() -> None:
+    volts = take(gravity=1.0, acc_unit="V", gyro_unit="V", emg_unit="V")
+    mapping = propose_mapping([take(gravity=1.0, acc_unit="g", gyro_unit="rad/s", emg_unit="V")])
+    columns = {column.name: column.values[-1] for column in columns_of(volts, decide_units(mapping, [volts]))}
+    assert columns["shank_acc_z"] == pytest.approx(9.80665)
+
+
 def test_volts_and_millivolts_in_one_data_set_are_refused_with_both_names() -> None:
     with pytest.raises(InputError, match=r"EMG is in mV \('emg sol' in a.csv\) and in V \('emg sol' in b.csv\)"):
         in_table(take(), take(emg_unit="V", name="b"))
