@@ -41,6 +41,8 @@ from imu_emg_estimator.utils.json_values import json_compatible
 MIN_SENSOR_SHARE = 0.5  # of the sensors must be good: the network was trained with few missing
 SAME_PHASE_R, SAME_PHASE_EXCESS_R = 0.5, 0.4  # of left and right EMG, and by how much above that of the estimates
 SAME_SIGNAL_R = 0.95  # of left and right EMG; no two muscles have it
+MANY_SUBJECTS = 8  # of the training: fewer do not show how differently people wear a sensor
+MIN_EVIDENCE_OF_FEW = 50.0  # as live; people on whom nothing was wrong reached 22 with three training subjects
 OF_ACCELERATION = ("still", "clipping", "gravity")  # findings that wrong accelerations have another reason for
 
 
@@ -159,7 +161,7 @@ def assess(
     imu = np.concatenate([recording.imu for recording in usable])
     mounting = _mounting(bundle, _without_bad(imu, rig, findings)) if moving else None
     if mounting is not None:
-        findings += _judge_mounting(mounting, rig.sensor_names)
+        findings += _judge_mounting(mounting, rig.sensor_names, len(bundle.training.get("subjects", ())))
     muscles = {
         name: muscle_figures(recordings, index, _amplitude(bundle, index, unit), stream)
         for index, name in enumerate(rig.muscle_names)
@@ -208,11 +210,13 @@ def _mounting(bundle: Bundle, imu: FloatArray) -> Mounting | None:
     return mounting_of(imu, bundle.rig, bundle.distribution, bundle.normalisation)
 
 
-def _judge_mounting(mounting: Mounting, names: Sequence[str]) -> list[Finding]:
-    findings = [
-        Finding(tuple(names[sensor] for sensor in found.remedy.sensors), "mounting", found.remedy.describe(), True)
-        for found in mounting.found
-    ]
+def _judge_mounting(mounting: Mounting, names: Sequence[str], subjects: int) -> list[Finding]:
+    findings = []
+    for found in mounting.found:
+        sure = subjects >= MANY_SUBJECTS or found.evidence >= MIN_EVIDENCE_OF_FEW
+        doubt = "" if sure else f"; or is it worn otherwise than on the {subjects} subjects of the training?"
+        channels = tuple(names[sensor] for sensor in found.remedy.sensors)
+        findings.append(Finding(channels, "mounting", found.remedy.describe() + doubt, sure))
     for sensor in mounting.unusual:
         deviation = f"{mounting.strangeness[sensor] ** 0.5:.1f} times what is usual"
         bad = sensor in mounting.strange

@@ -67,7 +67,12 @@ def _describe(recording: Recording) -> dict[str, Any]:
 def _choose(arguments: argparse.Namespace, recordings: Sequence[Recording]) -> Recording:
     if arguments.recording is None:
         return max(recordings, key=lambda recording: recording.is_movement().sum())
-    for recording in recordings:
-        if recording.name == arguments.recording:
-            return recording
-    raise InputError(f"{arguments.data} has no recording '{arguments.recording}'; see imu-emg bag --list")
+    wanted = arguments.recording
+    exact = [recording for recording in recordings if recording.name == wanted]
+    found = exact or [recording for recording in recordings if recording.name.rsplit("/", 1)[-1] == wanted]
+    if len(found) > 1:
+        names = ", ".join(recording.name for recording in found)
+        raise InputError(f"{arguments.data} has several recordings '{wanted}' ({names}); give the whole name")
+    if found:
+        return found[0]
+    raise InputError(f"{arguments.data} has no recording '{wanted}'; see imu-emg bag --list")

@@ -69,6 +69,9 @@ def _add_result_options(parser: argparse.ArgumentParser) -> None:
         help="store the calibration for the next start of the node if it is better (without DIR: where the node looks)",
     )  # fmt: skip
     parser.add_argument(
+        "--dry-run", action="store_true", help="adapt and report as with --out or --store, and keep nothing"
+    )
+    parser.add_argument(
         "--running", type=Path, metavar="BUNDLE",
         help="bundle in use, which the new one must beat (default: with --store the stored one in use, else --bundle)",
     )  # fmt: skip
@@ -160,8 +163,8 @@ def _calibrate_guided(arguments: argparse.Namespace) -> int:
 
 def _check_guide_options(arguments: argparse.Namespace) -> None:
     """Raise InputError for options that make no sense with the guide."""
-    if arguments.out:
-        raise InputError("--guide keeps calibrations in the store; remove --out")
+    if arguments.out or arguments.dry_run:
+        raise InputError(f"--guide keeps calibrations in the store; remove {'--out' if arguments.out else '--dry-run'}")
     if arguments.bag and len(arguments.bag) > 1:
         raise InputError("--guide continues with one recording; give one --bag, or remove --guide")
     shortest, longest = GUIDE_RECORDING_BOUNDS_S
@@ -174,8 +177,10 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
 
     if arguments.bag is None:
         raise InputError("no --bag was given; name a recording, or let --guide make one")
-    if arguments.out is None and arguments.store is None:
-        raise InputError("neither --out nor --store was given; name a bundle to write, or keep it with --store")
+    if arguments.out is None and arguments.store is None and not arguments.dry_run:
+        raise InputError(
+            "neither --out nor --store was given; name a bundle to write, keep it with --store, or try with --dry-run"
+        )
     request = _request(arguments)
     if arguments.store and not arguments.running:
         request = replace(request, running=_stored_path(arguments))
@@ -192,7 +197,9 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
     if result.report.muscles:
         print(result.report.table())
     print(f"{result.report.message}; it took {took}")
-    if result.bundle:
+    if arguments.dry_run:
+        print("dry run: nothing was stored")
+    elif result.bundle:
         _keep(result.bundle, arguments)
     options.write_json(arguments.json, result.report.to_dict() | {"took": asdict(took)})
     return CALIBRATED if result.bundle else NOT_BETTER

@@ -1,4 +1,4 @@
-"""``imu-emg inspect``: describe a bundle."""
+"""``imu-emg inspect``: describe a bundle, a bag, a table or an ONNX file."""
 
 from __future__ import annotations
 
@@ -9,18 +9,34 @@ from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli.shared_options import add_command, add_json_option, load_bundle, write_json
+from imu_emg_estimator.errors import InputError
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = add_command(commands, "inspect", run, "describe a bundle")
-    parser.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="bundle (default: the shipped one)")
+    parser = add_command(commands, "inspect", run, "describe a bundle, a bag, a table or an ONNX file")
+    parser.add_argument(
+        "bundle", type=Path, nargs="?", metavar="FILE",
+        help="bundle (default: the shipped one), rosbag2 folder, .mcap, .db3, .csv, .parquet or .onnx",
+    )  # fmt: skip
     parser.add_argument("--card", type=types.markdown_file, metavar="FILE.md", help="also write its model card")
     add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what a bundle holds; write its model card if asked."""
+    """Print what a file holds; write the model card of a bundle if asked."""
+    from imu_emg_estimator.cli.file_descriptions import description_of
+
+    if arguments.bundle and (found := description_of(arguments.bundle)) is not None:
+        if arguments.card:
+            raise InputError(f"--card describes a bundle, which {arguments.bundle} is not; remove it")
+        print("\n".join(_lines(found)))
+        write_json(arguments.json, found)
+        return 0
+    return _inspect_bundle(arguments)
+
+
+def _inspect_bundle(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.evaluation_report import subsets_table
 
     bundle = load_bundle(arguments)

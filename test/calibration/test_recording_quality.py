@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory
 
+from imu_emg_estimator.calibration import recording_quality
 from imu_emg_estimator.calibration.recording_quality import Quality, assess
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.placement_remedies import remedies
+from imu_emg_estimator.model.sensor_placement import Found, Mounting
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.signal_quality import Stream
@@ -64,6 +67,26 @@ def test_assess_names_exchanged_sensors(trained_bundle: Bundle, without_gyroscop
         quality = assess(bundle, [replace(subject, imu=imu)])
         assert set(quality.left_out) == {subject.rig.sensor_names[0], subject.rig.sensor_names[3]}
         assert "exchange the sensors" in quality.verdicts()[subject.rig.sensor_names[0]]
+
+
+@pytest.mark.parametrize(("subjects", "evidence", "bad"), [(3, 22.0, False), (3, 60.0, True), (8, 22.0, True)])
+def test_assess_doubts_what_few_training_subjects_say_of_the_mounting(
+    trained_bundle: Bundle,
+    subject: Recording,
+    monkeypatch: pytest.MonkeyPatch,
+    subjects: int,
+    evidence: float,
+    bad: bool,
+) -> None:
+    """Three people who wear a wrist sensor alike made a fourth one's, worn otherwise, a fault."""
+    turned = Found(list(remedies(subject.rig))[-1], evidence)
+    mounting = Mounting((turned,), 1.0, 1.0, (1.0,) * len(subject.rig.sensors))
+    monkeypatch.setattr(recording_quality, "mounting_of", lambda *_: mounting)
+    training = trained_bundle.training | {"subjects": [str(number) for number in range(subjects)]}
+    quality = assess(replace(trained_bundle, training=training), [subject])
+    assert bool(quality.left_out) is bad
+    (finding,) = (finding for finding in quality.findings if finding.kind == "mounting")
+    assert ("worn otherwise than on the 3 subjects" in finding.text) is not bad
 
 
 def test_quality_masks_left_out_sensors(trained_bundle: Bundle, subject: Recording) -> None:

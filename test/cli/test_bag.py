@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from fixtures.command_line import refused, run, strict_json
+from fixtures.csv_tables import RIG as LAB
+from fixtures.csv_tables import table, write_rows
 
 from imu_emg_estimator.bags import read_bag
 from imu_emg_estimator.datasets.hugadb import RIG
@@ -32,3 +35,15 @@ def test_bag_refuses_an_unknown_recording(data: Path, tmp_path: Path, capfd: pyt
 
 def test_bag_refuses_to_write_nowhere(capfd: pytest.CaptureFixture[str]) -> None:
     assert "no --out" in refused(capfd, "bag", "--data", "x")
+
+
+def test_bag_finds_a_recording_of_tables_by_its_own_name(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    columns = table()
+    for subject in ("anna", "ben"):
+        write_rows(tmp_path / "data" / subject / "walk.csv", columns, zip(*columns.values(), strict=True))
+    rig = tmp_path / "rig.yaml"
+    rig.write_text(yaml.safe_dump(LAB.to_dict()))
+    own = ("bag", "--dataset", "csv", "--data", tmp_path / "data", "--rig", rig, "--recording", "walk")
+    assert run(*own, "--subjects", "ben", "--out", tmp_path / "bag") == 0
+    assert "ben/walk" in capfd.readouterr().out
+    assert "anna/walk, ben/walk" in refused(capfd, *own, "--out", tmp_path / "other")

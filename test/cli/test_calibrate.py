@@ -107,3 +107,14 @@ def test_calibrate_refuses_bad_options(
 ) -> None:
     out = tmp_path / "out"
     assert part in refused(capfd, "calibrate", "--bundle", tiny, "--bag", bag, "--out", out, option, value)
+
+
+@pytest.mark.slow
+def test_calibrate_dry_run_reports_and_keeps_nothing(
+    bag: Path, tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "store"
+    assert run("calibrate", "--bundle", tiny, "--bag", bag, "--dry-run", "--store", store) == 0
+    assert "dry run: nothing was stored" in capfd.readouterr().out
+    assert not store.exists() or not list(store.rglob("*.safetensors"))
+    assert "remove --dry-run" in refused(capfd, "calibrate", "--guide", "--dry-run", "--bundle", tiny)
