@@ -1,16 +1,19 @@
 """How the sensors are worn is judged live: a fault is named soon, with its remedy, and forgotten soon after its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fixtures.factories import BundleFactory, RecordingFactory
 from numpy.typing import NDArray
 
+from imu_emg_estimator.model import live_placement
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.live_placement import LivePlacement
-from imu_emg_estimator.model.placement_remedies import rotation_about
+from imu_emg_estimator.model.placement_evidence import Finding, Motion
+from imu_emg_estimator.model.placement_remedies import Remedy, rotation_about
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.sensor_verdict import GOOD, Verdict
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
@@ -185,3 +188,110 @@ def test_placement_survives_samples_without_numbers(bundle: Bundle, imu: Array) 
     walk(placement, imu, 10.0)
     assert placement.states == (GOOD,) * 6
     assert placement.score < 1.5
+
+
+class ScriptedEvidence:
+    """Evidence that finds what it is told at every judgement, the last again and again."""
+
+    def __init__(self, found: Sequence[tuple[Finding, ...]] = ((),), likelihoods: Sequence[float] = ()) -> None:
+        self.found, self.likelihoods = list(found), list(likelihoods)
+        self.looks = self.forgotten = 0
+        self.learnt: list[Array] = []
+
+    def find(self, motion: Motion) -> tuple[Finding, ...]:
+        self.looks += 1
+        return self.found.pop(0) if len(self.found) > 1 else self.found[0]
+
+    def of(self, remedy: Remedy, motion: Motion) -> float:
+        return self.likelihoods.pop(0)
+
+    def learn(self, statistics: Array, available: Array) -> None:
+        self.learnt.append(statistics)
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+class Judgements:
+    """A placement that is judged by scripted evidence, judgement by judgement."""
+
+    def __init__(self, bundle: Bundle, imu: Array, evidence: ScriptedEvidence, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(live_placement, "PlacementEvidence", lambda *_: evidence)
+        patch.setattr(live_placement, "StrangeMotion", lambda *_: SimpleNamespace(reset=int, judge=lambda *_: 1.0))
+        self.placement, self._imu, self._row = LivePlacement(bundle), imu, 0
+        assert not any(self._step() for _ in range(11))
+        self._update(9)
+
+    def next(self, count: int = 1) -> list[bool]:
+        """Return whether a sensor is named after each of the next judgements."""
+        return [self._update(1) for _ in range(count)]
+
+    def _update(self, count: int) -> bool:
+        while count:
+            count -= self._step()
+        return any(state.masked for state in self.placement.states)
+
+    def _step(self) -> bool:
+        self._row += 1
+        return self.placement.step(self._imu[self._row % len(self._imu)])
+
+
+FOUND = (Finding(Remedy((4,), tuple(range(6)), -np.eye(3)), 99.0),)
+OTHER = (Finding(Remedy((3,), tuple(range(6)), -np.eye(3)), 99.0),)
+
+
+def test_placement_is_first_judged_after_2_s_and_then_every_fifth(
+    bundle: Bundle, imu: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = ScriptedEvidence()
+    judgements = Judgements(bundle, imu, evidence, monkeypatch)
+    assert evidence.looks == 0
+    judgements.next(5)
+    assert evidence.looks == 5
+
+
+def test_placement_names_what_three_judgements_in_a_row_found(
+    bundle: Bundle, imu: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = ScriptedEvidence([FOUND, FOUND, (), FOUND, OTHER, OTHER, OTHER], [1.0] * 9)
+    assert Judgements(bundle, imu, evidence, monkeypatch).next(7) == [False] * 6 + [True]
+
+
+def test_placement_takes_back_what_two_judgements_in_a_row_show_to_be_over(
+    bundle: Bundle, imu: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it is judged again when the motion of 2 s, but for what the last 0.6 s hold, is new."""
+    evidence = ScriptedEvidence([FOUND], [-1.0, 0.0, -1.0, -1.0])
+    judgements = Judgements(bundle, imu, evidence, monkeypatch)
+    assert judgements.next(7) == [False, False, True, True, True, True, False]
+    assert judgements.next(7) == [False] * 7
+    assert evidence.looks == 7
+    assert judgements.next(3) == [False, False, True]
+
+
+def test_placement_learns_every_other_motion_when_six_more_were_good(
+    bundle: Bundle, imu: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = ScriptedEvidence([()] * 17 + [FOUND, ()])
+    judgements = Judgements(bundle, imu, evidence, monkeypatch)
+    learnt = []
+    for _ in range(34):
+        judgements.next()
+        learnt.append(len(evidence.learnt))
+    assert learnt[:17] == [0] * 13 + [1, 1, 2, 2]
+    assert learnt[17:33] == [2] * 16  # a fault, and those before it are not good
+    assert learnt[33] == 3
+
+
+@pytest.mark.parametrize(("strength_g", "moves"), [(0.097, False), (0.103, True)])
+def test_placement_forgets_the_motion_after_30_s_without_movement(
+    bundle: Bundle, strength_g: float, moves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    imu = np.full((2, 6, 6), strength_g * 9.80665)
+    imu[1] *= -1.0
+    evidence = ScriptedEvidence()
+    judgements = Judgements(bundle, imu, evidence, monkeypatch)
+    judgements.next(150)
+    assert (evidence.forgotten, evidence.looks) == (1, 150 * moves)  # once at the start
+    judgements.next(1)
+    assert evidence.forgotten == (1 if moves else 2)
