@@ -23,7 +23,7 @@ from imu_emg_estimator.rig_schema import (
     SIDES,
     Key,
     check_keys,
-    number_of,
+    rate_of,
 )
 
 MAX_FILE_BYTES = 1_000_000
@@ -184,7 +184,7 @@ class Rig:
         movements = tuple(Movement(**_strings(v, MOVEMENT_KEYS, f"{where}: movements")) for v in named)
         return cls(
             name=str(values["name"]),
-            rate=number_of(values["rate"], "rate", where),
+            rate=rate_of(values["rate"], where),
             sensors=tuple(Sensor(**sensor) for sensor in sensors),
             muscles=tuple(Muscle(**muscle) for muscle in muscles),
             lateral_axis=str(values.get("lateral_axis", "y")),

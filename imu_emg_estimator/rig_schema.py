@@ -118,12 +118,12 @@ def _check_value(value: Any, key: Key, where: str) -> None:
         raise InputError(f"{where}: '{key.name}' holds no text; write {key.description.split(':')[0]}")
 
 
-def number_of(value: Any, key: str, where: str) -> float:
-    """Read a number; raises InputError that names the key."""
+def rate_of(value: Any, where: str) -> float:
+    """Read a rate [Hz]; raises InputError."""
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"{where}: {key} '{value}' is not a number in Hz") from None
+        raise InputError(f"{where}: rate '{value}' is not a number in Hz") from None
 
 
 def markdown_page() -> str:

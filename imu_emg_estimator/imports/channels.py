@@ -105,9 +105,9 @@ def _uniquely_named(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     return tuple(named)
 
 
-def regular_times(samples: int, rate: float, start: float = 0.0) -> Array:
-    """Return the instants [samples] in s of a regular rate [Hz]."""
-    times: Array = start + np.arange(samples) / rate
+def regular_times(samples: int, rate: float) -> Array:
+    """Return the instants [samples] in s of a regular rate [Hz], from 0 on."""
+    times: Array = np.arange(samples) / rate
     return times
 
 

@@ -132,18 +132,18 @@ def in_si_units(source: Path, assignment: Assignment, channel: Channel) -> Array
     return channel.values * unit.size
 
 
-def check_sizes(source: Path, sensor: str, imu: Array, mapping_hint: str = "correct the unit in the mapping") -> None:
+def check_sizes(source: Path, sensor: str, imu: Array) -> None:
     """Raise InputError where an IMU [samples, 1, 6] in m/s² and rad/s contradicts gravity or the speed of limbs."""
     acceleration = acceleration_unit(imu)
     median = float(np.nanmedian(np.linalg.norm(imu[:, 0, :3], axis=1)))
     if acceleration is None or acceleration[0] != "m/s²":
         raise InputError(
             f"{source}: the accelerations of '{sensor}' have a median size of {median:.3g} m/s² by the unit that is "
-            f"stated, where gravity is 9.8; {mapping_hint}, or export them with gravity"
+            f"stated, where gravity is 9.8; correct the unit in the mapping, or export them with gravity"
         )
     if rate_unit(imu)[0] != "rad/s":
         fast = float(np.nanpercentile(np.linalg.norm(imu[:, 0, 3:], axis=1), 99))
         raise InputError(
             f"{source}: the angular rates of '{sensor}' reach {fast:.3g} rad/s by the unit that is stated, more than "
-            f"limbs do; {mapping_hint}"
+            f"limbs do; correct the unit in the mapping"
         )

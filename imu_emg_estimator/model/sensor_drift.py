@@ -190,24 +190,20 @@ def _change(then: FloatArray, now: FloatArray, distribution: Distribution, senso
 
 
 class DriftWatch:
-    """Follows a calibrated subject's movement; expects a row of slow statistics every ``ROW_PERIOD_S``."""
+    """Follows a calibrated subject's movement; expects a row of slow statistics every ``ROW_PERIOD_S``.
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._then, self._bundle = profile_of(bundle), bundle
-        self._now = RunningProfile(bundle.distribution, len(bundle.rig.sensors)) if bundle.distribution else None
+    Args:
+        then: profile of the movement in the calibration.
+    """
 
-    @property
-    def is_possible(self) -> bool:
-        """Whether the bundle's calibration holds a motion profile."""
-        return self._then is not None
+    def __init__(self, then: MotionProfile, distribution: Distribution, sensors: int) -> None:
+        self._then, self._distribution, self._sensors = then, distribution, sensors
+        self._now = RunningProfile(distribution, sensors)
 
     def step(self, statistics: FloatArray, available: NDArray[np.bool_]) -> None:
         """Add a row of ``motion_statistics``: values [statistics] and available sensors [sensors]."""
-        if self._now is not None and self._then is not None:
-            self._now.step(statistics, available)
+        self._now.step(statistics, available)
 
     def drift(self) -> Drift | None:
-        """Compare the movement with that of the calibration; None if not calibrated, or with too little movement."""
-        if self._now is None or self._then is None or self._bundle.distribution is None:
-            return None
-        return drift_between(self._then, self._now.profile(), self._bundle.distribution, len(self._bundle.rig.sensors))
+        """Compare the movement with that of the calibration; None with too little movement."""
+        return drift_between(self._then, self._now.profile(), self._distribution, self._sensors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.sensor_drift import Drift, DriftWatch
+from imu_emg_estimator.model.sensor_drift import Drift, DriftWatch, profile_of
 from imu_emg_estimator.streaming.live_estimator import LiveEstimator
 
 UPDATES_PER_COMPARISON = 10  # a comparison takes milliseconds, and drift takes minutes
@@ -50,7 +50,9 @@ def _watch(bundle: Bundle) -> tuple[DriftWatch | None, str]:
     if bundle.calibration is None:
         return None, "no calibration to compare with"
     try:
-        watch = DriftWatch(bundle)
+        then = profile_of(bundle)
     except InputError as error:
         return None, str(error)
-    return (watch, "") if watch.is_possible else (None, "the calibration holds no movement to compare with")
+    if then is None or bundle.distribution is None:
+        return None, "the calibration holds no movement to compare with"
+    return DriftWatch(then, bundle.distribution, len(bundle.rig.sensors)), ""

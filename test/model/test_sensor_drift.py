@@ -58,8 +58,10 @@ def vigorous(recording: Recording) -> Recording:
 
 def watched(bundle: Bundle, imu: Array) -> Drift | None:
     """Return the drift after samples [samples, sensors, 6], as live."""
-    rate, watch = bundle.rig.rate, DriftWatch(bundle)
-    motion = RunningMotion(len(bundle.rig.sensors), rate)
+    rate, sensors, then = bundle.rig.rate, len(bundle.rig.sensors), profile_of(bundle)
+    assert then is not None
+    assert bundle.distribution is not None
+    watch, motion = DriftWatch(then, bundle.distribution, sensors), RunningMotion(sensors, rate)
     for number, row in enumerate(imu):
         motion.step(row)
         if number > 2 * rate and number % round(ROW_PERIOD_S * rate) == 0:
@@ -101,11 +103,6 @@ def test_drift_ignores_silent_sensor(calibrated: Bundle, make_recording: Recordi
     assert drift is not None
     assert np.isnan(drift.turned[2])
     assert not drift.recalibrate
-
-
-def test_drift_of_uncalibrated_bundle_is_unknown(bundle: Bundle, walking: Recording) -> None:
-    assert profile_of(bundle) is None
-    assert watched(bundle, walking.imu) is None
 
 
 @pytest.mark.parametrize("values", [None, {}, {"means": {"walking": ["a"]}, "rows": {"walking": 5}}, {"means": 5}])
@@ -152,9 +149,9 @@ def test_motion_profile_needs_filled_window(calibrated: Bundle, walking: Recordi
     assert sum(profile.rows.values()) == pytest.approx(rows - WINDOW_S / ROW_PERIOD_S, abs=2)
 
 
-def test_drift_watch_needs_calibration_with_motion_profile(calibrated: Bundle, bundle: Bundle) -> None:
-    assert DriftWatch(calibrated).is_possible
-    assert not DriftWatch(bundle).is_possible
+def test_profile_is_of_calibration_with_motion(calibrated: Bundle, bundle: Bundle) -> None:
+    assert profile_of(calibrated) is not None
+    assert profile_of(bundle) is None
 
 
 ONE = len(MotionStatistics(1))
