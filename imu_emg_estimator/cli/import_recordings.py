@@ -108,8 +108,8 @@ def _write(
     else:
         written = write_tables(takes, mapping, arguments.out_folder, table_format)
     subjects = sorted({take.files.subject for take in takes})
-    what = "bags" if table_format == "bag" else "tables"
-    print(f"wrote {len(written)} {what} of {', '.join(subjects)} to {arguments.out_folder}")
+    what = "bag" if table_format == "bag" else "table"
+    print(f"wrote {len(written)} {what}{'s' * (len(written) > 1)} of {', '.join(subjects)} to {arguments.out_folder}")
     return written
 
 

@@ -18,13 +18,16 @@ _AXIS_LAST = re.compile(
     rf"(?:^|_)(?:(?P<acc>{_ACC_WORDS})|(?P<gyro>{_GYRO_WORDS}))_?\d*_?(?P<axis>[xyz])(?:_?\d+)?(?=_|$)"
 )
 _AXIS_FIRST = re.compile(rf"(?:^|_)(?P<axis>[xyz])_?(?:(?P<acc>{_ACC_WORDS})|(?P<gyro>{_GYRO_WORDS}))(?=_|$)")
+_APART = re.compile(rf"(?:^|_)(?:(?P<acc>{_ACC_WORDS})|(?P<gyro>{_GYRO_WORDS}))(?=_\w+_[xyz]$)")  # acc_thigh_r_x
 _SHORT = re.compile(r"(?:^|_)(?:(?P<acc>a)|(?P<gyro>[gw]))_?(?P<axis>[xyz])$")
 _EMG_WORD = re.compile(r"(?:^|_)(?:s_?)?(?P<kind>emg|envelope)_?(?P<number>\d*)(?=_|$)")
 # Derived by the maker's software, or not an IMU's: gravity removed, magnetic, orientation, impedance.
 _OTHER = re.compile(
     r"(?:^|_)(?:free_?acc\w*|user_?acc\w*|lin_?acc\w*|mag\w*|quat\w*|q[0-3wxyz]|roll|pitch|yaw|euler|impedance)"
 )
-_DROPPED = frozenset({"trigno", "im", "sensor", "imu", "avanti", "mat", "a", "analog", "signal", "raw", "data"})
+_DROPPED = frozenset(
+    {"trigno", "im", "sensor", "sensors", "imu", "imus", "avanti", "mat", "a", "analog", "signal", "raw", "data"}
+)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ def meaning_of(channel: Channel) -> Meaning | None:
             if unit and unit.quantity != QUANTITY[kind]:
                 return None
             return Meaning(kind, _label(device_words, plain, found), found["axis"])
+    if found := _APART.search(plain):
+        return Meaning(ACC if found["acc"] else GYRO, _label(device_words, plain[:-2], found), plain[-1])
     if found := _EMG_WORD.search(plain):
         number = (found["number"],) if found["number"] else ()
         label = _label(device_words, plain, found)

@@ -80,10 +80,28 @@ def _places(content: Mapping[str, Any], place: str = "", above: tuple[Level, ...
         return
     for name, value in fields.items():
         inner = f"{place}_{name}" if place else name
-        items = value if isinstance(value, list) else [value]
+        items = value if isinstance(value, list) else _elements(value)
         for number, item in enumerate(items, start=1):
             if isinstance(item, Mapping):
-                yield from _places(item, inner if len(items) == 1 else f"{inner}_{number}", chain)
+                yield from _places(item, inner if len(items) == 1 else f"{inner}_{_name_of(item, number)}", chain)
+
+
+def _elements(value: Any) -> list[Any]:
+    """Return the elements of an array of structures, whose reader gives a list for each field; else the value alone."""
+    lists = [field for field in value.values() if isinstance(field, list)] if isinstance(value, Mapping) else []
+    count = len(lists[0]) if lists else 0
+    is_array = len(lists) == len(value if isinstance(value, Mapping) else ()) and all(
+        len(one) == count for one in lists
+    )
+    if not (is_array and count > 1 and any(isinstance(item, np.ndarray) for one in lists for item in one)):
+        return [value]
+    return [{name: field[index] for name, field in value.items()} for index in range(count)]
+
+
+def _name_of(item: Mapping[str, Any], number: int) -> str:
+    """Return what an element of an array of structures calls itself, else its number."""
+    named = next((item[key] for key in ("name", "label", "sensor", "segment") if isinstance(item.get(key), str)), "")
+    return str(named) or str(number)
 
 
 def _of_place(path: Path, place: str, chain: Chain, notes: list[str]) -> Iterator[Channel]:
@@ -91,6 +109,8 @@ def _of_place(path: Path, place: str, chain: Chain, notes: list[str]) -> Iterato
     clocks = [
         (name, matrix[:, 0]) for level in chain for name, matrix in _matrices(level).items() if _is_clock(name, matrix)
     ]
+    deep = [name for name, value in chain[0].items() if isinstance(value, np.ndarray) and value.ndim > 2]
+    notes.extend(f"'{name}' has more than two dimensions and was left out" for name in deep)
     for name, matrix in matrices.items():
         if _is_clock(name, matrix):
             continue

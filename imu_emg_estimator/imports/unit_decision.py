@@ -28,18 +28,24 @@ def decide_units(mapping: ChannelMapping, takes: Sequence[Take]) -> ChannelMappi
     Raises:
         InputError: the sizes leave the unit open, or EMG channels are in different units.
     """
-    check_one_emg_unit(mapping, takes)
+    emg = check_one_emg_unit(mapping, takes)
     decided: dict[str, str] = {}
-    notes = list(mapping.notes)
+    found: dict[tuple[str, str], list[str]] = {}
     for sensor in mapping.sensors:
         for kind in (ACC, GYRO):
             own = [a for a in mapping.used if a.column.startswith(f"{sensor}_{kind}_") and a.kind == kind]
             if own and any(not a.unit and not channel.unit for a in own for _, channel in _channels(a, takes)):
                 unit = _by_size(sensor, kind, own, takes)
-                notes.append(f"{sensor} {QUANTITY[kind]}: no unit is stated, taken to be in {unit}, by its size")
+                found.setdefault((kind, unit), []).append(sensor)
                 decided |= {a.channel: unit for a in own}
+    notes = [
+        f"{QUANTITY[kind]} of {', '.join(sensors)}: no unit is stated, taken to be in {unit}, by its size"
+        for (kind, unit), sensors in found.items()
+    ]
+    if emg == UNKNOWN_UNIT:
+        notes.append("EMG: no unit is stated; give it in the mapping, so that recordings can be compared")
     assignments = tuple(replace(a, unit=decided.get(a.channel, a.unit)) for a in mapping.assignments)
-    return ChannelMapping(assignments, tuple(notes))
+    return ChannelMapping(assignments, (*mapping.notes, *notes))
 
 
 def _channels(assignment: Assignment, takes: Sequence[Take]) -> Iterator[tuple[Path, Channel]]:

@@ -26,6 +26,7 @@ def meaning(name: str, unit: str = "") -> Meaning | None:
         ("foot_Gyro_Z", "", "gyro", "foot", "z"),
         ("shank acceleration x", "", "acc", "shank", "x"),
         ("L_Thigh.AngularVelocity.Y", "", "gyro", "l thigh", "y"),
+        ("acc_thigh_r_x", "", "acc", "thigh r", "x"),
         ("ACCX1", "", "acc", "", "x"),
         ("lt_acc_z", "", "acc", "lt", "z"),
         ("imu_shank_gyro_x", "", "gyro", "shank", "x"),

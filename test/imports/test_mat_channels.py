@@ -80,6 +80,19 @@ def test_plain_variables_take_time_and_labels(tmp_path: Path) -> None:
     assert found["emg_VL"].rate == EMG_RATE
 
 
+def test_array_of_structures_gives_a_sensor_for_each_by_its_name(tmp_path: Path) -> None:
+    kinds = [("name", CELLS), ("acc", CELLS), ("gyro", CELLS)]
+    sensors = np.array(
+        [(name, imu_g()[:, :3] * scale, imu_g()[:, 3:]) for name, scale in (("thigh", 1), ("shank", 2))], kinds
+    )
+    content = {"sensors": sensors, "emg": emg_mv(), "fs_imu": IMU_RATE, "fs_emg": EMG_RATE, "cube": np.ones((9, 9, 9))}
+    take = read_take(write_v5(tmp_path / "a.mat", content))
+    found = {channel.name: channel for channel in take.channels}
+    assert np.array_equal(found["sensors_shank_acc_y"].values, 2 * imu_g()[:, 1])
+    assert found["sensors_thigh_gyro_z"].rate == IMU_RATE
+    assert take.notes == ("'cube' has more than two dimensions and was left out",)
+
+
 def test_matrix_without_time_or_rate_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="nor a rate 'fs' was found beside 'acc'"):
         read_take(write_v5(tmp_path / "a.mat", {"acc": imu_g()[:, :3]}))

@@ -55,8 +55,8 @@ def test_units_that_are_not_stated_are_found_by_size_and_told(
     assert {a.unit for a in mapping.assignments[:3]} == {acc_unit}
     assert {a.unit for a in mapping.assignments[3:6]} == {gyro_unit}
     assert mapping.notes == (
-        f"shank acceleration: no unit is stated, taken to be in {acc_unit}, by its size",
-        f"shank angular rate: no unit is stated, taken to be in {gyro_unit}, by its size",
+        f"acceleration of shank: no unit is stated, taken to be in {acc_unit}, by its size",
+        f"angular rate of shank: no unit is stated, taken to be in {gyro_unit}, by its size",
     )
 
 
