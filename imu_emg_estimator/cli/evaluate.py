@@ -180,9 +180,12 @@ def _evaluate_bundle(arguments: argparse.Namespace) -> Evaluation:
 def _check_recordings(arguments: argparse.Namespace, recordings: Sequence[Recording]) -> None:
     """Say before the work whom it leaves out, and whose sensors sit otherwise; raise InputError if that is everyone."""
     from imu_emg_estimator.training.scorable_subjects import check_scorable, unknown_labels
+    from imu_emg_estimator.training.worn_otherwise import worn_otherwise
 
     for subject, reason in check_scorable(recordings, max(arguments.calibration_seconds)).items():
         print(f"subject {subject} will not be scored: {reason}", file=sys.stderr)
+    for sentence in worn_otherwise(recordings):
+        print(f"look: {sentence}", file=sys.stderr)
     if unknown := unknown_labels(recordings):
         print(f"only the whole recordings are scored: {unknown}", file=sys.stderr)
 
@@ -200,6 +203,8 @@ def _unseen_subjects(arguments: argparse.Namespace, bundle: Bundle) -> list[str]
             "give other data, or use --folds to retrain without some of them"
         )
     check_unseen(bundle, arguments.dataset, names)
+    if seen := sorted(set(present) & set(trained) - set(names)):
+        print(f"not scored, as the bundle was trained on them: {', '.join(seen)}", file=sys.stderr)
     _check_rig(bundle, dataset_rig(arguments.dataset, arguments.rig))
     return names
 

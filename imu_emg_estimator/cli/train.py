@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, retrain_folds, with_uncertainty
     from imu_emg_estimator.training.measure_subsets import with_subsets
     from imu_emg_estimator.training.recipe import RECIPE, train_bundle
+    from imu_emg_estimator.training.worn_otherwise import worn_otherwise
 
     torch.set_num_threads(arguments.threads)
     settings = replace(RECIPE, seed=arguments.seed, steps=arguments.steps or RECIPE.steps)
@@ -61,6 +63,8 @@ def run(arguments: argparse.Namespace) -> int:
     recordings = _without(arguments, options.load_training_recordings(arguments))
     if folds:
         check_folds(recordings, folds)
+    for sentence in worn_otherwise(recordings):
+        print(f"look: {sentence}", file=sys.stderr)
     bundle = train_bundle(recordings, arguments.name or dataset, dataset, settings, progress=ProgressBar("training"))
     if folds:
         networks = retrain_folds(recordings, folds, settings, lambda fold: ProgressBar(f"intervals {fold}/{folds}"))
