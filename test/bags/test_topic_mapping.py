@@ -12,6 +12,7 @@ from fixtures.composed_bags import (
     entries,
     without,
 )
+from fixtures.factories import refusal
 from rosbags.rosbag2 import Writer
 
 from imu_emg_estimator.bags import (
@@ -92,3 +93,10 @@ def test_read_bag_ignores_other_topics(recording: Recording, whole_bag: Path, tm
             for other, _, raw in others:
                 writer.write(connections[other], receive_time, raw)
     np.testing.assert_array_equal(read_bag(tmp_path / "bag", RIG).imu, recording.imu)
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
+def test_mapping_refuses_a_rate_that_is_no_positive_number(rate: float) -> None:
+    assert TopicMapping(emg_rate=0.5).emg_rate == 0.5
+    with refusal(f"EMG rate {rate:g} is not a positive number of Hz"):
+        TopicMapping(emg_rate=rate)

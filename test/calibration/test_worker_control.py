@@ -1,5 +1,6 @@
 """The process that calibrates, and when it can be stopped."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -92,3 +93,18 @@ print([name for name in ("torch", "scipy", "rosbags", "imu_emg_estimator.bags.ba
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_worker_is_killed_with_what_it_has_started() -> None:
+    """The child holds the pipe: it ends only with all of them."""
+    command = ["sh", "-c", "sleep 100 & echo started; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"started\n"
+        try:
+            worker_control._kill(process)
+            assert process.wait(timeout=30) == -signal.SIGKILL
+            assert process.stdout.read() == b""
+        finally:
+            process.kill()
+    worker_control._kill(process)  # nothing is left

@@ -204,6 +204,13 @@ def test_checks_tell_axes_that_change_sign_in_one_step(samples: Array, axes: str
         assert reason == f"turned over from one message to the next: {axes} changed sign"
 
 
+@pytest.mark.parametrize("axes", [0, 1, 2])
+@pytest.mark.parametrize(("degrees", "is_told"), [(98.0, False), (102.0, True)])
+def test_checks_tell_a_turn_by_more_than_100_degrees_in_any_plane(axes: int, degrees: float, is_told: bool) -> None:
+    samples = turned(angled(30.0), angled(30.0 + degrees))
+    assert ("turned over" in told(np.roll(samples, axes, axis=1))[2]) == is_told
+
+
 @pytest.mark.parametrize(("gravity", "is_judged"), [(3.9, False), (4.1, True)])
 def test_checks_do_not_judge_the_direction_of_little_gravity(gravity: float, is_judged: bool) -> None:
     reason = told(turned((gravity, 0.0, 0.0), (-gravity, 0.0, 0.0), first=21))[2]

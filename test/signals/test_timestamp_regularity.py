@@ -68,11 +68,13 @@ def test_flaw_is_the_most_frequent_one_of_late() -> None:
     assert regularity.flaw is Flaw.IRREGULAR
     for index in range(6):
         regularity.note(Flaw.ZERO, 1001 + 10 * index)
-    for index in range(5):
+    for index in range(4):
         regularity.note(Flaw.REPEATED, 1061 + 10 * index)
     assert regularity.flaw is Flaw.ZERO
-    regularity.end_block(1110, 1110 * PERIOD, None, PERIOD)  # 4.8 and 4
+    regularity.end_block(1110, 1110 * PERIOD, None, PERIOD)  # 4.8 and 3.2
     regularity.note(Flaw.REPEATED, 1120)
+    assert regularity.flaw is Flaw.ZERO
+    regularity.note(Flaw.REPEATED, 1130)
     assert regularity.flaw is Flaw.REPEATED
 
 
