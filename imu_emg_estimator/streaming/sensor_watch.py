@@ -16,14 +16,11 @@ from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.sample_checks import SampleChecks
 from imu_emg_estimator.signals.sensor_clock import ClockPolicy, ClockReport, SensorClocks
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
+from imu_emg_estimator.streaming.row_gaps import RowGaps
 
 SILENT_NS = SECOND // 10  # without a message, for a sensor that rows lack
 MAX_QUIET_NS = SECOND // 4  # without a message, for any sensor
 REFRESH_NS = SECOND // 40  # between two looks at silence and clocks
-RETURN_HOLD_NS = SECOND // 5  # a sensor that was away is left out until it has been back for so long
-MIN_OUTAGE_NS = SECOND // 10  # of a sensor that was away; shorter gaps end with the next sample
-RECURRING_NS = SECOND // 2  # from one gap of a sensor to the next; some in a row are no accident
-MIN_GAPS = 4
 DRIVER_REMEDY = "check its driver, its battery and its radio link"
 NOTHING_YET = SensorState(
     Verdict.SILENT, "has sent nothing yet", "start its driver, and compare the names of the topics", masked=True
@@ -77,13 +74,11 @@ class SensorWatch:
         self._arrivals: list[int | None] = [None] * sensors
         self._sample_states, self._outer_states = [GOOD] * sensors, [GOOD] * sensors
         self._samples: list[Sample] = [()] * sensors  # the latest of each
-        self._gaps: dict[int, int] = {}  # instant of the first row of the gap that a sensor is in
-        self._judged: set[int] = set()  # sensors in a gap that their samples' verdict made, which has a hold of its own
-        self._holds: dict[int, int] = {}  # instant until which a sensor that was away is left out
-        self._gappy: dict[int, tuple[int, int]] = {}  # instant of a sensor's latest gap, and how many follow each other
+        self._gaps = [RowGaps() for _ in range(sensors)]
         self._missed = [0] * sensors  # rows
         self._bridged: set[int] = set()  # sensors whose values were absent from a message since the latest row
         self._rows = 0
+        self._away = False  # a sensor is in a gap, or left out after one
         self._due = NEVER  # when the states must be looked at again, though nothing seems to have changed
         self._others: Sequence[SensorState] = ()
         self.accused: list[int] = []
@@ -133,16 +128,14 @@ class SensorWatch:
         """Put NaN into a row [sensors, 6] for sensors that must not be used, though their samples are there."""
         self._rows += 1
         for sensor in self._bridged:
-            self._missed[sensor] += sensor not in self._gaps
+            self._missed[sensor] += not self._gaps[sensor].is_open
         self._bridged.clear()
-        if self._gaps or self._holds or not math.isfinite(np.add.reduce(imu.take(self._used))):
-            present: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(imu) | self._unused, axis=1)
-            for sensor, is_present in enumerate(present.tolist()):
-                self._note_gap(sensor, instant, is_present)
-        for sensor, outer in enumerate(self._outer_states):
-            if outer.masked or sensor in self._holds:
+        if self._away or not math.isfinite(np.add.reduce(imu.take(self._used))):
+            self._note_gaps(instant, np.logical_and.reduce(np.isfinite(imu) | self._unused, axis=1))
+        for sensor, (outer, gaps) in enumerate(zip(self._outer_states, self._gaps, strict=True)):
+            if outer.masked or gaps.is_held:
                 imu[sensor] = np.nan
-                self._missed[sensor] += sensor not in self._gaps
+                self._missed[sensor] += not gaps.is_open
 
     def update(self, now: int, others: Sequence[SensorState] = ()) -> None:
         """Bring the states up to date, given what others say of the sensors, where anything may have changed."""
@@ -164,45 +157,28 @@ class SensorWatch:
         axes = self._used_axes[sensor]
         return bool(axes) and all(sample[axis] != sample[axis] for axis in axes)  # NaN
 
-    def _note_gap(self, sensor: int, instant: int, is_present: bool) -> None:
-        if is_present == (sensor in self._gaps):
-            self._due = NEVER
-        if not is_present:
-            if sensor not in self._gaps and not self._sample_states[sensor].masked:
-                last, gaps = self._gappy.get(sensor, (instant, 0))
-                self._gappy[sensor] = instant, gaps + 1 if instant - last < RECURRING_NS else 1
-            began = self._gaps.setdefault(sensor, instant)
-            self._missed[sensor] += 1
-            if self._sample_states[sensor].masked:
-                self._judged.add(sensor)
-            if instant - began >= MIN_OUTAGE_NS and sensor not in self._judged:
-                self._holds[sensor] = instant + RETURN_HOLD_NS
-            if self._is_gappy(sensor):
-                self._holds[sensor] = instant + RECURRING_NS
-            return
-        self._gaps.pop(sensor, None)
-        self._judged.discard(sensor)
-        if sensor in self._holds and instant >= self._holds[sensor]:
-            del self._holds[sensor]
-            self._due = NEVER
-
-    def _is_gappy(self, sensor: int) -> bool:
-        return sensor in self._gappy and self._gappy[sensor][1] >= MIN_GAPS
+    def _note_gaps(self, instant: int, present: NDArray[np.bool_]) -> None:
+        """Note which sensors a row has."""
+        for sensor, (gaps, is_present) in enumerate(zip(self._gaps, present.tolist(), strict=True)):
+            if gaps.note(instant, is_present, self._sample_states[sensor].masked):
+                self._due = NEVER
+            self._missed[sensor] += gaps.is_open
+        self._away = any(gaps.is_open or gaps.is_held for gaps in self._gaps)
 
     def _state(self, sensor: int, now: int) -> SensorState:
         """Return the gravest verdict on a sensor."""
         arrival = self._arrivals[sensor]
         if arrival is None:
             return NOTHING_YET
-        quiet = now - arrival
-        if quiet > MAX_QUIET_NS or (quiet > SILENT_NS and sensor in self._gaps and not self._is_gappy(sensor)):
+        quiet, gaps = now - arrival, self._gaps[sensor]
+        if quiet > MAX_QUIET_NS or (quiet > SILENT_NS and gaps.is_open and not gaps.recur):
             return SensorState(Verdict.SILENT, f"has sent nothing for {quiet / SECOND:.1f} s", DRIVER_REMEDY, True)
         state = graver(self._outer_states[sensor], graver(self._clocks.state(sensor), self._sample_states[sensor]))
-        if state.masked or not (sensor in self._gaps or sensor in self._holds):
+        if state.masked or not (gaps.is_open or gaps.is_held):
             return state
-        if self._is_gappy(sensor):
+        if gaps.recur:
             return GAPPY
-        if sensor not in self._gaps:
+        if not gaps.is_open:
             return RETURNING
         lacks = not np.isfinite(np.array(self._samples[sensor])[~self._unused[sensor]]).all()
         return LACKING if lacks else LATE
