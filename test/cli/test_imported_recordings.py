@@ -59,6 +59,7 @@ def test_imported_recording_is_the_recording_that_was_exported(tables: Path, mak
     assert np.allclose(loaded.emg.data, original.emg.data[: len(loaded.emg.data)], atol=0.05)
 
 
+@pytest.mark.slow
 def test_train_takes_imported_tables(tables: Path, tmp_path: Path, small_recipe: None) -> None:
     out = tmp_path / "own.safetensors"
     arguments = ("--dataset", "csv", "--data", tables, "--rig", RIG_FILE, "--steps", 2, "--interval-folds", 0)
@@ -91,6 +92,7 @@ def test_files_are_a_data_set_by_themselves(folder: Path, tables: Path) -> None:
     assert list_subjects("files", folder, RIG_FILE) == list(SUBJECTS)
 
 
+@pytest.mark.slow
 def test_train_takes_files_as_they_are(folder: Path, tmp_path: Path, small_recipe: None) -> None:
     out = tmp_path / "own.safetensors"
     arguments = ("--dataset", "files", "--data", folder, "--rig", RIG_FILE, "--steps", 2, "--interval-folds", 0)

@@ -85,6 +85,7 @@ def test_gigabyte_of_header_is_refused_within_seconds(tmp_path: Path) -> None:
     assert time.monotonic() - begin < 30
 
 
+@pytest.mark.slow
 def test_gzip_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
     path = tmp_path / "a.csv.gz"
     with gzip.open(path, "wb", compresslevel=9) as file:
@@ -94,6 +95,7 @@ def test_gzip_bomb_is_refused_before_it_fills_the_disk(tmp_path: Path) -> None:
         read_guarded(path)
 
 
+@pytest.mark.slow
 def test_memory_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("time [s]," + ",".join("abcdefgh") + "\n" + "0.001,1,2,3,4,5,6,7,8\n" * 400_000)
