@@ -87,3 +87,8 @@ def test_find_powerline_compares_with_power_beside_the_line() -> None:
     frequencies = np.fft.rfftfreq(20000, 1e-3)
     spectrum[(frequencies < 30) | (frequencies > 80)] *= 0.01
     assert find_powerline(np.fft.irfft(spectrum, axis=0), 1000.0) == [None, None]
+
+
+@pytest.mark.parametrize(("rate", "found"), [(117.8, False), (118.0, True)])
+def test_powerline_can_be_found_where_95_percent_of_half_the_rate_exceed_56_hz(rate: float, found: bool) -> None:
+    assert powerline_can_be_found(rate) == found
