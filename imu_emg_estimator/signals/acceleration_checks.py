@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 
-from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.gravity_steps import GravitySteps
+from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 from imu_emg_estimator.signals.relative_stillness import STILL_MPS2, RelativeStillness
 from imu_emg_estimator.signals.sample_windows import SampleWindows, Vector, Window
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
 
-MOMENT, SHORT, HALF, LONG = 2, 4, 10, 20  # blocks: 0.1, 0.2, 0.5 and 1 s
+MOMENT, SHORT, AGAIN, HALF, STRIDE, LONG = 2, 4, 6, 10, 14, 20  # blocks: 0.1, 0.2, 0.3, 0.5, 0.7 and 1 s
 MAX_WEIGHTLESS_MPS2 = 3.4  # longest sample of 0.2 s; a range of 2 g in g gives at most 3.5 (4.1, twice less)
 MIN_HUGE_MPS2 = 45.0  # shortest sample of 0.2 s (31)
 # Over 0.5 and 1 s: mean length (6.3, 8.0); and gravity where the length varies as in no mere rotation (3.9, 5.3)
@@ -21,9 +22,7 @@ MIN_LENGTH_MPS2 = {HALF: 5.8, LONG: 7.3}
 MIN_GRAVITY_MPS2 = {HALF: 3.5, LONG: 5.0}
 MIN_LENGTH_VARIATION = 0.3
 MIN_SHORT_GRAVITY_MPS2 = 6.5  # in the newest 0.2 s, or gravity is there again
-MIN_GRAVITY_AGAIN_MPS2 = 7.5  # in the newest blocks, where it was removed
-AGAIN_BLOCKS = 6
-MAX_UNSEEN_BLOCKS = 2 * LONG  # for which removed gravity stays removed without more evidence for either
+MIN_GRAVITY_AGAIN_MPS2 = {AGAIN: 7.5, STRIDE: 6.5}  # over 0.3 s after a step by it, and 0.7 s, where it was removed
 QUIET_MPS2 = 0.35  # standard deviation over a second
 QUIET_GRAVITY_MPS2 = (8.2, 11.5)  # then (8.6 to 11.0)
 IN_G = (0.6, 2.0)  # mean length in g
@@ -54,10 +53,13 @@ class AccelerationChecks:
     Args:
         sensor: its index among those of ``others``.
         others: how much the sensors of the rig move; None = there are no others.
+        steps: in which gravity vanishes from all sensors.
     """
 
-    def __init__(self, sensor: int = 0, others: RelativeStillness | None = None) -> None:
-        self._sensor, self._others = sensor, others
+    def __init__(
+        self, sensor: int = 0, others: RelativeStillness | None = None, steps: GravitySteps | None = None
+    ) -> None:
+        self._sensor, self._others, self._steps = sensor, others, steps
         self._windows = SampleWindows()
         self.reset()
 
@@ -68,13 +70,15 @@ class AccelerationChecks:
         self._turned: tuple[Vector, Vector] | None = None  # gravity before and after axes were negated
         self._scaled: SensorState | None = None  # gravity was wrong when it was last seen
         self._removed: SensorState | None = None  # gravity was removed, and has not been seen again
-        self._unseen = 0  # blocks since that was seen last
+        self._stepped = NEVER  # instant when gravity last vanished or returned in one step
         self._stood = False  # still, while it should have moved
         self._usual_blocks = 0  # in a row, of which gravity was not
         self._negated_until = 0
         self._right: Vector | None = None  # gravity before axes were negated that are not masked any more
         if self._others:
             self._others.reset(self._sensor)
+        if self._steps:
+            self._steps.reset(self._sensor)
 
     def take(self, instant: int, sample: Vector) -> SensorState | None:
         """Take the finite values [m/s²] of an instant [ns]; return what is wrong, None = nothing."""
@@ -83,16 +87,18 @@ class AccelerationChecks:
         return self._found
 
     def _judge(self, instant: int) -> SensorState | None:
+        if self._steps:
+            self._follow_steps(self._steps, instant)
         short = self._windows.window(SHORT)
         if short is None:
-            return None
+            return self._removed
         found = self._mixed(short) or self._level(short)
         if found:
             return found
         half, deviation = self._windows.window(HALF), short.deviation
         if self._is_put_right(short):
             self._windows.forget_blocks()
-            self._scaled = self._removed = half = None
+            self._scaled = half = None
         if self._others:
             before = self._windows.window(MOMENT, SHORT + 1) if deviation < STILL_MPS2[0] else None
             deviations = [window.deviation if window else None for window in (half, before)]
@@ -102,11 +108,24 @@ class AccelerationChecks:
                 half = None
             self._stood = found is not None
         found = found or self._negated(instant, half) or (self._slow_level(short, half) if half else None)
-        return found or self._still_removed()
+        return found or self._still_removed(instant)
+
+    def _follow_steps(self, steps: GravitySteps, instant: int) -> None:
+        """Take it over where gravity vanished from all sensors in one instant, or returned."""
+        steps.take(self._sensor, instant, self._windows)
+        latest = max(steps.vanished, steps.returned)
+        if latest <= self._stepped:
+            return
+        is_removed = steps.vanished == latest
+        self._stepped = latest
+        if is_removed == (self._removed is not None):
+            return
+        self._windows.forget_blocks()
+        self._removed = _removed("lost gravity in the same instant as other sensors") if is_removed else None
 
     def _is_put_right(self, short: Window) -> bool:
         """Whether a unit is right again, or gravity there again, so that what was before says nothing any more."""
-        if not self._found or self._turned:
+        if not self._found or self._turned or self._removed:
             return False
         if self._found.verdict is Verdict.OTHER_UNITS:
             return True
@@ -137,6 +156,8 @@ class AccelerationChecks:
         return None
 
     def _weightless(self, short: Window) -> SensorState:
+        if self._removed:
+            return self._without_gravity(short)
         for window in (short, self._windows.window(HALF)):
             if window and IN_G[0] <= window.mean_length <= IN_G[1] and window.gravity > 0.5 * window.mean_length:
                 reason = f"measures a gravity of {window.gravity:.2f} instead of 9.81 m/s², as if in g"
@@ -144,19 +165,18 @@ class AccelerationChecks:
         return self._without_gravity(short)
 
     def _without_gravity(self, window: Window) -> SensorState:
-        reason = f"measures a gravity of {window.gravity:.1f} instead of 9.81 m/s², as if its driver removed it"
-        remedy = "have its driver send accelerations with gravity (REP 145)"
-        self._removed, self._unseen = SensorState(Verdict.IMPLAUSIBLE, reason, remedy, True), 0
+        self._removed = _removed(f"measures a gravity of {window.gravity:.1f} instead of 9.81 m/s²")
         return self._removed
 
-    def _still_removed(self) -> SensorState | None:
+    def _still_removed(self, instant: int) -> SensorState | None:
         """Hold that gravity is removed until it is seen again: accelerations may look like it for a while."""
         if self._removed is None:
             return None
-        self._unseen += 1
-        window = self._windows.window(AGAIN_BLOCKS)
-        if self._unseen > MAX_UNSEEN_BLOCKS or (window and window.gravity > MIN_GRAVITY_AGAIN_MPS2):
-            self._removed = None
+        returned = self._steps and self._steps.has_returned(self._sensor, instant - SECOND // 2)
+        for blocks in (AGAIN, STRIDE) if returned else (STRIDE,):
+            mean = self._windows.mean(blocks)
+            if mean and math.hypot(*mean) > MIN_GRAVITY_AGAIN_MPS2[blocks]:
+                self._removed = None
         return self._removed
 
     def _slow_level(self, short: Window, half: Window) -> SensorState | None:
@@ -234,6 +254,11 @@ class AccelerationChecks:
         self._turned, self._right = None, before if nearer else None
         self._windows.forget_blocks()
         return None
+
+
+def _removed(reason: str) -> SensorState:
+    remedy = "have its driver send accelerations with gravity (REP 145)"
+    return SensorState(Verdict.IMPLAUSIBLE, f"{reason}, as if its driver removed it", remedy, True)
 
 
 def _lacks_gravity(short: Window, window: Window, blocks: int) -> bool:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.acceleration_checks import AccelerationChecks
 from imu_emg_estimator.signals.angular_rate_checks import AngularRateChecks
+from imu_emg_estimator.signals.gravity_steps import GravitySteps
 from imu_emg_estimator.signals.grid_alignment import ABSENT, NEVER, SECOND, Sample
 from imu_emg_estimator.signals.relative_stillness import RelativeStillness
 from imu_emg_estimator.signals.repeated_samples import ACCELERATION, RATE, Part, RepeatedSamples
@@ -49,9 +50,9 @@ class SampleChecks:
     def __init__(self, rate: float, used: NDArray[np.bool_], ranges: NDArray[np.floating] | None = None) -> None:
         parts = np.all(used.reshape(-1, 2, 3), axis=2)
         known = np.full((len(parts), 2), np.nan) if ranges is None else ranges
-        others = RelativeStillness(len(parts))
+        others, steps = RelativeStillness(len(parts)), GravitySteps(len(parts))
         self._checkers = [
-            SampleChecker(rate, bool(a), bool(r), float(highest), float(fastest), sensor, others)
+            SampleChecker(rate, bool(a), bool(r), float(highest), float(fastest), sensor, others, steps)
             for sensor, ((a, r), (highest, fastest)) in enumerate(zip(parts, known, strict=True))
         ]
 
@@ -78,6 +79,7 @@ class SampleChecker:
         highest_acceleration, highest_rate: of an axis in training [m/s², rad/s]; NaN = not known.
         sensor: its index among those of ``others``.
         others: how much the sensors of the rig move; None = there are no others.
+        steps: in which gravity vanishes from all sensors.
 
     Attributes:
         state: after the latest sample.
@@ -92,11 +94,14 @@ class SampleChecker:
         highest_rate: float = float("nan"),
         sensor: int = 0,
         others: RelativeStillness | None = None,
+        steps: GravitySteps | None = None,
     ) -> None:
         self._delivery = SampleDelivery(rate)
         self._acceleration = self._rate = None
         if acceleration_used:
-            self._acceleration = _PartChecker(ACCELERATION, highest_acceleration, AccelerationChecks(sensor, others))
+            self._acceleration = _PartChecker(
+                ACCELERATION, highest_acceleration, AccelerationChecks(sensor, others, steps)
+            )
         if rate_used:
             self._rate = _PartChecker(RATE, highest_rate, AngularRateChecks())
         self.reset()

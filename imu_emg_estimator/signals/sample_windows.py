@@ -14,6 +14,7 @@ Vector = tuple[float, float, float]
 
 BLOCK_NS = 45_000_000  # 50 ms at 60 and 100 Hz
 MAX_BLOCKS = 21  # a second
+KEPT_BLOCKS = 4  # whose samples are kept
 MAX_GAP_NS = SECOND // 4  # longer without samples: what was before is forgotten
 JUMP_RATIO = 3.5  # of the lengths of two samples in a row
 JUMP_SQUARES = JUMP_RATIO**2
@@ -62,15 +63,21 @@ class Window:
 
 
 class SampleWindows:
-    """Follows the finite samples of one part of a sensor."""
+    """Follows the finite samples of one part of a sensor.
+
+    Attributes:
+        blocks: samples of the newest blocks.
+    """
 
     def __init__(self) -> None:
+        self.blocks: deque[list[Vector]] = deque(maxlen=KEPT_BLOCKS)
         self._extremes: deque[_Extremes] = deque(maxlen=MAX_BLOCKS)
         self._sums: deque[_Sums] = deque(maxlen=MAX_BLOCKS + 1)
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
+        self.blocks.clear()
         self._extremes.clear()
         self._sums.clear()
         self._sums.append(NOTHING)
@@ -121,12 +128,13 @@ class SampleWindows:
         """Return the length of the longest sample of so many blocks that are there."""
         return math.sqrt(max([self._extremes[-1 - index][1] for index in range(blocks)]))
 
-    def step(self, blocks: int) -> float:
+    def step(self, blocks: int, before: int = 0) -> float:
         """Return the length of the largest step from sample to sample in so many blocks that are there."""
-        return math.sqrt(max([self._extremes[-1 - index][2] for index in range(blocks)]))
+        return math.sqrt(max([self._extremes[-1 - before - index][2] for index in range(blocks)]))
 
     def _close(self) -> None:
         samples, self._open = self._open, []
+        self.blocks.append(samples)
         count, x, y, z, xx, yy, zz, length, jumps, steps, double = self._sums[-1]
         shortest, longest, largest = math.inf, 0.0, 0.0
         (px, py, pz), (lx, ly, lz) = self._last or (samples[0], samples[0])

@@ -7,7 +7,7 @@ import pytest
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.sample_checks import Checked, SampleChecker, SampleChecks
-from imu_emg_estimator.signals.sensor_verdict import GOOD, Verdict
+from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
 RATE = 60.0  # Hz
 Array = np.ndarray
@@ -170,7 +170,7 @@ def test_checks_tell_sensor_that_only_noise_keeps_alive() -> None:
 @pytest.mark.parametrize("is_frozen", [True, False])
 def test_checks_tell_sensors_that_freeze_all_at_once_from_a_person_who_stops(is_frozen: bool) -> None:
     sensors = np.stack([movement(12.0, seed=seed) for seed in range(3)], axis=1)
-    rest, stop, go = [0.0, 0.0, 14.0 if is_frozen else 9.81, 0.0, 0.0, 0.0], 180, 480
+    rest, stop, go = [14.0 if is_frozen else 9.81, 0.0, 0.0, 0.0, 0.0, 0.0], 180, 480
     share = np.clip((np.arange(len(sensors)) - stop) / (1.0 if is_frozen else RATE), 0.0, 1.0)[:, None, None]
     noise = 0.01 * np.random.default_rng(5).standard_normal(sensors.shape)
     sensors[stop:go] = ((1.0 - share) * sensors + share * rest + noise)[stop:go]
@@ -182,6 +182,45 @@ def test_checks_tell_sensors_that_freeze_all_at_once_from_a_person_who_stops(is_
     assert {state for row in states[:stop] + states[go + settled :] for state in row} == {GOOD}
     verdicts = {state.verdict for row in states[stop + settled : go] for state in row}
     assert verdicts == {Verdict.FROZEN if is_frozen else Verdict.OK}
+
+
+def strides(seconds: float, sensors: int = 6) -> Array:
+    """Samples [samples, sensors, 6] of a walk, each sensor at another moment of the stride."""
+    walk = movement(seconds + 1.0)
+    samples = np.stack([walk[5 * shift : 5 * shift + round(seconds * RATE)] for shift in range(sensors)], axis=1)
+    samples[..., :3] += 1.0 * np.random.default_rng(2).standard_normal(samples[..., :3].shape)
+    return samples
+
+
+def states_of(sensors: Array) -> list[list[SensorState]]:
+    """Return the states of all sensors after each row of samples [samples, sensors, 6]."""
+    checks, states = SampleChecks(RATE, np.ones((sensors.shape[1], 6), dtype=bool)), []
+    for index, row in enumerate(sensors.tolist()):
+        instant = round(index * SECOND / RATE)
+        states.append([checks.check(sensor, instant, tuple(one)).state for sensor, one in enumerate(row)])
+    return states
+
+
+def test_checks_tell_gravity_that_vanishes_from_all_sensors_at_once_until_it_is_there_again() -> None:
+    sensors, begin, end = strides(16.0), 300, 780
+    sensors[begin:end, :, :3] -= sensors[:, :, :3].mean(axis=0)
+    states = states_of(sensors)
+    assert {state for row in states[:begin] + states[end + 72 :] for state in row} == {GOOD}
+    during = [state for row in states[begin + 15 : end] for state in row]
+    assert {state.verdict for state in during} == {Verdict.IMPLAUSIBLE}
+    assert all("as if its driver removed it" in state.reason for state in during)
+
+
+def test_checks_accept_gravity_that_seems_to_vanish_from_one_leg() -> None:
+    sensors = strides(8.0)
+    sensors[300:310, :3, :3] -= sensors[:, :3, :3].mean(axis=0)
+    assert {state for row in states_of(sensors) for state in row} == {GOOD}
+
+
+def test_checks_tell_units_in_g_on_all_sensors_from_gravity_removed() -> None:
+    sensors = strides(8.0)
+    sensors[300:, :, :3] /= 9.80665
+    assert {state.verdict for row in states_of(sensors)[320:] for state in row} == {Verdict.OTHER_UNITS}
 
 
 def test_checker_masks_samples_of_two_publishers() -> None:
