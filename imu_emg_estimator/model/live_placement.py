@@ -100,15 +100,16 @@ class LivePlacement:
         """Return slow statistics [statistics] of the last seconds and their sensors [sensors]; for any thread."""
         return self._motion.describe()
 
-    def step(self, imu: NDArray[np.floating]) -> None:
-        """Take a row [sensors, 6] in m/s² and rad/s; judge the motion about five times a second."""
+    def step(self, imu: NDArray[np.floating]) -> bool:
+        """Take a row [sensors, 6] in m/s² and rad/s; return whether a judgement was due, about five times a second."""
         self._motion.step(imu)
         self._rows += 1
         if self._rows % self._every:
-            return
+            return False
         self._past.append(self._motion.moments())
         if self._evidence is not None and self._strange is not None and len(self._past) > self._long:
             self._judge(self._evidence, self._strange)
+        return True
 
     def _judge(self, evidence: PlacementEvidence, strange: StrangeMotion) -> None:
         motion = self._last(self._long)
