@@ -13,6 +13,7 @@ from imu_emg_estimator.utils.json_values import from_json, to_json
 if TYPE_CHECKING:
     from imu_emg_estimator.bags import TopicMapping
 
+AUTO = "auto"  # as a delay of the EMG: what the movement shows
 UPRIGHT = (0.0, 0.0, 0.0, 1.0)
 METHOD = "guarded"  # of the adaptation; there is one
 
@@ -62,6 +63,13 @@ class CalibrationRequest:
             raise InputError(
                 f"adaptation method '{self.method}' is not known; leave the method empty, or give '{METHOD}'"
             )
+
+    @property
+    def emg_delay_option(self) -> str:
+        """The delay as the service and the command line take it; empty = nothing was said."""
+        if self.find_emg_delay:
+            return AUTO
+        return "" if self.emg_delay is None else str(self.emg_delay)
 
     def to_json(self) -> bytes:
         """Serialise for the worker process."""

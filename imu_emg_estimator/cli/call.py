@@ -35,6 +35,10 @@ def _add_calibrate(actions: Any) -> None:
         "--max-duration", type=types.positive_number, default=0.0, metavar="S",
         help="time that it may take (default: the node's calibration_max_duration)",
     )  # fmt: skip
+    parser.add_argument(
+        "--emg-delay", type=types.number_or_auto, metavar="S",
+        help="delay of the EMG [s] to correct; 0 = none, auto = what the movement shows (default: the node's)",
+    )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="adapt and report, change and store nothing")
     _add_node_options(parser)
 
@@ -68,6 +72,7 @@ def _calibrate(arguments: argparse.Namespace) -> int:
             arguments.method,
             arguments.max_duration,
             arguments.dry_run,
+            "" if arguments.emg_delay is None else str(arguments.emg_delay),
             ProgressBar("calibration").show,
         )
     print(verdict_table(dict(zip(answer["channel_names"], answer["verdicts"], strict=True))))

@@ -261,8 +261,7 @@ class Guide:
             for line in calibration_outcome.picture(outcome):
                 console.line(line)
         console.say()
-        if not outcome.success:
-            console.bullet(outcome.message)
+        console.bullet(outcome.message)
         for finding in outcome.findings:
             console.bullet(finding)
 

@@ -12,7 +12,7 @@ from imu_emg_estimator.bags.read_limits import BagLimits
 from imu_emg_estimator.calibration.calibration_store import check_subject, current_path
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.ros.parameter_schema import NodeSettings
+from imu_emg_estimator.ros.parameter_schema import NodeSettings, parse_emg_delay
 from imu_emg_estimator.srv import Calibrate
 from imu_emg_estimator.streaming.engine import AUTO
 from imu_emg_estimator.utils.file_uris import path_of_uri
@@ -64,10 +64,11 @@ def calibration_request(request: Calibrate.Request, live: EstimatorNode) -> Cali
     """Build the request for the worker process; bags are read as the node receives the topics.
 
     Raises:
-        CallFailed: the method is not known, or a bag is not there or must not be read.
+        CallFailed: the method or the delay makes no sense, or a bag is not there or must not be read.
     """
     settings = live.settings
     try:
+        delay = parse_emg_delay(request.emg_delay, "emg_delay") if request.emg_delay else settings.emg_delay
         bags, directories = _paths([request.bag_uri, *request.further_bag_uris]), _existing(settings.bag_directories)
         for bag in bags:
             find_files(bag, BagLimits(), within(directories))
@@ -83,8 +84,8 @@ def calibration_request(request: Calibrate.Request, live: EstimatorNode) -> Cali
             emg_channels=settings.emg_channels,
             emg_kind=settings.emg_kind,
             emg_rate=settings.emg_rate,
-            emg_delay=settings.emg_delay if isinstance(settings.emg_delay, float) else None,
-            find_emg_delay=settings.emg_delay == AUTO,
+            emg_delay=delay if isinstance(delay, float) else None,
+            find_emg_delay=delay == AUTO,
             alignment=settings.alignment,
             rotations=settings.sensor_rotations,
             threads=settings.calibration_threads,

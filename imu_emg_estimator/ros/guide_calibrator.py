@@ -46,7 +46,10 @@ class NodeCalibrator:
     Attributes:
         name: full name of the estimator node.
         parameters: its parameters, as far as the guide needs them.
+        emg_delay: s by which the EMG is late, or ``auto``; empty = as the node's parameter says.
     """
+
+    emg_delay = ""
 
     def __init__(self, node: Node, name: str, service: str) -> None:
         self.name = name
@@ -66,7 +69,12 @@ class NodeCalibrator:
 
     def calibrate(self, bag: Path, subject: str, on_progress: Callable[[Progress], None]) -> Outcome:
         """Call the service; Ctrl-C cancels the calibration."""
-        request = Calibrate.Request(bag_uri=str(bag.absolute()), subject_id=subject, max_duration=MAX_CALIBRATION_S)
+        request = Calibrate.Request(
+            bag_uri=str(bag.absolute()),
+            subject_id=subject,
+            max_duration=MAX_CALIBRATION_S,
+            emg_delay=self.emg_delay,
+        )
         response = self.call_calibrate(request, on_progress)
         muscles = {
             name: MuscleOutcome(decision, float(before), float(after), float(gain_r2) >= NOTICEABLY)

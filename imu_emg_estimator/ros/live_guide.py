@@ -80,6 +80,7 @@ def _make_guide(console: Console, node: Node, estimator: NodeCalibrator | None, 
         bundle, options.store, replace(options.request, bundle=setup.bundle)
     )
     if estimator:
+        estimator.emg_delay = options.request.emg_delay_option
         console.say(f"Found {estimator.name}.")
     else:
         console.say("No node is running: the calibration will be made on this computer, for the next start.")

@@ -44,12 +44,14 @@ def call_calibrate(
     method: str,
     max_duration: float,
     dry_run: bool,
+    emg_delay: str,
     on_progress: Callable[[Progress], None],
 ) -> dict[str, Any]:
     """Calibrate in the node, on bags; Ctrl-C cancels it.
 
     Args:
         max_duration: s; 0 = as the node's parameter says.
+        emg_delay: s by which the EMG is late, or ``auto``; empty = as the node's parameter says.
 
     Returns:
         The answer, by field.
@@ -64,6 +66,7 @@ def call_calibrate(
         method=method,
         max_duration=max_duration,
         dry_run=dry_run,
+        emg_delay=emg_delay,
     )
     answer = node.call_calibrate(request, on_progress)
     return _fields(answer, answer.success or answer.error_code in NOT_BETTER)

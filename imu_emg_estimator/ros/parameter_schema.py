@@ -124,8 +124,8 @@ def parse_clock_policies(texts: Sequence[str]) -> tuple[ClockPolicy, ...]:
         raise InputError(f"parameter 'clock_policy' is {', '.join(texts)}; each must be one of {names}") from None
 
 
-def parse_emg_delay(text: str) -> float | str | None:
-    """Return a delay of the EMG [s], ``auto``, or None for empty text."""
+def parse_emg_delay(text: str, what: str = "parameter 'emg_delay'") -> float | str | None:
+    """Return a delay of the EMG [s], ``auto``, or None for empty text; errors call it ``what``."""
     if text in ("", AUTO):
         return text or None
     try:
@@ -133,7 +133,7 @@ def parse_emg_delay(text: str) -> float | str | None:
     except ValueError:
         delay = math.nan
     if not math.isfinite(delay):
-        raise InputError(f"parameter 'emg_delay' is '{text}'; give seconds such as '0.1', '{AUTO}', or nothing")
+        raise InputError(f"{what} is '{text[:80]}'; give seconds such as '0.1', '{AUTO}', or nothing")
     return delay
 
 

@@ -21,7 +21,11 @@ from imu_emg_estimator.utils.json_values import to_json
 from imu_emg_estimator.utils.progress import Progress
 
 BETTER = Outcome(
-    True, "adapted", "anna-1", {"vastus_lateralis_right": MuscleOutcome("adapted", 0.52, 0.71)}, ("left foot: loose",)
+    True,
+    "adapted; EMG delay 0.20 s (given)",
+    "anna-1",
+    {"vastus_lateralis_right": MuscleOutcome("adapted", 0.52, 0.71)},
+    ("left foot: loose",),
 )
 NOT_BETTER = Outcome(False, "the EMG hardly follows the movement: check the electrodes")
 
@@ -125,6 +129,7 @@ def test_guide_with_enter_alone_keeps_calibration(bundle: Bundle, tmp_path: Path
     assert (report["success"], report["kept"], report["ended"]) == (True, True, "finished")
     assert [check["problems"] for check in report["checks"]] == [[], []]
     assert report["outcome"]["muscles"]["vastus_lateralis_right"]["after"] == 0.71
+    assert "EMG delay 0.20 s (given)" in session.said
 
 
 def test_guide_unattended_keeps_calibration(bundle: Bundle, tmp_path: Path) -> None:

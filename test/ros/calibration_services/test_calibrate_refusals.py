@@ -48,6 +48,7 @@ def test_calibrate_refuses_bad_bag(bag: str, code: int, said: str, lab: Lab, bag
         ({"max_duration": float("nan")}, "max_duration is nan"),
         ({"max_duration": float("inf")}, "max_duration is inf"),
         ({"max_duration": 4000.0}, "max_duration is 4000.0"),
+        ({"emg_delay": "soon"}, "emg_delay is 'soon'; give seconds such as '0.1', 'auto', or nothing"),
         ({"method": "magic"}, "adaptation method 'magic' is not known; leave the method empty, or give 'guarded'"),
     ],
     ids=lambda value: None if isinstance(value, str) else "-".join(f"{k}={v}" for k, v in value.items()),

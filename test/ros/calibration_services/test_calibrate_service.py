@@ -217,6 +217,17 @@ def test_calibrate_reads_bags_as_node_receives(
     assert request.emg_channels == ("ch1=vastus_lateralis_left", "ch2=none")
 
 
+@pytest.mark.parametrize(
+    ("asked", "delay", "find"), [("", None, True), ("0.2", 0.2, False), ("0", 0.0, False), ("auto", None, True)]
+)
+def test_delay_of_the_call_comes_before_that_of_the_node(
+    asked: str, delay: float | None, find: bool, lab: Lab, bags: Path, requests: list[CalibrationRequest]
+) -> None:
+    """The node of the laboratory finds the delay."""
+    assert lab.calibrated(bags / "raw", emg_delay=asked).message == "not started"
+    assert (requests[-1].emg_delay, requests[-1].find_emg_delay) == (delay, find)
+
+
 @pytest.mark.usefixtures("unchanged")
 def test_second_call_is_refused_while_one_runs(lab: Lab, bags: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()

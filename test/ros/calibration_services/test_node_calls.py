@@ -32,7 +32,7 @@ def calls_of(lab: Lab) -> Iterator[NodeCalibrator]:
 
 
 def calibrate(node: NodeCalibrator, bag: Path, progress: list[Progress], **options: object) -> dict[str, object]:
-    given = {"method": "", "max_duration": 0.0, "dry_run": False} | options
+    given = {"method": "", "max_duration": 0.0, "dry_run": False, "emg_delay": ""} | options
     return call_calibrate(node, [str(bag)], "anna", on_progress=progress.append, **given)  # type: ignore[arg-type]
 
 
