@@ -146,8 +146,9 @@ class NodeCalibrator:
         return f"Estimates are made with it from now on, and {later}."
 
     def _pass_newest(self, on_progress: Callable[[Progress], None]) -> None:
-        if self._newest:
-            on_progress(self._newest)
+        newest, self._newest = self._newest, None
+        if newest:
+            on_progress(newest)
 
     def _receive(self, message: CalibrationStatus) -> None:
         if message.state == CalibrationStatus.RUNNING:

@@ -17,6 +17,7 @@ from imu_emg_estimator.guide.watch_panel import EstimatorView, SensorView, statu
 from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.ros.bag_recorder import LiveRates
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
+from imu_emg_estimator.ros.diagnostics import UNKNOWN_NODE
 from imu_emg_estimator.ros.raw_subscriptions import await_topics
 
 ACTIVATION = "imu_emg_estimator/msg/MuscleActivation"
@@ -32,17 +33,23 @@ class NodeWatch:
     """
 
     def __init__(self, node: Node, topic: str) -> None:
-        self._topic = topic
+        self._node, self._topic, self._owner = node, topic, ""
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
         self._rates = LiveRates({topic: topic})
         self._newest: Any = None
         self._diagnostics: dict[str, Any] = {}
         self._seen: Counter[str] = Counter()
-        owners = node.get_publishers_info_by_topic(topic)
-        self._name = f"{owners[0].node_namespace.rstrip('/')}/{owners[0].node_name}" if owners else topic
         node.create_subscription(MuscleActivation, topic, self._take_estimate, 100)
         node.create_subscription(DiagnosticArray, "/diagnostics", self._take_diagnostics, 10)
+
+    @property
+    def name(self) -> str:
+        """Full name of the node; the topic until the middleware has discovered it."""
+        for owner in self._node.get_publishers_info_by_topic(self._topic) if not self._owner else ():
+            if owner.node_name != UNKNOWN_NODE:
+                self._owner = f"{owner.node_namespace.rstrip('/')}/{owner.node_name}"
+        return self._owner or self._topic
 
     def spin(self, seconds: float) -> None:
         """Take what comes for so long."""
@@ -54,12 +61,12 @@ class NodeWatch:
         """Return what is to be seen now."""
         newest = self._newest
         if newest is None:
-            return EstimatorView(self._name, None, "", 0.0, math.nan, (), (), (), self._sensors(), {})
+            return EstimatorView(self.name, None, "", 0.0, math.nan, (), (), (), self._sensors(), {})
         calibration = f", calibration {newest.calibration_id}" if newest.calibration_id else ", no calibration"
-        text = self._diagnostics.get("estimates")
+        text = self._diagnostics.get(f"{self.name}: estimates")
         _, _, cause = text.message.partition(": ") if text else ("", "", "")
         return EstimatorView(
-            title=f"{self._name}, {newest.model_id}{calibration}",
+            title=f"{self.name}, {newest.model_id}{calibration}",
             status=newest.status,
             cause=cause if newest.status else "",
             rate=self._rates.rates()[self._topic],
@@ -72,8 +79,12 @@ class NodeWatch:
         )
 
     def _sensors(self) -> Sequence[SensorView]:
-        found = ((name, {pair.key: pair.value for pair in entry.values}) for name, entry in self._diagnostics.items())
-        return [_sensor(name, values, self._diagnostics[name].message) for name, values in found if "verdict" in values]
+        own = f"{self.name}: "
+        return [
+            _sensor(name.removeprefix(own), values, entry.message)
+            for name, entry in self._diagnostics.items()
+            if name.startswith(own) and "verdict" in (values := {pair.key: pair.value for pair in entry.values})
+        ]
 
     def _take_estimate(self, message: Any) -> None:
         self._newest = message
@@ -81,10 +92,7 @@ class NodeWatch:
         self._rates.note(self._topic)
 
     def _take_diagnostics(self, message: Any) -> None:
-        own = f"{self._name}: "
-        self._diagnostics |= {
-            entry.name.removeprefix(own): entry for entry in message.status if entry.name.startswith(own)
-        }
+        self._diagnostics |= {entry.name: entry for entry in message.status}
 
 
 def _sensor(name: str, values: dict[str, str], message: str) -> SensorView:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import rclpy
@@ -10,6 +11,7 @@ from fixtures.ros_lab import HOUR, PATIENCE, Lab
 from rclpy.node import Node
 
 from imu_emg_estimator.guide.watch_panel import EstimatorView
+from imu_emg_estimator.ros.diagnostics import UNKNOWN_NODE
 from imu_emg_estimator.ros.node_watch import NodeWatch, find_estimates
 
 TOPIC = "/watched/muscle_activation"
@@ -53,3 +55,17 @@ def test_watch_shows_estimates_and_sensors_of_a_node(
 def test_watch_says_that_nobody_publishes(onlooker: Node) -> None:
     with refusal("nobody publishes estimates on /nowhere within 0.1 s", "start the node"):
         find_estimates(onlooker, "/nowhere", 0.1)
+
+
+def test_watch_waits_for_the_name_of_the_node(
+    start_lab: Callable[..., Lab], onlooker: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The middleware tells a publisher before it has discovered whose it is."""
+    start_lab(namespace="/named")
+    unknown = SimpleNamespace(node_name=UNKNOWN_NODE, node_namespace="_NODE_NAMESPACE_UNKNOWN_")
+    monkeypatch.setattr(onlooker, "get_publishers_info_by_topic", lambda topic: [unknown])
+    watch = NodeWatch(onlooker, "/named/muscle_activation")
+    assert watch.view().title == "/named/muscle_activation"
+    monkeypatch.undo()
+    view = until(watch, lambda view: view.sensors)
+    assert view.title.startswith("/named/imu_emg_estimator")

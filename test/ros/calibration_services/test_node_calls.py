@@ -1,6 +1,7 @@
 """`imu-emg call` on a running node."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ def test_call_calibrate_reports_progress_and_outcome(called: NodeCalibrator, bag
     assert "dry run" in str(answer["message"])
     assert answer["decisions"] == ["adapted", "adapted"]
     assert "judging" in {each.phase for each in progress}
+    assert all(one != next_one for one, next_one in pairwise(progress))  # each is told once
 
 
 @pytest.mark.usefixtures("unchanged")
