@@ -19,7 +19,6 @@ def test_demo_of_a_simulated_subject_from_end_to_end(
 ) -> None:
     """How many messages are lost, and how late they come, depends on the machine; test_demo_report has the figures."""
     monkeypatch.setattr(demo, "CALIBRATION_DURATION_S", 16.0)
-    monkeypatch.setattr(demo_playback, "CALIBRATION_NICE", 0)
     for limit in ("STARTUP_LIMIT_S", "CALIBRATION_LIMIT_S"):
         monkeypatch.setattr(demo_playback, limit, 1000.0)
     assert demo.main(["--seconds", f"{PLAYED_S:g}", "--out", str(tmp_path)]) == 0
