@@ -109,7 +109,7 @@ def test_failed_configure_leaves_node_unconfigured(
     assert state(lab) == State.PRIMARY_STATE_UNCONFIGURED
     assert not own_topics(lab.estimator)
     said = capfd.readouterr().err
-    assert said.count(f"cannot configure: bundle {copy} does not exist") == 1
+    assert said.count(f"cannot configure: parameter 'bundle': bundle {copy} does not exist") == 1
     assert "Traceback" not in said
     (tmp_path / "elsewhere").rename(copy)
     assert change(lab, CONFIGURE)

@@ -78,7 +78,8 @@ def test_failed_start_returns_exit_status() -> None:
     with process([*NODE, "-p", "bundle:=/no/such/bundle"]) as node:
         said = output(node)
     assert node.returncode == 2
-    assert said == "imu_emg_estimator: bundle /no/such/bundle does not exist; give the path of a .safetensors bundle\n"
+    fault = "parameter 'bundle': bundle /no/such/bundle does not exist; give the path of a .safetensors bundle"
+    assert said == f"imu_emg_estimator: {fault}\n"
 
 
 def test_calibration_ends_when_node_is_killed(
