@@ -12,7 +12,7 @@ from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
 MIN_PAUSE_NS = 15 * SECOND // 100  # in which samples become too old to be used
 MAX_PAUSE_NS = 2 * SECOND  # a sensor that was away for longer was connected anew
-HELD_NS = 3 * SECOND  # radios lose what was never counted far oftener than drivers hold samples back
+HELD_NS = 5 * SECOND  # motion tells by then; radios lose what was never counted far oftener than drivers hold it back
 CAUGHT_UP = 0.5  # of the pause
 SHORT = 0.75  # of a period; samples that follow each other faster catch up
 MAX_PERIOD_NS = SECOND // 10

@@ -235,7 +235,7 @@ class LiveEstimator:
             self._watch.accused.clear()
         self._placement.step(self._settled.push(imu.copy()))
         for sensor, state in enumerate(self._placement.states):
-            if state.masked:
+            if state.masked or sensor in self._watch.suspects:
                 imu[sensor] = np.nan
         estimate = self._estimator.step(imu)
         return None if estimate is None else self._judge(row, imu, estimate, now)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.signals.grid_alignment import ABSENT, NEVER, SECOND, Sample
+from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND, Sample
 from imu_emg_estimator.signals.grown_delay import GrownDelays
 from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.sample_checks import SampleChecks
@@ -61,6 +61,7 @@ class SensorWatch:
     Attributes:
         states: verdict on every sensor, in the order of the rig.
         accused: sensors that were found wrong by their samples, for the caller to clear.
+        suspects: sensors to be kept from the network, though not from who judges their motion.
     """
 
     def __init__(self, bundle: Bundle, policies: Sequence[ClockPolicy], tolerance: float) -> None:
@@ -82,6 +83,7 @@ class SensorWatch:
         self._due = NEVER  # when the states must be looked at again, though nothing seems to have changed
         self._others: Sequence[SensorState] = ()
         self.accused: list[int] = []
+        self.suspects: set[int] = set()
         self.states: tuple[SensorState, ...] = (NOTHING_YET,) * sensors
 
     def take(
@@ -95,7 +97,10 @@ class SensorWatch:
         sample, state = self._checks.check(sensor, instant, sample, sequence)
         grown = self._grown.take(sensor, instant, arrival, sequence)
         if grown.masked and not state.masked:
-            sample, state = ABSENT, grown
+            state = grown  # its motion goes on to be judged: it tells whether the samples are old
+            self.suspects.add(sensor)
+        else:
+            self.suspects.discard(sensor)
         before = self._sample_states[sensor]
         if state is not before:
             self._sample_states[sensor] = state

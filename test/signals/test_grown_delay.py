@@ -47,7 +47,7 @@ def states(
 
 @pytest.mark.parametrize("paused", [1, 2])
 def test_delays_mask_sensors_that_pause_and_lose_nothing(paused: int) -> None:
-    found = states(late, paused, seconds=PAUSE_AT + 3.0)
+    found = states(late, paused, seconds=PAUSE_AT + 4.9)
     after = round(PAUSE_AT * RATE)
     assert not any(state.masked for state in found[:after])
     assert all(state.masked and state.verdict is Verdict.LATE for state in found[after:])
