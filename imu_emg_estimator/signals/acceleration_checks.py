@@ -91,7 +91,7 @@ class AccelerationChecks:
             self._follow_steps(self._steps, instant)
         short = self._windows.window(SHORT)
         if short is None:
-            return self._removed
+            return self._removed or (_negated_axes(*self._turned) if self._turned else self._scaled)
         found = self._mixed(short) or self._level(short)
         if found:
             return found
@@ -107,7 +107,7 @@ class AccelerationChecks:
                 self._windows.forget_blocks()
                 half = None
             self._stood = found is not None
-        found = found or self._negated(instant, half) or (self._slow_level(short, half) if half else None)
+        found = found or self._negated(instant, half) or (self._slow_level(short, half) if half else self._scaled)
         return found or self._still_removed(instant)
 
     def _follow_steps(self, steps: GravitySteps, instant: int) -> None:
@@ -184,7 +184,7 @@ class AccelerationChecks:
             return self._without_gravity(half)
         long = self._windows.window(LONG)
         if long is None:
-            return None
+            return self._scaled
         return self._without_gravity(long) if _lacks_gravity(short, long, LONG) else self._slow_axes(short, long)
 
     def _slow_axes(self, short: Window, long: Window) -> SensorState | None:
