@@ -37,8 +37,6 @@ EXIT_LIMIT_S = 10.0  # of the node's process
 QUEUE_DEPTH = 1000  # messages
 NODE = (sys.executable, "-m", "imu_emg_estimator.ros.node")
 PLAYER = (sys.executable, "-m", "imu_emg_estimator", "replay")
-
-
 MIN_ESTIMATES = 2  # of a part, to have a rate
 
 

@@ -226,6 +226,7 @@ class LiveEstimator:
             self._estimator.reset()
             self._settled.reset()
             self._placement.reset()
+            self._watch.forget_gaps()
         self._newest_row = row.timestamp
         imu = turn_mounts(row.imu, self._rotations) if self._has_rotations else row.imu
         self._watch.mask(row.timestamp, imu)

@@ -43,6 +43,7 @@ class RowGaps:
             self.is_open = self._is_judged = False
             ends = self.is_held and instant >= self._held_until
             self.is_held = self.is_held and not ends
+            self._count *= not (ends and self.recur)
             return changes or ends
         if changes:
             self._begin(instant, is_masked)

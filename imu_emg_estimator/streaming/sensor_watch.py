@@ -124,6 +124,11 @@ class SensorWatch:
         """Forget all samples: what comes next has nothing to do with what was."""
         self._checks.reset()
 
+    def forget_gaps(self) -> None:
+        """Forget the gaps of all sensors: the instants of the next rows may lie before them."""
+        self._gaps = [RowGaps() for _ in self._gaps]
+        self._away = False
+
     def judge(self, sensor: int, state: SensorState) -> None:
         """Take the verdict of someone else, as on who publishes on its topic; for any thread."""
         self._outer_states[sensor] = state

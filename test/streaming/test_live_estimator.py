@@ -87,6 +87,20 @@ def test_live_estimator_says_stale_within_bound_and_goes_on(live: LiveEstimator,
     assert live.cause
 
 
+def test_live_estimator_forgets_who_was_away_when_the_clock_is_put_back(
+    live: LiveEstimator, imu: NDArray[np.floating]
+) -> None:
+    """As at the end of a bag that is played again, where one sensor ends before the others."""
+    play(live, imu[:100])
+    for instant, row in zip(instants(20, live.bundle.rig.rate, START + 2 * SECOND), imu[100:120].tolist(), strict=True):
+        for sensor, sample in enumerate(row):
+            if sensor != 3:
+                live.take(sensor, instant, tuple(sample), instant + DELAY)
+    again = play(live, imu[:100])
+    assert again[-1].status == OK
+    assert not again[-1].missing
+
+
 def test_live_estimator_is_stale_where_only_unused_parts_are_left(bundle: Bundle, imu: NDArray[np.floating]) -> None:
     mean, std = (np.array(part) for part in (bundle.normalisation.mean, bundle.normalisation.std))
     mean[:, 3:] = std[:, 3:] = np.nan
