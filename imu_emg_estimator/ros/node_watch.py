@@ -6,6 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -19,9 +20,11 @@ from imu_emg_estimator.ros.bag_recorder import LiveRates
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
 from imu_emg_estimator.ros.diagnostics import UNKNOWN_NODE
 from imu_emg_estimator.ros.raw_subscriptions import await_topics
+from imu_emg_estimator.streaming.activation_status import STALE
 
 ACTIVATION = "imu_emg_estimator/msg/MuscleActivation"
 SPIN_TIMEOUT_S = 0.05
+MAX_SILENCE_S = 1.0  # a node that runs says at least STALE, every twentieth of a second
 FOREVER = math.inf
 
 
@@ -38,6 +41,7 @@ class NodeWatch:
         self._executor.add_node(node)
         self._rates = LiveRates({topic: topic})
         self._newest: Any = None
+        self._arrival = 0.0  # of it [s]
         self._diagnostics: dict[str, Any] = {}
         self._seen: Counter[str] = Counter()
         node.create_subscription(MuscleActivation, topic, self._take_estimate, 100)
@@ -65,7 +69,7 @@ class NodeWatch:
         calibration = f", calibration {newest.calibration_id}" if newest.calibration_id else ", no calibration"
         text = self._diagnostics.get(f"{self.name}: estimates")
         _, _, cause = text.message.partition(": ") if text else ("", "", "")
-        return EstimatorView(
+        view = EstimatorView(
             title=f"{self.name}, {newest.model_id}{calibration}",
             status=newest.status,
             cause=cause if newest.status else "",
@@ -77,6 +81,8 @@ class NodeWatch:
             sensors=self._sensors(),
             seen=dict(self._seen),
         )
+        silence = time.monotonic() - self._arrival
+        return view if silence < MAX_SILENCE_S else _silent(view, silence)
 
     def _sensors(self) -> Sequence[SensorView]:
         own = f"{self.name}: "
@@ -87,12 +93,19 @@ class NodeWatch:
         ]
 
     def _take_estimate(self, message: Any) -> None:
-        self._newest = message
+        self._newest, self._arrival = message, time.monotonic()
         self._seen[status_name(message.status)] += 1
         self._rates.note(self._topic)
 
     def _take_diagnostics(self, message: Any) -> None:
         self._diagnostics |= {entry.name: entry for entry in message.status}
+
+
+def _silent(view: EstimatorView, silence: float) -> EstimatorView:
+    """Return what is to be seen of a node that has published nothing for so many s: its last estimate is none now."""
+    none = [math.nan] * len(view.muscles)
+    cause = f"no message for {silence:.0f} s; see whether the node still runs"
+    return replace(view, status=STALE, cause=cause, age=math.nan, activation=none, deviation=none)
 
 
 def _sensor(name: str, values: dict[str, str], message: str) -> SensorView:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import rclpy
 from fixtures.factories import RecordingFactory, refusal
@@ -13,6 +14,7 @@ from rclpy.node import Node
 from imu_emg_estimator.guide.watch_panel import EstimatorView
 from imu_emg_estimator.ros.diagnostics import UNKNOWN_NODE
 from imu_emg_estimator.ros.node_watch import NodeWatch, find_estimates
+from imu_emg_estimator.streaming.activation_status import STALE
 
 TOPIC = "/watched/muscle_activation"
 
@@ -41,6 +43,7 @@ def test_watch_shows_estimates_and_sensors_of_a_node(
     assert watch.view().lines(200)[0].startswith("no estimate yet")
     recording = make_recording([("walking", 3.0)])
     lab.play(recording.imu, hurry=True)
+    until(watch, lambda view: view.activation == list(lab.messages[-1].activation))
     view = until(watch, lambda view: view.seen and view.sensors)
     assert "/watched/imu_emg_estimator" in view.title
     assert lab.estimator.bundle.model_id in view.title
@@ -48,8 +51,20 @@ def test_watch_shows_estimates_and_sensors_of_a_node(
     assert list(view.muscles) == list(recording.rig.muscle_names)
     assert {sensor.name for sensor in view.sensors} == set(recording.rig.sensor_names)
     assert all(sensor.verdict for sensor in view.sensors)
-    until(watch, lambda view: view.activation == list(lab.messages[-1].activation))
     assert replace(view, seen={}).summary() == "no estimate was seen"
+
+
+def test_watch_shows_no_estimate_of_a_node_that_fell_silent(
+    start_lab: Callable[..., Lab], onlooker: Node, make_recording: RecordingFactory
+) -> None:
+    lab = start_lab(namespace="/watched", stale_after=HOUR)
+    watch = NodeWatch(onlooker, TOPIC)
+    lab.play(make_recording([("walking", 3.0)]).imu, hurry=True)
+    assert until(watch, lambda view: view.seen).status != STALE
+    view = until(watch, lambda view: "no message for" in view.cause)
+    assert view.status == STALE
+    assert np.isnan([view.age, *view.activation, *view.deviation]).all()
+    assert "STALE" in view.lines(200)[0]
 
 
 def test_watch_says_that_nobody_publishes(onlooker: Node) -> None:
