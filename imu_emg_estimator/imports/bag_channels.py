@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,7 +53,10 @@ def read_bag_channels(path: Path) -> Take:
         imus = {topic: ImuSamples() for topic in present_topics(bag, IMU_TYPE)}
         emgs = {topic: _EmgPackets() for topic in present_topics(bag, EMG_TYPE)}
         _collect(bag, imus, emgs)
-        channels = [channel for topic, imu in imus.items() for channel in _imu_channels(path, topic, imu, notes)]
+        names = _names_of(list(imus))
+        channels = [
+            channel for topic, imu in imus.items() for channel in _imu_channels(path, topic, names[topic], imu, notes)
+        ]
         channels += [channel for topic, emg in emgs.items() for channel in _emg_channels(path, topic, emg, notes)]
         return Take(path, "bag", tuple(channels), absolute=True, notes=(*bag.notes, *notes))
 
@@ -81,7 +84,7 @@ def _instants(topic: str, timestamps: array[int], receive_times: array[int], not
     return received
 
 
-def _imu_channels(path: Path, topic: str, imu: ImuSamples, notes: list[str]) -> Iterator[Channel]:
+def _imu_channels(path: Path, topic: str, device: str, imu: ImuSamples, notes: list[str]) -> Iterator[Channel]:
     if len(imu.timestamps) < 2:
         notes.append(f"{topic} holds {len(imu.timestamps)} messages and was left out")
         return
@@ -90,7 +93,7 @@ def _imu_channels(path: Path, topic: str, imu: ImuSamples, notes: list[str]) -> 
     notes.extend([f"{topic}: {note}"] if note else [])
     for name, values in zip(AXES, imu.samples().T, strict=True):
         if np.isfinite(values).any():
-            yield Channel(f"{_last_part(topic)}: {name}", "m/s²" if "acc" in name else "rad/s", times, values)
+            yield Channel(f"{device}: {name}", "m/s²" if "acc" in name else "rad/s", times, values)
 
 
 def _emg_channels(path: Path, topic: str, emg: _EmgPackets, notes: list[str]) -> Iterator[Channel]:
@@ -112,7 +115,13 @@ def _emg_channels(path: Path, topic: str, emg: _EmgPackets, notes: list[str]) ->
         yield Channel(f"{kind}_{name}", packets[0].unit, times, values)
 
 
-def _last_part(topic: str) -> str:
-    """Return what names a sensor in a topic: ``shank`` in ``/imu/shank`` and in ``/shank/imu``."""
-    parts = [part for part in topic.split("/") if part and part not in ("imu", "data", "data_raw", "raw")]
-    return parts[-1] if parts else topic
+def _names_of(topics: Sequence[str]) -> dict[str, str]:
+    """Name sensors after their topics: ``shank`` for ``/imu/shank`` and ``/shank/imu``, with all where two share it."""
+    telling = {
+        topic: [p for p in topic.split("/") if p not in ("", "imu", "data", "data_raw", "raw")] for topic in topics
+    }
+    last = [parts[-1] for parts in telling.values() if parts]
+    return {
+        topic: topic if not parts else parts[-1] if last.count(parts[-1]) == 1 else "_".join(parts)
+        for topic, parts in telling.items()
+    }

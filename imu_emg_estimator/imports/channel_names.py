@@ -23,7 +23,7 @@ _SHORT = re.compile(r"(?:^|_)(?:(?P<acc>a)|(?P<gyro>[gw]))_?(?P<axis>[xyz])$")
 _EMG_WORD = re.compile(r"(?:^|_)(?:s_?)?(?P<kind>emg|envelope)_?(?P<number>\d*)(?=_|$)")
 # Derived by the maker's software, or not an IMU's: gravity removed, magnetic, orientation, impedance.
 _OTHER = re.compile(
-    r"(?:^|_)(?:free_?acc\w*|user_?acc\w*|lin_?acc\w*|mag\w*|quat\w*|q[0-3wxyz]|roll|pitch|yaw|euler|impedance)"
+    r"(?:^|_)(?:free_?acc\w*|user_?acc\w*|lin_?acc\w*|mag(?!nus)\w*|quat\w*|q[0-3wxyz]|roll|pitch|yaw|euler|impedance)"
 )
 _DROPPED = frozenset(
     {"trigno", "im", "sensor", "sensors", "imu", "imus", "avanti", "mat", "a", "analog", "signal", "raw", "data"}

@@ -46,7 +46,8 @@ def load(folder: Path, rig: Rig, only: Collection[str] | None = None, workers: i
     with tempfile.TemporaryDirectory(prefix="imu-emg-") as arrays, tempfile.TemporaryDirectory() as tables:
         takes = read_all_takes([take for take in found if take.subject in chosen], Path(arrays))
         mapping = settle_mapping(takes, rig, own, f"the mapping of {folder}")
-        for note in mapping.notes:
+        read = (note for item in takes for note in item.take.notes)
+        for note in dict.fromkeys((*read, *mapping.notes)):
             logger.warning("%s", note)
         write_tables(takes, mapping, Path(tables), "csv")
         return csv_folders.load(Path(tables), rig, workers=workers)

@@ -40,7 +40,10 @@ class Lag:
 
 
 def lag_by_pulses(first: Take, second: Take) -> tuple[float, int] | None:
-    """Return the lag [s] by which pulses of a trigger coincide, and how many do; None without pulses that fit."""
+    """Return the lag [s] by which pulses of a trigger coincide, and how many do.
+
+    None without pulses that fit, and where they fit at several lags: an even rhythm of which one file has fewer.
+    """
     ours, theirs = _pulses(first), _pulses(second)
     if not len(ours) or not len(theirs):
         return None
@@ -50,6 +53,9 @@ def lag_by_pulses(first: Take, second: Take) -> tuple[float, int] | None:
     counts = [int((np.abs(theirs[:, None] + lag - ours).min(axis=1) < PULSE_TOLERANCE_S).sum()) for lag in candidates]
     best = int(np.argmax(counts))
     if counts[best] < min(len(ours), len(theirs)):
+        return None
+    alike = candidates[np.array(counts) == counts[best]]
+    if np.ptp(alike) > 2 * PULSE_TOLERANCE_S:
         return None
     near = np.abs(theirs[:, None] + candidates[best] - ours)
     pairs = [(ours[int(row.argmin())], instant) for row, instant in zip(near, theirs, strict=True) if row.min() < 0.02]

@@ -26,6 +26,7 @@ NAMES_NAME = re.compile(r"(?:^|_)(labels?|channels?|names?|columns?|header|chann
 UNIT_NAME = re.compile(r"(?:^|_)units?$", re.I)
 SIX_AXES = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
 INERTIAL = re.compile(r"acc|gyr|ang|omega", re.I)
+EMG_NAME = re.compile(r"emg|envelope", re.I)
 MAX_DEPTH = 8
 MIN_SAMPLES = 8  # a shorter vector is a setting, not a channel
 
@@ -156,7 +157,7 @@ def _times(
 
 
 def _rate(level: Level, name: str) -> float | None:
-    """Return the rate that a scalar states: the one with a word of the channel's name in its own, else the only one."""
+    """Return the rate that a scalar states: the one with a kind of the channel's name in its own, else the only one."""
     found = {
         key: float(value)
         for key, value in level.items()
@@ -165,14 +166,24 @@ def _rate(level: Level, name: str) -> float | None:
     own = [rate for key, rate in found.items() if _shares_word(key, name)]
     if own:
         return own[0]
-    return next(iter(found.values())) if len(set(found.values())) == 1 else None
+    fitting = {rate for key, rate in found.items() if not _is_of_another_kind(key, name)}
+    return fitting.pop() if len(fitting) == 1 else None
 
 
 def _shares_word(key: str, name: str) -> bool:
-    words = {"emg", "imu", "acc", "gyr"}
-    own = {word for word in words if word in name.lower()}
+    own = _kinds(name)
     own |= {"imu"} if own & {"acc", "gyr"} else set()
-    return any(word in key.lower() for word in own)
+    return bool(own & _kinds(key))
+
+
+def _is_of_another_kind(key: str, name: str) -> bool:
+    """Whether one speaks of EMG and the other of an IMU: ``fs_emg`` is not the rate of ``acc``."""
+    ours, theirs = _kinds(key), _kinds(name)
+    return bool(ours and theirs) and ("emg" in ours) != ("emg" in theirs)
+
+
+def _kinds(name: str) -> set[str]:
+    return {word for word in ("emg", "imu", "acc", "gyr") if word in name.lower()}
 
 
 def _unit(chain: Chain, name: str) -> str:
@@ -202,7 +213,7 @@ def _labels(name: str, columns: int, level: Level) -> list[str]:
             return [_with_kind(name, str(text)) for text in value]
     if columns == 3 and INERTIAL.search(name):
         return [f"{name}_{axis}" for axis in "xyz"]
-    if columns == 6:
+    if columns == 6 and not EMG_NAME.search(name):
         return [f"{name}_{axis}" for axis in SIX_AXES]
     return [f"{name}_{column + 1}" for column in range(columns)]
 

@@ -28,6 +28,14 @@ GLUED = {
     "gastrocnemius lateralis": "gastrocnemiuslateralis", "gluteus maximus": "gluteusmaximus",
     "gluteus medius": "gluteusmedius",
 }  # fmt: skip
+# Words of which a name says one, and then means no other.
+OPPOSITES = tuple(
+    frozenset(line.split())
+    for line in (
+        "anterior middle posterior", "flexor extensor", "medial lateral", "medialis lateralis", "upper middle lower",
+        "long short", "longus brevis", "maximus medius minimus", "radialis ulnaris", "pronator supinator",
+    )
+)  # fmt: skip
 SIDE_OF = {word: line.split()[0] for line in SIDES for word in line.split()}
 PLACE_OF = {word: line.split()[0] for line in PLACES for word in line.split()}
 
@@ -74,9 +82,15 @@ def _known(words: Words) -> tuple[str, frozenset[str]]:
     for apart, glued in GLUED.items():
         text = text.replace(apart, glued)
     split = _without_side_letters(text.split())
-    sides = [SIDE_OF[word] for word in split if word in SIDE_OF]
-    places = frozenset(PLACE_OF.get(word, word) for word in split if word not in SIDE_OF)
-    return (sides[0] if sides else ""), places
+    side, rest = side_of(split)
+    return side, frozenset(PLACE_OF.get(word, word) for word in rest)
+
+
+def side_of(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Return the side that words tell ('' = none), and the other words: ``deltoid middle right`` is of the right."""
+    sides = [SIDE_OF[word] for word in words if word in SIDE_OF]
+    side = next((own for own in sides if own != "centre"), sides[0] if sides else "")
+    return side, [word for word in words if SIDE_OF.get(word, "") != side or not side]
 
 
 def _without_side_letters(words: Sequence[str]) -> list[str]:
@@ -97,5 +111,7 @@ def _fits(label: tuple[str, frozenset[str]], wanted: tuple[str, frozenset[str]])
         return False
     numbers = {word for word in label[1] if word.isdigit()}
     if numbers - wanted[1] and {word for word in wanted[1] if word.isdigit()}:
+        return False
+    if any(label[1] & words and wanted[1] & words and not label[1] & wanted[1] & words for words in OPPOSITES):
         return False
     return bool(label[1] & wanted[1])

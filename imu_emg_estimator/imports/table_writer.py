@@ -114,12 +114,19 @@ def write_table(path: Path, columns: Sequence[Column], condition: str = "") -> N
 
 def _csv(times: Array, columns: Mapping[str, Array], condition: str) -> bytes:
     names = [TIME, *columns, *([CONDITION] if condition else [])]
-    lines = [",".join(f'"{name}"' if "," in name else name for name in names)]
+    lines = [",".join(map(_quoted, names))]
+    label = _quoted(condition)
     rows = zip(times.tolist(), *(values.tolist() for values in columns.values()), strict=True)
     for number, (time, *values) in enumerate(rows):
         cells = [f"{time:.{TIME_DECIMALS}f}", *("" if value != value else f"{value:.9g}" for value in values)]
-        lines.append(",".join([*cells, condition if number == 0 else ""] if condition else cells))
+        lines.append(",".join([*cells, label if number == 0 else ""] if condition else cells))
     return ("\n".join(lines) + "\n").encode()
+
+
+def _quoted(text: str) -> str:
+    """Write a text so that a comma or a quote in it does not end its cell."""
+    escaped = text.replace('"', '""')
+    return f'"{escaped}"' if "," in text or '"' in text else text
 
 
 def _parquet(times: Array, columns: Mapping[str, Array], condition: str) -> bytes:

@@ -13,7 +13,9 @@ from imu_emg_estimator.imports.channel_units import TIME, unit_of
 from imu_emg_estimator.imports.channels import Array
 
 FIRST_EPOCH_S = 1e8  # an instant beyond, after 1973, counts from 1970
-USUAL_STEP_S = (2e-5, 0.3)  # between samples of IMUs and EMG
+USUAL_STEP_S = (9e-5, 0.3)  # between samples of IMUs and EMG
+XSENS_TICK_S = 1e-4  # of SampleTimeFine in Xsens MT exports; Movella DOT writes µs
+MIN_DOT_STEP = 2000  # of SampleTimeFine, if it is in µs: DOT samples at 120 Hz at most, MT at 5 Hz at least
 TIME_NAMES = re.compile(r"(time|timestamp|t|zeit|temps|tiempo|tempo|epoch|unix|clock|seconds|sampletimefine)$")
 BURST_S = 0.5  # rows that came together, of one such stretch, are spread; a clock further back was set
 
@@ -40,11 +42,16 @@ def seconds_of(path: Path, name: str, unit: str, values: Array) -> tuple[Array, 
         return values * stated.size, ""
     steps = np.diff(values)
     step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    for size, found in ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")):
-        if USUAL_STEP_S[0] <= step * size <= USUAL_STEP_S[1]:
-            return values * size, f"'{name}' states no unit; rows {step:g} apart are taken to be in {found}"
+    if "".join(words_of(name)) == "sampletimefine" and 0 < step < MIN_DOT_STEP:
+        return values * XSENS_TICK_S, f"'{name}' states no unit; rows {step:g} apart are taken to be in 0.1 ms"
+    units = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+    fitting = [(size, unit) for size, unit in units if USUAL_STEP_S[0] <= step * size <= USUAL_STEP_S[1]]
+    if len(fitting) == 1:
+        size, found = fitting[0]
+        return values * size, f"'{name}' states no unit; rows {step:g} apart are taken to be in {found}"
+    which = " and ".join(unit for _, unit in fitting) or "none"
     raise InputError(
-        f"{path}: column '{name}' states no unit, and rows {step:g} apart fit none; name it '{name} [s]' or '[ms]'"
+        f"{path}: column '{name}' states no unit, and rows {step:g} apart fit {which}; name it '{name} [s]' or '[ms]'"
     )
 
 

@@ -10,7 +10,7 @@ import yaml
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_names import words_of
-from imu_emg_estimator.imports.name_matching import GLUED, PLACE_OF, SIDE_OF
+from imu_emg_estimator.imports.name_matching import GLUED, PLACE_OF, side_of
 from imu_emg_estimator.recording import UNLABELLED
 from imu_emg_estimator.rig import DEFAULT_MOVEMENTS, LOCOMOTION, Movement, Muscle, Rig, Sensor
 from imu_emg_estimator.rig_schema import RIG_KEYS, SEGMENTS
@@ -79,9 +79,9 @@ def place_of(name: str) -> tuple[str, str]:
     for apart, glued in GLUED.items():
         text = text.replace(apart, glued)
     words = text.split()
-    sides = [SIDE_OF[word] for word in words if word in SIDE_OF]
-    place = [PLACE_OF.get(word, word) for word in words if word not in SIDE_OF]
-    return "_".join(SPELT.get(word, word) for word in place) or name, sides[0] if sides else "centre"
+    side, rest = side_of(words)
+    place = [PLACE_OF.get(word, word) for word in rest]
+    return "_".join(SPELT.get(word, word) for word in place) or name, side or "centre"
 
 
 def _sensor(name: str, remarks: list[str]) -> Sensor:
