@@ -9,7 +9,7 @@ import numpy as np
 import rclpy
 
 from imu_emg_estimator.bags import IMU_TYPE, TopicMapping
-from imu_emg_estimator.bags.emg_packets import EmgPacket, decode_packet
+from imu_emg_estimator.bags.emg_packets import EmgPacket, OddPacket, decode_packet
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.topic_search import recordable_topics
 from imu_emg_estimator.rig import Rig
@@ -46,7 +46,7 @@ def parts_of_topics(seconds: float, ros_arguments: Sequence[str]) -> FoundParts:
                         decoded = decode_imu(message.payload)
                         turning = turning or bool(decoded and np.isfinite(decoded[1][3:]).all())
                     elif message.topic not in packets:
-                        packets[message.topic] = decode_packet(alive[message.topic], message.payload, TopicMapping())
+                        packets[message.topic] = packet_of(message.topic, alive[message.topic], message.payload)
     rates = {topic: count / seconds if count else float("nan") for topic, count in received.items()}
     return FoundParts(names_of_topics(rates), _channels(list(packets.values())), turning, None)
 
@@ -61,6 +61,14 @@ def takes_of_topics(
         live = LiveSensors(node, rig, unturned, imu_topics).listen(seconds, lambda progress: None)
     takes = [SensorTake(own.topic, own.rate, own.imu) if own.topic else None for own in live.sensors]
     return takes, list(live.other_topics)
+
+
+def packet_of(topic: str, msgtype: str, payload: bytes) -> EmgPacket:
+    """Decode a live EMG message; raises InputError where it makes no sense."""
+    try:
+        return decode_packet(msgtype, payload, TopicMapping())
+    except OddPacket as fault:
+        raise InputError(f"on {topic} {fault}; correct what publishes it") from None
 
 
 def _channels(packets: Sequence[EmgPacket]) -> list[str]:

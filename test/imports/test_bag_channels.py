@@ -1,5 +1,6 @@
 """Bags as one more form."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,3 +43,11 @@ def test_truncated_bag_is_refused_in_a_sentence(tmp_path: Path, make_recording: 
     file.write_bytes(file.read_bytes()[:5000])
     with pytest.raises(InputError, match="bag"):
         read_guarded(tmp_path / "bag")
+
+
+def test_sensors_whose_topics_end_alike_keep_their_sides(tmp_path: Path, make_recording: RecordingFactory) -> None:
+    recording = make_recording([("walking", 4.0)])
+    sensors = tuple(replace(own, name=f"{own.side}/{own.segment}") for own in recording.rig.sensors)
+    write_bag(replace(recording, rig=replace(recording.rig, sensors=sensors)), tmp_path / "bag")
+    mapping = propose_mapping([read_guarded(tmp_path / "bag")])
+    assert sorted(mapping.sensors) == sorted(f"{own.side}_{own.segment}" for own in recording.rig.sensors)

@@ -46,6 +46,7 @@ def test_imu_channels_are_told_by_name(name: str, unit: str, kind: str, label: s
         ("EMG3", "", "3"),
         ("sEMG_RF", "", "rf"),
         ("Soleus", "µV", "soleus"),
+        ("emg_adductor_magnus", "", "adductor magnus"),  # no magnetometer
     ],
 )
 def test_emg_channels_are_told_by_name_or_by_volts(name: str, unit: str, label: str) -> None:

@@ -118,3 +118,18 @@ def test_truncated_file_is_refused_in_a_sentence(tmp_path: Path, write: Any) -> 
     path.write_bytes(path.read_bytes()[:900])
     with pytest.raises(InputError, match="not a readable MATLAB file"):
         read_take(path)
+
+
+def test_six_channels_of_emg_are_no_imu(tmp_path: Path) -> None:
+    take = read_take(write_v5(tmp_path / "a.mat", {"emg": np.tile(emg_mv()[:, None], 6), "fs": EMG_RATE}))
+    assert [channel.name for channel in take.channels] == [f"emg_{number}" for number in range(1, 7)]
+
+
+def test_rate_of_emg_is_not_taken_for_that_of_an_accelerometer(tmp_path: Path) -> None:
+    content = {"emg": emg_mv(), "fs_emg": EMG_RATE, "acc": imu_g()[:, :3]}
+    with pytest.raises(InputError, match="nor a rate 'fs' was found beside 'acc'"):
+        read_take(write_v5(tmp_path / "a.mat", content))
+    take = read_take(write_v5(tmp_path / "b.mat", content | {"fs_gyro": IMU_RATE}))
+    assert {channel.name: channel.rate for channel in take.channels} == {
+        "emg": EMG_RATE, "acc_x": IMU_RATE, "acc_y": IMU_RATE, "acc_z": IMU_RATE
+    }  # fmt: skip

@@ -56,3 +56,27 @@ def test_the_only_one_is_taken_for_the_only_one_and_told() -> None:
     found, notes = match_names([("sensor", "7")], [Sensor("wrist", "forearm", "right")])
     assert found == {("sensor", "7"): "wrist"}
     assert notes == ["'sensor 7' is taken for 'wrist', as there is one of each"]
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("anterior deltoid r", "deltoid_anterior_right"),
+        ("deltoid middle right", "deltoid_middle_right"),
+        ("middle deltoid r", "deltoid_middle_right"),
+        ("posterior deltoid r", None),
+    ],
+)
+def test_part_of_a_muscle_is_not_taken_for_another(label: str, name: str | None) -> None:
+    parts = [Muscle(f"deltoid_{part}_right", f"deltoid_{part}", "right") for part in ("anterior", "middle")]
+    found, _ = match_names([tuple(label.split())], parts)
+    assert found == ({tuple(label.split()): name} if name else {})
+
+
+def test_flexor_is_not_taken_for_an_extensor() -> None:
+    found, notes = match_names(
+        [("flexor", "carpi", "ulnaris"), ("biceps",)],
+        [Muscle("extensor_carpi_ulnaris", "extensor_carpi_ulnaris"), Muscle("biceps", "biceps_brachii")],
+    )
+    assert found == {("biceps",): "biceps"}
+    assert notes == ["'flexor carpi ulnaris' fits no name of the rig: say in the mapping what it is"]

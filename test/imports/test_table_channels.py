@@ -102,7 +102,9 @@ def test_text_column_is_named_and_left_out(tmp_path: Path) -> None:
         ("a,b\n" + "1.5,2\n" * 9, "no column of time and no rate was found for 'a'"),
         ("a,b\n0,98,0,12\n0,97,0,11\n0,98,0,13\n", "commas separate its cells and stand in its numbers"),
         ("time [s],a\n0,1\n1,2\n0.2,3\n0.3,4\n", "steps back from 1 to 0.2 s"),
-        ("time,a\n" + rows(9, 1e9, 1.0) , "rows 1e.09 apart fit none|in ns"),
+        ("time,a\n" + rows(9, 1e9, 1.0) , "rows 1e.09 apart fit none"),
+        ("time,a\n" + rows(9, 0.1, 1.0), "rows 0.1 apart fit s and ms; name it"),
+        ("time,a\n" + rows(9, 100, 1.0), "rows 100 apart fit ms and µs; name it"),
         ("time [s],a\n" + rows(9, 1e-7, 1.0), "1e.07 samples a second, not between 1 and 100000"),
         ("time [s],a\n0,1\n,2\n0.02,3\n0.03,4\n", "row 2 of the numbers has no time"),
         ("time [s],a\n0,1\n", "no row of numbers"),
@@ -116,3 +118,9 @@ def test_tables_that_cannot_be_recordings_are_refused(tmp_path: Path, text: str,
 def test_absurd_rate_in_discover_is_refused_by_channel(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"states a rate of 9e.09 Hz for 'shank: ACC X'"):
         read_take(discover(tmp_path / "a.csv", rate="9000000000 Hz"))
+
+
+@pytest.mark.parametrize(("step", "rate"), [(100, 100.0), (83, 120.48), (16_667, 60.0)])
+def test_sample_time_of_xsens_is_in_ticks_of_mt_or_microseconds_of_dot(tmp_path: Path, step: int, rate: float) -> None:
+    take = read_text(tmp_path / "a.csv", "SampleTimeFine,Acc_X\n" + rows(20, step, 0.5))
+    assert take.channels[0].rate == pytest.approx(rate, rel=1e-3)

@@ -53,3 +53,10 @@ def test_existing_table_is_not_overwritten(tmp_path: Path) -> None:
     write_table(tmp_path / "t.csv", columns)
     with pytest.raises(InputError, match="exists already"):
         write_table(tmp_path / "t.csv", columns)
+
+
+def test_condition_with_a_comma_or_quote_reads_back(tmp_path: Path) -> None:
+    take = read_take(discover(tmp_path / "a.csv"))
+    write_table(tmp_path / "t.csv", columns_of(take, propose_mapping([take])), 'curl, 5 kg "slow"')
+    assert set(read_texts(tmp_path / "t.csv", "condition")) == {'curl, 5 kg "slow"', ""}
+    assert len(read_numbers(tmp_path / "t.csv", ["time", *AXES])) == 4000

@@ -89,3 +89,21 @@ def test_channels_of_one_name_are_told_apart_by_their_file() -> None:
     first, second = pair(pulses=True)
     second = replace(second, channels=(*second.channels, replace(second.channels[0], name="acc x", unit="g")))
     assert "emg: acc x" in [channel.name for channel in join_takes([first, second]).channels]
+
+
+@pytest.mark.parametrize("fewer", [0, 2])
+def test_even_pulses_join_only_where_no_other_lag_fits(fewer: int) -> None:
+    first, second = pair()
+    times, emg_times = first.channels[0].times, second.channels[0].times
+    clock = Channel("sync", "", times, ((times > 10) & (times < 30) & (times % 1 < 0.5)).astype(float))
+    late = emg_times + LATER_S
+    received = (late > 10) & (late < 30 - fewer) & (late % 1 < 0.5)
+    parts = [
+        replace(first, channels=(*first.channels, clock)),
+        replace(second, channels=(*second.channels, Channel("sync", "", emg_times, received.astype(float)))),
+    ]
+    if fewer:
+        with pytest.raises(InputError, match="no common trigger whose pulses coincide"):
+            join_takes(parts, "event")
+    else:
+        assert emg_start(join_takes(parts, "event")) == pytest.approx(LATER_S, abs=0.011)

@@ -18,6 +18,7 @@ from imu_emg_estimator.rig_files.rig_proposal import FoundParts, place_of, propo
         ("r upper arm", ("upper_arm", "right")),
         ("vastus_lateralis_left", ("vastus_lateralis", "left")),
         ("bicep", ("biceps_brachii", "centre")),
+        ("deltoid_middle_right", ("deltoid_middle", "right")),
         ("imu_7", ("7", "centre")),
     ],
 )
