@@ -191,7 +191,7 @@ def find_estimator(node: Node, patience: float, name: str = "") -> NodeCalibrato
         if offered and resets:
             owner = _owner(resets[0])
             space = owner.rsplit("/", 1)[0]
-            service = next((each for each in offered if each.startswith(f"{space}/")), offered[0])
+            service = min(offered, key=lambda each: (_owner(each) != space, not each.startswith(f"{space}/")))
             return NodeCalibrator(node, owner, service)
         if time.monotonic() > deadline:
             return None
@@ -199,7 +199,7 @@ def find_estimator(node: Node, patience: float, name: str = "") -> NodeCalibrato
 
 
 def _owner(service: str) -> str:
-    """Return the full name of the node that a private service belongs to."""
+    """Return what a service belongs to: the full name of the node if it is private, else the namespace."""
     return service.rsplit("/", 1)[0]
 
 
