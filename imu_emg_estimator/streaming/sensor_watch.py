@@ -143,8 +143,10 @@ class SensorWatch:
         if self._away or not math.isfinite(np.add.reduce(imu.take(self._used))):
             self._note_gaps(instant, np.logical_and.reduce(np.isfinite(imu) | self._unused, axis=1))
         for sensor, (outer, gaps) in enumerate(zip(self._outer_states, self._gaps, strict=True)):
-            if outer.masked or gaps.is_held:
+            is_left_out = outer.masked or gaps.is_held
+            if is_left_out:
                 imu[sensor] = np.nan
+            if is_left_out or sensor in self.suspects:
                 self._missed[sensor] += not gaps.is_open
 
     def update(self, now: int, others: Sequence[SensorState] = ()) -> None:

@@ -285,6 +285,7 @@ def test_live_estimator_masks_sensor_whose_old_samples_are_stamped_as_new(
     for at, sensor, row in sorted(messages):
         outputs += live.take(sensor, at, tuple(imu[row, sensor].tolist()), at + DELAY, row)
     assert {o.missing for o in outputs[230:360]} == {(live.bundle.rig.sensor_names[late],)}
+    assert live.report(late).used < live.report(late).rows - 120
     assert live.motion()[1][late]  # is judged further: it tells whether the samples are old
 
 
