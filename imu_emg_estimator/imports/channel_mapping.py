@@ -80,13 +80,19 @@ def propose_mapping(takes: Sequence[Take], rig: Rig | None = None) -> ChannelMap
     muscles = _names(meanings, (RAW_EMG, ENVELOPE), rig.muscle_names if rig else None, rig, notes)
     assignments = []
     taken: set[str] = set()
+    doubled: list[str] = []
     for name, meaning in meanings.items():
         column = _column(meaning, sensors if meaning and meaning.axis else muscles)
-        if column in taken and meaning and not meaning.axis:
-            column = _numbered(column, taken) if rig is None else NONE
-        column = NONE if column in taken else column
+        if column in taken and meaning and not meaning.axis and rig is None:
+            column = _numbered(column, taken)
+        if column in taken:
+            doubled.append(name)
+            column = NONE
         taken |= {column} - {NONE}
         assignments.append(Assignment(name, column, _stated(takes, name)))
+    if doubled:
+        names = ", ".join(f"'{name}'" for name in doubled)
+        notes.append(f"left out, as others are named like them: {names}; say in the mapping what they are")
     return _whole_sensors(ChannelMapping(tuple(assignments), tuple(notes)))
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.rig_schema import AXES, MAX_RATE_HZ, MIN_RATE_HZ, SEGMENTS
+from imu_emg_estimator.signals.imu_units import GRAVITY_MPS2
 from imu_emg_estimator.signals.signal_quality import sensor_verdicts
 
 FloatArray = NDArray[np.floating]
@@ -23,7 +24,6 @@ MIN_UP_SHARE = 0.5  # of gravity, that the mean acceleration must have: else no 
 MIN_TURNING_RADPS = 0.5  # root mean square
 MIN_TURNING_SHARE = 0.6  # of one axis
 MAX_MIRROR_DEG = 60.0  # between a sensor's direction of gravity and that of its mirrored twin
-GRAVITY_MPS2 = 9.81
 MIN_WALKING_MPS2 = 2.0  # standard deviation of a shank's acceleration
 MIN_LEG_RATIO = 0.7  # of the movement of a foot to that of the shank, and of the shank to that of the thigh
 

@@ -101,3 +101,13 @@ def test_faulty_mapping_file_is_refused_by_entry(tmp_path: Path, text: str, faul
     path.write_text(text)
     with pytest.raises(InputError, match=fault):
         read_mapping(path)
+
+
+def test_channels_named_like_others_are_left_out_and_told() -> None:
+    names = [f"shank acc {axis}" for axis in "xyz"]
+    mapping = propose_mapping([take_of(*names, *(f"{name} 2" for name in names), "emg calf")])
+    assert mapping.sensors == ("shank",)
+    assert mapping.notes == (
+        "left out, as others are named like them: 'shank acc x 2', 'shank acc y 2', 'shank acc z 2'; "
+        "say in the mapping what they are",
+    )
