@@ -99,6 +99,11 @@ class SensorClocks:
         result = self._models[sensor].instant(timestamp, arrival, sequence)
         return timestamp if self._as_they_are[sensor] else result
 
+    def is_ahead(self, sensor: int) -> bool:
+        """Whether the instants of a sensor lie in the future, as its policy forbids to reconcile them."""
+        model = self._models[sensor]
+        return self._as_they_are[sensor] and model.source is Source.RECONCILED and model.floor < self._common.usual
+
     def state(self, sensor: int) -> SensorState:
         """Return the verdict on the clock of a sensor, with reason and remedy."""
         model = self._models[sensor]

@@ -143,7 +143,7 @@ class SensorWatch:
         if self._away or not math.isfinite(np.add.reduce(imu.take(self._used))):
             self._note_gaps(instant, np.logical_and.reduce(np.isfinite(imu) | self._unused, axis=1))
         for sensor, (outer, gaps) in enumerate(zip(self._outer_states, self._gaps, strict=True)):
-            is_left_out = outer.masked or gaps.is_held
+            is_left_out = outer.masked or gaps.is_held or self._clocks.is_ahead(sensor)
             if is_left_out:
                 imu[sensor] = np.nan
             if is_left_out or sensor in self.suspects:

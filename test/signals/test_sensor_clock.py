@@ -277,13 +277,21 @@ def test_policy_arrival_never_uses_timestamps() -> None:
     assert clocks.report(0).policy is ClockPolicy.ARRIVAL
 
 
-def test_policy_timestamp_masks_what_it_may_not_reconcile() -> None:
-    sensors = [shifted(0.4)(sensor(0)), sensor(1)]
+@pytest.mark.parametrize(("ahead_s", "ahead"), [(0.02, "20 ms"), (0.4, "0.40 s")])
+def test_policy_timestamp_names_clocks_ahead_and_reconciles_nothing(ahead_s: float, ahead: str) -> None:
+    sensors = [shifted(ahead_s)(sensor(0)), sensor(1)]
     errors, clocks = instants(sensors, policies=[ClockPolicy.TIMESTAMP, ClockPolicy.AUTO])
-    np.testing.assert_allclose(errors[0], 0.4, atol=1e-6)
+    np.testing.assert_allclose(errors[0], ahead_s, atol=1e-6)
+    assert (clocks.is_ahead(0), clocks.is_ahead(1)) == (True, False)
     assert clocks.state(0).masked
-    assert clocks.state(0).reason == "its clock is 0.40 s ahead"
+    assert clocks.state(0).reason == f"its clock is {ahead} ahead"
     assert "auto" in clocks.state(0).remedy
+
+
+def test_policy_timestamp_uses_timestamps_that_are_behind() -> None:
+    errors, clocks = instants([shifted(-0.1)(sensor(0)), sensor(1)], policies=[ClockPolicy.TIMESTAMP, ClockPolicy.AUTO])
+    np.testing.assert_allclose(errors[0], -0.1, atol=1e-6)
+    assert not clocks.is_ahead(0)
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -141,6 +141,20 @@ def test_live_estimator_is_stale_for_the_future_whatever_stale_after(bundle: Bun
     assert "-" not in live.cause
 
 
+@pytest.mark.parametrize("ahead", [SECOND // 50, SECOND // 5])
+def test_live_estimator_masks_a_sensor_of_the_future_that_it_may_not_reconcile(
+    bundle: Bundle, imu: NDArray[np.floating], ahead: int
+) -> None:
+    live = LiveEstimator(bundle, LiveSettings(clock_policies=(ClockPolicy.TIMESTAMP,) * len(bundle.rig.sensors)))
+    outputs = []
+    for instant, row in zip(instants(120, bundle.rig.rate), imu[:120].tolist(), strict=True):
+        for sensor, sample in enumerate(row):
+            outputs += live.take(sensor, instant + (ahead if sensor == 2 else 0), tuple(sample), instant)
+    assert OK not in {output.status for output in outputs[bundle.config.look_ahead + 15 :]}
+    assert outputs[-1].status == DEGRADED
+    assert outputs[-1].missing == (bundle.rig.sensor_names[2],)
+
+
 def test_live_estimator_is_stale_below_measured_minimum(bundle: Bundle, imu: NDArray[np.floating]) -> None:
     factor = (1.0,) * len(bundle.rig.muscles)
     rows = (
