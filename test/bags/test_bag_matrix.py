@@ -5,7 +5,7 @@ noise that the recording's envelope modulates.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +63,7 @@ class Source:
 
     entries: Entries
     expected: NDArray[np.float64]
-    mapping: TopicMapping | None = None
+    mapping: TopicMapping = field(default_factory=TopicMapping)
 
 
 def sources(recording: Recording, envelope: NDArray[np.float64]) -> dict[str, Callable[[], Source]]:
