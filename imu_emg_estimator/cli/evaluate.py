@@ -203,7 +203,7 @@ def _unseen_subjects(arguments: argparse.Namespace, bundle: Bundle) -> list[str]
             "give other data, or use --folds to retrain without some of them"
         )
     check_unseen(bundle, arguments.dataset, names)
-    if seen := sorted(set(present) & set(trained) - set(names)):
+    if not arguments.subjects and (seen := sorted(set(present) & set(trained))):
         print(f"not scored, as the bundle was trained on them: {', '.join(seen)}", file=sys.stderr)
     _check_rig(bundle, dataset_rig(arguments.dataset, arguments.rig))
     return names
