@@ -141,7 +141,7 @@ def _implausible() -> Iterator[Case]:
     yield from _of("implausible", Expected.NAMED, [*huge, ("not_a_number", 0.0)])
     spikes = [("spike", value) for value in (1e200, 1e30, 1e6)]
     yield from _of("one absurd sample", Expected.HARMLESS, spikes)
-    yield Case("one absurd sample", "negated", Who.ALL, Expected.NAMED_WALKING, before=("spike", 1e200))
+    yield Case("negated after an absurd sample", "negated", Who.ALL, Expected.NAMED_WALKING, before=("spike", 1e200))
     yield from _of("zeros", Expected.NAMED, [("zeros", 0.0)], "one leg all")
 
 
