@@ -71,7 +71,7 @@ class AccelerationChecks:
         self._scaled: SensorState | None = None  # gravity was wrong when it was last seen
         self._removed: SensorState | None = None  # gravity was removed, and has not been seen again
         self._stepped = NEVER  # instant when gravity last vanished or returned in one step
-        self._stood = False  # still, while it should have moved
+        self._stood = False  # frozen, or still while it should have moved
         self._usual_blocks = 0  # in a row, of which gravity was not
         self._negated_until = 0
         self._right: Vector | None = None  # gravity before axes were negated that are not masked any more
@@ -94,6 +94,7 @@ class AccelerationChecks:
             return self._removed or (_negated_axes(*self._turned) if self._turned else self._scaled)
         found = self._mixed(short) or self._level(short)
         if found:
+            self._stood = found.verdict is Verdict.FROZEN
             return found
         half, deviation = self._windows.window(HALF), short.deviation
         if self._is_put_right(short):

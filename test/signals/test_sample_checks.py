@@ -184,6 +184,16 @@ def test_checks_tell_sensors_that_freeze_all_at_once_from_a_person_who_stops(is_
     assert verdicts == {Verdict.FROZEN if is_frozen else Verdict.OK}
 
 
+@pytest.mark.parametrize("noise", [0.0001, 0.001])
+def test_checks_forget_where_a_sensor_was_frozen_under_tiny_noise(noise: float) -> None:
+    sensors, begin, end = strides(16.0), 300, 780
+    frozen = sensors[begin, :, :3] * [-1.0, 1.0, 1.0]  # at an instant when gravity is hidden by movement
+    sensors[begin:end, :, :3] = frozen + noise * np.random.default_rng(3).standard_normal((end - begin, 6, 3))
+    states = states_of(sensors)
+    assert {state.verdict for row in states[begin + 20 : end] for state in row} == {Verdict.FROZEN}
+    assert {state for row in states[end + round(0.5 * RATE) :] for state in row} == {GOOD}
+
+
 def strides(seconds: float, sensors: int = 6) -> Array:
     """Samples [samples, sensors, 6] of a walk, each sensor at another moment of the stride."""
     walk = movement(seconds + 1.0)
