@@ -11,7 +11,7 @@ import math
 from imu_emg_estimator.signals.gravity_steps import GravitySteps
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 from imu_emg_estimator.signals.relative_stillness import STILL_MPS2, RelativeStillness
-from imu_emg_estimator.signals.sample_windows import SampleWindows, Vector, Window
+from imu_emg_estimator.signals.sample_windows import SampleWindows, Vector, Window, dot
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
 
 MOMENT, SHORT, AGAIN, HALF, STRIDE, LONG = 2, 4, 6, 10, 14, 20  # blocks: 0.1, 0.2, 0.3, 0.5, 0.7 and 1 s
@@ -242,7 +242,7 @@ class AccelerationChecks:
         lengths = math.hypot(*before), math.hypot(*after)
         if min(lengths) < MIN_TURN_GRAVITY_MPS2:
             return None
-        if not mirrored and _dot(before, after) > MIN_TURN * lengths[0] * lengths[1]:
+        if not mirrored and dot(before, after) > MIN_TURN * lengths[0] * lengths[1]:
             return None
         gradual = self._windows.step(blocks) < MIN_TURN_STEP * math.dist(before, after)
         return None if gradual else (before, after)
@@ -286,7 +286,3 @@ def _mirrored(before: Vector, after: Vector, change: float) -> bool:
     """Whether a change comes of other signs of some axes, and of little else."""
     left = [min(abs(a - b), abs(a + b)) for a, b in zip(before, after, strict=True)]
     return math.hypot(*left) < MIRRORED_SHARE * change
-
-
-def _dot(a: Vector, b: Vector) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]

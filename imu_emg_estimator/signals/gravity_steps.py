@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
-from imu_emg_estimator.signals.sample_windows import BLOCK_NS, SampleWindows, Vector
+from imu_emg_estimator.signals.sample_windows import BLOCK_NS, SampleWindows, Vector, dot
 
 BEFORE, AFTER = 18, 2  # blocks beside the block of the step: 0.9 and 0.1 s
 GRAVITY_MPS2 = (5.0, 12.0)  # of a mean that may be it
@@ -73,14 +73,10 @@ def _step(samples: list[Vector], gravity: Vector, rest: Vector, sign: float) -> 
     Returns:
         Index of the sample that differs most like that from the one before; 0 = none does.
     """
-    square = _dot(gravity, gravity)
-    if not GRAVITY_MPS2[0] ** 2 < square < GRAVITY_MPS2[1] ** 2 or abs(_dot(rest, gravity)) > LEFT * square:
+    square = dot(gravity, gravity)
+    if not GRAVITY_MPS2[0] ** 2 < square < GRAVITY_MPS2[1] ** 2 or abs(dot(rest, gravity)) > LEFT * square:
         return 0
-    along = [sign * _dot(sample, gravity) / square for sample in samples]
+    along = [sign * dot(sample, gravity) / square for sample in samples]
     unlike = [abs(after - before - 1.0) for before, after in itertools.pairwise(along)]
     least = min(unlike)
     return unlike.index(least) + 1 if least < MAX_UNLIKE else 0
-
-
-def _dot(a: Vector, b: Vector) -> float:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
+from imu_emg_estimator.signals.sample_windows import Vector
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
-
-Vector = tuple[float, float, float]
 
 MIN_REPEATS = 3  # of all axes; at most 0.06 % of the samples of a working sensor repeat at all
 MIN_FROZEN_NS = 60_000_000  # a driver may send every sample of a slower sensor several times

@@ -10,7 +10,7 @@ from collections import deque
 
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 
-Vector = tuple[float, float, float]
+Vector = tuple[float, float, float]  # of the axes of one part
 
 BLOCK_NS = 45_000_000  # 50 ms at 60 and 100 Hz
 MAX_BLOCKS = 21  # a second
@@ -160,3 +160,8 @@ class SampleWindows:
         self._last = (px, py, pz), (lx, ly, lz)
         self._sums.append((count + len(samples), x, y, z, xx, yy, zz, length, jumps, steps, double))
         self._extremes.append((shortest, longest, largest))
+
+
+def dot(a: Vector, b: Vector) -> float:
+    """Return the scalar product."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
