@@ -60,14 +60,6 @@ def test_imported_recording_is_the_recording_that_was_exported(tables: Path, mak
 
 
 @pytest.mark.slow
-def test_train_takes_imported_tables(tables: Path, tmp_path: Path, small_recipe: None) -> None:
-    out = tmp_path / "own.safetensors"
-    arguments = ("--dataset", "csv", "--data", tables, "--rig", RIG_FILE, "--steps", 2, "--interval-folds", 0)
-    assert run("train", *arguments, "--out", out) == 0
-    assert Bundle.load(out).training["subjects"] == list(SUBJECTS)
-
-
-@pytest.mark.slow
 def test_evaluate_takes_imported_tables(tables: Path, tiny: Path, tmp_path: Path) -> None:
     figures = tmp_path / "scores.json"
     arguments = ("--dataset", "csv", "--data", tables, "--rig", RIG_FILE, "--workers", 1, "--json", figures)
@@ -93,10 +85,13 @@ def test_files_are_a_data_set_by_themselves(folder: Path, tables: Path) -> None:
 
 
 @pytest.mark.slow
-def test_train_takes_files_as_they_are(folder: Path, tmp_path: Path, small_recipe: None) -> None:
+@pytest.mark.parametrize(("dataset", "data"), [("csv", "tables"), ("files", "folder")])
+def test_train_takes_imported_tables_and_files_as_they_are(
+    request: pytest.FixtureRequest, dataset: str, data: str, tmp_path: Path, small_recipe: None
+) -> None:
     out = tmp_path / "own.safetensors"
-    arguments = ("--dataset", "files", "--data", folder, "--rig", RIG_FILE, "--steps", 2, "--interval-folds", 0)
-    assert run("train", *arguments, "--out", out) == 0
+    arguments = ("--dataset", dataset, "--data", request.getfixturevalue(data), "--rig", RIG_FILE)
+    assert run("train", *arguments, "--steps", 2, "--interval-folds", 0, "--out", out) == 0
     assert Bundle.load(out).training["subjects"] == list(SUBJECTS)
 
 
