@@ -8,7 +8,7 @@ channels are left out and named; where too little is left, the recordings are re
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Quality:
             movement go together.
         findings: what is wrong, the sensors first.
         refusal: why nothing should be adapted to these recordings; empty = it may be.
-        masked: by name of a recording [samples, sensors, 6], which samples cannot be vouched for.
+        masked: of every recording [samples, sensors, 6], which samples cannot be vouched for; empty = none.
     """
 
     sensors: Mapping[str, SensorFigures]
@@ -66,7 +66,7 @@ class Quality:
     follows: Mapping[str, float]
     findings: tuple[Finding, ...]
     refusal: str
-    masked: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
+    masked: tuple[NDArray[np.bool_], ...] = ()
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -94,13 +94,14 @@ class Quality:
         rig = recordings[0].rig
         sensors = np.array([name in self.left_out for name in rig.sensor_names])[:, None]
         muscles = np.array([name in self.left_out for name in rig.muscle_names])
+        masked = self.masked or (np.zeros(1, dtype=bool),) * len(recordings)
         return [
             replace(
                 recording,
-                imu=np.where(sensors | self.masked.get(recording.name, False), np.nan, recording.imu),
+                imu=np.where(sensors | own, np.nan, recording.imu),
                 muscle_weight=np.where(muscles, 0.0, recording.muscle_weight),
             )
-            for recording in recordings
+            for recording, own in zip(recordings, masked, strict=True)
         ]
 
     def verdicts(self) -> dict[str, str]:
@@ -178,10 +179,9 @@ def assess(
         follows = {rig.muscle_names[muscle]: r for muscle, r in electrodes.movement_r.items()}
         findings += _judge_electrodes(electrodes, rig, accept_exchanged)
     refusal = _refusal(findings, rig, tuple(muscles), moving)
-    masked = {
-        recording.name: np.isnan(own.imu) & np.isfinite(recording.imu)
-        for recording, own in zip(recordings, checked, strict=True)
-    }
+    masked = tuple(
+        np.isnan(own.imu) & np.isfinite(recording.imu) for recording, own in zip(recordings, checked, strict=True)
+    )
     return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal, masked)
 
 

@@ -140,6 +140,18 @@ def test_assess_leaves_out_what_was_wrong_for_a_while(without_gyroscopes: Bundle
     assert np.isfinite(usable.imu[540:, 1, :3]).all()
 
 
+def test_usable_masks_every_bag_by_itself_though_two_have_one_name(
+    without_gyroscopes: Bundle, subject: Recording
+) -> None:
+    """``monday/walk`` and ``tuesday/walk``."""
+    imu = subject.imu.copy()
+    imu[400:520, 1, :3] = imu[399, 1, :3]
+    monday, tuesday = replace(subject, imu=imu), subject.slice(0, 1500)
+    first, second = assess(without_gyroscopes, [monday, tuesday]).usable([monday, tuesday])
+    assert np.isnan(first.imu[410:520, 1, :3]).all()
+    np.testing.assert_array_equal(second.imu, tuesday.imu)
+
+
 def test_assess_judges_sensors_before_it_says_that_nobody_moved(without_gyroscopes: Bundle, subject: Recording) -> None:
     frozen = replace(subject, imu=np.broadcast_to(subject.imu[0], subject.imu.shape).copy())
     quality = assess(without_gyroscopes, [frozen])
