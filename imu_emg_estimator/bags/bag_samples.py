@@ -159,6 +159,18 @@ def decode_imu_message(data: bytes) -> tuple[int, Sample]:
     return decoded
 
 
+def undecodable(bag: Bag, topic: str, msgtype: str, fault: Exception) -> InputError:
+    """Return the sentence for what decoding a message of a topic raised.
+
+    Anything may be raised: a body of another layout can break a decoder in any way.
+    """
+    if isinstance(fault, InputError):
+        return fault
+    if isinstance(fault, OddPacket):
+        return BagUnreadable(f"bag {bag.path}: on {topic} {fault}; correct what publishes it")
+    return foreign_definition(bag.path, topic, msgtype)
+
+
 def collect_samples(
     bag: Bag, rig: Rig, sensors: Sequence[str], topic: str, msgtype: str, mapping: TopicMapping
 ) -> tuple[list[ImuSamples], EmgSamples]:
@@ -172,12 +184,8 @@ def collect_samples(
             else:
                 imus[message.topic].add(*decode_imu_message(message.data), message.receive_time)
                 held += IMU_BYTES
-        except InputError:
-            raise
-        except OddPacket as fault:
-            raise BagUnreadable(f"bag {bag.path}: on {topic} {fault}; correct what publishes it") from None
-        except Exception:  # a body of another layout can break a decoder in any way
-            raise foreign_definition(bag.path, message.topic, wanted[message.topic]) from None
+        except Exception as fault:
+            raise undecodable(bag, message.topic, wanted[message.topic], fault) from None
         if held > bag.meter.limits.samples:
             raise BagUnreadable(
                 f"bag {bag.path} holds more IMU and EMG samples than {bag.meter.limits.samples // MIB} MiB of memory "

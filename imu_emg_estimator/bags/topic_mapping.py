@@ -24,6 +24,7 @@ EMG_TOPIC = "/emg"
 EMG_TYPES = (EMG_TYPE, ACTIVATION_TYPE, JOINT_TYPE, FLOAT32_TYPE, FLOAT64_TYPE)
 KINDS = ("raw", "envelope")
 NO_MUSCLE = "none"
+NAMELESS = {"imu", "data", "data_raw", "raw"}  # parts of a topic that name no sensor
 SIDES = {"l": "left", "r": "right", "lt": "left", "rt": "right"}
 WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
@@ -275,6 +276,21 @@ def topic_of(wanted: str, topics: Collection[str]) -> list[str]:
         if found := [topic for topic in topics if sign(topic)]:
             return found
     return []
+
+
+def names_of_topics(topics: Sequence[str]) -> dict[str, str]:
+    """Name sensors after what tells their topics apart: ``foot_r`` for ``/xsens/foot_r/imu`` and ``/xsens/imu/foot_r``.
+
+    The last part that does is the name, or where two topics share it all of them.
+    """
+    parts = {topic: [part for part in topic.split("/") if part] for topic in topics}
+    shared = set.intersection(*map(set, parts.values())) if len(parts) > 1 else set()
+    telling = {topic: [part for part in own if part not in shared | NAMELESS] for topic, own in parts.items()}
+    last = [own[-1] for own in telling.values() if own]
+    return {
+        topic: "_".join(own[-1:] if own and last.count(own[-1]) == 1 else own or parts[topic])
+        for topic, own in telling.items()
+    }
 
 
 def listed(names: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from imu_emg_estimator.bags import BagReport, check_bag, read_bag_with_report
 from imu_emg_estimator.bags.bag_files import within
 from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.calibration.request import CalibrationRequest
+from imu_emg_estimator.datasets.subject_files import check_one_kind
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import DELAY, MODEL_FILE
 from imu_emg_estimator.recording import Recording
@@ -118,6 +119,7 @@ def open_bags(base: Bundle, request: CalibrationRequest) -> list[CalibrationBag]
         )
         recordings.append(replace(recording, imu=turn_mounts(recording.imu, rotations)))
         reports.append(report)
+    check_one_kind([(str(path), own.emg.kind) for path, own in zip(request.bags, reports, strict=True) if own.emg])
     delays = _delays(base, recordings, request)
     return [
         CalibrationBag(shift_emg(recording, delay.seconds) if delay.corrected else recording, report, delay)

@@ -106,11 +106,7 @@ def _add_emg_options(parser: argparse.ArgumentParser) -> None:
         "--emg-rate", type=types.positive_number, metavar="HZ",
         help="sampling rate of EMG where messages do not state it (default: measured)",
     )  # fmt: skip
-    parser.add_argument(
-        "--emg-delay", type=types.number_or_auto, metavar="S",
-        help="delay of the EMG [s] to correct; 0 = none, auto = what the movement shows clearly (default: none; a bag "
-        "that shows one clearly is refused)",
-    )  # fmt: skip
+    options.add_emg_delay_option(parser, "none; a bag that shows one clearly is refused")
     parser.add_argument(
         "--accept-exchanged", action="store_true",
         help="adapt muscles, too, whose EMG looks exchanged, left for right (default: they are left out)",
@@ -221,8 +217,7 @@ def _request(arguments: argparse.Namespace) -> CalibrationRequest:
         emg_kind=arguments.emg_kind,
         emg_field=arguments.emg_field,
         emg_rate=arguments.emg_rate,
-        emg_delay=None if arguments.emg_delay == types.AUTO else arguments.emg_delay,
-        find_emg_delay=arguments.emg_delay == types.AUTO,
+        **options.emg_delay(arguments),
         accept_exchanged=arguments.accept_exchanged,
         alignment=_alignment(arguments),
         rotations=arguments.sensor_rotations,

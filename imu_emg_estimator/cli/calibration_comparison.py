@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator.cli.shared_options import QUIET_S, add_topic_options
+from imu_emg_estimator.cli.shared_options import QUIET_S, add_emg_delay_option, add_topic_options, emg_delay
 from imu_emg_estimator.cli.stored_calibrations import (
     BASE_MODEL,
     UNKNOWN,
@@ -42,6 +42,7 @@ def add_compare(actions: Any) -> None:
     parser.add_argument("--bag", type=Path, help="score all of them and their base model on this bag")
     add_model_option(parser, "with --bag: base model")
     add_topic_options(parser)
+    add_emg_delay_option(parser, "none; one that is clear is told")
 
 
 def _compare(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -165,6 +166,7 @@ def _open(arguments: argparse.Namespace, base: Bundle, base_path: Path) -> Calib
         imu_topics=arguments.imu_topics,
         emg_topic=arguments.emg_topic,
         rotations=arguments.sensor_rotations,
+        **emg_delay(arguments),
     )
     (bag,) = open_bags(base, request)
     for note in bag.notes:

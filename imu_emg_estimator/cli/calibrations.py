@@ -22,6 +22,7 @@ from imu_emg_estimator.cli.stored_calibrations import (
     aligned,
     change,
     find_stored,
+    id_of,
     list_stored,
     mean_change,
     print_remarks,
@@ -89,7 +90,7 @@ def _format(stored: Sequence[Stored]) -> str:
 
 
 def _show(arguments: argparse.Namespace) -> dict[str, Any]:
-    entry = find_stored(arguments.directory, arguments.id, arguments.subject)
+    entry = find_stored(arguments.directory, id_of(arguments), arguments.subject)
     print(aligned([(f"{name}:", value) for name, value in _facts(entry).items()]))
     if muscles := entry.calibration.figures.get("muscles"):
         rows = [("muscle", "r", "R²", "nRMSE")]
@@ -211,19 +212,20 @@ def _add_remove(actions: Any) -> None:
 def _remove(arguments: argparse.Namespace) -> dict[str, Any]:
     from imu_emg_estimator.calibration.calibration_store import find_calibration, remove_calibration, used_after_removal
 
-    subject, path = find_calibration(arguments.directory, arguments.id, arguments.subject)
-    next_used = used_after_removal(arguments.directory, subject, arguments.id)
+    calibration_id = id_of(arguments)
+    subject, path = find_calibration(arguments.directory, calibration_id, arguments.subject)
+    next_used = used_after_removal(arguments.directory, subject, calibration_id)
     consequence = "; ".join(
         f"it is in use with model {model}, where {used or f'the {BASE_MODEL}'} will be used next"
         for model, used in next_used.items()
     )
-    question = f"remove calibration {arguments.id} of subject '{subject}' ({path})"
+    question = f"remove calibration {calibration_id} of subject '{subject}' ({path})"
     if not arguments.yes:
         _ask(f"{question}? {consequence or 'it is not in use'}")
-    remove_calibration(arguments.directory, subject, arguments.id)
-    print(f"removed calibration {arguments.id} of subject '{subject}'; {_describe_next(next_used)}")
+    remove_calibration(arguments.directory, subject, calibration_id)
+    print(f"removed calibration {calibration_id} of subject '{subject}'; {_describe_next(next_used)}")
     return {
-        "removed": arguments.id,
+        "removed": calibration_id,
         "subject": subject,
         "used_next": {model: used or None for model, used in next_used.items()},
     }

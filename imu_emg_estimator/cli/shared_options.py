@@ -90,6 +90,20 @@ def add_topic_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_emg_delay_option(parser: argparse.ArgumentParser, default: str) -> None:
+    """Declare by how much the EMG of a bag is late."""
+    parser.add_argument(
+        "--emg-delay", type=types.number_or_auto, metavar="S",
+        help=f"delay of the EMG [s] to correct; 0 = none, auto = what the movement shows clearly (default: {default})",
+    )  # fmt: skip
+
+
+def emg_delay(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what ``--emg-delay`` stands for in a CalibrationRequest."""
+    is_auto = arguments.emg_delay == types.AUTO
+    return {"emg_delay": None if is_auto else arguments.emg_delay, "find_emg_delay": is_auto}
+
+
 def add_storage_option(parser: argparse.ArgumentParser) -> None:
     """Declare the file format of a bag."""
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="storage format (default: mcap)")

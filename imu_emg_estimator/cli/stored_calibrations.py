@@ -42,8 +42,22 @@ def add_action(
 
 def add_id_argument(parser: argparse.ArgumentParser) -> None:
     """Declare one calibration."""
-    parser.add_argument("id", metavar="ID", help="calibration, as `list` shows it")
-    add_subject_option(parser)
+    parser.add_argument("id", nargs="?", metavar="ID", help="calibration, as `list` shows it (default: the only one)")
+    add_subject_option(parser, "subject, where there is no id, or several have this id")
+
+
+def id_of(arguments: argparse.Namespace) -> str:
+    """Return the id that was given, else that of the only calibration there is, of a subject if one was given."""
+    if arguments.id is not None:
+        return str(arguments.id)
+    stored, remarks = list_stored(arguments.directory, arguments.subject)
+    print_remarks(remarks)
+    ids = [entry.calibration.id for entry in stored]
+    if len(ids) == 1 and not remarks:
+        return ids[0]
+    whose = f" of subject '{arguments.subject}'" if arguments.subject else ""
+    found = ", ".join(ids) or "none that can be read"
+    raise InputError(f"which calibration{whose}? Give an id, or a subject who has one alone; there is {found}")
 
 
 def add_subject_option(parser: argparse.ArgumentParser, purpose: str = "subject, where several have this id") -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imu_emg_estimator.bags import read_bag
+from imu_emg_estimator.bags import read_bag_with_report
 from imu_emg_estimator.bags.bag_files import is_storage
 from imu_emg_estimator.datasets.subject_files import SubjectFile, condition_of, load_all
 from imu_emg_estimator.errors import InputError
@@ -70,7 +70,9 @@ def _bags(folder: Path) -> list[SubjectFile]:
     return bags
 
 
-def _read(bag: SubjectFile, rig: Rig) -> Recording:
-    recording = read_bag(bag.path, rig, subject=bag.subject)
+def _read(bag: SubjectFile, rig: Rig) -> tuple[Recording, str]:
+    """Return the recording of a bag, and the kind of its EMG."""
+    recording, report = read_bag_with_report(bag.path, rig, subject=bag.subject)
     condition = np.full(len(recording), condition_of(recording.name, rig))
-    return replace(recording, name=f"{bag.subject}/{recording.name}", condition=condition)
+    named = replace(recording, name=f"{bag.subject}/{recording.name}", condition=condition)
+    return named, report.emg.kind if report.emg else "raw"

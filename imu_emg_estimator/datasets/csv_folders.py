@@ -83,6 +83,11 @@ def load(
     return load_all(folder, _files(folder), partial(_parse, rig=rig), only, workers)
 
 
+def load_table(path: Path, rig: Rig) -> Recording:
+    """Load one table, whose subject is that of its folder; raises InputError as ``load`` does."""
+    return _parse(SubjectFile(Path(path), Path(path).absolute().parent.name), rig)[0]
+
+
 def _files(folder: Path) -> list[SubjectFile]:
     folder = Path(folder)
     if not folder.is_dir():
@@ -107,7 +112,8 @@ def _subject_of(path: Path) -> str:
     return str(names[0])
 
 
-def _parse(file: SubjectFile, rig: Rig) -> Recording:
+def _parse(file: SubjectFile, rig: Rig) -> tuple[Recording, str]:
+    """Return the recording of a table, and the kind of its EMG."""
     path, present = file.path, column_names(file.path)
     names = [f"{sensor}_{kind}_{axis}" for sensor in rig.sensor_names for kind in _kinds(rig) for axis in "xyz"]
     _require_sensors(path, present, names)
@@ -122,7 +128,7 @@ def _parse(file: SubjectFile, rig: Rig) -> Recording:
     )
     _check_units(path, on_grid)
     measured = _emg(path, times, emg, emg_names, grid, rig)
-    return Recording(
+    recording = Recording(
         name=f"{file.subject}/{path.stem}",
         subject=file.subject,
         rig=rig,
@@ -134,6 +140,7 @@ def _parse(file: SubjectFile, rig: Rig) -> Recording:
         condition=_condition(path, present, times, grid, rig),
         emg=measured.raw,
     )
+    return recording, "envelope" if measured.raw is None else "raw"
 
 
 def _kinds(rig: Rig) -> tuple[str, ...]:

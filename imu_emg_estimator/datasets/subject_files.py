@@ -39,19 +39,21 @@ class SubjectFile:
 def load_all(
     folder: Path,
     sources: Sequence[SubjectFile],
-    read: Callable[[SubjectFile], Recording],
+    read: Callable[[SubjectFile], tuple[Recording, str]],
     only: Collection[str] | None,
     workers: int,
 ) -> list[Recording]:
-    """Load the recordings of the chosen subjects, in order of subject and time, in one unit of EMG.
+    """Load the recordings of the chosen subjects, in order of subject and time, in one kind and unit of EMG.
 
     Args:
-        read: reads one file; runs in another process if there are several workers.
+        read: reads one file, and says of which kind its EMG is; runs in another process if there are several workers.
     """
     chosen = chosen_subjects(folder, sorted(source.subject for source in sources), only)
-    recordings = map_in_parallel(read, [source for source in sources if source.subject in chosen], workers)
+    read_files = map_in_parallel(read, [source for source in sources if source.subject in chosen], workers)
+    recordings = [recording for recording, _ in read_files]
     recordings.sort(key=lambda recording: (recording.subject, recording.start, recording.name))
     check_one_unit(recordings)
+    check_one_kind([(recording.name, kind) for recording, kind in read_files])
     return with_trusted_channels(recordings)
 
 
@@ -98,3 +100,11 @@ def check_one_unit(recordings: Sequence[Recording]) -> None:
                 f"the EMG of {recording.name} is in '{recording.envelope_unit}', that of {first.name} in "
                 f"'{first.envelope_unit}'; use one unit"
             )
+
+
+def check_one_kind(kinds: Sequence[tuple[str, str]]) -> None:
+    """Raise InputError where some recordings, by name, have raw EMG and others envelopes, whose amplitudes differ."""
+    first = {kind: name for name, kind in reversed(kinds)}
+    if len(first) > 1:
+        named = " and ".join(f"{kind} in {name}" for kind, name in sorted(first.items()))
+        raise InputError(f"EMG is of two kinds, {named}; use one kind for all recordings")

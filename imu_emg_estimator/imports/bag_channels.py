@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.bags import EMG_TYPE, IMU_TYPE, Bag, TopicMapping, open_bag, present_topics
-from imu_emg_estimator.bags.bag_reader import foreign_definition
-from imu_emg_estimator.bags.bag_samples import ImuSamples, decode_imu_message
-from imu_emg_estimator.bags.emg_packets import EmgPacket, OddPacket, decode_packet
-from imu_emg_estimator.errors import BagUnreadable
+from imu_emg_estimator.bags.bag_samples import ImuSamples, decode_imu_message, undecodable
+from imu_emg_estimator.bags.emg_packets import EmgPacket, decode_packet
+from imu_emg_estimator.bags.topic_mapping import names_of_topics
 from imu_emg_estimator.imports.channels import Array, Channel, Take
 from imu_emg_estimator.imports.time_columns import without_repeats
 from imu_emg_estimator.signals.grid_alignment import SECOND
@@ -53,7 +52,7 @@ def read_bag_channels(path: Path) -> Take:
         imus = {topic: ImuSamples() for topic in present_topics(bag, IMU_TYPE)}
         emgs = {topic: _EmgPackets() for topic in present_topics(bag, EMG_TYPE)}
         _collect(bag, imus, emgs)
-        names = _names_of(list(imus))
+        names = names_of_topics(list(imus))
         channels = [
             channel for topic, imu in imus.items() for channel in _imu_channels(path, topic, names[topic], imu, notes)
         ]
@@ -69,10 +68,8 @@ def _collect(bag: Bag, imus: dict[str, ImuSamples], emgs: dict[str, _EmgPackets]
                 imus[message.topic].add(*decode_imu_message(message.data), message.receive_time)
             else:
                 emgs[message.topic].add(decode_packet(EMG_TYPE, message.data, TopicMapping()), message.receive_time)
-        except OddPacket as fault:
-            raise BagUnreadable(f"bag {bag.path}: on {message.topic} {fault}; correct what publishes it") from None
-        except Exception:  # a body of another layout can break a decoder in any way
-            raise foreign_definition(bag.path, message.topic, wanted[message.topic]) from None
+        except Exception as fault:
+            raise undecodable(bag, message.topic, wanted[message.topic], fault) from None
 
 
 def _instants(topic: str, timestamps: array[int], receive_times: array[int], notes: list[str]) -> Instants:
@@ -113,15 +110,3 @@ def _emg_channels(path: Path, topic: str, emg: _EmgPackets, notes: list[str]) ->
     kind = "envelope" if packets[0].is_envelope else "emg"
     for name, values in zip(packets[0].names, data.T, strict=True):
         yield Channel(f"{kind}_{name}", packets[0].unit, times, values)
-
-
-def _names_of(topics: Sequence[str]) -> dict[str, str]:
-    """Name sensors after their topics: ``shank`` for ``/imu/shank`` and ``/shank/imu``, with all where two share it."""
-    telling = {
-        topic: [p for p in topic.split("/") if p not in ("", "imu", "data", "data_raw", "raw")] for topic in topics
-    }
-    last = [parts[-1] for parts in telling.values() if parts]
-    return {
-        topic: topic if not parts else parts[-1] if last.count(parts[-1]) == 1 else "_".join(parts)
-        for topic, parts in telling.items()
-    }

@@ -12,13 +12,14 @@ from imu_emg_estimator.datasets import csv_folders
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_mapping import ChannelMapping
 from imu_emg_estimator.imports.import_files import ReadTake, write_tables
+from imu_emg_estimator.imports.table_writer import start_of
 from imu_emg_estimator.rig import Rig
 
 
 def write_bags(takes: Sequence[ReadTake], mapping: ChannelMapping, out: Path, rig: Rig) -> list[Path]:
     """Write a bag for each take, OUT/SUBJECT/NAME, by way of the tables that an import to tables makes.
 
-    Its timestamps begin when the file was last changed, where the take has no clock of its own.
+    Its timestamps end when the file was last changed, where the take has no clock of its own.
 
     Raises:
         InputError: a take does not fit the rig, or the bag exists.
@@ -32,7 +33,7 @@ def write_bags(takes: Sequence[ReadTake], mapping: ChannelMapping, out: Path, ri
             write_tables([take], mapping, Path(folder), "csv")
             (recording,) = csv_folders.load(Path(folder), rig)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_bag(replace(recording, start=_start(take)), path)
+        write_bag(replace(recording, start=_zero(take, mapping) + recording.start), path)
         written.append(path)
     return written
 
@@ -43,7 +44,10 @@ def _bag_name(take: ReadTake) -> str:
     return name if name.lower().startswith(condition.lower()) else f"{condition}_{name}"
 
 
-def _start(take: ReadTake) -> float:
+def _zero(take: ReadTake, mapping: ChannelMapping) -> float:
+    """Return the instant [s since 1970] that the take's table counts from: of the first sample that is used."""
+    first = start_of(take.take, mapping)
     if take.take.absolute:
-        return float(min(channel.times[0] for channel in take.take.channels))
-    return float(int(take.files.files[0].stat().st_mtime))
+        return first
+    end = max(float(channel.times[-1]) for channel in take.take.channels)
+    return max(float(int(take.files.files[0].stat().st_mtime)) - (end - first), 0.0)

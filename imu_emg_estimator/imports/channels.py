@@ -49,6 +49,7 @@ class Take:
         channels: in the order of the file.
         absolute: whether instants count from 1970, so that files of one computer or lab fit together.
         notes: what the user should know, a sentence each.
+        labels: instants [s] from which on a label holds, and the label, where the file says what was done when.
         folder: of its arrays, where they lie on the disk; see ``takes_on_disk``.
     """
 
@@ -57,6 +58,7 @@ class Take:
     channels: tuple[Channel, ...]
     absolute: bool = False
     notes: tuple[str, ...] = field(default=())
+    labels: tuple[tuple[float, str], ...] = ()
     folder: str = ""
 
     def noted(self, note: str) -> Take:

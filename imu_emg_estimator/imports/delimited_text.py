@@ -234,7 +234,7 @@ class _Body:
         return data
 
     def _careful(self, lines: list[str], is_last: bool) -> Array:
-        rows = [cells if any(cells := self._dialect.split(line)) else () for line in lines]
+        rows = [self._dialect.split(line) if line.strip("\r\n ") else () for line in lines]
         if is_last and len(rows) > 1 and self._is_cut(lines[-1], rows[-1]):
             self._notes.append(f"the last line ({self._line + len(rows)}) is cut off and was left out")
             rows = rows[:-1]

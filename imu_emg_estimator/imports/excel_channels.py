@@ -68,7 +68,8 @@ def _table(path: Path, rows: Iterable[tuple[Any, ...]]) -> TextTable | None:
             header.append(tuple("" if cell is None else str(cell).strip() for cell in row))
         if len(header) > MAX_HEADER_ROWS:
             return None
-    body = [row for row in body if any(cell is not None for cell in row)]
+    while body and all(cell is None for cell in body[-1]):  # those between others are samples that are missing
+        body.pop()
     if len(body) < 2:
         return None
     columns = max(map(len, (*body, *header)))

@@ -11,7 +11,7 @@ from imu_emg_estimator.imports.channel_mapping import ChannelMapping, check_mapp
 from imu_emg_estimator.imports.channels import Take
 from imu_emg_estimator.imports.guarded_reading import read_guarded
 from imu_emg_estimator.imports.odd_mounting import mean_accelerations, odd_mountings
-from imu_emg_estimator.imports.table_writer import columns_of, write_table
+from imu_emg_estimator.imports.table_writer import columns_of, labels_of, write_table
 from imu_emg_estimator.imports.take_joining import AUTO, join_takes
 from imu_emg_estimator.imports.takes import TakeFiles
 from imu_emg_estimator.imports.unit_decision import decide_units
@@ -94,6 +94,8 @@ def write_tables(takes: Sequence[ReadTake], mapping: ChannelMapping, out: Path, 
     written = []
     for item in takes:
         path = out / item.files.subject / f"{item.files.name}{TABLE_SUFFIXES[table_format]}"
-        write_table(path, columns_of(item.take, mapping), item.files.condition)
+        given = item.files.condition
+        labels = [(0.0, given)] if given else labels_of(item.take, mapping)
+        write_table(path, columns_of(item.take, mapping), labels)
         written.append(path)
     return written

@@ -38,6 +38,7 @@ OPPOSITES = tuple(
 )  # fmt: skip
 SIDE_OF = {word: line.split()[0] for line in SIDES for word in line.split()}
 PLACE_OF = {word: line.split()[0] for line in PLACES for word in line.split()}
+PLACE_NAMES = frozenset(PLACE_OF.values())
 
 
 def match_names(
@@ -106,7 +107,7 @@ def _without_side_letters(words: Sequence[str]) -> list[str]:
 
 
 def _fits(label: tuple[str, frozenset[str]], wanted: tuple[str, frozenset[str]]) -> bool:
-    """Whether no side contradicts, and a word names the same place."""
+    """Whether no side contradicts, and a word names the same place; of others, all of those of one."""
     if label[0] and wanted[0] and label[0] != wanted[0]:
         return False
     numbers = {word for word in label[1] if word.isdigit()}
@@ -114,4 +115,7 @@ def _fits(label: tuple[str, frozenset[str]], wanted: tuple[str, frozenset[str]])
         return False
     if any(label[1] & words and wanted[1] & words and not label[1] & wanted[1] & words for words in OPPOSITES):
         return False
-    return bool(label[1] & wanted[1])
+    shared = label[1] & wanted[1]
+    if shared & PLACE_NAMES or not shared:
+        return bool(shared)
+    return not (label[1] - wanted[1] - numbers and wanted[1] - label[1])  # else each says what the other does not

@@ -20,6 +20,7 @@ from imu_emg_estimator.imports.time_columns import FIRST_EPOCH_S, is_time_name, 
 
 DISCOVER, EMGWORKS, CSV = "Trigno Discover", "EMGworks", "CSV"
 HERTZ = re.compile(r"(\d+(?:\.\d+)?)\s*hz$", re.IGNORECASE)
+LABEL_NAMES = ("condition", "activity", "label", "labels", "movement", "task")
 SERIAL = re.compile(r"\s*\(\d+\)$")
 APPLICATION = re.compile(r"Trigno Discover\s*\(?([\d.]*)")
 EMGWORKS_LINE = re.compile(
@@ -51,12 +52,26 @@ def take_of_table(path: Path, table: TextTable, form: str = "") -> Take:
     columns = table.data.shape[1]
     header = _header(path, table.header, columns)
     notes = list(table.notes)
-    for column, texts in table.texts.items():
-        if any(texts):
-            notes.append(f"column '{header.names[column]}' holds text and was left out")
+    labels = _labels(path, table, header, notes)
     left_out = {*table.texts, *_row_index(table, header, notes)}
     channels, absolute = _channels(path, table, header, left_out, notes)
-    return Take(path, form or header.form, tuple(channels), absolute, tuple(notes))
+    return Take(path, form or header.form, tuple(channels), absolute, tuple(notes), labels)
+
+
+def _labels(path: Path, table: TextTable, header: _Header, notes: list[str]) -> tuple[tuple[float, str], ...]:
+    """Return from when on which label of a column of labels holds; notes tell what became of columns of text."""
+    clocks = [index for index in range(len(header.names)) if is_time_name(header.names[index], header.units[index])]
+    found: list[tuple[float, str]] = []
+    for column, texts in table.texts.items():
+        name = header.names[column]
+        if clocks and not found and name.strip().lower() in LABEL_NAMES:
+            seconds, _ = seconds_of(path, header.names[clocks[0]], header.units[clocks[0]], table.data[:, clocks[0]])
+            found = [(time, text) for time, text in zip(seconds.tolist(), texts, strict=True) if text and time == time]
+            notes.append(f"column '{name}' labels the rows: {', '.join(dict.fromkeys(text for _, text in found))}")
+        elif any(texts):
+            notes.append(f"column '{name}' holds text and was left out")
+    changed = [index for index, (_, label) in enumerate(found) if index == 0 or found[index - 1][1] != label]
+    return tuple(found[index] for index in changed)
 
 
 def _header(path: Path, rows: Sequence[Row], columns: int) -> _Header:

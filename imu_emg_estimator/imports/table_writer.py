@@ -59,7 +59,13 @@ def columns_of(take: Take, mapping: ChannelMapping) -> list[Column]:
     if not muscles:
         raise InputError(f"{take.source} has no channel of EMG; export one, or leave the file out")
     _check_sensors(take, mapping, columns)
-    return _from_zero([*columns, *_on_one_clock(muscles)])
+    return _from_zero([*columns, *_on_one_clock(muscles)], start_of(take, mapping))
+
+
+def start_of(take: Take, mapping: ChannelMapping) -> float:
+    """Return the instant [s] of the first sample that a mapping uses, which is time 0 of the table."""
+    used = {assignment.channel for assignment in mapping.used}
+    return min(float(channel.times[0]) for channel in take.channels if channel.name in used)
 
 
 def _check_sensors(take: Take, mapping: ChannelMapping, columns: Sequence[Column]) -> None:
@@ -87,8 +93,7 @@ def _on_one_clock(muscles: Sequence[Column]) -> list[Column]:
     ]
 
 
-def _from_zero(columns: Sequence[Column]) -> list[Column]:
-    start = min(float(column.times[0]) for column in columns)
+def _from_zero(columns: Sequence[Column], start: float) -> list[Column]:
     return [Column(column.name, np.round(column.times - start, TIME_DECIMALS), column.values) for column in columns]
 
 
@@ -103,23 +108,33 @@ def joined_rows(columns: Sequence[Column]) -> tuple[Array, dict[str, Array]]:
     return times, filled
 
 
-def write_table(path: Path, columns: Sequence[Column], condition: str = "") -> None:
-    """Write columns as .csv or .parquet; raises InputError where the file exists or pyarrow is missing."""
+def labels_of(take: Take, mapping: ChannelMapping) -> list[tuple[float, str]]:
+    """Return from when on which label holds, on the clock of the take's table."""
+    return [(time - start_of(take, mapping), label) for time, label in take.labels]
+
+
+def write_table(path: Path, columns: Sequence[Column], labels: Sequence[tuple[float, str]] = ()) -> None:
+    """Write columns as .csv or .parquet; raises InputError where the file exists or pyarrow is missing.
+
+    Args:
+        labels: instants [s] and the condition that holds from then on; empty = there is no column of conditions.
+    """
     if path.exists():
         raise InputError(f"{path} exists already; give another --out, or remove it")
     path.parent.mkdir(parents=True, exist_ok=True)
     times, filled = joined_rows(columns)
-    write_atomically(path, (_parquet if path.suffix == ".parquet" else _csv)(times, filled, condition))
+    rows = {int(np.searchsorted(times, time)): label for time, label in labels}
+    conditions = [rows.get(row, "") for row in range(len(times))] if labels else []
+    write_atomically(path, (_parquet if path.suffix == ".parquet" else _csv)(times, filled, conditions))
 
 
-def _csv(times: Array, columns: Mapping[str, Array], condition: str) -> bytes:
-    names = [TIME, *columns, *([CONDITION] if condition else [])]
+def _csv(times: Array, columns: Mapping[str, Array], conditions: Sequence[str]) -> bytes:
+    names = [TIME, *columns, *([CONDITION] if conditions else [])]
     lines = [",".join(map(_quoted, names))]
-    label = _quoted(condition)
     rows = zip(times.tolist(), *(values.tolist() for values in columns.values()), strict=True)
     for number, (time, *values) in enumerate(rows):
         cells = [f"{time:.{TIME_DECIMALS}f}", *("" if value != value else f"{value:.9g}" for value in values)]
-        lines.append(",".join([*cells, label if number == 0 else ""] if condition else cells))
+        lines.append(",".join([*cells, _quoted(conditions[number])] if conditions else cells))
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -129,11 +144,9 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"' if "," in text or '"' in text else text
 
 
-def _parquet(times: Array, columns: Mapping[str, Array], condition: str) -> bytes:
+def _parquet(times: Array, columns: Mapping[str, Array], conditions: Sequence[str]) -> bytes:
     pyarrow, parquet = _pyarrow()
-    arrays = {TIME: times, **columns}
-    if condition:
-        arrays[CONDITION] = np.where(np.arange(len(times)) == 0, condition, "")
+    arrays = {TIME: times, **columns, **({CONDITION: conditions} if conditions else {})}
     sink = pyarrow.BufferOutputStream()
     parquet.write_table(pyarrow.table(arrays), sink)
     return bytes(sink.getvalue())

@@ -29,7 +29,8 @@ def join_takes(parts: Sequence[Take], how: str = AUTO) -> Take:
         common = _overlap(joined, moved)
         notes = (*joined.notes, *part.notes, f"joined by {way}, {common:.1f} s in common")
         form = f"{joined.form} + {part.form}"
-        joined = replace(joined, form=form, channels=_without_clash(joined, moved), notes=notes)
+        labels = joined.labels or moved.labels
+        joined = replace(joined, form=form, channels=_without_clash(joined, moved), notes=notes, labels=labels)
     return joined
 
 
@@ -62,7 +63,8 @@ def _lag(first: Take, second: Take, how: str) -> tuple[float, str]:
 
 
 def _moved(part: Take, seconds: float) -> Take:
-    return replace(part, channels=tuple(replace(channel, times=channel.times + seconds) for channel in part.channels))
+    channels = tuple(replace(channel, times=channel.times + seconds) for channel in part.channels)
+    return replace(part, channels=channels, labels=tuple((time + seconds, label) for time, label in part.labels))
 
 
 def _overlap(first: Take, second: Take) -> float:

@@ -13,13 +13,14 @@ import numpy as np
 
 from imu_emg_estimator.datasets.csv_folders import UNKNOWN_UNIT
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.imports.channel_mapping import Assignment, ChannelMapping
-from imu_emg_estimator.imports.channel_names import ACC, GYRO, QUANTITY
+from imu_emg_estimator.imports.channel_mapping import NONE, Assignment, ChannelMapping
+from imu_emg_estimator.imports.channel_names import ACC, ENVELOPE, GYRO, QUANTITY, RAW_EMG
 from imu_emg_estimator.imports.channel_units import Unit, known_units, unit_of
 from imu_emg_estimator.imports.channels import Array, Channel, Take
 from imu_emg_estimator.signals.imu_units import MAX_RATE_RADPS, acceleration_unit, rate_unit
 
 SLOWEST_RATE_UNIT = 8.0  # 99th percentile of angular rates: up to it rad/s; from 40 deg/s; between, either
+EMG_KINDS = {RAW_EMG: "raw", ENVELOPE: "an envelope"}
 
 
 def decide_units(mapping: ChannelMapping, takes: Sequence[Take]) -> ChannelMapping:
@@ -81,19 +82,28 @@ def _by_size(sensor: str, kind: str, own: Sequence[Assignment], takes: Sequence[
 
 
 def check_one_emg_unit(mapping: ChannelMapping, takes: Sequence[Take]) -> str:
-    """Return the one unit of a data set's EMG; raise InputError that names two channels in different ones."""
-    first: tuple[str, str] | None = None
+    """Return the one unit of a data set's EMG.
+
+    Raises:
+        InputError: two channels are in different units, or one is raw and one an envelope; both are named.
+    """
+    first: tuple[str, str, str] | None = None
     for assignment in mapping.used:
         if assignment.kind in (ACC, GYRO):
             continue
         for source, channel in _channels(assignment, takes):
-            unit = emg_unit(source, assignment, channel)
+            unit, kind = emg_unit(source, assignment, channel), EMG_KINDS[assignment.kind]
             place = f"'{channel.name}' in {source}"
             if first is None:
-                first = unit, place
+                first = unit, kind, place
             elif unit != first[0]:
                 raise InputError(
-                    f"EMG is in {first[0]} ({first[1]}) and in {unit} ({place}); export one unit, or import them apart"
+                    f"EMG is in {first[0]} ({first[2]}) and in {unit} ({place}); export one unit, or import them apart"
+                )
+            elif kind != first[1]:
+                raise InputError(
+                    f"EMG is {first[1]} ({first[2]}) and {kind} ({place}); set one of them to '{NONE}' in the mapping, "
+                    "or import them apart"
                 )
     return first[0] if first else UNKNOWN_UNIT
 

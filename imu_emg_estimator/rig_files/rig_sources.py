@@ -10,10 +10,9 @@ import numpy as np
 
 from imu_emg_estimator.bags import IMU_TYPE, Bag, TopicMapping, open_bag, present_topics
 from imu_emg_estimator.bags.bag_messages import Message
-from imu_emg_estimator.bags.bag_reader import foreign_definition
-from imu_emg_estimator.bags.bag_samples import decode_imu_message
+from imu_emg_estimator.bags.bag_samples import decode_imu_message, undecodable
 from imu_emg_estimator.bags.emg_packets import EmgPacket, decode_packet
-from imu_emg_estimator.bags.topic_mapping import EMG_TYPES
+from imu_emg_estimator.bags.topic_mapping import EMG_TYPES, names_of_topics
 from imu_emg_estimator.datasets.csv_folders import CONDITION, EMG_COLUMN, TIME
 from imu_emg_estimator.datasets.table_columns import column_names, read_numbers, read_texts, table_files
 from imu_emg_estimator.errors import InputError
@@ -50,30 +49,23 @@ def parts_of_bag(path: Path) -> FoundParts:
         topics = present_topics(bag, IMU_TYPE)
         rates, gyroscopes = _rates(bag, topics)
         muscles, notes = _channels(bag)
-    return FoundParts(names_of_topics(rates), muscles, gyroscopes, None, notes)
-
-
-def names_of_topics(rates: dict[str, float]) -> dict[str, float]:
-    """Name sensors after the part of their topics that tells them apart: ``/xsens/foot_r/imu`` = foot_r."""
-    split = {topic: [part for part in topic.split("/") if part] for topic in rates}
-    shared = set.intersection(*map(set, split.values())) if len(split) > 1 else {"imu", "data", "data_raw"}
-    own = {topic: [part for part in parts if part not in shared] or parts[-1:] for topic, parts in split.items()}
-    return {"_".join(parts): rates[topic] for topic, parts in own.items()}
+    names = names_of_topics(list(rates))
+    return FoundParts({names[topic]: rate for topic, rate in rates.items()}, muscles, gyroscopes, None, notes)
 
 
 def imu_of(bag: Bag, message: Message) -> Sample:
     """Decode the sample of an Imu message; raises BagUnreadable where it is something else."""
     try:
         return decode_imu_message(message.data)[1]
-    except Exception:  # a body of another layout can break a decoder in any way
-        raise foreign_definition(bag.path, message.topic, IMU_TYPE) from None
+    except Exception as fault:
+        raise undecodable(bag, message.topic, IMU_TYPE, fault) from None
 
 
 def _packet_of(bag: Bag, message: Message, msgtype: str) -> EmgPacket:
     try:
         return decode_packet(msgtype, message.data, TopicMapping())
-    except Exception:
-        raise foreign_definition(bag.path, message.topic, msgtype) from None
+    except Exception as fault:
+        raise undecodable(bag, message.topic, msgtype, fault) from None
 
 
 def _tables(path: Path) -> list[Path]:
@@ -110,10 +102,11 @@ def _rates(bag: Bag, topics: Sequence[str]) -> tuple[dict[str, float], bool]:
             break
         received[message.topic].append(message.receive_time)
         gyroscopes = gyroscopes or bool(np.isfinite(imu_of(bag, message)[3:]).all())
-    return {topic: _mean_rate(times) for topic, times in received.items()}, gyroscopes
+    return {topic: mean_rate(times) for topic, times in received.items()}, gyroscopes
 
 
-def _mean_rate(times: Sequence[int]) -> float:
+def mean_rate(times: Sequence[int]) -> float:
+    """Return the rate [Hz] of messages by their receive times [ns]; NaN where fewer than two came."""
     return (len(times) - 1) * SECOND / (times[-1] - times[0]) if len(times) > 1 and times[-1] > times[0] else np.nan
 
 

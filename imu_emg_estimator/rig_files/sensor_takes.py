@@ -49,8 +49,12 @@ def takes_of_bag(
 
 
 def takes_of_tables(path: Path, rig: Rig) -> list[SensorTake | None]:
-    """Read the samples of each sensor from the first subject of a folder of tables, on the rig's grid."""
-    recordings = csv_folders.load(path, rig, only=csv_folders.subjects(path)[:1])
+    """Read the samples of each sensor from a table, or from the first subject of a folder of tables, on the grid."""
+    recordings = (
+        [csv_folders.load_table(path, rig)]
+        if path.is_file()
+        else csv_folders.load(path, rig, only=csv_folders.subjects(path)[:1])
+    )
     imu = np.concatenate([recording.imu for recording in recordings])
     return [SensorTake(f"{name}_...", rig.rate, imu[:, index]) for index, name in enumerate(rig.sensor_names)]
 

@@ -10,11 +10,12 @@ import rclpy
 
 from imu_emg_estimator.bags import IMU_TYPE, TopicMapping
 from imu_emg_estimator.bags.emg_packets import EmgPacket, OddPacket, decode_packet
+from imu_emg_estimator.bags.topic_mapping import names_of_topics
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.topic_search import recordable_topics
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.rig_files.rig_proposal import FoundParts
-from imu_emg_estimator.rig_files.rig_sources import names_of_topics
+from imu_emg_estimator.rig_files.rig_sources import mean_rate
 from imu_emg_estimator.rig_files.sensor_mounting import SensorTake
 from imu_emg_estimator.ros.command_session import rclpy_session
 from imu_emg_estimator.ros.guide_sensors import LiveSensors
@@ -34,7 +35,7 @@ def parts_of_topics(seconds: float, ros_arguments: Sequence[str]) -> FoundParts:
         imus = sorted(topic for topic, kind in alive.items() if kind == IMU_TYPE)
         if not imus:
             raise InputError("no Imu topic is published; start the sensors' drivers, or give --bag or --data")
-        received = dict.fromkeys(imus, 0)
+        received: dict[str, list[int]] = {topic: [] for topic in imus}
         turning = False
         packets: dict[str, EmgPacket] = {}
         began = time.monotonic()
@@ -42,13 +43,14 @@ def parts_of_topics(seconds: float, ros_arguments: Sequence[str]) -> FoundParts:
             while (elapsed := time.monotonic() - began) < seconds:
                 for message in stream.take(min(POLL_PERIOD_S, seconds - elapsed)):
                     if message.topic in received:
-                        received[message.topic] += 1
+                        received[message.topic].append(message.receive_time)
                         decoded = decode_imu(message.payload)
                         turning = turning or bool(decoded and np.isfinite(decoded[1][3:]).all())
                     elif message.topic not in packets:
                         packets[message.topic] = packet_of(message.topic, alive[message.topic], message.payload)
-    rates = {topic: count / seconds if count else float("nan") for topic, count in received.items()}
-    return FoundParts(names_of_topics(rates), _channels(list(packets.values())), turning, None)
+    names = names_of_topics(imus)
+    rates = {names[topic]: mean_rate(times) for topic, times in received.items()}
+    return FoundParts(rates, _channels(list(packets.values())), turning, None)
 
 
 def takes_of_topics(

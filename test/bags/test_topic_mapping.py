@@ -23,6 +23,7 @@ from imu_emg_estimator.bags import (
     imu_topic,
     read_bag,
 )
+from imu_emg_estimator.bags.topic_mapping import names_of_topics
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
@@ -100,3 +101,19 @@ def test_mapping_refuses_a_rate_that_is_no_positive_number(rate: float) -> None:
     assert TopicMapping(emg_rate=0.5).emg_rate == 0.5
     with refusal(f"EMG rate {rate:g} is not a positive number of Hz"):
         TopicMapping(emg_rate=rate)
+
+
+@pytest.mark.parametrize(
+    ("topics", "names"),
+    [
+        (["/xsens/foot_r/imu", "/xsens/foot_l/imu"], ["foot_r", "foot_l"]),
+        (["/left/xsens", "/right/xsens"], ["left", "right"]),
+        (["/imu/left/foot", "/imu/right/foot", "/imu/pelvis"], ["left_foot", "right_foot", "pelvis"]),
+        (["/robot/imu/shank", "/arm/imu/wrist"], ["shank", "wrist"]),
+        (["/wrist/imu"], ["wrist"]),
+        (["/imu"], ["imu"]),
+        (["/imu", "/imu/data"], ["imu", "imu_data"]),
+    ],
+)
+def test_sensors_are_named_after_what_tells_their_topics_apart(topics: list[str], names: list[str]) -> None:
+    assert list(names_of_topics(topics).values()) == names

@@ -43,6 +43,8 @@ def test_compare_on_a_bag_scores_the_stored_calibration_and_the_base_model(
     assert content["seen"] == [name]
     for muscle in trained_bundle.rig.muscle_names:
         assert content["figures"][name][muscle]["r"] > content["figures"]["base model"][muscle]["r"] + 0.02
+    late = result(store, "compare", name, "--bag", bag, "--emg-delay", 0.3)["on_bag"]["figures"]
+    assert late["base model"] != content["figures"]["base model"]
     said = capsys.readouterr().out
     assert "its figures are optimistic" in said
     assert len(content["verdicts"]) == 8

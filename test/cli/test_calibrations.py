@@ -101,3 +101,18 @@ def test_list_needs_no_torch(two: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert FIRST in done.stdout
+
+
+def test_the_only_calibration_of_a_subject_needs_no_id(
+    bundle: Bundle, two: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    store_calibration(two, calibrated(bundle, "bert-1"))
+    assert result(two, "show", "--subject", "bert")["id"] == "bert-1"
+    for arguments in (("show",), ("remove", "--subject", "anna", "--yes")):
+        sentence = refused_action(capfd, two, *arguments)
+        assert "which calibration" in sentence
+        assert FIRST in sentence
+        assert SECOND in sentence
+    assert "there is none" in refused_action(capfd, two, "show", "--subject", "carl")
+    assert result(two, "remove", "--subject", "bert", "--yes")["removed"] == "bert-1"
+    assert not result(two, "list", "--subject", "bert")["calibrations"]

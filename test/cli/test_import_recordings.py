@@ -7,6 +7,7 @@ import pytest
 from fixtures.command_line import refused, run, strict_json
 from fixtures.foreign_files import discover, emg_mv, myo_pair, semicolons
 
+from imu_emg_estimator.bags import read_bag
 from imu_emg_estimator.datasets import csv_folders
 from imu_emg_estimator.rig import Rig
 
@@ -94,6 +95,33 @@ def test_german_csv_in_utf_16_is_read(tmp_path: Path) -> None:
     rows = (tmp_path / "out" / "a" / "messung.csv").read_text().splitlines()
     assert rows[0] == "time,shank_acc_x,shank_acc_y,shank_acc_z,emg_soleus [mV]"
     assert rows[2] == "0.00100000,0.000980665,0,9.80665,0.00025"
+
+
+def test_column_of_conditions_comes_into_tables_and_the_proposed_rig(tmp_path: Path) -> None:
+    lines = [f"{row / 100},{'rest' if row < 200 else 'curl'},0,0,1,{row % 3}" for row in range(400)]
+    header = "time [s],condition,wrist acc x [g],wrist acc y [g],wrist acc z [g],emg biceps [mV]"
+    (tmp_path / "anna.csv").write_text("\n".join([header, *lines]) + "\n")
+    out = tmp_path / "out"
+    assert run("import", tmp_path / "anna.csv", "--subject", "anna", "--out", out) == 0
+    assert run("rig", "new", tmp_path / "arm.yaml", "--data", out) == 0
+    rig = Rig.from_yaml(tmp_path / "arm.yaml")
+    assert rig.movement_names == ("curl",)
+    (recording,) = csv_folders.load(out, rig)
+    assert recording.condition[[0, 190, 210, -1]].tolist() == ["rest", "rest", "curl", "curl"]
+    (table,) = (out / "anna").iterdir()
+    assert run("rig", "check", tmp_path / "arm.yaml", "--data", table) in (0, 1)  # it lies too still for a verdict
+
+
+def test_bag_begins_at_the_first_imu_sample_also_where_the_emg_began_earlier(tmp_path: Path) -> None:
+    myo_pair(tmp_path / "myo", start_ms=1_503_512_024_740, emg_offset_ms=-500)
+    rig = tmp_path / "arm.yaml"
+    rig.write_text(
+        "{name: arm, rate: 50, sensors: [{name: band, segment: forearm}], muscles: [{name: pod_3, muscle: pod_3}]}"
+    )
+    arguments = ("--subject", "anna", "--condition", "eating", "--rig", rig, "--format", "bag")
+    assert run("import", tmp_path / "myo", *arguments, "--out", tmp_path / "bags") == 0
+    (bag,) = (tmp_path / "bags" / "anna").iterdir()
+    assert read_bag(bag, Rig.from_yaml(rig)).start == pytest.approx(1_503_512_024.740, abs=0.03)
 
 
 def test_bad_files_are_named_and_nothing_is_written_unless_they_are_skipped(

@@ -103,3 +103,11 @@ def test_load_refuses_different_units(folder: Path, make_recording: RecordingFac
     write_bag(replace(recording, emg=None, envelope_unit="mV"), folder / "bert" / "later")
     with refusal("bert/", "is in 'mV'", "'count'"):
         bags.load(folder, RIG)
+
+
+def test_load_refuses_raw_emg_in_one_bag_and_envelopes_in_another(
+    folder: Path, make_recording: RecordingFactory
+) -> None:
+    write_bag(replace(make_recording([("walking", 6.0)]), emg=None), folder / "bert" / "later")
+    with refusal("envelope in bert/later", "raw in anna/"):
+        bags.load(folder, RIG)

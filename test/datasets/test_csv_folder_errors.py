@@ -73,6 +73,14 @@ def test_load_refuses_files_of_different_units(write_table: Writer, tmp_path: Pa
         csv_folders.load(tmp_path, RIG)
 
 
+def test_load_refuses_raw_emg_in_one_file_and_envelopes_in_another(write_table: Writer, tmp_path: Path) -> None:
+    rows = table()
+    write_table(rows, "anna/a")
+    write_table(without(rows, "emg_soleus", "emg_biceps") | {"envelope_soleus": rows["emg_soleus"]}, "ben/b")
+    with refusal("envelope in ben/b and raw in anna/a"):
+        csv_folders.load(tmp_path, RIG)
+
+
 @pytest.mark.parametrize(
     ("change", "part"),
     [

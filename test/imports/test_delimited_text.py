@@ -35,6 +35,15 @@ def test_missing_cells_are_nan_in_every_spelling(tmp_path: Path) -> None:
     assert np.array_equal(read_text_table(path).data, expected, equal_nan=True)
 
 
+def test_row_of_empty_cells_keeps_its_place_and_a_blank_line_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for separator in (",", "\t", ";"):
+        path.write_text("t,a,what\n0,1,x\n,,\n\n2,3,y\n3,4,z\n".replace(",", separator))
+        table = read_text_table(path)
+        assert np.array_equal(table.data[:, :2], [[0, 1], [np.nan, np.nan], [2, 3], [3, 4]], equal_nan=True)
+        assert table.texts == {2: ["x", "", "y", "z"]}
+
+
 def test_metadata_lines_above_the_numbers_are_no_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("# lab 7\n# rate, 100\n\ntime,acc\n" + "".join(f"{row},{row * 2}\n" for row in range(9)))

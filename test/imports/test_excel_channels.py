@@ -40,6 +40,13 @@ def test_first_sheet_with_numbers_is_read_with_its_units_row(tmp_path: Path) -> 
     assert take.notes[-1] == "sheet 'Data'"
 
 
+def test_empty_row_is_a_missing_sample_of_a_column_with_a_rate(tmp_path: Path) -> None:
+    rows: list[list[object]] = [[1.0, 2.0], [None, None], [3.0, 4.0], [None, None], [None, None]]
+    take = read_take(write(tmp_path / "a.xlsx", ["acc x", "EMG 1"], ["100 Hz", "100 Hz"], *rows))
+    assert np.array_equal(take.channels[0].values, [1.0, np.nan, 3.0], equal_nan=True)
+    assert take.channels[1].times[2] == pytest.approx(0.02)
+
+
 def test_formulas_without_values_and_links_are_no_numbers(tmp_path: Path) -> None:
     rows = [[f"={row}/100", f"='[http://example.org/a.xlsx]S'!A{row + 1}", None, "=1+1"] for row in range(50)]
     with pytest.raises(InputError, match="if its cells are formulas, save it once in Excel, or as values"):

@@ -73,6 +73,22 @@ def test_part_of_a_muscle_is_not_taken_for_another(label: str, name: str | None)
     assert found == ({tuple(label.split()): name} if name else {})
 
 
+@pytest.mark.parametrize(
+    ("label", "fits"),
+    [
+        ("extensor digitorum", False),
+        ("extensor carpi radialis", True),
+        ("extensor carpi", True),
+        ("ext_carpi_rad 5", True),
+        ("5 carpi extensor", True),
+    ],
+)
+def test_one_common_word_is_not_enough_where_others_differ(label: str, fits: bool) -> None:
+    parts = [Muscle("ext_carpi_rad", "extensor_carpi_radialis"), Muscle("biceps", "biceps_brachii")]
+    words = tuple(label.replace("_", " ").split())
+    assert match_names([words], parts)[0] == ({words: "ext_carpi_rad"} if fits else {})
+
+
 def test_flexor_is_not_taken_for_an_extensor() -> None:
     found, notes = match_names(
         [("flexor", "carpi", "ulnaris"), ("biceps",)],

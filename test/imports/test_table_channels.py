@@ -96,6 +96,14 @@ def test_text_column_is_named_and_left_out(tmp_path: Path) -> None:
     assert take.notes == ("column 'mood' holds text and was left out",)
 
 
+def test_column_of_labels_says_what_was_done_when(tmp_path: Path) -> None:
+    labels = ["", "", "curl", "curl", "", "rest", "curl", "curl", "curl"]
+    lines = "".join(f"{row / 100},{label},1.0\n" for row, label in enumerate(labels))
+    take = read_text(tmp_path / "a.csv", "time [s],Condition,acc_x\n" + lines)
+    assert take.labels == ((0.02, "curl"), (0.05, "rest"), (0.06, "curl"))
+    assert take.notes == ("column 'Condition' labels the rows: curl, rest",)
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [

@@ -22,7 +22,7 @@ def test_table_holds_every_sample_in_si_units_at_its_instant(tmp_path: Path, suf
         pytest.importorskip("pyarrow", reason="pyarrow is not installed; pip install pyarrow")
     take = read_take(discover(tmp_path / "a.csv"))
     path = tmp_path / "out" / f"table{suffix}"
-    write_table(path, columns_of(take, propose_mapping([take])), "curl")
+    write_table(path, columns_of(take, propose_mapping([take])), [(0.0, "curl")])
     assert column_names(path) == ["time", *AXES, "emg_calf [mV]", "condition"]
     rows = read_numbers(path, ["time", *AXES, "emg_calf [mV]"])
     assert len(rows) == 4000  # IMU samples are at instants of EMG samples
@@ -57,6 +57,6 @@ def test_existing_table_is_not_overwritten(tmp_path: Path) -> None:
 
 def test_condition_with_a_comma_or_quote_reads_back(tmp_path: Path) -> None:
     take = read_take(discover(tmp_path / "a.csv"))
-    write_table(tmp_path / "t.csv", columns_of(take, propose_mapping([take])), 'curl, 5 kg "slow"')
+    write_table(tmp_path / "t.csv", columns_of(take, propose_mapping([take])), [(0.0, 'curl, 5 kg "slow"')])
     assert set(read_texts(tmp_path / "t.csv", "condition")) == {'curl, 5 kg "slow"', ""}
     assert len(read_numbers(tmp_path / "t.csv", ["time", *AXES])) == 4000

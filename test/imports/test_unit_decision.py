@@ -1,5 +1,6 @@
 """Units of a data set: stated, found by size and told, or refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +96,10 @@ def test_mapping_overrides_volts_that_a_file_states_for_everything() -> None:
 def test_volts_and_millivolts_in_one_data_set_are_refused_with_both_names() -> None:
     with pytest.raises(InputError, match=r"EMG is in mV \('emg sol' in a.csv\) and in V \('emg sol' in b.csv\)"):
         in_table(take(), take(emg_unit="V", name="b"))
+
+
+def test_raw_emg_and_an_envelope_in_one_data_set_are_refused_with_both_names() -> None:
+    mixed = take()
+    mixed = replace(mixed, channels=(*mixed.channels, Channel("envelope ta", "mV", TIMES, np.ones(200))))
+    with pytest.raises(InputError, match=r"raw \('emg sol' in a.csv\) and an envelope \('envelope ta' in a.csv\)"):
+        in_table(mixed)

@@ -9,7 +9,7 @@ from fixtures.csv_tables import CHANNELS, table, without, write_rows
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import write_bag
-from imu_emg_estimator.rig_files.rig_sources import names_of_topics, parts_of_bag, parts_of_tables
+from imu_emg_estimator.rig_files.rig_sources import mean_rate, parts_of_bag, parts_of_tables
 
 
 def write(path: Path, columns: dict[str, object]) -> Path:
@@ -56,7 +56,6 @@ def test_parts_of_bag(make_recording: RecordingFactory, tmp_path: Path) -> None:
     assert parts.labels is None
 
 
-def test_names_of_topics_leave_out_what_all_share() -> None:
-    assert list(names_of_topics({"/xsens/foot_r/imu": 1.0, "/xsens/foot_l/imu": 1.0})) == ["foot_r", "foot_l"]
-    assert list(names_of_topics({"/wrist/imu": math.nan})) == ["wrist"]
-    assert list(names_of_topics({"/imu": math.nan})) == ["imu"]
+def test_rate_is_that_of_the_messages_however_late_the_first_came() -> None:
+    assert mean_rate([3_000_000_000, 3_100_000_000, 3_200_000_000]) == pytest.approx(10.0)
+    assert math.isnan(mean_rate([5]))
