@@ -19,7 +19,7 @@ from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.datasets.subject_files import check_one_kind
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.calibration_record import DELAY, MODEL_FILE
+from imu_emg_estimator.model.calibration_record import BAGS, DELAY, MODEL_FILE, NOTES
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.emg_delay import (
     Delay,
@@ -60,6 +60,12 @@ class CalibrationBag:
     def notes(self) -> list[str]:
         """What was not as it should be, and what was done about it; one sentence each."""
         return [*self.report.notes, *([self.delay.note] if self.delay.note else [])]
+
+    @property
+    def seconds(self) -> dict[str, Any]:
+        """How much of it was used, and was recorded [s]."""
+        report = self.report
+        return {"bag": self.recording.name, "seconds": report.seconds, "recorded": report.recorded}
 
     def to_dict(self) -> dict[str, Any]:
         """Return how it was read, in values for JSON."""
@@ -211,6 +217,8 @@ def _with_bags(
                 MODEL_FILE: str(request.bundle.absolute()),
                 DELAY: told,
                 "emg_delay": json_compatible(delays),
+                BAGS: [bag.seconds for bag in bags],
+                NOTES: list(notes),
             },
         )
         bundle, report = (

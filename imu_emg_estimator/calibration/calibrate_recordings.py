@@ -35,12 +35,14 @@ from imu_emg_estimator.calibration.calibration_report import (
     refusal_message,
 )
 from imu_emg_estimator.calibration.cross_fitting import FOLDS, Adapt, cross_fit
+from imu_emg_estimator.calibration.held_out_curves import held_out_curves
 from imu_emg_estimator.calibration.recording_quality import Quality, assess
 from imu_emg_estimator.calibration.request import METHOD
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.calibration_record import Calibration
+from imu_emg_estimator.model.calibration_record import CURVES, Calibration
 from imu_emg_estimator.model.causal_network import Estimator
+from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimator_of
 from imu_emg_estimator.model.sensor_drift import MOTION, motion_profile
 from imu_emg_estimator.recording import FloatArray, Recording
@@ -123,11 +125,15 @@ def calibrate(
         work.begin(ADAPTING)
         adapted = trials.final(way, usable) if way else None
         bundle = compose_bundle(base, running, adapted, way, muscles, found, unit)
+    curves = held_out_curves(found, muscles, way, bundle or running, running, usable)
+    if bundle:
         figures = {
             "running": running.model_id,
             "judged_seconds": seconds,
             "way": way or SCALED,
             "left_out": quality.left_out,
+            "verdicts": quality.verdicts(),
+            CURVES: curves,
             "muscles": {name: _recorded(outcome) for name, outcome in muscles.items()},
             **_motion(base, np.concatenate([recording.imu for recording in usable])),
         }
@@ -138,7 +144,7 @@ def calibrate(
             calibration=Calibration.made_now(subject, METHOD, bag, seconds, asdict(settings), figures),
         )
     work.done()
-    return CalibrationResult(bundle, _report(bundle, muscles, seconds, quality), quality)
+    return CalibrationResult(bundle, _report(bundle, muscles, seconds, quality, curves), quality)
 
 
 def _refused(quality: Quality, seconds: float) -> CalibrationReport:
@@ -153,7 +159,11 @@ def _refused(quality: Quality, seconds: float) -> CalibrationReport:
 
 
 def _report(
-    bundle: Bundle | None, muscles: Mapping[str, MuscleOutcome], seconds: float, quality: Quality
+    bundle: Bundle | None,
+    muscles: Mapping[str, MuscleOutcome],
+    seconds: float,
+    quality: Quality,
+    curves: EnvelopeCurves,
 ) -> CalibrationReport:
     return CalibrationReport(
         success=bundle is not None,
@@ -163,6 +173,7 @@ def _report(
         exchanged=quality.exchanged,
         quality=quality.to_dict(),
         calibration=asdict(bundle.calibration) if bundle and bundle.calibration else None,
+        curves=curves,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imu_emg_estimator.calibration.improvement import Improvement
+from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores
 from imu_emg_estimator.utils.json_values import from_json, json_compatible, to_json
 
@@ -51,6 +52,7 @@ class CalibrationReport:
         calibration: record of the new bundle, see ``model.bundle.Calibration``; None = no new bundle.
         bags: how each bag was read.
         notes: by bag, what was not as it should be, a sentence each.
+        curves: measured and estimated envelopes of muscles that were judged; None = none were.
     """
 
     success: bool
@@ -64,6 +66,7 @@ class CalibrationReport:
     calibration: Mapping[str, Any] | None = None
     bags: tuple[Any, ...] = ()
     notes: tuple[str, ...] = ()
+    curves: EnvelopeCurves | None = None
 
     @classmethod
     def failed(cls, error: Exception, message: str = "") -> CalibrationReport:

@@ -9,6 +9,7 @@ from pathlib import Path
 MAX_DURATION_S = 3600.0
 MAX_SEED = (1 << 32) - 1
 AUTO = "auto"
+REPORT_MARK = b'<meta name="generator" content="imu_emg_estimator">'  # in the head of a report, see ``html_page``
 EVERY_SUBJECT = "subjects"  # as many folds as there are subjects
 
 
@@ -108,3 +109,21 @@ def markdown_file(text: str) -> Path:
     if Path(text).suffix != ".md":
         raise argparse.ArgumentTypeError(f"'{text}' is not a Markdown file; give a name that ends in .md")
     return Path(text)
+
+
+def report_file(text: str) -> Path:
+    """Read the name of an HTML page; an earlier report may be there, and nothing else is replaced."""
+    path = Path(text)
+    if path.suffix not in (".html", ".htm"):
+        raise argparse.ArgumentTypeError(f"'{text}' is not an HTML file; give a name that ends in .html")
+    if path.is_file() and not _is_report(path):
+        raise argparse.ArgumentTypeError(f"{path} exists and is not a report; give another name")
+    return path
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return REPORT_MARK in file.read(1024)
+    except OSError:
+        return False

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.cli.calibration_bags import bags_of
+from imu_emg_estimator.cli.report_option import add_report_option, command_line, write_report
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
@@ -25,6 +26,7 @@ from imu_emg_estimator.utils.progress import Progress, ProgressBar
 from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 
 if TYPE_CHECKING:
+    from imu_emg_estimator.calibration.calibration_report import CalibrationReport
     from imu_emg_estimator.calibration.request import CalibrationRequest
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
@@ -59,6 +61,7 @@ def add_parser(commands: Any) -> None:
         "--progress", type=Path, metavar="FILE",
         help="append the progress as JSON, one object per line; /dev/stdout for the process that started this one",
     )  # fmt: skip
+    add_report_option(parser)
     options.add_json_option(parser)
 
 
@@ -161,6 +164,8 @@ def _check_guide_options(arguments: argparse.Namespace) -> None:
     """Raise InputError for options that make no sense with the guide."""
     if arguments.out or arguments.dry_run:
         raise InputError(f"--guide keeps calibrations in the store; remove {'--out' if arguments.out else '--dry-run'}")
+    if arguments.report:
+        raise InputError("--guide stores calibrations; remove --report, and write it afterwards with `imu-emg report`")
     if arguments.bag and len(arguments.bag) > 1:
         raise InputError("--guide continues with one recording; give one --bag, or remove --guide")
     shortest, longest = GUIDE_RECORDING_BOUNDS_S
@@ -198,7 +203,16 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
     elif result.bundle:
         _keep(result.bundle, arguments)
     options.write_json(arguments.json, result.report.to_dict() | {"took": asdict(took)})
+    _write_report(arguments, result.report)
     return CALIBRATED if result.bundle else NOT_BETTER
+
+
+def _write_report(arguments: argparse.Namespace, report: CalibrationReport) -> None:
+    if arguments.report:
+        from imu_emg_estimator.report.calibration_page import calibration_page
+
+        model_id = options.load_bundle(arguments).model_id
+        write_report(arguments.report, calibration_page(report, arguments.subject, model_id, command_line(arguments)))
 
 
 def _request(arguments: argparse.Namespace) -> CalibrationRequest:

@@ -22,6 +22,7 @@ from imu_emg_estimator.cli import (
     inspect,
     record,
     replay,
+    report,
     rig_commands,
     simulate,
     train,
@@ -30,16 +31,17 @@ from imu_emg_estimator.cli import (
 from imu_emg_estimator.cli.shared_options import run_command, split_ros_arguments
 
 COMMANDS = (
-    import_recordings, rig_commands, train, evaluate, calibrate, calibrations, bag, simulate, replay, record, watch,
-    call, export, inspect,
+    import_recordings, rig_commands, train, evaluate, calibrate, calibrations, report, bag, simulate, replay, record,
+    watch, call, export, inspect,
 )  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status."""
-    own, ros_arguments = split_ros_arguments(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    own, ros_arguments = split_ros_arguments(words)
     parser = build_parser()
-    arguments = parser.parse_args(own)
+    arguments = parser.parse_args(own, argparse.Namespace(words=words))
     if ros_arguments:
         if not hasattr(arguments, "ros_arguments"):
             parser.error(f"unrecognized arguments: {' '.join(ros_arguments)}")

@@ -13,7 +13,9 @@ from imu_emg_estimator import __version__
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.json_values import json_compatible
 
-DELAY, MODEL_FILE = "delay", "model_file"  # figures: the EMG delay that was corrected, in words; the base model's path
+# Names of figures: the EMG delay that was corrected, in words; the base model's path; ``EnvelopeCurves``; how each bag
+# was read; what was not as it should be.
+DELAY, MODEL_FILE, CURVES, BAGS, NOTES = "delay", "model_file", "curves", "bags", "notes"
 
 
 @dataclass(frozen=True)

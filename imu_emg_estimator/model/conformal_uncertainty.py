@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -95,6 +96,27 @@ class Uncertainty:
     def from_dict(cls, values: object) -> Uncertainty:
         """Build from decoded JSON; raises InputError unless every field is there, of its type."""
         return from_decoded(cls, values, "uncertainty", optional=())
+
+
+def interval_multiples(scale: DeviationScale | None, levels: Sequence[float], level: float) -> NDArray[np.float64]:
+    """Return half the width of the interval of any level as multiples of the published standard deviation, [muscles].
+
+    Between the levels that were measured it goes with the quantiles of a normal distribution, which serve alone where
+    none were.
+
+    Args:
+        scale: whose multiples belong to ``levels``; None = the deviation is taken as it is.
+    """
+    quantile = _half_width(level)
+    if scale is None:
+        return np.array([quantile])
+    known = [0.0, *map(_half_width, levels)]
+    return np.array([np.interp(quantile, known, [0.0, *own]) for own in zip(*scale.multiples, strict=True)])
+
+
+def _half_width(level: float) -> float:
+    """Return half the width of a normal distribution's interval, in standard deviations."""
+    return NormalDist().inv_cdf((1 + level) / 2)
 
 
 def _ascend(values: Sequence[float]) -> bool:

@@ -118,3 +118,5 @@ def test_calibrate_dry_run_reports_and_keeps_nothing(
     assert "dry run: nothing was stored" in capfd.readouterr().out
     assert not store.exists() or not list(store.rglob("*.safetensors"))
     assert "remove --dry-run" in refused(capfd, "calibrate", "--guide", "--dry-run", "--bundle", tiny)
+    report = ["--report", tmp_path / "a.html"]
+    assert "remove --report" in refused(capfd, "calibrate", "--guide", *report, "--bundle", tiny)

@@ -1,0 +1,57 @@
+"""Curves of a calibration for people to look at: every estimate by models that had not seen the EMG beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imu_emg_estimator.calibration.calibration_decision import HEADS
+from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCALED, MuscleOutcome
+from imu_emg_estimator.calibration.cross_fitting import CrossFit
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, Envelopes, curves_of, interval_half_width
+from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.streaming.streamed_recording import streamed_recording
+
+
+def held_out_curves(
+    found: CrossFit, muscles: Mapping[str, MuscleOutcome], way: str | None, bundle: Bundle, running: Bundle,
+    recordings: Sequence[Recording],
+) -> EnvelopeCurves:  # fmt: skip
+    """Give the curves of a typical stretch of the recordings.
+
+    Args:
+        muscles, way: what was decided.
+        bundle: the new one, whose intervals are shown; the one in use where there is none.
+        running: the one in use.
+        recordings: what was judged, as the new bundle sees it.
+    """
+    rig, unit = bundle.rig, recordings[0].envelope_unit
+    half_width = np.concatenate(
+        [interval_half_width(bundle, streamed_recording(bundle, own.imu)[1]) for own in recordings]
+    )
+    changed = [name in muscles and muscles[name].decision != KEPT for name in rig.muscle_names]
+    envelopes = Envelopes(
+        found.measured,
+        np.where(_in_unit(bundle, unit), _estimate(found, muscles, way, rig.muscle_names), np.nan),
+        np.where(_in_unit(bundle, unit), half_width, np.nan),
+        np.where(_in_unit(running, unit) & np.array(changed), found.before, np.nan),
+    )
+    return curves_of(envelopes, rig.muscle_names, rig.rate, unit)
+
+
+def _in_unit(bundle: Bundle, unit: str) -> NDArray[np.bool_]:
+    """Which muscles [muscles] a bundle estimates in the unit of the EMG."""
+    return np.array([bundle.reference.unit_of(index) == unit for index in range(len(bundle.rig.muscles))])
+
+
+def _estimate(
+    found: CrossFit, muscles: Mapping[str, MuscleOutcome], way: str | None, names: Sequence[str]
+) -> FloatArray:
+    """Take each muscle's estimate [samples, muscles] by what was decided on it."""
+    taken = {ADAPTED: found.adapted[way or HEADS], SCALED: found.scaled}
+    decisions = [muscles[name].decision if name in muscles else KEPT for name in names]
+    columns = [taken.get(decision, found.before)[:, index] for index, decision in enumerate(decisions)]
+    return np.stack(columns, axis=1)

@@ -1,0 +1,1 @@
+"""Reports to hand over: each as one self-contained HTML page."""

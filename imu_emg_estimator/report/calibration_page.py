@@ -1,0 +1,243 @@
+"""The report of a calibration: of one that is stored, or of one that was just tried, taken or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from imu_emg_estimator.calibration.calibration_report import (
+    ADAPTED,
+    KEPT,
+    SCALED,
+    CalibrationReport,
+    MuscleOutcome,
+    joined,
+    mean_score,
+    outcome_message,
+)
+from imu_emg_estimator.calibration.improvement import CONFIDENCE, Improvement
+from imu_emg_estimator.guide.calibration_outcome import goodness
+from imu_emg_estimator.guide.sensor_problems import display_name
+from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.calibration_record import BAGS, CURVES, DELAY, NOTES
+from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
+from imu_emg_estimator.report.html_page import (
+    BAD,
+    DOUBTED,
+    GOOD,
+    Block,
+    Cell,
+    Command,
+    Facts,
+    Items,
+    Page,
+    Section,
+    Table,
+    Text,
+    change,
+    number,
+    percent,
+)
+from imu_emg_estimator.report.report_words import coverage_sentence, envelope_charts, how_to_read, verdict_table
+from imu_emg_estimator.signals.accuracy_metrics import Scores
+from imu_emg_estimator.utils.json_values import from_decoded
+
+DECISIONS = {
+    ADAPTED: Cell("adapted to the subject", GOOD),
+    SCALED: Cell("only its strength was fitted", GOOD),
+    KEPT: Cell("left as it was", DOUBTED),
+}
+CAPTION = (
+    "A typical stretch of the recordings. Each estimate after the calibration comes from a model that had not seen the "
+    "EMG beside it."
+)
+HELD_OUT = (
+    "The recordings were cut into four parts. Each part was estimated by models that were calibrated on the other "
+    "three alone, so no figure here was reached by learning the answers. A muscle is changed only where it is better "
+    f"by more than chance explains, at {percent(CONFIDENCE)} confidence."
+)
+
+
+def report_of_bundle(bundle: Bundle) -> CalibrationReport:
+    """Make the report of a stored calibration again, as far as its record goes."""
+    assert bundle.calibration is not None
+    figures = bundle.calibration.figures
+    muscles = {name: _outcome(entry) for name, entry in figures.get("muscles", {}).items()}
+    left_out = list(figures.get("left_out", ()))
+    curves = figures.get(CURVES)
+    return CalibrationReport(
+        success=True,
+        message=outcome_message(muscles, bundle.calibration.seconds, (), left_out),
+        muscles=muscles,
+        seconds=bundle.calibration.seconds,
+        quality={"verdicts": figures.get("verdicts", {}), "left_out": left_out},
+        calibration=asdict(bundle.calibration),
+        bags=tuple(figures.get(BAGS, ())),
+        notes=tuple(figures.get(NOTES, ())),
+        curves=from_decoded(EnvelopeCurves, curves, "curves of its calibration") if curves else None,
+    )
+
+
+def _outcome(entry: Mapping[str, Any]) -> MuscleOutcome:
+    nothing = {"r": None, "r2": None, "nrmse": None, "samples": 0}
+    before, after = (from_decoded(Scores, nothing | entry.get(when, {}), when) for when in ("before", "after"))
+    unknown = Improvement(float("nan"), float("nan"), float("nan"), float("nan"), 0)
+    gain = from_decoded(Improvement, entry["gain"], "gain") if entry.get("gain") else unknown
+    return MuscleOutcome(entry.get("decision", ADAPTED), before, after, gain)
+
+
+def calibration_page(report: CalibrationReport, subject: str, model_id: str, command: str = "") -> Page:
+    """Write the report for someone who was not there.
+
+    Args:
+        model_id: of the model that the calibration was to improve on.
+        command: that was given.
+    """
+    headline, mood = _headline(report)
+    return Page(
+        title=f"Calibration of subject {subject}",
+        headline=headline,
+        mood=mood,
+        facts=Facts(_facts(report, subject, model_id)),
+        sections=(
+            Section("Measured and estimated muscle activity", envelope_charts(report.curves, CAPTION)),
+            Section("Before and after", _before_and_after(report)),
+            Section("How sure this is", _how_sure(report)),
+            Section("Sensors and muscles", _verdicts(report)),
+            Section("What was used, and what was left out", _left_out(report)),
+            Section("What to do next", _next(report, subject)),
+            Section("How to read this", how_to_read()),
+        ),
+        command=command,
+    )
+
+
+def _headline(report: CalibrationReport) -> tuple[str, str]:
+    if report.error:
+        return f"The calibration could not be done: {report.message}.", BAD
+    if report.refusal:
+        return f"The recording was refused, and nothing was changed: {report.refusal}.", BAD
+    before, after = mean_score(report.before, "r"), mean_score(report.after, "r")
+    if not report.success:
+        return "The calibration made nothing better by more than chance explains, so nothing was changed.", DOUBTED
+    words = f" The estimates now follow the muscles {goodness(after)}" if after == after else ""
+    figures = f" (r {number(after)} of at most 1, {number(before)} before)" if words else ""
+    strength = [mean_score(scores, "r2") for scores in (report.before, report.after)]
+    fits = f"; with their strength, R² is {number(strength[1])}, {number(strength[0])} before" if words else ""
+    return f"The calibration helped.{words}{figures}{fits}".rstrip(".") + ".", GOOD
+
+
+def _facts(report: CalibrationReport, subject: str, model_id: str) -> list[tuple[str, str]]:
+    calibration: Mapping[str, Any] = report.calibration or {}
+    figures = calibration.get("figures", {})
+    recorded = [bag.get("recorded") for bag in report.bags]
+    of = f" of {number(sum(recorded), 0)} s recorded" if recorded and None not in recorded else ""
+    return [
+        ("subject", subject),
+        ("made", str(calibration.get("created", "")).replace("T", " ").replace("+00:00", " UTC")),
+        ("calibration", report.calibration_id),
+        ("improves on model", str(figures.get("running", model_id))),
+        ("recordings", str(calibration.get("bag", "")) or ", ".join(map(_name, report.bags))),
+        ("data used", f"{number(report.seconds, 0)} s{of}" if report.seconds else ""),
+        ("delay of the EMG", str(figures.get(DELAY, ""))),
+        ("method", " ".join(filter(None, map(str, (calibration.get("method", ""), _version(calibration)))))),
+    ]
+
+
+def _name(bag: Mapping[str, Any]) -> str:
+    return Path(str(bag.get("bag", ""))).name
+
+
+def _version(calibration: Mapping[str, Any]) -> str:
+    software = calibration.get("software", "")
+    return f"of imu_emg_estimator {software}" if software else ""
+
+
+def _before_and_after(report: CalibrationReport) -> list[Block]:
+    if not report.muscles:
+        return []
+    rows = [
+        (
+            display_name(name),
+            DECISIONS.get(own.decision, Cell(own.decision)),
+            change(own.before.r, own.after.r),
+            change(own.before.r2, own.after.r2),
+            _change_of_r(own),
+        )
+        for name, own in report.muscles.items()
+    ]
+    return [Table(("muscle", "what was done", "r", "R²", f"change of r ({percent(CONFIDENCE)} interval)"), rows)]
+
+
+def _change_of_r(outcome: MuscleOutcome) -> str:
+    found = outcome.improvement
+    tried = "" if outcome.decision == ADAPTED else "tried: "
+    return f"{tried}{number(found.change)} ({number(found.low)} to {number(found.high)})"
+
+
+def _how_sure(report: CalibrationReport) -> list[Block]:
+    if not report.muscles:
+        return []
+    return [
+        Text(HELD_OUT),
+        Items([_in_words(*own) for own in report.muscles.items()]),
+        *coverage_sentence(report.curves),
+    ]
+
+
+def _in_words(name: str, outcome: MuscleOutcome) -> str:
+    """Say in a sentence how certain a muscle's improvement is."""
+    found, who = outcome.improvement, display_name(name)
+    if not found.blocks:
+        return f"{who}: how certain the change is was not recorded."
+    tried = "the change that was tried" if outcome.decision != ADAPTED else "the change"
+    certain = "more than chance explains" if found.significant else "within what chance explains"
+    return (
+        f"{who}: {tried} in r is {number(found.change)}, {certain} (between {number(found.low)} and "
+        f"{number(found.high)} with {percent(CONFIDENCE)} confidence, from {found.blocks} stretches of time)."
+    )
+
+
+def _verdicts(report: CalibrationReport) -> list[Block]:
+    return [verdict_table(report.verdicts, report.left_out)] if report.verdicts else []
+
+
+def _left_out(report: CalibrationReport) -> list[Block]:
+    blocks: list[Block] = []
+    if report.bags:
+        rows = [(_name(bag), *(number(bag.get(key), 1) for key in ("seconds", "recorded"))) for bag in report.bags]
+        blocks.append(Table(("recording", "used [s]", "recorded [s]"), rows))
+    if report.left_out:
+        blocks.append(
+            Text(f"Left out for its whole length: {joined([display_name(name) for name in report.left_out])}.")
+        )
+    if report.notes:
+        blocks.append(Items(report.notes))
+    elif report.bags and not report.left_out:
+        blocks.append(Text("Nothing else of note was found in the recordings."))
+    return blocks
+
+
+def _next(report: CalibrationReport, subject: str) -> list[Block]:
+    if not report.success:
+        return [
+            Text(
+                "Put right what the table above names, check that the electrodes sit firmly, and record again: 30 to "
+                "60 s of walking, and of what else the device is for."
+            )
+        ]
+    kept = [display_name(name) for name, own in report.muscles.items() if own.decision == KEPT]
+    blocks: list[Block] = []
+    if kept:
+        blocks.append(
+            Text(f"The calibration made nothing better of {joined(kept)}: check the electrode, and record longer.")
+        )
+    blocks += [
+        Text("Wear the sensors as they were. Check on another day with a new recording that the estimates still fit:"),
+        Command(f"imu-emg calibrations compare {report.calibration_id} --bag BAG"),
+        Text("Go back to what was in use before:"),
+        Command(f"imu-emg calibrations use --previous --subject {subject}"),
+    ]
+    return blocks
