@@ -13,22 +13,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from imu_emg_estimator.utils.folder_lock import LOCK, lock_folder
+from filelock import FileLock, Timeout
 
 PREFIX = "imu_emg_calibration_"
+LOCK = ".lock"
 MAX_ATTEMPTS = 10  # another process that sweeps at this instant may take a folder for abandoned
 
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
     """Make a folder that no other user can read, removed at the end; raises OSError where none can be made."""
-    folder, handle = _held_folder()
+    folder, lock = _held_folder()
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if handle is not None:
-            os.close(handle)
+        lock.release()
 
 
 def sweep() -> list[Path]:
@@ -38,19 +38,19 @@ def sweep() -> list[Path]:
     return []
 
 
-def _held_folder() -> tuple[Path, int | None]:
-    """Return a new folder and the handle of its lock; None on a disk without locks, where ``sweep`` removes nothing."""
+def _held_folder() -> tuple[Path, FileLock]:
     for _ in range(MAX_ATTEMPTS):
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))  # mode 0700
+        lock = FileLock(folder / LOCK, timeout=0)
         try:
-            handle = lock_folder(folder)
-        except (FileNotFoundError, BlockingIOError):  # it is being removed
+            lock.acquire()
+        except (FileNotFoundError, Timeout):  # it is being removed
             continue
-        except OSError:
-            return folder, None
+        except (OSError, NotImplementedError):  # a disk without locks, where ``sweep`` leaves all folders alone
+            return folder, lock
         if (folder / LOCK).exists():
-            return folder, handle
-        os.close(handle)
+            return folder, lock
+        lock.release()
     raise BlockingIOError(f"other processes remove every new folder in {tempfile.gettempdir()}")
 
 
@@ -60,9 +60,8 @@ def _removed(folder: Path) -> bool:
         found = folder.lstat()  # a link may lead anywhere
         if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):
             return False
-        handle = lock_folder(folder)
-    except OSError:  # held, or gone meanwhile
+        with FileLock(folder / LOCK, timeout=0):
+            shutil.rmtree(folder, ignore_errors=True)
+            return not folder.exists()
+    except (OSError, NotImplementedError):  # held, or gone meanwhile; Timeout is an OSError
         return False
-    shutil.rmtree(folder, ignore_errors=True)
-    os.close(handle)
-    return not folder.exists()

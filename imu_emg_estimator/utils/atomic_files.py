@@ -14,11 +14,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.utils.folder_lock import lock_folder
 
 TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}")  # names of incomplete files
+LOCK = ".lock"
 LOCK_TIMEOUT_S = 10.0  # another process needs some milliseconds to write
+POLL_S = 0.01
 
 
 def write_atomically(path: Path, payload: bytes) -> None:
@@ -81,22 +84,24 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         InputError: the folder cannot be written, or another process holds it for longer than ``LOCK_TIMEOUT_S``.
     """
+    lock = FileLock(folder / LOCK, timeout=LOCK_TIMEOUT_S, poll_interval=POLL_S)
     try:
         make_folder(folder)
-        handle = lock_folder(folder, LOCK_TIMEOUT_S)
-    except BlockingIOError:
+        lock.acquire()
+    except Timeout:
         raise InputError(
             f"another process has been writing to {folder} for {LOCK_TIMEOUT_S:g} s; end it and try again"
         ) from None
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or "its disk has no locks"
         raise InputError(
-            f"{folder} cannot be written or locked ({error.strerror}); free space, or give a writable place on a disk "
-            "of this computer"
+            f"{folder} cannot be written or locked ({reason}); free space, or give a writable place on a disk of this "
+            "computer"
         ) from None
     try:
         yield
     finally:
-        os.close(handle)
+        lock.release()
 
 
 def _temporary(path: Path, payload: bytes) -> Path:
