@@ -17,8 +17,7 @@ test: setup  ## all tests, the ROS ones on real rclpy
 
 coverage: setup  ## branch coverage of the package under all tests, of every process that they start
 	rm -rf build/coverage
-	$(env) python -m coverage run $(pytest) test
-	$(env) coverage combine --quiet
+	$(env) python -m coverage run $(pytest) test; code=$$?; $(env) coverage combine --quiet; exit $$code
 	$(env) coverage report --skip-covered --sort cover
 
 demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real subject instead of a simulated one

@@ -12,8 +12,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 PREFIX = "imu_emg_calibration_"
 LOCK = ".lock"
@@ -39,6 +41,8 @@ def sweep() -> list[Path]:
 
 
 def _held_folder() -> tuple[Path, FileLock]:
+    from filelock import FileLock, Timeout  # late: see ``utils.atomic_files``
+
     for _ in range(MAX_ATTEMPTS):
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))  # mode 0700
         lock = FileLock(folder / LOCK, timeout=0)
@@ -56,6 +60,8 @@ def _held_folder() -> tuple[Path, FileLock]:
 
 def _removed(folder: Path) -> bool:
     """Whether a folder was abandoned, and is gone now."""
+    from filelock import FileLock
+
     try:
         found = folder.lstat()  # a link may lead anywhere
         if found.st_uid != os.getuid() or not stat.S_ISDIR(found.st_mode):

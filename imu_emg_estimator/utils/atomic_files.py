@@ -14,8 +14,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from imu_emg_estimator.errors import InputError
 
 TEMPORARY = re.compile(r"\.(?P<target>.+)\.[a-z0-9_]{8}")  # names of incomplete files
@@ -84,6 +82,8 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         InputError: the folder cannot be written, or another process holds it for longer than ``LOCK_TIMEOUT_S``.
     """
+    from filelock import FileLock, Timeout  # brings asyncio, SSL and SQLite: not into a node that only estimates
+
     lock = FileLock(folder / LOCK, timeout=LOCK_TIMEOUT_S, poll_interval=POLL_S)
     try:
         make_folder(folder)
