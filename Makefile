@@ -1,7 +1,7 @@
 .PHONY: help setup quick test coverage demo lint format types architecture docs reference urls clean
 .DEFAULT_GOAL := help
 env := scripts/run-in-env
-pytest := -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+pytest := -m pytest --numprocesses 2 --no-loadscope-reorder
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | awk -F': ' '{ printf "make %-14s%s\n", $$1, $$2 }'

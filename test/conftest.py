@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 # Before torch is imported, here and in every process that tests start.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,16 +28,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the ROS tests, and choose what one process runs under ``--dist loadgroup``: a file, or all ROS tests.
-
-    ROS tests run in real time, so two at once would delay each other. They come first because they take longest.
-    """
+    """Mark the ROS tests, which come first because they take longest."""
     for item in items:
         if ROS_TESTS in item.path.parents:
             item.add_marker("ros")
-        group = "ros" if item.get_closest_marker("ros") else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: item.get_closest_marker("ros") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Choose what one process of several runs: a file, or all ROS tests, as two in real time would delay each other."""
+    from fixtures.file_scheduling import FileScheduling
+
+    return FileScheduling(config, log)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

@@ -71,6 +71,7 @@ def imported_names(file: Path) -> Iterator[str]:
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
+@pytest.mark.slow
 def test_live_path_imports_without_torch() -> None:
     """Whatever is imported on the way counts, so this runs Python with torch made impossible."""
     code = "\n".join(

@@ -32,7 +32,6 @@ class SampleCounter:
 
     def __init__(self) -> None:
         self._floor = DelayFloor(MAX_PERIOD_ERROR)
-        self._minimum, self._paused = NEVER_NS, 0
         self.restart()
 
     def restart(self) -> None:
@@ -116,7 +115,7 @@ class SampleCounter:
         if len(ends) < MIN_LEARNED and len(learnt) < MAX_LEARNING:
             return False
         (first, count), (last, total) = ends[0], ends[-1]
-        if total <= count or last <= first:
+        if total <= count:
             del learnt[0]
             return False
         self.period = round((last - first) / (total - count))

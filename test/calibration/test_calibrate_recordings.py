@@ -97,6 +97,7 @@ def test_figures_before_are_of_all_data(result: CalibrationResult, trained_bundl
         assert result.report.after[name].samples > 0.99 * len(subject)
 
 
+@pytest.mark.slow
 def test_calibrate_keeps_muscle_without_significant_improvement_exactly(
     trained_bundle: Bundle, half: Recording
 ) -> None:
@@ -113,6 +114,7 @@ def test_calibrate_keeps_muscle_without_significant_improvement_exactly(
     assert result.report.after[LEFT].r == pytest.approx(result.report.before[LEFT].r, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_calibrate_fits_amplitude_alone_where_shape_is_right(trained_bundle: Bundle, usual: Recording) -> None:
     weak = replace(usual, envelope=0.4 * usual.envelope)
     result = calibrate(trained_bundle, weak, "anna", settings=BRIEF)

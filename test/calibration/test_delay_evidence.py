@@ -37,6 +37,7 @@ def opened(bundle: Bundle, bags: tuple[Path, ...], **options: object) -> list[Ca
     return open_bags(bundle, CalibrationRequest(Path("unused"), bags, "anna", **options))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_bags_of_one_session_share_one_delay(
     trained_bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def test_yield_to_others_keeps_priority_of_others_in_session() -> None:
     assert "nice 0" in in_a_session_of_its_own(script)
 
 
+@pytest.mark.slow
 def test_process_ends_with_its_parent(worker: subprocess.Popen[str]) -> None:
     assert worker.poll() is None
     assert worker.stdin is not None
@@ -94,6 +95,7 @@ def test_process_ends_with_its_parent(worker: subprocess.Popen[str]) -> None:
     assert worker.wait(timeout=600) == worker_process.ORPHANED
 
 
+@pytest.mark.slow
 def test_process_writes_report_of_a_failure(tmp_path: Path) -> None:
     request = CalibrationRequest(tmp_path / "missing", (tmp_path,), "anna")
     (tmp_path / worker_process.REQUEST).write_bytes(request.to_json())

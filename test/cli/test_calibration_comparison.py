@@ -71,6 +71,7 @@ def test_calibrate_refuses_to_write_nowhere(
     assert str(tmp_path / "file") in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_calibrate_refuses_a_wrong_bag_before_importing_torch(base: Path, tmp_path: Path) -> None:
     code = (
         "import sys; sys.modules['torch'] = None; "

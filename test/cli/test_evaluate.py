@@ -39,6 +39,7 @@ def test_evaluate_writes_means_by_calibration_and_condition(
         assert f"| {subject} | {own['r']:.3f} | {own['r2']:.3f} | {own['nrmse']:.3f} |" in printed
 
 
+@pytest.mark.slow
 def test_evaluate_measures_missing_sensors_and_writes_them_into_the_bundle(
     data: Path, trained_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -99,6 +99,7 @@ def test_main_ends_quietly_on_an_interrupt(tmp_path: Path, monkeypatch: pytest.M
     assert run("inspect") == 130
 
 
+@pytest.mark.slow
 def test_command_without_torch_names_what_to_install(tmp_path: Path) -> None:
     bag = tmp_path / "bag"
     assert main(["simulate", "--out", str(bag), "--seconds", "6"]) == 0

@@ -17,6 +17,7 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.utils.shipped_files import shipped_rigs
 
 
+@pytest.mark.slow
 def test_rig_new_from_bag_passes_its_own_check(bag: Path, tmp_path: Path) -> None:
     path, picture, report = tmp_path / "lab.yaml", tmp_path / "rig.png", tmp_path / "rig.json"
     assert run("rig", "new", path, "--bag", bag) == 0

@@ -8,6 +8,7 @@ from fixtures.command_line import run, strict_json
 from imu_emg_estimator.cli.main import main
 
 
+@pytest.mark.slow
 def test_watch_prints_and_writes_what_was_seen(bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = run("watch", bag, "--json", tmp_path / "seen.json")
     content, said = strict_json(tmp_path / "seen.json"), capsys.readouterr().out

@@ -1,8 +1,10 @@
 """Camargo 2021: exported tables become SI units on one grid, and a wrong export is answered by what is wrong where."""
 
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -46,26 +48,33 @@ def emg(seed: int = 0) -> dict[str, NDArray[np.float64]]:
     return {"Header": times} | {name: 0.02 * burst * rng.standard_normal(len(times)) for name in camargo.MUSCLES}
 
 
+def write_table(folder: Path, sensor: str, columns: Columns, trial: str = TRIAL) -> Path:
+    path = folder / f"{trial.format(sensor)}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [",".join(str(value) for value in row) for row in zip(*columns.values(), strict=True)]
+    path.write_text("\n".join([",".join(columns), *rows]) + "\n")
+    return path
+
+
 @pytest.fixture
 def write(tmp_path: Path) -> Writer:
     """Function that writes a table of a trial as CSV and returns its path."""
+    return partial(write_table, tmp_path)
 
-    def write_table(sensor: str, columns: Columns, trial: str = TRIAL) -> Path:
-        path = tmp_path / f"{trial.format(sensor)}.csv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [",".join(str(value) for value in row) for row in zip(*columns.values(), strict=True)]
-        path.write_text("\n".join([",".join(columns), *rows]) + "\n")
-        return path
 
-    return write_table
+@pytest.fixture(scope="module")
+def written_trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one whole trial on level ground, not to be changed."""
+    folder = tmp_path_factory.mktemp("trial")
+    write_table(folder, "imu", imu())
+    write_table(folder, "emg", emg())
+    return folder
 
 
 @pytest.fixture
-def trial(write: Writer, tmp_path: Path) -> Path:
+def trial(written_trial: Path, tmp_path: Path) -> Path:
     """A folder with one whole trial on level ground."""
-    write("imu", imu())
-    write("emg", emg())
-    return tmp_path
+    return shutil.copytree(written_trial, tmp_path, dirs_exist_ok=True)
 
 
 def load_one(folder: Path) -> Recording:

@@ -93,6 +93,7 @@ def test_catalogue_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.parametrize("name", ["csv", "bags"])
+@pytest.mark.slow
 def test_commands_accept_own_data(
     lab: Path, tmp_path: Path, name: str, trained_bundle: Bundle, capfd: pytest.CaptureFixture[str]
 ) -> None:

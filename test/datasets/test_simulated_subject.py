@@ -217,6 +217,7 @@ def test_derive_statistics_refuses_too_few_subjects(statistics: dict[str, Any]) 
         derive_stride_statistics([simulate(statistics, 30.0, 0)])
 
 
+@pytest.mark.slow
 def test_derive_statistics_of_real_subjects(hugadb_folder: Path) -> None:
     """Three real subjects lie around the shipped mean; the whole derivation takes too long for a test."""
     statistics = derive_stride_statistics(hugadb.load(hugadb_folder, ["2", "3", "15", "11"]))

@@ -37,6 +37,7 @@ def is_marked(block: CodeBlock) -> bool:
 
 
 @pytest.mark.parametrize("page", TESTED, ids=page_name)
+@pytest.mark.slow
 def test_commands_of_page_run(page: Path, tmp_path: Path) -> None:
     run_blocks([block for block in code_blocks(page) if block.mark == "test" and not block.slow], tmp_path)
 

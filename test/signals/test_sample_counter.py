@@ -76,7 +76,9 @@ def test_counter_takes_a_sample_for_lost_from_1_7_periods_on(late: float, lost: 
     assert instant == pytest.approx(990.0 + (late if lost else 10.0 * (1 + (late > 20.0))), abs=1e-3)
 
 
-@pytest.mark.parametrize(("step", "after"), [(2, 1010.0), (999, 1010.0), (-2, 980.0)])
+@pytest.mark.parametrize(
+    ("step", "after"), [(2, 1010.0), (999, 1010.0), (-2, 980.0), (-999, -8990.0), (-1000, 1010.0), (0, 1010.0)]
+)
 def test_counter_follows_the_publishers_count_but_not_beyond_the_arrival(step: int, after: float) -> None:
     found = count([1000.0, 1010.0], [99 + step, 100 + step], known(counted=True))
     assert found == pytest.approx([after - 10.0, after], abs=0.2)
@@ -149,3 +151,105 @@ def test_counter_sees_through_jitter() -> None:
     arrivals = [1000.0 + 10.0 * index + draw.uniform(0.0, 6.0) for index in range(1000)]
     found = count(arrivals, list(range(100, 1100)), known(counted=True))
     assert found == pytest.approx([995.0 + 10.0 * index + 5.0 for index in range(1000)], abs=1.5)
+
+
+def test_counter_counts_the_samples_of_a_publisher_that_does_not() -> None:
+    found = count([1000.0, 1010.0, 1020.0], [99, 99, 99], known(counted=True))
+    assert found == pytest.approx([1000.0, 1010.0, 1020.0], abs=1e-3)
+
+
+def test_counter_learns_from_200_samples_though_they_come_in_bursts_of_seventy() -> None:
+    found = count([10.0 * (index - index % 70) for index in range(280)])
+    assert found[:199] == [None] * 199
+    assert found[210:280] == pytest.approx([10.0 * (index - 69) for index in range(210, 280)], abs=0.2)
+
+
+def test_counter_learns_anew_when_the_publisher_counts_anew_meanwhile() -> None:
+    counter = SampleCounter()
+    found = count(REGULAR, [*range(500, 520), *range(80)], counter)
+    assert counter.period == 10 * MS
+    assert found[60:] == pytest.approx(REGULAR[60:], abs=1e-3)
+
+
+@pytest.mark.parametrize(("shift", "followed"), [(29.0, False), (31.0, True)])
+def test_counter_follows_a_delay_within_a_block_from_15_ms_and_one_and_a_half_periods_on(
+    shift: float, followed: bool
+) -> None:
+    arrivals = [1000.0 + shift + 10.0 * index for index in range(50)]
+    found = count(arrivals, list(range(100, 150)), known(counted=True))
+    assert found[40:] == pytest.approx([x if followed else x - shift for x in arrivals[40:]], abs=1e-3)
+
+
+@pytest.mark.parametrize(("period", "learned", "after"), [(11.2, 10.0, None), (11.5, 11.5, 88), (13.0, 13.0, 80)])
+def test_counter_learns_anew_after_three_blocks_that_are_off(period: float, learned: float, after: int | None) -> None:
+    """In bursts of two, with another period than before: a block of a quarter of a second is off by 30 ms or more."""
+    counter = known(counted=True)
+    found = count([1000.0 + period * (index - index % 2 + 1) for index in range(200)], list(range(100, 300)), counter)
+    assert counter.period == learned * MS
+    assert (found.index(None) if None in found else None) == after
+
+
+def with_late_ones(first: int, places: list[int], late: float) -> list[float]:
+    """Return arrivals from a number on; those in these places are late, and the next ones follow them closely."""
+    return [10.0 * index + (late if index in places else 0.0) for index in range(first, places[-1] + 2)]
+
+
+@pytest.mark.parametrize(
+    ("late", "between", "counted"), [(6.2, 4, False), (6.2, 5, True), (5.8, 4, True)], ids=lambda value: str(value)
+)
+def test_counter_counts_losses_until_a_tenth_of_the_intervals_is_short(
+    late: float, between: int, counted: bool
+) -> None:
+    """Short is less than two fifths of a period; the share is that of some sixteen samples."""
+    arrivals = with_late_ones(100, [100, 101 + between], late)
+    found = count([*arrivals, 10.0 * (104 + between)], counter=known(counted=False))
+    assert found[-1] == pytest.approx(10.0 * (104 + between - (not counted)), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("shorts", "late", "counted"),
+    [(0, 0.0, True), (3, 6.1, True), (4, 6.1, False), (4, 5.95, True)],
+    ids=lambda value: str(value),
+)
+def test_counter_learns_whether_samples_come_in_bursts(shorts: int, late: float, counted: bool) -> None:
+    """Of the thirty intervals learned from, at most three may be short, or a sample lost at once is not counted."""
+    arrivals = with_late_ones(0, [2 + 5 * index for index in range(shorts)] or [0], late)
+    arrivals += [10.0 * index for index in range(len(arrivals), 31)]
+    found = count([*arrivals, 320.0])
+    assert found[30] is not None
+    assert found[-1] == pytest.approx(320.0 if counted else 310.0, abs=1e-3)
+
+
+def test_counter_counts_a_loss_after_one_short_interval_at_the_beginning() -> None:
+    counter = SampleCounter()
+    counter.start(START - 5 * MS, 1, 10 * MS, None)
+    counter.expect(START, 5 * MS)
+    assert count([16.2, 20.0, 40.0], counter=counter) == pytest.approx([10.0, 20.0, 40.0], abs=1e-3)
+
+
+def test_counter_expects_the_next_of_uncounted_samples_after_the_lost_ones() -> None:
+    """The third sample after the known one is due at 1035 ms; one that comes sooner is not taken for an earlier one."""
+    counter = SampleCounter()
+    counter.start(START + 1000 * MS, 3, 10 * MS, None)
+    counter.expect(START + 1002 * MS, 5 * MS)
+    assert count([1027.5], counter=counter) == pytest.approx([1027.5], abs=1e-3)
+
+
+def delayed(*late: float) -> list[float]:
+    """Return the instants after 990 ms of samples that are late by so many ms, less their places."""
+    arrivals = [1000.0 + 10.0 * index + delay for index, delay in enumerate(late)]
+    found = count(arrivals, list(range(100, 100 + len(late))), known(counted=True))
+    return [round(instant - 1000.0 - 10.0 * index, 3) for index, instant in enumerate(found) if instant is not None]
+
+
+def test_counter_follows_a_pause_at_the_third_late_sample_in_a_row() -> None:
+    assert delayed(60.0, 60.0, 0.0, 60.0, 60.0, 60.0) == [0.0, 0.0, 0.0, 0.0, 0.0, 60.0]
+    assert delayed(60.0, 60.0, 60.0, 120.0, 120.0, 120.0) == [0.0, 0.0, 60.0, 60.0, 60.0, 120.0]
+    assert delayed(60.0, 51.0, 60.0, 60.0, 60.0) == [0.0, 0.0, 0.0, 0.0, 60.0]  # the second came in a burst
+
+
+def test_counter_follows_a_pause_right_after_the_known_sample() -> None:
+    counter = SampleCounter()
+    counter.start(START - 5 * MS, 1, 10 * MS, FIRST)
+    counter.expect(START, 5 * MS)
+    assert count([70.0, 80.0, 90.0], [1, 2, 3], counter) == pytest.approx([10.0, 20.0, 90.0], abs=1e-3)

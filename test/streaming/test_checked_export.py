@@ -45,6 +45,7 @@ def test_exported_model_equals_estimator_on_raw_rows(
     np.testing.assert_allclose(outputs[bundle.config.look_ahead :], expected, rtol=TOLERANCE, atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_export_of_shipped_bundle(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     written = export_bundle(Bundle.load(shipped_bundle()), path)
@@ -71,6 +72,7 @@ def test_export_holds_metadata_for_other_programs(bundle: Bundle, tmp_path: Path
     assert {name: tuple(shape) for name, shape in content["states"].items()} == state_shapes(bundle.config)
 
 
+@pytest.mark.slow
 def test_export_leaves_factor_for_missing_sensors_to_the_program(bundle: Bundle, tmp_path: Path) -> None:
     known = replace(bundle, subset_figures=SUBSET_FIGURES)
     export_bundle(known, tmp_path / "model.onnx")

@@ -79,6 +79,7 @@ def test_estimator_equals_offline_with_trained_network(
     assert np.nanmax(estimates[:, :2]) > 0.5
 
 
+@pytest.mark.slow
 def test_estimator_equals_offline_with_shipped_network_on_real_subject(hugadb_folder: Path) -> None:
     """A subject with a corrupted gyroscope, by the network that robots run."""
     recordings = hugadb.load(hugadb_folder, ["5"])

@@ -41,6 +41,7 @@ def estimator(bundle: Bundle, change: Callable[[torch.nn.Linear], object] | None
     return Estimator(network, bundle.normalisation, np.array(bundle.reference.amplitude))
 
 
+@pytest.mark.slow
 def test_distil_learns_mean_of_teachers_without_emg(
     trained_bundle: Bundle, subjects: list[Recording], make_recording: RecordingFactory
 ) -> None:

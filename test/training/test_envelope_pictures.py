@@ -71,6 +71,7 @@ def test_picture_shows_the_movements_of_the_rig(
     assert [title for title in titles if title] == ["curl"]
 
 
+@pytest.mark.slow
 def test_picture_of_conditions(bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path) -> None:
     recordings = [make_recording([("walking", 9.0), ("running", 12.0), ("stairs_up", 3.0)]), make_recording()]
     doubted = [replace(recording, muscle_weight=np.array([0.0, 1.0])) for recording in recordings]
@@ -79,6 +80,7 @@ def test_picture_of_conditions(bundle: Bundle, make_recording: RecordingFactory,
         assert_is_picture(tmp_path / "new" / name)
 
 
+@pytest.mark.slow
 def test_picture_before_and_after(tmp_path: Path) -> None:
     time = np.arange(100) / 50
     curves = np.sin(time)[:, None] + np.array([[0.0, 1.0]])

@@ -50,6 +50,7 @@ def error(estimator: Estimator, subject: SubjectData) -> float:
     return float(np.nanmean((estimate - subject.target) ** 2))
 
 
+@pytest.mark.slow
 def test_train_in_episodes_improves_closed_form(
     estimator: Estimator, subjects: list[SubjectData], rig: Rig, make_recording: RecordingFactory
 ) -> None:
@@ -102,6 +103,7 @@ def test_train_in_episodes_refuses_subjects_without_locomotion(
         train_in_episodes(estimator, still, rig, SETTINGS)
 
 
+@pytest.mark.slow
 def test_pretrain_in_episodes_learns_activation(subjects: list[SubjectData], rig: Rig, trained_bundle: Bundle) -> None:
     recipe = replace(RECIPE, steps=100, learning_rate=1e-2, averaging=0.97)
     network, normalisation = pretrain_in_episodes(

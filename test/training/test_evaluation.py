@@ -92,6 +92,7 @@ def test_evaluate_subject_does_not_calibrate_on_scored_emg(trained_bundle: Bundl
         assert other[muscle].r2 != honest[muscle].r2
 
 
+@pytest.mark.slow
 def test_evaluate_subject_scores_better_after_calibration(
     trained_bundle: Bundle, make_recording: RecordingFactory
 ) -> None:

@@ -118,6 +118,7 @@ def test_errors_leave_out_calibration_samples(estimator: Estimator, make_recordi
     assert calibrated_errors(estimator, [recording], adapt, 60.0) is None
 
 
+@pytest.mark.slow
 def test_run_fold_trains_inner_networks_without_judged_subjects(
     estimator: Estimator, make_recording: RecordingFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

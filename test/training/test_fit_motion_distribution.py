@@ -83,6 +83,7 @@ def test_motion_distribution_refuses_too_few_subjects(subjects: list[Recording])
         fit_distribution(subjects[:2])
 
 
+@pytest.mark.slow
 def test_alarm_is_scored_on_left_out_subjects(
     subjects: list[Recording], other: Recording, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,7 @@ def walks(make_recording: RecordingFactory) -> list[NDArray[np.object_]]:
     return [make_recording([("walking", 75.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
 
 
+@pytest.mark.slow
 def test_with_subsets_measures_before_and_after_calibration(trained_bundle: Bundle, walks: list) -> None:
     known = replace(trained_bundle, uncertainty=UNCERTAINTY)
     seen: list[tuple[int, int]] = []

@@ -62,6 +62,7 @@ def test_bag_is_none_with_too_little_data(recordings: list[Recording]) -> None:
     assert cut_bag(recordings, replace(WALKING, parts=(("cycling",),))) is None
 
 
+@pytest.mark.slow
 def test_improvement_is_scored_outside_bag(trained_bundle: Bundle, recordings: list[Recording]) -> None:
     settings = AdaptationSettings(steps=40, sequence=64, learning_rate=5e-3)
     scored = score_bags(trained_bundle, recordings, [WALKING], settings)

@@ -84,6 +84,7 @@ def test_masked_pretraining_accepts_short_and_empty_recordings(bundle: Bundle, i
         pretrain_masked([imu[0][:0]] * 2, bundle.rig, bundle.config, SHORT, bundle.normalisation)
 
 
+@pytest.mark.slow
 def test_masked_pretraining_takes_half_of_steps(make_bundle: BundleFactory, imu: list[FloatArray]) -> None:
     bundle = make_bundle(dilation=2)
     reported: list[tuple[int, int, float]] = []

@@ -24,6 +24,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_report_has_every_part_that_was_run(report: Path) -> None:
     results = json.loads((report / "results.json").read_text())
     assert set(results["groups"]) == {"frozen", "clock that leaps", "clock on another time from the start"}
@@ -36,6 +37,7 @@ def test_report_has_every_part_that_was_run(report: Path) -> None:
     assert "nan" not in table
 
 
+@pytest.mark.slow
 def test_report_tells_how_soon_placement_errors_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reliability_command, "SIMULATED_SUBJECTS", 1)
     monkeypatch.setattr(placement_trials, "TRIALS", 1)
@@ -49,6 +51,7 @@ def test_report_tells_how_soon_placement_errors_are_named(tmp_path: Path, monkey
     assert "| sides exchanged | 1 |" in (tmp_path / "table.md").read_text()
 
 
+@pytest.mark.slow
 def test_report_alone_runs_nothing(report: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (report / "table.md").read_text()
     monkeypatch.setattr(reliability_command, "run_jobs", None)
