@@ -112,7 +112,7 @@ class LivePlacement:
         return True
 
     def _judge(self, evidence: PlacementEvidence, strange: StrangeMotion) -> None:
-        motion = self._last(self._long)
+        motion, newest = self._last(self._long), self._last(self._short)
         found = evidence.find(motion) if motion.strength > MIN_MOVEMENT_G else ()
         self._found.append(found)
         was_good = not self._named
@@ -122,7 +122,7 @@ class LivePlacement:
             self._named, self._cleared = found, 0
         self.states = self._states()
         left = motion.available & ~np.array([state.masked for state in self.states])
-        self.score = strange.judge(motion, left)
+        self.score = strange.judge(motion, left, newest)
         self._learn(evidence, motion, was_good and not self._named and not any(self._found))
 
     def _persists(self) -> bool:

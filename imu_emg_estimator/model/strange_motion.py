@@ -15,6 +15,8 @@ from imu_emg_estimator.rig import Rig
 ENTER_FACTOR, LEAVE_FACTOR = 1.5, 1.1
 REST_FACTOR = 1.5  # on both at rest, where postures differ more between subjects than walking does
 ENTER_AFTER, LEAVE_AFTER = 5, 5  # judgements
+MIN_POSTURE_TURN = math.cos(math.radians(20.0))  # of gravity in a sensor's axes within a second
+MIN_TURNING = 2  # sensors: one alone may have slipped
 MIN_TURN_DEG = 30.0  # of gravity in a sensor's axes, to be told
 MIN_STRENGTH_RATIO = 1.5  # of a sensor's acceleration to the training subjects', or the inverse, to be told
 
@@ -35,13 +37,20 @@ class StrangeMotion:
         """Forget all motion."""
         self.is_strange, self.text, self._count = False, "", 0
 
-    def judge(self, motion: Motion, available: NDArray[np.bool_]) -> float:
-        """Judge a motion by these sensors [sensors]; return its score, NaN without a sensor."""
+    def judge(self, motion: Motion, available: NDArray[np.bool_], newest: Motion | None = None) -> float:
+        """Judge a motion by these sensors [sensors]; return its score, NaN without a sensor.
+
+        Args:
+            newest: the latter half of the motion. Where both halves are different postures, as when the subject sits
+                down or gets up, no training motion is like it, and nothing is concluded.
+        """
         if not available.any():
             self.reset()
             return math.nan
         squares, known = self._evidence.squares(motion, available)
         score = math.sqrt(max(float(squares.min()), 0.0) / known)
+        if newest is not None and not self.is_strange and _changes_posture(motion, newest, available):
+            return score
         limit = self._evidence.distribution.threshold * (LEAVE_FACTOR if self.is_strange else ENTER_FACTOR)
         limit *= 1.0 if motion.strength > MIN_MOVEMENT_G else REST_FACTOR
         self._count = self._count + 1 if (score > limit) != self.is_strange else 0
@@ -77,6 +86,16 @@ class StrangeMotion:
             squares, known = self._evidence.squares(motion, others)
             rest.append(squares.min() / known)
         return int(candidates[int(np.argmin(rest))])
+
+
+def _changes_posture(motion: Motion, newest: Motion, available: NDArray[np.bool_]) -> bool:
+    """Whether several sensors are turned in the latter half of a motion against the first."""
+    sensors = len(available)
+    whole, after = (one.statistics[: 3 * sensors].reshape(sensors, 3) for one in (motion, newest))
+    before = 2.0 * whole - after
+    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
+    turning = (before * after).sum(axis=1) < MIN_POSTURE_TURN * lengths
+    return int((turning & available).sum()) >= MIN_TURNING
 
 
 def _angle_deg(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:

@@ -86,6 +86,22 @@ def test_strange_motion_is_entered_and_left_after_five_judgements(
     assert strange.text == ""
 
 
+@pytest.mark.parametrize(
+    ("turned_deg", "sensors", "told"), [(9.0, 2, True), (11.0, 1, True), (11.0, 2, False), (11.0, 6, False)]
+)  # in the mean over both halves: by twice as much from the first to the latter
+def test_motion_of_two_postures_is_not_judged(
+    strange: StrangeMotion, evidence: Evidence, turned_deg: float, sensors: int, told: bool
+) -> None:
+    newest = usual().reshape(2, SENSORS, 3)
+    angle = math.radians(turned_deg)
+    whole = newest.copy()
+    whole[0, :sensors] = [0.0, math.tan(angle), 1.0]
+    evidence.scores = [9.0, 9.0]
+    for _ in range(5):
+        strange.judge(Motion(whole.ravel()), ALL, Motion(newest.ravel()))  # type: ignore[arg-type]
+    assert strange.is_strange is told
+
+
 def test_strange_motion_is_forgotten_without_a_sensor(strange: StrangeMotion, evidence: Evidence) -> None:
     judge(strange, evidence, [9.0] * 5)
     assert math.isnan(strange.judge(moving(), ~ALL))  # type: ignore[arg-type]
