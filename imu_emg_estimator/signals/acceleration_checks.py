@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from imu_emg_estimator.signals.gravity_loss import GravityLoss
 from imu_emg_estimator.signals.gravity_steps import GravitySteps
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 from imu_emg_estimator.signals.relative_stillness import STILL_MPS2, RelativeStillness
@@ -22,7 +23,7 @@ MIN_LENGTH_MPS2 = {HALF: 5.8, LONG: 7.3}
 MIN_GRAVITY_MPS2 = {HALF: 3.5, LONG: 5.0}
 MIN_LENGTH_VARIATION = 0.3
 MIN_SHORT_GRAVITY_MPS2 = 6.5  # in the newest 0.2 s, or gravity is there again
-MIN_GRAVITY_AGAIN_MPS2 = {AGAIN: 7.5, STRIDE: 6.5}  # over 0.3 s after a step by it, and 0.7 s, where it was removed
+MIN_GRAVITY_AGAIN_MPS2 = {AGAIN: 7.5, STRIDE: 6.5}  # over 0.3 s beside a step by it, and 0.7 s, where it was removed
 QUIET_MPS2 = 0.35  # standard deviation over a second
 QUIET_GRAVITY_MPS2 = (8.2, 11.5)  # then (8.6 to 11.0)
 IN_G = (0.6, 2.0)  # mean length in g
@@ -60,16 +61,18 @@ class AccelerationChecks:
         self, sensor: int = 0, others: RelativeStillness | None = None, steps: GravitySteps | None = None
     ) -> None:
         self._sensor, self._others, self._steps = sensor, others, steps
-        self._windows = SampleWindows()
+        self._windows, self._loss = SampleWindows(), GravityLoss()
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
         self._windows.reset()
+        self._loss.reset()
         self._found: SensorState | None = None
         self._turned: tuple[Vector, Vector] | None = None  # gravity before and after axes were negated
         self._scaled: SensorState | None = None  # gravity was wrong when it was last seen
         self._removed: SensorState | None = None  # gravity was removed, and has not been seen again
+        self._suspected = False  # by a step of its own alone
         self._stepped = NEVER  # instant when gravity last vanished or returned in one step
         self._stood = False  # frozen, or still while it should have moved
         self._usual_blocks = 0  # in a row, of which gravity was not
@@ -89,6 +92,9 @@ class AccelerationChecks:
     def _judge(self, instant: int) -> SensorState | None:
         if self._steps:
             self._follow_steps(self._steps, instant)
+        if not self._found and not self._removed and self._loss.take(instant, self._windows):
+            self._windows.forget_blocks()
+            self._removed, self._suspected = _removed("lost gravity from one message to the next"), True
         short = self._windows.window(SHORT)
         if short is None:
             return self._removed or (_negated_axes(*self._turned) if self._turned else self._scaled)
@@ -118,7 +124,7 @@ class AccelerationChecks:
         if latest <= self._stepped:
             return
         is_removed = steps.vanished == latest
-        self._stepped = latest
+        self._stepped, self._suspected = latest, False
         if is_removed == (self._removed is not None):
             return
         self._windows.forget_blocks()
@@ -167,6 +173,7 @@ class AccelerationChecks:
 
     def _without_gravity(self, window: Window) -> SensorState:
         self._removed = _removed(f"measures a gravity of {window.gravity:.1f} instead of 9.81 m/s²")
+        self._suspected = False
         return self._removed
 
     def _still_removed(self, instant: int) -> SensorState | None:
@@ -174,10 +181,12 @@ class AccelerationChecks:
         if self._removed is None:
             return None
         returned = self._steps and self._steps.has_returned(self._sensor, instant - SECOND // 2)
-        for blocks in (AGAIN, STRIDE) if returned else (STRIDE,):
+        for blocks in (AGAIN, STRIDE) if returned or self._suspected else (STRIDE,):
             mean = self._windows.mean(blocks)
             if mean and math.hypot(*mean) > MIN_GRAVITY_AGAIN_MPS2[blocks]:
-                self._removed = None
+                self._removed, self._suspected = None, False
+                self._loss.returned(instant)
+                break
         return self._removed
 
     def _slow_level(self, short: Window, half: Window) -> SensorState | None:

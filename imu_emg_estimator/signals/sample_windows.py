@@ -14,7 +14,7 @@ Vector = tuple[float, float, float]  # of the axes of one part
 
 BLOCK_NS = 45_000_000  # 50 ms at 60 and 100 Hz
 MAX_BLOCKS = 21  # a second
-KEPT_BLOCKS = 4  # whose samples are kept
+KEPT_BLOCKS = 5  # whose samples are kept
 MAX_GAP_NS = SECOND // 4  # longer without samples: what was before is forgotten
 JUMP_RATIO = 3.5  # of the lengths of two samples in a row
 JUMP_SQUARES = JUMP_RATIO**2

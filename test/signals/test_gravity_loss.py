@@ -1,0 +1,116 @@
+"""GravityLoss: gravity that one sensor loses from one sample to the next."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imu_emg_estimator.signals.gravity_loss import MEMORY_NS, WARY_NS, GravityLoss
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.sample_windows import SampleWindows
+
+RATE, GRAVITY_MPS2, LOST_S = 100.0, 9.81, 12.0
+
+
+def walk(seconds: float = 14.0) -> NDArray[np.float64]:
+    """Return a thigh's accelerations [samples, 3] in a walk of one stride a second."""
+    phase = 2.0 * np.pi * np.arange(round(seconds * RATE)) / RATE
+    return np.stack([3.0 * np.sin(phase), 1.5 * np.sin(2.0 * phase), GRAVITY_MPS2 + 3.0 * np.cos(2.0 * phase)], axis=1)
+
+
+def told(samples: NDArray[np.float64], rate: float = RATE) -> list[float]:
+    """Return when gravity is said to have vanished [s]."""
+    loss, windows, found = GravityLoss(), SampleWindows(), []
+    for index, (x, y, z) in enumerate(samples.tolist()):
+        instant = round(index / rate * SECOND)
+        if windows.take(instant, (x, y, z)) and loss.take(instant, windows):
+            found.append(instant / SECOND)
+    return found
+
+
+def removed(samples: NDArray[np.float64], at: float = LOST_S) -> NDArray[np.float64]:
+    """Take gravity away from an instant [s] on."""
+    result = samples.copy()
+    result[round(at * RATE) :, 2] -= GRAVITY_MPS2
+    return result
+
+
+@pytest.mark.parametrize("phase", np.arange(0.0, 1.0, 0.1))
+def test_loss_is_told_within_a_quarter_of_a_second(phase: float) -> None:
+    at = LOST_S + phase
+    found = told(removed(walk(), at))
+    assert found
+    assert at + 0.14 < found[0] < at + 0.23
+
+
+def test_walk_is_no_loss() -> None:
+    assert told(walk(60.0)) == []
+
+
+def test_nothing_is_told_before_movements_are_known() -> None:
+    known = MEMORY_NS / SECOND + 1.4
+    assert told(removed(walk(), known - 1.0)) == []
+    assert told(removed(walk(), known + 1.0)) != []
+
+
+def _aside(samples: NDArray[np.float64], begin: int) -> None:
+    samples[begin:, 0] += GRAVITY_MPS2
+
+
+def _twice(samples: NDArray[np.float64], begin: int) -> None:
+    samples[begin:, 2] -= 2.5 * GRAVITY_MPS2
+
+
+def _gradually(samples: NDArray[np.float64], begin: int) -> None:
+    samples[begin:, 2] -= GRAVITY_MPS2 * np.minimum(np.arange(len(samples) - begin) / (0.1 * RATE), 1.0)
+
+
+def _for_a_moment(samples: NDArray[np.float64], begin: int) -> None:
+    samples[begin : begin + 3, 2] -= GRAVITY_MPS2
+
+
+@pytest.mark.parametrize("change", [_aside, _twice, _gradually, _for_a_moment])
+def test_other_steps_are_no_loss(change: Callable[[NDArray[np.float64], int], None]) -> None:
+    samples = walk()
+    change(samples, round(LOST_S * RATE))
+    assert told(samples) == []
+
+
+def test_sensor_whose_movements_leave_as_little_proves_nothing() -> None:
+    samples = walk()
+    for begin in range(50, len(samples), 200):
+        samples[begin : begin + 40, 2] -= GRAVITY_MPS2 * np.hanning(40)
+    assert told(removed(samples)) == []
+
+
+def test_loss_that_was_none_makes_wary_for_a_minute() -> None:
+    samples, loss, windows = walk(100.0), GravityLoss(), SampleWindows()
+    losses = (12.0, 40.0, 12.0 + WARY_NS / SECOND + 8.0)
+    for at in losses:
+        samples[round(at * RATE) : round((at + 0.4) * RATE), 2] -= GRAVITY_MPS2
+    found = []
+    for index, (x, y, z) in enumerate(samples.tolist()):
+        instant = round(index / RATE * SECOND)
+        if windows.take(instant, (x, y, z)) and loss.take(instant, windows):
+            found.append(instant / SECOND)
+            loss.returned(instant + SECOND // 2)
+    assert [round(at) for at in found] == [12, 80]
+
+
+def test_loss_that_lasts_makes_not_wary() -> None:
+    samples, loss, windows = walk(40.0), GravityLoss(), SampleWindows()
+    samples[round(12.0 * RATE) : round(15.0 * RATE), 2] -= GRAVITY_MPS2
+    samples[round(35.0 * RATE) :, 2] -= GRAVITY_MPS2
+    found = []
+    for index, (x, y, z) in enumerate(samples.tolist()):
+        at = index / RATE
+        if (
+            windows.take(round(at * SECOND), (x, y, z))
+            and not 12.3 < at < 16.0
+            and loss.take(round(at * SECOND), windows)
+        ):
+            found.append(round(at))
+            loss.returned(round(15.3 * SECOND))
+    assert found[0] == 12
+    assert found[-1] == 35
