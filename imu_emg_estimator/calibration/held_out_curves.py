@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imu_emg_estimator.calibration.calibration_decision import HEADS
 from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCALED, MuscleOutcome
 from imu_emg_estimator.calibration.cross_fitting import CrossFit
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, Envelopes, curves_of, interval_half_width
+from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, Envelopes, curves_of, in_unit, interval_half_width
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.streaming.streamed_recording import streamed_recording
 
@@ -35,16 +34,11 @@ def held_out_curves(
     changed = [name in muscles and muscles[name].decision != KEPT for name in rig.muscle_names]
     envelopes = Envelopes(
         found.measured,
-        np.where(_in_unit(bundle, unit), _estimate(found, muscles, way, rig.muscle_names), np.nan),
-        np.where(_in_unit(bundle, unit), half_width, np.nan),
-        np.where(_in_unit(running, unit) & np.array(changed), found.before, np.nan),
+        np.where(in_unit(bundle, unit), _estimate(found, muscles, way, rig.muscle_names), np.nan),
+        np.where(in_unit(bundle, unit), half_width, np.nan),
+        np.where(in_unit(running, unit) & np.array(changed), found.before, np.nan),
     )
     return curves_of(envelopes, rig.muscle_names, rig.rate, unit)
-
-
-def _in_unit(bundle: Bundle, unit: str) -> NDArray[np.bool_]:
-    """Which muscles [muscles] a bundle estimates in the unit of the EMG."""
-    return np.array([bundle.reference.unit_of(index) == unit for index in range(len(bundle.rig.muscles))])
 
 
 def _estimate(

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
+from imu_emg_estimator.cli.report_option import add_report_option, command_line, write_report
 from imu_emg_estimator.cli.shared_options import add_command, add_json_option, load_bundle, write_json
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 
 def add_parser(commands: Any) -> None:
@@ -20,6 +22,7 @@ def add_parser(commands: Any) -> None:
         help="bundle (default: the shipped one), rosbag2 folder, .mcap, .db3, .csv, .parquet or .onnx",
     )  # fmt: skip
     parser.add_argument("--card", type=types.markdown_file, metavar="FILE.md", help="also write its model card")
+    add_report_option(parser)
     add_json_option(parser)
 
 
@@ -32,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise InputError(f"--card describes a bundle, which {arguments.bundle} is not; remove it")
         print("\n".join(_lines(found)))
         write_json(arguments.json, found)
+        _write_report(arguments)
         return 0
     return _inspect_bundle(arguments)
 
@@ -50,7 +54,20 @@ def _inspect_bundle(arguments: argparse.Namespace) -> int:
 
         write_atomically(arguments.card, model_card(bundle).encode())
     write_json(arguments.json, description)
+    _write_report(arguments)
     return 0
+
+
+def _write_report(arguments: argparse.Namespace) -> None:
+    if arguments.report is None:
+        return
+    from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, is_bag
+
+    path = arguments.bundle or shipped_bundle()
+    if not is_bag(path) and path.suffix != ".safetensors":
+        raise InputError(f"--report is for bags and calibrated bundles, and {path} is neither; remove it")
+    page, _ = (bag_report if is_bag(path) else calibration_report)(path, command_line(arguments))
+    write_report(arguments.report, page)
 
 
 def _lines(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:

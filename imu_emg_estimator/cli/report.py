@@ -1,4 +1,4 @@
-"""``imu-emg report``: a calibration as one HTML page that can be handed over."""
+"""``imu-emg report``: a calibration or a bag as one HTML page that can be handed over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli.report_option import command_line, write_report
-from imu_emg_estimator.cli.shared_options import add_command, add_json_option, write_json
+from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, is_bag
+from imu_emg_estimator.cli.shared_options import (
+    add_bundle_option,
+    add_command,
+    add_json_option,
+    write_json,
+)
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.shipped_files import calibration_directory
 
@@ -20,11 +26,17 @@ SUFFIX = ".html"
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = add_command(commands, "report", run, "write a calibration as an HTML page to hand over")
-    parser.add_argument("thing", metavar="THING", help="id of a stored calibration, or the file of a calibrated bundle")
+    parser = add_command(commands, "report", run, "write a calibration or a bag as an HTML page to hand over")
+    parser.add_argument(
+        "thing", metavar="THING",
+        help="id of a stored calibration, file of a calibrated bundle, rosbag2 folder, .mcap or .db3",
+    )  # fmt: skip
     parser.add_argument(
         "--out", type=types.report_file, metavar="FILE.html", help="page to write (default: THING.html in this folder)"
     )
+    add_bundle_option(parser, "of a bag: bundle that estimates")
+    parser.add_argument("--imu-topics", type=types.names, metavar="A,B", help="of a bag: Imu topics, as in the rig")
+    parser.add_argument("--emg-topic", metavar="TOPIC", help="of a bag: EMG topic (default: found)")
     parser.add_argument("--subject", metavar="NAME", help="subject, where several have a calibration of this id")
     directory = calibration_directory()
     parser.add_argument(
@@ -51,19 +63,10 @@ def _default(path: Path) -> Path:
 
 
 def _page_of(arguments: argparse.Namespace) -> tuple[Page, dict[str, Any]]:
-    return _page_of_calibration(arguments)
-
-
-def _page_of_calibration(arguments: argparse.Namespace) -> tuple[Page, dict[str, Any]]:
-    from imu_emg_estimator.model.bundle import Bundle
-    from imu_emg_estimator.report.calibration_page import calibration_page, report_of_bundle
-
-    bundle = Bundle.load(_bundle_file(arguments))
-    if bundle.calibration is None:
-        raise InputError(f"bundle {arguments.thing} is no subject's calibration; describe it with `imu-emg inspect`")
-    report = report_of_bundle(bundle)
-    page = calibration_page(report, bundle.calibration.subject, bundle.parent_id, command_line(arguments))
-    return page, report.to_dict()
+    path = Path(arguments.thing)
+    if is_bag(path):
+        return bag_report(path, command_line(arguments), arguments.bundle, arguments.imu_topics, arguments.emg_topic)
+    return calibration_report(_bundle_file(arguments), command_line(arguments))
 
 
 def _bundle_file(arguments: argparse.Namespace) -> Path:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.conformal_uncertainty import interval_multiples
@@ -133,6 +134,11 @@ def typical_stretch(measured: FloatArray, estimate: FloatArray, length: int) -> 
     whole = sum(np.isfinite(errors))
     start = starts[order[max(whole - 1, 0) // 2]]
     return start, start + length
+
+
+def in_unit(bundle: Bundle, unit: str) -> NDArray[np.bool_]:
+    """Return which muscles [muscles] a bundle estimates in the unit of the EMG."""
+    return np.array([bundle.reference.unit_of(index) == unit for index in range(len(bundle.rig.muscles))])
 
 
 def interval_half_width(bundle: Bundle, deviation: FloatArray) -> FloatArray:

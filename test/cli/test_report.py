@@ -68,3 +68,22 @@ def test_calibrate_writes_the_same_report_as_the_stored_calibration(bag: Path, t
     assert run("report", stored.stem, "--directory", store, "--out", again) == 0
     assert read_page(out.read_text()).cells == read_page(again.read_text()).cells
     assert len(read_page(again.read_text()).named("svg")) == 2
+
+
+def test_report_of_a_bag_equals_that_of_inspect(bag: Path, tmp_path: Path) -> None:
+    out, again, path = tmp_path / "a.html", tmp_path / "b.html", tmp_path / "a.json"
+    assert run("report", bag, "--out", out, "--json", path) == 0
+    assert run("inspect", bag, "--report", again) == 0
+    read, findings = read_page(out.read_text()), strict_json(path)["findings"]
+    assert read.cells == read_page(again.read_text()).cells
+    assert read.row("vastus lateralis left")[1] == f"{findings['scores']['vastus_lateralis_left']['r']:.2f}"
+
+
+def test_report_refuses_a_folder_that_is_no_bag(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "empty" in refused(capfd, "report", tmp_path / "empty", "--out", tmp_path / "a.html")
+
+
+def test_inspect_reports_on_no_other_kinds(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert "no subject's calibration" in refused(capfd, "inspect", base, "--report", tmp_path / "a.html")
+    assert not (tmp_path / "a.html").exists()

@@ -1,0 +1,66 @@
+"""Reports of files, as `report` and `inspect` write them: each with its figures for JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
+
+if TYPE_CHECKING:
+    from imu_emg_estimator.report.html_page import Page
+
+
+def is_bag(path: Path) -> bool:
+    """Whether a path is a bag by its name."""
+    from imu_emg_estimator.bags.bag_files import is_storage
+
+    return path.is_dir() or is_storage(path.name)
+
+
+def calibration_report(path: Path, command: str) -> tuple[Page, dict[str, Any]]:
+    """Make the report of a calibrated bundle; raises InputError where it is another."""
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.report.calibration_page import calibration_page, report_of_bundle
+
+    bundle = Bundle.load(path)
+    if bundle.calibration is None:
+        raise InputError(f"bundle {path} is no subject's calibration; describe it with `imu-emg inspect`")
+    report = report_of_bundle(bundle)
+    return calibration_page(report, bundle.calibration.subject, bundle.parent_id, command), report.to_dict()
+
+
+def bag_report(
+    path: Path,
+    command: str,
+    bundle: Path | None = None,
+    imu_topics: Sequence[str] | None = None,
+    emg_topic: str | None = None,
+) -> tuple[Page, dict[str, Any]]:
+    """Make the report of a bag; raises BagUnreadable where it is none.
+
+    Args:
+        bundle: that estimates; None = the shipped one.
+        imu_topics: in the order of the rig; None = found.
+        emg_topic: None = found.
+    """
+    from imu_emg_estimator.calibration.request import CalibrationRequest
+    from imu_emg_estimator.cli.file_descriptions import description_of
+    from imu_emg_estimator.model.bundle import Bundle
+    from imu_emg_estimator.report.bag_findings import findings_of_bag
+    from imu_emg_estimator.report.bag_page import bag_page
+    from imu_emg_estimator.utils.json_values import json_compatible
+
+    contents = description_of(path)
+    assert contents is not None  # it is a bag by its name
+    request = CalibrationRequest(
+        bundle=bundle or shipped_bundle(),
+        bags=(path,),
+        subject="",
+        imu_topics=tuple(imu_topics) if imu_topics else None,
+        emg_topic=emg_topic,
+    )
+    found = findings_of_bag(Bundle.load(request.bundle), request)
+    return bag_page(found, contents, command), contents | {"findings": json_compatible(found)}
