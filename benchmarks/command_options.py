@@ -20,7 +20,9 @@ def add_report_options(parser: argparse.ArgumentParser, report_folder: Path) -> 
         "--out", type=Path, dest="report_folder", default=report_folder, metavar="DIR",
         help=f"folder for the report (default: {report_folder})",
     )  # fmt: skip
-    parser.add_argument("--report", action="store_true", help="run nothing; write the report from finished jobs")
+    parser.add_argument(
+        "--report", action="store_true", dest="report_only", help="run nothing; write the report from finished jobs"
+    )
     add_json_option(parser)
 
 

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     from benchmarks.accuracy.accuracy_report import markdown, write_report
 
     folder = run_folder_of(arguments)
-    if not arguments.report:
+    if not arguments.report_only:
         _run_protocol(arguments, folder)
     results = write_report(folder, arguments.report_folder)
     print(markdown(results))

@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     described = machine.describe()
     warning = machine.busy_warning()
-    if warning and not arguments.report:
+    if warning and not arguments.report_only:
         print(f"warning: {warning}", file=sys.stderr)
     folder = RunFolder(
         arguments.run_folder or arguments.report_folder / "run", f"{code_fingerprint()} {platform.node()}"
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Absolute: other processes read them.
     material = Material(folder.path.absolute() / "material", bundle, data, settings.calibration_seconds)
     plan = Plan(settings, material, folder, sections, _bar if sys.stderr.isatty() else None)
-    outcomes, failed = _measure(plan, folder, arguments.report)
+    outcomes, failed = _measure(plan, folder, arguments.report_only)
     results = {
         **compute(outcomes, settings, available_engines()),
         "engine_equality": read_json(arguments.report_folder / EQUALITY_FILE),

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(f"--only '{unknown[0]}' is no part; choose from {', '.join(PARTS)}")
     path = run_folder_of(arguments)
     manifest = path / "manifest.json"
-    if arguments.report:
+    if arguments.report_only:
         found = read_json(manifest)
         if found is None:
             raise InputError(f"{path} holds no run; run the benchmark without --report first")
