@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.command_options import add_report_options, run_folder_of, shown_command
 from imu_emg_estimator.cli.argument_types import EVERY_SUBJECT, durations, names, positive_integer
 from imu_emg_estimator.cli.shared_options import (
+    add_cluster_options,
     add_data_options,
     add_gyroscopes_option,
     add_workers_option,
@@ -55,10 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--calibration-seconds", type=durations, metavar="0,30,60", help="calibration durations [s of locomotion]"
     )
     add_workers_option(parser)
-    parser.add_argument(
-        "--backend", choices=("loky", "ray", "dask"), default="loky", help="joblib backend (default: loky)"
-    )
-    parser.add_argument("--cluster", metavar="ADDRESS", help="Ray or Dask cluster (default: start a local one)")
+    add_cluster_options(parser)
     add_report_options(parser, REPORT_FOLDER)
 
 
@@ -78,9 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run_protocol(arguments: argparse.Namespace, folder: Path) -> None:
     from benchmarks.accuracy import protocols
-    from benchmarks.accuracy.jobs import fingerprint
     from benchmarks.accuracy.protocol_run import Means, Part, run_protocol
     from benchmarks.run_folder import RunFolder
+    from imu_emg_estimator.training.data_fingerprint import fingerprint
     from imu_emg_estimator.utils.progress import ProgressBar
 
     if arguments.data is None:

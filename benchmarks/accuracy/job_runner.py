@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, delayed
 
 from benchmarks.accuracy.jobs import Job
 from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.job_backends import job_backend
 
 SHARED_FROM = "10K"  # bytes; larger arrays are shared with processes of this machine as memory-mapped files
 POLL_S = 1.0  # between updates of the progress
@@ -50,7 +50,7 @@ def run_jobs(
     missing = [job for job in with_sources(jobs) if folder.read(job) is None]
     if not missing:
         return
-    with _connected(backend, workers, cluster):
+    with job_backend(backend, workers, cluster):
         for depth in sorted({job.depth for job in missing}):
             level = [job for job in missing if job.depth == depth]
             bar = progress("/".join(dict.fromkeys(job.task for job in level))) if progress else None
@@ -121,64 +121,3 @@ def execute(task: Task, recordings: Sequence[Recording], job: Job, folder: RunFo
     start = time.monotonic()
     outcome = task(recordings, job, folder)
     folder.write(job, time.monotonic() - start, outcome)
-
-
-@contextmanager
-def _connected(backend: str, workers: int, cluster: str | None) -> Iterator[None]:
-    """Select joblib's backend within the context."""
-    with {"loky": _loky, "ray": _ray, "dask": _dask}[backend](workers, cluster):
-        yield
-
-
-@contextmanager
-def _loky(workers: int, cluster: str | None) -> Iterator[None]:
-    if cluster:
-        raise InputError(
-            f"cluster {cluster} was named without a backend that knows clusters; add --backend ray or dask"
-        )
-    with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
-        yield
-
-
-@contextmanager
-def _ray(workers: int, cluster: str | None) -> Iterator[None]:
-    try:
-        import ray
-        from ray.util.joblib import register_ray
-    except ImportError:
-        raise InputError("--backend ray needs Ray, which is not installed; pip install ray") from None
-    try:
-        if cluster:
-            ray.init(address=cluster, logging_level=logging.ERROR)
-        else:
-            ray.init(num_cpus=workers, include_dashboard=False, logging_level=logging.ERROR)
-    except Exception as error:  # Ray raises a bare Exception when its start times out
-        what = f"no Ray cluster answers at {cluster}; start one" if cluster else "Ray did not start here; try again"
-        raise InputError(f"{what} ({' '.join(str(error).split())[:200]})") from None
-    register_ray()
-    try:
-        with parallel_config("ray", n_jobs=workers):
-            yield
-    finally:
-        ray.shutdown()
-
-
-@contextmanager
-def _dask(workers: int, cluster: str | None) -> Iterator[None]:
-    try:
-        from distributed import Client, LocalCluster
-    except ImportError:
-        raise InputError("--backend dask needs Dask, which is not installed; pip install 'dask[distributed]'") from None
-    place = cluster or LocalCluster(
-        n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
-    )
-    try:
-        client = Client(place)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler answers at {cluster} ({error}); start one first") from None
-    try:
-        with client, parallel_config("dask", n_jobs=workers):
-            yield
-    finally:
-        if isinstance(place, LocalCluster):
-            place.close()

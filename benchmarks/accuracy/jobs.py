@@ -1,15 +1,12 @@
-"""Jobs of the accuracy benchmark, and the fingerprint of the recordings that they use."""
+"""Jobs of the accuracy benchmark."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.utils.json_values import json_compatible
 
 
@@ -52,16 +49,3 @@ class Job:
         """Convert to JSON values, including all source jobs."""
         described: dict[str, Any] = json_compatible(self)
         return described
-
-
-def fingerprint(recordings: Sequence[Recording]) -> str:
-    """Hash everything in the recordings that a result can depend on."""
-    digest = hashlib.blake2b(digest_size=16)
-    for recording in recordings:
-        words = [recording.name, recording.subject, recording.rig.to_dict(), recording.start, recording.envelope_unit]
-        arrays = (recording.imu, recording.envelope, recording.muscle_weight, recording.condition)
-        layout = [[array.dtype.str, array.shape] for array in arrays]
-        digest.update(json.dumps([words, layout]).encode())
-        for array in arrays:
-            digest.update(array.tobytes())
-    return digest.hexdigest()

@@ -41,15 +41,11 @@ def add_parser(commands: Any) -> None:
         help="instead of a bundle, retrain the recipe without each of N groups of subjects and score that group; "
         f"'{types.EVERY_SUBJECT}' leaves out one subject at a time",
     )  # fmt: skip
-    parser.add_argument(
-        "--steps",
-        type=types.positive_integer,
-        metavar="N",
-        help="with --folds: optimiser steps (default: the recipe's)",
-    )
+    options.add_steps_option(parser, "with --folds: optimiser steps")
     options.add_gyroscopes_option(parser)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="with --folds: keep the bundle of every fold here")
     options.add_workers_option(parser)
+    options.add_cluster_options(parser)
     parser.add_argument(
         "--picture", type=Path, metavar="PNG", help="draw estimate and measured envelope of the median subject"
     )
@@ -139,21 +135,23 @@ def _evaluate_folds(arguments: argparse.Namespace) -> Evaluation:
     """Retrain the recipe for every fold, and keep the bundles if asked."""
     from imu_emg_estimator.model.subject_data import by_subject
     from imu_emg_estimator.training.evaluation import evaluate_folds
+    from imu_emg_estimator.training.job_backends import job_backend
     from imu_emg_estimator.training.recipe import RECIPE
 
     recordings = options.load_training_recordings(arguments)
     _check_recordings(arguments, recordings)
     settings = replace(RECIPE, steps=arguments.steps or RECIPE.steps)
     folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
-    scores, bundles = evaluate_folds(
-        recordings,
-        folds,
-        arguments.dataset,
-        arguments.calibration_seconds,
-        settings,
-        workers=arguments.workers,
-        progress=ProgressBar(f"steps of {folds} folds"),
-    )
+    with job_backend(arguments.backend, arguments.workers, arguments.cluster):
+        scores, bundles = evaluate_folds(
+            recordings,
+            folds,
+            arguments.dataset,
+            arguments.calibration_seconds,
+            settings,
+            workers=arguments.workers,
+            progress=ProgressBar(f"steps of {folds} folds"),
+        )
     if arguments.keep:
         for bundle in bundles:
             bundle.save(arguments.keep / f"{bundle.name}.safetensors")
@@ -163,17 +161,19 @@ def _evaluate_folds(arguments: argparse.Namespace) -> Evaluation:
 
 def _evaluate_bundle(arguments: argparse.Namespace) -> Evaluation:
     from imu_emg_estimator.training.evaluation import evaluate_bundle
+    from imu_emg_estimator.training.job_backends import job_backend
 
     bundle = options.load_bundle(arguments)
     recordings = options.load_recordings(arguments, _unseen_subjects(arguments, bundle))
     _check_recordings(arguments, recordings)
-    scores = evaluate_bundle(
-        bundle,
-        recordings,
-        arguments.calibration_seconds,
-        workers=arguments.workers,
-        progress=ProgressBar("subjects"),
-    )
+    with job_backend(arguments.backend, arguments.workers, arguments.cluster):
+        scores = evaluate_bundle(
+            bundle,
+            recordings,
+            arguments.calibration_seconds,
+            workers=arguments.workers,
+            progress=ProgressBar("subjects"),
+        )
     return f"bundle {bundle.model_id} on unseen subjects of {arguments.dataset}", [bundle], recordings, scores
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.recording import Recording
 
 QUIET_S = 1.0  # work that takes less shows no progress
+DEFAULT_STEPS = 1000  # the recipe's, which --help must not import
 NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
 FILE_OPTIONS = ("out", "json", "picture", "card", "report")
 FOLDER_OPTIONS = ("store", "keep", "out_folder")
@@ -109,12 +110,30 @@ def add_storage_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--storage", choices=("mcap", "sqlite3"), default="mcap", help="storage format (default: mcap)")
 
 
+def add_steps_option(parser: argparse.ArgumentParser, purpose: str = "optimiser steps") -> None:
+    """Declare the length of a training."""
+    parser.add_argument(
+        "--steps", type=types.positive_integer, metavar="N", help=f"{purpose} (default: {DEFAULT_STEPS})"
+    )
+
+
 def add_workers_option(parser: argparse.ArgumentParser) -> None:
     """Declare how many processes share the work."""
     parser.add_argument(
         "--workers", type=types.positive_integer, default=os.cpu_count() or 1, metavar="N",
         help="parallel processes (default: one per core)",
     )  # fmt: skip
+
+
+def add_cluster_options(parser: argparse.ArgumentParser) -> None:
+    """Declare where jobs run in parallel."""
+    parser.add_argument(
+        "--backend", choices=("loky", "ray", "dask"), default="loky",
+        help="where parallel jobs run: processes of this machine (loky), or a Ray or Dask cluster (default: loky)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="address of the Ray or Dask cluster (default: start one on this machine)"
+    )
 
 
 def add_threads_option(parser: argparse.ArgumentParser) -> None:

@@ -1,34 +1,49 @@
-"""``imu-emg train``: pre-train a bundle on many subjects."""
+"""``imu-emg train``: from a folder of recordings to a bundle with intervals, scores and a model card."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imu_emg_estimator import __version__
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.datasets.dataset_kind import kind_of
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
+    from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.recording import Recording
+    from imu_emg_estimator.training.checkpoints import CheckpointFolder
+    from imu_emg_estimator.training.fit_conformal_uncertainty import Networks
+    from imu_emg_estimator.training.pretraining import TrainingSettings
 
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = options.add_command(commands, "train", run, "pre-train a bundle on many subjects")
-    options.add_data_options(parser)
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="bundle to write (.safetensors)")
+    parser = options.add_command(
+        commands, "train", run, "pre-train a bundle on many subjects; after a kill, the same command goes on"
+    )
+    parser.add_argument(
+        "folder", nargs="?", type=Path, metavar="FOLDER",
+        help="folder of bags, tables or files to train on, whose kind its files tell; in place of --data",
+    )  # fmt: skip
+    options.add_data_options(parser, required=False)
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE",
+        help="bundle to write (.safetensors); its model card is written beside it (.md)",
+    )  # fmt: skip
     parser.add_argument("--name", help="name of the model (default: that of the data set)")
     parser.add_argument(
         "--leave-out", type=types.names, default=[], metavar="A,B", help="subjects to leave out of the training"
     )
-    parser.add_argument(
-        "--steps", type=types.positive_integer, metavar="N", help="optimiser steps (default: the recipe's)"
-    )
+    options.add_steps_option(parser)
     parser.add_argument(
         "--seed", type=types.seed, default=0, metavar="N", help="seed of all random choices (default: 0)"
     )
@@ -36,46 +51,68 @@ def add_parser(commands: Any) -> None:
     options.add_threads_option(parser)
     parser.add_argument(
         "--interval-folds", type=types.integer, default=3, metavar="N",
-        help="folds retrained to measure the standard deviation, and what is left without some sensors, on unseen "
-        "subjects (default: 3; 0 = do not measure)",
+        help="folds retrained to measure accuracy and standard deviation, and what is left without some sensors, on "
+        "unseen subjects (default: 3; 0 = do not measure)",
     )  # fmt: skip
     parser.add_argument(
         "--scores", type=Path, metavar="FILE",
-        help="JSON of `evaluate --folds` or of the accuracy benchmark; its means are stored in the bundle",
+        help="JSON of `evaluate --folds` or of the accuracy benchmark, whose means the bundle is to carry in place of "
+        "those of --interval-folds",
     )  # fmt: skip
     options.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train the bundle and save it."""
+    """Train in this process, or with those that ``torchrun`` has started."""
+    from imu_emg_estimator.training.distributed_training import process_group
+
+    with process_group():
+        return _train(arguments)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    """Check everything; train the network and those of the folds; measure, and save the bundle."""
     import torch
 
+    from imu_emg_estimator.training.distributed_training import rank
     from imu_emg_estimator.training.evaluation_report import read_scores
-    from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, retrain_folds, with_uncertainty
-    from imu_emg_estimator.training.measure_subsets import with_subsets
+    from imu_emg_estimator.training.fit_conformal_uncertainty import retrain_folds
     from imu_emg_estimator.training.recipe import RECIPE, train_bundle
-    from imu_emg_estimator.training.worn_otherwise import worn_otherwise
 
     torch.set_num_threads(arguments.threads)
     settings = replace(RECIPE, seed=arguments.seed, steps=arguments.steps or RECIPE.steps)
-    folds, dataset = arguments.interval_folds, arguments.dataset
     scores = read_scores(arguments.scores) if arguments.scores else {}
+    _settle_data(arguments)
     recordings = _without(arguments, options.load_training_recordings(arguments))
+    folds, dataset = arguments.interval_folds, arguments.dataset
+    _check(recordings, folds)
+    kept = _begin(arguments, recordings, settings)
+    name = arguments.name or dataset
+    progress = ProgressBar("training")
+    bundle = train_bundle(recordings, name, dataset, settings, progress=progress, checkpoint=kept.of("model"))
+    networks: Networks = []
     if folds:
-        check_folds(recordings, folds)
-    for sentence in worn_otherwise(recordings):
-        print(f"look: {sentence}", file=sys.stderr)
-    bundle = train_bundle(recordings, arguments.name or dataset, dataset, settings, progress=ProgressBar("training"))
-    if folds:
-        networks = retrain_folds(recordings, folds, settings, lambda fold: ProgressBar(f"intervals {fold}/{folds}"))
-        bundle = with_uncertainty(bundle, recordings, networks)
-        measured_on = f"{folds} networks of the same recipe that had not seen them"
-        bundle = with_subsets(bundle, recordings, networks, measured_on, ProgressBar("missing sensors"))
-    bundle = replace(bundle, scores=scores)
-    bundle.save(arguments.out)
-    print(f"wrote {arguments.out}: {bundle.model_id}, trained on {len(bundle.training['subjects'])} subjects")
-    options.write_json(arguments.json, bundle.describe())
+        networks = retrain_folds(
+            recordings,
+            folds,
+            settings,
+            lambda fold: ProgressBar(f"fold {fold}/{folds}"),
+            lambda fold: kept.of(f"fold_{fold}"),
+        )
+    if rank() > 0:  # the first process measures and writes
+        return 0
+    bundle = replace(_measured(bundle, recordings, networks, bool(scores)), **({"scores": scores} if scores else {}))
+    _write(bundle, arguments)
+    kept.remove()
     return 0
+
+
+def _settle_data(arguments: argparse.Namespace) -> None:
+    """Settle where the data are and of which kind; raises InputError where that is open."""
+    if (arguments.folder is None) == (arguments.data is None):
+        raise InputError("the data are open: name one folder, train FOLDER or train --dataset KIND --data FOLDER")
+    if arguments.folder is not None:
+        arguments.data, arguments.dataset = arguments.folder, kind_of(arguments.folder)
 
 
 def _without(arguments: argparse.Namespace, recordings: list[Recording]) -> list[Recording]:
@@ -83,3 +120,74 @@ def _without(arguments: argparse.Namespace, recordings: list[Recording]) -> list
     if unknown := sorted(set(arguments.leave_out) - {recording.subject for recording in recordings}):
         raise InputError(f"{arguments.data} has no subject {unknown[0]} to leave out; correct --leave-out")
     return [recording for recording in recordings if recording.subject not in arguments.leave_out]
+
+
+def _check(recordings: Sequence[Recording], folds: int) -> None:
+    """Say before the training what is odd about the data; raise InputError for what would fail after it."""
+    from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, trusted_groups
+    from imu_emg_estimator.training.scorable_subjects import check_muscles, unknown_labels
+    from imu_emg_estimator.training.subject_folds import folds_of
+    from imu_emg_estimator.training.worn_otherwise import worn_otherwise
+
+    if folds:
+        check_folds(recordings, folds)
+        check_muscles(recordings, folds_of(list(trusted_groups(recordings)), folds))
+    for sentence in (*worn_otherwise(recordings), unknown_labels(recordings)):
+        if sentence:
+            print(f"look: {sentence}", file=sys.stderr)
+
+
+def _begin(
+    arguments: argparse.Namespace, recordings: Sequence[Recording], settings: TrainingSettings
+) -> CheckpointFolder:
+    """Begin the checkpoints beside the bundle, or go on from them; say which, and on what is trained."""
+    from imu_emg_estimator.training.checkpoints import CheckpointFolder
+    from imu_emg_estimator.training.data_fingerprint import fingerprint
+    from imu_emg_estimator.training.distributed_training import processes
+    from imu_emg_estimator.training.pretraining import training_device
+
+    path = arguments.out.with_suffix(".training")
+    goes_on = path.is_dir()
+    conditions = {
+        "version": __version__,
+        "data": fingerprint(recordings),
+        "--interval-folds": arguments.interval_folds,
+        "--threads": arguments.threads,
+        "processes": processes(),
+        **{f"--{name}" if name in ("steps", "seed") else name: value for name, value in settings.to_dict().items()},
+    }
+    kept = CheckpointFolder.begin(path, conditions)
+    how = "going on from" if goes_on else "checkpoints in"
+    print(f"training on {processes()} x {training_device()}, {how} {path}", file=sys.stderr)
+    return kept
+
+
+def _measured(bundle: Bundle, recordings: Sequence[Recording], networks: Networks, has_scores: bool) -> Bundle:
+    """Add intervals, what is left without some sensors, and unless there are some already scores."""
+    from imu_emg_estimator.training.evaluation import evaluate_networks
+    from imu_emg_estimator.training.fit_conformal_uncertainty import with_uncertainty
+    from imu_emg_estimator.training.measure_subsets import with_subsets
+
+    if not networks:
+        return bundle
+    bundle = with_uncertainty(bundle, recordings, networks)
+    measured_on = f"{len(networks)} networks of the same recipe that had not seen them"
+    bundle = with_subsets(bundle, recordings, networks, measured_on, ProgressBar("missing sensors"))
+    if has_scores:
+        return bundle
+    return replace(bundle, scores=evaluate_networks(bundle, recordings, networks, ProgressBar("scores")))
+
+
+def _write(bundle: Bundle, arguments: argparse.Namespace) -> None:
+    """Write the bundle and its model card; print the scores."""
+    from imu_emg_estimator.training.evaluation_report import scores_table
+    from imu_emg_estimator.training.model_card import model_card
+
+    card = arguments.out.with_suffix(".md")
+    bundle.save(arguments.out)
+    write_atomically(card, model_card(bundle).encode())
+    if bundle.scores:
+        print(scores_table(bundle.scores))
+    count = len(bundle.training["subjects"])
+    print(f"wrote {arguments.out}: {bundle.model_id}, trained on {count} subjects, and its model card {card}")
+    options.write_json(arguments.json, bundle.describe())

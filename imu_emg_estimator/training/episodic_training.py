@@ -32,7 +32,14 @@ from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, features
 from imu_emg_estimator.training.augmentation import augment
-from imu_emg_estimator.training.pretraining import TrainingSettings, cut_sequence, input_normalisation, optimise
+from imu_emg_estimator.training.checkpoints import Checkpoint
+from imu_emg_estimator.training.pretraining import (
+    BatchParts,
+    TrainingSettings,
+    cut_sequence,
+    input_normalisation,
+    optimise,
+)
 from imu_emg_estimator.utils.progress import StepProgress
 
 Float32 = NDArray[np.float32]
@@ -90,12 +97,13 @@ def pretrain_in_episodes(
     settings: EpisodeSettings | None = None,
     progress: StepProgress | None = None,
     architecture: Callable[[ModelConfig], Network] = GegluTransformer,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Network, Normalisation]:
     """Train a new network on many subjects in episodes, in place of ``pretrain``."""
     settings = settings or EpisodeSettings()
     torch.manual_seed(settings.training.seed)
     fresh = Estimator(architecture(config), input_normalisation(subjects), np.ones(config.muscles))
-    trained = train_in_episodes(fresh, subjects, rig, settings, progress)
+    trained = train_in_episodes(fresh, subjects, rig, settings, progress, checkpoint)
     return trained.network, trained.normalisation
 
 
@@ -105,6 +113,7 @@ def train_in_episodes(
     rig: Rig,
     settings: EpisodeSettings | None = None,
     progress: StepProgress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Estimator:
     """Train a network further in episodes of these subjects.
 
@@ -127,12 +136,17 @@ def train_in_episodes(
     def loss(*arguments: Any) -> Tensor:
         return _episode_loss(network, settings, *arguments)
 
-    optimise(network, network.config.dilation, batches(), loss, settings.training, progress)
+    parts = BatchParts(settings.episodes, (sampler.generator,))
+    optimise(network, network.config.dilation, batches(), loss, settings.training, progress, parts, checkpoint)
     return trained
 
 
 class EpisodeSampler:
-    """Draws episodes, each of a random subject."""
+    """Draws episodes, each of a random subject.
+
+    Attributes:
+        generator: of all draws.
+    """
 
     def __init__(
         self, subjects: Sequence[SubjectData], rig: Rig, estimator: Estimator, settings: EpisodeSettings
@@ -143,15 +157,15 @@ class EpisodeSampler:
         self._rig = rig
         self._estimator = estimator
         self._settings = settings
-        self._generator = np.random.default_rng(settings.training.seed)
+        self.generator = np.random.default_rng(settings.training.seed)
 
     def phase(self) -> int:
         """Draw one of the network's interleaved sequences."""
-        return int(self._generator.integers(self._estimator.network.config.dilation))
+        return int(self.generator.integers(self._estimator.network.config.dilation))
 
     def draw(self) -> Episode:
         """Draw an episode."""
-        settings, recipe, generator = self._settings, self._settings.training, self._generator
+        settings, recipe, generator = self._settings, self._settings.training, self.generator
         subject = self._subjects[int(generator.integers(len(self._subjects)))]
         starts = self._starts(subject)
         look_ahead = self._estimator.network.config.look_ahead
@@ -168,7 +182,7 @@ class EpisodeSampler:
 
     def _starts(self, subject: SubjectData) -> list[int]:
         """Draw first samples of the support's sequences, in a row in the subject's locomotion, and of the query's."""
-        settings, recipe, generator = self._settings, self._settings.training, self._generator
+        settings, recipe, generator = self._settings, self._settings.training, self.generator
         locomotion = np.flatnonzero(subject.locomotion)
         first = int(generator.integers(max(1, len(locomotion) - settings.support * recipe.sequence)))
         support = locomotion[first :: recipe.sequence][: settings.support]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -12,36 +12,47 @@ from joblib import Parallel, delayed
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_bundle
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.causal_network import Estimator
+from imu_emg_estimator.model.geglu_transformer import weights_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.subject_data import by_subject
-from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
 from imu_emg_estimator.training.calibration_split import split_for_calibration
+from imu_emg_estimator.training.fit_conformal_uncertainty import Networks
 from imu_emg_estimator.training.parallel_progress import StepNote, joined_progress
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import RECIPE, train_bundle
-from imu_emg_estimator.training.scorable_subjects import MIN_SCORED_S, check_muscles, conditions_of
+from imu_emg_estimator.training.scorable_subjects import MIN_SCORED_S, check_muscles, conditions_of, left_out
 from imu_emg_estimator.training.subject_folds import folds_of
+from imu_emg_estimator.utils.progress import CountProgress
+
+SCORED_S = 30.0  # of calibration, after which a new bundle is scored
 
 # subject -> seconds -> condition -> muscle -> Scores
 SubjectScores = dict[str, dict[str, dict[str, Scores]]]
 
 
 def score_recordings(bundle: Bundle, recordings: Sequence[Recording]) -> dict[str, dict[str, Scores]]:
-    """Score the pooled samples of one subject's recordings, by condition and muscle.
+    """Score the bundle's estimates of one subject's recordings, see ``score_envelopes``."""
+    return score_envelopes(estimate_envelopes(bundle, recordings), recordings)
+
+
+def score_envelopes(estimated: FloatArray, recordings: Sequence[Recording]) -> dict[str, dict[str, Scores]]:
+    """Score envelopes [samples, muscles] of one subject's recordings, concatenated, by condition and muscle.
 
     Muscles of weight 0 and conditions with less than ``MIN_SCORED_S`` are left out.
     """
-    estimated = estimate_envelopes(bundle, recordings)
+    rig = recordings[0].rig
     measured = np.concatenate([recording.envelope for recording in recordings])
     condition = np.concatenate([recording.condition for recording in recordings])
     trusted = np.flatnonzero(recordings[0].muscle_weight > 0)
     result: dict[str, dict[str, Scores]] = {}
-    for name, members in conditions_of(recordings[0].rig).items():
+    for name, members in conditions_of(rig).items():
         chosen = np.full(len(condition), True) if members is None else np.isin(condition, members)
-        if chosen.sum() >= MIN_SCORED_S * bundle.rig.rate and len(trusted):
+        if chosen.sum() >= MIN_SCORED_S * rig.rate and len(trusted):
             result[name] = {
-                bundle.rig.muscle_names[muscle]: score(measured[chosen, muscle], estimated[chosen, muscle])
+                rig.muscle_names[muscle]: score(measured[chosen, muscle], estimated[chosen, muscle])
                 for muscle in trusted
             }
     return result
@@ -101,6 +112,34 @@ def evaluate_bundle(
     return {subject: own for subject, own in scores if own}
 
 
+def evaluate_networks(
+    bundle: Bundle, recordings: Sequence[Recording], networks: Networks, progress: CountProgress
+) -> dict[str, Any]:
+    """Score every subject by the network of the bundle's recipe that has not seen them, as a bundle carries scores.
+
+    Before and after ``SCORED_S`` of calibration; only before it, where all move too little to calibrate.
+    """
+    groups = {name: own for name, own in by_subject(recordings).items() if not left_out(own, 0.0)}
+    long = {name: own for name, own in groups.items() if not left_out(own, SCORED_S)}
+    seconds, groups = ((0.0, SCORED_S), long) if long else ((0.0,), groups)
+    jobs = [(estimator, name) for estimator, unseen in networks for name in unseen if name in groups]
+    scores: dict[str, SubjectScores] = {}
+    for done, (estimator, name) in enumerate(jobs):
+        progress(done, len(jobs))
+        scores[name] = evaluate_subject(_with_network(bundle, estimator), groups[name], seconds, AdaptationSettings())
+    progress(len(jobs), len(jobs))
+    protocol = f"{len(networks)} leave-subjects-out folds of {bundle.training['dataset']}, recipe retrained for each"
+    look_ahead_s = bundle.config.look_ahead / bundle.rig.rate
+    return {"protocol": protocol, "look_ahead_s": look_ahead_s, "mean": summarise(scores)["mean"]}
+
+
+def _with_network(bundle: Bundle, estimator: Estimator) -> Bundle:
+    """Return the bundle with another network of its recipe, and with the references that this one learned."""
+    reference = replace(bundle.reference, amplitude=tuple(map(float, estimator.amplitude)))
+    weights = weights_of(estimator.network)
+    return replace(bundle, weights=weights, normalisation=estimator.normalisation, reference=reference)
+
+
 def evaluate_folds(
     recordings: Sequence[Recording],
     folds: int,
@@ -127,9 +166,11 @@ def evaluate_folds(
     bundles = []
     with joined_progress(len(parts), settings[0].steps, progress) as notes:
         jobs = [(recordings, part, dataset, seconds, *settings, note) for part, note in zip(parts, notes, strict=True)]
-        for fold_scores, bundle in _in_parallel(_evaluate_fold, jobs, workers, None):
+        for note, (fold_scores, bundle) in zip(notes, _in_parallel(_evaluate_fold, jobs, workers, None), strict=True):
             scores.update(fold_scores)
             bundles.append(bundle)
+            if note:  # its machine may not reach this one's files
+                note(settings[0].steps, settings[0].steps, np.nan)
     return {subject: scores[subject] for subject in groups if subject in scores}, bundles
 
 

@@ -25,6 +25,7 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.calibration_split import split_for_calibration
+from imu_emg_estimator.training.checkpoints import Checkpoint
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import train_estimator
 from imu_emg_estimator.training.subject_folds import folds_of
@@ -94,16 +95,20 @@ def retrain_folds(
     folds: int,
     settings: TrainingSettings | None = None,
     progress: Callable[[int], StepProgress | None] = lambda fold: None,
+    checkpoint: Callable[[int], Checkpoint | None] = lambda fold: None,
 ) -> Networks:
     """Train the recipe without the subjects of each fold.
 
     Args:
-        progress: of the training of a fold, by its number.
+        progress, checkpoint: of the training of a fold, by its number from 1.
     """
     numbers = count(1)
-    return train_folds(
-        recordings, folds, lambda kept: train_estimator(kept, settings, progress=progress(next(numbers)))
-    )
+
+    def train(kept: Sequence[Recording]) -> Estimator:
+        fold = next(numbers)
+        return train_estimator(kept, settings, progress=progress(fold), checkpoint=checkpoint(fold))
+
+    return train_folds(recordings, folds, train)
 
 
 def inner_errors(

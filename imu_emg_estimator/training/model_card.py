@@ -7,6 +7,8 @@ import sys
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.training.evaluation_report import scores_table, subsets_table
 
+HUGADB = "hugadb"
+
 
 def model_card(bundle: Bundle) -> str:
     """Write the card in Markdown."""
@@ -50,12 +52,11 @@ nor scored.
 
 ## Limitations
 
-- Trained on healthy young adults without load, fatigue or assistance; other subjects need a calibration and a check.
+- {_about_subjects(bundle)}
 - The same motion can come with different activation (co-contraction, load, fatigue), which IMUs cannot measure.
 - Without calibration the amplitude is that of an average subject: rely on the shape, not on the level.
 - {_about_uncertainty(bundle)}
-- The EMG of the training data was sampled at {rate:g} Hz, below its bandwidth: it holds amplitude, but no detail.
-"""
+{_about_emg(bundle)}"""
 
 
 def _channels(bundle: Bundle) -> str:
@@ -63,6 +64,25 @@ def _channels(bundle: Bundle) -> str:
     if accelerometers and gyroscopes:
         return "m/s² and rad/s"
     return "accelerometers only, m/s²" if accelerometers else "gyroscopes only, rad/s"
+
+
+def _about_subjects(bundle: Bundle) -> str:
+    if bundle.training.get("dataset") == HUGADB:
+        return (
+            "Trained on healthy young adults without load, fatigue or assistance; other subjects need a calibration "
+            "and a check."
+        )
+    count = len(bundle.training.get("subjects", []))
+    return f"Trained on {count} subjects as they were recorded; people and movements unlike them need a check."
+
+
+def _about_emg(bundle: Bundle) -> str:
+    if bundle.training.get("dataset") != HUGADB:
+        return ""
+    return (
+        f"- The EMG of the training data was sampled at {bundle.rig.rate:g} Hz, below its bandwidth: it holds "
+        "amplitude, but no detail.\n"
+    )
 
 
 def _about_uncertainty(bundle: Bundle) -> str:

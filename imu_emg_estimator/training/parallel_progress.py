@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +24,8 @@ class StepNote:
     def __call__(self, done: int, total: int, loss: float) -> None:
         """Note the steps done."""
         if done % NOTED_EVERY == 0 or done == total:
-            self.path.write_text(str(done))
+            with suppress(OSError):  # on another machine of a cluster
+                self.path.write_text(str(done))
 
 
 @contextmanager

@@ -19,6 +19,14 @@ from imu_emg_estimator.model.subject_data import SubjectData, delayed
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, feature_count, features, fit_normalisation
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
+from imu_emg_estimator.training.checkpoints import Checkpoint
+from imu_emg_estimator.training.distributed_training import (
+    check_share,
+    mean_over_processes,
+    own_share,
+    rank,
+    shared_loss,
+)
 from imu_emg_estimator.utils.progress import StepProgress
 
 TOKEN_PERIOD_S = 0.068  # between the tokens of one interleaved sequence: an envelope of 4 Hz needs no more
@@ -70,6 +78,7 @@ def pretrain(
     settings: TrainingSettings,
     progress: StepProgress | None = None,
     architecture: Callable[[ModelConfig], Network] = GegluTransformer,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Network, Normalisation]:
     """Train a network on many subjects, each with equal say.
 
@@ -82,8 +91,10 @@ def pretrain(
     def loss(inputs: Tensor, target: Tensor, weight: Tensor, phase: int) -> Tensor:
         return activation_loss(model, inputs, target, weight, settings.huber, phase, settings.correlation_share)
 
-    batches = training_batches(subjects, rig, settings, config.look_ahead, normalisation)
-    optimise(model, config.dilation, batches, loss, settings, progress)
+    generator = np.random.default_rng(settings.seed)
+    batches = training_batches(subjects, rig, settings, config.look_ahead, normalisation, generator)
+    parts = BatchParts(settings.batch, (generator,))
+    optimise(model, config.dilation, batches, loss, settings, progress, parts, checkpoint)
     return model, normalisation
 
 
@@ -101,6 +112,8 @@ def optimise(
     loss: Loss,
     settings: TrainingSettings,
     progress: StepProgress | None = None,
+    parts: BatchParts | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train a model in place by the recipe; it ends with the running mean of its weights, in evaluation mode.
 
@@ -108,7 +121,11 @@ def optimise(
         dilation: of the network; each step picks one of so many phases.
         batches: one for every step at least.
         loss: of the model.
+        parts: of the batches; needed where several processes share them, or for a checkpoint.
+        checkpoint: to go on from, and to keep; raises InputError where it cannot be read.
     """
+    parts = parts or BatchParts()
+    check_share(parts.count)
     device = training_device()
     model.to(device).train()
     average = torch.optim.swa_utils.AveragedModel(
@@ -117,18 +134,42 @@ def optimise(
     optimiser = torch.optim.AdamW(model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.learning_rate, settings.steps, pct_start=0.15)
     phases = np.random.default_rng(settings.seed)
-    for step, batch in zip(range(settings.steps), batches, strict=False):
-        value = loss(*(torch.from_numpy(array).to(device) for array in batch), int(phases.integers(dilation)))
+    if rank():
+        torch.manual_seed(settings.seed + rank())  # of dropout, so that processes differ
+    states = {"model": model, "average": average, "optimiser": optimiser, "schedule": schedule}
+    generators = [phases, *parts.generators]
+    done = checkpoint.restore(states, generators) if checkpoint else 0
+    objective = shared_loss(model, loss)
+    for step, batch in zip(range(done, settings.steps), batches, strict=False):
+        own, factor = own_share(batch, parts.count)
+        tensors = (torch.from_numpy(array).to(device) for array in own)
+        value = factor * objective(*tensors, int(phases.integers(dilation)))
         optimiser.zero_grad()
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         schedule.step()
         average.update_parameters(model)
+        if checkpoint:
+            checkpoint.keep(step + 1, settings.steps, states, generators)
+        mean = mean_over_processes(value)
         if progress:
-            progress(step + 1, settings.steps, float(value.detach()))
+            progress(step + 1, settings.steps, mean)
     model.load_state_dict(average.module.state_dict())
     model.cpu().eval()
+
+
+@dataclass(frozen=True)
+class BatchParts:
+    """What batches are made of.
+
+    Attributes:
+        count: parts of a batch that several processes share, each of equally many sequences in a row.
+        generators: that the batches are drawn with.
+    """
+
+    count: int = 1
+    generators: tuple[np.random.Generator, ...] = ()
 
 
 def training_device() -> torch.device:
@@ -137,22 +178,34 @@ def training_device() -> torch.device:
 
 
 def training_batches(
-    subjects: Sequence[SubjectData], rig: Rig, settings: TrainingSettings, look_ahead: int, normalisation: Normalisation
+    subjects: Sequence[SubjectData],
+    rig: Rig,
+    settings: TrainingSettings,
+    look_ahead: int,
+    normalisation: Normalisation,
+    generator: np.random.Generator | None = None,
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """Yield varied sequences without end, each subject as likely as any other.
+
+    Args:
+        generator: of all draws; None = one of the settings' seed.
 
     Yields:
         Inputs [batch, samples, inputs], and target and weight [batch, samples, muscles], aligned with the outputs.
     """
-    for imu, target, weight in varied_sequences(subjects, rig, settings, look_ahead):
+    for imu, target, weight in varied_sequences(subjects, rig, settings, look_ahead, generator):
         yield np.stack([features(sequence, normalisation) for sequence in imu]), target, weight
 
 
 def varied_sequences(
-    subjects: Sequence[SubjectData], rig: Rig, settings: TrainingSettings, look_ahead: int
+    subjects: Sequence[SubjectData],
+    rig: Rig,
+    settings: TrainingSettings,
+    look_ahead: int,
+    generator: np.random.Generator | None = None,
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]:
     """Yield augmented batches of IMU samples, targets and weights without end, each subject as likely as any other."""
-    generator = np.random.default_rng(settings.seed)
+    generator = generator or np.random.default_rng(settings.seed)
     choices = [_possible_starts(subject, settings.sequence) for subject in subjects]
     while True:
         sequences = []

@@ -23,6 +23,7 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, fit_ranges
+from imu_emg_estimator.training.checkpoints import Checkpoint
 from imu_emg_estimator.training.episodic_training import EpisodeSettings, pretrain_in_episodes
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 from imu_emg_estimator.training.pretraining import (
@@ -43,14 +44,16 @@ def train_network(
     progress: StepProgress | None = None,
     architecture: Callable[[ModelConfig], Network] = GegluTransformer,
     episodic: bool = True,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[Network, Normalisation]:
     """Train a network on many subjects: in episodes that teach it to be adapted, or plainly.
 
     Plainly, too, where no locomotion is labelled: an episode is a calibration, and those are of locomotion.
     """
     if episodic and any(subject.locomotion.any() for subject in subjects):
-        return pretrain_in_episodes(subjects, rig, config, EpisodeSettings(training=settings), progress, architecture)
-    return pretrain(subjects, rig, config, settings, progress, architecture)
+        episodes = EpisodeSettings(training=settings)
+        return pretrain_in_episodes(subjects, rig, config, episodes, progress, architecture, checkpoint)
+    return pretrain(subjects, rig, config, settings, progress, architecture, checkpoint)
 
 
 def train_estimator(
@@ -58,11 +61,13 @@ def train_estimator(
     settings: TrainingSettings | None = None,
     overrides: Mapping[str, Any] | None = None,
     progress: StepProgress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Estimator:
     """Train on all subjects of these recordings that have trusted EMG, see ``train_network``.
 
     Args:
         overrides: hyperparameters of the network that differ from the default.
+        checkpoint: to go on from, and to keep.
 
     Raises:
         InputError: no subject has trusted EMG.
@@ -70,7 +75,7 @@ def train_estimator(
     settings = settings or RECIPE
     subjects, rig = list(trusted_subjects(recordings).values()), recordings[0].rig
     config = model_config(rig, **(overrides or {}))
-    network, normalisation = train_network(subjects, rig, config, settings, progress)
+    network, normalisation = train_network(subjects, rig, config, settings, progress, checkpoint=checkpoint)
     amplitude = population_reference(np.array([subject.reference for subject in subjects]), rig)
     return Estimator(network, normalisation, amplitude)
 
@@ -82,10 +87,11 @@ def train_bundle(
     settings: TrainingSettings | None = None,
     overrides: Mapping[str, Any] | None = None,
     progress: StepProgress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Bundle:
     """Train as ``train_estimator`` does, and bundle the result with the distribution of the subjects' motion."""
     settings = settings or RECIPE
-    estimator = train_estimator(recordings, settings, overrides, progress)
+    estimator = train_estimator(recordings, settings, overrides, progress, checkpoint)
     subjects = sorted({recording.subject for recording in recordings if (recording.muscle_weight > 0).any()})
     return Bundle(
         name=name,

@@ -1,12 +1,18 @@
 """`imu-emg train`."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fixtures.command_line import refused, run, strict_json
 
+from imu_emg_estimator.cli import train
+from imu_emg_estimator.cli.shared_options import DEFAULT_STEPS
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.training import recipe
+from imu_emg_estimator.training.episodic_training import EpisodeSampler
+from imu_emg_estimator.utils.progress import ProgressBar
 
 
 def test_train_leaves_subjects_out(data: Path, tmp_path: Path, small_recipe: None) -> None:
@@ -46,6 +52,11 @@ def test_train_measures_uncertainty_and_missing_sensors_by_folds(
     assert "3 subjects (1, 2, 9) by 3 networks" in bundle.subset_figures.definition
     assert bundle.ranges is not None
     assert (bundle.ranges > 1).all()
+    assert bundle.scores["mean"]["0"]["walking"]["subjects"] == 3
+    card = out.with_suffix(".md").read_text()
+    assert card.startswith(f"# Model card: {bundle.model_id}")
+    assert "3 leave-subjects-out folds of hugadb" in card
+    assert not out.with_suffix(".training").exists()
 
 
 def test_train_refuses_impossible_interval_folds_before_training(
@@ -74,3 +85,51 @@ def test_train_refuses_other_files_as_scores(data: Path, tmp_path: Path, capfd: 
             scores.write_bytes(content)
         arguments = ["--data", data, "--out", tmp_path / "a", "--scores", scores]
         assert str(scores) in refused(capfd, "train", *arguments)
+
+
+@pytest.mark.slow
+def test_train_goes_on_after_an_interruption_with_the_same_result(
+    data: Path, tmp_path: Path, small_recipe: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is interrupted in the second of three folds."""
+    out, whole = tmp_path / "a.safetensors", tmp_path / "whole.safetensors"
+    arguments = ("train", data, "--interval-folds", 3)
+    assert run(*arguments, "--out", whole) == 0
+    trained: list[str] = []
+
+    def bar(title: str, stop: bool) -> ProgressBar:
+        trained.append(title)
+        if stop and title == "fold 2/3":
+            raise KeyboardInterrupt
+        return ProgressBar(title)
+
+    monkeypatch.setattr(train, "ProgressBar", lambda title: bar(title, True))
+    assert run(*arguments, "--out", out) == 130
+    monkeypatch.setattr(train, "ProgressBar", lambda title: bar(title, False))
+    assert "begun with --steps 2, not 3" in refused(capfd, *arguments, "--out", out, "--steps", 3)
+    assert "begun with other data" in refused(capfd, *arguments, "--out", out, "--without-gyroscopes")
+    assert not out.exists()
+    monkeypatch.setattr(EpisodeSampler, "draw", counted(EpisodeSampler.draw, drawn := []))
+    assert run(*arguments, "--out", out) == 0
+    assert Bundle.load(out).content_hash == Bundle.load(whole).content_hash
+    assert len(drawn) == 2 * 2 * 3  # of two folds two steps, each of three episodes
+
+
+def counted(function: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        calls.append(arguments)
+        return function(*arguments)
+
+    return call
+
+
+def test_train_wants_one_folder_before_it_reads(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = ("--out", tmp_path / "a.safetensors")
+    assert "name one folder" in refused(capfd, "train", *out)
+    assert "name one folder" in refused(capfd, "train", data, "--data", data, *out)
+    (tmp_path / "empty").mkdir()
+    assert "needs a rig" in refused(capfd, "train", tmp_path / "empty", *out)
+
+
+def test_help_shows_the_steps_of_the_recipe() -> None:
+    assert recipe.RECIPE.steps == DEFAULT_STEPS

@@ -18,10 +18,11 @@ from fixtures.factories import RecordingFactory, refusal
 from fixtures.noted_task import note
 
 from benchmarks.accuracy.job_runner import run_jobs, with_sources
-from benchmarks.accuracy.jobs import Job, fingerprint
+from benchmarks.accuracy.jobs import Job
 from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.data_fingerprint import fingerprint
 
 TEST = Path(__file__).parents[2]
 TRAIN = Job("train", "ridge", ("1", "2"), fold=0)
@@ -158,7 +159,8 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from fixtures.factories import synthetic_recording
-from benchmarks.accuracy.jobs import Job, fingerprint
+from benchmarks.accuracy.jobs import Job
+from imu_emg_estimator.training.data_fingerprint import fingerprint
 from benchmarks.run_folder import RunFolder
 from benchmarks.accuracy.job_runner import run_jobs
 
@@ -204,11 +206,7 @@ def test_run_refuses_missing_backend(
         run_jobs(folder, recordings, [SCORE], TASKS, 2, backend)
 
 
-def test_run_refuses_cluster_without_backend(folder: RunFolder, recordings: list[Recording]) -> None:
-    with refusal("tcp://somewhere:8786", "--backend"):
-        run_jobs(folder, recordings, [SCORE], TASKS, 2, cluster="tcp://somewhere:8786")
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["ray", "dask"])
 def test_run_on_local_cluster_of_two_workers(
     tmp_path: Path, recordings: list[Recording], monkeypatch: pytest.MonkeyPatch, backend: str
