@@ -101,8 +101,7 @@ def _train(arguments: argparse.Namespace) -> int:
         )
     if rank() > 0:  # the first process measures and writes
         return 0
-    bundle = replace(_measured(bundle, recordings, networks, bool(scores)), **({"scores": scores} if scores else {}))
-    _write(bundle, arguments)
+    _write(_measured(replace(bundle, scores=scores), recordings, networks), arguments)
     kept.remove()
     return 0
 
@@ -162,8 +161,8 @@ def _begin(
     return kept
 
 
-def _measured(bundle: Bundle, recordings: Sequence[Recording], networks: Networks, has_scores: bool) -> Bundle:
-    """Add intervals, what is left without some sensors, and unless there are some already scores."""
+def _measured(bundle: Bundle, recordings: Sequence[Recording], networks: Networks) -> Bundle:
+    """Add intervals, what is left without some sensors and, unless the bundle has them, scores."""
     from imu_emg_estimator.training.evaluation import evaluate_networks
     from imu_emg_estimator.training.fit_conformal_uncertainty import with_uncertainty
     from imu_emg_estimator.training.measure_subsets import with_subsets
@@ -173,7 +172,7 @@ def _measured(bundle: Bundle, recordings: Sequence[Recording], networks: Network
     bundle = with_uncertainty(bundle, recordings, networks)
     measured_on = f"{len(networks)} networks of the same recipe that had not seen them"
     bundle = with_subsets(bundle, recordings, networks, measured_on, ProgressBar("missing sensors"))
-    if has_scores:
+    if bundle.scores:
         return bundle
     return replace(bundle, scores=evaluate_networks(bundle, recordings, networks, ProgressBar("scores")))
 

@@ -19,7 +19,7 @@ from imu_emg_estimator.model.subject_data import SubjectData, delayed
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, feature_count, features, fit_normalisation
 from imu_emg_estimator.training.augmentation import AugmentationSettings, augment
-from imu_emg_estimator.training.checkpoints import Checkpoint
+from imu_emg_estimator.training.checkpoints import Checkpoint, Stateful
 from imu_emg_estimator.training.distributed_training import (
     check_share,
     mean_over_processes,
@@ -136,7 +136,7 @@ def optimise(
     phases = np.random.default_rng(settings.seed)
     if rank():
         torch.manual_seed(settings.seed + rank())  # of dropout, so that processes differ
-    states = {"model": model, "average": average, "optimiser": optimiser, "schedule": schedule}
+    states: dict[str, Stateful] = {"model": model, "average": average, "optimiser": optimiser, "schedule": schedule}
     generators = [phases, *parts.generators]
     done = checkpoint.restore(states, generators) if checkpoint else 0
     objective = shared_loss(model, loss)

@@ -17,7 +17,7 @@ from imu_emg_estimator.datasets.dataset_kind import kind_of
         ("anna/walk.csv", "time,arm_acc_x,arm_acc_y,arm_acc_z,emg_biceps [mV]\n", "csv"),
         ("walk.csv", "subject,time,arm_acc_x\n", "csv"),
         ("anna/walk.csv", "X[s];ACC.X 1 [g]\n", "files"),
-        ("anna/walk.csv", "\udcff\udcfet\udc00", "files"),
+        ("anna/walk.csv", "\udcff\udcfet\0", "files"),
         ("anna/walk.c3d", "", "files"),
     ],
 )
