@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.cli.report_option import add_report_option, command_line, write_report
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.datasets.catalogue import dataset_rig, list_subjects
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.json_values import json_compatible
 from imu_emg_estimator.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -57,16 +59,20 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="with --sensor-subsets: write the bundle with what was measured"
     )
+    add_report_option(parser)
     options.add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Score the subjects; print the means, a row per subject, and who was left out and why."""
     from imu_emg_estimator.rig import DEFAULT_MOVEMENTS
+    from imu_emg_estimator.training.envelope_pictures import example_of_median_subject
     from imu_emg_estimator.training.evaluation import summarise
     from imu_emg_estimator.training.scorable_subjects import left_out, movement_group
 
     if arguments.sensor_subsets:
+        if arguments.report:
+            raise InputError("--sensor-subsets has no report; remove --report")
         if any(arguments.calibration_seconds):
             raise InputError("--sensor-subsets measures the uncalibrated model; leave --calibration-seconds out")
         return _measure_subsets(arguments)
@@ -83,7 +89,13 @@ def run(arguments: argparse.Namespace) -> int:
     summary["not_scored"] = sorted(summary["left_out"])
     summary["verdicts"] = _verdicts(bundles, recordings, arguments.dataset)
     _print_tables(summary)
+    if arguments.json or arguments.report:
+        summary["example"] = example_of_median_subject(bundles, recordings, scores)
     options.write_json(arguments.json, summary)
+    if arguments.report:
+        from imu_emg_estimator.report.evaluation_page import evaluation_page
+
+        write_report(arguments.report, evaluation_page(json_compatible(summary), command_line(arguments)))
     if arguments.picture:
         _draw(arguments.picture, bundles, recordings, scores)
     return 0

@@ -1,4 +1,4 @@
-"""``imu-emg report``: a calibration or a bag as one HTML page that can be handed over."""
+"""``imu-emg report``: a calibration, a bag or an evaluation as one HTML page that can be handed over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli.report_option import command_line, write_report
-from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, is_bag
+from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, evaluation_report, is_bag
 from imu_emg_estimator.cli.shared_options import (
     add_bundle_option,
     add_command,
@@ -26,10 +26,10 @@ SUFFIX = ".html"
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = add_command(commands, "report", run, "write a calibration or a bag as an HTML page to hand over")
+    parser = add_command(commands, "report", run, "write a calibration, a bag or an evaluation as an HTML page")
     parser.add_argument(
         "thing", metavar="THING",
-        help="id of a stored calibration, file of a calibrated bundle, rosbag2 folder, .mcap or .db3",
+        help="id of a stored calibration, calibrated bundle, rosbag2 folder, .mcap, .db3, or the JSON of `evaluate`",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=types.report_file, metavar="FILE.html", help="page to write (default: THING.html in this folder)"
@@ -48,7 +48,7 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Find out what the thing is, and write its report."""
     name = Path(arguments.thing).resolve().name
-    out = arguments.out or _default(Path(f"{name.removesuffix('.safetensors')}{SUFFIX}"))
+    out = arguments.out or _default(Path(f"{name.removesuffix('.safetensors').removesuffix('.json')}{SUFFIX}"))
     page, figures = _page_of(arguments)
     write_report(out, page)
     write_json(arguments.json, figures | {"report": str(out)})
@@ -66,6 +66,8 @@ def _page_of(arguments: argparse.Namespace) -> tuple[Page, dict[str, Any]]:
     path = Path(arguments.thing)
     if is_bag(path):
         return bag_report(path, command_line(arguments), arguments.bundle, arguments.imu_topics, arguments.emg_topic)
+    if path.suffix == ".json":
+        return evaluation_report(path, command_line(arguments))
     return calibration_report(_bundle_file(arguments), command_line(arguments))
 
 

@@ -32,6 +32,14 @@ def calibration_report(path: Path, command: str) -> tuple[Page, dict[str, Any]]:
     return calibration_page(report, bundle.calibration.subject, bundle.parent_id, command), report.to_dict()
 
 
+def evaluation_report(path: Path, command: str) -> tuple[Page, dict[str, Any]]:
+    """Make the report of the JSON of an evaluation; raises InputError where it is something else."""
+    from imu_emg_estimator.report.evaluation_page import evaluation_page, read_evaluation
+
+    figures = read_evaluation(path)
+    return evaluation_page(figures, command), dict(figures)
+
+
 def bag_report(
     path: Path,
     command: str,

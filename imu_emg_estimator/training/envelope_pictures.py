@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.envelope_curves import Envelopes, curves_of, in_unit, interval_half_width
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.signal_quality import true_runs
+from imu_emg_estimator.streaming.streamed_recording import streamed_recording
 from imu_emg_estimator.training.evaluation import SubjectScores
 from imu_emg_estimator.training.scorable_subjects import movement_group
 from imu_emg_estimator.utils.atomic_files import write_atomically
+from imu_emg_estimator.utils.json_values import json_compatible
 
 SHOWN_S = 8.0  # of each condition, or all of it where no bout is as long
 MAX_COLUMNS = 8
@@ -33,19 +36,41 @@ def draw_median_subject(
     Raises:
         InputError: the picture cannot be written.
     """
+    subject, bundle, r = _median_subject(bundles, recordings, scores)
+    own = [recording for recording in recordings if recording.subject == subject]
+    title = f"Unseen subject {subject}, no calibration (median of {len(r)} subjects, r {r[subject]:.2f})"
+    draw_conditions(path, bundle, own, title)
+
+
+def example_of_median_subject(
+    bundles: Sequence[Bundle], recordings: Sequence[Recording], scores: Mapping[str, SubjectScores]
+) -> dict[str, Any]:
+    """Return some seconds of the same subject's longest bout of movement, for JSON; see ``EnvelopeCurves``."""
+    subject, bundle, _ = _median_subject(bundles, recordings, scores)
+    own = [recording for recording in recordings if recording.subject == subject]
+    stretches = {condition: _stretch(own, condition) for condition in _moving(own)}
+    condition, stretch = max(stretches.items(), key=lambda item: len(item[1]))
+    activation, deviation = streamed_recording(bundle, stretch.imu)
+    known = in_unit(bundle, stretch.envelope_unit)
+    envelopes = Envelopes(
+        np.where(stretch.muscle_weight > 0, stretch.envelope, np.nan),
+        np.where(known, activation * np.array(bundle.reference.amplitude), np.nan),
+        interval_half_width(bundle, deviation),
+    )
+    curves = curves_of(envelopes, bundle.rig.muscle_names, bundle.rig.rate, stretch.envelope_unit)
+    return {"subject": subject, "condition": condition, "curves": json_compatible(curves)}
+
+
+def _median_subject(
+    bundles: Sequence[Bundle], recordings: Sequence[Recording], scores: Mapping[str, SubjectScores]
+) -> tuple[str, Bundle, dict[str, float]]:
+    """Find the subject whose r in the rig's movements is the median, a bundle that never saw it, and r by subject."""
     group = movement_group(recordings[0].rig)
     known = {subject: _r_of(by_seconds, group) for subject, by_seconds in scores.items()}
     r = {subject: value for subject, value in known.items() if np.isfinite(value)} or known
     subject = sorted(r, key=lambda name: r[name])[len(r) // 2]
     unseen = [bundle for bundle in bundles if subject not in bundle.training.get("subjects", [])]
-    bundle = (unseen or bundles)[0]
-    own = [recording for recording in recordings if recording.subject == subject]
-    draw_conditions(
-        path,
-        bundle,
-        own,
-        f"Unseen subject {subject}, no calibration (median of {len(r)} subjects, r {r[subject]:.2f})",
-    )
+    return subject, (unseen or bundles)[0], r
 
 
 def _r_of(scores: SubjectScores, condition: str) -> float:
@@ -55,9 +80,7 @@ def _r_of(scores: SubjectScores, condition: str) -> float:
 
 def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording], title: str) -> None:
     """Draw a row for every muscle and a column for every movement of the rig, or label, that the subject has."""
-    labels = list(dict.fromkeys(str(label) for own in recordings for label in np.unique(own.condition)))
-    moving = [name for name in recordings[0].rig.movement_names if name in labels] or labels
-    stretches = {condition: _stretch(recordings, condition) for condition in moving}
+    stretches = {condition: _stretch(recordings, condition) for condition in _moving(recordings)}
     long = {name: stretch for name, stretch in stretches.items() if stretch.duration >= SHOWN_S}
     present = dict(list((long or stretches).items())[:MAX_COLUMNS])
     muscles = [index for index in range(len(bundle.rig.muscles)) if recordings[0].muscle_weight[index] > 0]
@@ -77,6 +100,12 @@ def draw_conditions(path: Path, bundle: Bundle, recordings: Sequence[Recording],
                 axis.set_xlabel("time [s]")
     axes[0][0].legend(loc="upper left", fontsize="small")
     save_figure(figure, path, title)
+
+
+def _moving(recordings: Sequence[Recording]) -> list[str]:
+    """List the movements of the rig that a subject has; all labels where it has none."""
+    labels = list(dict.fromkeys(str(label) for own in recordings for label in np.unique(own.condition)))
+    return [name for name in recordings[0].rig.movement_names if name in labels] or labels
 
 
 def _stretch(recordings: Sequence[Recording], condition: str) -> Recording:

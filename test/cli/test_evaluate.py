@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fixtures.bundle_files import UNCERTAINTY
 from fixtures.command_line import refused, run, strict_json
+from fixtures.html_pages import read_page
 
 from imu_emg_estimator.model.bundle import Bundle
 
@@ -18,8 +19,12 @@ def test_evaluate_writes_means_by_calibration_and_condition(
 ) -> None:
     path, picture = tmp_path / "scores.json", tmp_path / "picture.png"
     arguments = ["--calibration-seconds", "8,0", "--json", path, "--picture", picture, "--workers", "1"]
-    assert run("evaluate", "--bundle", tiny, "--data", data, *arguments) == 0
+    page, again = tmp_path / "a.html", tmp_path / "b.html"
+    assert run("evaluate", "--bundle", tiny, "--data", data, *arguments, "--report", page) == 0
     scores = strict_json(path)
+    assert run("report", path, "--out", again) == 0
+    assert read_page(page.read_text()).cells == read_page(again.read_text()).cells
+    assert len(read_page(again.read_text()).named("svg")) == 2 + 2  # figures of subjects, muscles of the example
     for seconds in ("0", "8"):
         for condition in ("all", "locomotion", "walking", "running"):
             for figure in ("r", "r2", "nrmse"):

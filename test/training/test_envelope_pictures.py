@@ -94,3 +94,18 @@ def test_picture_names_unwritable_path(tmp_path: Path) -> None:
     time, curves = np.arange(10.0), np.zeros((10, 1))
     with refusal(tmp_path):
         pictures.draw_before_and_after(tmp_path, "title", time, curves, curves, curves, ["a"], "count")
+
+
+def test_example_is_a_stretch_of_the_median_subject_as_json(
+    make_bundle: BundleFactory, make_recording: RecordingFactory
+) -> None:
+    bouts = [("standing", 4.0), ("walking", 20.0), ("running", 6.0)]
+    recordings = [make_recording(bouts, subject=name) for name in ("1", "2", "3")]
+    bundle = make_bundle()
+    scores = {"1": subject_scores(0.1), "2": subject_scores(0.5), "3": subject_scores(0.9)}
+    example = pictures.example_of_median_subject([bundle], recordings, scores)
+    assert (example["subject"], example["condition"]) == ("2", "walking")
+    curves = example["curves"]["muscles"]["vastus_lateralis_right"]
+    amplitude = max(recordings[1].envelope[:, 0])
+    assert 0 < max(curves["measured"]) <= amplitude
+    assert len(curves["estimate"]) == len(curves["measured"]) == round(12 * 58.8) // 2  # samples
