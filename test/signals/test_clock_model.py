@@ -1,0 +1,340 @@
+"""ClockModel: what becomes of a sensor's samples, told from sample to sample at and beside every limit."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import pytest
+
+from imu_emg_estimator.signals.clock_model import ClockModel
+from imu_emg_estimator.signals.delay_tracker import CommonDelay
+
+MS = 1_000_000  # ns
+START = 1_700_000_000_000 * MS
+DELAYS = (3.0, 4.0, 3.5, 5.0, 3.2)  # ms, of transport, in turns
+
+
+class Sample(NamedTuple):
+    """When a sample was measured, what its timestamp says, when it arrived, all in ms; and its number."""
+
+    true: float
+    timestamp: float
+    arrival: float
+    number: int | None
+
+
+Fault = Callable[[Sample], Sample | None]
+
+
+def samples(
+    fault: Fault, since: float = 3000.0, until: float = 6000.0, period: float = 10.0, delays: Sequence[float] = DELAYS
+) -> Iterator[Sample]:
+    """Yield samples in the order of their arrival, with a fault from a time on."""
+    last = 0.0
+    for number in range(round(until / period)):
+        true = number * period
+        sample: Sample | None = Sample(true, true, true + delays[number % len(delays)], number)
+        if true >= since and sample:
+            sample = fault(sample)
+        if sample:
+            last = max(last, sample.arrival)
+            yield sample._replace(arrival=last)
+
+
+def story(
+    found: Iterable[Sample],
+    tolerance: float = 5.0,
+    usual: float = 3.0,
+    scatter: float = 1.0,
+    arrivals_only: bool = False,
+) -> str:
+    """Return what becomes of samples: since when [ms] instants come from where, and by how much they are off.
+
+    Left out are those without an instant; how many is told at the end. Errors are the least and the largest [ms].
+    After three changes the story is cut short.
+    """
+    model = ClockModel(CommonDelay(round(usual * MS), round(scatter * MS)), round(tolerance * MS), arrivals_only)
+    told = []
+    for true, timestamp, arrival, number in found:
+        instant = model.instant(START + round(timestamp * MS), START + round(arrival * MS), number)
+        error = None if instant is None else (instant - START) / MS - true
+        told.append((true, "left out" if error is None else model.source.name.lower(), error))
+    phases = []
+    for _, group in groupby(told, key=lambda one: one[1]):
+        times, sources, errors = zip(*group, strict=True)
+        bounds = "" if errors[0] is None else f" {round(min(errors), 2) + 0.0:g} {round(max(errors), 2) + 0.0:g}"
+        phases.append(f"{round(times[0], 1):g} {sources[0]}{bounds}")
+    left_out = sum(error is None for _, _, error in told)
+    return "; ".join([*phases[:4], *([f"{left_out} left out"] if left_out else [])])
+
+
+def ahead(by: float, until: float = 1e9, every: int = 1) -> Fault:
+    return lambda s: s._replace(timestamp=s.timestamp + by * (s.true < until and s.true // 10 % every == 0))
+
+
+def drifting(by: float, since: float = 3000.0) -> Fault:
+    """Timestamps that gain so many ms a second."""
+    return lambda s: s._replace(timestamp=s.timestamp + by * (s.true - since) / 1000.0)
+
+
+def late(by: float, until: float = 1e9, since: float = 0.0, every: int = 1) -> Fault:
+    return lambda s: s._replace(arrival=s.arrival + by * (since <= s.true < until and s.true // 10 % every == 0))
+
+
+def on_arrival(s: Sample) -> Sample:
+    return s._replace(timestamp=s.arrival)
+
+
+def saying(timestamp: float, until: float = 1e9) -> Fault:
+    return lambda s: s._replace(timestamp=timestamp - START / MS) if s.true < until else s
+
+
+def shared(count: int, which: int, until: float = 1e9) -> Fault:
+    """Timestamps of which several share the first's (0) or the last's."""
+
+    def share(s: Sample) -> Sample:
+        at = (s.true // (10 * count) * count + which) * 10.0
+        return s._replace(timestamp=at, arrival=max(s.arrival, at + 3.0)) if s.true < until else s
+
+    return share
+
+
+def burst(count: int, stamped: bool) -> Fault:
+    """Samples that arrive with the last of several, with true timestamps or those of the burst."""
+
+    def hold(s: Sample) -> Sample:
+        arrival = (s.true // (10 * count) * count + count - 1) * 10.0 + 3.0 + 0.1 * (s.true // 10 % count)
+        return s._replace(arrival=arrival, timestamp=arrival if stamped else s.timestamp)
+
+    return hold
+
+
+def lost(every: int, kept: int) -> Fault:
+    return lambda s: s if s.true // 10 % every < kept else None
+
+
+def uncounted(fault: Fault) -> Fault:
+    return lambda s: None if (found := fault(s)) is None else found._replace(number=None)
+
+
+def restarted(since: float, ahead: float) -> Fault:
+    """A driver that starts again after a pause, counts anew, and stamps by another clock."""
+    return lambda s: None if s.true < since else s._replace(timestamp=s.timestamp + ahead, number=int(s.true - since))
+
+
+def then(*faults: Fault) -> Fault:
+    def combined(s: Sample) -> Sample | None:
+        found: Sample | None = s
+        for fault in faults:
+            found = found and fault(found)
+        return found
+
+    return combined
+
+
+def shaken(*by: float) -> Fault:
+    """Timestamps that are off by so much in turns."""
+    return lambda s: s._replace(timestamp=s.timestamp + by[int(s.true // 10) % len(by)])
+
+
+def pausing(until: float, fault: Fault) -> Fault:
+    return lambda s: None if s.true < until else fault(s)
+
+
+def leaping(by: float, every: float) -> Fault:
+    """A clock that leaps forth and back again and again."""
+    return lambda s: s._replace(timestamp=s.timestamp + by * (s.true // every % 2))
+
+
+def right(s: Sample) -> Sample:
+    return s
+
+
+STORIES: list[tuple[Fault, dict[str, Any], dict[str, Any], str]] = [
+    (right, {}, {}, "100 timestamps 0 0"),
+    (right, {"delays": [248.0], "until": 1500.0}, {}, "100 timestamps 0 0; 350 reconciled 245 245"),
+    (right, {"delays": [251.0], "until": 1500.0}, {}, "0 left out; 100 reconciled 248 248; 10 left out"),
+    (right, {"delays": [-4.9], "until": 1500.0}, {}, "110 timestamps 0 0"),
+    (right, {"delays": [-5.1], "until": 1500.0}, {}, "10 left out; 110 reconciled -8.1 -8.1; 10 left out"),
+    (right, {"delays": [57.9], "until": 1500.0}, {}, "100 timestamps 0 0"),
+    (right, {"delays": [58.1], "until": 1500.0}, {}, "100 timestamps 0 0; 350 reconciled 55.1 55.1"),
+    (right, {"delays": [119.0], "until": 1500.0}, {"usual": 99.0}, "100 timestamps 0 0"),
+    (right, {"delays": [121.0], "until": 1500.0}, {"usual": 101.0}, "100 timestamps 0 0; 350 reconciled 20 20"),
+    (right, {"delays": [100.0, 109.8], "until": 1500.0}, {}, "100 timestamps 0 0; 350 reconciled 97 97"),
+    (right, {"delays": [100.0, 110.2], "until": 1500.0}, {}, "90 timestamps 0 0; 510 left out; 99 left out"),
+    (
+        right,
+        {"delays": [100.0, 113.9], "until": 1500.0},
+        {"scatter": 3.5},
+        "90 timestamps 0 0; 510 left out; 99 left out",
+    ),
+    (
+        right,
+        {"delays": [100.0, 114.1], "until": 1500.0},
+        {"scatter": 3.5},
+        "90 timestamps 0 0; 510 left out; 99 left out",
+    ),
+    (ahead(7.9), {}, {}, "100 timestamps 0 7.9"),
+    (ahead(14.0), {}, {}, "100 timestamps 0 0; 3020 reconciled 0 0"),
+    (ahead(-4.0), {}, {}, "100 timestamps 0 0; 3000 left out; 3020 timestamps -4 -4; 2 left out"),
+    (ahead(-7.9), {}, {}, "100 timestamps 0 0; 3000 left out; 3010 timestamps -7.9 -7.9; 1 left out"),
+    (ahead(-8.1), {}, {}, "100 timestamps 0 0; 3000 left out; 3010 timestamps -8.1 -8.1; 1 left out"),
+    (ahead(-14.0), {}, {}, "100 timestamps 0 0; 3000 left out; 3020 reconciled 0 0; 2 left out"),
+    (ahead(-50.0), {}, {}, "100 timestamps -50 0; 3050 reconciled 0 0"),
+    (ahead(-56.0), {}, {}, "100 timestamps 0 0; 3000 left out; 3020 reconciled 0 0; 2 left out"),
+    (ahead(-1100.0), {}, {}, "100 timestamps 0 0; 3020 reconciled 0 0"),
+    (ahead(14.0), {}, {"tolerance": 15.0}, "100 timestamps 0 0; 3000 left out; 3020 reconciled 0 0; 2 left out"),
+    (ahead(30.0, 4000.0), {"until": 8000.0}, {}, "100 timestamps 0 0; 3020 reconciled -30 0"),
+    (ahead(500.0, 4000.0), {"until": 8000.0}, {}, "100 timestamps 0 0; 3020 reconciled 0 0; 4000 left out; 2 left out"),
+    (ahead(40.0, every=2), {}, {}, "100 timestamps 0 0; 3040 reconciled -40 0"),
+    (ahead(40.0, every=3), {}, {}, "100 timestamps 0 0"),
+    (ahead(-40.0, every=3), {}, {}, "100 timestamps -40 0"),
+    (
+        then(late(20.0, every=3), on_arrival),
+        {},
+        {},
+        "100 timestamps 0 0; 3000 left out; 3030 arrivals 0 0.68; 3 left out",
+    ),
+    (
+        then(late(20.0, every=5), on_arrival),
+        {},
+        {},
+        "100 timestamps 0 0; 3000 left out; 3030 arrivals 0 0.26; 3 left out",
+    ),
+    (late(54.0), {}, {}, "100 timestamps 0 0"),
+    (late(57.0), {}, {}, "100 timestamps 0 0; 3090 left out; 291 left out"),
+    (late(100.0), {}, {}, "100 timestamps 0 0; 3060 left out; 294 left out"),
+    (late(100.0, 4000.0), {}, {}, "100 timestamps 0 0; 3060 left out; 4040 timestamps 0 0; 98 left out"),
+    (late(300.0, 4000.0), {}, {}, "100 timestamps 0 0; 3060 left out; 4240 timestamps 0 0; 118 left out"),
+    (late(100.0, every=4), {}, {}, "100 timestamps 0 0; 3080 left out; 292 left out"),
+    (drifting(0.3), {"until": 20000.0}, {}, "100 timestamps 0 5.1"),
+    (
+        drifting(1.0),
+        {"until": 20000.0},
+        {},
+        "100 timestamps 0 8.04; 11050 left out; 11060 timestamps 8.06 8.09; 46 left out",
+    ),
+    (drifting(-0.3), {"until": 20000.0}, {}, "100 timestamps -5.1 0"),
+    (drifting(-1.0), {"until": 20000.0}, {}, "100 timestamps -9.34 0; 12350 reconciled 0 0"),
+    (drifting(5.0), {"until": 9000.0}, {}, "100 timestamps 0 8.2; 4650 left out; 4660 timestamps 8.3 8.4; 9 left out"),
+    (drifting(-5.0), {"until": 9000.0}, {}, "100 timestamps -15.45 0; 6100 reconciled 0 0.01"),
+    (
+        drifting(11.0),
+        {"until": 9000.0},
+        {},
+        "100 timestamps 0 8.14; 3750 left out; 3760 timestamps 8.36 8.58; 6 left out",
+    ),
+    (
+        drifting(13.0),
+        {"until": 9000.0},
+        {},
+        "100 timestamps 0 8.19; 3640 left out; 3660 timestamps 8.58 8.58; 5 left out",
+    ),
+    (
+        drifting(1.0, 0.0),
+        {"since": 0.0, "until": 20000.0},
+        {},
+        "0 starting 0 0.09; 100 timestamps 0.1 8.04; 8050 left out; 8060 timestamps 8.06 8.09; 46 left out",
+    ),
+    (
+        drifting(-1.0, 0.0),
+        {"since": 0.0, "until": 20000.0},
+        {},
+        "0 starting -0.09 0; 100 timestamps -9.34 -0.1; 9350 reconciled 0 0",
+    ),
+    (saying(0.0), {}, {}, "100 timestamps 0 0; 3030 arrivals 0 0"),
+    (saying(0.0, 4000.0), {"until": 9000.0}, {}, "100 timestamps 0 0; 3030 arrivals 0 0; 7010 starting 0 0"),
+    (saying(0.0, 3020.0), {}, {}, "100 timestamps 0 0"),
+    (saying(0.0), {"since": 0.0, "until": 2000.0}, {}, "0 left out; 330 arrivals -3.98 0.45; 33 left out"),
+    (saying(767.0), {}, {}, "100 timestamps 0 0; 3030 arrivals 0 0"),
+    (then(saying(0.0), late(8.0)), {}, {}, "100 timestamps 0 0; 3000 left out; 3010 timestamps 0 0; 1 left out"),
+    (shared(2, 0), {}, {}, "100 timestamps -10 0; 3070 arrivals 0 0"),
+    (shared(2, 1), {}, {}, "100 timestamps 0 10; 3070 arrivals 0 1.25"),
+    (shared(4, 0), {}, {}, "100 timestamps -30 0; 3050 arrivals 0 0"),
+    (shared(4, 3), {}, {}, "100 timestamps 0 30; 3050 arrivals 0 21.25"),
+    (burst(2, stamped=True), {}, {}, "100 timestamps 0 0; 3000 left out; 3030 arrivals 0 0.13; 3 left out"),
+    (burst(4, stamped=True), {}, {}, "100 timestamps 0 0; 3000 left out; 3030 arrivals 0 0.4; 3 left out"),
+    (burst(8, stamped=True), {}, {}, "100 timestamps 0 0; 3000 left out; 3030 arrivals 0 0.93; 3 left out"),
+    (uncounted(burst(4, stamped=True)), {}, {}, "100 timestamps 0 0; 3000 left out; 3030 arrivals 0 30; 3 left out"),
+    (
+        burst(4, stamped=True),
+        {"since": 0.0},
+        {},
+        "0 starting 3.3 33; 120 timestamps 33 33; 130 left out; 160 timestamps 33 33; 34 left out",
+    ),
+    (burst(8, stamped=False), {"since": 0.0, "until": 2000.0}, {}, "160 timestamps 0 0"),
+    (uncounted(lost(2, 1)), {}, {}, "100 timestamps 0 0"),
+    (uncounted(lost(10, 9)), {}, {}, "100 timestamps 0 0"),
+    (restarted(3500.0, -1e6), {}, {}, "100 timestamps 0 0; 3500 left out; 3520 reconciled 0 0; 2 left out"),
+    (restarted(4000.0, 0.0), {}, {}, "100 timestamps 0 0"),
+    (
+        restarted(12900.0, 30.0),
+        {"until": 14000.0},
+        {},
+        "100 timestamps 0 0; 12900 left out; 12920 reconciled 0 0; 2 left out",
+    ),
+    (
+        restarted(13100.0, 30.0),
+        {"until": 14000.0},
+        {},
+        "100 timestamps 0 0; 13100 left out; 13200 reconciled 0 0; 10 left out",
+    ),
+    (shaken(2.4, 0.0), {}, {}, "100 timestamps 0 2.4"),
+    (shaken(2.6, 0.0), {}, {}, "100 timestamps 0 0; 3000 left out; 3010 timestamps 0 0; 3 left out"),
+    (shaken(7.4, 0.0), {}, {}, "100 timestamps 0 0; 3000 left out; 3010 timestamps 0 0; 3 left out"),
+    (shaken(7.6, 0.0), {}, {}, "100 timestamps 0 7.6; 3010 left out; 3020 timestamps 7.6 7.6; 3 left out"),
+    (
+        shaken(0.0, 4.0, -4.0, 2.0),
+        {"since": 0.0},
+        {},
+        "0 starting -4 4; 100 timestamps -4 4; 140 left out; 150 timestamps 0 4; 147 left out",
+    ),
+    (shaken(0.0, 25.0, 5.0), {}, {}, "100 timestamps 0 0; 3020 left out; 3030 timestamps 0 0; 1 left out"),
+    (shaken(0.0, 0.0, 0.0, 0.0, -25.0), {}, {}, "100 timestamps 0 0; 3040 left out; 3050 timestamps 0 0; 60 left out"),
+    (shaken(0.0, 300.0), {}, {}, "100 timestamps 0 0; 3050 reconciled 0 0; 3060 left out; 147 left out"),
+    (then(lost(10, 5), ahead(100.0)), {}, {}, "100 timestamps 0 0; 3020 reconciled 0 0"),
+    (shaken(0.0, -30.0), {}, {}, "100 timestamps -30 0"),
+    (right, {}, {"arrivals_only": True}, "0 left out; 300 arrivals 0 0.03; 30 left out"),
+    (right, {"period": 17.0}, {}, "102 timestamps 0 0"),
+    (ahead(20.0), {"period": 17.0}, {}, "102 timestamps 0 0; 3043 reconciled -0.2 0.2"),
+    (right, {"period": 1.0, "until": 1000.0}, {}, "98 timestamps 0 0"),
+    (uncounted(lost(2, 1)), {"period": 5.0}, {}, "100 timestamps 0 0"),
+    (
+        then(late(300.0, 3600.0), ahead(-300.0)),
+        {},
+        {},
+        "100 timestamps 0 0; 3000 left out; 3020 reconciled 0 300; 2 left out",
+    ),
+    (
+        pausing(4000.0, ahead(-200.0)),
+        {"until": 7000.0},
+        {},
+        "100 timestamps -200 0; 4060 left out; 5010 reconciled 0 0; 95 left out",
+    ),
+    (
+        pausing(4000.0, late(600.0)),
+        {"until": 7000.0},
+        {},
+        "100 timestamps 0 0; 4060 left out; 5010 reconciled 600 600; 95 left out",
+    ),
+    (
+        pausing(4000.0, late(400.0)),
+        {"until": 7000.0},
+        {},
+        "100 timestamps 0 0; 4060 left out; 5010 reconciled 400 400; 95 left out",
+    ),
+    (
+        leaping(200.0, 400.0),
+        {"until": 9000.0},
+        {},
+        "100 timestamps 0 0; 3020 reconciled 0 0; 3200 left out; 4 left out",
+    ),
+    (leaping(-1200.0, 900.0), {"until": 12000.0}, {}, "100 timestamps 0 0; 3020 reconciled 0 0; 6320 arrivals 0 0"),
+]
+
+
+@pytest.mark.parametrize(("fault", "sent", "known", "told"), STORIES)
+def test_clock_takes_timestamps_where_it_can_and_reconciles_or_replaces_the_others(
+    fault: Fault, sent: dict[str, Any], known: dict[str, Any], told: str
+) -> None:
+    assert story(samples(fault, **sent), **known).removeprefix("0 starting 0 0; ") == told
