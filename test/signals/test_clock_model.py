@@ -1,44 +1,36 @@
 """ClockModel: what becomes of a sensor's samples, told from sample to sample at and beside every limit."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from fixtures.clock_faults import (
+    MS,
+    START,
+    Fault,
+    Sample,
+    ahead,
+    backwards,
+    burst,
+    drifting,
+    late,
+    leaping,
+    lost,
+    on_arrival,
+    pausing,
+    restarted,
+    right,
+    samples,
+    saying,
+    shaken,
+    shared,
+    then,
+    uncounted,
+)
 
 from imu_emg_estimator.signals.clock_model import ClockModel
 from imu_emg_estimator.signals.delay_tracker import CommonDelay
-
-MS = 1_000_000  # ns
-START = 1_700_000_000_000 * MS
-DELAYS = (3.0, 4.0, 3.5, 5.0, 3.2)  # ms, of transport, in turns
-
-
-class Sample(NamedTuple):
-    """When a sample was measured, what its timestamp says, when it arrived, all in ms; and its number."""
-
-    true: float
-    timestamp: float
-    arrival: float
-    number: int | None
-
-
-Fault = Callable[[Sample], Sample | None]
-
-
-def samples(
-    fault: Fault, since: float = 3000.0, until: float = 6000.0, period: float = 10.0, delays: Sequence[float] = DELAYS
-) -> Iterator[Sample]:
-    """Yield samples in the order of their arrival, with a fault from a time on."""
-    last = 0.0
-    for number in range(round(until / period)):
-        true = number * period
-        sample: Sample | None = Sample(true, true, true + delays[number % len(delays)], number)
-        if true >= since and sample:
-            sample = fault(sample)
-        if sample:
-            last = max(last, sample.arrival)
-            yield sample._replace(arrival=last)
 
 
 def story(
@@ -66,98 +58,6 @@ def story(
         phases.append(f"{round(times[0], 1):g} {sources[0]}{bounds}")
     left_out = sum(error is None for _, _, error in told)
     return "; ".join([*phases[:6], *([f"{left_out} left out"] if left_out else [])])
-
-
-def ahead(by: float, until: float = 1e9, every: int = 1, since: float = 0.0) -> Fault:
-    return lambda s: s._replace(timestamp=s.timestamp + by * (since <= s.true < until and s.true // 10 % every == 0))
-
-
-def drifting(by: float, since: float = 3000.0) -> Fault:
-    """Timestamps that gain so many ms a second."""
-    return lambda s: s._replace(timestamp=s.timestamp + by * (s.true - since) / 1000.0)
-
-
-def late(by: float, until: float = 1e9, since: float = 0.0, every: int = 1) -> Fault:
-    return lambda s: s._replace(arrival=s.arrival + by * (since <= s.true < until and s.true // 10 % every == 0))
-
-
-def on_arrival(s: Sample) -> Sample:
-    return s._replace(timestamp=s.arrival)
-
-
-def saying(timestamp: float, until: float = 1e9) -> Fault:
-    return lambda s: s._replace(timestamp=timestamp - START / MS) if s.true < until else s
-
-
-def shared(count: int, which: int, until: float = 1e9) -> Fault:
-    """Timestamps of which several share the first's (0) or the last's."""
-
-    def share(s: Sample) -> Sample:
-        at = (s.true // (10 * count) * count + which) * 10.0
-        return s._replace(timestamp=at, arrival=max(s.arrival, at + 3.0)) if s.true < until else s
-
-    return share
-
-
-def burst(count: int, stamped: bool) -> Fault:
-    """Samples that arrive with the last of several, with true timestamps or those of the burst."""
-
-    def hold(s: Sample) -> Sample:
-        arrival = (s.true // (10 * count) * count + count - 1) * 10.0 + 3.0 + 0.1 * (s.true // 10 % count)
-        return s._replace(arrival=arrival, timestamp=arrival if stamped else s.timestamp)
-
-    return hold
-
-
-def lost(every: int, kept: int) -> Fault:
-    return lambda s: s if s.true // 10 % every < kept else None
-
-
-def uncounted(fault: Fault) -> Fault:
-    return lambda s: None if (found := fault(s)) is None else found._replace(number=None)
-
-
-def restarted(since: float, ahead: float) -> Fault:
-    """A driver that starts again after a pause, counts anew, and stamps by another clock."""
-    return lambda s: None if s.true < since else s._replace(timestamp=s.timestamp + ahead, number=int(s.true - since))
-
-
-def then(*faults: Fault) -> Fault:
-    def combined(s: Sample) -> Sample | None:
-        found: Sample | None = s
-        for fault in faults:
-            found = found and fault(found)
-        return found
-
-    return combined
-
-
-def shaken(*by: float) -> Fault:
-    """Timestamps that are off by so much in turns."""
-    return lambda s: s._replace(timestamp=s.timestamp + by[int(s.true // 10) % len(by)])
-
-
-def pausing(until: float, fault: Fault) -> Fault:
-    return lambda s: None if s.true < until else fault(s)
-
-
-def leaping(by: float, every: float) -> Fault:
-    """A clock that leaps forth and back again and again."""
-    return lambda s: s._replace(timestamp=s.timestamp + by * (s.true // every % 2))
-
-
-def backwards(count: int) -> Fault:
-    """Samples that come in pairs the wrong way round, once in so many pairs."""
-
-    def swap(s: Sample) -> Sample:
-        place = s.true // 10 % (2 * count)
-        return s._replace(timestamp=s.timestamp + {0: 10.0, 1: -10.0}.get(place, 0.0))
-
-    return swap
-
-
-def right(s: Sample) -> Sample:
-    return s
 
 
 USUAL = "100 timestamps 0 0"
