@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -114,7 +115,7 @@ class Bundle:
         """What is left without some sensors: a subject's own bundle has other figures than the one for everybody."""
         return self.subset_figures.subsets(calibrated=bool(self.parent_id)) if self.subset_figures else None
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """SHA-256 of the content."""
         return content_hash(self._document(), self._tensors())

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -116,6 +115,8 @@ def interval_multiples(scale: DeviationScale | None, levels: Sequence[float], le
 
 def _half_width(level: float) -> float:
     """Return half the width of a normal distribution's interval, in standard deviations."""
+    from statistics import NormalDist  # here: live estimates need not wait for it
+
     return NormalDist().inv_cdf((1 + level) / 2)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from statistics import median, median_low
 
 from imu_emg_estimator.signals.clock_model import MAX_DELAY_NS, ClockModel, Source
 from imu_emg_estimator.signals.delay_floor import NEVER_NS
@@ -147,8 +146,10 @@ class SensorClocks:
         alive = [model for model in self._models if arrival - model.arrival < ALIVE_NS]
         trusted = [model for model in alive if model.source is Source.TIMESTAMPS and model.floor < MAX_DELAY_NS]
         if trusted:
-            self._common.usual = median_low(model.floor for model in trusted)
-            self._common.scatter = round(median(model.tracker.scatter for model in trusted))
+            low, high = (len(trusted) - 1) // 2, len(trusted) // 2
+            scatters = sorted(model.tracker.scatter for model in trusted)
+            self._common.usual = sorted(model.floor for model in trusted)[low]
+            self._common.scatter = round((scatters[low] + scatters[high]) / 2)
         leapt = [model for model in alive if arrival - model.leapt_back < TOGETHER_NS]
         if leapt and 2 * len(leapt) > len(alive):
             self.jumps += 1
