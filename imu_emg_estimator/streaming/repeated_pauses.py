@@ -23,8 +23,10 @@ class RepeatedPauses:
     def note(self, now: int, pause: float) -> None:
         """Note that by now [ns] there has been no fresh input for so many s."""
         if not self._pauses:
-            self._pauses, self._repeat = True, 0 <= now - self._latest < FOLLOWING_NS
-            self.longest *= self._repeat
+            follows = 0 <= now - self._latest < FOLLOWING_NS
+            if not (self._repeat and follows):  # the first may be the end of a long silence
+                self.longest = 0.0
+            self._pauses, self._repeat = True, follows
         self._latest, self.longest = now, max(self.longest, pause)
 
     def end(self) -> None:

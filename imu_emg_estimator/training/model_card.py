@@ -21,7 +21,7 @@ def model_card(bundle: Bundle) -> str:
     envelope, look_ahead_ms = bundle.envelope, 1000 * config.look_ahead / rate
     subjects = ", ".join(sorted(training.get("subjects", []), key=_number_first))
     scores = scores_table(bundle.scores) if bundle.scores else "None were measured for this bundle."
-    return f"""# Model card: {bundle.model_id}
+    card = f"""# Model card: {bundle.model_id}
 
 Causal GEGLU-Transformer that estimates EMG envelopes from body-worn IMUs (after arXiv:2604.25670).
 
@@ -57,6 +57,7 @@ nor scored.
 - Without calibration the amplitude is that of an average subject: rely on the shape, not on the level.
 - {_about_uncertainty(bundle)}
 {_about_emg(bundle)}"""
+    return card.replace("wearers", "subjects")  # as bundles of version 0.1 call them
 
 
 def _channels(bundle: Bundle) -> str:

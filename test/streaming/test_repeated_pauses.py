@@ -30,6 +30,14 @@ def test_pauses_that_follow_each_other_go_on_for_a_second() -> None:
     assert not pauses.go_on(7520 * MILLISECOND)
 
 
+def test_silence_before_the_pauses_does_not_count_as_the_longest_of_them() -> None:
+    pauses = RepeatedPauses()
+    for begin, duration in ((5000, 60.0), (5200, 0.2), (5500, 0.25)):
+        pause(pauses, begin, duration)
+    assert pauses.go_on(5520 * MILLISECOND)
+    assert pauses.longest == 0.25
+
+
 def test_pauses_do_not_go_on_when_the_clock_is_put_back() -> None:
     pauses = RepeatedPauses()
     pause(pauses, 5000, 0.2)
