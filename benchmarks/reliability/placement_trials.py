@@ -15,8 +15,8 @@ from benchmarks.report_writer import table_head, table_row
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.live_placement import LivePlacement
 from imu_emg_estimator.model.placement_remedies import Remedy, exchanges, inversions, right_angles, rotation_about
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.streaming.settled_rows import SETTLING_S
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
 

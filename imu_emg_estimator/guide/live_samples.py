@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
+from imu_emg_estimator.recording import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,9 +11,10 @@ from itertools import combinations
 
 import numpy as np
 
-from imu_emg_estimator.guide.live_samples import FloatArray, LiveSamples
+from imu_emg_estimator.guide.live_samples import LiveSamples
 from imu_emg_estimator.guide.sensor_problems import LIMITS, Problem, connection_problems, display_name, working
 from imu_emg_estimator.model.motion_distribution import Distribution
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
 
 STANDING, POSE = "standing", "pose"  # labels of recordings of the pose: of ours, and of one that the rig describes

@@ -17,7 +17,7 @@ from imu_emg_estimator.model.out_of_step import OutOfStep
 from imu_emg_estimator.model.placement_evidence import Finding, Motion, PlacementEvidence
 from imu_emg_estimator.model.sensor_drift import MIN_MOVEMENT_G, MotionProfile, profile_of
 from imu_emg_estimator.model.strange_motion import StrangeMotion
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, RunningMotion
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 

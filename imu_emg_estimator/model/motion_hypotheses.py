@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.model.placement_remedies import Remedy, all_negated, exchanges, inversions, right_angles, slips
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
 
 FIRST, SECOND = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 2, 2])  # the entries of a covariance [3, 3]

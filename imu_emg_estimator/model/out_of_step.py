@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.motion_distribution import Distribution
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
 
 # Mean square deviation of a sensor's correlations with the others, from the training subjects and from the subject's

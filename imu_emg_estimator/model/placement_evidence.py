@@ -17,8 +17,8 @@ from imu_emg_estimator.model.motion_hypotheses import Hypotheses, Whitening
 from imu_emg_estimator.model.out_of_step import MARGIN, MIN_DEVIATION, RELEASE, OutOfStep, StepComparison
 from imu_emg_estimator.model.placement_remedies import Remedy
 from imu_emg_estimator.model.sensor_drift import MotionProfile, RunningProfile
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import MotionStatistics
 
 # Natural logarithm of the likelihood ratio with and without a remedy, from which it is believed; chosen on the 13

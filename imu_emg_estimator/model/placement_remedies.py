@@ -12,9 +12,9 @@ from itertools import combinations, permutations, product
 
 import numpy as np
 
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.rig_schema import AXES
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 
 SLIP_DEG = 45.0

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.motion_distribution import Distribution
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_statistics
 
 MOTION = "motion"  # key of the profile in a calibration's figures

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from imu_emg_estimator.model.motion_distribution import Distribution, Metric
 from imu_emg_estimator.model.placement_remedies import Remedy, remedies
 from imu_emg_estimator.model.sensor_drift import MIN_MOVEMENT_G
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.masked_imu_features import FloatArray, Normalisation
+from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_moments
 
 ROW_PERIOD_S = 0.5  # between two rows of statistics

@@ -9,15 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Muscle, Rig, Sensor
 from imu_emg_estimator.rig_schema import AXES, MAX_RATE_HZ, MIN_RATE_HZ, SEGMENTS
 from imu_emg_estimator.signals.imu_units import GRAVITY_MPS2
 from imu_emg_estimator.signals.signal_quality import sensor_verdicts
-
-FloatArray = NDArray[np.floating]
 
 LEG = ("foot", "shank", "thigh")
 MIN_UP_SHARE = 0.5  # of gravity, that the mean acceleration must have: else no axis points up all the time

@@ -13,12 +13,12 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.live_samples import CaptureProgress, LiveSamples, OnProgress, RecordedBag, SensorSamples
 from imu_emg_estimator.guide.sensor_problems import display_name
 from imu_emg_estimator.guide.topic_search import SubjectTopics, find_topics
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.ros.bag_recorder import LiveRates, record
 from imu_emg_estimator.ros.raw_subscriptions import TopicStream, await_topics
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 
 POLL_PERIOD_S = 0.05

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-
-FloatArray = NDArray[np.floating]
+from imu_emg_estimator.recording import FloatArray
 
 MIN_DURATION_S = 2.0  # below, the filters' edges would be all of the envelope
 

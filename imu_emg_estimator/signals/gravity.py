@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
+from imu_emg_estimator.recording import FloatArray
 
 REST_WINDOW_S = 0.5  # limbs that turn at once rest no longer
 MAX_REST_SHARE = 0.05  # standard deviation there, of all axes together, of the mean length, whatever the unit

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
+from imu_emg_estimator.recording import FloatArray
 
 GRAVITY_MPS2 = 9.80665
 GRAVITY_RANGE = (0.6, 1.6)  # median magnitude of an acceleration while people move about, in units of gravity

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.floating]
+from imu_emg_estimator.recording import FloatArray
 
 CHANNELS = 6  # acceleration x y z, angular rate x y z
 PARTS = 2  # accelerometer, gyroscope: masked separately

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
+from imu_emg_estimator.recording import FloatArray
 
 WINDOW_S = 2.0  # s, time constant of the running means: a stride or two
 GRAVITY_MPS2 = 9.81  # m/s^2; statistics are in g

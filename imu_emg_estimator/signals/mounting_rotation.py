@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
-
-FloatArray = NDArray[np.floating]
+from imu_emg_estimator.recording import FloatArray
 
 MAX_NORM_ERROR = 0.01  # of a quaternion
 

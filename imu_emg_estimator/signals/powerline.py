@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import iirnotch, sosfiltfilt, tf2sos
 
-FloatArray = NDArray[np.floating]
+from imu_emg_estimator.recording import FloatArray
 
 MAINS_HZ = (50.0, 60.0)
 MAX_DEVIATION_HZ = 1.0  # of the mains and the amplifier's clock together

@@ -9,11 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.sample_checks import SampleChecks
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
-
-FloatArray = NDArray[np.floating]
 
 
 class StateTime(NamedTuple):

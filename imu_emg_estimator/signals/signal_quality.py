@@ -12,15 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.gravity import gravity_of
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.powerline import find_powerline
 from imu_emg_estimator.signals.recording_checks import StateTime, check_recording
 from imu_emg_estimator.signals.sample_delivery import lowest_rate
 from imu_emg_estimator.signals.sensor_verdict import Verdict
-
-FloatArray = NDArray[np.floating]
 
 CLIPPED_SHARE = 0.9995  # of a sensor's highest acceleration: there it is at the end of its range
 MIN_STUCK_SAMPLES = 3  # in a row at the end of the range: only an amplifier at its limit gives them

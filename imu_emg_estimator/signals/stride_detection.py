@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import make_interp_spline
 from scipy.signal import butter, find_peaks, sosfiltfilt
 
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig_schema import AXES
 
-FloatArray = NDArray[np.floating]
 IndexArray = NDArray[np.intp]
 
 MIN_STRIDE_S, MAX_STRIDE_S = 0.45, 1.8  # fast running, slow stair climbing

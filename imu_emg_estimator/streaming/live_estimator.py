@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.live_placement import LivePlacement
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.grid_alignment import SECOND, AlignmentSettings, GridAligner, GridRow, Sample
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
 from imu_emg_estimator.signals.sensor_clock import TOLERANCE_S, ClockPolicy
 from imu_emg_estimator.signals.sensor_verdict import SensorState

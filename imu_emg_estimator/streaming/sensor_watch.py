@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND, Sample
 from imu_emg_estimator.signals.grown_delay import GrownDelays
-from imu_emg_estimator.signals.masked_imu_features import FloatArray
 from imu_emg_estimator.signals.sample_checks import SampleChecks
 from imu_emg_estimator.signals.sensor_clock import ClockPolicy, ClockReport, SensorClocks
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
