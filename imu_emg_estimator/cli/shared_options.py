@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.datasets.catalogue import DATASETS, WITHOUT_RIG, load_dataset
+from imu_emg_estimator.datasets.catalogue import DATASETS, DEFAULT_DATASET, WITHOUT_RIG, load_dataset
 from imu_emg_estimator.errors import TORCH_MISSING, InputError
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
@@ -41,7 +41,9 @@ def add_command(
 
 def add_data_options(parser: argparse._ActionsContainer, required: bool = True) -> None:
     """Declare the data set, and which of its subjects to use."""
-    parser.add_argument("--dataset", choices=DATASETS, default="hugadb", help="kind of data set (default: hugadb)")
+    parser.add_argument(
+        "--dataset", choices=DATASETS, default=DEFAULT_DATASET, help=f"kind of data set (default: {DEFAULT_DATASET})"
+    )
     parser.add_argument("--data", type=Path, required=required, metavar="DIR", help="folder of the data set")
     parser.add_argument("--rig", type=Path, metavar="FILE", help=f"rig YAML, for {' and '.join(WITHOUT_RIG)}")
     parser.add_argument("--subjects", type=types.names, metavar="A,B", help="only these subjects (default: all)")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from imu_emg_estimator import __version__
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.datasets.catalogue import DEFAULT_DATASET
 from imu_emg_estimator.datasets.dataset_kind import kind_of
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.atomic_files import write_atomically
@@ -32,9 +33,10 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument(
         "folder", nargs="?", type=Path, metavar="FOLDER",
-        help="folder of bags, tables or files to train on, whose kind its files tell; in place of --data",
+        help="folder of bags, tables or files to train on, in place of --data; without --dataset, files tell the kind",
     )  # fmt: skip
     options.add_data_options(parser, required=False)
+    parser.set_defaults(dataset=None)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE",
         help="bundle to write (.safetensors); its model card is written beside it (.md)",
@@ -111,7 +113,8 @@ def _settle_data(arguments: argparse.Namespace) -> None:
     if (arguments.folder is None) == (arguments.data is None):
         raise InputError("the data are open: name one folder, train FOLDER or train --dataset KIND --data FOLDER")
     if arguments.folder is not None:
-        arguments.data, arguments.dataset = arguments.folder, kind_of(arguments.folder)
+        arguments.data, arguments.dataset = arguments.folder, arguments.dataset or kind_of(arguments.folder)
+    arguments.dataset = arguments.dataset or DEFAULT_DATASET
 
 
 def _without(arguments: argparse.Namespace, recordings: list[Recording]) -> list[Recording]:

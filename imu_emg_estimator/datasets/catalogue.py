@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.rig import Rig
 
 DATASETS = ("hugadb", "camargo", "csv", "bags", "files")
+DEFAULT_DATASET = "hugadb"
 WITHOUT_RIG = ("csv", "bags", "files")  # a lab's own data, whose rig only the lab knows
 # All others are in this folder and named after their data set. Those of files build on the loader of tables.
 MODULES = {"csv": "datasets.csv_folders", "bags": "datasets.bag_folders", "files": "imports.file_folders"}

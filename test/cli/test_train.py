@@ -128,7 +128,8 @@ def test_train_wants_one_folder_before_it_reads(data: Path, tmp_path: Path, capf
     assert "name one folder" in refused(capfd, "train", *out)
     assert "name one folder" in refused(capfd, "train", data, "--data", data, *out)
     (tmp_path / "empty").mkdir()
-    assert "needs a rig" in refused(capfd, "train", tmp_path / "empty", *out)
+    assert "files needs a rig" in refused(capfd, "train", tmp_path / "empty", *out)
+    assert "csv needs a rig" in refused(capfd, "train", tmp_path / "empty", "--dataset", "csv", *out)
 
 
 def test_help_shows_the_steps_of_the_recipe() -> None:

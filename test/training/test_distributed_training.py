@@ -30,9 +30,9 @@ def test_shares_make_up_the_batch_and_its_mean(monkeypatch: pytest.MonkeyPatch, 
         assert (tens == 10 * rows).all()
         assert all(len(set(rows // (12 // units)) & set(other // (12 // units))) == 0 for other in parts)
         parts.append(rows)
-        mean += factor * rows.mean() / processes
+        mean += factor * (rows**2).mean() / processes
     assert sorted(np.concatenate(parts)) == list(range(12))
-    assert mean == pytest.approx(5.5)
+    assert mean == pytest.approx((np.arange(12) ** 2).mean())
 
 
 def test_more_processes_than_parts_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
