@@ -19,6 +19,7 @@ from imu_emg_estimator.calibration.adaptation import (
 )
 from imu_emg_estimator.calibration.calibration_data import trusted_envelope
 from imu_emg_estimator.calibration.calibration_decision import (
+    AMPLITUDES,
     HEADS,
     WHOLE,
     compose_bundle,
@@ -123,14 +124,14 @@ def calibrate(
     bundle = None
     if any(outcome.decision != KEPT for outcome in muscles.values()):
         work.begin(ADAPTING)
-        adapted = trials.final(way, usable) if way else None
-        bundle = compose_bundle(base, running, adapted, way, muscles, found, unit)
+        adapted = trials.final(way, usable) if way in ways else None
+        bundle = compose_bundle(base, running, adapted, way, muscles, unit)
     curves = held_out_curves(found, muscles, way, bundle or running, running, usable)
     if bundle:
         figures = {
             "running": running.model_id,
             "judged_seconds": seconds,
-            "way": way or SCALED,
+            "way": way if way in ways else SCALED,
             "left_out": quality.left_out,
             "verdicts": quality.verdicts(),
             CURVES: curves,
@@ -140,7 +141,7 @@ def calibrate(
         bag = ", ".join(recording.name for recording in recordings)
         bundle = replace(
             bundle,
-            normalisation=quality.normalisation(bundle.normalisation),
+            normalisation=bundle.normalisation if way == AMPLITUDES else quality.normalisation(bundle.normalisation),
             calibration=Calibration.made_now(subject, METHOD, bag, seconds, asdict(settings), figures),
         )
     work.done()
@@ -249,6 +250,8 @@ def _recorded(outcome: MuscleOutcome) -> dict[str, Any]:
         "after": asdict(outcome.after),
         "decision": outcome.decision,
         "gain": json_compatible(outcome.improvement),
+        "amplitude": json_compatible(outcome.amplitude),
+        "share": outcome.share,
     }
 
 

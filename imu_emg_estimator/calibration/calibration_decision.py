@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.calibration.adaptation import adapted_reference
 from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, MIN_ESTIMATE_R, SCALED, MuscleOutcome
-from imu_emg_estimator.calibration.cross_fitting import CrossFit, scale_of
+from imu_emg_estimator.calibration.cross_fitting import CrossFit
 from imu_emg_estimator.calibration.improvement import Improvement, improvement_in_r, improvement_in_r2
+from imu_emg_estimator.calibration.shrinkage import USUAL, Amplitude, shrunk_amplitude, shrunk_share
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.geglu_transformer import weights_of
@@ -19,7 +20,8 @@ from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.accuracy_metrics import Scores, score
 
 WHOLE, HEADS = "whole", "heads"  # ways to adapt: all weights, or the heads of some muscles
-MIN_IMPROVEMENT = 0.005  # in r, or of an amplitude in R²; below, nothing is changed, however significant it is
+AMPLITUDES = "amplitudes"  # way to leave all weights and sensors as they are, and scale some muscles
+MIN_IMPROVEMENT = 0.005  # in r, or of an amplitude in R²; below, nothing is changed, however surely it is one
 
 
 def decide(found: CrossFit, base: Bundle, running: Bundle, unit: str) -> tuple[str | None, dict[str, MuscleOutcome]]:
@@ -30,24 +32,24 @@ def decide(found: CrossFit, base: Bundle, running: Bundle, unit: str) -> tuple[s
         unit: of the EMG.
     """
     names, rate = base.rig.muscle_names, base.rig.rate
+    usual = 0.0 if running.calibration else USUAL  # the amplitude of a calibrated bundle is the subject's
     trials = {
-        int(muscle): _Trial(found, int(muscle), rate, running.reference.unit_of(int(muscle)) == unit)
+        int(muscle): _Trial(found, int(muscle), rate, usual if running.reference.unit_of(int(muscle)) == unit else None)
         for muscle in np.flatnonzero(np.isfinite(found.measured).any(axis=0))
     }
-    whole = found.adapted.get(WHOLE)
-    if whole is not None and all(trial.is_better(whole) for trial in trials.values()):
-        return WHOLE, {names[muscle]: trial.outcome(ADAPTED, whole) for muscle, trial in trials.items()}
-    heads = found.adapted[HEADS]
-    better = [muscle for muscle, trial in trials.items() if trial.is_better(heads)]
-    if len(better) < len(names) and not _share_all_but_heads(base, running):
-        better = []  # a head of one network means nothing to another
+    if WHOLE in found.adapted and all(trial.is_better(WHOLE) for trial in trials.values()):
+        return WHOLE, {names[muscle]: trial.adapted(WHOLE, 1.0) for muscle, trial in trials.items()}
+    shares = {muscle: trial.share_of(HEADS) for muscle, trial in trials.items()}
+    if not _share_all_but_heads(base, running):  # a head of one network means nothing to another
+        all_better = len(trials) == len(names) and all(trial.is_better(HEADS) for trial in trials.values())
+        shares = dict.fromkeys(trials, float(all_better))
     outcomes = {
-        muscle: trial.outcome(ADAPTED, heads) if muscle in better else trial.rest(heads)
+        muscle: trial.adapted(HEADS, shares[muscle]) if shares[muscle] else trial.rest()
         for muscle, trial in trials.items()
     }
     if any(outcome.after.r < outcome.before.r for outcome in outcomes.values() if outcome.decision != ADAPTED):
-        return None, {names[muscle]: trial.unchanged(heads) for muscle, trial in trials.items()}
-    return HEADS if better else None, {names[muscle]: outcome for muscle, outcome in outcomes.items()}
+        return AMPLITUDES, {names[muscle]: trial.unmasked().rest() for muscle, trial in trials.items()}
+    return HEADS if any(shares.values()) else None, {names[muscle]: outcome for muscle, outcome in outcomes.items()}
 
 
 def without_units(entry: Scores) -> Scores:
@@ -64,14 +66,21 @@ def _is_head(name: str) -> bool:
 class _Trial:
     """What cross-fitting says of one muscle.
 
+    Amplitudes that differ between blocks of time would spoil r: the shape of an estimate is judged without them.
+
     Attributes:
-        comparable: whether the bundle in use estimates in the unit of the EMG.
+        usual: logarithm of the amplitude over subjects, in amplitudes of the bundle in use; None = of another unit.
     """
 
     found: CrossFit
     muscle: int
     rate: float
-    comparable: bool
+    usual: float | None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the bundle in use estimates in the unit of the EMG."""
+        return self.usual is not None
 
     @property
     def measured(self) -> FloatArray:
@@ -81,51 +90,78 @@ class _Trial:
     def before(self) -> FloatArray:
         return self.found.before[:, self.muscle]
 
-    def is_better(self, estimate: FloatArray) -> bool:
-        """Whether an estimate [samples, muscles] is significantly better in r, follows the EMG, and keeps R²."""
-        after, improvement = estimate[:, self.muscle], self._improvement(estimate)
-        if score(self.measured, after).r < MIN_ESTIMATE_R or not _is_worth_it(improvement):
+    @property
+    def kept(self) -> FloatArray:
+        return self.found.kept[:, self.muscle]
+
+    def is_better(self, way: str) -> bool:
+        """Whether the estimate of a way is significantly better in r, follows the EMG, and keeps R²."""
+        shape, estimate = self._mixed(way, 1.0)
+        improvement = self._improvement(shape)
+        if not improvement.significant or not self._follows_better(shape, improvement):
             return False
         return not self.comparable or self._improvement_r2(estimate).change >= 0.0
 
-    def outcome(self, decision: str, estimate: FloatArray) -> MuscleOutcome:
-        """Give the outcome of taking an estimate [samples, muscles]."""
-        before = score(self.measured, self.before)
+    def share_of(self, way: str) -> float:
+        """Return the share of a way's estimate that is taken; 0 where it does not follow the EMG better than before."""
+        _, scaled = self._mixed(way, 0.0)
+        shape, estimate = self._mixed(way, 1.0)
+        share = shrunk_share(improvement_in_r2(self.measured, scaled, estimate, self.rate))
+        return share if self._follows_better(shape, self._improvement(shape)) else 0.0
+
+    def adapted(self, way: str, share: float) -> MuscleOutcome:
+        """Give the outcome of taking a share of a way's estimate."""
+        found = self._amplitude()
+        outcome = self._outcome(ADAPTED, *self._mixed(way, share))
+        return replace(outcome, amplitude=found[0] if found else None, share=share)
+
+    def rest(self) -> MuscleOutcome:
+        """Give the outcome where the shape stays: the amplitude is taken as far as it is known."""
+        tried, _ = self._mixed(HEADS, 1.0)
+        found = self._amplitude()
+        if found and score(self.measured, self.before).r >= MIN_ESTIMATE_R:
+            amplitude, estimate = found
+            if self._is_closer(estimate):
+                return replace(self._outcome(SCALED, self.kept, estimate), amplitude=amplitude)
+        return replace(self._outcome(KEPT, self.kept, self.kept), improvement=self._improvement(tried))
+
+    def unmasked(self) -> _Trial:
+        """Judge what the bundle in use makes of all sensors, also of those that were left out."""
+        return replace(self, found=replace(self.found, kept=self.found.before))
+
+    def _mixed(self, way: str, share: float) -> tuple[FloatArray, FloatArray]:
+        """Mix a way's estimate [samples] with the scaled one: the shape, in the unit of ``kept``, and the estimate."""
+        factor, estimate = (part[:, self.muscle] for part in (self.found.factor, self.found.adapted[way]))
+        shape = (1.0 - share) * self.kept + share * estimate / factor
+        return shape, shape * factor
+
+    def _amplitude(self) -> tuple[Amplitude, FloatArray] | None:
+        return shrunk_amplitude(self.measured, self.kept, self.rate, self.usual)
+
+    def _outcome(self, decision: str, shape: FloatArray, estimate: FloatArray) -> MuscleOutcome:
+        """Give the outcome of taking a shape and its estimate in the unit of the EMG [samples]."""
+        before, improvement = score(self.measured, self.before), self._improvement(shape)
         return MuscleOutcome(
             decision,
             before=before if self.comparable else without_units(before),
-            after=score(self.measured, estimate[:, self.muscle]),
-            improvement=self._improvement(estimate),
+            after=replace(score(self.measured, estimate), r=score(self.measured, shape).r),
+            improvement=improvement,
             improvement_r2=self._improvement_r2(estimate) if self.comparable else None,
         )
 
-    def rest(self, tried: FloatArray) -> MuscleOutcome:
-        """Give the outcome where the shape stays: the amplitude is fitted if that is significantly better."""
-        scaled = self.found.scaled[:, self.muscle]
-        follows = score(self.measured, self.before).r >= MIN_ESTIMATE_R
-        if self.comparable:
-            good = _is_worth_it(self._improvement_r2(self.found.scaled))
-        else:
-            good = score(self.measured, scaled).r2 > 0.0
-        if follows and good:  # an amplitude does not touch r
-            fitted, shape = (self.outcome(SCALED, part) for part in (self.found.scaled, self.found.kept))
-            return replace(fitted, after=replace(fitted.after, r=shape.after.r), improvement=shape.improvement)
-        return replace(self.outcome(KEPT, self.found.kept), improvement=self._improvement(tried))
+    def _follows_better(self, shape: FloatArray, improvement: Improvement) -> bool:
+        return improvement.change >= MIN_IMPROVEMENT and score(self.measured, shape).r >= MIN_ESTIMATE_R
 
-    def unchanged(self, tried: FloatArray) -> MuscleOutcome:
-        """Give the outcome where the bundle in use stays in use."""
-        kept = self.outcome(KEPT, self.found.before)
-        return replace(kept, after=kept.before, improvement=self._improvement(tried))
+    def _is_closer(self, estimate: FloatArray) -> bool:
+        if not self.comparable:
+            return score(self.measured, estimate).r2 > 0.0
+        return self._improvement_r2(estimate).change >= MIN_IMPROVEMENT
 
-    def _improvement(self, estimate: FloatArray) -> Improvement:
-        return improvement_in_r(self.measured, self.before, estimate[:, self.muscle], self.rate)
+    def _improvement(self, shape: FloatArray) -> Improvement:
+        return improvement_in_r(self.measured, self.before, shape, self.rate)
 
     def _improvement_r2(self, estimate: FloatArray) -> Improvement:
-        return improvement_in_r2(self.measured, self.before, estimate[:, self.muscle], self.rate)
-
-
-def _is_worth_it(improvement: Improvement) -> bool:
-    return improvement.significant and improvement.change >= MIN_IMPROVEMENT
+        return improvement_in_r2(self.measured, self.before, estimate, self.rate)
 
 
 def _share_all_but_heads(base: Bundle, other: Bundle) -> bool:
@@ -142,7 +178,6 @@ def compose_bundle(
     adapted: Estimator | None,
     way: str | None,
     muscles: Mapping[str, MuscleOutcome],
-    found: CrossFit,
     unit: str,
 ) -> Bundle:
     """Join the adapted weights where they were taken with those in use in all other places.
@@ -152,13 +187,13 @@ def compose_bundle(
         muscles: outcomes; those that were not measured are kept.
         unit: of the EMG.
     """
-    decisions = [muscles[name].decision if name in muscles else KEPT for name in base.rig.muscle_names]
-    own = base if set(decisions) == {ADAPTED} else running
+    outcomes = [muscles.get(name) for name in base.rig.muscle_names]
+    own = base if all(outcome and outcome.decision == ADAPTED for outcome in outcomes) else running
     if way == WHOLE:
         assert adapted is not None
         weights, reference = weights_of(adapted.network), adapted_reference(base.reference, adapted.amplitude, unit)
     else:
-        weights, amplitude = _muscle_by_muscle(own, running, adapted, decisions, scale_of(found.measured, found.kept))
+        weights, amplitude = _muscle_by_muscle(own, running, adapted, outcomes)
         reference = adapted_reference(running.reference, amplitude, unit)
     return replace(
         base,
@@ -171,18 +206,22 @@ def compose_bundle(
 
 
 def _muscle_by_muscle(
-    own: Bundle, running: Bundle, adapted: Estimator | None, decisions: Sequence[str], scale: FloatArray
+    own: Bundle, running: Bundle, adapted: Estimator | None, outcomes: Sequence[MuscleOutcome | None]
 ) -> tuple[dict[str, NDArray[np.float32]], FloatArray]:
     """Give weights and amplitudes [muscles], each muscle's as was decided; all but the heads are those of ``own``."""
     weights = {name: value.copy() for name, value in own.weights.items()}
     amplitude = np.array(running.reference.amplitude)
     taken = weights_of(adapted.network) if adapted else {}
-    for index, decision in enumerate(decisions):
-        if decision == SCALED:
-            amplitude[index] *= scale[index]
-        elif decision == ADAPTED:
+    for index, outcome in enumerate(outcomes):
+        factor = outcome.amplitude.factor if outcome and outcome.amplitude else 1.0
+        if outcome and outcome.decision == SCALED:
+            amplitude[index] *= factor
+        elif outcome and outcome.decision == ADAPTED:
             assert adapted is not None
+            scale = factor * amplitude[index] / adapted.amplitude[index]
             amplitude[index] = adapted.amplitude[index]
             for weight in filter(_is_head, weights):
-                weights[weight][index] = taken[weight][index]
+                # The network's deviation is in fractions of the amplitude, and its head gives the logarithm.
+                given = scale * running.weights[weight][index] if weight.startswith("head.") else taken[weight][index]
+                weights[weight][index] = (1 - outcome.share) * given + outcome.share * taken[weight][index]
     return weights, amplitude

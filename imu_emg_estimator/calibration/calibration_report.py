@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imu_emg_estimator.calibration.improvement import Improvement
+<<<<<<< HEAD
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
+=======
+from imu_emg_estimator.calibration.shrinkage import Amplitude
+>>>>>>> 4e6a149 (Amplitude and shape are taken as far as the evidence goes)
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores
 from imu_emg_estimator.utils.json_values import from_json, json_compatible, to_json
 
@@ -26,6 +30,8 @@ class MuscleOutcome:
             R² and nRMSE are NaN where the units cannot be compared.
         improvement: in r, of what was tried last, whether it was taken or not.
         improvement_r2: the same in R²; None where the units cannot be compared.
+        amplitude: of the subject's EMG relative to the estimate of the bundle in use; None = as it was.
+        share: of the adapted estimate in the new bundle's.
     """
 
     decision: str
@@ -33,6 +39,8 @@ class MuscleOutcome:
     after: Scores
     improvement: Improvement
     improvement_r2: Improvement | None = None
+    amplitude: Amplitude | None = None
+    share: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,8 @@ class CalibrationReport:
                 "muscle_names": list(self.muscles),
                 "decisions": {name: outcome.decision for name, outcome in self.muscles.items()},
                 "gain_r": {name: outcome.improvement for name, outcome in self.muscles.items()},
+                "amplitudes": {name: outcome.amplitude for name, outcome in self.muscles.items()},
+                "adapted_share": {name: outcome.share for name, outcome in self.muscles.items()},
                 "exchanged": self.exchanged,
                 "refused": self.refusal,
                 "quality": self.quality,
@@ -177,14 +187,20 @@ def _adapted_message(muscles: Mapping[str, MuscleOutcome], seconds: float) -> st
     figures = f"r {mean_score(before, 'r'):.2f} before, {mean_score(after, 'r'):.2f} after"
     if math.isfinite(mean_score(before, "r2")):
         figures += f", R² {mean_score(before, 'r2'):.2f} before, {mean_score(after, 'r2'):.2f} after"
-    notes = {SCALED: "of {} only the amplitude improved significantly", KEPT: "{} was not improved and stays as it was"}
-    partly = [
-        note.format(joined([name for name, outcome in muscles.items() if outcome.decision == decision]))
-        for decision, note in notes.items()
-        if decision in {outcome.decision for outcome in muscles.values()}
-    ]
-    end = "".join(f"; {note}" for note in partly)
+    by_decision = {
+        decision: [name for name, outcome in muscles.items() if outcome.decision == decision]
+        for decision in (SCALED, KEPT)
+    }
+    notes = [f"of {joined(scaled)} only the amplitude was taken" for scaled in (by_decision[SCALED],) if scaled]
+    notes += [_kept_note(kept) for kept in (by_decision[KEPT],) if kept]
+    if known := [f"{name} {outcome.amplitude}" for name, outcome in muscles.items() if outcome.amplitude]:
+        notes.append(f"the EMG is, relative to the estimate before, {joined(known)} times as large")
+    end = "".join(f"; {note}" for note in notes)
     return f"adapted to {seconds:.0f} s, {figures}, on data that were held out in turn{end}"
+
+
+def _kept_note(names: Sequence[str]) -> str:
+    return f"{joined(names)} {'was' if len(names) == 1 else 'were'} not improved and {'stays' if len(names) == 1 else 'stay'} as before"
 
 
 def _kept_message(muscles: Mapping[str, MuscleOutcome], seconds: float) -> str:

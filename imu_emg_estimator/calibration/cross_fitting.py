@@ -32,15 +32,20 @@ class CrossFit:
         measured: the subject's EMG.
         before: by the model in use.
         kept: by the model in use, from what the adapted models see.
-        scaled: the same, its amplitude fitted to the other blocks.
+        factor: from ``kept`` to the EMG, fitted to the other blocks; 1 where there is none above zero.
         adapted: by name of the way to adapt, by models that were adapted to the other blocks.
     """
 
     measured: FloatArray
     before: FloatArray
     kept: FloatArray
-    scaled: FloatArray
+    factor: FloatArray
     adapted: Mapping[str, FloatArray]
+
+    @property
+    def scaled(self) -> FloatArray:
+        """By the model in use, its amplitude fitted to the other blocks."""
+        return np.asarray(self.kept * self.factor)
 
 
 def cross_fit(
@@ -60,15 +65,15 @@ def cross_fit(
     measured = trusted_envelope(recordings)
     kept = estimate_all(running, recordings)
     before = kept if given is None else estimate_all(running, given)
-    scaled = np.full_like(kept, np.nan)
+    factor = np.ones_like(kept)
     adapted = {name: np.full_like(kept, np.nan) for name in ways}
     for block, near in _blocks(np.asarray(np.isfinite(measured).any(axis=1)), round(GAP_S * recordings[0].rig.rate)):
         known = np.where(near[:, None], np.nan, measured)
-        scaled[block] = kept[block] * scale_of(known, kept)
+        factor[block] = np.nan_to_num(scale_of(known, kept), nan=1.0)
         hidden = _with_envelope(recordings, known)
         for name, way in ways.items():
             adapted[name][block] = estimate_all(way(hidden), recordings)[block]
-    return CrossFit(measured, before, kept, scaled, adapted)
+    return CrossFit(measured, before, kept, factor, adapted)
 
 
 def scale_of(measured: FloatArray, estimated: FloatArray) -> FloatArray:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from imu_emg_estimator.calibration.calibration_decision import HEADS
-from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCALED, MuscleOutcome
+from imu_emg_estimator.calibration.calibration_report import KEPT, SCALED, MuscleOutcome
 from imu_emg_estimator.calibration.cross_fitting import CrossFit
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, Envelopes, curves_of, in_unit, interval_half_width
@@ -45,7 +44,13 @@ def _estimate(
     found: CrossFit, muscles: Mapping[str, MuscleOutcome], way: str | None, names: Sequence[str]
 ) -> FloatArray:
     """Take each muscle's estimate [samples, muscles] by what was decided on it."""
-    taken = {ADAPTED: found.adapted[way or HEADS], SCALED: found.scaled}
-    decisions = [muscles[name].decision if name in muscles else KEPT for name in names]
-    columns = [taken.get(decision, found.before)[:, index] for index, decision in enumerate(decisions)]
+    columns = [_column(found, muscles.get(name), way, index) for index, name in enumerate(names)]
     return np.stack(columns, axis=1)
+
+
+def _column(found: CrossFit, outcome: MuscleOutcome | None, way: str | None, muscle: int) -> FloatArray:
+    if outcome is None or outcome.decision == KEPT:
+        return found.before[:, muscle]
+    if outcome.decision == SCALED or way is None:
+        return found.scaled[:, muscle]
+    return (1.0 - outcome.share) * found.scaled[:, muscle] + outcome.share * found.adapted[way][:, muscle]

@@ -102,14 +102,25 @@ def _improvement(
 
     known = np.isfinite(measured) & np.isfinite(before) & np.isfinite(after)
     truth, old, new = (np.asarray(values[known], dtype=np.float64) for values in (measured, before, after))
-    blocks = int(np.clip(len(truth) / (BLOCK_S * rate), MIN_BLOCKS, MAX_BLOCKS))
+    block, blocks = time_blocks(len(truth), rate)
     if len(truth) < 2 * blocks:
         return Improvement(0.0, -np.inf, np.inf, -np.inf, 0)
     scale = float(np.abs(truth).max()) or 1.0  # so that no unit makes a variance vanish
-    block = np.arange(len(truth)) * blocks // len(truth)
     earlier, later = (_Sums.of(truth / scale, estimate / scale, block, blocks) for estimate in (old, new))
     change = float(figure(later.together()) - figure(earlier.together()))
     without = figure(later.without_each()) - figure(earlier.without_each())
-    deviation = float(np.std((blocks - 1) * without, ddof=1) / np.sqrt(blocks))
+    deviation = jackknife_deviation(without)
     both, one = (float(stdtrit(blocks - 1, share)) * deviation for share in (0.5 + CONFIDENCE / 2, CONFIDENCE))
     return Improvement(change, change - both, change + both, change - one, blocks)
+
+
+def time_blocks(samples: int, rate: float) -> tuple[NDArray[np.intp], int]:
+    """Cut a row of samples into stretches of time that count as separate evidence: the block [samples], and how many."""
+    blocks = int(np.clip(samples / (BLOCK_S * rate), MIN_BLOCKS, MAX_BLOCKS))
+    return np.arange(samples) * blocks // max(samples, 1), blocks
+
+
+def jackknife_deviation(without: NDArray[np.float64]) -> float:
+    """Compute the standard deviation of a figure from its values [blocks] without each of the blocks."""
+    blocks = len(without)
+    return float(np.std((blocks - 1) * without, ddof=1) / np.sqrt(blocks))
