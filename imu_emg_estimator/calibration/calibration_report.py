@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imu_emg_estimator.calibration.improvement import Improvement
-<<<<<<< HEAD
-from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
-=======
 from imu_emg_estimator.calibration.shrinkage import Amplitude
->>>>>>> 4e6a149 (Amplitude and shape are taken as far as the evidence goes)
+from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores
 from imu_emg_estimator.utils.json_values import from_json, json_compatible, to_json
 
@@ -187,20 +184,16 @@ def _adapted_message(muscles: Mapping[str, MuscleOutcome], seconds: float) -> st
     figures = f"r {mean_score(before, 'r'):.2f} before, {mean_score(after, 'r'):.2f} after"
     if math.isfinite(mean_score(before, "r2")):
         figures += f", R² {mean_score(before, 'r2'):.2f} before, {mean_score(after, 'r2'):.2f} after"
-    by_decision = {
-        decision: [name for name, outcome in muscles.items() if outcome.decision == decision]
-        for decision in (SCALED, KEPT)
-    }
-    notes = [f"of {joined(scaled)} only the amplitude was taken" for scaled in (by_decision[SCALED],) if scaled]
-    notes += [_kept_note(kept) for kept in (by_decision[KEPT],) if kept]
+    scaled, kept = (
+        [name for name, outcome in muscles.items() if outcome.decision == decision] for decision in (SCALED, KEPT)
+    )
+    notes = [f"of {joined(scaled)} only the amplitude was taken"] if scaled else []
+    if kept:
+        notes.append(f"{joined(kept)} " + ("stays as it was" if len(kept) == 1 else "stay as they were"))
     if known := [f"{name} {outcome.amplitude}" for name, outcome in muscles.items() if outcome.amplitude]:
-        notes.append(f"the EMG is, relative to the estimate before, {joined(known)} times as large")
+        notes.append(f"EMG relative to the estimate before, with 95 % interval: {joined(known)}")
     end = "".join(f"; {note}" for note in notes)
     return f"adapted to {seconds:.0f} s, {figures}, on data that were held out in turn{end}"
-
-
-def _kept_note(names: Sequence[str]) -> str:
-    return f"{joined(names)} {'was' if len(names) == 1 else 'were'} not improved and {'stays' if len(names) == 1 else 'stay'} as before"
 
 
 def _kept_message(muscles: Mapping[str, MuscleOutcome], seconds: float) -> str:

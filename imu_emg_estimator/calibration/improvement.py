@@ -115,7 +115,7 @@ def _improvement(
 
 
 def time_blocks(samples: int, rate: float) -> tuple[NDArray[np.intp], int]:
-    """Cut a row of samples into stretches of time that count as separate evidence: the block [samples], and how many."""
+    """Cut a row of samples into stretches of time that count as separate evidence: block [samples], and how many."""
     blocks = int(np.clip(samples / (BLOCK_S * rate), MIN_BLOCKS, MAX_BLOCKS))
     return np.arange(samples) * blocks // max(samples, 1), blocks
 

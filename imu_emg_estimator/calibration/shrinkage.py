@@ -22,7 +22,7 @@ from imu_emg_estimator.recording import FloatArray
 SUBJECTS_DEVIATION = 0.5  # of the logarithm of the amplitude over subjects: 13 of HuGaDB
 # Logarithm by which ``population_reference``, mean(1/a) / mean(1/a²), lies below the middle of log-normal amplitudes a.
 USUAL = 1.5 * SUBJECTS_DEVIATION**2
-MOVEMENTS_DEVIATION = 0.25  # of the logarithm between the movements of a recording and others: HuGaDB, walking and all
+MOVEMENTS_DEVIATION = 0.17  # of the logarithm between the movements of a recording and others: HuGaDB, walking and all
 MOVEMENTS_R2 = 0.02  # deviation of an improvement in R² between the movements of a recording and others
 INTERVAL = 1.96  # standard deviations on either side that cover 95 %
 
@@ -43,6 +43,9 @@ class Amplitude:
     high: float
     measured: float
     share: float
+
+    def __str__(self) -> str:
+        return f"{self.factor:.2f} times ({self.low:.2f} to {self.high:.2f})"
 
 
 def shrunk_amplitude(

@@ -18,6 +18,7 @@ from imu_emg_estimator.calibration.calibration_report import (
     outcome_message,
 )
 from imu_emg_estimator.calibration.improvement import CONFIDENCE, Improvement
+from imu_emg_estimator.calibration.shrinkage import Amplitude
 from imu_emg_estimator.guide.calibration_outcome import goodness
 from imu_emg_estimator.guide.sensor_problems import display_name
 from imu_emg_estimator.model.bundle import Bundle
@@ -55,8 +56,8 @@ CAPTION = (
 )
 HELD_OUT = (
     "The recordings were cut into four parts. Each part was estimated by models that were calibrated on the other "
-    "three alone, so no figure here was reached by learning the answers. A muscle is changed only where it is better "
-    f"by more than chance explains, at {percent(CONFIDENCE)} confidence."
+    "three alone, so no figure here was reached by learning the answers. A muscle moves from everybody's model towards "
+    "the subject's only as far as this evidence goes."
 )
 
 
@@ -85,7 +86,10 @@ def _outcome(entry: Mapping[str, Any]) -> MuscleOutcome:
     before, after = (from_decoded(Scores, nothing | entry.get(when, {}), when) for when in ("before", "after"))
     unknown = Improvement(float("nan"), float("nan"), float("nan"), float("nan"), 0)
     gain = from_decoded(Improvement, entry["gain"], "gain") if entry.get("gain") else unknown
-    return MuscleOutcome(entry.get("decision", ADAPTED), before, after, gain)
+    amplitude = from_decoded(Amplitude, entry["amplitude"], "amplitude") if entry.get("amplitude") else None
+    return MuscleOutcome(
+        entry.get("decision", ADAPTED), before, after, gain, amplitude=amplitude, share=entry.get("share", 0.0)
+    )
 
 
 def calibration_page(report: CalibrationReport, subject: str, model_id: str, command: str = "") -> Page:
@@ -190,13 +194,15 @@ def _how_sure(report: CalibrationReport) -> list[Block]:
 def _in_words(name: str, outcome: MuscleOutcome) -> str:
     """Say in a sentence how certain a muscle's improvement is."""
     found, who = outcome.improvement, display_name(name)
+    amplitude = outcome.amplitude
+    strength = f" Its EMG is {amplitude} what was estimated before." if amplitude else ""
     if not found.blocks:
-        return f"{who}: how certain the change is was not recorded."
+        return f"{who}: how certain the change is was not recorded.{strength}"
     tried = "the change that was tried" if outcome.decision != ADAPTED else "the change"
     certain = "more than chance explains" if found.significant else "within what chance explains"
     return (
         f"{who}: {tried} in r is {number(found.change)}, {certain} (between {number(found.low)} and "
-        f"{number(found.high)} with {percent(CONFIDENCE)} confidence, from {found.blocks} stretches of time)."
+        f"{number(found.high)} with {percent(CONFIDENCE)} confidence, from {found.blocks} stretches of time).{strength}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What becomes of every muscle: heads of single muscles are taken only where the rest of the network is shared."""
+"""What becomes of every muscle: shape and amplitude are taken as far as the evidence goes, and nothing that costs r."""
 
 from dataclasses import replace
 
@@ -7,16 +7,19 @@ import pytest
 from fixtures.factories import random_bundle
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.calibration_decision import HEADS, decide
-from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT
+from imu_emg_estimator.calibration.calibration_decision import AMPLITUDES, HEADS, compose_bundle, decide
+from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCALED
 from imu_emg_estimator.calibration.cross_fitting import CrossFit
+from imu_emg_estimator.calibration.shrinkage import Amplitude
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.geglu_transformer import weights_of
+from imu_emg_estimator.model.offline_estimate import estimator_of
 
 RATE_HZ = 58.8
 
 
 def better_for_first_muscle() -> CrossFit:
-    """Estimates that adapting makes much better for the first muscle, and leaves as they were for the second."""
+    """Estimates of the right amplitude that adapting makes better for the first muscle, and leaves for the second."""
     generator = np.random.default_rng(3)
     time = np.arange(round(60 * RATE_HZ)) / RATE_HZ
     measured = 40.0 * (1.0 + np.sin(2 * np.pi * np.outer(time, (0.9, 1.1))))
@@ -25,9 +28,10 @@ def better_for_first_muscle() -> CrossFit:
         return np.asarray(measured + generator.standard_normal(measured.shape) * (first, second))
 
     before = noisy(60.0, 20.0)
+    before *= (measured * before).sum(axis=0) / (before**2).sum(axis=0)
     adapted = before.copy()
     adapted[:, 0] = noisy(5.0, 0.0)[:, 0]
-    return CrossFit(measured, before=before, kept=before, scaled=before, adapted={HEADS: adapted})
+    return CrossFit(measured, before=before, kept=before, factor=np.ones_like(before), adapted={HEADS: adapted})
 
 
 def with_changed_weight(bundle: Bundle, head: bool) -> Bundle:
@@ -45,17 +49,94 @@ def test_decide_takes_single_heads_only_for_a_shared_network(running_differs_in_
     assert outcomes[second].decision == KEPT
 
 
-@pytest.mark.parametrize(("worse", "way"), [(1, None), (0, HEADS)], ids=["of the other muscle", "of the adapted one"])
-def test_decide_takes_nothing_if_a_muscle_that_was_not_adapted_would_lose_r(worse: int, way: str | None) -> None:
+@pytest.mark.parametrize(
+    ("worse", "way"), [(1, AMPLITUDES), (0, HEADS)], ids=["of the other muscle", "of the adapted one"]
+)
+def test_decide_takes_nothing_if_a_muscle_that_was_not_adapted_would_lose_r(worse: int, way: str) -> None:
     """A channel that is left out is masked for all muscles, also for those whose heads stay."""
     base, found = random_bundle(), better_for_first_muscle()
     kept = found.kept.copy()
     kept[:, worse] += 20.0 * np.random.default_rng(4).standard_normal(len(kept))
-    decided, outcomes = decide(replace(found, kept=kept, scaled=kept), base, base, "count")
+    decided, outcomes = decide(replace(found, kept=kept), base, base, "count")
     first, second = (outcomes[name] for name in base.rig.muscle_names)
     assert decided == way
     assert second.decision == KEPT
-    if way is None:
+    if way == AMPLITUDES:
         assert first.decision == KEPT
         assert (first.after, second.after) == (first.before, second.before)
         assert first.improvement.change > 0.1  # what was given up is told
+
+
+def test_decide_takes_amplitude_though_adapting_would_cost_r_elsewhere() -> None:
+    """Nothing of what masks a channel is taken then, but the amplitude of what is seen with it."""
+    base, found = random_bundle(), better_for_first_muscle()
+    kept = found.kept + 20.0 * np.random.default_rng(4).standard_normal(found.kept.shape)
+    before = found.before / (3.0, 1.0)
+    way, outcomes = decide(replace(found, before=before, kept=kept), base, base, "count")
+    first, second = (outcomes[name] for name in base.rig.muscle_names)
+    assert (way, first.decision, second.decision) == (AMPLITUDES, SCALED, KEPT)
+    assert first.amplitude is not None
+    assert first.amplitude.low < 3.0 < first.amplitude.high
+    assert first.after.r == pytest.approx(first.before.r)
+    assert first.after.r2 > first.before.r2 + 0.3
+
+
+def test_decide_takes_amplitude_where_blocks_differ() -> None:
+    """Movements in turn, each with an amplitude of its own: r² hardly rises significantly, but the mean is known."""
+    base, found = random_bundle(), better_for_first_muscle()
+    blocks = np.repeat(np.array([0.5, 1.0, 4.0, 0.8]), len(found.measured) // 4)[:, None]
+    before = found.before[: len(blocks)] / (2.5 * blocks)
+    parts = {"measured": found.measured[: len(blocks)], "before": before, "kept": before}
+    ones = np.ones_like(before)
+    way, outcomes = decide(replace(found, **parts, factor=ones, adapted={HEADS: before}), base, base, "count")
+    assert way is None
+    assert {outcome.decision for outcome in outcomes.values()} == {SCALED}
+    assert all(outcome.after.r2 > outcome.before.r2 for outcome in outcomes.values())
+
+
+def test_decide_takes_less_of_a_shape_the_less_is_known_of_it() -> None:
+    base, found = random_bundle(), better_for_first_muscle()
+    shares = []
+    for seconds in (16, 60):
+        short = replace(
+            found,
+            **{
+                name: getattr(found, name)[: round(seconds * RATE_HZ)]
+                for name in ("measured", "before", "kept", "factor")
+            },
+            adapted={HEADS: (0.8 * found.before + 0.2 * found.adapted[HEADS])[: round(seconds * RATE_HZ)]},
+        )
+        _, outcomes = decide(short, base, base, "count")
+        shares.append(outcomes[base.rig.muscle_names[0]].share)
+    assert 0.3 < shares[0] < shares[1] < 1.0
+
+
+def test_decide_adapts_a_shape_whose_amplitude_differs_between_blocks() -> None:
+    """Models that were adapted to other blocks have other amplitudes, which says nothing of their shape."""
+    base, found = random_bundle(), better_for_first_muscle()
+    factor = np.repeat(np.array([[0.8], [1.1], [1.3], [0.9]]), -(-len(found.kept) // 4), axis=0)[: len(found.kept)]
+    uneven = replace(found, factor=factor * np.ones(2), adapted={HEADS: found.adapted[HEADS] * factor})
+    muscle = base.rig.muscle_names[0]
+    ((_, outcomes), (_, plain)) = (decide(own, base, base, "count") for own in (uneven, found))
+    assert outcomes[muscle].decision == ADAPTED
+    assert outcomes[muscle].after.r == pytest.approx(plain[muscle].after.r, abs=0.005)
+    assert outcomes[muscle].after.r2 < plain[muscle].after.r2 - 0.02
+
+
+def test_compose_mixes_estimates_by_share() -> None:
+    """What a head gives, times the amplitude, is the mean of the scaled and of the adapted estimate."""
+    base = random_bundle()
+    adapted = replace(estimator_of(with_changed_weight(base, head=True)), amplitude=np.array([7.0, 9.0]))
+    _, outcomes = decide(better_for_first_muscle(), base, base, "count")
+    first, second = base.rig.muscle_names
+    amplitude = Amplitude(factor=2.0, low=1.0, high=4.0, measured=2.5, share=0.8)
+    outcomes = {first: replace(outcomes[first], amplitude=amplitude, share=0.25), second: outcomes[second]}
+    bundle = compose_bundle(base, base, adapted, HEADS, outcomes, "count")
+    taken = weights_of(adapted.network)
+    for part in ("head.weight", "head.bias"):
+        scaled = 2.0 * base.reference.amplitude[0] * base.weights[part][0]
+        mixed = 0.75 * scaled + 0.25 * 7.0 * taken[part][0]
+        np.testing.assert_allclose(bundle.reference.amplitude[0] * bundle.weights[part][0], mixed, rtol=1e-5)
+        np.testing.assert_array_equal(bundle.weights[part][1], base.weights[part][1])
+    np.testing.assert_array_equal(bundle.weights["deviation_head.bias"][0], taken["deviation_head.bias"][0])
+    assert bundle.reference.amplitude == (7.0, base.reference.amplitude[1])

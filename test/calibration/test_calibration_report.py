@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 from fixtures.factories import refusal
 
@@ -16,6 +17,7 @@ from imu_emg_estimator.calibration.calibration_report import (
     refusal_message,
 )
 from imu_emg_estimator.calibration.improvement import Improvement
+from imu_emg_estimator.calibration.shrinkage import Amplitude
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.signals.accuracy_metrics import Scores
 
@@ -87,7 +89,19 @@ def test_message_names_decision_on_every_muscle() -> None:
         "adapted to 30 s, r 0.50 before, 0.70 after, R² 0.10 before, 0.40 after, on data that were held out in turn"
     )
     partly = outcome_message({"a": outcome(SCALED), "b": outcome(KEPT), "c": outcome()}, 30.0, (), ())
-    assert partly.endswith("; of a only the amplitude improved significantly; b was not improved and stays as it was")
+    assert partly.endswith("; of a only the amplitude was taken; b stays as it was")
+    kept = {"a": outcome(), **{name: outcome(KEPT) for name in "bcd"}}
+    assert outcome_message(kept, 30.0, (), ()).endswith("; b, c and d stay as they were")
+
+
+def test_message_tells_amplitude_and_how_sure_it_is() -> None:
+    amplitude = Amplitude(factor=2.4, low=1.6, high=3.6, measured=2.8, share=0.8)
+    muscles = {"a": replace(outcome(SCALED), amplitude=amplitude), "b": outcome(KEPT)}
+    message = outcome_message(muscles, 30.0, (), ())
+    assert "EMG relative to the estimate before, with 95 % interval: a 2.40 times (1.60 to 3.60)" in message
+    report = replace(REPORT, muscles=muscles)
+    assert CalibrationReport.from_json(report.to_json()) == report
+    assert report.to_dict()["amplitudes"]["a"]["factor"] == 2.4
 
 
 def test_message_says_why_model_was_kept() -> None:
