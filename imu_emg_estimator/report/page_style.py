@@ -13,7 +13,7 @@ h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; padding-top: .5rem; border-top: 1p
 p { max-width: 46rem; margin: .5rem 0; } ul { padding-left: 1.2rem; } li { max-width: 46rem; margin: .25rem 0; }
 .headline { font-size: 1.1rem; padding: .6rem .9rem; border-left: .35rem solid; background: var(--card); }
 .good { color: var(--good); } .doubted { color: var(--doubted); } .bad { color: var(--bad); }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 1rem 0; }
+dl { display: grid; grid-template-columns: fit-content(16rem) 1fr; gap: .15rem 1rem; margin: 1rem 0; }
 dt { color: var(--soft); } dd { margin: 0; }
 pre, code { font: .85rem/1.4 ui-monospace, monospace; white-space: pre-wrap; }
 pre { margin: .5rem 0; padding: .6rem; background: var(--card); border: 1px solid var(--line); border-radius: 4px; }

@@ -1,0 +1,42 @@
+"""Draw docs/img/report.png: ``report_picture.py``. It needs Chromium or Chrome on the path.
+
+The upper part of the report of a calibration of a SIMULATED subject, on a wide screen.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from imu_emg_estimator.cli.main import main as imu_emg
+
+PICTURE = Path(__file__).parents[1] / "docs" / "img" / "report.png"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+WIDTH, HEIGHT = 1040, 880  # CSS pixels
+
+
+def photograph(page: Path, picture: Path) -> None:
+    """Show a page in a browser without a window, and save what it looks like."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        raise SystemExit(f"no browser was found; install one of {', '.join(BROWSERS)}")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={page.parent}"]
+    what = [f"--window-size={WIDTH},{HEIGHT}", f"--screenshot={picture}", page.as_uri()]
+    subprocess.run([browser, *options, *what], check=True, stderr=subprocess.DEVNULL)
+
+
+def main() -> int:
+    """Simulate, calibrate, and photograph the report."""
+    with tempfile.TemporaryDirectory() as folder:
+        bag, page = Path(folder, "today"), Path(folder, "anna.html")
+        imu_emg(["simulate", "--out", str(bag), "--seconds", "60"])
+        imu_emg(["calibrate", "--bag", str(bag), "--subject", "anna", "--dry-run", "--report", str(page)])
+        photograph(page, PICTURE)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
