@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.cli.report_option import add_report_option, command_line, write_report
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 
@@ -53,6 +54,7 @@ def add_parser(commands: Any) -> None:
         choices=("parquet", "csv", "bag"),
         help="tables, or bags on the grid of --rig (default: parquet if pyarrow is installed, else csv)",
     )
+    add_report_option(parser)
     options.add_json_option(parser)
 
 
@@ -77,7 +79,7 @@ def _import(arguments: argparse.Namespace, rig: Rig | None, given: ChannelMappin
     from imu_emg_estimator.imports.import_files import settle_mapping
     from imu_emg_estimator.imports.mapping_file import MAPPING_FILE, write_mapping
 
-    takes = _read(arguments, folder)
+    takes, left_out = _read(arguments, folder)
     where = f"mapping {arguments.mapping}" if given else "the proposal"
     try:
         mapping = settle_mapping(takes, rig, given, where)
@@ -89,7 +91,12 @@ def _import(arguments: argparse.Namespace, rig: Rig | None, given: ChannelMappin
     write_mapping(path, mapping)
     print(f"wrote {path}: edit it and give it back with --mapping to change this")
     written = [] if arguments.dry_run else _write(arguments, takes, mapping, rig)
-    options.write_json(arguments.json, _figures(takes, mapping, written))
+    figures = _figures(takes, mapping, written) | {"left_out": left_out}
+    options.write_json(arguments.json, figures)
+    if arguments.report:
+        from imu_emg_estimator.report.import_page import import_page
+
+        write_report(arguments.report, import_page(figures, command_line(arguments)))
     return 0
 
 
@@ -113,8 +120,12 @@ def _write(
     return written
 
 
-def _read(arguments: argparse.Namespace, folder: Path) -> list[ReadTake]:
-    """Read all takes and show a line each; raises InputError where one cannot be read, unless these are skipped."""
+def _read(arguments: argparse.Namespace, folder: Path) -> tuple[list[ReadTake], dict[str, str]]:
+    """Read all takes and show a line each; return them, and by file why others were left out.
+
+    Raises:
+        InputError: one cannot be read, and such are not to be skipped.
+    """
     from imu_emg_estimator.imports.import_files import read_takes
     from imu_emg_estimator.imports.takes import find_takes
 
@@ -127,7 +138,8 @@ def _read(arguments: argparse.Namespace, folder: Path) -> list[ReadTake]:
     for take in read:
         print(_line(take))
     _refuse(arguments, found, read, refused)
-    return read
+    names = {str(file): "its name does not fit --names" for file in unfit}
+    return read, names | {", ".join(map(str, refusal.files.files)): refusal.reason for refusal in refused}
 
 
 def _line(item: ReadTake) -> str:
@@ -197,6 +209,7 @@ def _figures(takes: Sequence[ReadTake], mapping: ChannelMapping, written: Sequen
             for item in takes
         ],
         "mapping": {assignment.channel: assignment.column for assignment in mapping.assignments},
+        "units": {assignment.channel: assignment.unit for assignment in mapping.assignments},
         "sensors": list(mapping.sensors),
         "muscles": list(mapping.muscles),
         "notes": list(mapping.notes),

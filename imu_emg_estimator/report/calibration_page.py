@@ -129,7 +129,9 @@ def _headline(report: CalibrationReport) -> tuple[str, str]:
     words = f" The estimates now follow the muscles {goodness(after)}" if after == after else ""
     figures = f" (r {number(after)} of at most 1, {number(before)} before)" if words else ""
     strength = [mean_score(scores, "r2") for scores in (report.before, report.after)]
-    fits = f"; with their strength, R² is {number(strength[1])}, {number(strength[0])} before" if words else ""
+    fits = (
+        f"; R², which also counts the strength, is {number(strength[1])}, {number(strength[0])} before" if words else ""
+    )
     return f"The calibration helped.{words}{figures}{fits}".rstrip(".") + ".", GOOD
 
 
@@ -146,7 +148,7 @@ def _facts(report: CalibrationReport, subject: str, model_id: str) -> list[tuple
         ("recordings", str(calibration.get("bag", "")) or ", ".join(map(_name, report.bags))),
         ("data used", f"{number(report.seconds, 0)} s{of}" if report.seconds else ""),
         ("delay of the EMG", str(figures.get(DELAY, ""))),
-        ("method", " ".join(filter(None, map(str, (calibration.get("method", ""), _version(calibration)))))),
+        ("method", ", ".join(filter(None, map(str, (calibration.get("method", ""), _version(calibration)))))),
     ]
 
 
@@ -156,7 +158,7 @@ def _name(bag: Mapping[str, Any]) -> str:
 
 def _version(calibration: Mapping[str, Any]) -> str:
     software = calibration.get("software", "")
-    return f"of imu_emg_estimator {software}" if software else ""
+    return f"imu_emg_estimator {software}" if software else ""
 
 
 def _before_and_after(report: CalibrationReport) -> list[Block]:

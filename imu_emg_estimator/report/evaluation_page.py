@@ -35,7 +35,7 @@ MAX_DRAWN = 60  # subjects
 FAIR_R = 0.5  # of an estimate that follows the EMG fairly well
 CHART_CAPTION = "Mean over the muscles of each subject. The further to the right, the better."
 EXAMPLE_CAPTION = "Of the subject in the middle of all, without calibration: a typical stretch of {}."
-FIGURES = (("r", "r"), ("r2", "R²"), ("nrmse", "nRMSE"))
+FIGURES = (("r", "r"), ("r2", "R²"))
 Figures = Mapping[str, Any]
 
 
@@ -143,7 +143,7 @@ def _charts(figures: Figures) -> list[Block]:
     first, last = amounts[0], amounts[-1]
     words = (_calibrated(first) if last != first else "", _calibrated(last))
     charts = []
-    for figure, name in FIGURES[:2]:
+    for figure, name in FIGURES:
         rows = [
             (subject, _figure(figures, subject, first, figure) if words[0] else math.nan, value)
             for subject in figures["subjects"]
@@ -198,7 +198,7 @@ def _how_sure(figures: Figures) -> list[Block]:
 def _better(figures: Figures, amounts: Sequence[str]) -> str:
     """Say how many subjects a calibration helped."""
     parts = []
-    for figure, name in FIGURES[:2]:
+    for figure, name in FIGURES:
         before, after = (
             [_figure(figures, subject, amount, figure) for subject in figures["subjects"]]
             for amount in (amounts[0], amounts[-1])
