@@ -15,7 +15,7 @@ from imu_emg_estimator.cli.main import main as imu_emg
 
 PICTURE = Path(__file__).parents[1] / "docs" / "img" / "report.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WIDTH, HEIGHT = 820, 740  # CSS pixels
+WIDTH, HEIGHT = 820, 720  # CSS pixels
 
 
 def photograph(page: Path, picture: Path) -> None:

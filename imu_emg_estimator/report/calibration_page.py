@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -123,16 +124,20 @@ def _headline(report: CalibrationReport) -> tuple[str, str]:
         return f"The calibration could not be done: {report.message}.", BAD
     if report.refusal:
         return f"The recording was refused, and nothing was changed: {report.refusal}.", BAD
-    before, after = mean_score(report.before, "r"), mean_score(report.after, "r")
     if not report.success:
         return "The calibration made nothing better by more than chance explains, so nothing was changed.", DOUBTED
-    words = f" The estimates now follow the muscles {goodness(after)}" if after == after else ""
-    figures = f" (r {number(after)} of at most 1, {number(before)} before)" if words else ""
-    strength = [mean_score(scores, "r2") for scores in (report.before, report.after)]
-    fits = (
-        f"; R², which also counts the strength, is {number(strength[1])}, {number(strength[0])} before" if words else ""
+    return f"The calibration helped.{_follow(report)}", GOOD
+
+
+def _follow(report: CalibrationReport) -> str:
+    """Say how the estimates follow the muscles now; empty where that is not known."""
+    r, r2 = ([mean_score(scores, figure) for scores in (report.before, report.after)] for figure in ("r", "r2"))
+    if math.isnan(r[1]):
+        return ""
+    return (
+        f" The estimates now follow the muscles {goodness(r[1])}: r is {number(r[1])} of at most 1, {number(r[0])} "
+        f"before; R², which also counts the strength, is {number(r2[1])}, {number(r2[0])} before."
     )
-    return f"The calibration helped.{words}{figures}{fits}".rstrip(".") + ".", GOOD
 
 
 def _facts(report: CalibrationReport, subject: str, model_id: str) -> list[tuple[str, str]]:
