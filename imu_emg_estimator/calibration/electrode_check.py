@@ -24,6 +24,7 @@ from imu_emg_estimator.signals.accuracy_metrics import score
 
 MIN_MOVEMENT_R = 0.25  # of quickly fitted heads on left-out blocks; below, the EMG does not follow the movement
 EXCHANGED_EVIDENCE = 15.0  # natural logarithm of the likelihood ratio at which a channel is taken for its twin's
+MAX_TWIN_R = 0.8  # of the estimates of twins; above, as in squats, the movement does not tell them apart
 TRIAL_STRENGTH = 30.0  # independent samples; shrinkage of the heads that are tried, see ``closed_form``
 
 
@@ -103,6 +104,9 @@ def sources_of_channels(envelope: FloatArray, estimate: FloatArray, twins: Seque
     for muscle, twin in enumerate(twins):
         known = np.isfinite(envelope[:, muscle]) & np.isfinite(estimate).all(axis=1)
         own, other = (_correlation(envelope[known, muscle], estimate[known, index]) for index in (muscle, twin))
+        if _correlation(estimate[known, muscle], estimate[known, twin]) > MAX_TWIN_R:
+            sources.append(muscle)
+            continue
         evidence = 0.5 * known.sum() / CORRELATED_SAMPLES * np.log((1 - own**2) / (1 - other**2))
         sources.append(twin if evidence > EXCHANGED_EVIDENCE else muscle)
     return sources

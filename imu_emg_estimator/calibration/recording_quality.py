@@ -40,7 +40,7 @@ from imu_emg_estimator.utils.json_values import json_compatible
 
 MIN_SENSOR_SHARE = 0.5  # of the sensors must be good: the network was trained with few missing
 SAME_PHASE_R, SAME_PHASE_EXCESS_R = 0.5, 0.4  # of left and right EMG, and by how much above that of the estimates
-SAME_SIGNAL_R = 0.95  # of left and right EMG; no two muscles have it
+SAME_SIGNAL_R = 0.95  # of left and right EMG; no two muscles that take turns have it
 MANY_SUBJECTS = 8  # of the training: fewer do not show how differently people wear a sensor
 MIN_EVIDENCE_OF_FEW = 50.0  # as live; people on whom nothing was wrong reached 22 with three training subjects
 OF_ACCELERATION = ("still", "clipping", "gravity")  # findings that wrong accelerations have another reason for
@@ -242,10 +242,12 @@ def _judge_electrodes(electrodes: ElectrodeCheck, rig: Rig, accept_exchanged: bo
             findings.append(Finding((names[muscle],), "exchanged", text, mutual and not accept_exchanged))
     for (muscle, twin), (measured, estimated) in electrodes.twin_correlations(rig).items():
         pair = (names[muscle], names[twin])
+        if measured <= SAME_PHASE_R or measured - estimated <= SAME_PHASE_EXCESS_R:  # squats move both legs alike
+            continue
         if measured > SAME_SIGNAL_R:
-            text = f"carry the same signal (r {measured:.2f}); check the leads"
+            text = f"carry the same signal (r {measured:.2f}, expected {estimated:.2f}); check the leads"
             findings.append(Finding(pair, "same_signal", text, True))
-        elif measured > SAME_PHASE_R and measured - estimated > SAME_PHASE_EXCESS_R:
+        else:
             text = f"work in the same phase (r {measured:.2f}, expected {estimated:.2f}); are both on one leg?"
             findings.append(Finding(pair, "same_phase", text, False))
     return findings

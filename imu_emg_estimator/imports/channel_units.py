@@ -44,6 +44,7 @@ UNITS = (
 BY_SPELLING = {spelling: unit for unit, spellings in UNITS for spelling in spellings.split()}
 # Spellings that a column's name may end in without brackets, as in ``acc_x_g``; "s", "v" or "raw" are other words, too.
 ENDINGS = {"g", "mps2", "dps", "radps", "mv", "uv", "ms", "us", "ns", "sec"}
+INSTEAD = "instead of"  # in a mapping: the right unit, instead of the one that files state
 BRACKETED = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\[\]()]*)[\])]\s*$")
 
 

@@ -11,7 +11,7 @@ import yaml
 from imu_emg_estimator.datasets.csv_folders import EMG_COLUMN
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_mapping import NONE, Assignment, ChannelMapping
-from imu_emg_estimator.imports.channel_units import unit_of
+from imu_emg_estimator.imports.channel_units import INSTEAD, unit_of
 from imu_emg_estimator.utils.atomic_files import write_atomically
 
 MAPPING_FILE = "mapping.yaml"
@@ -20,6 +20,7 @@ HEAD = """\
 # What each channel of the imported files is. Edit it, and give it back with --mapping.
 # 'is': <sensor>_acc_x, <sensor>_gyro_x (and y, z), emg_<muscle> (raw), envelope_<muscle>, or none = not used.
 # 'unit': what the channel is in; left out = what the files state. g, m/s², deg/s, rad/s, V, mV, µV, count.
+#   'rad/s instead of deg/s' where the files state a wrong one.
 """
 IMU_COLUMN_ENDS = tuple(f"_{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz")
 
@@ -65,7 +66,8 @@ def _assignment(path: Path, number: int, entry: Any) -> Assignment:
             f"{where}: '{column}' is not <sensor>_acc_x, <sensor>_gyro_x, emg_<muscle>, envelope_<muscle> or none; "
             "correct it"
         )
-    if unit and unit_of(unit) is None and not EMG_COLUMN.match(column):
+    known = all(unit_of(part) for part in unit.split(f" {INSTEAD} "))
+    if unit and not known and (INSTEAD in unit or not EMG_COLUMN.match(column)):
         raise InputError(f"{where}: unit '{unit}' is not known; give g, m/s², deg/s or rad/s")
     return Assignment(str(entry["channel"]), column, unit)
 

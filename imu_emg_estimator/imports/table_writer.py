@@ -69,15 +69,15 @@ def start_of(take: Take, mapping: ChannelMapping) -> float:
 
 
 def _check_sensors(take: Take, mapping: ChannelMapping, columns: Sequence[Column]) -> None:
-    by_name = {column.name: column.values for column in columns}
+    by_name = {column.name: column for column in columns}
     for sensor in mapping.sensors:
         names = [f"{sensor}_{kind}_{axis}" for kind in (ACC, GYRO) for axis in "xyz"]
-        samples = max(len(by_name[name]) for name in names if name in by_name)
-        imu = np.full((samples, 1, 6), np.nan)
+        times = by_name[names[0]].times
+        imu = np.full((len(times), 6), np.nan)
         for index, name in enumerate(names):
-            values = by_name.get(name, np.empty(0))
-            imu[: len(values), 0, index] = values
-        check_sizes(take.source, sensor, imu)
+            if name in by_name:
+                imu[:, index] = np.interp(times, by_name[name].times, by_name[name].values)
+        check_sizes(take.source, sensor, times, imu)
 
 
 def _on_one_clock(muscles: Sequence[Column]) -> list[Column]:

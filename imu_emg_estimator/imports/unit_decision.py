@@ -15,8 +15,9 @@ from imu_emg_estimator.datasets.csv_folders import UNKNOWN_UNIT
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_mapping import NONE, Assignment, ChannelMapping
 from imu_emg_estimator.imports.channel_names import ACC, ENVELOPE, GYRO, QUANTITY, RAW_EMG
-from imu_emg_estimator.imports.channel_units import Unit, known_units, unit_of
+from imu_emg_estimator.imports.channel_units import INSTEAD, Unit, known_units, unit_of
 from imu_emg_estimator.imports.channels import Array, Channel, Take
+from imu_emg_estimator.imports.turning_gravity import wrong_rate_unit
 from imu_emg_estimator.signals.imu_units import MAX_RATE_RADPS, acceleration_unit, rate_unit
 
 SLOWEST_RATE_UNIT = 8.0  # 99th percentile of angular rates: up to it rad/s; from 40 deg/s; between, either
@@ -119,12 +120,16 @@ def _unit_text(source: Path, assignment: Assignment, channel: Channel) -> str:
     """Return the unit that mapping or file give; raise InputError where they give different ones of one quantity.
 
     A mapping may come from other files. It overrides a unit of another quantity: many C3D files state V for everything.
+    In the mapping, ``rad/s instead of deg/s`` is for files that state a wrong unit.
     """
+    right, _, wrong = assignment.unit.partition(f" {INSTEAD} ")
+    if wrong:
+        return right if not channel.unit or unit_of(channel.unit) == unit_of(wrong) else channel.unit
     said, stated = unit_of(assignment.unit), unit_of(channel.unit)
     if said and stated and said != stated and said.quantity == stated.quantity:
         raise InputError(
-            f"{source}: '{channel.name}' is in {stated.name} by the file and in {said.name} by the mapping; correct "
-            "the one that is wrong, or leave the unit out of the mapping"
+            f"{source}: '{channel.name}' is in {stated.name} by the file and in {said.name} by the mapping; leave "
+            f"the unit out of the mapping, or write '{said.name} {INSTEAD} {stated.name}' if the file is wrong"
         )
     return assignment.unit or channel.unit
 
@@ -148,18 +153,25 @@ def in_si_units(source: Path, assignment: Assignment, channel: Channel) -> Array
     return channel.values * unit.size
 
 
-def check_sizes(source: Path, sensor: str, imu: Array) -> None:
-    """Raise InputError where an IMU [samples, 1, 6] in m/s² and rad/s contradicts gravity or the speed of limbs."""
-    acceleration = acceleration_unit(imu)
-    median = float(np.nanmedian(np.linalg.norm(imu[:, 0, :3], axis=1)))
+def check_sizes(source: Path, sensor: str, times: Array, imu: Array) -> None:
+    """Raise InputError where an IMU [samples, 6] in m/s² and rad/s contradicts gravity or the speed of limbs."""
+    acceleration = acceleration_unit(imu[:, None])
+    median = float(np.nanmedian(np.linalg.norm(imu[:, :3], axis=1)))
     if acceleration is None or acceleration[0] != "m/s²":
         raise InputError(
             f"{source}: the accelerations of '{sensor}' have a median size of {median:.3g} m/s² by the unit that is "
-            f"stated, where gravity is 9.8; correct the unit in the mapping, or export them with gravity"
+            f"stated, where gravity is 9.8; give their unit in the mapping, as 'm/s² {INSTEAD} g' where the file is "
+            "wrong, or export them with gravity"
         )
-    if rate_unit(imu)[0] != "rad/s":
-        fast = float(np.nanpercentile(np.linalg.norm(imu[:, 0, 3:], axis=1), 99))
+    if rate_unit(imu[:, None])[0] != "rad/s":
+        fast = float(np.nanpercentile(np.linalg.norm(imu[:, 3:], axis=1), 99))
         raise InputError(
             f"{source}: the angular rates of '{sensor}' reach {fast:.3g} rad/s by the unit that is stated, more than "
-            f"limbs do; correct the unit in the mapping"
+            f"limbs do; give 'deg/s {INSTEAD} rad/s' as their unit in the mapping"
+        )
+    if right := wrong_rate_unit(times, imu):
+        wrong, much = ("deg/s", "slow") if right == "rad/s" else ("rad/s", "fast")
+        raise InputError(
+            f"{source}: the angular rates of '{sensor}' are far too {much} in {wrong} for how gravity turns in it, and "
+            f"fit in {right}; give '{right} {INSTEAD} {wrong}' as their unit in the mapping"
         )

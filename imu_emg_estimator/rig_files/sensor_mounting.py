@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.rig import Muscle, Rig, Sensor
+from imu_emg_estimator.rig import LOCOMOTION, Muscle, Rig, Sensor
 from imu_emg_estimator.rig_schema import AXES, MAX_RATE_HZ, MIN_RATE_HZ, SEGMENTS
 from imu_emg_estimator.signals.imu_units import GRAVITY_MPS2
 from imu_emg_estimator.signals.signal_quality import sensor_verdicts
@@ -76,7 +76,9 @@ def mounting_of(sensor: Sensor, take: SensorTake | None) -> Mounting:
 
 def remarks_on(rig: Rig, mountings: Sequence[Mounting]) -> list[str]:
     """Say what does not fit the rig: a sentence each."""
-    return [*_slow(rig, mountings), *_not_mirrored(rig, mountings), *_legs(mountings), *_lateral(rig, mountings)]
+    walks = bool(set(rig.movement_names) & set(LOCOMOTION))
+    legs = _legs(mountings) if walks else []
+    return [*_slow(rig, mountings), *_not_mirrored(rig, mountings), *legs, *_lateral(rig, mountings)]
 
 
 def remarks_on_file(rig: Rig) -> list[str]:

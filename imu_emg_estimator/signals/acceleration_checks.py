@@ -253,7 +253,9 @@ class AccelerationChecks:
             return None
         if not mirrored and dot(before, after) > MIN_TURN * lengths[0] * lengths[1]:
             return None
-        gradual = self._windows.step(blocks) < MIN_TURN_STEP * math.dist(before, after)
+        change = after[0] - before[0], after[1] - before[1], after[2] - before[2]
+        # A knock may be as large, but seldom goes where gravity does.
+        gradual = self._windows.step_towards(change, blocks) < MIN_TURN_STEP * math.hypot(*change)
         return None if gradual else (before, after)
 
     def _still_negated(self, instant: int, before: Vector, after: Vector) -> SensorState | None:

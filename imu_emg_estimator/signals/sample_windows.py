@@ -22,7 +22,8 @@ JUMP_SQUARES = JUMP_RATIO**2
 # Since the start: samples; sums of x, y, z, their squares, and lengths; jumps of the length; squared steps from the
 # sample before, and from the one before that.
 _Sums = tuple[int, float, float, float, float, float, float, float, int, float, float]
-_Extremes = tuple[float, float, float]  # of a block, squared: shortest and longest length, and largest step
+# Of a block: shortest and longest length and largest step, squared, and that step.
+_Extremes = tuple[float, float, float, "Vector"]
 NOTHING: _Sums = (0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
 
 
@@ -132,11 +133,16 @@ class SampleWindows:
         """Return the length of the largest step from sample to sample in so many blocks that are there."""
         return math.sqrt(max([self._extremes[-1 - before - index][2] for index in range(blocks)]))
 
+    def step_towards(self, change: Vector, blocks: int) -> float:
+        """Return how far the largest step in so many blocks that are there goes in the direction of a change."""
+        newest = [self._extremes[-1 - index] for index in range(blocks)]
+        return dot(max(newest, key=lambda extremes: extremes[2])[3], change) / math.hypot(*change)
+
     def _close(self) -> None:
         samples, self._open = self._open, []
         self.blocks.append(samples)
         count, x, y, z, xx, yy, zz, length, jumps, steps, double = self._sums[-1]
-        shortest, longest, largest = math.inf, 0.0, 0.0
+        shortest, longest, largest, leap = math.inf, 0.0, 0.0, (0.0, 0.0, 0.0)
         (px, py, pz), (lx, ly, lz) = self._last or (samples[0], samples[0])
         before = lx * lx + ly * ly + lz * lz
         for a, b, c in samples:
@@ -152,14 +158,14 @@ class SampleWindows:
             dx, dy, dz = a - lx, b - ly, c - lz
             step = dx * dx + dy * dy + dz * dz
             if step > largest:
-                largest = step
+                largest, leap = step, (dx, dy, dz)
             steps += step
             dx, dy, dz = a - px, b - py, c - pz
             double += dx * dx + dy * dy + dz * dz
             px, py, pz, lx, ly, lz, before = lx, ly, lz, a, b, c, square
         self._last = (px, py, pz), (lx, ly, lz)
         self._sums.append((count + len(samples), x, y, z, xx, yy, zz, length, jumps, steps, double))
-        self._extremes.append((shortest, longest, largest))
+        self._extremes.append((shortest, longest, largest, leap))
 
 
 def dot(a: Vector, b: Vector) -> float:

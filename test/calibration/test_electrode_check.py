@@ -36,6 +36,12 @@ def test_sources_find_single_channel_of_twin() -> None:
     assert sources_of_channels(envelope, bursts(), TWINS) == [0, 1]
 
 
+def test_sources_are_not_told_apart_where_both_sides_do_the_same() -> None:
+    both = bursts()[:, [0, 0]]
+    both[:, 1] += 0.2 * bursts()[:, 1]
+    assert sources_of_channels(both[:, ::-1] + noise(0, 0.05), both, TWINS) == [0, 1]
+
+
 def test_sources_need_more_than_seconds_or_noise() -> None:
     envelope = bursts()[:, ::-1] + noise(0)
     envelope[120:] = np.nan

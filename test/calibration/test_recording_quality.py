@@ -2,17 +2,20 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.calibration import recording_quality
-from imu_emg_estimator.calibration.recording_quality import Quality, assess
+from imu_emg_estimator.calibration.recording_quality import Quality, _judge_electrodes, assess
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.placement_remedies import remedies
 from imu_emg_estimator.model.sensor_placement import Found, Mounting
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.signal_quality import Stream
 
@@ -173,6 +176,17 @@ def test_assess_rejects_same_signal_on_both_channels(trained_bundle: Bundle, sub
     assert "same_signal" in kinds(quality)
     assert set(quality.left_out) == {RIGHT, LEFT}
     assert "no muscle has usable EMG" in quality.refusal
+
+
+@pytest.mark.parametrize(("expected", "kinds_found"), [(0.1, ["same_signal"]), (0.9, [])])
+def test_same_signal_of_both_sides_is_no_fault_where_the_movement_is_that_of_both(
+    rig: Rig, expected: float, kinds_found: list[str]
+) -> None:
+    twins: Any = SimpleNamespace(
+        movement_r={}, sources=[0, 1], unrelated=[], data=SimpleNamespace(amplitude=np.ones(2)),
+        twin_correlations=lambda rig: {(0, 1): (0.97, expected)},
+    )  # fmt: skip
+    assert [finding.kind for finding in _judge_electrodes(twins, rig, False)] == kinds_found
 
 
 def test_assess_uses_findings_of_bag_reader(trained_bundle: Bundle, subject: Recording) -> None:

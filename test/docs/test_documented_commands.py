@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.markdown_pages import ROOT, CodeBlock, code_blocks, page_name, pages
+from fixtures.page_runs import reader_environment
 
 from benchmarks import __main__ as benchmarks_command
 from imu_emg_estimator.cli.main import build_parser
@@ -18,7 +19,6 @@ from imu_emg_estimator.cli.main import build_parser
 NOT_COMMANDS = {"mermaid", "text", "yaml"}
 RUNNABLE = {"bash", "python", "cpp"}
 COMPILER = os.environ.get("CXX", "c++")
-LINKED = ("config", "examples", "resource")  # what commands name by a path relative to the checkout
 TESTED = [page for page in pages() if any(block.mark == "test" for block in code_blocks(page))]
 SLOW = [page for page in TESTED if any(block.slow for block in code_blocks(page))]
 
@@ -76,21 +76,6 @@ def shell() -> list[str]:
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
-
-
-def reader_environment(folder: Path) -> dict[str, str]:
-    """A home of its own, `imu-emg` and `python` on the path, and the checkout's folders that commands name."""
-    programs = folder / "bin"
-    programs.mkdir()
-    for name, module in (("imu-emg", "-m imu_emg_estimator"), ("python", "")):
-        program = programs / name
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module} "$@"\n')
-        program.chmod(0o755)
-    for name in LINKED:
-        (folder / name).symlink_to(ROOT / name)
-    paths = {"PATH": programs, "PYTHONPATH": ROOT}
-    joined = {name: f"{path}{os.pathsep}{os.environ.get(name, '')}" for name, path in paths.items()}
-    return os.environ | joined | {"HOME": str(folder), "ROS_HOME": str(folder / "ros"), "OMP_NUM_THREADS": "1"}
 
 
 @pytest.mark.parametrize("page", pages(), ids=page_name)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.imports.channel_mapping import propose_mapping
+from imu_emg_estimator.imports.channel_mapping import ChannelMapping, propose_mapping
 from imu_emg_estimator.imports.channels import Channel, Take
 from imu_emg_estimator.imports.table_writer import columns_of
 from imu_emg_estimator.imports.unit_decision import decide_units
@@ -103,3 +103,23 @@ def test_raw_emg_and_an_envelope_in_one_data_set_are_refused_with_both_names() -
     mixed = replace(mixed, channels=(*mixed.channels, Channel("envelope ta", "mV", TIMES, np.ones(200))))
     with pytest.raises(InputError, match=r"raw \('emg sol' in a.csv\) and an envelope \('envelope ta' in a.csv\)"):
         in_table(mixed)
+
+
+@pytest.mark.parametrize(("stated", "right"), [("deg/s", "rad/s"), ("rad/s", "deg/s")])
+def test_rates_that_gravity_contradicts_are_refused_with_the_unit_that_fits(stated: str, right: str) -> None:
+    times = np.arange(1000) / 100
+    angle, speed = 0.6 * np.sin(times), 0.6 * np.cos(times)  # slow enough for deg/s to be within what limbs do
+    values = {
+        "acc x": -9.81 * np.sin(angle), "acc y": 0 * times, "acc z": 9.81 * np.cos(angle),
+        "gyro x": 0 * times, "gyro y": speed * (1.0 if right == "rad/s" else 57.29578), "gyro z": 0 * times,
+    }  # fmt: skip
+    channels = [Channel(f"shank {n}", "m/s²" if "acc" in n else stated, times, v) for n, v in values.items()]
+    channels.append(Channel("emg sol", "mV", times, values["acc x"]))
+    tilted = Take(Path("a.csv"), "CSV", tuple(channels))
+    mapping = propose_mapping([tilted])
+    unit = f"{right} instead of {stated}"
+    with pytest.raises(InputError, match=f"give '{unit}' as their unit in the mapping"):
+        columns_of(tilted, decide_units(mapping, [tilted]))
+    corrected = tuple(replace(own, unit=unit) if own.kind == "gyro" else own for own in mapping.assignments)
+    columns = columns_of(tilted, decide_units(ChannelMapping(corrected), [tilted]))
+    assert np.allclose({column.name: column.values for column in columns}["shank_gyro_y"], speed)

@@ -265,3 +265,12 @@ def test_checks_hold_a_fault_of_gravity_across_a_pause(faulty: Array) -> None:
     instants = [index * STEP_NS + (index >= len(faulty)) * 50 * STEP_NS for index in range(len(samples))]
     found = [checks.take(instant, (x, y, z)) for instant, (x, y, z) in zip(instants, samples.tolist(), strict=True)]
     assert all(found[len(faulty) - 1 :])
+
+
+def test_checks_take_no_limb_that_turns_quickly_with_a_knock_for_negated_axes() -> None:
+    """As the wrist in a curl, where the dumbbell swings: 150° in a third of a second, and one sample sideways."""
+    angle = math.radians(150.0) * np.clip((np.arange(300) - 100) / 33, 0.0, 1.0)
+    samples = 9.81 * np.column_stack([np.sin(angle), np.zeros(300), np.cos(angle)])
+    samples[:, 0] += 0.5 * repeated(PAIRS, 300)
+    samples[125, 1] += 14.0
+    assert not [state.reason for state in states(samples) if state and "turned over" in state.reason]
