@@ -108,10 +108,10 @@ def commands_of(program: str, page: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def split_commands(line: str) -> Iterator[list[str]]:
-    """Split a line of shell at `&&` and `|`."""
+    """Split a line of shell at `&&`, `|` and `&`."""
     command: list[str] = []
     for word in shlex.split(line, comments=True):
-        if word in ("&&", "|", "||"):
+        if word in ("&&", "|", "||", "&"):
             yield command
             command = []
         else:
