@@ -6,7 +6,7 @@ import pytest
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import read_bag, write_bag
-from imu_emg_estimator.bags.bag_files import find_files, within
+from imu_emg_estimator.bags.bag_files import BagFiles, find_files, within
 from imu_emg_estimator.bags.read_limits import BagLimits
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
@@ -96,3 +96,37 @@ def test_find_files_gives_the_reason_of_the_system(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match=r"bag .* cannot be read \(Input/output error\)"):
         find_files(tmp_path, BagLimits(), broken_disk)
+
+
+def folder_of(path: Path, *names: str, listed: str | None = None) -> BagFiles:
+    """Return what is found in a folder of empty files with these names, and a metadata.yaml that lists some."""
+    path.mkdir()
+    for name in names:
+        (path / name).touch()
+    if listed is not None:
+        metadata = f"rosbag2_bagfile_information:\n  version: 5\n  relative_file_paths: {listed}\n"
+        (path / "metadata.yaml").write_text(metadata)
+    return find_files(path, BagLimits())
+
+
+def test_find_files_tells_of_files_that_metadata_does_not_name(tmp_path: Path) -> None:
+    files = folder_of(tmp_path / "bag", "a.mcap", "b.mcap", "c.txt", listed="[a.mcap]")
+    assert [path.name for path in files.paths] == ["a.mcap"]
+    (note,) = files.notes
+    assert "1 of 2 files were not read, for metadata.yaml does not name them: b.mcap" in note
+
+
+@pytest.mark.parametrize("listed", ["[a.mcap]", "[a.mcap.zstd]"])
+def test_find_files_counts_a_file_that_also_lies_there_compressed_as_named(listed: str, tmp_path: Path) -> None:
+    assert folder_of(tmp_path / "bag", "a.mcap", "a.mcap.zstd", listed=listed).notes == []
+
+
+def test_find_files_without_metadata_takes_a_file_once(tmp_path: Path) -> None:
+    files = folder_of(tmp_path / "bag", "a_0.mcap", "a_0.mcap.zstd", "a_1.mcap.zstd", "notes.txt")
+    assert [path.name for path in files.paths] == ["a_0.mcap", "a_1.mcap.zstd"]
+
+
+@pytest.mark.parametrize("listed", ["[..]", "['']", "[a.mcap, ..]"])
+def test_find_files_takes_all_where_metadata_names_no_file(listed: str, tmp_path: Path) -> None:
+    files = folder_of(tmp_path / "bag", "a.mcap", "b.mcap", listed=listed)
+    assert [path.name for path in files.paths] == ["a.mcap", "b.mcap"]

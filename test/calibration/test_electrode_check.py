@@ -1,10 +1,14 @@
 """The electrode check finds channels that carry another muscle or nothing, and leaves weak and noisy ones alone."""
 
+from types import SimpleNamespace
+
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from imu_emg_estimator.calibration.closed_form import blocks_of
 from imu_emg_estimator.calibration.electrode_check import ElectrodeCheck, movement_r, sources_of_channels
+from imu_emg_estimator.datasets.hugadb import RIG
 
 TWINS = [1, 0]
 SAMPLES = 1800  # 30 s
@@ -66,3 +70,13 @@ def test_movement_r_finds_channel_without_movement() -> None:
 def test_emg_does_not_follow_the_movement_below_a_correlation_of_a_quarter() -> None:
     found = ElectrodeCheck(*[None] * 3, {0: 0.249, 1: 0.25, 3: -0.1}, *[None] * 2)  # type: ignore[arg-type]
     assert found.unrelated == [0, 3]
+
+
+@pytest.mark.parametrize("unmeasured", [None, 0, 1])
+def test_twins_are_compared_where_both_are_measured(unmeasured: int | None) -> None:
+    envelope, amplitude = bursts() + noise(0), np.ones(2)
+    if unmeasured is not None:
+        amplitude[unmeasured] = np.nan
+    data = SimpleNamespace(amplitude=amplitude)
+    found = ElectrodeCheck(None, data, [], {}, envelope, bursts())  # type: ignore[arg-type]
+    assert list(found.twin_correlations(RIG)) == ([(0, 1)] if unmeasured is None else [])

@@ -309,3 +309,39 @@ def test_checks_tell_sensors_apart_and_forget_all_samples() -> None:
     assert [state.verdict for state in states] == [Verdict.OK, Verdict.FROZEN]
     checks.reset()
     assert checks.check(1, SECOND, (1.0,) * 6).state == GOOD
+
+
+def without_rate(missing: int, period_ms: float, rate: float, value: float = NAN) -> list[Checked]:
+    """Check a second of movement, samples whose angular rates are this, and a second of movement again."""
+    samples = movement(3.0, 1000.0 / period_ms)
+    begin = round(1000.0 / period_ms)
+    samples[begin : begin + missing, 3:] = value
+    return run(SampleChecker(rate), samples[: 2 * begin + missing], 1000.0 / period_ms)[begin:]
+
+
+@pytest.mark.parametrize(("period_ms", "rate", "messages"), [(10.0, 60.0, 6), (11.0, 60.0, 6), (33.0, 30.0, 3)])
+def test_checker_takes_a_part_for_absent_after_three_messages_and_60_ms(
+    period_ms: float, rate: float, messages: int
+) -> None:
+    verdicts = [one.state.verdict is Verdict.ABSENT for one in without_rate(12, period_ms, rate)[:12]]
+    assert verdicts == [False] * (messages - 1) + [True] * (13 - messages)
+
+
+@pytest.mark.parametrize(("value", "is_absent"), [(9900.0, False), (10100.0, True)])
+def test_checker_takes_values_beyond_ten_thousand_for_absent(value: float, is_absent: bool) -> None:
+    assert (without_rate(40, 10.0, 60.0, value)[39].state.verdict is Verdict.ABSENT) == is_absent
+
+
+def test_checker_holds_a_verdict_for_300_ms() -> None:
+    masked = [one.state.masked for one in without_rate(20, 10.0, 60.0)]
+    assert masked[5:] == [True] * (20 - 5 + 29) + [False] * (len(masked) - 20 - 29)
+
+
+def test_checker_that_has_never_seen_a_part_waits_for_60_ms_too() -> None:
+    samples = movement(1.0, 100.0)
+    samples[:, 3:] = NAN
+    checker = SampleChecker(60.0)
+    states = [
+        checker.check(SECOND + index * SECOND // 100, tuple(one)).state for index, one in enumerate(samples.tolist())
+    ]
+    assert [state.masked for state in states[:8]] == [False] * 6 + [True] * 2
