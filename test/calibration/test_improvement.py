@@ -124,3 +124,8 @@ def test_interval_is_that_of_a_jackknife_over_blocks(
     assert found.change == pytest.approx(change)
     assert (found.low, found.high) == pytest.approx((change - 2.2621572 * error, change + 2.2621572 * error))
     assert found.at_least == pytest.approx(change - 1.8331129 * error)
+
+
+def test_improvement_of_too_few_samples_is_none(generator: np.random.Generator) -> None:
+    measured, before, after = generator.random((3, 3))
+    assert improvement_in_r(measured, before, after, 100.0) == Improvement(0.0, -np.inf, np.inf, -np.inf, 0)
