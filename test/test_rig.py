@@ -77,6 +77,7 @@ def test_is_mirrorable_needs_unique_pairs(rig: Rig, sensors: list[tuple[str, str
         ({"sensors": [{"name": "a", "segment": "foot", "colour": "red"}]}, ["'colour'"]),
         ({"sensors": [{"name": "a", "segment": "foot", "side": "up"}]}, ["'a'", "'up'"]),
         ({"muscles": [{"name": "a", "muscle": "b"}] * 2}, ["muscle 'a'", "twice"]),
+        ({"sensors": [{"name": "a", "segment": "foot"}] * 2}, ["sensor 'a'", "twice"]),
         ({"colour": "red"}, ["'colour'", "not known"]),
     ],
 )  # fmt: skip

@@ -29,11 +29,12 @@ def read_excel(path: Path) -> Take:
     openpyxl = optional_reader("openpyxl", "Excel files", path)
     _check_archive(path)
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        for sheet in book.worksheets:
-            sheet.reset_dimensions()  # what a file claims of its size is not trusted
-            if (table := _table(path, sheet.iter_rows(values_only=True))) is not None:
-                return take_of_table(path, table, "Excel").noted(f"sheet '{sheet.title}'")
+        with path.open("rb") as file:  # not by its name, whose ending openpyxl judges
+            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # what a file claims of its size is not trusted
+                if (table := _table(path, sheet.iter_rows(values_only=True))) is not None:
+                    return take_of_table(path, table, "Excel").noted(f"sheet '{sheet.title}'")
     except (InputError, MemoryError):
         raise
     except Exception as error:

@@ -53,7 +53,15 @@ def read_xdf(path: Path) -> Take:
         raise InputError(f"{path} is not a readable XDF file ({error}); record it again") from None
     streams = _distinct([stream for raw in content if (stream := _numbers(path, raw)) is not None])
     channels = [channel for stream in streams for channel in _channels(stream, streams)]
-    return Take(path, "XDF", tuple(channels), notes=tuple(note for stream in streams for note in stream.notes))
+    short = [
+        f"'{_text(raw['info'], 'name')}' holds next to nothing and was left out" for raw in content if _is_short(raw)
+    ]
+    return Take(path, "XDF", tuple(channels), notes=(*short, *(note for stream in streams for note in stream.notes)))
+
+
+def _is_short(raw: Mapping[str, Any]) -> bool:
+    """Whether a stream has few samples, of numbers as far as there are any."""
+    return len(raw["time_series"]) < MIN_SAMPLES and _text(raw["info"], "channel_format") != "string"
 
 
 def _numbers(path: Path, raw: Mapping[str, Any]) -> _Stream | None:
