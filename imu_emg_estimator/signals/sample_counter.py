@@ -32,6 +32,7 @@ class SampleCounter:
 
     def __init__(self) -> None:
         self._floor = DelayFloor(MAX_PERIOD_ERROR)
+        self._minimum, self._paused = NEVER_NS, 0
         self.restart()
 
     def restart(self) -> None:

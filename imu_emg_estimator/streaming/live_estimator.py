@@ -236,8 +236,10 @@ class LiveEstimator:
             self._watch.accused.clear()
         self._placement.step(self._settled.push(imu.copy()))
         for sensor, state in enumerate(self._placement.states):
-            if state.masked or sensor in self._watch.suspects:
+            if sensor in self._watch.suspects:
                 imu[sensor] = np.nan
+            elif state.masked:
+                self._watch.leave_out(sensor, imu)
         estimate = self._estimator.step(imu)
         return None if estimate is None else self._judge(row, imu, estimate, now)
 

@@ -149,6 +149,12 @@ class SensorWatch:
             if is_left_out or sensor in self.suspects:
                 self._missed[sensor] += not gaps.is_open
 
+    def leave_out(self, sensor: int, imu: FloatArray) -> None:
+        """Put NaN into a row [sensors, 6] for a sensor that is worn wrongly: none of it is used."""
+        had_all = np.logical_and.reduce(np.isfinite(imu[sensor]) | self._unused[sensor])
+        self._missed[sensor] += bool(had_all)  # else the row is counted already
+        imu[sensor] = np.nan
+
     def update(self, now: int, others: Sequence[SensorState] = ()) -> None:
         """Bring the states up to date, given what others say of the sensors, where anything may have changed."""
         if others is self._others and 0 <= self._due - now < REFRESH_NS:

@@ -14,6 +14,7 @@ from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.sensor_clock import ClockPolicy
+from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 from imu_emg_estimator.streaming.activation_status import DEGRADED, OK, STALE, WARMING_UP
 from imu_emg_estimator.streaming.live_estimator import LiveEstimator, LiveSettings, Output
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
@@ -301,6 +302,16 @@ def test_live_estimator_masks_sensor_whose_old_samples_are_stamped_as_new(
     assert {o.missing for o in outputs[230:360]} == {(live.bundle.rig.sensor_names[late],)}
     assert live.report(late).used < live.report(late).rows - 120
     assert live.motion()[1][late]  # is judged further: it tells whether the samples are old
+
+
+def test_rows_of_a_sensor_that_is_worn_wrongly_are_not_used(
+    live: LiveEstimator, imu: NDArray[np.floating], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exchanged = SensorState(Verdict.MISPLACED, "looks exchanged", "put it back", masked=True)
+    monkeypatch.setattr(live._placement, "states", (GOOD, exchanged, *[GOOD] * 4))
+    monkeypatch.setattr(live._placement, "step", lambda _: False)
+    play(live, imu[:100])
+    assert [live.report(sensor).used for sensor in range(3)] == [100, 0, 100]
 
 
 def statuses_at(live: LiveEstimator, imu: NDArray[np.floating], ages: list[float]) -> list[int]:
