@@ -93,7 +93,6 @@ class AccelerationChecks:
         if self._steps:
             self._follow_steps(self._steps, instant)
         if not self._found and not self._removed and self._loss.take(instant, self._windows):
-            self._windows.forget_blocks()
             self._removed, self._suspected = _removed("lost gravity from one message to the next"), True
         short = self._windows.window(SHORT)
         if short is None:
@@ -181,12 +180,12 @@ class AccelerationChecks:
         if self._removed is None:
             return None
         returned = self._steps and self._steps.has_returned(self._sensor, instant - SECOND // 2)
-        for blocks in (AGAIN, STRIDE) if returned or self._suspected else (STRIDE,):
+        for blocks in (AGAIN,) if self._suspected else (AGAIN, STRIDE) if returned else (STRIDE,):
             mean = self._windows.mean(blocks)
             if mean and math.hypot(*mean) > MIN_GRAVITY_AGAIN_MPS2[blocks]:
+                if self._suspected:
+                    self._loss.returned(instant)
                 self._removed, self._suspected = None, False
-                self._loss.returned(instant)
-                break
         return self._removed
 
     def _slow_level(self, short: Window, half: Window) -> SensorState | None:

@@ -19,6 +19,8 @@ BEFORE, AFTER = 17, 3  # blocks beside the block of the step: 0.85 and 0.15 s
 GRAVITY_MPS2 = (3.0, 13.0)  # of a mean that shows its direction: feet are at the end of their range for a while
 STANDARD_MPS2 = 9.81
 MIN_STEP_MPS2 = 4.0
+MIN_LEFT_MPS2 = -6.0  # along gravity, on average afterwards; less is that of a sensor that turned over
+MIN_LONGEST_MPS2 = 2.5  # sample afterwards; shorter ones are in g, or of a sensor at rest, which more than a step shows
 UNLIKE_WEIGHT = 2.0  # of the difference between the step and gravity
 MIN_SCORE = -0.15
 MEMORY_NS = 5 * SECOND  # of movements, at least; at most twice as long
@@ -49,7 +51,9 @@ class GravityLoss:
         less = min((min(self._least, self._least_before) - left) / STANDARD_MPS2, 1.0)  # more is another fault's
         is_known = self._least_before < math.inf and instant >= self._wary_until
         self._remember(instant, left)
-        if not is_known or less < MIN_SCORE or windows.step(1, AFTER) < MIN_STEP_MPS2:
+        if not is_known or less < MIN_SCORE or left < MIN_LEFT_MPS2 or windows.step(1, AFTER) < MIN_STEP_MPS2:
+            return False
+        if windows.longest(AFTER) < MIN_LONGEST_MPS2:
             return False
         if less - UNLIKE_WEIGHT * _unlike(windows, before, STANDARD_MPS2 / length) < MIN_SCORE:
             return False
@@ -58,7 +62,7 @@ class GravityLoss:
         return True
 
     def returned(self, instant: int) -> None:
-        """Note that gravity is there, after a loss."""
+        """Note that gravity is there, where its loss was suspected."""
         self._waiting.clear()
         if instant - self._lost_at < WRONG_NS:
             self._wary_until = instant + WARY_NS

@@ -274,3 +274,26 @@ def test_checks_take_no_limb_that_turns_quickly_with_a_knock_for_negated_axes() 
     samples[:, 0] += 0.5 * repeated(PAIRS, 300)
     samples[125, 1] += 14.0
     assert not [state.reason for state in states(samples) if state and "turned over" in state.reason]
+
+
+def thigh(seconds: float) -> Array:
+    """Return the accelerations of a thigh in a walk of one stride a second."""
+    phase = 2.0 * np.pi * np.arange(round(100 * seconds)) / 100
+    return np.stack([3.0 * np.sin(phase), 1.5 * np.sin(2.0 * phase), 9.81 + 3.0 * np.cos(2.0 * phase)], axis=1)
+
+
+def test_loss_of_gravity_in_a_step_is_told_within_a_quarter_of_a_second_and_until_it_is_back() -> None:
+    samples = thigh(18.0)
+    samples[1210:1500, 2] -= 9.81
+    found = [index / 100 for index, state in enumerate(states(samples)) if state]
+    assert 12.2 < found[0] < 12.33
+    assert len(found) > 100 * (15.0 - found[0])
+    assert found[-1] < 15.8
+
+
+def test_loss_of_gravity_that_was_none_is_told_for_less_than_half_a_second() -> None:
+    samples = thigh(18.0)
+    samples[1210:1232, 2] -= 9.81
+    found = [index / 100 for index, state in enumerate(states(samples)) if state]
+    assert 12.2 < found[0] < 12.33
+    assert found[-1] < found[0] + 0.5

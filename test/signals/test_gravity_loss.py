@@ -66,11 +66,19 @@ def _gradually(samples: NDArray[np.float64], begin: int) -> None:
     samples[begin:, 2] -= GRAVITY_MPS2 * np.minimum(np.arange(len(samples) - begin) / (0.1 * RATE), 1.0)
 
 
+def _to_the_unit_g(samples: NDArray[np.float64], begin: int) -> None:
+    samples[begin:] /= GRAVITY_MPS2
+
+
+def _turned_over(samples: NDArray[np.float64], begin: int) -> None:
+    samples[begin:] *= -1.0
+
+
 def _for_a_moment(samples: NDArray[np.float64], begin: int) -> None:
     samples[begin : begin + 3, 2] -= GRAVITY_MPS2
 
 
-@pytest.mark.parametrize("change", [_aside, _twice, _gradually, _for_a_moment])
+@pytest.mark.parametrize("change", [_aside, _twice, _gradually, _to_the_unit_g, _turned_over, _for_a_moment])
 def test_other_steps_are_no_loss(change: Callable[[NDArray[np.float64], int], None]) -> None:
     samples = walk()
     change(samples, round(LOST_S * RATE))
