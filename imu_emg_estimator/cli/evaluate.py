@@ -15,7 +15,6 @@ from imu_emg_estimator.cli.report_option import add_report_option, command_line,
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.datasets.catalogue import dataset_rig, list_subjects
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.utils.json_values import json_compatible
 from imu_emg_estimator.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -94,6 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     options.write_json(arguments.json, summary)
     if arguments.report:
         from imu_emg_estimator.report.evaluation_page import evaluation_page
+        from imu_emg_estimator.utils.json_values import json_compatible
 
         write_report(arguments.report, evaluation_page(json_compatible(summary), command_line(arguments)))
     if arguments.picture:

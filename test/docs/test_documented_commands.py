@@ -19,6 +19,7 @@ from imu_emg_estimator.cli.main import build_parser
 NOT_COMMANDS = {"mermaid", "text", "yaml"}
 RUNNABLE = {"bash", "python", "cpp"}
 COMPILER = os.environ.get("CXX", "c++")
+MAX_S = 1500  # a hang, not a busy machine
 TESTED = [page for page in pages() if any(block.mark == "test" for block in code_blocks(page))]
 SLOW = [page for page in TESTED if any(block.slow for block in code_blocks(page))]
 
@@ -74,7 +75,7 @@ def shell() -> list[str]:
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=MAX_S)
     assert done.returncode == 0, f"{command[-1]}\n{done.stdout}\n{done.stderr}"
 
 
