@@ -13,7 +13,6 @@ from imu_emg_estimator import __version__
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.datasets.catalogue import DEFAULT_DATASET
-from imu_emg_estimator.datasets.dataset_kind import kind_of
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.progress import ProgressBar
@@ -113,6 +112,8 @@ def _settle_data(arguments: argparse.Namespace) -> None:
     if (arguments.folder is None) == (arguments.data is None):
         raise InputError("the data are open: name one folder, train FOLDER or train --dataset KIND --data FOLDER")
     if arguments.folder is not None:
+        from imu_emg_estimator.datasets.dataset_kind import kind_of
+
         arguments.data, arguments.dataset = arguments.folder, arguments.dataset or kind_of(arguments.folder)
     arguments.dataset = arguments.dataset or DEFAULT_DATASET
 
