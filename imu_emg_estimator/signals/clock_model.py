@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from enum import Enum
-
 from imu_emg_estimator.signals.delay_floor import NEVER_NS
 from imu_emg_estimator.signals.delay_tracker import CommonDelay, DelayTracker
 from imu_emg_estimator.signals.first_delays import FirstDelays
 from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.instant_source import Source
 from imu_emg_estimator.signals.lateness import Lateness
 from imu_emg_estimator.signals.returning_timestamps import ReturningTimestamps
 from imu_emg_estimator.signals.sample_counter import SampleCounter
@@ -24,6 +23,7 @@ USUAL_SCATTER_NS = 3 * MILLISECOND  # of the delays
 MIN_LEAP_NS = 15 * MILLISECOND
 MIN_STEP_NS = 8 * MILLISECOND  # of the floor of the delays, at an irregular timestamp
 STEP_SAMPLES = 5  # after it that show the step
+AHEAD_SAMPLES = 3  # of a block, little ahead of the node's clock, that show a clock which is
 LONG_LEAP_NS = SECOND
 MAX_PAUSE_NS = 10 * SECOND  # after a longer one nothing that was learned counts
 AGREEING_NS = 3 * MILLISECOND  # by which trusted timestamps may differ from what they are reconciled to
@@ -34,15 +34,6 @@ SETTLED_BLOCKS = 8  # in agreement before timestamps are used as they are again
 MIN_JITTER, MAX_JITTER = 0.25, 0.75  # of a period, by which a step between timestamps may differ from it
 JITTERS = 6  # typical jitters that a step may differ by
 LONG_PAUSE = 4  # periods; a longer step between timestamps says nothing of the period
-
-
-class Source(Enum):
-    """Where the instants of a sensor's samples come from at present."""
-
-    STARTING = "not known yet"
-    TIMESTAMPS = "timestamps"
-    RECONCILED = "timestamps, reconciled"
-    ARRIVALS = "arrivals"
 
 
 class ClockModel:
@@ -68,10 +59,10 @@ class ClockModel:
     """
 
     __slots__ = (
-        "_common", "_counter", "_earliest", "_first", "_good", "_jitter", "_last", "_latest", "_leap", "_long_steps",
-        "_longest", "_on_time", "_reference", "_result", "_returning", "_sequence", "_settled", "_shortest", "_step",
-        "_stepped", "_tolerance", "arrivals_only", "lateness", "leapt_back", "pinned", "regularity",
-        "samples", "source", "tracker",
+        "_ahead", "_common", "_counter", "_earliest", "_first", "_good", "_jitter", "_last", "_latest", "_leap",
+        "_long_steps", "_longest", "_on_time", "_reference", "_result", "_returning", "_sequence", "_settled",
+        "_shortest", "_step", "_stepped", "_tolerance", "arrivals_only", "lateness", "leapt_back", "pinned",
+        "regularity", "samples", "source", "tracker",
     )  # fmt: skip
 
     def __init__(self, common: CommonDelay, tolerance: int, arrivals_only: bool = False) -> None:
@@ -88,7 +79,7 @@ class ClockModel:
         self._last = self._on_time = 0  # timestamp and arrival of the last sample on time
         self._sequence: int | None = None
         self._result = -NEVER_NS
-        self._settled = self._stepped = self._step = self._jitter = self.samples = 0
+        self._ahead = self._settled = self._stepped = self._step = self._jitter = self.samples = 0
         self._leap, self._long_steps = SuspectedLeap(), LongSteps()
         self._good: tuple[int, int, int | None] | None = None
         self.pinned = False
@@ -174,13 +165,21 @@ class ClockModel:
             return self._take_on_beat(timestamp, arrival, sequence, beats)
         if delay >= self._latest and beats > 0:
             return self._wait(timestamp, arrival, sequence)
-        if self.source is Source.RECONCILED and 0 < beats <= max(
-            self._steps(sequence), (arrival - self.arrival) // period
-        ):
-            self.tracker.restart(arrival, delay)  # more prompt than ever
+        is_next = 0 < beats <= max(self._steps(sequence), (arrival - self.arrival) // period)
+        if is_next and self._is_ahead(arrival, delay):
+            self.tracker.restart(arrival, delay)
             self._expect(arrival)
             return self._take(timestamp, arrival, sequence, delay)
         return self._suspect_leap(timestamp, arrival, sequence)
+
+    def _is_ahead(self, arrival: int, delay: int) -> bool:
+        """Whether a delay that is too short is none of a single timestamp, but where the delays begin now."""
+        if self.source is Source.TIMESTAMPS:
+            self._ahead += delay > self.tracker.floor.at(arrival) - MIN_LEAP_NS
+            if self._ahead < AHEAD_SAMPLES:
+                return False
+            self._reconcile()
+        return True
 
     def _steps(self, sequence: int | None) -> int:
         """Return by how many samples this one is later than the last, as far as the publisher's count says."""
@@ -306,6 +305,7 @@ class ClockModel:
         if self.regularity.end_block(self.samples, timestamp, sequence, step):
             self._good = self._result, self.samples - 1, self._sequence
         self._leap.end_block()
+        self._ahead = 0
         if self.lateness.samples:
             self.lateness.end_block()
         if self._stepped:

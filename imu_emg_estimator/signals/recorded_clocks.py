@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.signals.clock_model import ClockModel, Source
+from imu_emg_estimator.signals.clock_model import ClockModel
 from imu_emg_estimator.signals.delay_tracker import CommonDelay
 from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.instant_source import Source
 from imu_emg_estimator.signals.topic_clocks import Instants
 
 MARGIN_NS = SECOND // 50  # added to arrivals, which have been reduced by the usual delay: prompt ones are not early

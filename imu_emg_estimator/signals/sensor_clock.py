@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from imu_emg_estimator.signals.clock_model import MAX_DELAY_NS, ClockModel, Source
+from imu_emg_estimator.signals.clock_model import MAX_DELAY_NS, ClockModel
 from imu_emg_estimator.signals.delay_floor import NEVER_NS
 from imu_emg_estimator.signals.delay_tracker import CommonDelay
 from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.instant_source import Source
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
 TOLERANCE_S = 0.005  # by which a timestamp may be ahead of the node's clock

@@ -84,6 +84,17 @@ STORIES: list[tuple[Fault, dict[str, Any], str]] = [
         "90 timestamps 0 0; 510 left out; 99 left out",
     ),
     (ahead(7.9), {}, "100 timestamps 0 7.9"),
+    (
+        ahead(9.0),
+        {"delays": [3.0, 5.0, 4.0, 3.5]},
+        "100 timestamps 0 9; 3030 left out; 3050 timestamps 9 9; 3070 reconciled 0 0.5; 2 left out",
+    ),
+    (
+        drifting(0.1),
+        {"until": 90000.0, "delays": [3.0, 5.0, 4.0, 3.5]},
+        "100 timestamps 0 8; 83040 left out; 83050 timestamps 8.01 8.01; "
+        "83080 left out; 83090 timestamps 8.01 8.01; 2 left out",
+    ),
     (ahead(14.0), {}, "3020 reconciled 0 0"),
     (ahead(-4.0), {}, "3000 left out; 3020 timestamps -4 -4; 2 left out"),
     (ahead(-7.9), {}, "3000 left out; 3010 timestamps -7.9 -7.9; 1 left out"),
@@ -115,7 +126,7 @@ STORIES: list[tuple[Fault, dict[str, Any], str]] = [
         drifting(1.0),
         {"until": 20000.0},
         "100 timestamps 0 8.04; 11050 left out; 11060 timestamps 8.06 8.09; "
-        "11100 left out; 11110 timestamps 8.11 8.14; 46 left out",
+        "11100 left out; 11110 timestamps 8.11 8.14; 4 left out",
     ),
     (drifting(-0.3), {"until": 20000.0}, "100 timestamps -5.1 0"),
     (drifting(-1.0), {"until": 20000.0}, "100 timestamps -9.34 0; 12350 reconciled 0 0"),
@@ -123,26 +134,25 @@ STORIES: list[tuple[Fault, dict[str, Any], str]] = [
         drifting(5.0),
         {"until": 9000.0},
         "100 timestamps 0 8.2; 4650 left out; 4660 timestamps 8.3 8.4; "
-        "4690 left out; 4710 timestamps 8.55 8.55; 9 left out",
+        "4690 left out; 4700 reconciled -0.01 1.2; 2 left out",
     ),
     (drifting(-5.0), {"until": 9000.0}, "100 timestamps -15.45 0; 6100 reconciled 0 0.01"),
     (
         drifting(11.0),
         {"until": 9000.0},
         "100 timestamps 0 8.14; 3750 left out; 3760 timestamps 8.36 8.58; "
-        "3790 left out; 3810 timestamps 8.91 8.91; 6 left out",
+        "3790 left out; 3800 reconciled -0.02 2.64; 2 left out",
     ),
     (
         drifting(13.0),
         {"until": 9000.0},
-        "100 timestamps 0 8.19; 3640 left out; 3660 timestamps 8.58 8.58; "
-        "3670 left out; 3680 timestamps 8.84 8.84; 5 left out",
+        "100 timestamps 0 8.19; 3640 left out; 3660 timestamps 8.58 8.58; 3670 reconciled 0.01 3.62; 2 left out",
     ),
     (
         drifting(1.0, 0.0),
         {"since": 0.0, "until": 20000.0},
         "0 starting 0 0.09; 100 timestamps 0.1 8.04; 8050 left out; "
-        "8060 timestamps 8.06 8.09; 8100 left out; 8110 timestamps 8.11 8.14; 46 left out",
+        "8060 timestamps 8.06 8.09; 8100 left out; 8110 timestamps 8.11 8.14; 4 left out",
     ),
     (
         drifting(-1.0, 0.0),
@@ -295,7 +305,7 @@ STORIES: list[tuple[Fault, dict[str, Any], str]] = [
     (
         ahead(9.0),
         {"period": 3.0},
-        "99 timestamps 0 9; 3006 left out; 3009 timestamps 9 9; 3012 left out; 3018 timestamps 9 9; 599 left out",
+        "99 timestamps 0 9; 3006 left out; 3009 timestamps 9 9; 3012 left out; 3015 reconciled 0 0; 2 left out",
     ),
     (shaken(0.0, 0.0, 12.0), {}, ""),
     (
