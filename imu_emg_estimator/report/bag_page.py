@@ -30,6 +30,7 @@ from imu_emg_estimator.report.report_words import (
     coverage_sentence,
     envelope_charts,
     how_to_read,
+    level_sentence,
     verdict_table,
 )
 
@@ -88,7 +89,10 @@ def _headline(found: BagFindings) -> tuple[str, str]:
 
 def _follow(found: BagFindings) -> str:
     r = mean_score(found.scores, "r")
-    return f" The estimates follow the EMG {goodness(r)} (r {number(r)} of at most 1)." if math.isfinite(r) else ""
+    if not math.isfinite(r):
+        return ""
+    follow = f" The estimates follow the EMG {goodness(r)} (r {number(r)} of at most 1)."
+    return follow + level_sentence(mean_score(found.scores, "r2"))
 
 
 def _heading(found: BagFindings) -> str:

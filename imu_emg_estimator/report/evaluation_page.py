@@ -25,7 +25,13 @@ from imu_emg_estimator.report.html_page import (
     Text,
     number,
 )
-from imu_emg_estimator.report.report_words import GOOD_VERDICT, coverage_sentence, envelope_charts, how_to_read
+from imu_emg_estimator.report.report_words import (
+    GOOD_VERDICT,
+    coverage_sentence,
+    envelope_charts,
+    how_to_read,
+    level_sentence,
+)
 from imu_emg_estimator.report.svg_charts import dot_chart
 from imu_emg_estimator.training.evaluation_report import DEFAULT_GROUP
 from imu_emg_estimator.utils.json_values import from_decoded
@@ -123,15 +129,16 @@ def _mean(figures: Figures, amount: str, figure: str) -> float:
 
 def _headline(figures: Figures) -> tuple[str, str]:
     amounts = _amounts(figures)
-    r = [_mean(figures, amount, "r") for amount in (amounts[0], amounts[-1])]
+    shown = sorted({amounts[0], amounts[-1]}, key=float)
+    r, r2 = ([_mean(figures, amount, figure) for amount in shown] for figure in ("r", "r2"))
     if not math.isfinite(r[-1]):
         return "No figure could be computed for what the rig is scored on.", DOUBTED
-    later = f", and {number(r[1])} with {_calibrated(amounts[-1])}" * (len(amounts) > 1)
+    later = f", and {number(r[-1])} with {_calibrated(shown[-1])}" * (len(shown) > 1)
     text = (
         f"On {len(figures['subjects'])} subjects that the model never saw, the estimates follow the muscles "
-        f"{goodness(r[-1])}: r is {number(r[0])} with {_calibrated(amounts[0])}{later}, of at most 1."
+        f"{goodness(r[-1])}: r is {number(r[0])} with {_calibrated(shown[0])}{later}, of at most 1."
     )
-    return text, GOOD if r[-1] >= FAIR_R else DOUBTED
+    return text + level_sentence(*r2), DOUBTED if r[-1] < FAIR_R or r2[-1] < 0 else GOOD
 
 
 def _calibrated(amount: str) -> str:

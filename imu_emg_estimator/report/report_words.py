@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 from imu_emg_estimator.calibration.calibration_report import joined
 from imu_emg_estimator.guide.sensor_problems import display_name
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
-from imu_emg_estimator.report.html_page import BAD, DOUBTED, GOOD, Block, Cell, Charts, Items, Table, Text, percent
+from imu_emg_estimator.report.html_page import (
+    BAD,
+    DOUBTED,
+    GOOD,
+    Block,
+    Cell,
+    Charts,
+    Items,
+    Table,
+    Text,
+    number,
+    percent,
+)
 from imu_emg_estimator.report.svg_charts import envelope_chart
 
 MAX_CHARTS = 16
@@ -64,6 +77,14 @@ def coverage_sentence(curves: EnvelopeCurves | None) -> list[Block]:
             f"{percent(curves.level)} should lie in it. In these data it held {each}.{warning}"
         )
     ]
+
+
+def level_sentence(*r2: float) -> str:
+    """Say how far the level of estimates can be relied on, by R² of one after another; empty = not known."""
+    if not any(map(math.isfinite, r2)):
+        return ""
+    warning = ": do not rely on the level, a constant would fit better" if r2[-1] < 0 else ""
+    return f" R², which also counts the strength, is {' and '.join(map(number, r2))}{warning}."
 
 
 def how_to_read() -> list[Block]:

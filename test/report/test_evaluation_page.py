@@ -56,6 +56,23 @@ def test_page_shows_the_figures_of_the_json() -> None:
     assert len(read.named("svg")) == 2
 
 
+@pytest.mark.parametrize(
+    ("r2", "told", "mood"),
+    [
+        (0.25, "is -0.75 and 0.25.", "good"),
+        (0.0, "is -0.75 and 0.00.", "good"),
+        (-0.01, "is -0.75 and -0.01: do not rely on the level, a constant would fit better.", "doubted"),
+        (None, "is -0.75 and –.", "good"),
+    ],
+)
+def test_headline_warns_of_a_level_worse_than_a_constant(r2: float | None, told: str, mood: str) -> None:
+    figures = evaluation()
+    figures["mean"]["30"]["curls"]["r2"] = r2
+    page = evaluation_page(figures)
+    assert page.headline.endswith(f"R², which also counts the strength, {told}")
+    assert page.mood == mood
+
+
 def test_page_names_who_was_left_out_and_what_was_found() -> None:
     read = page_of(evaluation())
     assert read.row("carl") == ["carl", "3 s of curl"]
