@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,16 @@ def test_stop_comes_too_late_for_finished_work(worker: Worker, tmp_path: Path) -
     report = worker.run(request(tmp_path / "nowhere"), PATIENCE)
     assert "does not exist" in report.message
     assert not worker.stop()
+
+
+def test_progress_is_told_until_the_end_and_other_lines_are_not(tmp_path: Path) -> None:
+    told: list[float] = []
+    worker = Worker(tmp_path, nice=0, on_progress=lambda progress: told.append(progress.fraction))
+    line = b'{"phase": "judging", "fraction": 0.5, "seconds_left": null, "loss": null}\n'
+    worker._listen(BytesIO(b"a library's remark\n" + line))
+    worker._done = True
+    worker._listen(BytesIO(line))
+    assert told == [0.5]
 
 
 def test_stop_before_start(worker: Worker, tmp_path: Path) -> None:

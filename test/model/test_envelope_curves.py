@@ -74,6 +74,11 @@ def test_typical_stretch_is_neither_the_best_nor_the_worst_nor_a_gap() -> None:
     assert typical_stretch(measured[:100], measured[:100], 600) == (0, 100)
 
 
+def test_typical_stretch_ends_with_the_recording() -> None:
+    measured = np.zeros((100, 1))
+    assert typical_stretch(measured, measured + np.linspace(5.0, 1.0, 100)[:, None], 60) == (30, 90)
+
+
 def test_interval_multiples_lie_between_those_that_were_measured() -> None:
     scale = DeviationScale((1.0,), (1.0,), (0.0,), ((0.6,), (1.2,), (2.4,)))
     levels = (0.5, 0.8, 0.95)
