@@ -7,7 +7,7 @@ import pytest
 from fixtures.factories import random_bundle
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.calibration_decision import AMPLITUDES, HEADS, compose_bundle, decide
+from imu_emg_estimator.calibration.calibration_decision import AMPLITUDES, HEADS, WHOLE, compose_bundle, decide
 from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCALED
 from imu_emg_estimator.calibration.cross_fitting import CrossFit
 from imu_emg_estimator.calibration.shrinkage import Amplitude
@@ -140,3 +140,16 @@ def test_compose_mixes_estimates_by_share() -> None:
         np.testing.assert_array_equal(bundle.weights[part][1], base.weights[part][1])
     np.testing.assert_array_equal(bundle.weights["deviation_head.bias"][0], taken["deviation_head.bias"][0])
     assert bundle.reference.amplitude == (7.0, base.reference.amplitude[1])
+
+
+@pytest.mark.parametrize(("noise", "is_taken"), [(100.0, True), (250.0, False)], ids=["r of 0.27", "r of 0.11"])
+def test_decide_takes_no_network_whose_estimate_hardly_follows_a_muscle(noise: float, is_taken: bool) -> None:
+    """Though it follows it significantly better than before, and the other muscle well."""
+    base, found, generator = random_bundle(), better_for_first_muscle(), np.random.default_rng(9)
+    before, adapted = found.before.copy(), found.measured + generator.standard_normal(found.measured.shape)
+    before[:, 0] = found.measured[:, 0] + 3000.0 * generator.standard_normal(len(before))
+    adapted[:, 0] += noise * generator.standard_normal(len(before))
+    for estimate in (before, adapted):
+        estimate *= (found.measured * estimate).sum(axis=0) / (estimate**2).sum(axis=0)
+    found = replace(found, before=before, kept=before, adapted={HEADS: before, WHOLE: adapted})
+    assert (decide(found, base, base, "count")[0] == WHOLE) == is_taken
