@@ -96,7 +96,7 @@ class _Trial:
 
     def is_better(self, way: str) -> bool:
         """Whether the estimate of a way is significantly better in r, follows the EMG, and keeps R²."""
-        shape, estimate = self._mixed(way, 1.0)
+        shape, estimate = self.found.mixed(way, self.muscle, 1.0)
         improvement = self._improvement(shape)
         if not improvement.significant or not self._follows_better(shape, improvement):
             return False
@@ -104,20 +104,20 @@ class _Trial:
 
     def share_of(self, way: str) -> float:
         """Return the share of a way's estimate that is taken; 0 where it does not follow the EMG better than before."""
-        _, scaled = self._mixed(way, 0.0)
-        shape, estimate = self._mixed(way, 1.0)
+        _, scaled = self.found.mixed(way, self.muscle, 0.0)
+        shape, estimate = self.found.mixed(way, self.muscle, 1.0)
         share = shrunk_share(improvement_in_r2(self.measured, scaled, estimate, self.rate))
         return share if self._follows_better(shape, self._improvement(shape)) else 0.0
 
     def adapted(self, way: str, share: float) -> MuscleOutcome:
         """Give the outcome of taking a share of a way's estimate."""
         found = self._amplitude()
-        outcome = self._outcome(ADAPTED, *self._mixed(way, share))
+        outcome = self._outcome(ADAPTED, *self.found.mixed(way, self.muscle, share))
         return replace(outcome, amplitude=found[0] if found else None, share=share)
 
     def rest(self) -> MuscleOutcome:
         """Give the outcome where the shape stays: the amplitude is taken as far as it is known."""
-        tried, _ = self._mixed(HEADS, 1.0)
+        tried, _ = self.found.mixed(HEADS, self.muscle, 1.0)
         found = self._amplitude()
         if found and score(self.measured, self.before).r >= MIN_ESTIMATE_R:
             amplitude, estimate = found
@@ -128,12 +128,6 @@ class _Trial:
     def unmasked(self) -> _Trial:
         """Judge what the bundle in use makes of all sensors, also of those that were left out."""
         return replace(self, found=replace(self.found, kept=self.found.before))
-
-    def _mixed(self, way: str, share: float) -> tuple[FloatArray, FloatArray]:
-        """Mix a way's estimate [samples] with the scaled one: the shape, in the unit of ``kept``, and the estimate."""
-        factor, estimate = (part[:, self.muscle] for part in (self.found.factor, self.found.adapted[way]))
-        shape = (1.0 - share) * self.kept + share * estimate / factor
-        return shape, shape * factor
 
     def _amplitude(self) -> tuple[Amplitude, FloatArray] | None:
         return shrunk_amplitude(self.measured, self.kept, self.rate, self.usual)

@@ -47,6 +47,16 @@ class CrossFit:
         """By the model in use, its amplitude fitted to the other blocks."""
         return np.asarray(self.kept * self.factor)
 
+    def mixed(self, way: str, muscle: int, share: float) -> tuple[FloatArray, FloatArray]:
+        """Mix a share of a way's estimate of a muscle [samples] with the scaled one.
+
+        Returns:
+            The shape, in the unit of ``kept``, and the estimate, both [samples].
+        """
+        factor = self.factor[:, muscle]
+        shape = (1.0 - share) * self.kept[:, muscle] + share * self.adapted[way][:, muscle] / factor
+        return shape, shape * factor
+
 
 def cross_fit(
     running: Estimator,

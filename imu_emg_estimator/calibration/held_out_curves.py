@@ -53,4 +53,4 @@ def _column(found: CrossFit, outcome: MuscleOutcome | None, way: str | None, mus
         return found.before[:, muscle]
     if outcome.decision == SCALED or way is None:
         return found.scaled[:, muscle]
-    return (1.0 - outcome.share) * found.scaled[:, muscle] + outcome.share * found.adapted[way][:, muscle]
+    return found.mixed(way, muscle, outcome.share)[1]

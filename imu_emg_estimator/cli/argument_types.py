@@ -9,7 +9,6 @@ from pathlib import Path
 MAX_DURATION_S = 3600.0
 MAX_SEED = (1 << 32) - 1
 AUTO = "auto"
-REPORT_MARK = b'<meta name="generator" content="imu_emg_estimator">'  # in the head of a report, see ``html_page``
 EVERY_SUBJECT = "subjects"  # as many folds as there are subjects
 
 
@@ -122,8 +121,10 @@ def report_file(text: str) -> Path:
 
 
 def _is_report(path: Path) -> bool:
+    from imu_emg_estimator.report.html_page import GENERATOR
+
     try:
         with path.open("rb") as file:
-            return REPORT_MARK in file.read(1024)
+            return GENERATOR.encode() in file.read(1024)
     except OSError:
         return False

@@ -23,14 +23,19 @@ def description_of(path: Path) -> dict[str, Any] | None:
     return None if describe is None else describe(path)
 
 
-def _describer(path: Path) -> Callable[[Path], dict[str, Any]] | None:
+def is_bag(path: Path) -> bool:
+    """Whether a path is a bag by its name."""
     from imu_emg_estimator.bags.bag_files import is_storage
 
+    return path.is_dir() or is_storage(path.name)
+
+
+def _describer(path: Path) -> Callable[[Path], dict[str, Any]] | None:
     if path.suffix == ".onnx":
         return _onnx
     if path.suffix.lower() in (".csv", ".parquet"):
         return _table
-    return _bag if path.is_dir() or is_storage(path.name) else None
+    return _bag if is_bag(path) else None
 
 
 def _bag(path: Path) -> dict[str, Any]:

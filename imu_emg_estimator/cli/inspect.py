@@ -61,7 +61,8 @@ def _inspect_bundle(arguments: argparse.Namespace) -> int:
 def _write_report(arguments: argparse.Namespace) -> None:
     if arguments.report is None:
         return
-    from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, is_bag
+    from imu_emg_estimator.cli.file_descriptions import is_bag
+    from imu_emg_estimator.cli.report_pages import bag_report, calibration_report
 
     path = arguments.bundle or shipped_bundle()
     if not is_bag(path) and path.suffix != ".safetensors":

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
+from imu_emg_estimator.cli.file_descriptions import is_bag
 from imu_emg_estimator.cli.report_option import command_line, write_report
-from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, evaluation_report, is_bag
+from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, evaluation_report
 from imu_emg_estimator.cli.shared_options import (
     add_bundle_option,
     add_command,

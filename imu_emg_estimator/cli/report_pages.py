@@ -13,13 +13,6 @@ if TYPE_CHECKING:
     from imu_emg_estimator.report.html_page import Page
 
 
-def is_bag(path: Path) -> bool:
-    """Whether a path is a bag by its name."""
-    from imu_emg_estimator.bags.bag_files import is_storage
-
-    return path.is_dir() or is_storage(path.name)
-
-
 def calibration_report(path: Path, command: str) -> tuple[Page, dict[str, Any]]:
     """Make the report of a calibrated bundle; raises InputError where it is another."""
     from imu_emg_estimator.model.bundle import Bundle

@@ -130,7 +130,7 @@ def _mean(figures: Figures, amount: str, figure: str) -> float:
 def _headline(figures: Figures) -> tuple[str, str]:
     amounts = _amounts(figures)
     shown = sorted({amounts[0], amounts[-1]}, key=float)
-    r, r2 = ([_mean(figures, amount, figure) for amount in shown] for figure in ("r", "r2"))
+    r, r2 = ([_mean(figures, amount, figure) for amount in shown] for figure, _ in FIGURES)
     if not math.isfinite(r[-1]):
         return "No figure could be computed for what the rig is scored on.", DOUBTED
     later = f", and {number(r[-1])} with {_calibrated(shown[-1])}" * (len(shown) > 1)
@@ -178,10 +178,10 @@ def _means(figures: Figures) -> Table:
 def _subjects(figures: Figures) -> Table:
     amounts = _amounts(figures)
     rows = [
-        (str(subject), *(number(_figure(figures, subject, amount, name)) for amount in amounts for name in ("r", "r2")))
+        (str(subject), *(number(_figure(figures, subject, amount, name)) for amount in amounts for name, _ in FIGURES))
         for subject in figures["subjects"]
     ]
-    return Table(("subject", *(f"{name}, {_short(amount)}" for amount in amounts for name in ("r", "R²"))), rows)
+    return Table(("subject", *(f"{name}, {_short(amount)}" for amount in amounts for _, name in FIGURES)), rows)
 
 
 def _short(amount: str) -> str:
