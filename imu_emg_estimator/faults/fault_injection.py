@@ -9,7 +9,7 @@ import numpy as np
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.faults import clock_faults, sample_faults, transport_faults
-from imu_emg_estimator.faults.fault_kind import Change, Fault, ImuMessage
+from imu_emg_estimator.faults.fault_kind import Fault, ImuMessage, Messages
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 KINDS = {**sample_faults.KINDS, **clock_faults.KINDS, **transport_faults.KINDS}
@@ -31,7 +31,7 @@ def inject(messages: Iterable[ImuMessage], faults: Sequence[Fault], seed: int = 
         begin = message.arrival if begin is None else begin
         while waiting and waiting[0][0] <= message.arrival:
             yield heapq.heappop(waiting)[2]
-        arriving: Sequence[ImuMessage] = (message,)
+        arriving: Messages = (message,)
         for one in active:
             arriving = one.changed(arriving, (message.arrival - begin) / SECOND)
         for changed in arriving:
@@ -49,13 +49,12 @@ class _Active:
             raise InputError(f"there is no fault '{fault.kind}'; choose one of {', '.join(KINDS)}")
         KINDS[fault.kind].check(fault.kind, fault.magnitude, len(fault.sensors))
         self._fault = fault
-        make = KINDS[fault.kind].make
-        self._changes: dict[int, Change] = {sensor: make(fault, sensor, generator) for sensor in fault.sensors}
+        self._changes = {sensor: KINDS[fault.kind].make(fault, generator) for sensor in fault.sensors}
 
-    def changed(self, messages: Sequence[ImuMessage], instant: float) -> Sequence[ImuMessage]:
-        elapsed = self._fault.elapsed(instant)
-        result: list[ImuMessage] = []
-        for message in messages:
-            change = self._changes.get(message.sensor)
-            result.extend(change(message, elapsed) if change else (message,))
-        return result
+    def changed(self, messages: Messages, instant: float) -> Messages:
+        elapsed, changes = self._fault.elapsed(instant), self._changes
+        return [
+            arriving
+            for message in messages
+            for arriving in (changes[message.sensor](message, elapsed) if message.sensor in changes else (message,))
+        ]

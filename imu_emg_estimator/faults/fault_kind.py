@@ -34,8 +34,9 @@ class ImuMessage(NamedTuple):
     payload: bytes = b""
 
 
+Messages = Sequence[ImuMessage]
 # Takes a message and the time since the fault began [s], None outside the fault; returns what arrives instead.
-Change = Callable[[ImuMessage, "float | None"], Sequence[ImuMessage]]
+Change = Callable[[ImuMessage, "float | None"], Messages]
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,27 @@ class Fault:
         return self.sensors[at ^ 1]
 
 
+Make = Callable[[Fault, np.random.Generator], Change]
+
+
+def while_active(
+    make: Callable[[Fault, np.random.Generator], Callable[[ImuMessage, float], Messages]],
+) -> Make:
+    """Let what ``make`` returns see only the messages during the fault; all others arrive as they are."""
+
+    def made(fault: Fault, generator: np.random.Generator) -> Change:
+        change = make(fault, generator)
+        return lambda message, elapsed: (message,) if elapsed is None else change(message, elapsed)
+
+    return made
+
+
 @dataclass(frozen=True)
 class FaultKind:
     """One kind of fault.
 
     Attributes:
-        make: returns the change of one sensor's messages.
+        make: returns the change of the messages of one sensor.
         description: what happens, with "M" for the magnitude.
         magnitude: unless another one is given.
         lowest, highest: bounds of the magnitude; both None where it has no meaning.
@@ -79,7 +95,7 @@ class FaultKind:
         in_pairs: the sensors are paired.
     """
 
-    make: Callable[[Fault, int, np.random.Generator], Change]
+    make: Make
     description: str
     magnitude: float = 0.0
     lowest: float | None = None
