@@ -75,7 +75,9 @@ def amount_jobs(recordings: Sequence[Recording], steps: int, draws: int) -> list
     Raises:
         InputError: too few subjects with trusted EMG.
     """
-    subjects = [name for name, own in by_subject(recordings).items() if (own[0].muscle_weight > 0).any()]
+    trusted = {name: own[0].muscle_weight > 0 for name, own in by_subject(recordings).items()}
+    subjects = [name for name, muscles in trusted.items() if muscles.any()]
+    complete = [name for name, muscles in trusted.items() if muscles.all()]
     if len(subjects) < 2 * FOLDS:
         raise InputError(
             f"{len(subjects)} subjects with trusted EMG are too few to draw from; give {2 * FOLDS} or more"
@@ -85,7 +87,7 @@ def amount_jobs(recordings: Sequence[Recording], steps: int, draws: int) -> list
         others = [name for name in subjects if name not in left_out]
         own: list[tuple[str, int, dict[str, Any]]] = [(f"{len(others)} people", 0, {"people": others})]
         own += [
-            (f"{count} people", draw, {"people": _drawn(others, count, draw)})
+            (f"{count} people", draw, {"people": _drawn(others, complete, count, draw)})
             for draw in range(draws)
             for count in reversed(PEOPLE)
         ]
@@ -99,9 +101,11 @@ def amount_jobs(recordings: Sequence[Recording], steps: int, draws: int) -> list
     return sorted(jobs, key=lambda job: job.seed)
 
 
-def _drawn(subjects: Sequence[str], count: int, draw: int) -> list[str]:
-    """Draw people; the fewer of one draw are among the more."""
-    return [subjects[index] for index in np.random.default_rng(draw).permutation(len(subjects))[:count]]
+def _drawn(subjects: Sequence[str], complete: Sequence[str], count: int, draw: int) -> list[str]:
+    """Draw people; the fewer of one draw are among the more, and the first has trusted EMG of every muscle."""
+    order = [subjects[index] for index in np.random.default_rng(draw).permutation(len(subjects))]
+    first = next((name for name in order if name in complete), order[0])
+    return [first, *(name for name in order if name != first)][:count]
 
 
 def jobs_folds(jobs: Sequence[Job]) -> list[list[str]]:

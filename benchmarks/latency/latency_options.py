@@ -22,6 +22,7 @@ class NumberOption(NamedTuple):
     field: str
     metavar: str
     purpose: str
+    absent: str = "all"  # shown where the default is None
 
 
 NUMBERS = (
@@ -33,6 +34,7 @@ NUMBERS = (
     NumberOption("--loss-seconds", "loss_seconds", "S", "duration of the run in which no message may be lost [s]"),
     NumberOption("--settle-seconds", "settle", "S", "pause between the first estimate and a measurement [s]"),
     NumberOption("--calibration-seconds", "calibration_seconds", "S", "data in a bag to calibrate with [s]"),
+    NumberOption("--burners", "burners", "N", "processes that keep processors busy during calibrations", "none"),
     NumberOption("--growth-minutes", "growth_minutes", "MIN", "data of the accelerated replay [min]"),
     NumberOption("--growth-repeats", "growth_repeats", "N", "runs of the accelerated replay"),
 )
@@ -54,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for option in NUMBERS:
         kind = float if option.metavar in FRACTIONAL else int
         default = getattr(Settings, option.field)
-        text = "all" if default is None else f"{default:g}"
+        text = option.absent if default is None else f"{default:g}"
         parser.add_argument(
             option.flag, type=kind, dest=option.field, metavar=option.metavar,
             help=f"{option.purpose} (default: {text})",

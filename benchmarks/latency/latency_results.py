@@ -230,10 +230,11 @@ def _calibration(outcomes: Outcomes) -> dict[str, Any]:
     return {
         "wall_s": {"p50": accepted["median"], **accepted},
         "answer_s": {"p50": answered["median"], **answered},
+        "refusal_s": spread([outcome["refusal_s"] for outcome in subjects.values()]),
         "subjects": len(subjects),
         "kept_the_old_model": [name for name, outcome in subjects.items() if outcome["wall_s"] is None],
         "by_subject": {
-            name: {"wall_s": outcome["wall_s"], "answer_s": outcome["answer_s"], "message": outcome["message"]}
+            name: {figure: outcome[figure] for figure in ("wall_s", "answer_s", "refusal_s", "message")}
             for name, outcome in subjects.items()
         },
     }

@@ -234,10 +234,14 @@ def losses(means: Means, load: Load, candidate: str, seconds: float) -> dict[str
     }
 
 
-def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) -> dict[str, Any]:
+def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool, burners: int = 0) -> dict[str, Any]:
     """Measure estimates during a calibration and, if wanted, for the same time without one.
 
+    Args:
+        burners: processes of normal priority that keep processors busy from before the call to its answer.
+
     Returns:
+        ``refusal_s``: until a bag that does not exist was refused, before the calibration.
         ``wall_s``: from the call to the first estimate with the new model; None where the old one was kept.
         ``largest_gap`` and ``missed`` of ``calibrating`` and ``quiet``, ``ratio`` of the gaps, and ``over_time``.
 
@@ -251,9 +255,13 @@ def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) 
     with session(means, load, **places) as running, ExitStack() as stack:
         caller = stack.enter_context(helper(means, "calibrate_caller", f"--bag={bag}", f"--subject={subject}"))
         caller.wait_for("ready", MAX_STARTUP_S)
-        time.sleep(means.settle)
-        caller.write_line("go")
-        report = json.loads(caller.wait_for("report ", MAX_CALIBRATION_S))
+        with ExitStack() as busy:
+            for number in range(burners):
+                log = means.folder / f"burner{number}.log"
+                busy.enter_context(Child([sys.executable, "-c", "while True: pass"], log, means.limits))
+            time.sleep(means.settle)
+            caller.write_line("go")
+            report = json.loads(caller.wait_for("report ", MAX_CALIBRATION_S))
         if not report["judged"]:
             raise InputError(f"/calibrate did not come to a judgement on {bag}: {report['message']}")
         time.sleep(AFTER_ANSWER_S)
@@ -265,6 +273,7 @@ def calibrating(means: Means, load: Load, bag: Path, subject: str, quiet: bool) 
     figures = {
         "success": report["success"],
         "message": report["message"],
+        "refusal_s": report["refusal_s"],
         "answer_s": (report["answered"] - report["called"]) / SECOND,
         "wall_s": (first - report["called"]) / SECOND if first is not None else None,
         "calibrating": record.estimates(report["called"], end),

@@ -203,16 +203,19 @@ class Plan:
 
     def _gap(self) -> Iterator[Task]:
         load, bag = self._material.simulated_at_rate(self._settings.rate)
-        content = {"rate": self._settings.rate, "bag_seconds": self._settings.calibration_seconds}
+        content = {"rate": self._settings.rate, **self._calibrations()}
         for repeat in range(self._settings.repeats):
             piece = self._piece("gap", live.OURS, repeat, 40.0, **content)
             yield Task(piece, partial(self._calibrating, piece, load, bag, True))
 
     def _calibration(self) -> Iterator[Task]:
-        content = {"bag_seconds": self._settings.calibration_seconds, "source": self._material.source}
+        content = {"source": self._material.source, **self._calibrations()}
         for subject in self._material.subjects(self._settings.subjects):
             piece = self._piece("calibration", subject, 0, 20.0, **content)
             yield Task(piece, partial(self._calibrated, piece, subject))
+
+    def _calibrations(self) -> dict[str, Any]:
+        return {"bag_seconds": self._settings.calibration_seconds, "burners": self._settings.burners}
 
     def _calibrated(self, piece: Piece, subject: str) -> dict[str, Any]:
         return self._calibrating(piece, *self._material.subject(subject), quiet=False)
@@ -242,7 +245,7 @@ class Plan:
         return live.end_to_end(self._means(piece), load, candidate, piece.settings["seconds"])
 
     def _calibrating(self, piece: Piece, load: live.Load, bag: Path, quiet: bool) -> dict[str, Any]:
-        return live.calibrating(self._means(piece), load, bag, "bench", quiet)
+        return live.calibrating(self._means(piece), load, bag, "bench", quiet, self._settings.burners or 0)
 
     def _losses(self, piece: Piece, load: live.Load) -> dict[str, Any]:
         return live.losses(self._means(piece), load, piece.name, piece.settings["seconds"])

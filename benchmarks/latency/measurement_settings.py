@@ -28,6 +28,7 @@ class Settings:
         empty_loss_seconds: the same load into an empty node.
         calibration_seconds: data in the bag that calibrates.
         subjects: at most so many are calibrated; None = all.
+        burners: processes of normal priority that keep processors busy during calibrations; None = none.
         growth_minutes: data of the accelerated replay, whose last minute is compared with its first.
         growth_repeats: of that replay.
         cores, memory_limit: limits of the processes under test (number, MB); None = unlimited.
@@ -50,6 +51,7 @@ class Settings:
     empty_loss_seconds: float = 60.0
     calibration_seconds: float = 30.0
     subjects: int | None = None
+    burners: int | None = None
     growth_minutes: int = 60
     growth_repeats: int = 5
     cores: int | None = None

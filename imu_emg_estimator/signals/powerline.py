@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import iirnotch, sosfiltfilt, tf2sos
 
 from imu_emg_estimator.recording import FloatArray
 
@@ -64,6 +63,8 @@ def remove_powerline(channel: FloatArray, rate: float, powerline: Powerline | No
     """Remove the lines of the powerline from one channel [samples] without NaN, without delay."""
     if powerline is None:
         return channel
+    from scipy.signal import iirnotch, sosfiltfilt, tf2sos  # takes a second to import where processors are busy
+
     sections = [tf2sos(*iirnotch(line, line / NOTCH_HZ, fs=rate)) for line in powerline.lines]
     return np.asarray(sosfiltfilt(np.concatenate(sections), channel))
 

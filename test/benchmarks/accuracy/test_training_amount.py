@@ -1,9 +1,11 @@
 """``python -m benchmarks amount``: what r on unseen people owes to people, minutes and movements of the training."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from fixtures.command_line import strict_json, write_hugadb
 from fixtures.factories import RecordingFactory, refusal
@@ -35,6 +37,13 @@ def test_jobs_train_on_nobody_whom_they_score_and_score_everyone(recordings: lis
     assert len(few) == 2 * FOLDS
     assert all(few[key] < more[key] for key in few)
     assert any(few[fold, 0] != few[fold, 1] for fold in range(FOLDS))
+
+
+def test_first_person_drawn_has_trusted_emg_of_every_muscle(recordings: list[Recording]) -> None:
+    weights = {str(number): np.array([1.0, float(number > 5)]) for number in range(PEOPLE)}
+    weak = [replace(recording, muscle_weight=weights[recording.subject]) for recording in recordings]
+    jobs = [job for job in amount_jobs(weak, 10, draws=3) if job.model == "1 people"]
+    assert {name for job in jobs for name in job.settings["people"]} == {"6", "7"}
 
 
 def test_few_subjects_are_refused(recordings: list[Recording]) -> None:

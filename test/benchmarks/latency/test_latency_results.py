@@ -59,6 +59,7 @@ def test_aims_are_compared_with_limits() -> None:
     assert met["messages lost"] is False
     assert met["estimates missed while /calibrate runs"] is False
     assert met["largest gap between estimates while /calibrate runs"] is True
+    assert met["answer to a call with a wrong path"] is True
 
 
 def test_table_names_every_aim_of_the_benchmark() -> None:

@@ -165,4 +165,5 @@ def test_quick_run_calibrates(quick: Any, tmp_path: Path) -> None:
     assert results["gap"]["missed"] is not None
     assert results["calibration_source"] == "simulated"
     assert results["calibration_wall_s_p50"] > 0
+    assert results["calibration"]["refusal_s"]["highest"] > 0
     assert (tmp_path / "calibration_gap.png").is_file()

@@ -1,5 +1,7 @@
 """`imu-emg call` on a running node."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -77,3 +79,10 @@ def test_node_of_another_name_is_not_found(lab: Lab) -> None:
     node = Node("seeker", context=lab.node.context, start_parameter_services=False)
     assert find_estimator(node, 0.2, "/elsewhere/imu_emg_estimator") is None
     node.destroy_node()
+
+
+def test_call_loads_no_scipy_or_torch() -> None:
+    """They take seconds to load where processors are busy, as they are when a call should be cancelled."""
+    script = "import sys, imu_emg_estimator.ros.node_calls; print({'scipy', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
