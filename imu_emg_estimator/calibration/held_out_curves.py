@@ -10,8 +10,8 @@ from imu_emg_estimator.calibration.calibration_report import KEPT, SCALED, Muscl
 from imu_emg_estimator.calibration.cross_fitting import CrossFit
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, Envelopes, curves_of, in_unit, interval_half_width
+from imu_emg_estimator.model.offline_estimate import published_estimate
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.streaming.streamed_recording import streamed_recording
 
 
 def held_out_curves(
@@ -27,9 +27,8 @@ def held_out_curves(
         recordings: what was judged, as the new bundle sees it.
     """
     rig, unit = bundle.rig, recordings[0].envelope_unit
-    half_width = np.concatenate(
-        [interval_half_width(bundle, streamed_recording(bundle, own.imu)[1]) for own in recordings]
-    )
+    deviation = np.concatenate([published_estimate(bundle, own.imu)[1] for own in recordings])
+    half_width = interval_half_width(bundle, deviation)
     changed = [name in muscles and muscles[name].decision != KEPT for name in rig.muscle_names]
     envelopes = Envelopes(
         found.measured,

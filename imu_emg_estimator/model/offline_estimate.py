@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, Network
 from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
+from imu_emg_estimator.model.sensor_subsets import RunningFactor
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.signals.masked_imu_features import Normalisation, features
+from imu_emg_estimator.signals.masked_imu_features import PARTS, Normalisation, features
 
 
 def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -27,6 +29,25 @@ def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatA
     """
     activation, deviation = estimate_features(model, features(imu, normalisation)[None])
     return in_place(activation[0], model), in_place(deviation[0], model)
+
+
+def published_estimate(bundle: Bundle, imu: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Estimate activation and the standard deviation that a live node publishes; as ``estimate_recording``."""
+    network = network_of(bundle)
+    activation, deviation = estimate_recording(network, bundle.normalisation, imu)
+    if scale := bundle.deviation_scale:
+        deviation = scale.apply(activation, deviation)
+    if subsets := bundle.subsets:
+        running, one = RunningFactor(subsets, bundle.rig.rate), np.ones(len(bundle.rig.muscles), np.float32)
+        factors = [running.step(row) for row in _missing(imu, bundle.normalisation)]
+        deviation = deviation * in_place(np.array([one if own is None else own for own in factors]), network)
+    return activation, deviation
+
+
+def _missing(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.bool_]:
+    """Say where a part of a sensor that the network uses is masked [samples, sensors]."""
+    finite, used = (part.reshape(-1, imu.shape[1], PARTS, 3) for part in (np.isfinite(imu), normalisation.used))
+    return np.asarray((used.all(axis=3) & ~finite.all(axis=3)).any(axis=2))
 
 
 @torch.no_grad()

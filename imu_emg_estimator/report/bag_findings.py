@@ -17,7 +17,6 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, Envelopes, curves_of, in_unit, interval_half_width
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.accuracy_metrics import Scores
-from imu_emg_estimator.streaming.streamed_recording import streamed_recording
 
 
 @dataclass(frozen=True)
@@ -79,10 +78,11 @@ def _compared(found: BagFindings, bundle: Bundle, bag: CalibrationBag) -> BagFin
     """Add verdicts, and how well the estimates follow the EMG."""
     from imu_emg_estimator.calibration.calibrate_recordings import judge
     from imu_emg_estimator.calibration.recording_quality import assess
+    from imu_emg_estimator.model.offline_estimate import published_estimate
 
     recording, rig = bag.recording, bundle.rig
     quality = assess(bundle, [recording], stream_of([bag]))
-    activation, deviation = streamed_recording(bundle, recording.imu)
+    activation, deviation = published_estimate(bundle, recording.imu)
     envelopes = Envelopes(
         np.where(recording.muscle_weight > 0, recording.envelope, np.nan),
         np.where(in_unit(bundle, recording.envelope_unit), activation * np.array(bundle.reference.amplitude), np.nan),

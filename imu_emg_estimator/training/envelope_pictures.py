@@ -11,10 +11,9 @@ import numpy as np
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.envelope_curves import Envelopes, curves_of, in_unit, interval_half_width
-from imu_emg_estimator.model.offline_estimate import estimate_envelopes
+from imu_emg_estimator.model.offline_estimate import estimate_envelopes, published_estimate
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.signal_quality import true_runs
-from imu_emg_estimator.streaming.streamed_recording import streamed_recording
 from imu_emg_estimator.training.evaluation import SubjectScores
 from imu_emg_estimator.training.scorable_subjects import movement_group
 from imu_emg_estimator.utils.atomic_files import write_atomically
@@ -50,7 +49,7 @@ def example_of_median_subject(
     own = [recording for recording in recordings if recording.subject == subject]
     stretches = {condition: _stretch(own, condition) for condition in _moving(own)}
     condition, stretch = max(stretches.items(), key=lambda item: len(item[1]))
-    activation, deviation = streamed_recording(bundle, stretch.imu)
+    activation, deviation = published_estimate(bundle, stretch.imu)
     known = in_unit(bundle, stretch.envelope_unit)
     envelopes = Envelopes(
         np.where(stretch.muscle_weight > 0, stretch.envelope, np.nan),

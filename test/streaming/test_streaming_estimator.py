@@ -12,9 +12,7 @@ from fixtures.live_estimates import TOLERANCE, Array, live, values
 from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncertainty
-from imu_emg_estimator.model.geglu_transformer import network_of
-from imu_emg_estimator.model.offline_estimate import estimate_recording, in_place
-from imu_emg_estimator.model.sensor_subsets import RunningFactor
+from imu_emg_estimator.model.offline_estimate import published_estimate
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
 from imu_emg_estimator.streaming.engine import ENGINES
@@ -26,18 +24,7 @@ from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 def offline(bundle: Bundle, imu: Array) -> Array:
     """Activation and deviation [samples, 2 muscles], NaN where not known yet."""
-    network = network_of(bundle)
-    activation, deviation = estimate_recording(network, bundle.normalisation, imu)
-    if scale := bundle.deviation_scale:
-        deviation = scale.apply(activation, deviation)
-    if subsets := bundle.subsets:
-        shape, running = (-1, len(bundle.rig.sensors), 2, 3), RunningFactor(subsets, bundle.rig.rate)
-        finite, used = (part.reshape(shape) for part in (np.isfinite(imu), bundle.normalisation.used))
-        missing = np.any(used.all(axis=3) & ~finite.all(axis=3), axis=2)
-        ones = np.ones(deviation.shape[1], np.float32)
-        factors = [ones if (factor := running.step(row)) is None else factor for row in missing]
-        deviation = deviation * in_place(np.array(factors), network)
-    return np.hstack([activation, deviation])
+    return np.hstack(published_estimate(bundle, imu))
 
 
 def assert_live_is_offline(estimates: Array, expected: Array, look_ahead: int) -> None:
