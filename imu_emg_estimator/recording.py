@@ -84,6 +84,11 @@ class Recording:
         """Instants of the samples [samples], s from the start of the recording."""
         return np.arange(len(self)) / self.rig.rate
 
+    @property
+    def trusted_envelope(self) -> FloatArray:
+        """EMG envelopes [samples, muscles]; NaN = not known or not trusted."""
+        return np.where(self.muscle_weight > 0, self.envelope, np.nan)
+
     def is_movement(self) -> NDArray[np.bool_]:
         """Return a mask [samples] of the rig's movements: walking, running, stairs and ramps unless it names others."""
         return np.isin(self.condition, self.rig.movement_names)

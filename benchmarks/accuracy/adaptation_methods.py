@@ -20,8 +20,7 @@ from imu_emg_estimator.calibration.closed_form import fit_head
 from imu_emg_estimator.calibration.electrode_check import check_electrodes
 from imu_emg_estimator.calibration.request import METHOD
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.causal_network import Estimator, Network
-from imu_emg_estimator.model.head_weights import head_weights, set_head_weights
+from imu_emg_estimator.model.causal_network import Estimator, Network, head_weights, set_head_weights
 from imu_emg_estimator.model.offline_estimate import estimate_activations
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.utils.progress import StepProgress

@@ -13,8 +13,7 @@ from torch.nn.functional import smooth_l1_loss
 
 from benchmarks.accuracy.network_adapters import norm_parameters
 from imu_emg_estimator.calibration.closed_form import Moments
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.head_weights import head_weights
+from imu_emg_estimator.model.causal_network import Estimator, head_weights
 from imu_emg_estimator.model.subject_data import SubjectData, delayed
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig

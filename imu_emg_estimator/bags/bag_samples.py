@@ -19,8 +19,15 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_frame_id, decode_imu
 from imu_emg_estimator.signals.packet_timing import measured_rate
-from imu_emg_estimator.signals.recorded_clocks import follow_clock, leaps
-from imu_emg_estimator.signals.topic_clocks import Clock, Instants, plausible_receipts, receipts_are_useless, reconcile
+from imu_emg_estimator.signals.topic_clocks import (
+    Clock,
+    Instants,
+    follow_clock,
+    leaps,
+    plausible_receipts,
+    receipts_are_useless,
+    reconcile,
+)
 
 MAX_IMU = 1e6  # m/s^2 or rad/s, a hundred times what sensors give; sums of larger numbers could overflow
 MAX_EMG = 1e12  # in any unit

@@ -27,9 +27,8 @@ from imu_emg_estimator.calibration.electrode_check import ElectrodeCheck, check_
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import activation_loss
 from imu_emg_estimator.model.bundle import Bundle, Reference
-from imu_emg_estimator.model.causal_network import Estimator, Network
+from imu_emg_estimator.model.causal_network import Estimator, Network, head_weights, set_head_weights
 from imu_emg_estimator.model.geglu_transformer import weights_of
-from imu_emg_estimator.model.head_weights import head_weights, set_head_weights
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.offline_estimate import estimator_of
 from imu_emg_estimator.recording import FloatArray, Recording

@@ -11,13 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from imu_emg_estimator.bags import BagReport, check_bag, read_bag_with_report
 from imu_emg_estimator.bags.bag_files import within
 from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.calibration.request import CalibrationRequest
-from imu_emg_estimator.datasets.subject_files import check_one_kind
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import BAGS, DELAY, MODEL_FILE, NOTES
 from imu_emg_estimator.recording import Recording
@@ -26,11 +23,13 @@ from imu_emg_estimator.signals.emg_delay import (
     DelayEvidence,
     DelaySettings,
     correlate,
+    delay_in_words,
     given_delay,
+    share_delay,
     shift_emg,
 )
+from imu_emg_estimator.signals.emg_envelope import check_one_kind
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
-from imu_emg_estimator.signals.shared_delay import delay_in_words, share_delay
 from imu_emg_estimator.signals.signal_quality import Stream
 from imu_emg_estimator.utils.file_hash import hash_of
 from imu_emg_estimator.utils.json_values import json_compatible
@@ -159,8 +158,8 @@ def delay_evidence(bundle: Bundle, recording: Recording) -> DelayEvidence:
     """
     from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 
-    measured = np.where(recording.muscle_weight > 0, recording.envelope, np.nan)
-    return correlate(estimate_envelopes(bundle, [recording]), measured, recording.rig.rate, DelaySettings())
+    estimated = estimate_envelopes(bundle, [recording])
+    return correlate(estimated, recording.trusted_envelope, recording.rig.rate, DelaySettings())
 
 
 def stream_of(bags: Sequence[CalibrationBag]) -> Stream:

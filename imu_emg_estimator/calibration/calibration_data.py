@@ -61,9 +61,7 @@ class CalibrationData:
 
 def trusted_envelope(recordings: Sequence[Recording]) -> FloatArray:
     """Join the EMG envelopes [samples, muscles] of all recordings; NaN = not known or not trusted."""
-    envelopes = [np.where(recording.muscle_weight > 0, recording.envelope, np.nan) for recording in recordings]
-    joined: FloatArray = np.concatenate(envelopes)
-    return joined
+    return np.concatenate([recording.trusted_envelope for recording in recordings])
 
 
 def _fitted_amplitude(recordings: Sequence[Recording], estimate: FloatArray) -> FloatArray:

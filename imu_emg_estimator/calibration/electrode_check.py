@@ -15,8 +15,7 @@ import numpy as np
 
 from imu_emg_estimator.calibration.calibration_data import CalibrationData, trusted_envelope
 from imu_emg_estimator.calibration.closed_form import CORRELATED_SAMPLES, Moments, leave_out
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.head_weights import head_weights, set_head_weights
+from imu_emg_estimator.model.causal_network import Estimator, head_weights, set_head_weights
 from imu_emg_estimator.model.offline_estimate import estimate_activations
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +22,6 @@ from imu_emg_estimator.calibration.calibration_report import CalibrationReport
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.calibration.worker_process import ADAPTED, REPORT, REQUEST
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.utils.processor_time import ProcessorTime, processor_time
 from imu_emg_estimator.utils.progress import Progress, Stopped
 
 EXIT_WAIT_S = 2.0  # to wait for a process that was killed: one that hangs in the system is left to itself
@@ -29,6 +29,9 @@ MAX_LINE_BYTES = 1 << 16
 SHARE_PERIOD_S = 0.5  # between two looks at what the process gets of the processors
 MIN_FRACTION = 0.02  # of the work must be done before the time for all of it is estimated
 TIME_MARGIN = 1.5  # of that estimate, in advice
+MIN_WALL_S = 5.0  # before that, nothing is said of a process
+STARVED_SHARE = 0.25  # of one processor; a process that waits and gets less is starved
+NANOSECOND_S = 1e-9
 
 
 class OutOfTime(Exception):
@@ -193,3 +196,47 @@ def _progress(line: bytes) -> Progress | None:
     except (ValueError, TypeError, KeyError):
         return None
     return Progress(phase, fraction, left, loss)
+
+
+@dataclass(frozen=True)
+class ProcessorTime:
+    """What a process got of the processors since its start, by the kernel's account; Linux only.
+
+    Attributes:
+        running_s: on a processor, all threads together; NaN = not known.
+        waiting_s: ready to run while other processes had the processors; NaN = not known.
+        wall_s: since its start.
+    """
+
+    running_s: float
+    waiting_s: float
+    wall_s: float
+
+    @property
+    def is_starved(self) -> bool:
+        """Whether other processes leave it next to nothing; one that waits for a disk is not starved."""
+        hungry = self.running_s < STARVED_SHARE * self.wall_s and self.waiting_s > 0.5 * self.wall_s
+        return self.wall_s >= MIN_WALL_S and hungry
+
+    def __str__(self) -> str:
+        """Say it as in "it took ..."."""
+        wall = f"{self.wall_s:.1f} s"
+        return wall if math.isnan(self.running_s) else f"{wall} ({self.running_s:.1f} s of processor time)"
+
+
+def processor_time(process: int, wall_s: float) -> ProcessorTime:
+    """Read what a process got so far; figures of threads that have ended are missing.
+
+    Args:
+        process: its id.
+        wall_s: since its start.
+    """
+    running = waiting = 0
+    threads = list(Path(f"/proc/{process}/task").glob("*/schedstat"))
+    for thread in threads:
+        with suppress(OSError, ValueError):  # it has ended
+            ran, waited, _ = map(int, thread.read_text().split())
+            running, waiting = running + ran, waiting + waited
+    if not threads:
+        return ProcessorTime(math.nan, math.nan, wall_s)
+    return ProcessorTime(running * NANOSECOND_S, waiting * NANOSECOND_S, wall_s)

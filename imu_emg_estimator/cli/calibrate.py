@@ -13,6 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from imu_emg_estimator.calibration.worker_control import processor_time
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.cli.calibration_bags import bags_of
@@ -21,7 +22,6 @@ from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
 from imu_emg_estimator.guide.undo_hint import undo_command
-from imu_emg_estimator.utils.processor_time import processor_time
 from imu_emg_estimator.utils.progress import Progress, ProgressBar
 from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 

@@ -14,7 +14,7 @@ import numpy as np
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, Recording
 from imu_emg_estimator.rig import LOCOMOTION, Rig
-from imu_emg_estimator.signals.emg_envelope import varies
+from imu_emg_estimator.signals.emg_envelope import check_one_kind, varies
 from imu_emg_estimator.utils.progress import ProgressBar
 
 Item = TypeVar("Item")
@@ -100,11 +100,3 @@ def check_one_unit(recordings: Sequence[Recording]) -> None:
                 f"the EMG of {recording.name} is in '{recording.envelope_unit}', that of {first.name} in "
                 f"'{first.envelope_unit}'; use one unit"
             )
-
-
-def check_one_kind(kinds: Sequence[tuple[str, str]]) -> None:
-    """Raise InputError where some recordings, by name, have raw EMG and others envelopes, whose amplitudes differ."""
-    first = {kind: name for name, kind in reversed(kinds)}
-    if len(first) > 1:
-        named = " and ".join(f"{kind} in {name}" for kind, name in sorted(first.items()))
-        raise InputError(f"EMG is of two kinds, {named}; use one kind for all recordings")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv1d, gelu, pad
 
@@ -101,3 +103,15 @@ class Estimator:
     network: Network
     normalisation: Normalisation
     amplitude: FloatArray
+
+
+def head_weights(head: nn.Linear) -> FloatArray:
+    """Join weights and bias of a head into one array [muscles, width + 1]."""
+    return np.concatenate([head.weight.detach().numpy(), head.bias.detach().numpy()[:, None]], axis=1)
+
+
+@torch.no_grad()
+def set_head_weights(head: nn.Linear, values: FloatArray) -> None:
+    """Copy an array [muscles, width + 1] into weights and bias of a head."""
+    head.weight.copy_(torch.from_numpy(values[:, :-1]))
+    head.bias.copy_(torch.from_numpy(values[:, -1]))

@@ -47,7 +47,7 @@ def published_estimate(bundle: Bundle, imu: FloatArray) -> tuple[FloatArray, Flo
 def _missing(imu: FloatArray, normalisation: Normalisation) -> NDArray[np.bool_]:
     """Say where a part of a sensor that the network uses is masked [samples, sensors]."""
     finite, used = (part.reshape(-1, imu.shape[1], PARTS, 3) for part in (np.isfinite(imu), normalisation.used))
-    return np.asarray((used.all(axis=3) & ~finite.all(axis=3)).any(axis=2))
+    return np.asarray(np.any(used.all(axis=3) & ~finite.all(axis=3), axis=2))
 
 
 @torch.no_grad()

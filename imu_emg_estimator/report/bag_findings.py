@@ -84,7 +84,7 @@ def _compared(found: BagFindings, bundle: Bundle, bag: CalibrationBag) -> BagFin
     quality = assess(bundle, [recording], stream_of([bag]))
     activation, deviation = published_estimate(bundle, recording.imu)
     envelopes = Envelopes(
-        np.where(recording.muscle_weight > 0, recording.envelope, np.nan),
+        recording.trusted_envelope,
         np.where(in_unit(bundle, recording.envelope_unit), activation * np.array(bundle.reference.amplitude), np.nan),
         interval_half_width(bundle, deviation),
     )

@@ -28,7 +28,7 @@ from imu_emg_estimator.calibration.calibration_store import (
 )
 from imu_emg_estimator.calibration.private_folder import private_folder, sweep
 from imu_emg_estimator.calibration.request import CalibrationRequest
-from imu_emg_estimator.calibration.worker_control import OutOfTime, Worker, starvation
+from imu_emg_estimator.calibration.worker_control import OutOfTime, ProcessorTime, Worker, starvation
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.msg import CalibrationStatus
@@ -37,7 +37,6 @@ from imu_emg_estimator.ros.calibration_status import STORING, StatusTopic
 from imu_emg_estimator.ros.spin_thread import SpinThread
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
-from imu_emg_estimator.utils.processor_time import ProcessorTime
 from imu_emg_estimator.utils.progress import Progress, Stopped
 
 if TYPE_CHECKING:

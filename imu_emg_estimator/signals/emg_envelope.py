@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,6 +70,14 @@ def varies(channel: FloatArray) -> bool:
     """Whether a channel [samples] changes at all; one that is constant measured nothing."""
     known = channel[np.isfinite(channel)]
     return len(known) > 0 and float(np.ptp(known)) > 1e-6 * float(np.abs(known).max())
+
+
+def check_one_kind(kinds: Sequence[tuple[str, str]]) -> None:
+    """Raise InputError where some recordings, by name, have raw EMG and others envelopes, whose amplitudes differ."""
+    first = {kind: name for name, kind in reversed(kinds)}
+    if len(first) > 1:
+        named = " and ".join(f"{kind} in {name}" for kind, name in sorted(first.items()))
+        raise InputError(f"EMG is of two kinds, {named}; use one kind for all recordings")
 
 
 def _channel_median(raw: FloatArray) -> FloatArray:

@@ -52,7 +52,7 @@ def example_of_median_subject(
     activation, deviation = published_estimate(bundle, stretch.imu)
     known = in_unit(bundle, stretch.envelope_unit)
     envelopes = Envelopes(
-        np.where(stretch.muscle_weight > 0, stretch.envelope, np.nan),
+        stretch.trusted_envelope,
         np.where(known, activation * np.array(bundle.reference.amplitude), np.nan),
         interval_half_width(bundle, deviation),
     )

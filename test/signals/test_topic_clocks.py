@@ -1,27 +1,46 @@
-"""Clocks that disagree are brought to one, and the samples of packets are laid in time."""
+"""Clocks that disagree are brought to one; timestamps that leap, or do not advance, are followed as live."""
 
 import numpy as np
 import pytest
+from fixtures.simulated_arrivals import (
+    Fault,
+    constant,
+    every_nth_on_arrival,
+    in_bursts,
+    lost,
+    ns,
+    sensor,
+    sharing_timestamps,
+    shifted,
+)
 from numpy.typing import NDArray
 
-from imu_emg_estimator.signals.topic_clocks import SECOND, plausible_receipts, receipts_are_useless, reconcile
+from imu_emg_estimator.signals.grid_alignment import SECOND
+from imu_emg_estimator.signals.topic_clocks import (
+    follow_clock,
+    leaps,
+    plausible_receipts,
+    receipts_are_useless,
+    reconcile,
+)
 
 Instants = NDArray[np.int64]
 START = 1_700_000_000 * SECOND
+USUAL_DELAY_NS = SECOND * 4 // 1000
 
 
-def ns(seconds: NDArray[np.float64] | float) -> Instants:
+def span_ns(seconds: NDArray[np.float64] | float) -> Instants:
     return np.round(np.asarray(seconds) * SECOND).astype(np.int64)
 
 
 def steady(rate: float = 100.0, seconds: float = 30.0) -> Instants:
-    return START + ns(np.arange(round(rate * seconds)) / rate)
+    return START + span_ns(np.arange(round(rate * seconds)) / rate)
 
 
 def transported(timestamps: Instants, seed: int, delay: float = 0.003, jitter: float = 0.004) -> Instants:
     """Times of receipt: a delay, now and then much more."""
     late = delay + np.random.default_rng(seed).exponential(jitter, len(timestamps))
-    return np.sort(timestamps + ns(late))
+    return np.sort(timestamps + span_ns(late))
 
 
 def test_reconcile_keeps_transport_delay() -> None:
@@ -40,11 +59,11 @@ def test_reconcile_keeps_transport_delay() -> None:
 def test_reconcile_corrects_other_clock(offset: float, drift: float) -> None:
     true = steady()
     receipts = [transported(true, seed) for seed in range(4)]
-    timestamps = [true, true, true, true + ns(offset + drift * np.arange(len(true)) / 100.0)]
+    timestamps = [true, true, true, true + span_ns(offset + drift * np.arange(len(true)) / 100.0)]
     results, _, clocks = reconcile(timestamps, receipts, [0, 1, 2])
     assert clocks[3].corrected
     assert clocks[3].drift == pytest.approx(-drift * 30, abs=0.003)
-    assert np.abs(results[3] - true).max() < ns(0.01)
+    assert np.abs(results[3] - true).max() < span_ns(0.01)
     for result in results[:3]:
         np.testing.assert_array_equal(result, true)
 
@@ -52,9 +71,9 @@ def test_reconcile_corrects_other_clock(offset: float, drift: float) -> None:
 def test_reconcile_tolerates_one_bad_reference_clock() -> None:
     true = steady()
     receipts = [transported(true, seed) for seed in range(3)]
-    results, _, clocks = reconcile([true, true + ns(100.0), true], receipts, [0, 1, 2])
+    results, _, clocks = reconcile([true, true + span_ns(100.0), true], receipts, [0, 1, 2])
     assert [clock.corrected for clock in clocks] == [False, True, False]
-    assert np.abs(results[1] - true).max() < ns(0.01)
+    assert np.abs(results[1] - true).max() < span_ns(0.01)
 
 
 def test_reconcile_fills_absent_timestamps() -> None:
@@ -64,7 +83,7 @@ def test_reconcile_fills_absent_timestamps() -> None:
     results, arrivals, clocks = reconcile([true, zeros, None], receipts, [0])
     assert [clock.missing for clock in clocks] == [0.0, 1.0, 1.0]
     for index in (1, 2):
-        assert np.median(np.abs(results[index] - true)) < ns(0.006)
+        assert np.median(np.abs(results[index] - true)) < span_ns(0.006)
         np.testing.assert_array_equal(results[index], arrivals[index])
 
 
@@ -73,14 +92,14 @@ def test_reconcile_fills_some_missing_timestamps() -> None:
     some = np.where(np.arange(len(true)) % 10 == 3, 0, true)
     results, _, clocks = reconcile([true, some], [transported(true, seed) for seed in range(2)], [0])
     assert clocks[1].missing == pytest.approx(0.1)
-    assert np.abs(results[1] - true).max() < ns(0.05)
+    assert np.abs(results[1] - true).max() < span_ns(0.05)
     np.testing.assert_array_equal(results[1][some != 0], true[some != 0])
 
 
 def test_reconcile_ignores_shared_jumps_and_recorder_lag() -> None:
     true = steady()
-    jumped = true + np.where(np.arange(len(true)) > 1700, ns(1000.0), 0)
-    lagging = [transported(true, seed) + ns(0.1 * np.arange(len(true)) / len(true)) for seed in range(3)]
+    jumped = true + np.where(np.arange(len(true)) > 1700, span_ns(1000.0), 0)
+    lagging = [transported(true, seed) + span_ns(0.1 * np.arange(len(true)) / len(true)) for seed in range(3)]
     results, _, clocks = reconcile([jumped] * 3, lagging, [0, 1])
     for result, clock in zip(results, clocks, strict=True):
         np.testing.assert_array_equal(result, jumped)
@@ -90,7 +109,7 @@ def test_reconcile_ignores_shared_jumps_and_recorder_lag() -> None:
 def test_reconcile_keeps_wandering_clock() -> None:
     """Neither an offset nor a drift: nothing could be put right."""
     true = steady()
-    wandering = true + ns(0.2 * np.sin(np.arange(len(true)) / 300.0))
+    wandering = true + span_ns(0.2 * np.sin(np.arange(len(true)) / 300.0))
     results, _, clocks = reconcile([true, wandering], [transported(true, seed) for seed in range(2)], [0])
     assert not clocks[1].corrected
     np.testing.assert_array_equal(results[1], wandering)
@@ -124,7 +143,7 @@ def test_reconcile_fills_missing_timestamps_by_the_delay_of_their_topic() -> Non
     true = steady()
     some = np.where(np.arange(len(true)) % 10 == 3, 0, true)
     results, _, _ = reconcile([true, some], [transported(true, 0), transported(true, 1, delay=0.2)], [0])
-    assert np.abs(results[1] - true).max() < ns(0.05)
+    assert np.abs(results[1] - true).max() < span_ns(0.05)
 
 
 def test_receipts_are_useless_only_for_most_topics() -> None:
@@ -140,3 +159,44 @@ def test_reconcile_uses_timestamps_that_are_there_for_half_of_the_messages(zeros
     some = np.where(np.arange(len(true)) * 37 % 100 < zeros, 0, true)
     _, _, clocks = reconcile([true, some], [transported(true, seed) for seed in range(2)], [0])
     assert clocks[1].missing == pytest.approx(missing)
+
+
+@pytest.mark.parametrize("fault", [lambda s: s, lost(0.3), in_bursts(4, stamped=False), shifted(0.03)])
+def test_follow_clock_leaves_regular_timestamps_alone(fault: Fault) -> None:
+    samples = fault(sensor(0))
+    assert follow_clock(samples.timestamps, ns(samples.arrivals) - USUAL_DELAY_NS) is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (shifted(-5.0, 5.0), "its clock leaps: reconciled by receive times"),
+        (shifted(0.4, 5.0), "its clock leaps: reconciled by receive times"),
+        (constant(0), "its timestamps are zero: replaced by receive times"),
+        (sharing_timestamps(4, 0), "its timestamps are shared by several samples: replaced by receive times"),
+        (in_bursts(8, stamped=True), "its timestamps are irregular: replaced by receive times"),
+    ],
+)
+def test_follow_clock_aligns_to_milliseconds(fault: Fault, words: str) -> None:
+    samples = fault(sensor(0))
+    followed = follow_clock(samples.timestamps, ns(samples.arrivals) - USUAL_DELAY_NS)
+    assert followed is not None
+    assert followed.fault == words
+    assert followed.kept.mean() > 0.97
+    errors = (followed.instants - ns(samples.true))[followed.kept & (samples.true > 1.0)] / SECOND
+    assert np.percentile(np.abs(errors), 99) < 0.005
+
+
+def test_follow_clock_leaves_out_samples_stamped_late() -> None:
+    samples = every_nth_on_arrival(7, 0.04)(sensor(0))
+    followed = follow_clock(samples.timestamps, ns(samples.arrivals) - USUAL_DELAY_NS)
+    assert followed is not None
+    errors = (followed.instants - ns(samples.true))[followed.kept & (samples.true > 1.0)] / SECOND
+    assert (np.abs(errors) < 0.005).mean() > 0.97
+
+
+def test_leaps_are_those_of_timestamps_alone() -> None:
+    samples = sensor(0)
+    leapt = shifted(3.0, 5.0)(samples).timestamps
+    assert leaps(leapt, ns(samples.arrivals))
+    assert not leaps(leapt, ns(samples.arrivals) + (leapt - samples.timestamps))

@@ -16,7 +16,7 @@ from imu_emg_estimator.srv import Calibrate, ResetCalibration
 
 from imu_emg_estimator.calibration import worker_control
 from imu_emg_estimator.calibration.private_folder import PREFIX
-from imu_emg_estimator.utils.processor_time import ProcessorTime
+from imu_emg_estimator.calibration.worker_control import ProcessorTime
 
 BUSY_S = 30.0  # that a busy machine may take beyond the budget until the answer
 
