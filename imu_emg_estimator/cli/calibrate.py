@@ -17,7 +17,7 @@ from imu_emg_estimator.calibration.worker_control import processor_time
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.cli.calibration_bags import bags_of
-from imu_emg_estimator.cli.report_option import add_report_option, command_line, write_report
+from imu_emg_estimator.cli.report_pages import add_report_option, write_report
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.movements import RECORDING_DURATION_S
@@ -212,7 +212,7 @@ def _write_report(arguments: argparse.Namespace, report: CalibrationReport) -> N
         from imu_emg_estimator.report.calibration_page import calibration_page
 
         model_id = options.load_bundle(arguments).model_id
-        write_report(arguments.report, calibration_page(report, arguments.subject, model_id, command_line(arguments)))
+        write_report(arguments.report, calibration_page(report, arguments.subject, model_id), arguments)
 
 
 def _request(arguments: argparse.Namespace) -> CalibrationRequest:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
-from imu_emg_estimator.cli.report_option import add_report_option, command_line, write_report
+from imu_emg_estimator.cli.report_pages import add_report_option, write_report
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.datasets.catalogue import dataset_rig, list_subjects
 from imu_emg_estimator.errors import InputError
@@ -95,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         from imu_emg_estimator.report.evaluation_page import evaluation_page
         from imu_emg_estimator.utils.json_values import json_compatible
 
-        write_report(arguments.report, evaluation_page(json_compatible(summary), command_line(arguments)))
+        write_report(arguments.report, evaluation_page(json_compatible(summary)), arguments)
     if arguments.picture:
         _draw(arguments.picture, bundles, recordings, scores)
     return 0

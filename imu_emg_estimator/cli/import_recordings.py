@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import shared_options as options
-from imu_emg_estimator.cli.report_option import add_report_option, command_line, write_report
+from imu_emg_estimator.cli.report_pages import add_report_option, write_report
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
 
@@ -96,7 +96,7 @@ def _import(arguments: argparse.Namespace, rig: Rig | None, given: ChannelMappin
     if arguments.report:
         from imu_emg_estimator.report.import_page import import_page
 
-        write_report(arguments.report, import_page(figures, command_line(arguments)))
+        write_report(arguments.report, import_page(figures), arguments)
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.report_option import add_report_option, command_line, write_report
+from imu_emg_estimator.cli.report_pages import add_report_option, bag_report, calibration_report, write_report
 from imu_emg_estimator.cli.shared_options import add_command, add_json_option, load_bundle, write_json
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
@@ -62,13 +62,12 @@ def _write_report(arguments: argparse.Namespace) -> None:
     if arguments.report is None:
         return
     from imu_emg_estimator.cli.file_descriptions import is_bag
-    from imu_emg_estimator.cli.report_pages import bag_report, calibration_report
 
     path = arguments.bundle or shipped_bundle()
     if not is_bag(path) and path.suffix != ".safetensors":
         raise InputError(f"--report is for bags and calibrated bundles, and {path} is neither; remove it")
-    page, _ = (bag_report if is_bag(path) else calibration_report)(path, command_line(arguments))
-    write_report(arguments.report, page)
+    page, _ = (bag_report if is_bag(path) else calibration_report)(path)
+    write_report(arguments.report, page, arguments)
 
 
 def _lines(values: Mapping[str, Any], indent: str = "") -> Iterator[str]:

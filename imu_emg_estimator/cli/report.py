@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli.file_descriptions import is_bag
-from imu_emg_estimator.cli.report_option import command_line, write_report
-from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, evaluation_report
+from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, evaluation_report, write_report
 from imu_emg_estimator.cli.shared_options import (
     add_bundle_option,
     add_command,
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     name = Path(arguments.thing).resolve().name
     out = arguments.out or _default(Path(f"{name.removesuffix('.safetensors').removesuffix('.json')}{SUFFIX}"))
     page, figures = _page_of(arguments)
-    write_report(out, page)
+    write_report(out, page, arguments)
     write_json(arguments.json, figures | {"report": str(out)})
     return 0
 
@@ -66,10 +65,10 @@ def _default(path: Path) -> Path:
 def _page_of(arguments: argparse.Namespace) -> tuple[Page, dict[str, Any]]:
     path = Path(arguments.thing)
     if is_bag(path):
-        return bag_report(path, command_line(arguments), arguments.bundle, arguments.imu_topics, arguments.emg_topic)
+        return bag_report(path, arguments.bundle, arguments.imu_topics, arguments.emg_topic)
     if path.suffix == ".json":
-        return evaluation_report(path, command_line(arguments))
-    return calibration_report(_bundle_file(arguments), command_line(arguments))
+        return evaluation_report(path)
+    return calibration_report(_bundle_file(arguments))
 
 
 def _bundle_file(arguments: argparse.Namespace) -> Path:

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from imu_emg_estimator.calibration.calibration_report import joined, mean_score
+from imu_emg_estimator.calibration.calibration_report import mean_score
 from imu_emg_estimator.guide.calibration_outcome import goodness
 from imu_emg_estimator.guide.sensor_problems import display_name
+from imu_emg_estimator.report import html_page as html
 from imu_emg_estimator.report.bag_findings import BagFindings
-from imu_emg_estimator.report.html_page import (
-    BAD,
-    DOUBTED,
-    GOOD,
-    Block,
-    Command,
-    Facts,
-    Items,
-    Page,
-    Section,
-    Table,
-    Text,
-    number,
-    percent,
-)
+from imu_emg_estimator.report.html_page import BAD, DOUBTED, GOOD, Block, Page, number, percent
 from imu_emg_estimator.report.report_words import (
     GOOD_VERDICT,
+    HOW_TO_READ,
     coverage_sentence,
     envelope_charts,
-    how_to_read,
     level_sentence,
+    named,
     verdict_table,
 )
 
@@ -44,30 +32,30 @@ STATUSES = {
 }
 
 
-def bag_page(found: BagFindings, contents: Mapping[str, Any], command: str = "") -> Page:
+def bag_page(found: BagFindings, contents: Mapping[str, Any]) -> Page:
     """Write the report for someone who was not there.
 
     Args:
         contents: ``seconds`` and ``topics`` of the bag, as ``imu-emg inspect`` describes them.
-        command: that was given.
     """
     headline, mood = _headline(found)
+    activity = "Estimated muscle activity" if found.no_emg else "Measured and estimated muscle activity"
+    notes = [*([found.no_emg] if found.no_emg else []), *found.notes]
     return Page(
         title=f"Recording {found.name}",
         headline=headline,
         mood=mood,
-        facts=Facts(_facts(found, contents)),
-        sections=(
-            Section(_heading(found), envelope_charts(found.curves, CAPTION)),
-            Section("How well the estimates follow the EMG", _scores(found)),
-            Section("Sensors and muscles", _verdicts(found)),
-            Section("What a live estimator would have said", _live(found)),
-            Section("What is in the recording", [_topics(contents["topics"])]),
-            Section("What was left out, and what is unusual", _notes(found)),
-            Section("What to do next", _next(found)),
-            Section("How to read this", how_to_read()),
-        ),
-        command=command,
+        facts=_facts(found, contents),
+        sections={
+            activity: envelope_charts(found.curves, CAPTION),
+            "How well the estimates follow the EMG": _scores(found),
+            "Sensors and muscles": verdict_table(found.verdicts, found.left_out),
+            "What a live estimator would have said": _live(found),
+            "What is in the recording": [_topics(contents["topics"])],
+            "What was left out, and what is unusual": [html.items(notes) if notes else html.text("Nothing of note.")],
+            "What to do next": _next(found),
+            "How to read this": HOW_TO_READ,
+        },
     )
 
 
@@ -76,9 +64,9 @@ def _headline(found: BagFindings) -> tuple[str, str]:
         return f"Model {found.model_id} cannot estimate from this recording: {found.unfit}.", BAD
     warned = [name for name, verdict in found.verdicts.items() if verdict != GOOD_VERDICT]
     if found.left_out:
-        return f"Not all can be used: {joined(list(map(display_name, found.left_out)))} must be left out.", BAD
+        return f"Not all can be used: {named(found.left_out)} must be left out.", BAD
     if warned:
-        return f"All can be used, with a warning on {joined(list(map(display_name, warned)))}.{_follow(found)}", DOUBTED
+        return f"All can be used, with a warning on {named(warned)}.{_follow(found)}", DOUBTED
     if found.verdicts:
         return f"All {len(found.verdicts)} sensors and muscles are good.{_follow(found)}", GOOD
     faults = found.view.faults if found.view else {}
@@ -93,10 +81,6 @@ def _follow(found: BagFindings) -> str:
         return ""
     follow = f" The estimates follow the EMG {goodness(r)} (r {number(r)} of at most 1)."
     return follow + level_sentence(mean_score(found.scores, "r2"))
-
-
-def _heading(found: BagFindings) -> str:
-    return "Estimated muscle activity" if found.no_emg else "Measured and estimated muscle activity"
 
 
 def _facts(found: BagFindings, contents: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -115,48 +99,37 @@ def _scores(found: BagFindings) -> list[Block]:
     if not found.scores:
         return []
     rows = [(display_name(name), number(own.r), number(own.r2)) for name, own in found.scores.items()]
-    return [Table(("muscle", "r", "R²"), rows), *coverage_sentence(found.curves)]
-
-
-def _verdicts(found: BagFindings) -> list[Block]:
-    return [verdict_table(found.verdicts, found.left_out)] if found.verdicts else []
+    return [html.table(("muscle", "r", "R²"), rows), *coverage_sentence(found.curves)]
 
 
 def _live(found: BagFindings) -> list[Block]:
     if found.view is None:
         return []
-    total = sum(found.view.seen.values())
+    total, faults = sum(found.view.seen.values()), found.view.faults
     rows = [(status, percent(count / total), STATUSES.get(status, "")) for status, count in found.view.seen.items()]
-    faults = [
-        f"{display_name(what)}: {percent(count / total)} of the time" for what, count in found.view.faults.items()
+    table = html.table(("status", "share of the estimates", "meaning"), rows)
+    shares = [f"{display_name(what)}: {percent(count / total)} of the time" for what, count in faults.items()]
+    return [table, *([html.items(shares)] if shares else [])]
+
+
+def _topics(topics: Mapping[str, Mapping[str, Any]]) -> Block:
+    rows = [
+        (topic, number(own.get("messages"), 0), number(own.get("rate_hz"), 1), str(own.get("type", "")))
+        for topic, own in topics.items()
     ]
-    return [Table(("status", "share of the estimates", "meaning"), rows), *([Items(faults)] if faults else [])]
-
-
-def _topics(topics: Mapping[str, Mapping[str, Any]]) -> Table:
-    rows = [(topic, *_counted(own), str(own.get("type", ""))) for topic, own in topics.items()]
-    return Table(("topic", "messages", "a second", "type"), rows)
-
-
-def _counted(topic: Mapping[str, Any]) -> Sequence[str]:
-    return number(topic.get("messages"), 0), number(topic.get("rate_hz"), 1)
-
-
-def _notes(found: BagFindings) -> list[Block]:
-    notes = [*([found.no_emg] if found.no_emg else []), *found.notes]
-    return [Items(notes)] if notes else [Text("Nothing of note.")]
+    return html.table(("topic", "messages", "a second", "type"), rows)
 
 
 def _next(found: BagFindings) -> list[Block]:
     if found.unfit:
-        return [Text("Name the Imu topics with --imu-topics, or give a model that was trained for these sensors.")]
+        return [html.text("Name the Imu topics with --imu-topics, or give a model that was trained for these sensors.")]
     if found.left_out:
-        return [Text("Put right what the table of sensors and muscles names, and record again.")]
+        return [html.text("Put right what the table of sensors and muscles names, and record again.")]
     if found.no_emg:
-        return [Text("Record EMG together with the motion sensors, to see how well the estimates follow it.")]
+        return [html.text("Record EMG together with the motion sensors, to see how well the estimates follow it.")]
     if math.isfinite(mean_score(found.scores, "r")):
         return [
-            Text("Calibrate the model to the subject on this recording, and see what it is worth:"),
-            Command(f"imu-emg calibrate --bag {found.name} --subject NAME --dry-run --report calibration.html"),
+            html.text("Calibrate the model to the subject on this recording, and see what it is worth:"),
+            html.command(f"imu-emg calibrate --bag {found.name} --subject NAME --dry-run --report calibration.html"),
         ]
     return []

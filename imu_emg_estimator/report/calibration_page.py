@@ -14,7 +14,6 @@ from imu_emg_estimator.calibration.calibration_report import (
     SCALED,
     CalibrationReport,
     MuscleOutcome,
-    joined,
     mean_score,
     outcome_message,
 )
@@ -25,24 +24,9 @@ from imu_emg_estimator.guide.sensor_problems import display_name
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import BAGS, CURVES, DELAY, NOTES
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
-from imu_emg_estimator.report.html_page import (
-    BAD,
-    DOUBTED,
-    GOOD,
-    Block,
-    Cell,
-    Command,
-    Facts,
-    Items,
-    Page,
-    Section,
-    Table,
-    Text,
-    change,
-    number,
-    percent,
-)
-from imu_emg_estimator.report.report_words import coverage_sentence, envelope_charts, how_to_read, verdict_table
+from imu_emg_estimator.report import html_page as html
+from imu_emg_estimator.report.html_page import BAD, DOUBTED, GOOD, Block, Cell, Page, change, number, percent
+from imu_emg_estimator.report.report_words import HOW_TO_READ, coverage_sentence, envelope_charts, named, verdict_table
 from imu_emg_estimator.signals.accuracy_metrics import Scores
 from imu_emg_estimator.utils.json_values import from_decoded
 
@@ -93,29 +77,23 @@ def _outcome(entry: Mapping[str, Any]) -> MuscleOutcome:
     )
 
 
-def calibration_page(report: CalibrationReport, subject: str, model_id: str, command: str = "") -> Page:
-    """Write the report for someone who was not there.
-
-    Args:
-        model_id: of the model that the calibration was to improve on.
-        command: that was given.
-    """
+def calibration_page(report: CalibrationReport, subject: str, model_id: str) -> Page:
+    """Write the report for someone who was not there; ``model_id`` is of the model that was to be improved on."""
     headline, mood = _headline(report)
     return Page(
         title=f"Calibration of subject {subject}",
         headline=headline,
         mood=mood,
-        facts=Facts(_facts(report, subject, model_id)),
-        sections=(
-            Section("Measured and estimated muscle activity", envelope_charts(report.curves, CAPTION)),
-            Section("Before and after", _before_and_after(report)),
-            Section("How sure this is", _how_sure(report)),
-            Section("Sensors and muscles", _verdicts(report)),
-            Section("What was used, and what was left out", _left_out(report)),
-            Section("What to do next", _next(report, subject)),
-            Section("How to read this", how_to_read()),
-        ),
-        command=command,
+        facts=_facts(report, subject, model_id),
+        sections={
+            "Measured and estimated muscle activity": envelope_charts(report.curves, CAPTION),
+            "Before and after": _before_and_after(report),
+            "How sure this is": _how_sure(report),
+            "Sensors and muscles": verdict_table(report.verdicts, report.left_out),
+            "What was used, and what was left out": _left_out(report),
+            "What to do next": _next(report, subject),
+            "How to read this": HOW_TO_READ,
+        },
     )
 
 
@@ -145,6 +123,8 @@ def _facts(report: CalibrationReport, subject: str, model_id: str) -> list[tuple
     figures = calibration.get("figures", {})
     recorded = [bag.get("recorded") for bag in report.bags]
     of = f" of {number(sum(recorded), 0)} s recorded" if recorded and None not in recorded else ""
+    software = calibration.get("software")
+    method = (calibration.get("method"), f"imu_emg_estimator {software}" if software else "")
     return [
         ("subject", subject),
         ("made", str(calibration.get("created", "")).replace("T", " ").replace("+00:00", " UTC")),
@@ -153,17 +133,12 @@ def _facts(report: CalibrationReport, subject: str, model_id: str) -> list[tuple
         ("recordings", str(calibration.get("bag", "")) or ", ".join(map(_name, report.bags))),
         ("data used", f"{number(report.seconds, 0)} s{of}" if report.seconds else ""),
         ("delay of the EMG", str(figures.get(DELAY, ""))),
-        ("method", ", ".join(filter(None, map(str, (calibration.get("method", ""), _version(calibration)))))),
+        ("method", ", ".join(filter(None, method))),
     ]
 
 
 def _name(bag: Mapping[str, Any]) -> str:
     return Path(str(bag.get("bag", ""))).name
-
-
-def _version(calibration: Mapping[str, Any]) -> str:
-    software = calibration.get("software", "")
-    return f"imu_emg_estimator {software}" if software else ""
 
 
 def _before_and_after(report: CalibrationReport) -> list[Block]:
@@ -179,7 +154,7 @@ def _before_and_after(report: CalibrationReport) -> list[Block]:
         )
         for name, own in report.muscles.items()
     ]
-    return [Table(("muscle", "what was done", "r", "R²", f"change of r ({percent(CONFIDENCE)} interval)"), rows)]
+    return [html.table(("muscle", "what was done", "r", "R²", f"change of r ({percent(CONFIDENCE)} interval)"), rows)]
 
 
 def _change_of_r(outcome: MuscleOutcome) -> str:
@@ -192,8 +167,8 @@ def _how_sure(report: CalibrationReport) -> list[Block]:
     if not report.muscles:
         return []
     return [
-        Text(HELD_OUT),
-        Items([_in_words(*own) for own in report.muscles.items()]),
+        html.text(HELD_OUT),
+        html.items([_in_words(*own) for own in report.muscles.items()]),
         *coverage_sentence(report.curves),
     ]
 
@@ -213,44 +188,36 @@ def _in_words(name: str, outcome: MuscleOutcome) -> str:
     )
 
 
-def _verdicts(report: CalibrationReport) -> list[Block]:
-    return [verdict_table(report.verdicts, report.left_out)] if report.verdicts else []
-
-
 def _left_out(report: CalibrationReport) -> list[Block]:
     blocks: list[Block] = []
     if report.bags:
         rows = [(_name(bag), *(number(bag.get(key), 1) for key in ("seconds", "recorded"))) for bag in report.bags]
-        blocks.append(Table(("recording", "used [s]", "recorded [s]"), rows))
+        blocks.append(html.table(("recording", "used [s]", "recorded [s]"), rows))
     if report.left_out:
-        blocks.append(
-            Text(f"Left out for its whole length: {joined([display_name(name) for name in report.left_out])}.")
-        )
+        blocks.append(html.text(f"Left out for its whole length: {named(report.left_out)}."))
     if report.notes:
-        blocks.append(Items(report.notes))
+        blocks.append(html.items(report.notes))
     elif report.bags and not report.left_out:
-        blocks.append(Text("Nothing else of note was found in the recordings."))
+        blocks.append(html.text("Nothing else of note was found in the recordings."))
     return blocks
 
 
 def _next(report: CalibrationReport, subject: str) -> list[Block]:
     if not report.success:
         return [
-            Text(
+            html.text(
                 "Put right what the table above names, check that the electrodes sit firmly, and record again: 30 to "
                 "60 s of walking, and of what else the device is for."
             )
         ]
-    kept = [display_name(name) for name, own in report.muscles.items() if own.decision == KEPT]
-    blocks: list[Block] = []
-    if kept:
-        blocks.append(
-            Text(f"The calibration made nothing better of {joined(kept)}: check the electrode, and record longer.")
-        )
-    blocks += [
-        Text("Wear the sensors as they were. Check on another day with a new recording that the estimates still fit:"),
-        Command(f"imu-emg calibrations compare {report.calibration_id} --bag BAG"),
-        Text("Go back to what was in use before:"),
-        Command(f"imu-emg calibrations use --previous --subject {subject}"),
+    kept = named(name for name, own in report.muscles.items() if own.decision == KEPT)
+    again = f"The calibration made nothing better of {kept}: check the electrode, and record longer."
+    return [
+        *([html.text(again)] if kept else []),
+        html.text(
+            "Wear the sensors as they were. Check on another day with a new recording that the estimates still fit:"
+        ),
+        html.command(f"imu-emg calibrations compare {report.calibration_id} --bag BAG"),
+        html.text("Go back to what was in use before:"),
+        html.command(f"imu-emg calibrations use --previous --subject {subject}"),
     ]
-    return blocks

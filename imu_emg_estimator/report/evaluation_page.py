@@ -12,24 +12,13 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.calibration_outcome import goodness
 from imu_emg_estimator.guide.sensor_problems import display_name
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
-from imu_emg_estimator.report.html_page import (
-    DOUBTED,
-    GOOD,
-    Block,
-    Charts,
-    Command,
-    Facts,
-    Page,
-    Section,
-    Table,
-    Text,
-    number,
-)
+from imu_emg_estimator.report import html_page as html
+from imu_emg_estimator.report.html_page import DOUBTED, GOOD, Block, Page, number
 from imu_emg_estimator.report.report_words import (
     GOOD_VERDICT,
+    HOW_TO_READ,
     coverage_sentence,
     envelope_charts,
-    how_to_read,
     level_sentence,
 )
 from imu_emg_estimator.report.svg_charts import dot_chart
@@ -42,6 +31,10 @@ FAIR_R = 0.5  # of an estimate that follows the EMG fairly well
 CHART_CAPTION = "Mean over the muscles of each subject. The further to the right, the better."
 EXAMPLE_CAPTION = "Of the subject in the middle of all, without calibration: a typical stretch of {}."
 FIGURES = (("r", "r"), ("r2", "R²"))
+NEXT = [
+    html.text("Calibrate the model to each new subject, which costs a minute of EMG, and see what it is worth:"),
+    html.command("imu-emg calibrate --bag BAG --subject NAME --store --report calibration.html"),
+]
 Figures = Mapping[str, Any]
 
 
@@ -60,23 +53,19 @@ def read_evaluation(path: Path) -> Figures:
     return content
 
 
-def evaluation_page(figures: Figures, command: str = "") -> Page:
-    """Write the report for someone who was not there.
-
-    Args:
-        figures: that ``imu-emg evaluate`` writes as JSON.
-        command: that was given.
+def evaluation_page(figures: Figures) -> Page:
+    """Write the report for someone who was not there, of the figures that ``imu-emg evaluate`` writes as JSON.
 
     Raises:
         InputError: a part of the figures is not as it should be.
     """
     try:
-        return _page(figures, command)
+        return _page(figures)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(f"the figures of the evaluation have a missing or malformed part ({error})") from None
 
 
-def _page(figures: Figures, command: str) -> Page:
+def _page(figures: Figures) -> Page:
     headline, mood = _headline(figures)
     example = figures.get("example") or {}
     caption = EXAMPLE_CAPTION.format(display_name(example.get("condition", "")))
@@ -85,26 +74,23 @@ def _page(figures: Figures, command: str) -> Page:
         title="Evaluation on subjects that the model never saw",
         headline=headline,
         mood=mood,
-        facts=Facts(
-            [
-                ("what was evaluated", str(figures["protocol"])),
-                ("subjects", str(len(figures["subjects"]))),
-                ("scored in", ", ".join(map(display_name, figures.get("movements") or [_group(figures)]))),
-                ("estimates are for", f"{number(1000 * figures['look_ahead_s'], 0)} ms before the newest sample"),
-            ]
-        ),
-        sections=(
-            Section("Each subject", _charts(figures)),
-            Section("Measured and estimated muscle activity", envelope_charts(curves, caption)),
-            Section("Mean over all subjects", [_means(figures)]),
-            Section("How sure this is", [*_how_sure(figures), *coverage_sentence(curves)]),
-            Section("Figures of each subject", [_subjects(figures)]),
-            Section("Sensors and muscles with a remark", _verdicts(figures)),
-            Section("Who was left out, and why", _left_out(figures)),
-            Section("What to do next", _next()),
-            Section("How to read this", how_to_read()),
-        ),
-        command=command,
+        facts=[
+            ("what was evaluated", str(figures["protocol"])),
+            ("subjects", str(len(figures["subjects"]))),
+            ("scored in", ", ".join(map(display_name, figures.get("movements") or [_group(figures)]))),
+            ("estimates are for", f"{number(1000 * figures['look_ahead_s'], 0)} ms before the newest sample"),
+        ],
+        sections={
+            "Each subject": [_charts(figures)],
+            "Measured and estimated muscle activity": envelope_charts(curves, caption),
+            "Mean over all subjects": [_means(figures)],
+            "How sure this is": [*_how_sure(figures), *coverage_sentence(curves)],
+            "Figures of each subject": [_subjects(figures)],
+            "Sensors and muscles with a remark": _verdicts(figures),
+            "Who was left out, and why": [_left_out(figures)],
+            "What to do next": NEXT,
+            "How to read this": HOW_TO_READ,
+        },
     )
 
 
@@ -118,19 +104,19 @@ def _amounts(figures: Figures) -> list[str]:
 
 
 def _figure(figures: Figures, subject: str, amount: str, figure: str) -> float:
-    value = figures["subjects"][subject].get(amount, {}).get(_group(figures), {}).get("mean", {}).get(figure)
-    return math.nan if value is None else float(value)
+    scored = figures["subjects"][subject].get(amount, {}).get(_group(figures), {})
+    return _known(scored.get("mean", {}).get(figure))
 
 
-def _mean(figures: Figures, amount: str, figure: str) -> float:
-    value = figures["mean"][amount].get(_group(figures), {}).get(figure)
+def _known(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
 def _headline(figures: Figures) -> tuple[str, str]:
     amounts = _amounts(figures)
     shown = sorted({amounts[0], amounts[-1]}, key=float)
-    r, r2 = ([_mean(figures, amount, figure) for amount in shown] for figure, _ in FIGURES)
+    means = [figures["mean"][amount].get(_group(figures), {}) for amount in shown]
+    r, r2 = ([_known(mean.get(figure)) for mean in means] for figure, _ in FIGURES)
     if not math.isfinite(r[-1]):
         return "No figure could be computed for what the rig is scored on.", DOUBTED
     later = f", and {number(r[-1])} with {_calibrated(shown[-1])}" * (len(shown) > 1)
@@ -145,7 +131,7 @@ def _calibrated(amount: str) -> str:
     return "no calibration" if float(amount) == 0 else f"{amount} s of calibration"
 
 
-def _charts(figures: Figures) -> list[Block]:
+def _charts(figures: Figures) -> Block:
     amounts = _amounts(figures)
     first, last = amounts[0], amounts[-1]
     words = (_calibrated(first) if last != first else "", _calibrated(last))
@@ -158,10 +144,10 @@ def _charts(figures: Figures) -> list[Block]:
         ]
         charts.append(dot_chart(f"{name} of each subject", rows[:MAX_DRAWN], name, words))
     more = f" {len(figures['subjects']) - MAX_DRAWN} more are in the table." * (len(figures["subjects"]) > MAX_DRAWN)
-    return [Charts(charts, CHART_CAPTION + more)]
+    return html.charts(charts, CHART_CAPTION + more)
 
 
-def _means(figures: Figures) -> Table:
+def _means(figures: Figures) -> Block:
     rows = [
         (
             _calibrated(amount),
@@ -172,16 +158,16 @@ def _means(figures: Figures) -> Table:
         for amount in _amounts(figures)
         for condition, own in figures["mean"][amount].items()
     ]
-    return Table(("calibration", "scored in", "subjects", *(name for _, name in FIGURES)), rows)
+    return html.table(("calibration", "scored in", "subjects", *(name for _, name in FIGURES)), rows)
 
 
-def _subjects(figures: Figures) -> Table:
+def _subjects(figures: Figures) -> Block:
     amounts = _amounts(figures)
     rows = [
         (str(subject), *(number(_figure(figures, subject, amount, name)) for amount in amounts for name, _ in FIGURES))
         for subject in figures["subjects"]
     ]
-    return Table(("subject", *(f"{name}, {_short(amount)}" for amount in amounts for _, name in FIGURES)), rows)
+    return html.table(("subject", *(f"{name}, {_short(amount)}" for amount in amounts for _, name in FIGURES)), rows)
 
 
 def _short(amount: str) -> str:
@@ -199,7 +185,7 @@ def _how_sure(figures: Figures) -> list[Block]:
         f"Subjects differ: r with {_calibrated(amounts[-1])} goes from {number(low)} (subject {worst}) to "
         f"{number(high)} (subject {best}). A new subject may lie anywhere in that range."
     )
-    return [Text(text), *([Text(_better(figures, amounts))] if len(amounts) > 1 else [])]
+    return [html.text(text), *([html.text(_better(figures, amounts))] if len(amounts) > 1 else [])]
 
 
 def _better(figures: Figures, amounts: Sequence[str]) -> str:
@@ -216,24 +202,17 @@ def _better(figures: Figures, amounts: Sequence[str]) -> str:
 
 
 def _verdicts(figures: Figures) -> list[Block]:
+    if not figures.get("verdicts"):
+        return []
     rows = [
         (f"{subject}, {display_name(name)}", str(verdict))
-        for subject, own in figures.get("verdicts", {}).items()
+        for subject, own in figures["verdicts"].items()
         for name, verdict in own.items()
         if verdict != GOOD_VERDICT
     ]
-    if not figures.get("verdicts"):
-        return []
-    return [Table(("subject, sensor or muscle", "what was found"), rows)] if rows else [Text("All are good.")]
+    return [html.table(("subject, sensor or muscle", "what was found"), rows) if rows else html.text("All are good.")]
 
 
-def _left_out(figures: Figures) -> list[Block]:
+def _left_out(figures: Figures) -> Block:
     rows = [(str(subject), str(reason)) for subject, reason in figures.get("left_out", {}).items()]
-    return [Table(("subject", "why"), rows)] if rows else [Text("Nobody was left out.")]
-
-
-def _next() -> list[Block]:
-    return [
-        Text("Calibrate the model to each new subject, which costs a minute of EMG, and see what it is worth:"),
-        Command("imu-emg calibrate --bag BAG --subject NAME --store --report calibration.html"),
-    ]
+    return html.table(("subject", "why"), rows) if rows else html.text("Nobody was left out.")

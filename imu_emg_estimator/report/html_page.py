@@ -5,10 +5,10 @@ Builders of content give texts, which are escaped here, and charts, which ``svg_
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Protocol
+from typing import NewType
 
 from imu_emg_estimator import __version__
 from imu_emg_estimator.report.page_style import STYLE
@@ -16,56 +16,22 @@ from imu_emg_estimator.report.page_style import STYLE
 GENERATOR = '<meta name="generator" content="imu_emg_estimator">'  # by it a report is told from other pages
 GOOD, DOUBTED, BAD = "good", "doubted", "bad"  # classes of a cell or of the headline
 
-
-class Block(Protocol):
-    """A part of a section."""
-
-    def html(self) -> str: ...
+Block = NewType("Block", str)  # a part of a section, as HTML
 
 
-@dataclass(frozen=True)
-class Text:
-    """A paragraph."""
-
-    text: str
-
-    def html(self) -> str:
-        """Write it."""
-        return f"<p>{escape(self.text)}</p>"
+def text(content: str) -> Block:
+    """Write a paragraph."""
+    return Block(f"<p>{escape(content)}</p>")
 
 
-@dataclass(frozen=True)
-class Items:
-    """A list of sentences."""
-
-    texts: Sequence[str]
-
-    def html(self) -> str:
-        """Write it."""
-        return f"<ul>{''.join(f'<li>{escape(text)}</li>' for text in self.texts)}</ul>"
+def items(texts: Sequence[str]) -> Block:
+    """Write a list of sentences."""
+    return Block(f"<ul>{''.join(f'<li>{escape(content)}</li>' for content in texts)}</ul>")
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command line to type."""
-
-    text: str
-
-    def html(self) -> str:
-        """Write it."""
-        return f"<pre>{escape(self.text)}</pre>"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Pairs of a name and a value; those without a value are left out."""
-
-    pairs: Sequence[tuple[str, str]]
-
-    def html(self) -> str:
-        """Write it."""
-        rows = (f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in self.pairs if value)
-        return f"<dl>{''.join(rows)}</dl>"
+def command(line: str) -> Block:
+    """Write a command line to type."""
+    return Block(f"<pre>{escape(line)}</pre>")
 
 
 @dataclass(frozen=True)
@@ -76,61 +42,25 @@ class Cell:
     mood: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
-    """A table; on a narrow screen each row becomes a card, whose values are named by the header."""
-
-    header: Sequence[str]
-    rows: Sequence[Sequence[str | Cell]]
-
-    def html(self) -> str:
-        """Write it."""
-        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.header)
-        body = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.rows)
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-    def _cells(self, row: Sequence[str | Cell]) -> str:
-        return "".join(_cell(name, cell) for name, cell in zip(self.header, row, strict=True))
+def table(header: Sequence[str], rows: Sequence[Sequence[str | Cell]]) -> Block:
+    """Write a table; on a narrow screen each row becomes a card, whose values are named by the header."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
+    cells = ("".join(_cell(name, cell) for name, cell in zip(header, row, strict=True)) for row in rows)
+    body = "".join(f"<tr>{row}</tr>" for row in cells)
+    return Block(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
 
 
 def _cell(name: str, cell: str | Cell) -> str:
-    text, mood = (cell.text, cell.mood) if isinstance(cell, Cell) else (cell, "")
-    return f'<td data-name="{escape(name)}"{_class(mood)}>{escape(text)}</td>'
+    own = cell if isinstance(cell, Cell) else Cell(cell)
+    mood = f' class="{own.mood}"' if own.mood else ""
+    return f'<td data-name="{escape(name)}"{mood}>{escape(own.text)}</td>'
 
 
-def _class(mood: str) -> str:
-    return f' class="{mood}"' if mood else ""
-
-
-@dataclass(frozen=True)
-class Charts:
-    """Charts beside each other where there is room, and what is to be seen.
-
-    Attributes:
-        svgs: as ``svg_charts`` writes them.
-    """
-
-    svgs: Sequence[str]
-    caption: str
-
-    def html(self) -> str:
-        """Write it."""
-        return (
-            f'<figure><div class="charts">{"".join(self.svgs)}</div><figcaption>{escape(self.caption)}</figcaption>'
-            "</figure>"
-        )
-
-
-@dataclass(frozen=True)
-class Section:
-    """A heading and what stands below; without blocks it is left out."""
-
-    heading: str
-    blocks: Sequence[Block]
-
-    def html(self) -> str:
-        """Write it."""
-        return f"<section><h2>{escape(self.heading)}</h2>{''.join(block.html() for block in self.blocks)}</section>"
+def charts(svgs: Sequence[str], caption: str) -> Block:
+    """Write charts of ``svg_charts``, beside each other where there is room, and what is to be seen."""
+    return Block(
+        f'<figure><div class="charts">{"".join(svgs)}</div><figcaption>{escape(caption)}</figcaption></figure>'
+    )
 
 
 @dataclass(frozen=True)
@@ -141,29 +71,32 @@ class Page:
         title: what it is about.
         headline: what came of it, in a sentence or two.
         mood: of the headline: ``GOOD``, ``DOUBTED`` or ``BAD``.
-        facts: whose, when, from what.
-        sections: the rest.
-        command: that wrote it; empty = not known.
+        facts: whose, when, from what; those without a value are left out.
+        sections: the rest, by heading; those without blocks are left out.
     """
 
     title: str
     headline: str
     mood: str
-    facts: Facts
-    sections: Sequence[Section]
-    command: str = field(default="")
+    facts: Sequence[tuple[str, str]]
+    sections: Mapping[str, Sequence[Block]]
 
-    def html(self) -> str:
-        """Write the page."""
-        sections = "".join(section.html() for section in self.sections if section.blocks)
-        command = f" by <code>{escape(self.command)}</code>" if self.command else ""
+    def html(self, command: str = "") -> str:
+        """Write the page; ``command`` is that which was given for it."""
+        facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in self.facts if value)
+        sections = "".join(
+            f"<section><h2>{escape(heading)}</h2>{''.join(blocks)}</section>"
+            for heading, blocks in self.sections.items()
+            if blocks
+        )
+        by = f" by <code>{escape(command)}</code>" if command else ""
         return (
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">{GENERATOR}\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             f"<title>{escape(self.title)}</title>\n<style>{STYLE}</style></head>\n"
             f'<body><main><header><h1>{escape(self.title)}</h1><p class="headline {self.mood}">'
-            f"{escape(self.headline)}</p>{self.facts.html()}</header>\n{sections}\n"
-            f"<footer><p>Written{command} with imu_emg_estimator {__version__}. A research tool, not a medical "
+            f"{escape(self.headline)}</p><dl>{facts}</dl></header>\n{sections}\n"
+            f"<footer><p>Written{by} with imu_emg_estimator {__version__}. A research tool, not a medical "
             "device.</p></footer></main></body></html>\n"
         )
 
@@ -178,6 +111,6 @@ def percent(share: float) -> str:
     return f"{number(100 * share, 0)} %"
 
 
-def change(before: float | None, after: float | None, digits: int = 2) -> str:
+def change(before: float | None, after: float | None) -> str:
     """Format a figure before and after."""
-    return f"{number(before, digits)} → {number(after, digits)}"
+    return f"{number(before)} → {number(after)}"

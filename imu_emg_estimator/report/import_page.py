@@ -7,65 +7,43 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.guide.sensor_problems import display_name
-from imu_emg_estimator.report.html_page import (
-    DOUBTED,
-    GOOD,
-    Block,
-    Cell,
-    Command,
-    Facts,
-    Items,
-    Page,
-    Section,
-    Table,
-    Text,
-    number,
-)
-
-UNUSED = "none"  # column of a channel that is not used
+from imu_emg_estimator.imports.channel_mapping import NONE
+from imu_emg_estimator.report import html_page as html
+from imu_emg_estimator.report.html_page import DOUBTED, GOOD, Block, Cell, Page, number
 
 
-def import_page(figures: Mapping[str, Any], command: str = "") -> Page:
-    """Write the report for someone who was not there.
-
-    Args:
-        figures: that ``imu-emg import`` writes as JSON.
-        command: that was given.
-    """
+def import_page(figures: Mapping[str, Any]) -> Page:
+    """Write the report for someone who was not there, of the figures that ``imu-emg import`` writes as JSON."""
     takes: Sequence[Mapping[str, Any]] = figures["takes"]
     subjects = sorted({str(take["subject"]) for take in takes})
     seconds = sum(float(take["duration_s"]) for take in takes)
-    left_out = figures["left_out"]
+    notes, left_out = figures["notes"], figures["left_out"]
     how_many = f"{len(takes)} recordings of {len(subjects)} subjects, {number(seconds / 60, 1)} minutes"
+    written = (
+        f"{len(figures['tables'])} files were written" if figures["tables"] else "nothing was written but the mapping"
+    )
     without = f"; {len(left_out)} files were left out" if left_out else ""
+    lost = html.table(("files", "why"), list(left_out.items())) if left_out else html.text("Nothing was left out.")
     return Page(
         title="Import of recordings",
-        headline=f"{how_many}: {_written(figures)}{without}.",
-        mood=DOUBTED if left_out or figures["notes"] else GOOD,
-        facts=Facts(
-            [
-                ("subjects", ", ".join(subjects)),
-                ("sensors", ", ".join(map(display_name, figures["sensors"]))),
-                ("muscles", ", ".join(map(display_name, figures["muscles"]))),
-            ]
-        ),
-        sections=(
-            Section("Recordings", [_takes(takes)]),
-            Section("Which channel became what", [_mapping(figures)]),
-            Section("What is unusual", _notes(figures)),
-            Section("What was left out, and why", _left_out(left_out)),
-            Section("What to do next", _next(figures)),
-        ),
-        command=command,
+        headline=f"{how_many}: {written}{without}.",
+        mood=DOUBTED if left_out or notes else GOOD,
+        facts=[
+            ("subjects", ", ".join(subjects)),
+            ("sensors", ", ".join(map(display_name, figures["sensors"]))),
+            ("muscles", ", ".join(map(display_name, figures["muscles"]))),
+        ],
+        sections={
+            "Recordings": [_takes(takes)],
+            "Which channel became what": [_mapping(figures)],
+            "What is unusual": [html.items(notes) if notes else html.text("Nothing of note.")],
+            "What was left out, and why": [lost],
+            "What to do next": _next(figures),
+        },
     )
 
 
-def _written(figures: Mapping[str, Any]) -> str:
-    count = len(figures["tables"])
-    return f"{count} files were written" if count else "nothing was written but the mapping"
-
-
-def _takes(takes: Sequence[Mapping[str, Any]]) -> Table:
+def _takes(takes: Sequence[Mapping[str, Any]]) -> Block:
     rows = [
         (
             str(take["name"]),
@@ -77,29 +55,23 @@ def _takes(takes: Sequence[Mapping[str, Any]]) -> Table:
         )
         for take in takes
     ]
-    return Table(("recording", "subject", "movement", "length", "from", "what was found"), rows)
+    return html.table(("recording", "subject", "movement", "length", "from", "what was found"), rows)
 
 
-def _mapping(figures: Mapping[str, Any]) -> Table:
+def _mapping(figures: Mapping[str, Any]) -> Block:
     rows = [
-        (channel, Cell("not used", DOUBTED) if column == UNUSED else column, figures["units"][channel] or "–")
+        (channel, Cell("not used", DOUBTED) if column == NONE else column, figures["units"][channel] or "–")
         for channel, column in figures["mapping"].items()
     ]
-    return Table(("channel in the files", "column", "unit in the files"), rows)
-
-
-def _notes(figures: Mapping[str, Any]) -> list[Block]:
-    return [Items(figures["notes"])] if figures["notes"] else [Text("Nothing of note.")]
-
-
-def _left_out(left_out: Mapping[str, str]) -> list[Block]:
-    return [Table(("files", "why"), list(left_out.items()))] if left_out else [Text("Nothing was left out.")]
+    return html.table(("channel in the files", "column", "unit in the files"), rows)
 
 
 def _next(figures: Mapping[str, Any]) -> list[Block]:
     if not figures["tables"]:
-        return [Text("Check the channels above, correct mapping.yaml, and import with --mapping mapping.yaml.")]
+        return [html.text("Check the channels above, correct mapping.yaml, and import with --mapping mapping.yaml.")]
     return [
-        Text("Propose a rig file from the tables, and check what is worn where:"),
-        Command("imu-emg rig new rig.yaml --data FOLDER\nimu-emg rig check rig.yaml --data FOLDER --picture rig.png"),
+        html.text("Propose a rig file from the tables, and check what is worn where:"),
+        html.command(
+            "imu-emg rig new rig.yaml --data FOLDER\nimu-emg rig check rig.yaml --data FOLDER --picture rig.png"
+        ),
     ]

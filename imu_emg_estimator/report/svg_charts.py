@@ -6,7 +6,7 @@ Colours are classes of ``page_style``. A chart is as wide as a phone, so that it
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 
 from imu_emg_estimator.model.envelope_curves import MuscleCurves
@@ -16,6 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 40, 8, 40, 32  # margins
 TICKS = 4
 ROW_HEIGHT = 20
 BEFORE, ESTIMATE, MEASURED = "before", "estimate", "measured"
+Scale = Callable[[float], float]  # from values to places on the page
 
 
 def envelope_chart(title: str, curves: MuscleCurves, start: float, rate: float, unit: str, level: float) -> str:
@@ -30,7 +31,7 @@ def envelope_chart(title: str, curves: MuscleCurves, start: float, rate: float, 
     upper, lower = _interval(curves)
     top = _highest([*curves.measured, *curves.estimate, *curves.before], upper)
     samples = len(curves.estimate) or len(curves.measured)
-    across, up = _Scale(start, start + samples / rate, LEFT, WIDTH - RIGHT), _Scale(0.0, top, HEIGHT - BOTTOM, TOP)
+    across, up = _scale(start, start + samples / rate, LEFT, WIDTH - RIGHT), _scale(0.0, top, HEIGHT - BOTTOM, TOP)
     x = [across(start + index / rate) for index in range(samples)]
     parts = [*_time_axis(start, samples / rate, across), *_value_axis(top, up)]
     parts += [f'<path class="band" d="{path}"/>' for path in _bands(x, list(map(up, lower)), list(map(up, upper)))]
@@ -54,7 +55,7 @@ def dot_chart(title: str, rows: Sequence[tuple[str, float, float]], axis: str, w
     known = [value for _, *values in rows for value in values if math.isfinite(value)]
     low, high = min([0.0, *known]), max([1.0, *known])
     height, left = TOP + ROW_HEIGHT * len(rows) + BOTTOM, 130
-    across, bottom = _Scale(low, high, left, WIDTH - 14), height - BOTTOM
+    across, bottom = _scale(low, high, left, WIDTH - 14), height - BOTTOM
     parts = []
     for tick in _ticks(low, high):
         x = f"{across(tick):.1f}"
@@ -96,7 +97,7 @@ def _dot_legend(words: tuple[str, str]) -> Iterator[str]:
             x += 30 + 6.2 * len(word)
 
 
-def _time_axis(start: float, seconds: float, across: _Scale) -> Iterator[str]:
+def _time_axis(start: float, seconds: float, across: Scale) -> Iterator[str]:
     y = HEIGHT - BOTTOM
     for tick in _ticks(start, start + seconds):
         yield f'<line class="grid" x1="{across(tick):.1f}" y1="{y}" x2="{across(tick):.1f}" y2="{y + 4}"/>'
@@ -104,7 +105,7 @@ def _time_axis(start: float, seconds: float, across: _Scale) -> Iterator[str]:
     yield _label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3, "time in the recording [s]", "middle")
 
 
-def _value_axis(top: float, up: _Scale) -> Iterator[str]:
+def _value_axis(top: float, up: Scale) -> Iterator[str]:
     for tick in _ticks(0.0, top):
         yield f'<line class="grid" x1="{LEFT}" y1="{up(tick):.1f}" x2="{WIDTH - RIGHT}" y2="{up(tick):.1f}"/>'
         yield _label(LEFT - 4, up(tick) + 4, f"{tick:.4g}", "end")
@@ -114,15 +115,9 @@ def _label(x: float, y: float, text: str, anchor: str) -> str:
     return f'<text class="soft" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
-class _Scale:
-    """Values to places on the page."""
-
-    def __init__(self, low: float, high: float, first: float, last: float) -> None:
-        self._low, self._first = low, first
-        self._factor = (last - first) / ((high - low) or 1.0)
-
-    def __call__(self, value: float) -> float:
-        return self._first + (value - self._low) * self._factor
+def _scale(low: float, high: float, first: float, last: float) -> Scale:
+    factor = (last - first) / ((high - low) or 1.0)
+    return lambda value: first + (value - low) * factor
 
 
 def _interval(curves: MuscleCurves) -> tuple[list[float], list[float]]:
@@ -147,11 +142,11 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _line(x: Sequence[float], y: Sequence[float]) -> str:
-    """Write a line that is interrupted where a value is not finite."""
+    """Write a line that is interrupted where a value is not finite, and does not leave the chart."""
     commands, pen = [], "M"
     for across, up in zip(x, y, strict=False):
         if math.isfinite(up):
-            commands.append(f"{pen}{across:.1f} {_bounded(up):.1f}")
+            commands.append(f"{pen}{across:.1f} {min(max(up, TOP), HEIGHT - BOTTOM):.1f}")
             pen = "L"
         else:
             pen = "M"
@@ -168,11 +163,6 @@ def _bands(x: Sequence[float], lower: Sequence[float], upper: Sequence[float]) -
             points = [(x[own], upper[own]) for own in run] + [(x[own], lower[own]) for own in reversed(run)]
             yield _line(*zip(*points, strict=True)) + "Z"
             run = []
-
-
-def _bounded(y: float) -> float:
-    """Keep a place within the chart."""
-    return min(max(y, TOP), HEIGHT - BOTTOM)
 
 
 def _short(name: str) -> str:

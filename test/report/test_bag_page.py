@@ -32,7 +32,7 @@ def findings(bundle: Bundle, recording: Recording, folder: Path, **topics: tuple
 
 
 def page_of(found: BagFindings) -> ReadPage:
-    return read_page(bag_page(found, CONTENTS, "imu-emg report walk").html())
+    return read_page(bag_page(found, CONTENTS).html())
 
 
 def test_page_compares_estimates_with_the_emg(trained_bundle: Bundle, walk: Recording, tmp_path: Path) -> None:

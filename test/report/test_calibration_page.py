@@ -32,7 +32,7 @@ def found(trained_bundle: Bundle, make_recording: RecordingFactory) -> Calibrati
 
 
 def page_of(report: CalibrationReport, subject: str = "anna") -> ReadPage:
-    return read_page(calibration_page(report, subject, "base-0", "imu-emg calibrate").html())
+    return read_page(calibration_page(report, subject, "base-0").html())
 
 
 @pytest.mark.slow

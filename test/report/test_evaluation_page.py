@@ -41,7 +41,7 @@ def evaluation() -> dict[str, Any]:
 
 
 def page_of(figures: dict[str, Any]) -> ReadPage:
-    return read_page(evaluation_page(figures, "imu-emg evaluate").html())
+    return read_page(evaluation_page(figures).html())
 
 
 def test_page_shows_the_figures_of_the_json() -> None:

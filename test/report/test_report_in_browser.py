@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, MuscleCurves
-from imu_emg_estimator.report.html_page import GOOD, Charts, Command, Facts, Page, Section, Table, Text
+from imu_emg_estimator.report import html_page as html
+from imu_emg_estimator.report.html_page import GOOD, Page
 from imu_emg_estimator.report.report_words import envelope_charts
 from imu_emg_estimator.report.svg_charts import dot_chart
 
@@ -28,10 +29,10 @@ def page() -> str:
     """A page with long words, a table with many columns, a long command and charts."""
     curves = MuscleCurves((1.0, 2.0, 3.0), (1.5, 2.0, 2.5), (1.0, 1.0, 1.0))
     charts = envelope_charts(EnvelopeCurves(0.0, 20.0, "mV", 0.9, {"one": curves, "two": curves}), "curves")
-    table = Table([f"column {index}" for index in range(9)], [[LONG] * 9])
-    dots = Charts([dot_chart("r", [(LONG, 0.1, 0.9)], "r", ("no calibration", "60 s of calibration"))], "dots")
-    section = Section("all", [Text(LONG), *charts, dots, table, Command(f"imu-emg {LONG} --bag {LONG}")])
-    return Page(LONG, LONG, GOOD, Facts([(LONG, LONG)]), [section], LONG).html()
+    table = html.table([f"column {index}" for index in range(9)], [[LONG] * 9])
+    dots = html.charts([dot_chart("r", [(LONG, 0.1, 0.9)], "r", ("no calibration", "60 s of calibration"))], "dots")
+    blocks = [html.text(LONG), *charts, dots, table, html.command(f"imu-emg {LONG} --bag {LONG}")]
+    return Page(LONG, LONG, GOOD, [(LONG, LONG)], {"all": blocks}).html(LONG)
 
 
 @pytest.mark.parametrize("width", [360, 390, 1280])
