@@ -10,7 +10,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_names import ACC, ENVELOPE, GYRO, RAW_EMG, Meaning, meaning_of
 from imu_emg_estimator.imports.channel_units import unit_of
 from imu_emg_estimator.imports.channels import Channel, Take
-from imu_emg_estimator.imports.name_matching import match_names
+from imu_emg_estimator.imports.name_matching import PLACE_OF, SIDE_OF, Words, match_names
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.rig_schema import AXES
 
@@ -116,11 +116,24 @@ def _names(
     labels = list(dict.fromkeys(meaning.label for meaning in meanings.values() if meaning and meaning.kind in kinds))
     if rig is None or wanted is None:
         fallback = "imu" if ACC in kinds else ""
-        return {label: "_".join(label) or fallback for label in labels}
+        shared = _empty_words(labels)
+        return {label: "_".join(label[shared:]) or fallback for label in labels}
     parts = rig.sensors if ACC in kinds else rig.muscles
     found, unsure = match_names(labels, parts)
     notes.extend(unsure)
     return found
+
+
+def _empty_words(labels: Sequence[Words]) -> int:
+    """Count the words that all of several labels begin with, and after which each names a place: ``trial`` r thigh."""
+    count = 0
+    while (
+        len({label[: count + 1] for label in labels}) == 1 < len(labels)
+        and labels[0][count] not in SIDE_OF
+        and all(set(label[count + 1 :]) & set(PLACE_OF) for label in labels)
+    ):
+        count += 1
+    return count
 
 
 def _column(meaning: Meaning | None, names: Mapping[tuple[str, ...], str]) -> str:

@@ -160,8 +160,8 @@ def check_sizes(source: Path, sensor: str, times: Array, imu: Array) -> None:
     if acceleration is None or acceleration[0] != "m/s²":
         raise InputError(
             f"{source}: the accelerations of '{sensor}' have a median size of {median:.3g} m/s² by the unit that is "
-            f"stated, where gravity is 9.8; give their unit in the mapping, as 'm/s² {INSTEAD} g' where the file is "
-            "wrong, or export them with gravity"
+            f"stated or found, where gravity is 9.8; give their unit in the mapping, as 'm/s² {INSTEAD} g' where the "
+            "file is wrong, or export them with gravity"
         )
     if rate_unit(imu[:, None])[0] != "rad/s":
         fast = float(np.nanpercentile(np.linalg.norm(imu[:, 3:], axis=1), 99))

@@ -143,7 +143,8 @@ def _not_mirrored(rig: Rig, mountings: Sequence[Mounting]) -> list[str]:
         if angle > MAX_MIRROR_DEG:
             found.append(
                 f"{own.sensor.name} ({own.up_in_words} up) and {twin.sensor.name} ({twin.up_in_words} up) are no "
-                f"mirror images (by {angle:.0f}°): turn one, or give 'sensor_rotations'"
+                f"mirror images (by {angle:.0f}°): turn one, or give 'sensor_rotations'; where all recordings are "
+                f"like that, call the segment of one '{segment}_turned', so that training uses none mirrored"
             )
     return found
 

@@ -47,6 +47,16 @@ def test_channels_of_one_device_are_numbered() -> None:
     assert mapping.muscles == ("quattro", "quattro_2")
 
 
+def test_structure_around_all_sensors_names_none_of_them() -> None:
+    both = [f"trial_{side}_thigh_acc_{axis}" for side in "LR" for axis in "xyz"]
+    assert propose_mapping([take_of(*both, "emg sol")]).sensors == ("l_thigh", "r_thigh")
+    assert propose_mapping([take_of(*both[:3], "emg sol")]).sensors == ("trial_l_thigh",)
+    one_leg = [f"left_{segment}_acc_{axis}" for segment in ("thigh", "foot") for axis in "xyz"]
+    assert propose_mapping([take_of(*one_leg, "emg sol")]).sensors == ("left_thigh", "left_foot")
+    numbered = [f"dot_{number}_acc_{axis}" for number in (1, 2) for axis in "xyz"]
+    assert propose_mapping([take_of(*numbered, "emg sol")]).sensors == ("dot_1", "dot_2")
+
+
 def test_accelerometer_without_three_axes_is_left_out_and_told() -> None:
     mapping = propose_mapping([take_of("shank acc x", "shank acc y", "emg sol")])
     assert set(columns(mapping).values()) == {"none", "emg_sol"}

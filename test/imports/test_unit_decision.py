@@ -66,7 +66,10 @@ def test_units_that_are_not_stated_are_found_by_size_and_told(
     [
         (take(3.0), "median size 3 is gravity neither in g nor in m/s²"),
         (take(rate=20.0), "fits fast movement in rad/s and slow in deg/s; state the unit in the mapping"),
-        (take(9.81, acc_unit="g"), "median size of 96.2 m/s² by the unit that is stated, where gravity is 9.8"),
+        (
+            take(9.81, acc_unit="g"),
+            "median size of 96.2 m/s² by the unit that is stated or found, where gravity is 9.8",
+        ),
         (take(0.1, acc_unit="m/s²"), "median size of 0.1 m/s²"),
         (take(rate=300.0, gyro_unit="rad/s"), "reach 300 rad/s by the unit that is stated, more than limbs do"),
         (take(acc_unit="furlong"), "is in 'furlong', which is no unit of acceleration"),
