@@ -14,6 +14,7 @@ from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 from imu_emg_estimator.signals.relative_stillness import STILL_MPS2, RelativeStillness
 from imu_emg_estimator.signals.sample_windows import SampleWindows, Vector, Window, dot
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
+from imu_emg_estimator.signals.usual_gravity import UsualGravity
 
 MOMENT, SHORT, AGAIN, HALF, STRIDE, LONG = 2, 4, 6, 10, 14, 20  # blocks: 0.1, 0.2, 0.3, 0.5, 0.7 and 1 s
 MAX_WEIGHTLESS_MPS2 = 3.4  # longest sample of 0.2 s; a range of 2 g in g gives at most 3.5 (4.1, twice less)
@@ -61,13 +62,14 @@ class AccelerationChecks:
         self, sensor: int = 0, others: RelativeStillness | None = None, steps: GravitySteps | None = None
     ) -> None:
         self._sensor, self._others, self._steps = sensor, others, steps
-        self._windows, self._loss = SampleWindows(), GravityLoss()
+        self._windows, self._loss, self._usual = SampleWindows(), GravityLoss(), UsualGravity()
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
         self._windows.reset()
         self._loss.reset()
+        self._usual.reset()
         self._found: SensorState | None = None
         self._turned: tuple[Vector, Vector] | None = None  # gravity before and after axes were negated
         self._scaled: SensorState | None = None  # gravity was wrong when it was last seen
@@ -87,6 +89,8 @@ class AccelerationChecks:
         """Take the finite values [m/s²] of an instant [ns]; return what is wrong, None = nothing."""
         if self._windows.take(instant, sample):
             self._found = self._judge(instant)
+            if self._found is None:
+                self._usual.take(self._windows)
         return self._found
 
     def _judge(self, instant: int) -> SensorState | None:
@@ -228,7 +232,8 @@ class AccelerationChecks:
             return None
         self._windows.forget_blocks()
         right, self._right = self._right, None
-        if right and math.dist(turn[1], right) < math.dist(turn[0], right):  # the fault has ended
+        is_back = self._usual.is_turn_back(*turn)
+        if is_back or (right and math.dist(turn[1], right) < math.dist(turn[0], right)):  # the fault has ended
             return None
         self._turned, self._negated_until = turn, instant + round(NEGATED_S * SECOND)
         return _negated_axes(*turn)

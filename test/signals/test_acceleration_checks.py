@@ -236,6 +236,13 @@ def test_checks_accept_axes_at_once_that_turn_back() -> None:
     assert [index / 100 for index, state in enumerate(states(samples)) if state][-1] <= 1.7
 
 
+def test_checks_accept_axes_that_turn_back_after_a_turn_that_was_not_seen() -> None:
+    unseen = np.linspace(0.0, math.pi, 100)[:, None]  # a second is too slow for negated axes
+    turning = 9.81 * np.concatenate([np.sin(unseen), 0.0 * unseen, np.cos(unseen)], axis=1)
+    samples = np.concatenate([resting(9.81, seconds=5.0), turning, resting(-9.81, seconds=5.0), resting(9.81)])
+    assert not [state.reason for state in states(samples) if state and "turned over" in state.reason]
+
+
 @pytest.mark.parametrize(
     ("moving", "noise", "seconds"), [(2.05, 0.095, 1.0), (2.05, 0.105, NEVER), (1.95, 0.095, NEVER)]
 )
