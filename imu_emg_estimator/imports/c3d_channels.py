@@ -14,35 +14,22 @@ from imu_emg_estimator.imports.optional_readers import optional_reader
 
 HEADER_BYTES = 512
 MIPS = 86  # processor by whose order numbers are written; all others put the low byte first
-PARAMETER_BLOCKS = frozenset(range(2, 9))  # where parameters begin, nearly always 2; no text begins with such a byte
-
-
-def is_c3d(start: bytes) -> bool:
-    """Whether a file begins like C3D: the block where its parameters begin, then 0x50."""
-    return len(start) >= 512 and start[1:2] == b"\x50" and start[0] in PARAMETER_BLOCKS
 
 
 def read_c3d(path: Path) -> Take:
     """Read the analog channels; raises InputError where there is none."""
     ezc3d = optional_reader("ezc3d", "C3D files", path)
-    try:
-        content = ezc3d.c3d(str(path))
-        analog = content["parameters"]["ANALOG"]
-        data = np.asarray(content["data"]["analogs"], dtype=np.float64)[0]
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"{path} is not a readable C3D file ({' '.join(str(error).split())}); export it again"
-        ) from None
+    content = ezc3d.c3d(str(path))
+    analog = content["parameters"]["ANALOG"]
+    data = np.asarray(content["data"]["analogs"], dtype=np.float64)[0]
     _check_length(path, data.shape[1])
     if not data.size:
         raise InputError(f"{path} has no analog channel; export EMG and IMUs with it")
     rate = check_rate(path, "analog channels", float(np.ravel(analog["RATE"]["value"])[0]))
-    labels, units = _texts(analog, "LABELS"), _texts(analog, "UNITS")
+    labels, units = (_texts(analog, name, len(data)) for name in ("LABELS", "UNITS"))
     times = regular_times(data.shape[1], rate)
     channels = [
-        Channel(_at(labels, index) or f"analog {index + 1}", _at(units, index), times, values)
+        Channel(labels[index] or f"analog {index + 1}", units[index], times, values)
         for index, values in enumerate(data)
     ]
     return Take(path, "C3D analog", tuple(channels))
@@ -61,14 +48,8 @@ def _check_length(path: Path, samples: int) -> None:
         raise InputError(f"{path} is cut off: it holds {samples} of the {stated} samples that it states; copy it again")
 
 
-def _texts(group: Any, name: str) -> list[str]:
-    """Return a parameter's texts; those beyond 255 stand in NAME2, NAME3."""
-    texts: list[str] = []
-    for key in (name, *(f"{name}{number}" for number in range(2, 10))):
-        if key in group:
-            texts += [str(text).strip() for text in group[key]["value"]]
-    return texts
-
-
-def _at(texts: list[str], index: int) -> str:
-    return texts[index] if index < len(texts) else ""
+def _texts(group: Any, name: str, count: int) -> list[str]:
+    """Return so many texts of a parameter, '' where there are fewer; those beyond 255 stand in NAME2, NAME3."""
+    keys = (name, *(f"{name}{number}" for number in range(2, 10)))
+    texts = [str(text).strip() for key in keys if key in group for text in group[key]["value"]]
+    return [*texts, *[""] * count][:count]

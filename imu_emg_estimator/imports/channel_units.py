@@ -44,25 +44,16 @@ UNITS = (
 BY_SPELLING = {spelling: unit for unit, spellings in UNITS for spelling in spellings.split()}
 # Spellings that a column's name may end in without brackets, as in ``acc_x_g``; "s", "v" or "raw" are other words, too.
 ENDINGS = {"g", "mps2", "dps", "radps", "mv", "uv", "ms", "us", "ns", "sec"}
+PLAIN_SIGNS = str.maketrans(
+    {"µ": "u", "μ": "u", "¹": "1", "²": "2", "⁻": "-", "^": None, " ": None, "°": "deg", "·": "."}
+)
 INSTEAD = "instead of"  # in a mapping: the right unit, instead of the one that files state
 BRACKETED = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\[\]()]*)[\])]\s*$")
 
 
 def unit_of(text: str) -> Unit | None:
     """Return the unit that a text stands for, in any usual spelling; None = none that is known."""
-    plain = text.strip().strip("[]()").lower().replace(" ", "")
-    for sign, word in (
-        ("µ", "u"),
-        ("μ", "u"),
-        ("²", "2"),
-        ("^", ""),
-        ("⁻¹", "-1"),
-        ("⁻2", "-2"),
-        ("°", "deg"),
-        ("·", "."),
-    ):
-        plain = plain.replace(sign, word)
-    return BY_SPELLING.get(plain)
+    return BY_SPELLING.get(text.strip().strip("[]()").lower().translate(PLAIN_SIGNS))
 
 
 def split_unit(name: str) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +57,7 @@ class Take:
     form: str
     channels: tuple[Channel, ...]
     absolute: bool = False
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
     labels: tuple[tuple[float, str], ...] = ()
     folder: str = ""
 
@@ -109,8 +109,7 @@ def _uniquely_named(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
 
 def regular_times(samples: int, rate: float) -> Array:
     """Return the instants [samples] in s of a regular rate [Hz], from 0 on."""
-    times: Array = np.arange(samples) / rate
-    return times
+    return np.asarray(np.arange(samples) / rate)
 
 
 def check_rate(source: Path, name: str, rate: float) -> float:

@@ -19,7 +19,6 @@ from imu_emg_estimator.imports.delimited_text import MISSING, TextTable
 from imu_emg_estimator.imports.optional_readers import optional_reader
 from imu_emg_estimator.imports.table_channels import take_of_table
 
-ZIP = b"PK\x03\x04"
 MAX_HEADER_ROWS = 400
 MAX_EXPANDED_BYTES = 2 << 30
 
@@ -28,17 +27,12 @@ def read_excel(path: Path) -> Take:
     """Read a workbook's first table; raises InputError where no sheet has one."""
     openpyxl = optional_reader("openpyxl", "Excel files", path)
     _check_archive(path)
-    try:
-        with path.open("rb") as file:  # not by its name, whose ending openpyxl judges
-            book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
-            for sheet in book.worksheets:
-                sheet.reset_dimensions()  # what a file claims of its size is not trusted
-                if (table := _table(path, sheet.iter_rows(values_only=True))) is not None:
-                    return take_of_table(path, table, "Excel").noted(f"sheet '{sheet.title}'")
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:
-        raise InputError(f"{path} is not a readable Excel file ({error}); save it again as .xlsx") from None
+    with path.open("rb") as file:  # not by its name, whose ending openpyxl judges
+        book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()  # what a file claims of its size is not trusted
+            if (table := _table(path, sheet.iter_rows(values_only=True))) is not None:
+                return take_of_table(path, table, "Excel").noted(f"sheet '{sheet.title}'")
     raise InputError(
         f"{path} has no sheet with a table of numbers; if its cells are formulas, save it once in Excel, or as values"
     )

@@ -3,70 +3,71 @@
 from __future__ import annotations
 
 import gzip
+import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.imports.bag_channels import is_bag
-from imu_emg_estimator.imports.c3d_channels import is_c3d
+from imu_emg_estimator.imports.bag_channels import read_bag_channels
+from imu_emg_estimator.imports.c3d_channels import read_c3d
 from imu_emg_estimator.imports.channels import Take, checked_take
-from imu_emg_estimator.imports.edf_channels import is_edf
-from imu_emg_estimator.imports.excel_channels import ZIP
-from imu_emg_estimator.imports.myo_text import is_myo
+from imu_emg_estimator.imports.edf_channels import read_edf
+from imu_emg_estimator.imports.excel_channels import read_excel
+from imu_emg_estimator.imports.mat_channels import read_mat
+from imu_emg_estimator.imports.myo_text import MYO_ROW, read_myo
+from imu_emg_estimator.imports.parquet_channels import read_parquet
+from imu_emg_estimator.imports.table_channels import read_csv
+from imu_emg_estimator.imports.xdf_channels import read_xdf
 
 START_BYTES = 4096
 MIB = 1 << 20
 MAX_FILE_BYTES = 4096 * MIB
 MAX_EXPANSION = 50.0  # of compressed files beyond 64 MiB; measured numbers compress to a fifth
 FREE_EXPANSION_BYTES = 64 * MIB
-PACKAGE = "imu_emg_estimator.imports"
 
 
 @dataclass(frozen=True)
 class Form:
-    """A form of files: its name, how to tell it by its first bytes, and where its reader is."""
+    """A form of files.
 
-    name: str
-    is_form: Callable[[bytes], bool]
-    module: str
-    function: str
+    Attributes:
+        start: regular expression of a file's first bytes, by which it is told.
+        read: reads a file.
+        name: as messages have it.
+        remedy: for a file that the form's library cannot read; '' = whatever is wrong with a file is not the library's.
+    """
 
-    def read(self, path: Path) -> Take:
-        """Read a file of this form."""
-        reader: Callable[[Path], Take] = getattr(import_module(f"{PACKAGE}.{self.module}"), self.function)
-        return reader(path)
+    start: bytes
+    read: Callable[[Path], Take]
+    name: str = ""
+    remedy: str = ""
 
 
+# Storage, or what zstd or lz4 make of it.
+BAG = Form(rb"\x89MCAP0\r\n|SQLite format 3\x00|\x28\xb5\x2f\xfd|\x04\x22\x4d\x18", read_bag_channels)
 FORMS = (
-    Form(
-        "MAT",
-        lambda start: start.startswith((b"MATLAB 5.0", b"MATLAB 7.3", b"\x89HDF\r\n")),
-        "mat_channels",
-        "read_mat",
-    ),
-    Form("Parquet", lambda start: start.startswith(b"PAR1"), "parquet_channels", "read_parquet"),
-    Form("XDF", lambda start: start.startswith(b"XDF:"), "xdf_channels", "read_xdf"),
-    Form("C3D", is_c3d, "c3d_channels", "read_c3d"),
-    Form("EDF", is_edf, "edf_channels", "read_edf"),
-    Form("Excel", lambda start: start.startswith(ZIP), "excel_channels", "read_excel"),
-    Form("Myo", is_myo, "myo_text", "read_myo"),
+    BAG,
+    Form(rb"MATLAB (5\.0|7\.3)|\x89HDF\r\n", read_mat, "MATLAB", "save it again, as v7 or v7.3"),
+    Form(rb"PAR1", read_parquet),
+    Form(rb"XDF:", read_xdf, "XDF", "record it again"),
+    # The block where parameters begin, nearly always 2, then 0x50; no text begins with such a byte.
+    Form(rb"[\x02-\x08]\x50", read_c3d, "C3D", "export it again"),
+    Form(rb"0 {7}", read_edf, "EDF", "export it again"),
+    Form(rb"\xffBIOSEMI", read_edf, "BDF", "export it again"),
+    Form(rb"PK\x03\x04", read_excel, "Excel", "save it again as .xlsx"),
+    Form(MYO_ROW, read_myo),
+    Form(rb"", read_csv),
 )
-BAG = Form("bag", is_bag, "bag_channels", "read_bag_channels")
-TEXT = Form("CSV", lambda start: True, "table_channels", "read_csv")
 GZIP = b"\x1f\x8b"
 REFUSED = (
-    (b"\x93NUMPY", "a NumPy array, which names no channel and no rate; save it as CSV or MAT with names"),
-    (b"\x80\x02", "a Python pickle, which may run code when it is read; save it as CSV or MAT"),
-    (b"\x80\x03", "a Python pickle, which may run code when it is read; save it as CSV or MAT"),
-    (b"\x80\x04", "a Python pickle, which may run code when it is read; save it as CSV or MAT"),
-    (b"\x80\x05", "a Python pickle, which may run code when it is read; save it as CSV or MAT"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file; save it as .xlsx"),
-    (b"%PDF", "a PDF; export the numbers"),
+    (rb"\x93NUMPY", "a NumPy array, which names no channel and no rate; save it as CSV or MAT with names"),
+    (rb"\x80[\x02-\x05]", "a Python pickle, which may run code when it is read; save it as CSV or MAT"),
+    (rb"\xd0\xcf\x11\xe0", "an old Excel file; save it as .xlsx"),
+    (rb"%PDF", "a PDF; export the numbers"),
 )
 
 
@@ -87,13 +88,21 @@ def read_take(path: Path) -> Take:
 
 def _read_plain(plain: Path, path: Path) -> Take:
     """Read an uncompressed file; messages name the file that was given."""
+    form = _form_of(plain, path)
     try:
-        return form_of(plain, path).read(plain)
+        return form.read(plain)
     except InputError as error:
         raise InputError(str(error).replace(str(plain), str(path))) from None
+    except MemoryError:
+        raise
+    except Exception as error:  # libraries raise anything
+        if not form.remedy:
+            raise
+        reason = " ".join(str(error).replace(f"{plain}: ", "").split())
+        raise InputError(f"{path} is not a readable {form.name} file ({reason}); {form.remedy}") from None
 
 
-def form_of(plain: Path, path: Path) -> Form:
+def _form_of(plain: Path, path: Path) -> Form:
     """Return the form of an uncompressed file; raise InputError, naming ``path``, where it is no form that is read."""
     if plain.is_dir():
         return BAG
@@ -101,10 +110,10 @@ def form_of(plain: Path, path: Path) -> Form:
         start = file.read(START_BYTES)
     if not start.strip():
         raise InputError(f"{path} is empty; export it again")
-    for magic, what in REFUSED:
-        if start.startswith(magic):
+    for pattern, what in REFUSED:
+        if re.match(pattern, start):
             raise InputError(f"{path} is {what}")
-    return next((form for form in (BAG, *FORMS) if form.is_form(start)), TEXT)
+    return next(form for form in FORMS if re.match(form.start, start))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_units import split_unit
 from imu_emg_estimator.imports.channels import Array, Channel, Take, check_rate, regular_times
 from imu_emg_estimator.imports.optional_readers import optional_reader
-from imu_emg_estimator.imports.time_columns import FIRST_EPOCH_S, is_time_name, seconds_of, without_repeats
+from imu_emg_estimator.imports.time_columns import FIRST_EPOCH_S, instants_of, is_time_name
 
 RATE_NAME = re.compile(
     r"(?:^|_)(fs|sf|rate|srate|freq|frequency|sampl\w*_?(?:rate|freq\w*)|samplerate|hz)(?:_|$)", re.I
@@ -37,13 +37,8 @@ Chain = tuple[Level, ...]  # of a structure and of all around it
 def read_mat(path: Path) -> Take:
     """Read the channels of a MAT file; raises InputError where it holds none or states no rate."""
     reader = optional_reader("pymatreader", "MATLAB files", path)
-    try:
-        _refuse_links(path)
-        content = reader.read_mat(str(path))
-    except (InputError, MemoryError):
-        raise
-    except Exception as error:
-        raise InputError(f"{path} is not a readable MATLAB file ({error}); save it again, as v7 or v7.3") from None
+    _refuse_links(path)
+    content = reader.read_mat(str(path))
     notes: list[str] = []
     channels = [channel for place, chain in _places(content) for channel in _of_place(path, place, chain, notes)]
     if not channels:
@@ -89,14 +84,12 @@ def _places(content: Mapping[str, Any], place: str = "", above: tuple[Level, ...
 
 def _elements(value: Any) -> list[Any]:
     """Return the elements of an array of structures, whose reader gives a list for each field; else the value alone."""
-    lists = [field for field in value.values() if isinstance(field, list)] if isinstance(value, Mapping) else []
-    count = len(lists[0]) if lists else 0
-    is_array = len(lists) == len(value if isinstance(value, Mapping) else ()) and all(
-        len(one) == count for one in lists
-    )
-    if not (is_array and count > 1 and any(isinstance(item, np.ndarray) for one in lists for item in one)):
+    fields = list(value.values()) if isinstance(value, Mapping) else []
+    counts = {len(field) if isinstance(field, list) else 0 for field in fields}
+    count = counts.pop() if len(counts) == 1 else 0
+    if count < 2 or not any(isinstance(item, np.ndarray) for field in fields for item in field):
         return [value]
-    return [{name: field[index] for name, field in value.items()} for index in range(count)]
+    return [dict(zip(value, items, strict=True)) for items in zip(*fields, strict=True)]
 
 
 def _name_of(item: Mapping[str, Any], number: int) -> str:
@@ -106,13 +99,12 @@ def _name_of(item: Mapping[str, Any], number: int) -> str:
 
 
 def _of_place(path: Path, place: str, chain: Chain, notes: list[str]) -> Iterator[Channel]:
-    matrices = _matrices(chain[0])
     clocks = [
         (name, matrix[:, 0]) for level in chain for name, matrix in _matrices(level).items() if _is_clock(name, matrix)
     ]
     deep = [name for name, value in chain[0].items() if isinstance(value, np.ndarray) and value.ndim > 2]
     notes.extend(f"'{name}' has more than two dimensions and was left out" for name in deep)
-    for name, matrix in matrices.items():
+    for name, matrix in _matrices(chain[0]).items():
         if _is_clock(name, matrix):
             continue
         full = f"{place}_{name}" if place else name
@@ -143,10 +135,8 @@ def _times(
 ) -> Array:
     fitting = [(clock, values) for clock, values in clocks if len(values) == samples]
     if fitting:
-        clock, unit = split_unit(fitting[0][0])
-        seconds, note = seconds_of(path, clock, unit, fitting[0][1])
-        times, repeated = without_repeats(path, clock, seconds)
-        notes.extend(text for text in (note, repeated) if text)
+        times, told = instants_of(path, *split_unit(fitting[0][0]), fitting[0][1])
+        notes.extend(told)
         return times
     rate = next((rate for level in chain if (rate := _rate(level, name)) is not None), None)
     if rate is None:

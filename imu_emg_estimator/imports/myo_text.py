@@ -6,7 +6,6 @@ Rows begin with milliseconds since 1970. ``*_IMU.txt``: quaternion, acceleration
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from imu_emg_estimator.imports.channels import Channel, Take
@@ -14,23 +13,17 @@ from imu_emg_estimator.imports.delimited_text import read_text_table
 from imu_emg_estimator.imports.time_columns import without_repeats
 
 IMU_COLUMNS = 11  # instant, quaternion, acceleration, angular rate
-FIRST_LINE = re.compile(rb"1\d{12}\s*,(?P<values>[^\n]*)\n")
-EMG_VALUES = re.compile(rb"(\s*-?\d{1,3}\s*,){7}\s*-?\d{1,3}\s*$")
-IMU_VALUES = re.compile(rb"(\s*[+-]?\d\.\d+\s*,){4}(\s*[+-]?\d+\.\d+\s*,){5}\s*[+-]?\d+\.\d+\s*$")
+EMG_VALUES = rb"([ \t]*-?\d{1,3}[ \t]*,){7}[ \t]*-?\d{1,3}"
+IMU_VALUES = rb"([ \t]*[+-]?\d\.\d+[ \t]*,){4}([ \t]*[+-]?\d+\.\d+[ \t]*,){5}[ \t]*[+-]?\d+\.\d+"
+MYO_ROW = rb"1\d{12}[ \t]*,(" + EMG_VALUES + rb"|" + IMU_VALUES + rb")\s*\n"
 IMU_UNITS = {f"acc_{axis}": "g" for axis in "xyz"} | {f"gyro_{axis}": "deg/s" for axis in "xyz"}
-
-
-def is_myo(start: bytes) -> bool:
-    """Whether a file's first bytes are a row of a Myo armband."""
-    line = FIRST_LINE.match(start)
-    return bool(line and (EMG_VALUES.match(line["values"].rstrip()) or IMU_VALUES.match(line["values"].rstrip())))
 
 
 def read_myo(path: Path) -> Take:
     """Read one file of a pair; raises InputError where a row is not like the others."""
     table = read_text_table(path)
-    times, note = without_repeats(path, "time", table.data[:, 0] / 1e3)
-    notes = (*table.notes, *([note] if note else []))
+    times, repeats = without_repeats(path, "time", table.data[:, 0] / 1e3)
+    notes = (*table.notes, *repeats)
     if table.data.shape[1] == IMU_COLUMNS:
         columns = table.data[:, 5:].T
         channels = [

@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_units import split_unit, unit_of
 from imu_emg_estimator.imports.channels import Array, Channel, Take, check_rate, regular_times
 from imu_emg_estimator.imports.delimited_text import Row, TextTable, read_text_table
-from imu_emg_estimator.imports.time_columns import FIRST_EPOCH_S, is_time_name, seconds_of, without_repeats
+from imu_emg_estimator.imports.time_columns import FIRST_EPOCH_S, instants_of, is_time_name, seconds_of
 
 DISCOVER, EMGWORKS, CSV = "Trigno Discover", "EMGworks", "CSV"
 HERTZ = re.compile(r"(\d+(?:\.\d+)?)\s*hz$", re.IGNORECASE)
@@ -49,13 +51,13 @@ def take_of_table(path: Path, table: TextTable, form: str = "") -> Take:
     Args:
         form: of the file; '' = by the lines above the numbers.
     """
-    columns = table.data.shape[1]
-    header = _header(path, table.header, columns)
+    header = _header(path, table.header, table.data.shape[1])
     notes = list(table.notes)
     labels = _labels(path, table, header, notes)
     left_out = {*table.texts, *_row_index(table, header, notes)}
-    channels, absolute = _channels(path, table, header, left_out, notes)
-    return Take(path, form or header.form, tuple(channels), absolute, tuple(notes), labels)
+    channels = _channels(path, table, header, left_out, notes)
+    absolute = any(channel.times[0] > FIRST_EPOCH_S for channel in channels)
+    return Take(path, form or header.form, tuple(channels), absolute, tuple(dict.fromkeys(notes)), labels)
 
 
 def _labels(path: Path, table: TextTable, header: _Header, notes: list[str]) -> tuple[tuple[float, str], ...]:
@@ -70,8 +72,7 @@ def _labels(path: Path, table: TextTable, header: _Header, notes: list[str]) -> 
             notes.append(f"column '{name}' labels the rows: {', '.join(dict.fromkeys(text for _, text in found))}")
         elif any(texts):
             notes.append(f"column '{name}' holds text and was left out")
-    changed = [index for index, (_, label) in enumerate(found) if index == 0 or found[index - 1][1] != label]
-    return tuple(found[index] for index in changed)
+    return tuple(next(rows) for _, rows in groupby(found, key=lambda row: row[1]))
 
 
 def _header(path: Path, rows: Sequence[Row], columns: int) -> _Header:
@@ -94,12 +95,8 @@ def _header(path: Path, rows: Sequence[Row], columns: int) -> _Header:
         rate, unit = stated.get(name, (None, ""))
         units[column] = units[column] or unit
         rates[column] = rates[column] or (float(rate) if rate else None)
-    form = f"{DISCOVER} {application[1]}".strip() if application else _maker(names)
-    return _Header(names, units, rates, form)
-
-
-def _maker(names: Sequence[str]) -> str:
-    return EMGWORKS if sum(name.strip() == "X" for name in names) > 1 else CSV
+    maker = EMGWORKS if sum(name.strip() == "X" for name in names) > 1 else CSV
+    return _Header(names, units, rates, f"{DISCOVER} {application[1]}".strip() if application else maker)
 
 
 def _cell(row: Sequence[str], column: int) -> str:
@@ -146,33 +143,28 @@ def _row_index(table: TextTable, header: _Header, notes: list[str]) -> list[int]
     return [0]
 
 
-def _channels(
-    path: Path, table: TextTable, header: _Header, left_out: set[int], notes: list[str]
-) -> tuple[list[Channel], bool]:
+def _channels(path: Path, table: TextTable, header: _Header, left_out: set[int], notes: list[str]) -> list[Channel]:
     """Make channels of the columns: each by the nearest column of time to its left, else by its own stated rate."""
     columns = [column for column in range(table.data.shape[1]) if column not in left_out]
     clocks = [column for column in columns if is_time_name(header.names[column], header.units[column])]
     made: list[Channel] = []
-    shared: dict[tuple[object, int], Array] = {}
-    absolute = False
+    clock_times: dict[tuple[int, bytes], Array] = {}
     rate_times: dict[float, Array] = {}
     for column in columns:
+        values, name, unit = table.data[:, column], header.names[column], header.units[column]
+        known = np.isfinite(values)
         if column in clocks:
             continue
-        values, name, unit = table.data[:, column], header.names[column], header.units[column]
-        if not np.isfinite(values).any():
+        if not known.any():
             notes.append(f"'{name}' is empty and was left out")
-            continue
-        before = [clock for clock in clocks if clock < column] or clocks[:1]
-        if before:
-            key = (before[-1], int(np.isfinite(values).sum()))
-            rows, times, from_1970 = _instants(path, table.data[:, before[-1]], header, before[-1], values, notes)
-            times = shared.setdefault(key, times) if np.array_equal(shared.get(key, times), times) else times
-            absolute = absolute or from_1970
-            made.append(Channel(name, unit, times, values[rows]))
+        elif before := [clock for clock in clocks if clock < column] or clocks[:1]:
+            key = (before[-1], known.tobytes())
+            if key not in clock_times:
+                clock_times[key] = _instants(path, table, header, before[-1], known, notes)
+            made.append(Channel(name, unit, clock_times[key], values[known]))
         else:
             made.append(_by_rate(path, name, unit, header.rates[column], values, rate_times))
-    return made, absolute
+    return made
 
 
 def _by_rate(path: Path, name: str, unit: str, rate: float | None, values: Array, times: dict[float, Array]) -> Channel:
@@ -191,17 +183,13 @@ def _by_rate(path: Path, name: str, unit: str, rate: float | None, values: Array
 
 
 def _instants(
-    path: Path, column: Array, header: _Header, index: int, values: Array, notes: list[str]
-) -> tuple[Array, Array, bool]:
-    """Return the rows that a channel has samples in, their instants [s], and whether these count from 1970."""
-    rows = np.isfinite(values) & np.isfinite(column)
-    if np.isfinite(values[~np.isfinite(column)]).any():
-        row = int(np.flatnonzero(np.isfinite(values) & ~np.isfinite(column))[0])
+    path: Path, table: TextTable, header: _Header, clock: int, known: NDArray[np.bool_], notes: list[str]
+) -> Array:
+    """Return the instants [s] of the rows [rows] that a channel has samples in, by a column of time."""
+    column = table.data[known, clock]
+    if (bare := ~np.isfinite(column)).any():
+        row = int(np.flatnonzero(known)[bare][0])
         raise InputError(f"{path}: row {row + 1} of the numbers has no time; fill its cell, or remove the row")
-    seconds, note = seconds_of(path, header.names[index], header.units[index], column[rows])
-    if note and note not in notes:
-        notes.append(note)
-    times, repeated = without_repeats(path, header.names[index], seconds)
-    if repeated and repeated not in notes:
-        notes.append(repeated)
-    return rows, times, bool(times[0] > FIRST_EPOCH_S)
+    times, told = instants_of(path, header.names[clock], header.units[clock], column)
+    notes.extend(told)
+    return times

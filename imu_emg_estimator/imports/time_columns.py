@@ -26,9 +26,7 @@ def is_time_name(name: str, unit: str) -> bool:
     stated = unit_of(unit)
     if stated is not None:
         return stated.quantity == TIME and (len(words) <= 1 or "time" in "".join(words))
-    return bool(words) and (
-        bool(TIME_NAMES.match("".join(words))) or words[-2:] in (("time", "series"), ("time", "stamp"))
-    )
+    return bool(TIME_NAMES.match("".join(words))) or words[-2:] in (("time", "series"), ("time", "stamp"))
 
 
 def seconds_of(path: Path, name: str, unit: str, values: Array) -> tuple[Array, str]:
@@ -55,8 +53,15 @@ def seconds_of(path: Path, name: str, unit: str, values: Array) -> tuple[Array, 
     )
 
 
-def without_repeats(path: Path, name: str, times: Array) -> tuple[Array, str]:
-    """Spread rows that share an instant, or step back a little, up to the next later one; returns a note, too.
+def instants_of(path: Path, name: str, unit: str, values: Array) -> tuple[Array, list[str]]:
+    """Return increasing instants in s, and notes; raises InputError as ``seconds_of`` and ``without_repeats`` do."""
+    seconds, note = seconds_of(path, name, unit, values)
+    times, repeats = without_repeats(path, name, seconds)
+    return times, [*([note] if note else []), *repeats]
+
+
+def without_repeats(path: Path, name: str, times: Array) -> tuple[Array, list[str]]:
+    """Spread rows that share an instant, or step back a little, up to the next later one; a note tells how many.
 
     Computers that stamp rows on arrival write several with one instant.
 
@@ -65,7 +70,7 @@ def without_repeats(path: Path, name: str, times: Array) -> tuple[Array, str]:
     """
     steps = np.diff(times)
     if (steps > 0).all():
-        return times, ""
+        return times, []
     back = np.maximum.accumulate(times) - times
     if back.max() > BURST_S:
         row = int(np.argmax(back > BURST_S))
@@ -82,4 +87,4 @@ def without_repeats(path: Path, name: str, times: Array) -> tuple[Array, str]:
     instants = np.append(latest[heads], latest[-1] + usual * (len(times) - heads[-1]))
     spread: Array = np.interp(np.arange(len(times)), positions, instants)
     share = 1 - len(heads) / len(times)
-    return spread, f"{share:.0%} of the rows share the instant of the row before; they were spread up to the next"
+    return spread, [f"{share:.0%} of the rows share the instant of the row before; they were spread up to the next"]

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_names import ACC, GYRO, RAW_EMG
 from imu_emg_estimator.imports.channels import Array, Channel, Take
 from imu_emg_estimator.imports.optional_readers import optional_reader
@@ -45,50 +44,47 @@ def read_xdf(path: Path) -> Take:
     """
     pyxdf = optional_reader("pyxdf", "XDF files", path)
     logging.getLogger("pyxdf").setLevel(logging.CRITICAL)
-    try:
-        content, _ = pyxdf.load_xdf(str(path), synchronize_clocks=True, dejitter_timestamps=True)
-    except (MemoryError, OSError):
-        raise
-    except Exception as error:
-        raise InputError(f"{path} is not a readable XDF file ({error}); record it again") from None
-    streams = _distinct([stream for raw in content if (stream := _numbers(path, raw)) is not None])
+    content, _ = pyxdf.load_xdf(str(path), synchronize_clocks=True, dejitter_timestamps=True)
+    streams: list[_Stream] = []
+    notes: list[str] = []
+    for raw in content:
+        values, info = raw["time_series"], raw["info"]
+        if len(values) < MIN_SAMPLES:
+            if _text(info, "channel_format") != "string":
+                notes.append(f"'{_text(info, 'name')}' holds next to nothing and was left out")
+        elif isinstance(values, np.ndarray) and values.dtype.kind in "fiu":  # else markers
+            streams.append(_stream(path, raw))
+    streams = _distinct(streams)
     channels = [channel for stream in streams for channel in _channels(stream, streams)]
-    short = [
-        f"'{_text(raw['info'], 'name')}' holds next to nothing and was left out" for raw in content if _is_short(raw)
-    ]
-    return Take(path, "XDF", tuple(channels), notes=(*short, *(note for stream in streams for note in stream.notes)))
+    return Take(path, "XDF", tuple(channels), notes=(*notes, *(note for stream in streams for note in stream.notes)))
 
 
-def _is_short(raw: Mapping[str, Any]) -> bool:
-    """Whether a stream has few samples, of numbers as far as there are any."""
-    return len(raw["time_series"]) < MIN_SAMPLES and _text(raw["info"], "channel_format") != "string"
-
-
-def _numbers(path: Path, raw: Mapping[str, Any]) -> _Stream | None:
-    """Return a stream of numbers; None for markers and for streams that hold next to nothing."""
-    values = raw["time_series"]
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu" or len(values) < MIN_SAMPLES:
-        return None
-    info = raw["info"]
+def _stream(path: Path, raw: Mapping[str, Any]) -> _Stream:
+    info, values = raw["info"], raw["time_series"]
     identity = tuple(_text(info, key) for key in ("name", "type", "source_id", "hostname", "channel_count"))
-    times, note = without_repeats(path, identity[0], np.asarray(raw["time_stamps"], dtype=np.float64))
-    notes = [f"'{identity[0]}': {note}"] if note else []
+    who = f"'{identity[0]}'"
+    times, repeats = without_repeats(path, identity[0], np.asarray(raw["time_stamps"], dtype=np.float64))
+    notes = [f"{who}: {note}" for note in repeats]
     if not raw.get("clock_times"):
-        notes.append(f"'{identity[0]}' has no clock offsets: how its clock fits the others is not known")
+        notes.append(f"{who} has no clock offsets: how its clock fits the others is not known")
     if not raw.get("footer"):
-        notes.append(f"'{identity[0]}' has no end: the recording was cut off")
+        notes.append(f"{who} has no end: the recording was cut off")
     nominal = float(_text(info, "nominal_srate") or 0)
     measured = (len(times) - 1) / (times[-1] - times[0])
     if nominal and abs(measured / nominal - 1) > RATE_TOLERANCE:
-        notes.append(f"'{identity[0]}' has {measured:.5g} samples a second, not {nominal:.5g} as it says")
+        notes.append(f"{who} has {measured:.5g} samples a second, not {nominal:.5g} as it says")
     return _Stream(identity, info, times, values.reshape(len(values), -1).astype(np.float64), tuple(notes))
 
 
-def _text(info: Mapping[str, Any], key: str) -> str:
-    """Return the text of an element; pyxdf keeps a list for each."""
-    found = info.get(key)
+def _first(found: Any) -> Any:
+    """Return an element, of which pyxdf keeps a list; None where there is none."""
     while isinstance(found, list):
         found = found[0] if found else None
+    return found
+
+
+def _text(info: Mapping[str, Any], key: str) -> str:
+    found = _first(info.get(key))
     return "" if found is None or isinstance(found, Mapping) else str(found)
 
 
@@ -133,12 +129,8 @@ def _channels(stream: _Stream, streams: Sequence[_Stream]) -> Iterator[Channel]:
 
 def _labels(stream: _Stream) -> Iterator[tuple[str, str]]:
     """Yield label and unit of the channels that the metadata describe; the type is added where a label lacks it."""
-    description = stream.info.get("desc")
-    while isinstance(description, list):
-        description = description[0] if description else None
-    channels = description.get("channels") if isinstance(description, Mapping) else None
-    while isinstance(channels, list):
-        channels = channels[0] if channels else None
+    description = _first(stream.info.get("desc"))
+    channels = _first(description.get("channels")) if isinstance(description, Mapping) else None
     for number, channel in enumerate((channels or {}).get("channel", []), start=1):
         kind = CHANNEL_TYPES.get(_text(channel, "type").lower(), "")
         kind = kind or (RAW_EMG if stream.identity[1].lower() == "emg" else "")
