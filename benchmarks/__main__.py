@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from benchmarks.accuracy import accuracy_command, sensor_rates, training_amount
 from benchmarks.command_options import RUN_FOLDER_OPTIONS
 from benchmarks.latency import engine_equality, latency_options
-from benchmarks.reliability import reliability_options
+from benchmarks.reliability import assistance_limits, reliability_options
 from imu_emg_estimator.cli.shared_options import run_command
 
 PROGRAM = "python -m benchmarks"
@@ -41,6 +41,11 @@ def _parser() -> argparse.ArgumentParser:
             "reliability",
             reliability_options,
             "put faults into the input of the live path, and see what it says; resumable",
+        ),
+        (
+            "assistance",
+            assistance_limits,
+            "put random messages, faults and clock jumps into the assistance, and see whether it leaves its limits",
         ),
         ("engines", engine_equality, "compare the streaming engines with the network's forward pass"),
     ):

@@ -112,6 +112,11 @@ def _check_names(names: Any, what: str) -> list[str]:
     return listed
 
 
+def counted_period(period: float) -> tuple[float, float]:
+    """Return how long a control step counts in falling and in growing [s]; one that is nonsense lets nothing grow."""
+    return (period, min(period, MAX_PERIOD_S)) if period > 0.0 else (NONSENSE_PERIOD_S, 0.0)
+
+
 class ActivationGate:
     """Turns MuscleActivation messages into assistance, 0 to `max_assistance` for every muscle.
 
@@ -176,8 +181,7 @@ class ActivationGate:
         Returns:
             Assistance for every muscle.
         """
-        elapsed = period if period > 0.0 else NONSENSE_PERIOD_S
-        growth = min(period, MAX_PERIOD_S) if period > 0.0 else 0.0
+        elapsed, growth = counted_period(period)
         self._watch(now, elapsed)
         self._recover(growth)
         if self.gain < self.share:

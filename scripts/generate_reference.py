@@ -1,4 +1,4 @@
-"""Generate the reference pages docs/parameters.md, command_line.md and rig_files.md: ``generate_reference.py``."""
+"""Generate the reference pages in docs/: parameters, command line, rig files, assistance files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from imu_emg_estimator.assistance.assistance_file import markdown_page as assistance_page
 from imu_emg_estimator.cli.main import build_parser
 from imu_emg_estimator.rig_schema import markdown_page as rig_page
 from imu_emg_estimator.ros.parameter_schema import markdown_page as parameters_page
@@ -31,6 +32,7 @@ def pages() -> dict[str, str]:
         "parameters.md": parameters_page() + "\n",
         "command_line.md": command_line_page(build_parser()),
         "rig_files.md": rig_page() + "\n",
+        "assistance_files.md": assistance_page() + "\n",
     }
 
 

@@ -27,6 +27,7 @@ ROS = re.compile(
 MADE_OF_TORCH = f"{NAME}.streaming.torch_engine"  # imported when it is chosen
 TORCH_FREE = (
     "activation_gate",
+    "assistance",
     "errors",
     "utils",
     "rig",

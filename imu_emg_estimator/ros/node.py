@@ -17,7 +17,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until Ctrl-C or SIGTERM; the exit status is 2 if it cannot start."""
-    with _stop_signals() as stop:
+    with stop_signals() as stop:
         for name in THREAD_VARIABLES:
             os.environ.setdefault(name, "1")
         from imu_emg_estimator.ros.node_threads import run  # this import takes most of the start
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _stop_signals() -> Iterator[list[int]]:
+def stop_signals() -> Iterator[list[int]]:
     """Collect Ctrl-C and SIGTERM in a list: unlike KeyboardInterrupt they are never lost and interrupt nothing."""
     received: list[int] = []
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -81,7 +81,7 @@ def from_decoded(kind: type[Content], content: object, what: str, optional: Coll
 
 def _convert(kind: Any, value: Any, name: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
-    if kind is Any:
+    if kind is Any or (isinstance(kind, type) and is_dataclass(kind) and isinstance(value, kind)):
         return value
     if origin in (Union, UnionType):
         (inner,) = (argument for argument in arguments if argument is not type(None))

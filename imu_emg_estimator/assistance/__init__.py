@@ -1,0 +1,1 @@
+"""From muscle activation to joint torque, within limits; without ROS."""
