@@ -39,14 +39,21 @@ from imu_emg_estimator.datasets.table_resampling import (
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import UNLABELLED, RawEmg, Recording
 from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.rig_schema import AXES
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
 from imu_emg_estimator.signals.imu_units import acceleration_unit, rate_unit
 
 TIME, CONDITION, SUBJECT = "time", "condition", "subject"
 EMG_COLUMN = re.compile(r"(?P<kind>emg|envelope)_(?P<muscle>[^\[]+?)\s*(\[(?P<unit>[^\]]*)\])?$")
+SENSOR_COLUMN = re.compile(r"(?P<sensor>.+)_(?P<kind>acc|gyro)_[xyz]$")
 UNKNOWN_UNIT = "unknown"
 
 Array = NDArray[np.float64]
+
+
+def sensor_columns(sensor: str, *kinds: str) -> list[str]:
+    """Return the names of a sensor's columns: x, y and z of each kind, which are ``acc`` and ``gyro``."""
+    return [f"{sensor}_{kind}_{axis}" for kind in kinds for axis in AXES]
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ def _subject_of(path: Path) -> str:
 def _parse(file: SubjectFile, rig: Rig) -> tuple[Recording, str]:
     """Return the recording of a table, and the kind of its EMG."""
     path, present = file.path, column_names(file.path)
-    names = [f"{sensor}_{kind}_{axis}" for sensor in rig.sensor_names for kind in _kinds(rig) for axis in "xyz"]
+    names = [name for sensor in rig.sensor_names for kind in _kinds(rig) for name in sensor_columns(sensor, kind)]
     _require_sensors(path, present, names)
     emg_names = _emg_columns(path, rig, present)
     rows = read_numbers(path, [TIME, *names, *emg_names.values()])

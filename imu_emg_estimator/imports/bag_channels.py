@@ -74,15 +74,15 @@ def _imu_channels(path: Path, topic: str, device: str, imu: ImuSamples, notes: l
 
 def _emg_channels(path: Path, topic: str, received: Packets, notes: list[str]) -> Iterator[Channel]:
     packets = [packet for packet, _ in received]
-    if not packets or not all(len(own.data) and own.form == packets[0].form for own in packets) or not packets[0].rate:
+    rate = packets[0].rate if packets else None
+    if rate is None or not all(len(own.data) and own.form == packets[0].form for own in packets):
         notes.append(f"{topic} changes its rate, channels or unit, or has empty messages, and was left out")
         return
     first, receipts = packets[0], [receipt for _, receipt in received]
     stamps = [receipt if own.timestamp is None else own.timestamp for own, receipt in received]
     counts = np.array([len(own.data) for own in packets], dtype=np.int64)
-    clock = sample_clock(
-        _instants(topic, stamps, receipts, notes), np.array(receipts, dtype=np.int64), counts, first.rate
-    )
+    instants = _instants(topic, stamps, receipts, notes)
+    clock = sample_clock(instants, np.array(receipts, dtype=np.int64), counts, rate)
     rows: NDArray[np.int64] = np.concatenate(
         [start + np.arange(count) for start, count in zip(clock.starts, counts, strict=True)]
     )

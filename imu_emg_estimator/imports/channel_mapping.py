@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from imu_emg_estimator.datasets.csv_folders import EMG_COLUMN
+from imu_emg_estimator.datasets.csv_folders import EMG_COLUMN, sensor_columns
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_names import ACC, ENVELOPE, GYRO, RAW_EMG, Meaning, meaning_of
-from imu_emg_estimator.imports.channel_units import unit_of
+from imu_emg_estimator.imports.channel_units import usual_name
 from imu_emg_estimator.imports.channels import Channel, Take
 from imu_emg_estimator.imports.name_matching import PLACE_OF, SIDE_OF, Words, match_names
-from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.rig_schema import AXES
+from imu_emg_estimator.rig import Muscle, Rig, Sensor
 
 NONE = "none"  # a channel that is not used
 
@@ -76,8 +75,8 @@ def propose_mapping(takes: Sequence[Take], rig: Rig | None = None) -> ChannelMap
     channels = distinct_channels(takes)
     meanings = {name: meaning_of(channel) for name, channel in channels.items()}
     notes: list[str] = []
-    sensors = _names(meanings, (ACC, GYRO), rig.sensor_names if rig else None, rig, notes)
-    muscles = _names(meanings, (RAW_EMG, ENVELOPE), rig.muscle_names if rig else None, rig, notes)
+    sensors = _names(meanings, (ACC, GYRO), rig.sensors if rig else None, notes)
+    muscles = _names(meanings, (RAW_EMG, ENVELOPE), rig.muscles if rig else None, notes)
     assignments = []
     taken: set[str] = set()
     doubled: list[str] = []
@@ -108,17 +107,15 @@ def distinct_channels(takes: Sequence[Take]) -> dict[str, Channel]:
 def _names(
     meanings: Mapping[str, Meaning | None],
     kinds: tuple[str, str],
-    wanted: Sequence[str] | None,
-    rig: Rig | None,
+    parts: Sequence[Sensor] | Sequence[Muscle] | None,
     notes: list[str],
 ) -> dict[tuple[str, ...], str]:
-    """Return the name of a sensor or muscle by the words of its channels."""
+    """Return the name of a sensor or muscle by the words of its channels; ``parts`` are those of the rig, if any."""
     labels = list(dict.fromkeys(meaning.label for meaning in meanings.values() if meaning and meaning.kind in kinds))
-    if rig is None or wanted is None:
+    if parts is None:
         fallback = "imu" if ACC in kinds else ""
         shared = _empty_words(labels)
         return {label: "_".join(label[shared:]) or fallback for label in labels}
-    parts = rig.sensors if ACC in kinds else rig.muscles
     found, unsure = match_names(labels, parts)
     notes.extend(unsure)
     return found
@@ -152,11 +149,7 @@ def _numbered(column: str, taken: set[str]) -> str:
 def _stated(takes: Sequence[Take], name: str) -> str:
     """Return the usual spelling of the unit that all files state for a channel; '' where they differ or state none."""
     units = {channel.unit for take in takes for channel in take.channels if channel.name == name}
-    if len(units) != 1:
-        return ""
-    (unit,) = units
-    known = unit_of(unit)
-    return known.name if known else unit
+    return usual_name(units.pop()) if len(units) == 1 else ""
 
 
 def _whole_sensors(mapping: ChannelMapping) -> ChannelMapping:
@@ -166,9 +159,9 @@ def _whole_sensors(mapping: ChannelMapping) -> ChannelMapping:
     notes = list(mapping.notes)
     for sensor in mapping.sensors:
         for kind in (ACC, GYRO):
-            axes = [f"{sensor}_{kind}_{axis}" for axis in AXES]
+            axes = sensor_columns(sensor, kind)
             present = [column for column in axes if column in columns]
-            if len(present) == len(AXES) and (kind == ACC or f"{sensor}_{ACC}_x" in whole):
+            if present == axes and (kind == ACC or f"{sensor}_{ACC}_x" in whole):
                 whole |= set(axes)
             elif present:
                 notes.append(f"{', '.join(present)}: no complete accelerometer or gyroscope, left out")
@@ -200,16 +193,17 @@ def check_mapping(
         )
     for sensor in mapping.sensors:
         for kind in (ACC, GYRO):
-            missing = [axis for axis in AXES if f"{sensor}_{kind}_{axis}" not in columns]
-            if missing and (kind == ACC or len(missing) < len(AXES)):
-                raise InputError(f"{where} has no channel for '{sensor}_{kind}_{missing[0]}'; add it")
+            axes = sensor_columns(sensor, kind)
+            missing = [column for column in axes if column not in columns]
+            if missing and (kind == ACC or missing != axes):
+                raise InputError(f"{where} has no channel for '{missing[0]}'; add it")
     if rig is not None:
         _check_rig(mapping, rig, where)
 
 
 def _check_rig(mapping: ChannelMapping, rig: Rig, where: str) -> None:
-    rates = {assignment.column for assignment in mapping.used if assignment.kind == GYRO}
-    bare = [sensor for sensor in mapping.sensors if f"{sensor}_{GYRO}_x" not in rates]
+    columns = {assignment.column for assignment in mapping.used}
+    bare = [sensor for sensor in mapping.sensors if f"{sensor}_{GYRO}_x" not in columns]
     if rig.gyroscopes and bare:
         raise InputError(
             f"{where} has no gyroscope for '{bare[0]}', which rig '{rig.name}' counts on; write 'gyroscopes: false' "

@@ -47,6 +47,7 @@ ENDINGS = {"g", "mps2", "dps", "radps", "mv", "uv", "ms", "us", "ns", "sec"}
 PLAIN_SIGNS = str.maketrans(
     {"µ": "u", "μ": "u", "¹": "1", "²": "2", "⁻": "-", "^": None, " ": None, "°": "deg", "·": "."}
 )
+SI_UNITS = {ACCELERATION: "m/s²", RATE: "rad/s"}
 INSTEAD = "instead of"  # in a mapping: the right unit, instead of the one that files state
 BRACKETED = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\[\]()]*)[\])]\s*$")
 
@@ -54,6 +55,12 @@ BRACKETED = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\[\]()]*)[\])]\s*$")
 def unit_of(text: str) -> Unit | None:
     """Return the unit that a text stands for, in any usual spelling; None = none that is known."""
     return BY_SPELLING.get(text.strip().strip("[]()").lower().translate(PLAIN_SIGNS))
+
+
+def usual_name(text: str) -> str:
+    """Return the usual spelling of a unit, and a text that is none as it is."""
+    unit = unit_of(text)
+    return unit.name if unit else text
 
 
 def split_unit(name: str) -> tuple[str, str]:

@@ -17,8 +17,6 @@ from imu_emg_estimator.imports.takes import TakeFiles
 from imu_emg_estimator.imports.unit_decision import decide_units
 from imu_emg_estimator.rig import Rig
 
-TABLE_SUFFIXES = {"parquet": ".parquet", "csv": ".csv"}
-
 
 @dataclass(frozen=True)
 class ReadTake:
@@ -93,7 +91,7 @@ def write_tables(takes: Sequence[ReadTake], mapping: ChannelMapping, out: Path, 
     """Write a table for each take, OUT/SUBJECT/NAME, by a mapping that ``settle_mapping`` has checked."""
     written = []
     for item in takes:
-        path = out / item.files.subject / f"{item.files.name}{TABLE_SUFFIXES[table_format]}"
+        path = out / item.files.subject / f"{item.files.name}.{table_format}"
         given = item.files.condition
         labels = [(0.0, given)] if given else labels_of(item.take, mapping)
         write_table(path, columns_of(item.take, mapping), labels)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -57,9 +58,9 @@ def lag_by_pulses(first: Take, second: Take) -> tuple[float, int] | None:
     alike = candidates[np.array(counts) == counts[best]]
     if np.ptp(alike) > 2 * PULSE_TOLERANCE_S:
         return None
-    near = np.abs(theirs[:, None] + candidates[best] - ours)
-    pairs = [(ours[int(row.argmin())], instant) for row, instant in zip(near, theirs, strict=True) if row.min() < 0.02]
-    return float(np.median([our - their for our, their in pairs])), counts[best]
+    apart = ours - theirs[:, None]
+    lags = apart[np.arange(len(theirs)), np.abs(apart - candidates[best]).argmin(axis=1)]
+    return float(np.median(lags[np.abs(lags - candidates[best]) < PULSE_TOLERANCE_S])), counts[best]
 
 
 def _pulses(take: Take) -> Array:
@@ -70,8 +71,7 @@ def _pulses(take: Take) -> Array:
             middle = (values.min() + values.max()) / 2
             rises = np.flatnonzero((values[1:] > middle) & (values[:-1] <= middle)) + 1
             if values.max() > values.min() and 0 < len(rises) <= MAX_PULSES:
-                instants: Array = channel.times[rises]
-                return instants
+                return np.asarray(channel.times[rises])
     return np.empty(0)
 
 
@@ -122,13 +122,9 @@ def _best_lag(our_start: float, ours: Array, their_start: float, theirs: Array) 
 
 def _correlations(ours: Array, theirs: Array) -> tuple[Array, Array]:
     """Return the correlation of two series at every lag [samples] of the second at which enough of them overlaps."""
-    size = len(ours) + len(theirs) - 1
-    lags: Array = np.arange(-(len(theirs) - 1), len(ours)).astype(np.float64)
+    from scipy.signal import correlate, correlation_lags
 
-    def sums(a: Array, b: Array) -> Array:
-        product = np.fft.irfft(np.fft.rfft(a, size) * np.conj(np.fft.rfft(b, size)), size)
-        return np.concatenate([product[len(ours) :], product[: len(ours)]])
-
+    sums = partial(correlate, method="fft")
     ones, others = np.ones(len(ours)), np.ones(len(theirs))
     ours, theirs = ours - ours.mean(), theirs - theirs.mean()
     count = np.maximum(sums(ones, others), 1.0)
@@ -137,4 +133,4 @@ def _correlations(ours: Array, theirs: Array) -> tuple[Array, Array]:
     variance = (sums(ours**2, others) / count - mean_ours**2) * (sums(ones, theirs**2) / count - mean_theirs**2)
     enough = count >= MIN_SHARE * min(len(ours), len(theirs))
     result: Array = np.where(enough, covariance / np.sqrt(np.maximum(variance, 1e-12)), -1.0)
-    return result, lags
+    return result, correlation_lags(len(ours), len(theirs)).astype(np.float64)

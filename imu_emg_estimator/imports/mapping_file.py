@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from imu_emg_estimator.datasets.csv_folders import EMG_COLUMN
+from imu_emg_estimator.datasets.csv_folders import EMG_COLUMN, SENSOR_COLUMN
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_mapping import NONE, Assignment, ChannelMapping
 from imu_emg_estimator.imports.channel_units import INSTEAD, unit_of
@@ -22,7 +21,6 @@ HEAD = """\
 # 'unit': what the channel is in; left out = what the files state. g, m/s², deg/s, rad/s, V, mV, µV, count.
 #   'rad/s instead of deg/s' where the files state a wrong one.
 """
-IMU_COLUMN_ENDS = tuple(f"_{kind}_{axis}" for kind in ("acc", "gyro") for axis in "xyz")
 
 
 def write_mapping(path: Path, mapping: ChannelMapping) -> None:
@@ -73,5 +71,4 @@ def _assignment(path: Path, number: int, entry: Any) -> Assignment:
 
 
 def _is_column(column: str) -> bool:
-    ends: Sequence[str] = [end for end in IMU_COLUMN_ENDS if column.endswith(end) and len(column) > len(end)]
-    return column == NONE or bool(ends) or (EMG_COLUMN.match(column) is not None and "[" not in column)
+    return column == NONE or bool(SENSOR_COLUMN.match(column) or (EMG_COLUMN.match(column) and "[" not in column))

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from imu_emg_estimator.imports.table_writer import Column
+from imu_emg_estimator.datasets.csv_folders import sensor_columns
+from imu_emg_estimator.imports.channel_names import ACC
+from imu_emg_estimator.imports.channels import Channel
 from imu_emg_estimator.recording import FloatArray
 
 MIN_SUBJECTS = 4
@@ -14,14 +16,13 @@ MIN_AGREEMENT = 0.7  # length of the mean of the others' directions; 1 = all the
 OPPOSITE = -0.5  # cosine of the angle to that mean
 
 
-def mean_accelerations(columns: Sequence[Column], sensors: Sequence[str]) -> dict[str, FloatArray]:
+def mean_accelerations(columns: Sequence[Channel], sensors: Sequence[str]) -> dict[str, FloatArray]:
     """Return the mean acceleration [3] of each sensor in one take."""
     values = {column.name: column.values for column in columns}
-    names = {sensor: [f"{sensor}_acc_{axis}" for axis in "xyz"] for sensor in sensors}
     return {
-        sensor: np.array([np.nanmean(values[name]) for name in own])
-        for sensor, own in names.items()
-        if all(name in values for name in own)
+        sensor: np.array([np.nanmean(values[name]) for name in names])
+        for sensor in sensors
+        if set(names := sensor_columns(sensor, ACC)) <= set(values)
     }
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.datasets.csv_folders import CONDITION, TIME
+from imu_emg_estimator.datasets.csv_folders import CONDITION, TIME, sensor_columns
 from imu_emg_estimator.datasets.table_resampling import interpolate, max_emg_gap
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_mapping import ChannelMapping
 from imu_emg_estimator.imports.channel_names import ACC, GYRO
-from imu_emg_estimator.imports.channel_units import unit_of
+from imu_emg_estimator.imports.channel_units import usual_name
 from imu_emg_estimator.imports.channels import Array, Channel, Take
 from imu_emg_estimator.imports.optional_readers import INSTALL
 from imu_emg_estimator.imports.unit_decision import check_sizes, emg_unit, in_si_units
@@ -24,16 +27,7 @@ from imu_emg_estimator.utils.atomic_files import write_atomically
 TIME_DECIMALS = 8  # of instants in s
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: its name, and samples at their instants [s]."""
-
-    name: str
-    times: Array
-    values: Array
-
-
-def columns_of(take: Take, mapping: ChannelMapping) -> list[Column]:
+def columns_of(take: Take, mapping: ChannelMapping) -> list[Channel]:
     """Return the columns that a mapping makes of a take's channels, in SI units and from time 0.
 
     Raises:
@@ -43,23 +37,21 @@ def columns_of(take: Take, mapping: ChannelMapping) -> list[Column]:
     columns, muscles = [], []
     for assignment in mapping.used:
         channel = channels.get(assignment.channel)
-        is_imu = assignment.kind in (ACC, GYRO)
-        if channel is None:
-            if is_imu:
+        if assignment.kind in (ACC, GYRO):
+            if channel is None:
                 raise InputError(
                     f"{take.source} has no channel '{assignment.channel}', which other files have; export it"
                 )
-            continue
-        values = in_si_units(take.source, assignment, channel)
-        if is_imu:
-            columns.append(Column(assignment.column, channel.times, values))
-        else:
+            columns.append(replace(in_si_units(take.source, assignment, channel), name=assignment.column))
+        elif channel:
             unit = emg_unit(take.source, assignment, channel)
-            muscles.append(Column(f"{assignment.column} [{unit}]", channel.times, values))
+            muscles.append(replace(channel, name=f"{assignment.column} [{unit}]", unit=unit))
     if not muscles:
         raise InputError(f"{take.source} has no channel of EMG; export one, or leave the file out")
     _check_sensors(take, mapping, columns)
-    return _from_zero([*columns, *_on_one_clock(muscles)], start_of(take, mapping))
+    start = start_of(take, mapping)
+    columns += _on_one_clock(muscles)
+    return [replace(column, times=np.round(column.times - start, TIME_DECIMALS)) for column in columns]
 
 
 def start_of(take: Take, mapping: ChannelMapping) -> float:
@@ -68,10 +60,10 @@ def start_of(take: Take, mapping: ChannelMapping) -> float:
     return min(float(channel.times[0]) for channel in take.channels if channel.name in used)
 
 
-def _check_sensors(take: Take, mapping: ChannelMapping, columns: Sequence[Column]) -> None:
+def _check_sensors(take: Take, mapping: ChannelMapping, columns: Sequence[Channel]) -> None:
     by_name = {column.name: column for column in columns}
     for sensor in mapping.sensors:
-        names = [f"{sensor}_{kind}_{axis}" for kind in (ACC, GYRO) for axis in "xyz"]
+        names = sensor_columns(sensor, ACC, GYRO)
         times = by_name[names[0]].times
         imu = np.full((len(times), 6), np.nan)
         for index, name in enumerate(names):
@@ -80,24 +72,19 @@ def _check_sensors(take: Take, mapping: ChannelMapping, columns: Sequence[Column
         check_sizes(take.source, sensor, times, imu)
 
 
-def _on_one_clock(muscles: Sequence[Column]) -> list[Column]:
+def _on_one_clock(muscles: Sequence[Channel]) -> list[Channel]:
     """Bring EMG columns of different clocks to the fastest one's, as filters need one rate."""
-    fastest = max(muscles, key=lambda column: len(column.times) / (column.times[-1] - column.times[0]))
-    grid = fastest.times
-    rate = 1.0 / float(np.median(np.diff(grid)))
+    grid = max(muscles, key=lambda column: len(column.times) / (column.times[-1] - column.times[0])).times
+    gap = max_emg_gap(1.0 / float(np.median(np.diff(grid))))
     return [
         column
         if column.times is grid or np.array_equal(column.times, grid)
-        else Column(column.name, grid, interpolate(column.times, column.values[:, None], grid, max_emg_gap(rate))[:, 0])
+        else replace(column, times=grid, values=interpolate(column.times, column.values[:, None], grid, gap)[:, 0])
         for column in muscles
     ]
 
 
-def _from_zero(columns: Sequence[Column], start: float) -> list[Column]:
-    return [Column(column.name, np.round(column.times - start, TIME_DECIMALS), column.values) for column in columns]
-
-
-def joined_rows(columns: Sequence[Column]) -> tuple[Array, dict[str, Array]]:
+def _joined_rows(columns: Sequence[Channel]) -> tuple[Array, dict[str, Array]]:
     """Return the instants [rows] of all columns together, and the columns [rows]; NaN where one has no sample."""
     times: Array = np.unique(np.concatenate([column.times for column in columns]))
     filled: dict[str, Array] = {}
@@ -113,7 +100,7 @@ def labels_of(take: Take, mapping: ChannelMapping) -> list[tuple[float, str]]:
     return [(time - start_of(take, mapping), label) for time, label in take.labels]
 
 
-def write_table(path: Path, columns: Sequence[Column], labels: Sequence[tuple[float, str]] = ()) -> None:
+def write_table(path: Path, columns: Sequence[Channel], labels: Sequence[tuple[float, str]] = ()) -> None:
     """Write columns as .csv or .parquet; raises InputError where the file exists or pyarrow is missing.
 
     Args:
@@ -122,26 +109,21 @@ def write_table(path: Path, columns: Sequence[Column], labels: Sequence[tuple[fl
     if path.exists():
         raise InputError(f"{path} exists already; give another --out, or remove it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    times, filled = joined_rows(columns)
+    times, filled = _joined_rows(columns)
     rows = {int(np.searchsorted(times, time)): label for time, label in labels}
     conditions = [rows.get(row, "") for row in range(len(times))] if labels else []
     write_atomically(path, (_parquet if path.suffix == ".parquet" else _csv)(times, filled, conditions))
 
 
 def _csv(times: Array, columns: Mapping[str, Array], conditions: Sequence[str]) -> bytes:
-    names = [TIME, *columns, *([CONDITION] if conditions else [])]
-    lines = [",".join(map(_quoted, names))]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([TIME, *columns, *([CONDITION] if conditions else [])])
     rows = zip(times.tolist(), *(values.tolist() for values in columns.values()), strict=True)
     for number, (time, *values) in enumerate(rows):
         cells = [f"{time:.{TIME_DECIMALS}f}", *("" if value != value else f"{value:.9g}" for value in values)]
-        lines.append(",".join([*cells, _quoted(conditions[number])] if conditions else cells))
-    return ("\n".join(lines) + "\n").encode()
-
-
-def _quoted(text: str) -> str:
-    """Write a text so that a comma or a quote in it does not end its cell."""
-    escaped = text.replace('"', '""')
-    return f'"{escaped}"' if "," in text or '"' in text else text
+        writer.writerow([*cells, *conditions[number : number + 1]])
+    return text.getvalue().encode()
 
 
 def _parquet(times: Array, columns: Mapping[str, Array], conditions: Sequence[str]) -> bytes:
@@ -170,9 +152,5 @@ def has_pyarrow() -> bool:
 
 def channel_line(channels: Sequence[Channel]) -> str:
     """Describe channels in a few words: by unit and rate."""
-    groups: dict[tuple[str, float], int] = {}
-    for channel in channels:
-        unit = unit_of(channel.unit)
-        key = (unit.name if unit else channel.unit or "no unit", channel.rate)
-        groups[key] = groups.get(key, 0) + 1
+    groups = Counter((usual_name(channel.unit) or "no unit", channel.rate) for channel in channels)
     return ", ".join(f"{count} × {unit} at {rate:.6g} Hz" for (unit, rate), count in groups.items())

@@ -15,7 +15,7 @@ from imu_emg_estimator.datasets.csv_folders import UNKNOWN_UNIT
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_mapping import NONE, Assignment, ChannelMapping
 from imu_emg_estimator.imports.channel_names import ACC, ENVELOPE, GYRO, QUANTITY, RAW_EMG
-from imu_emg_estimator.imports.channel_units import INSTEAD, Unit, known_units, unit_of
+from imu_emg_estimator.imports.channel_units import INSTEAD, SI_UNITS, known_units, unit_of, usual_name
 from imu_emg_estimator.imports.channels import Array, Channel, Take
 from imu_emg_estimator.imports.turning_gravity import wrong_rate_unit
 from imu_emg_estimator.signals.imu_units import MAX_RATE_RADPS, acceleration_unit, rate_unit
@@ -111,9 +111,7 @@ def check_one_emg_unit(mapping: ChannelMapping, takes: Sequence[Take]) -> str:
 
 def emg_unit(source: Path, assignment: Assignment, channel: Channel) -> str:
     """Return the unit of an EMG channel: that of the mapping, else as stated, in its usual spelling."""
-    text = _unit_text(source, assignment, channel)
-    known = unit_of(text)
-    return known.name if known else text or UNKNOWN_UNIT
+    return usual_name(_unit_text(source, assignment, channel)) or UNKNOWN_UNIT
 
 
 def _unit_text(source: Path, assignment: Assignment, channel: Channel) -> str:
@@ -134,23 +132,17 @@ def _unit_text(source: Path, assignment: Assignment, channel: Channel) -> str:
     return assignment.unit or channel.unit
 
 
-def in_si_units(source: Path, assignment: Assignment, channel: Channel) -> Array:
-    """Return the values of an IMU's channel in m/s² or rad/s, and those of EMG as they are.
-
-    Raises:
-        InputError: the unit is none of the quantity.
-    """
-    if assignment.kind not in (ACC, GYRO):
-        return channel.values
+def in_si_units(source: Path, assignment: Assignment, channel: Channel) -> Channel:
+    """Return an IMU's channel in m/s² or rad/s; raise InputError where its unit is of neither."""
     quantity = QUANTITY[assignment.kind]
     text = _unit_text(source, assignment, channel)
-    unit: Unit | None = unit_of(text)
+    unit = unit_of(text)
     if unit is None or unit.quantity != quantity:
         raise InputError(
             f"{source}: '{channel.name}' is in '{text}', which is no unit of {quantity}; use one of "
             f"{known_units(quantity)} in the mapping"
         )
-    return channel.values * unit.size
+    return replace(channel, unit=SI_UNITS[quantity], values=channel.values * unit.size)
 
 
 def check_sizes(source: Path, sensor: str, times: Array, imu: Array) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,13 +12,12 @@ from imu_emg_estimator.bags.bag_messages import Message
 from imu_emg_estimator.bags.bag_samples import decode_imu_message, undecodable
 from imu_emg_estimator.bags.emg_packets import EmgPacket, decode_packet
 from imu_emg_estimator.bags.topic_mapping import EMG_TYPES, names_of_topics
-from imu_emg_estimator.datasets.csv_folders import CONDITION, EMG_COLUMN, TIME
+from imu_emg_estimator.datasets.csv_folders import CONDITION, EMG_COLUMN, SENSOR_COLUMN, TIME
 from imu_emg_estimator.datasets.table_columns import column_names, read_numbers, read_texts, table_files
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.rig_files.rig_proposal import FoundParts
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 
-SENSOR_COLUMN = re.compile(r"(?P<sensor>.+)_(?P<kind>acc|gyro)_[xyz]$")
 MAX_LABELLED_FILES = 50
 MAX_MESSAGES = 5000  # of a bag that are read for rates
 

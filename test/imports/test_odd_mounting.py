@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from imu_emg_estimator.imports.channels import Channel
 from imu_emg_estimator.imports.odd_mounting import mean_accelerations, odd_mountings
-from imu_emg_estimator.imports.table_writer import Column
 from imu_emg_estimator.recording import FloatArray
 
 TIMES = np.arange(100) / 100
@@ -12,7 +12,10 @@ TIMES = np.arange(100) / 100
 def worn(subject: str, x: float, z: float) -> tuple[str, dict[str, FloatArray]]:
     rng = np.random.default_rng(len(subject))
     means = {"x": x, "y": 0.5, "z": z}
-    columns = [Column(f"band_acc_{axis}", TIMES, mean + 0.3 * rng.standard_normal(100)) for axis, mean in means.items()]
+    columns = [
+        Channel(f"band_acc_{axis}", "m/s²", TIMES, mean + 0.3 * rng.standard_normal(100))
+        for axis, mean in means.items()
+    ]
     return subject, mean_accelerations(columns, ["band"])
 
 
