@@ -219,10 +219,11 @@ def _judge_mounting(mounting: Mounting, names: Sequence[str], subjects: int) -> 
         findings.append(Finding(channels, "mounting", found.remedy.describe() + doubt, sure))
     for sensor in mounting.unusual:
         deviation = f"{mounting.strangeness[sensor] ** 0.5:.1f} times what is usual"
-        bad = sensor in mounting.strange
-        what = "moves like no subject of the training" if bad else "moves unlike most subjects of the training"
-        text = f"{what} ({deviation}): is it loose, in another place, or damaged?"
-        findings.append(Finding((names[sensor],), "strange", text, bad))
+        strange, many = sensor in mounting.strange, subjects >= MANY_SUBJECTS
+        what = "moves like no subject of the training" if strange else "moves unlike most subjects of the training"
+        doubt = "" if many else f" Or do people differ more than the {subjects} subjects of the training?"
+        text = f"{what} ({deviation}): is it loose, in another place, or damaged?{doubt}"
+        findings.append(Finding((names[sensor],), "strange", text, strange and many))
     return findings
 
 

@@ -92,6 +92,20 @@ def test_assess_doubts_what_few_training_subjects_say_of_the_mounting(
     assert ("worn otherwise than on the 3 subjects" in finding.text) is not bad
 
 
+@pytest.mark.parametrize(("subjects", "bad"), [(4, False), (8, True)])
+def test_assess_leaves_out_no_strange_sensor_by_few_training_subjects(
+    trained_bundle: Bundle, subject: Recording, monkeypatch: pytest.MonkeyPatch, subjects: int, bad: bool
+) -> None:
+    """Four people do not show how differently people move: a fifth one's shank was left out for it."""
+    mounting = Mounting((), 1.0, 1.0, (20.0, *[1.0] * (len(subject.rig.sensors) - 1)))
+    monkeypatch.setattr(recording_quality, "mounting_of", lambda *_: mounting)
+    training = trained_bundle.training | {"subjects": [str(number) for number in range(subjects)]}
+    quality = assess(replace(trained_bundle, training=training), [subject])
+    assert (quality.left_out == (subject.rig.sensor_names[0],)) is bad
+    (finding,) = (finding for finding in quality.findings if finding.kind == "strange")
+    assert ("differ more than the 4 subjects" in finding.text) is not bad
+
+
 def test_quality_masks_left_out_sensors(trained_bundle: Bundle, subject: Recording) -> None:
     imu = subject.imu.copy()
     imu[:, 2, :3] *= 2.0
