@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,39 +21,20 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--seed", type=types.seed, default=0, metavar="N", help="which simulated subject (default: 0)")
     add_storage_option(parser)
-    parser.add_argument(
-        "--derive", type=Path, metavar="DIR",
-        help="instead, compute stride statistics of the HuGaDB data in DIR and write them to --out (JSON)",
-    )  # fmt: skip
     add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write the bag, or the statistics that subjects are simulated from."""
+    """Write the bag."""
     from imu_emg_estimator.bags import write_bag
     from imu_emg_estimator.datasets.simulated_subject import simulate
     from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 
     if arguments.out is None:
         raise InputError("no --out was given; name what to write")
-    if arguments.derive:
-        return _derive_statistics(arguments)
     recording = simulate(shipped_statistics(), arguments.seconds, arguments.seed)
     write_bag(recording, arguments.out, arguments.storage, ProgressBar("writing", patience=QUIET_S))
     print(f"wrote {arguments.out}: SIMULATED subject {arguments.seed}, {recording.duration:.1f} s")
     figures = {"bag": str(arguments.out), "seed": arguments.seed, "duration_s": recording.duration}
     write_json(arguments.json, figures | {"storage": arguments.storage})
-    return 0
-
-
-def _derive_statistics(arguments: argparse.Namespace) -> int:
-    from imu_emg_estimator.datasets import hugadb
-    from imu_emg_estimator.datasets.derive_stride_statistics import derive_stride_statistics
-    from imu_emg_estimator.utils.atomic_files import write_atomically
-
-    statistics = derive_stride_statistics(hugadb.load(arguments.derive, workers=os.cpu_count() or 1))
-    write_atomically(arguments.out, (json.dumps(statistics, separators=(",", ":")) + "\n").encode())
-    subjects = len(statistics["subjects"])
-    print(f"wrote {arguments.out}: stride statistics of {subjects} subjects")
-    write_json(arguments.json, {"statistics": str(arguments.out), "subjects": subjects})
     return 0

@@ -1,8 +1,8 @@
 """Stride statistics: how people walk, run and climb stairs, in averages and variations.
 
-They are derived from real recordings (``derive_stride_statistics``) and feed the simulated subject. They
-hold no recording and no single subject's profile: only means over the legs of many subjects, and the
-first few components of how legs and strides differ.
+They are derived from real recordings (``scripts/derive_stride_statistics.py``) and feed the simulated subject. They
+hold no recording and no single subject's profile: only means over the legs of many subjects, and the first few
+components of how legs and strides differ.
 
 A profile is the course of a channel over a stride, as Fourier coefficients, so that it is periodic. The
 channels of a leg are its sensors' acceleration x y z [m/s^2] and angular rate x y z [rad/s] in the order of

@@ -1,15 +1,20 @@
-"""Derivation of stride statistics from recordings of many subjects; see ``stride_statistics``."""
+"""Derive ``resource/stride_statistics.json``: ``derive_stride_statistics.py path/to/hugadb_v1 OUT.json``."""
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.datasets import hugadb
 from imu_emg_estimator.datasets.hugadb import LOCOMOTION
 from imu_emg_estimator.datasets.stride_statistics import (
     FORMAT_VERSION,
@@ -319,3 +324,9 @@ def _rounded(values: Any) -> Any:
     """Convert to nested lists of floats with ``SIGNIFICANT_DIGITS``."""
     array = np.asarray(values, dtype=np.float64)
     return float(f"{array:.{SIGNIFICANT_DIGITS}g}") if array.ndim == 0 else [_rounded(value) for value in array]
+
+
+if __name__ == "__main__":
+    data, out = map(Path, sys.argv[1:])
+    derived = derive_stride_statistics(hugadb.load(data, workers=os.cpu_count() or 1))
+    out.write_text(json.dumps(derived, separators=(",", ":")) + "\n", encoding="utf-8")
