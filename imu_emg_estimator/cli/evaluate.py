@@ -64,10 +64,8 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Score the subjects; print the means, a row per subject, and who was left out and why."""
-    from imu_emg_estimator.rig import DEFAULT_MOVEMENTS
     from imu_emg_estimator.training.envelope_pictures import example_of_median_subject
-    from imu_emg_estimator.training.evaluation import summarise
-    from imu_emg_estimator.training.scorable_subjects import left_out, movement_group
+    from imu_emg_estimator.training.evaluation import figures_of
 
     if arguments.sensor_subsets:
         if arguments.report:
@@ -78,14 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         raise InputError("--out goes with --sensor-subsets, which measures what it writes; give both or neither")
     protocol, bundles, recordings, scores = (_evaluate_folds if arguments.folds else _evaluate_bundle)(arguments)
-    rig = recordings[0].rig
-    look_ahead_s = bundles[0].config.look_ahead / bundles[0].rig.rate
-    summary = {"protocol": protocol, "look_ahead_s": look_ahead_s, **summarise(scores)}
-    summary |= {"movement_group": movement_group(rig)}
-    if rig.movements != DEFAULT_MOVEMENTS:
-        summary["movements"] = list(rig.movement_names)
-    summary["left_out"] = left_out(recordings, max(arguments.calibration_seconds))
-    summary["not_scored"] = sorted(summary["left_out"])
+    summary = figures_of(protocol, bundles[0], recordings, scores, max(arguments.calibration_seconds))
     summary["verdicts"] = _verdicts(bundles, recordings, arguments.dataset)
     _print_tables(summary)
     if arguments.json or arguments.report:

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 from imu_emg_estimator import __version__
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.cli.report_pages import add_report_option, write_report
 from imu_emg_estimator.datasets.catalogue import DEFAULT_DATASET
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.progress import ProgressBar
+
+SCORES = ("protocol", "look_ahead_s", "mean")  # of the figures, what a bundle carries
 
 if TYPE_CHECKING:
     from imu_emg_estimator.model.bundle import Bundle
@@ -60,6 +63,7 @@ def add_parser(commands: Any) -> None:
         help="JSON of `evaluate --folds` or of the accuracy benchmark, whose means the bundle is to carry in place of "
         "those of --interval-folds",
     )  # fmt: skip
+    add_report_option(parser)
     options.add_json_option(parser)
 
 
@@ -102,8 +106,13 @@ def _train(arguments: argparse.Namespace) -> int:
         )
     if rank() > 0:  # the first process measures and writes
         return 0
-    _write(_measured(replace(bundle, scores=scores), recordings, networks), arguments)
+    bundle, figures = _measured(replace(bundle, scores=scores), recordings, networks)
+    _write(bundle, arguments)
     kept.remove()
+    if arguments.report:
+        from imu_emg_estimator.report.training_page import training_page
+
+        write_report(arguments.report, training_page(bundle, _with_left_out(figures, arguments)), arguments)
     return 0
 
 
@@ -165,20 +174,43 @@ def _begin(
     return kept
 
 
-def _measured(bundle: Bundle, recordings: Sequence[Recording], networks: Networks) -> Bundle:
-    """Add intervals, what is left without some sensors and, unless the bundle has them, scores."""
-    from imu_emg_estimator.training.evaluation import evaluate_networks
+def _measured(
+    bundle: Bundle, recordings: Sequence[Recording], networks: Networks
+) -> tuple[Bundle, dict[str, Any] | None]:
+    """Add intervals, what is left without some sensors and, unless the bundle has them, scores.
+
+    Returns:
+        The bundle, and all figures behind its scores; None where they were not measured.
+    """
+    from imu_emg_estimator.training.envelope_pictures import example_of_median_subject
+    from imu_emg_estimator.training.evaluation import evaluate_networks, figures_of
     from imu_emg_estimator.training.fit_conformal_uncertainty import with_uncertainty
     from imu_emg_estimator.training.measure_subsets import with_subsets
 
     if not networks:
-        return bundle
+        return bundle, None
     bundle = with_uncertainty(bundle, recordings, networks)
     measured_on = f"{len(networks)} networks of the same recipe that had not seen them"
     bundle = with_subsets(bundle, recordings, networks, measured_on, ProgressBar("missing sensors"))
     if bundle.scores:
-        return bundle
-    return replace(bundle, scores=evaluate_networks(bundle, recordings, networks, ProgressBar("scores")))
+        return bundle, None
+    scores, bundles = evaluate_networks(bundle, recordings, networks, ProgressBar("scores"))
+    protocol = f"{len(networks)} leave-subjects-out folds of {bundle.training['dataset']}, recipe retrained for each"
+    seconds = max((float(amount) for own in scores.values() for amount in own), default=0.0)
+    figures = figures_of(protocol, bundle, recordings, scores, seconds)
+    bundle = replace(bundle, scores={key: figures[key] for key in SCORES})
+    return bundle, figures | {"example": example_of_median_subject(bundles, recordings, scores)}
+
+
+def _with_left_out(figures: dict[str, Any] | None, arguments: argparse.Namespace) -> dict[str, Any] | None:
+    """Name those whom --leave-out has kept out of the training, too."""
+    from imu_emg_estimator.utils.json_values import json_compatible
+
+    if figures is None:
+        return None
+    kept_out = dict.fromkeys(arguments.leave_out, "neither trained on nor scored, by --leave-out")
+    decoded: dict[str, Any] = json_compatible(figures | {"left_out": kept_out | figures["left_out"]})
+    return decoded
 
 
 def _write(bundle: Bundle, arguments: argparse.Namespace) -> None:

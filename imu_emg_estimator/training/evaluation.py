@@ -17,13 +17,20 @@ from imu_emg_estimator.model.geglu_transformer import weights_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.rig import DEFAULT_MOVEMENTS
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
 from imu_emg_estimator.training.calibration_split import split_for_calibration
 from imu_emg_estimator.training.fit_conformal_uncertainty import Networks
 from imu_emg_estimator.training.parallel_progress import StepNote, joined_progress
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import RECIPE, train_bundle
-from imu_emg_estimator.training.scorable_subjects import MIN_SCORED_S, check_muscles, conditions_of, left_out
+from imu_emg_estimator.training.scorable_subjects import (
+    MIN_SCORED_S,
+    check_muscles,
+    conditions_of,
+    left_out,
+    movement_group,
+)
 from imu_emg_estimator.training.subject_folds import folds_of
 from imu_emg_estimator.utils.progress import CountProgress
 
@@ -114,30 +121,38 @@ def evaluate_bundle(
 
 def evaluate_networks(
     bundle: Bundle, recordings: Sequence[Recording], networks: Networks, progress: CountProgress
-) -> dict[str, Any]:
-    """Score every subject by the network of the bundle's recipe that has not seen them, as a bundle carries scores.
+) -> tuple[dict[str, SubjectScores], list[Bundle]]:
+    """Score every subject by the network of the bundle's recipe that has not seen them.
 
     Before and after ``SCORED_S`` of calibration; only before it, where all move too little to calibrate.
+
+    Returns:
+        Scores by subject, and the bundle of every network.
     """
     groups = {name: own for name, own in by_subject(recordings).items() if not left_out(own, 0.0)}
     long = {name: own for name, own in groups.items() if not left_out(own, SCORED_S)}
     seconds, groups = ((0.0, SCORED_S), long) if long else ((0.0,), groups)
-    jobs = [(estimator, name) for estimator, unseen in networks for name in unseen if name in groups]
+    bundles = [_with_network(bundle, estimator, unseen) for estimator, unseen in networks]
+    jobs = [
+        (own, name) for own, (_, unseen) in zip(bundles, networks, strict=True) for name in unseen if name in groups
+    ]
     scores: dict[str, SubjectScores] = {}
-    for done, (estimator, name) in enumerate(jobs):
+    for done, (own, name) in enumerate(jobs):
         progress(done, len(jobs))
-        scores[name] = evaluate_subject(_with_network(bundle, estimator), groups[name], seconds, AdaptationSettings())
+        scores[name] = evaluate_subject(own, groups[name], seconds, AdaptationSettings())
     progress(len(jobs), len(jobs))
-    protocol = f"{len(networks)} leave-subjects-out folds of {bundle.training['dataset']}, recipe retrained for each"
-    look_ahead_s = bundle.config.look_ahead / bundle.rig.rate
-    return {"protocol": protocol, "look_ahead_s": look_ahead_s, "mean": summarise(scores)["mean"]}
+    return scores, bundles
 
 
-def _with_network(bundle: Bundle, estimator: Estimator) -> Bundle:
+def _with_network(bundle: Bundle, estimator: Estimator, unseen: Collection[str]) -> Bundle:
     """Return the bundle with another network of its recipe, and with the references that this one learned."""
-    reference = replace(bundle.reference, amplitude=tuple(map(float, estimator.amplitude)))
-    weights = weights_of(estimator.network)
-    return replace(bundle, weights=weights, normalisation=estimator.normalisation, reference=reference)
+    return replace(
+        bundle,
+        weights=weights_of(estimator.network),
+        normalisation=estimator.normalisation,
+        reference=replace(bundle.reference, amplitude=tuple(map(float, estimator.amplitude))),
+        training={**bundle.training, "subjects": sorted({*bundle.training["subjects"]} - {*unseen})},
+    )
 
 
 def evaluate_folds(
@@ -212,6 +227,24 @@ def _single_threaded(function: Callable[..., Any], *arguments: Any) -> Any:
 
     torch.set_num_threads(1)
     return function(*arguments)
+
+
+def figures_of(
+    protocol: str, bundle: Bundle, recordings: Sequence[Recording], scores: Mapping[str, SubjectScores], seconds: float
+) -> dict[str, Any]:
+    """Return what an evaluation found, for JSON and reports.
+
+    Args:
+        protocol: how it was done.
+        bundle: that was scored, or one of several.
+        seconds: the longest calibration.
+    """
+    rig, reasons = recordings[0].rig, left_out(recordings, seconds)
+    figures = {"protocol": protocol, "look_ahead_s": bundle.config.look_ahead / bundle.rig.rate, **summarise(scores)}
+    figures |= {"movement_group": movement_group(rig)}
+    if rig.movements != DEFAULT_MOVEMENTS:
+        figures["movements"] = list(rig.movement_names)
+    return figures | {"left_out": reasons, "not_scored": sorted(reasons)}
 
 
 def summarise(scores: Mapping[str, SubjectScores]) -> dict[str, Any]:

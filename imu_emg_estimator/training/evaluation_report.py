@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.sensor_subsets import LEVEL, SensorSubsets, SubsetFigures
+from imu_emg_estimator.model.sensor_subsets import LEVEL, SensorSubsets, Subset, SubsetFigures
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 
@@ -101,14 +101,20 @@ def subsets_table(rig: Rig, figures: SubsetFigures) -> str:
         + " calibrated: r | coverage | factor | use |" * (len(both) - 1),
         f"| --- |{' ---: | ---: | ---: | --- |' * len(both)}",
     ]
-    seen: set[tuple[int, ...]] = set()
-    for row in both[0].rows:
+    for row in distinct_rows(rig, figures):
+        cells = " | ".join(_subset_cells(own, row.missing) for own in both)
+        lines.append(f"| {sensors_left(rig, row.missing)} | {cells} |")
+    return "\n".join(lines)
+
+
+def distinct_rows(rig: Rig, figures: SubsetFigures) -> list[Subset]:
+    """List the rows of the uncalibrated model, of mirror images the first."""
+    seen: dict[tuple[int, ...], Subset] = {}
+    for row in figures.uncalibrated.rows:
         image = tuple(sorted(int(rig.mirror_sensors()[i]) for i in row.missing)) if rig.is_mirrorable else row.missing
         if image not in seen:
-            seen.add(row.missing)
-            cells = " | ".join(_subset_cells(own, row.missing) for own in both)
-            lines.append(f"| {sensors_left(rig, row.missing)} | {cells} |")
-    return "\n".join(lines)
+            seen[row.missing] = row
+    return list(seen.values())
 
 
 def _subset_cells(subsets: SensorSubsets, missing: tuple[int, ...]) -> str:

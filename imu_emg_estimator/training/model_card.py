@@ -10,31 +10,61 @@ from imu_emg_estimator.training.evaluation_report import scores_table, subsets_t
 HUGADB = "hugadb"
 
 
-def model_card(bundle: Bundle) -> str:
-    """Write the card in Markdown."""
-    training, config, rate = bundle.training, bundle.config, bundle.rig.rate
+def card_facts(bundle: Bundle) -> list[tuple[str, str]]:
+    """List what the model takes and gives, what it is made of, and whom it was trained on."""
+    training, config, rate, envelope = bundle.training, bundle.config, bundle.rig.rate, bundle.envelope
     amplitude = ", ".join(
         f"{name} {value:.1f} {bundle.reference.unit_of(muscle)}"
         for muscle, (name, value) in enumerate(zip(bundle.rig.muscle_names, bundle.reference.amplitude, strict=True))
     )
     sensors, muscles = ", ".join(bundle.rig.sensor_names), ", ".join(bundle.rig.muscle_names)
-    envelope, look_ahead_ms = bundle.envelope, 1000 * config.look_ahead / rate
+    look_ahead_ms = 1000 * config.look_ahead / rate
     subjects = ", ".join(sorted(training.get("subjects", []), key=_number_first))
+    return [
+        ("input", f"{len(bundle.rig.sensors)} IMUs ({sensors}), {_channels(bundle)}, on a grid of {rate:g} Hz"),
+        ("output", f"{muscles}: mean and standard deviation of activation"),
+        ("activation of 1", f"{bundle.reference.definition}: {amplitude}"),
+        (
+            "envelope",
+            f"high-pass {envelope.high_pass:g} Hz, rectified, low-pass {envelope.low_pass:g} Hz, zero phase",
+        ),
+        (
+            "look-ahead",
+            f"{look_ahead_ms:.0f} ms: estimates are for the instant this long before the newest input",
+        ),
+        (
+            "context",
+            f"attention over {config.context / rate:.1f} s in each of {config.layers} layers, width {config.width}",
+        ),
+        ("weights", str(sum(value.size for value in bundle.weights.values()))),
+        ("trained on", f"{training.get('dataset')}, subjects {subjects}"),
+    ]
+
+
+def limitations(bundle: Bundle) -> list[str]:
+    """List what a user must not expect of the model."""
+    return [
+        _about_subjects(bundle),
+        "The same motion can come with different activation (co-contraction, load, fatigue), which IMUs cannot "
+        "measure.",
+        "Without calibration the amplitude is that of an average subject: rely on the shape, not on the level.",
+        _about_uncertainty(bundle),
+        *_about_emg(bundle),
+    ]
+
+
+def model_card(bundle: Bundle) -> str:
+    """Write the card in Markdown."""
+    facts = "\n".join(f"| {name} | {value} |" for name, value in card_facts(bundle))
     scores = scores_table(bundle.scores) if bundle.scores else "None were measured for this bundle."
+    limits = "\n".join(f"- {sentence}" for sentence in limitations(bundle))
     card = f"""# Model card: {bundle.model_id}
 
 Causal GEGLU-Transformer that estimates EMG envelopes from body-worn IMUs (after arXiv:2604.25670).
 
 | | |
 | --- | --- |
-| input | {len(bundle.rig.sensors)} IMUs ({sensors}), {_channels(bundle)}, on a grid of {rate:g} Hz |
-| output | {muscles}: mean and standard deviation of activation |
-| activation of 1 | {bundle.reference.definition}: {amplitude} |
-| envelope | high-pass {envelope.high_pass:g} Hz, rectified, low-pass {envelope.low_pass:g} Hz, zero phase |
-| look-ahead | {look_ahead_ms:.0f} ms: estimates are for the instant this long before the newest input |
-| context | attention over {config.context / rate:.1f} s in each of {config.layers} layers, width {config.width} |
-| weights | {sum(value.size for value in bundle.weights.values())} |
-| trained on | {training.get("dataset")}, subjects {subjects} |
+{facts}
 
 ## Accuracy on subjects that were not trained on
 
@@ -52,11 +82,8 @@ nor scored.
 
 ## Limitations
 
-- {_about_subjects(bundle)}
-- The same motion can come with different activation (co-contraction, load, fatigue), which IMUs cannot measure.
-- Without calibration the amplitude is that of an average subject: rely on the shape, not on the level.
-- {_about_uncertainty(bundle)}
-{_about_emg(bundle)}"""
+{limits}
+"""
     return card.replace("wearers", "subjects")  # as bundles of version 0.1 call them
 
 
@@ -77,13 +104,13 @@ def _about_subjects(bundle: Bundle) -> str:
     return f"Trained on {count} subjects as they were recorded; people and movements unlike them need a check."
 
 
-def _about_emg(bundle: Bundle) -> str:
+def _about_emg(bundle: Bundle) -> list[str]:
     if bundle.training.get("dataset") != HUGADB:
-        return ""
-    return (
-        f"- The EMG of the training data was sampled at {bundle.rig.rate:g} Hz, below its bandwidth: it holds "
-        "amplitude, but no detail.\n"
-    )
+        return []
+    return [
+        f"The EMG of the training data was sampled at {bundle.rig.rate:g} Hz, below its bandwidth: it holds "
+        "amplitude, but no detail."
+    ]
 
 
 def _about_uncertainty(bundle: Bundle) -> str:

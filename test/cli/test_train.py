@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fixtures.command_line import refused, run, strict_json
+from fixtures.html_pages import read_page
 
 from imu_emg_estimator.cli import train
 from imu_emg_estimator.cli.shared_options import DEFAULT_STEPS
@@ -44,7 +45,11 @@ def test_train_measures_uncertainty_and_missing_sensors_by_folds(
     data: Path, tmp_path: Path, small_recipe: None
 ) -> None:
     out = tmp_path / "a.safetensors"
-    assert run("train", "--data", data, "--out", out, "--steps", 2) == 0
+    report = tmp_path / "a.html"
+    assert run("train", "--data", data, "--out", out, "--steps", 2, "--report", report) == 0
+    page = read_page(report.read_text())
+    assert page.named("svg")
+    assert {"1", "2", "9"} <= {row[0] for row in page.cells}
     bundle = Bundle.load(out)
     assert bundle.uncertainty is not None
     assert "3 subjects" in bundle.uncertainty.definition
