@@ -1,4 +1,4 @@
-"""What the launch file checks before it starts the node: ROS would pass over it, and start with defaults."""
+"""What launch files check before they start a node: ROS would pass over it, and start with defaults."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from pathlib import Path
 
 ASSIGN = ":="
+BOOLEANS = ["true", "false", "True", "False"]
+LOG_LEVELS = ["debug", "info", "warn", "error", "fatal"]
 
 
 def existing_file(argument: str, text: str) -> str:
@@ -35,6 +37,12 @@ def check_arguments(command: Sequence[str], launch_file: str, declared: Iterable
             raise ValueError(
                 f"{launch_file} has no argument '{name}'{_question(name, known)}; it has {', '.join(known)}"
             )
+
+
+def ros_options(log_level: str, enclave: str) -> list[str]:
+    """Return ROS arguments of a process; those for an empty value are left out."""
+    given = {"--log-level": log_level, "--enclave": enclave}
+    return [word for option, value in given.items() if value for word in (option, value)]
 
 
 def _question(name: str, known: Sequence[str]) -> str:

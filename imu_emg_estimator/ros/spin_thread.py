@@ -63,6 +63,8 @@ class SpinThread:
             except ExternalShutdownException:
                 return
             except Exception as error:  # whatever a callback, or rclpy before it, raises
+                if self._leaving:
+                    return  # rclpy stumbles over its own shutdown now and then
                 self._report(error)
                 time.sleep(PAUSE_S)
 

@@ -16,7 +16,7 @@ from fixtures.page_runs import reader_environment
 from benchmarks import __main__ as benchmarks_command
 from imu_emg_estimator.cli.main import build_parser
 
-NOT_COMMANDS = {"mermaid", "text", "yaml"}
+NOT_COMMANDS = {"mermaid", "text", "xml", "yaml"}
 RUNNABLE = {"bash", "python", "cpp"}
 COMPILER = os.environ.get("CXX", "c++")
 MAX_S = 1500  # a hang, not a busy machine

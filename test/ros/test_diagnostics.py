@@ -1,5 +1,6 @@
 """Diagnostics once a second: how the estimates are doing, and every sensor."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from fixtures.ros_lab import HOUR, PATIENCE, Lab, imu_message
 from imu_emg_estimator.msg import MuscleActivation
@@ -24,6 +26,7 @@ from imu_emg_estimator.ros.diagnostics import REPORT_PERIOD_S, percentile, qos_m
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 StartLab = Callable[..., Lab]
+ROOT = Path(__file__).parents[2]
 WARN = DiagnosticStatus.WARN
 
 
@@ -81,6 +84,20 @@ def test_diagnostics_report_errors_before_any_message(start_lab: StartLab, repor
     assert value(found["left_foot"], "samples used [%]") == "0"
     assert "no recent input" not in found["estimates"].message
     assert "every sensor has sent nothing yet" in found["estimates"].message
+
+
+def test_every_status_has_one_analyzer(start_lab: StartLab, report: Any) -> None:
+    """The shipped file of diagnostic_aggregator, which matches whole names, groups all that the nodes report."""
+    analyzers = yaml.safe_load((ROOT / "config" / "analyzers.yaml").read_text())["analyzers"]["ros__parameters"]
+    groups = {name: each["regex"][0] for name, each in analyzers.items() if isinstance(each, dict)}
+    lab = start_lab()
+    prefix = f"{lab.estimator.get_fully_qualified_name()}: "
+    found = report(lab, lambda named: named)
+    fits = {each: [name for name, regex in groups.items() if re.fullmatch(regex, prefix + each)] for each in found}
+    sensors = lab.estimator.base.rig.sensor_names
+    assert fits == {"estimates": ["estimates"], "calibration": ["estimates"]} | dict.fromkeys(sensors, ["sensors"])
+    assert re.fullmatch(groups["assistance"], "/lab/assistance: assistance")
+    assert analyzers["estimates"]["num_items"] == 2
 
 
 def test_diagnostics_report_rates_ages_and_model(start_lab: StartLab, report: Any, imu: NDArray[np.floating]) -> None:

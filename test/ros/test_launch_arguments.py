@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from imu_emg_estimator.ros.launch_arguments import check_arguments, existing_file
+from imu_emg_estimator.ros.launch_arguments import check_arguments, existing_file, ros_options
 
 FILE = "estimator.launch.py"
 DECLARED = ("bundle", "params_file", "subject_id")
@@ -29,6 +29,11 @@ def test_unknown_argument_is_named_with_nearest(command: list[str]) -> None:
     check_arguments([*command, "bundle:=b", "subject_id:=a:=b"], FILE, DECLARED)
     with pytest.raises(ValueError, match="no argument 'subjectid'; did you mean 'subject_id'"):
         check_arguments([*command, "subjectid:=anna"], FILE, DECLARED)
+
+
+def test_ros_options_leave_out_what_is_empty() -> None:
+    assert ros_options("", "") == []
+    assert ros_options("debug", "/lab") == ["--log-level", "debug", "--enclave", "/lab"]
 
 
 def test_arguments_of_including_launch_file_are_not_ours() -> None:
