@@ -95,7 +95,7 @@ def test_every_status_has_one_analyzer(start_lab: StartLab, report: Any) -> None
     found = report(lab, lambda named: named)
     fits = {each: [name for name, regex in groups.items() if re.fullmatch(regex, prefix + each)] for each in found}
     sensors = lab.estimator.base.rig.sensor_names
-    assert fits == {"estimates": ["estimates"], "calibration": ["estimates"]} | dict.fromkeys(sensors, ["sensors"])
+    assert fits == {"estimates": ["estimates"], "calibration": ["estimates"]} | {each: ["sensors"] for each in sensors}
     assert re.fullmatch(groups["assistance"], "/lab/assistance: assistance")
     assert analyzers["estimates"]["num_items"] == 2
 
