@@ -75,15 +75,19 @@ def calibrate_bags(
     request: CalibrationRequest,
     progress: Callable[[Progress], None] | None = None,
     stop: Callable[[], bool] | None = None,
+    base: Bundle | None = None,
 ) -> CalibrationResult:
     """Read the bags of a request and calibrate on them; the new bundle's record has their hashes.
+
+    Args:
+        base: the request's bundle, where it was read before.
 
     Raises:
         BagUnreadable, TopicMissing, BagTooShort, InputError: it cannot be done; the sentence says why.
         Stopped: ``stop`` said so.
     """
     check_subject(request.subject)
-    base = Bundle.load(request.bundle)
+    base = base or Bundle.load(request.bundle)
     running = Bundle.load(request.running) if request.running else base
     _check_bags(request)
     if progress:

@@ -13,7 +13,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator.calibration.worker_control import processor_time
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.cli.calibration_bags import bags_of
@@ -26,7 +25,6 @@ from imu_emg_estimator.utils.progress import Progress, ProgressBar
 from imu_emg_estimator.utils.shipped_files import calibration_directory, shipped_bundle
 
 if TYPE_CHECKING:
-    from imu_emg_estimator.calibration.calibration_report import CalibrationReport
     from imu_emg_estimator.calibration.request import CalibrationRequest
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.signals.grid_alignment import AlignmentSettings
@@ -175,6 +173,7 @@ def _check_guide_options(arguments: argparse.Namespace) -> None:
 
 def _calibrate_bags(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.calibration.calibrate_bags import calibrate_bags
+    from imu_emg_estimator.calibration.worker_control import processor_time
 
     if arguments.bag is None:
         raise InputError("no --bag was given; name a recording, or let --guide make one")
@@ -182,15 +181,15 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
         raise InputError(
             "neither --out nor --store was given; name a bundle to write, keep it with --store, or try with --dry-run"
         )
-    request = _request(arguments)
+    request, base = _request(arguments), options.load_bundle(arguments)
     if arguments.store and not arguments.running:
-        request = replace(request, running=_stored_path(arguments))
+        request = replace(request, running=_stored_path(arguments, base))
     start = time.monotonic()
     with (
-        bags_of(request.bags, lambda: options.load_bundle(arguments).rig, request.subject, arguments.mapping) as bags,
+        bags_of(request.bags, base.rig, request.subject, arguments.mapping) as bags,
         _progress(arguments.progress) as show,
     ):
-        result = calibrate_bags(replace(request, bags=bags), show)
+        result = calibrate_bags(replace(request, bags=bags), show, base=base)
     took = processor_time(os.getpid(), time.monotonic() - start)
     for note in result.report.notes:
         print(note, file=sys.stderr)
@@ -203,16 +202,11 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
     elif result.bundle:
         _keep(result.bundle, arguments)
     options.write_json(arguments.json, result.report.to_dict() | {"took": asdict(took)})
-    _write_report(arguments, result.report)
-    return CALIBRATED if result.bundle else NOT_BETTER
-
-
-def _write_report(arguments: argparse.Namespace, report: CalibrationReport) -> None:
     if arguments.report:
         from imu_emg_estimator.report.calibration_page import calibration_page
 
-        model_id = options.load_bundle(arguments).model_id
-        write_report(arguments.report, calibration_page(report, arguments.subject, model_id), arguments)
+        write_report(arguments.report, calibration_page(result.report, arguments.subject, base.model_id), arguments)
+    return CALIBRATED if result.bundle else NOT_BETTER
 
 
 def _request(arguments: argparse.Namespace) -> CalibrationRequest:
@@ -252,11 +246,10 @@ def _alignment(arguments: argparse.Namespace) -> AlignmentSettings:
     return AlignmentSettings(**{name: value for name, value in given.items() if value is not None})
 
 
-def _stored_path(arguments: argparse.Namespace) -> Path | None:
+def _stored_path(arguments: argparse.Namespace, base: Bundle) -> Path | None:
     """Find the subject's stored calibration in use; None = the base model is."""
     from imu_emg_estimator.calibration.calibration_store import current_path
 
-    base = options.load_bundle(arguments)
     path, remarks = current_path(arguments.store, arguments.subject, base)
     for remark in remarks:
         print(remark, file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def bags_of(
-    paths: Sequence[Path], rig: Callable[[], Rig], subject: str, mapping: Path | None
-) -> Iterator[tuple[Path, ...]]:
+def bags_of(paths: Sequence[Path], rig: Rig, subject: str, mapping: Path | None) -> Iterator[tuple[Path, ...]]:
     """Yield bags; exported files among the paths become bags in a folder that is removed afterwards.
 
     Args:
-        rig: gives that of the bundle; asked for where there are files.
+        rig: of the bundle.
         mapping: which channel of the files is what; None = by their names.
 
     Raises:
@@ -36,7 +34,7 @@ def bags_of(
         yield tuple(paths)
         return
     with tempfile.TemporaryDirectory(prefix="imu-emg-") as folder:
-        yield (*(path for path in paths if path not in files), *_made(files, rig(), subject, mapping, Path(folder)))
+        yield (*(path for path in paths if path not in files), *_made(files, rig, subject, mapping, Path(folder)))
 
 
 def _made(files: Sequence[Path], rig: Rig, subject: str, mapping: Path | None, folder: Path) -> list[Path]:

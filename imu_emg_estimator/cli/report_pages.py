@@ -46,7 +46,8 @@ def calibration_report(path: Path) -> tuple[Page, dict[str, Any]]:
 
 def evaluation_report(path: Path) -> tuple[Page, dict[str, Any]]:
     """Make the report of the JSON of an evaluation; raises InputError where it is something else."""
-    from imu_emg_estimator.report.evaluation_page import evaluation_page, read_evaluation
+    from imu_emg_estimator.report.evaluation_page import evaluation_page
+    from imu_emg_estimator.training.evaluation_report import read_evaluation
 
     figures = read_evaluation(path)
     return evaluation_page(figures), dict(figures)

@@ -34,7 +34,8 @@ class OfflineCalibrator:
         from imu_emg_estimator.calibration.calibrate_bags import calibrate_bags
 
         running, _ = current_path(self.store, subject, self.base)
-        result = calibrate_bags(replace(self.request, bags=(bag,), subject=subject, running=running), on_progress)
+        request = replace(self.request, bags=(bag,), subject=subject, running=running)
+        result = calibrate_bags(request, on_progress, base=self.base)
         if result.bundle:
             store_calibration(self.store, result.bundle)
         return Outcome.from_report(result.report)

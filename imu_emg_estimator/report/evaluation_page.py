@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.errors import InputError
@@ -25,7 +23,6 @@ from imu_emg_estimator.report.svg_charts import dot_chart
 from imu_emg_estimator.training.evaluation_report import DEFAULT_GROUP
 from imu_emg_estimator.utils.json_values import from_decoded
 
-MAX_FILE_BYTES = 100_000_000
 MAX_DRAWN = 60  # subjects
 FAIR_R = 0.5  # of an estimate that follows the EMG fairly well
 CHART_CAPTION = "Mean over the muscles of each subject. The further to the right, the better."
@@ -36,21 +33,6 @@ NEXT = [
     html.command("imu-emg calibrate --bag BAG --subject NAME --store --report calibration.html"),
 ]
 Figures = Mapping[str, Any]
-
-
-def read_evaluation(path: Path) -> Figures:
-    """Read the JSON of ``imu-emg evaluate``; raises InputError where it is something else."""
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise InputError(f"{path} exceeds {MAX_FILE_BYTES / 1e6:g} MB; give the JSON of `imu-emg evaluate`")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}); give the JSON of `imu-emg evaluate`") from None
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict) or not {"protocol", "look_ahead_s", "mean", "subjects"} <= set(content):
-        raise InputError(f"{path} is not the JSON that `imu-emg evaluate --json` writes; make it first")
-    return content
 
 
 def evaluation_page(figures: Figures) -> Page:

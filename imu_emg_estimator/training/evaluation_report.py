@@ -16,6 +16,8 @@ from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 
 OWN_MODEL = "geglu_transformer"  # the row of the accuracy benchmark that shows this package's recipe
 DEFAULT_GROUP = "locomotion"
+SCORES = ("protocol", "look_ahead_s", "mean")  # that a bundle carries
+MAX_FILE_BYTES = 100_000_000
 
 
 def scores_table(summary: Mapping[str, Any]) -> str:
@@ -56,7 +58,7 @@ def _cell(by_amount: Mapping[str, Any], amount: str, group: str, figure: str) ->
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """Read the scores that a bundle carries: ``protocol``, ``look_ahead_s`` and ``mean``.
+    """Read the scores that a bundle carries, see ``SCORES``.
 
     Args:
         path: JSON of ``imu-emg evaluate``, or results of the accuracy benchmark with its streaming protocol.
@@ -64,15 +66,35 @@ def read_scores(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file cannot be read, or holds neither.
     """
+    content = _decoded(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
         if "streaming" in content:
             return _benchmark_scores(content["streaming"])
-        return {key: content[key] for key in ("protocol", "look_ahead_s", "mean")}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration):
+        return {key: content[key] for key in SCORES}
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
         raise InputError(
             f"scores {path} is not JSON of `imu-emg evaluate --folds` or of the accuracy benchmark; make it first"
         ) from None
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """Read the JSON of ``imu-emg evaluate``; raises InputError where it is something else."""
+    content = _decoded(path)
+    if not isinstance(content, dict) or not {*SCORES, "subjects"} <= set(content):
+        raise InputError(f"{path} is not the JSON that `imu-emg evaluate --json` writes; make it first")
+    return content
+
+
+def _decoded(path: Path) -> Any:
+    """Return the values of a JSON file; None where it is none."""
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise InputError(f"{path} exceeds {MAX_FILE_BYTES / 1e6:g} MB; give the JSON of `imu-emg evaluate`")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); give the JSON of `imu-emg evaluate`") from None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _benchmark_scores(streaming: Mapping[str, Any]) -> dict[str, Any]:

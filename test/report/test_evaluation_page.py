@@ -3,15 +3,13 @@
 import copy
 import json
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
-from fixtures.factories import refusal
 from fixtures.html_pages import ReadPage, read_page
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.report.evaluation_page import evaluation_page, read_evaluation
+from imu_emg_estimator.report.evaluation_page import evaluation_page
 
 NAN = float("nan")
 
@@ -119,13 +117,3 @@ def test_malformed_parts_are_refused_in_a_sentence_or_shown_as_text(part: str, v
     figures = copy.deepcopy(evaluation()) | {part: value}
     with suppress(InputError):
         page_of(figures)
-
-
-@pytest.mark.parametrize("text", ["", "[1]", "{", '{"protocol": "a"}', "[" * 100_000])
-def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
-    path = tmp_path / "a.json"
-    path.write_text(text)
-    with refusal(path, "is not the JSON that `imu-emg evaluate --json` writes"):
-        read_evaluation(path)
-    with refusal("none.json cannot be read"):
-        read_evaluation(tmp_path / "none.json")

@@ -8,7 +8,7 @@ import pytest
 from fixtures.factories import refusal, subject_scores
 
 from imu_emg_estimator.training.evaluation import summarise
-from imu_emg_estimator.training.evaluation_report import read_scores, scores_table, subjects_table
+from imu_emg_estimator.training.evaluation_report import read_evaluation, read_scores, scores_table, subjects_table
 
 
 def test_scores_table_has_a_row_for_every_condition(summary: dict[str, Any]) -> None:
@@ -73,3 +73,13 @@ def test_read_scores_refuses_other_files(content: bytes, tmp_path: Path) -> None
 def test_read_scores_refuses_a_missing_file(tmp_path: Path) -> None:
     with refusal(tmp_path / "none"):
         read_scores(tmp_path / "none")
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", '{"protocol": "a"}', "[" * 100_000])
+def test_read_evaluation_refuses_other_files(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with refusal(path, "is not the JSON that `imu-emg evaluate --json` writes"):
+        read_evaluation(path)
+    with refusal("none.json cannot be read"):
+        read_evaluation(tmp_path / "none.json")
