@@ -45,12 +45,6 @@ def rank() -> int:
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
-def wait_for_all() -> None:
-    """Wait until all processes have come here."""
-    if distributed.is_initialized():
-        distributed.barrier()
-
-
 def check_share(units: int) -> None:
     """Raise InputError where a batch has fewer units than there are processes."""
     if processes() > units:
