@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,11 +85,6 @@ class Recording:
         """Instants of the samples [samples], s from the start of the recording."""
         return np.arange(len(self)) / self.rig.rate
 
-    @property
-    def trusted_envelope(self) -> FloatArray:
-        """EMG envelopes [samples, muscles]; NaN = not known or not trusted."""
-        return np.where(self.muscle_weight > 0, self.envelope, np.nan)
-
     def is_movement(self) -> NDArray[np.bool_]:
         """Return a mask [samples] of the rig's movements: walking, running, stairs and ramps unless it names others."""
         return np.isin(self.condition, self.rig.movement_names)
@@ -113,3 +109,8 @@ class Recording:
             condition=self.condition[start:stop],
             emg=emg,
         )
+
+
+def trusted_envelope(recordings: Sequence[Recording]) -> FloatArray:
+    """Join the EMG envelopes [samples, muscles] of recordings; NaN = not known or not trusted."""
+    return np.concatenate([np.where(own.muscle_weight > 0, own.envelope, np.nan) for own in recordings])

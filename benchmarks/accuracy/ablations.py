@@ -19,8 +19,7 @@ from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.masked_pretraining import pretrain_masked
 from benchmarks.accuracy.models import Budget, FittedNetwork
 from benchmarks.run_folder import RunFolder
-from imu_emg_estimator.model.causal_network import Estimator, Network
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer
+from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData, population_reference, trusted_subjects
 from imu_emg_estimator.recording import FloatArray, Recording

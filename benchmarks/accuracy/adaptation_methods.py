@@ -15,13 +15,13 @@ from benchmarks.accuracy.network_adapters import add_film, add_low_rank, biases,
 from benchmarks.accuracy.subject_prior import SubjectPrior
 from imu_emg_estimator.calibration import adaptation
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
-from imu_emg_estimator.calibration.calibration_data import CalibrationData
-from imu_emg_estimator.calibration.closed_form import fit_head
+from imu_emg_estimator.calibration.closed_form import blocks_of, fit_head
 from imu_emg_estimator.calibration.electrode_check import check_electrodes
 from imu_emg_estimator.calibration.request import METHOD
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.causal_network import Estimator, Network, head_weights, set_head_weights
 from imu_emg_estimator.model.offline_estimate import estimate_activations
+from imu_emg_estimator.model.subject_data import CalibrationData
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.utils.progress import StepProgress
 
@@ -167,7 +167,7 @@ def _fit_ridge(network: Network, data: CalibrationData, strength: float, centre:
     """Fit the heads as the product does, shrunk to other ones [muscles, width + 1] or in another metric."""
     heads = head_weights(network.head)
     for muscle in data.known_muscles():
-        fit = fit_head(data.blocks(muscle), centre[muscle], precision, strength)
+        fit = fit_head(blocks_of(*data.of_muscle(muscle)), centre[muscle], precision, strength)
         heads[muscle] = fit.head
         adaptation.rescale_deviation(network, data, muscle, fit.left_out.error)
     set_head_weights(network.head, heads)

@@ -10,8 +10,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import gelu, pad
 
-from imu_emg_estimator.model.causal_network import CausalConvolution, Network, causal
-from imu_emg_estimator.model.geglu_transformer import EncoderLayer, GegluTransformer
+from imu_emg_estimator.model.causal_network import CausalConvolution, EncoderLayer, GegluTransformer, Network, causal
 from imu_emg_estimator.model.network_config import ModelConfig
 
 WINDOW = 16  # tokens in the input of the MLP

@@ -23,8 +23,7 @@ from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.calibration.calibrate_recordings import calibrate
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.geglu_transformer import weights_of
+from imu_emg_estimator.model.causal_network import Estimator, weights_of
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.subject_data import by_subject

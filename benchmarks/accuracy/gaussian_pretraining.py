@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from imu_emg_estimator.model.activation_loss import negative_log_likelihood
-from imu_emg_estimator.model.causal_network import Network
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer
+from imu_emg_estimator.model.causal_network import GegluTransformer, Network
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE, ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.rig import Rig

@@ -15,8 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from imu_emg_estimator.model.causal_network import Network
-from imu_emg_estimator.model.geglu_transformer import weights_of
+from imu_emg_estimator.model.causal_network import Network, weights_of
 
 MAX_LEVEL = 127  # without -128, so that the grid is symmetric
 

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.causal_network import Network
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer
+from imu_emg_estimator.model.causal_network import GegluTransformer, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import delayed
 from imu_emg_estimator.recording import FloatArray

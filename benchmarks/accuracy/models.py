@@ -25,8 +25,7 @@ from benchmarks.accuracy.baseline_networks import CnnLstmNetwork, GeluTransforme
 from benchmarks.accuracy.int8_weights import quantised
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.model.causal_network import Estimator, Network
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer, weights_of
+from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer, Network, weights_of
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import by_subject, population_reference, trusted_subjects

@@ -28,7 +28,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import Imu
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import network_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.imu_decoder import imu_sample, nanoseconds

@@ -70,7 +70,7 @@ def forward(bundle: Bundle, rows: Float32) -> Float32:
     """Compute mean and log standard deviation [rows, 2 muscles] by the network over all rows at once."""
     import torch
 
-    from imu_emg_estimator.model.geglu_transformer import network_of
+    from imu_emg_estimator.model.causal_network import network_of
 
     with torch.inference_mode():
         return torch.cat(network_of(bundle)(torch.from_numpy(rows)[None]), dim=2)[0].numpy()

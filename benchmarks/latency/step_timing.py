@@ -89,7 +89,7 @@ def _streaming(bundle: Bundle, name: str) -> tuple[Step, Step]:
 def _whole_window(bundle: Bundle, rows: int, newest_sequence: bool) -> Step:
     import torch
 
-    from imu_emg_estimator.model.geglu_transformer import network_of
+    from imu_emg_estimator.model.causal_network import network_of
 
     torch.set_num_threads(1)
     network = network_of(bundle)

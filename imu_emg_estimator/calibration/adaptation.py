@@ -21,16 +21,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imu_emg_estimator.calibration.calibration_data import CalibrationData
-from imu_emg_estimator.calibration.closed_form import MIN_ERROR, fit_head, leave_out, squared_error
+from imu_emg_estimator.calibration.closed_form import MIN_ERROR, blocks_of, fit_head, leave_out, squared_error
 from imu_emg_estimator.calibration.electrode_check import ElectrodeCheck, check_electrodes
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import activation_loss
 from imu_emg_estimator.model.bundle import Bundle, Reference
-from imu_emg_estimator.model.causal_network import Estimator, Network, head_weights, set_head_weights
-from imu_emg_estimator.model.geglu_transformer import weights_of
+from imu_emg_estimator.model.causal_network import Estimator, Network, head_weights, set_head_weights, weights_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.offline_estimate import estimator_of
+from imu_emg_estimator.model.subject_data import CalibrationData
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.utils.progress import StepProgress
 
@@ -198,7 +197,7 @@ def fit_heads(network: Network, data: CalibrationData, strength: float) -> None:
     """Fit the heads by ridge regression, shrunk towards the given ones."""
     heads = head_weights(network.head)
     for muscle in data.known_muscles():
-        fit = fit_head(data.blocks(muscle), heads[muscle], np.eye(len(heads[muscle])), strength)
+        fit = fit_head(blocks_of(*data.of_muscle(muscle)), heads[muscle], np.eye(len(heads[muscle])), strength)
         heads[muscle] = fit.head
         rescale_deviation(network, data, muscle, fit.left_out.error)
     set_head_weights(network.head, heads)
@@ -209,7 +208,7 @@ def promises_improvement(network: Network, data: CalibrationData, strength: floa
     heads = head_weights(network.head)
     given = fitted = 0.0
     for muscle in data.known_muscles():
-        blocks = data.blocks(muscle)
+        blocks = blocks_of(*data.of_muscle(muscle))
         given += squared_error(blocks, heads[muscle])
         trial = leave_out(blocks, heads[muscle], np.eye(len(heads[muscle])), strength)
         fitted += trial.error * sum(block.count for block in blocks)

@@ -17,7 +17,7 @@ from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import BAGS, DELAY, MODEL_FILE, NOTES
-from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.recording import Recording, trusted_envelope
 from imu_emg_estimator.signals.emg_delay import (
     Delay,
     DelayEvidence,
@@ -163,7 +163,7 @@ def delay_evidence(bundle: Bundle, recording: Recording) -> DelayEvidence:
     from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 
     estimated = estimate_envelopes(bundle, [recording])
-    return correlate(estimated, recording.trusted_envelope, recording.rig.rate, DelaySettings())
+    return correlate(estimated, trusted_envelope([recording]), recording.rig.rate, DelaySettings())
 
 
 def stream_of(bags: Sequence[CalibrationBag]) -> Stream:

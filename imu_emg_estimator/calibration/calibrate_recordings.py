@@ -17,7 +17,6 @@ from imu_emg_estimator.calibration.adaptation import (
     adapted_share,
     check_rig,
 )
-from imu_emg_estimator.calibration.calibration_data import trusted_envelope
 from imu_emg_estimator.calibration.calibration_decision import (
     AMPLITUDES,
     HEADS,
@@ -45,7 +44,7 @@ from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, Envelopes, curves_of, in_unit, interval_half_width
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimator_of, published_estimate
 from imu_emg_estimator.model.sensor_drift import MOTION, motion_profile
-from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.recording import FloatArray, Recording, trusted_envelope
 from imu_emg_estimator.signals.accuracy_metrics import Scores, score
 from imu_emg_estimator.signals.signal_quality import Stream
 from imu_emg_estimator.utils.json_values import json_compatible

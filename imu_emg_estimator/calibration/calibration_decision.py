@@ -14,8 +14,7 @@ from imu_emg_estimator.calibration.cross_fitting import CrossFit
 from imu_emg_estimator.calibration.improvement import Improvement, improvement_in_r, improvement_in_r2
 from imu_emg_estimator.calibration.shrinkage import USUAL, Amplitude, shrunk_amplitude, shrunk_share
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.geglu_transformer import weights_of
+from imu_emg_estimator.model.causal_network import Estimator, weights_of
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.accuracy_metrics import Scores, score
 

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.calibration_data import trusted_envelope
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.offline_estimate import estimate_all
-from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.recording import FloatArray, Recording, trusted_envelope
 
 FOLDS = 4
 GAP_S = 1.0  # on either side of a block that are not adapted to: the envelope's filter reaches that far

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imu_emg_estimator.calibration.calibration_data import CalibrationData, trusted_envelope
-from imu_emg_estimator.calibration.closed_form import CORRELATED_SAMPLES, Moments, leave_out
+from imu_emg_estimator.calibration.closed_form import CORRELATED_SAMPLES, Moments, blocks_of, leave_out
 from imu_emg_estimator.model.causal_network import Estimator, head_weights, set_head_weights
 from imu_emg_estimator.model.offline_estimate import estimate_activations
-from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.model.subject_data import CalibrationData
+from imu_emg_estimator.recording import FloatArray, Recording, trusted_envelope
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import score
 
@@ -84,7 +84,7 @@ def check_electrodes(estimator: Estimator, recordings: Sequence[Recording]) -> E
     corrected = _with_heads_of(estimator, sources)
     data = CalibrationData.of(corrected, recordings, estimate[:, sources])
     heads = head_weights(corrected.network.head)
-    follows = {muscle: movement_r(data.blocks(muscle), heads[muscle]) for muscle in data.known_muscles()}
+    follows = {muscle: movement_r(blocks_of(*data.of_muscle(muscle)), heads[muscle]) for muscle in data.known_muscles()}
     return ElectrodeCheck(corrected, data, sources, follows, envelope, estimate)
 
 

@@ -9,8 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator, Network
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import Estimator, Network, network_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.sensor_subsets import RunningFactor
 from imu_emg_estimator.recording import FloatArray, Recording

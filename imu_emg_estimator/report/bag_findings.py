@@ -15,7 +15,7 @@ from imu_emg_estimator.guide.bag_watch import SHOW_PERIOD_S, BagWatch
 from imu_emg_estimator.guide.watch_panel import EstimatorView
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, Envelopes, curves_of, in_unit, interval_half_width
-from imu_emg_estimator.recording import FloatArray
+from imu_emg_estimator.recording import FloatArray, trusted_envelope
 from imu_emg_estimator.signals.accuracy_metrics import Scores
 
 
@@ -84,7 +84,7 @@ def _compared(found: BagFindings, bundle: Bundle, bag: CalibrationBag) -> BagFin
     quality = assess(bundle, [recording], stream_of([bag]))
     activation, deviation = published_estimate(bundle, recording.imu)
     envelopes = Envelopes(
-        recording.trusted_envelope,
+        trusted_envelope([recording]),
         np.where(in_unit(bundle, recording.envelope_unit), activation * np.array(bundle.reference.amplitude), np.nan),
         interval_half_width(bundle, deviation),
     )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from imu_emg_estimator.model.geglu_transformer import EncoderLayer, GegluTransformer, rotate
+from imu_emg_estimator.model.causal_network import EncoderLayer, GegluTransformer, rotate
 from imu_emg_estimator.model.network_config import ROTARY_BASE, ModelConfig
 from imu_emg_estimator.streaming.engine import Engine, Float32
 

@@ -16,8 +16,7 @@ from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import estimate_loss
-from imu_emg_estimator.model.causal_network import Estimator, Network
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer
+from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.rig import Rig

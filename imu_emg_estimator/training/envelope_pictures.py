@@ -12,7 +12,7 @@ import numpy as np
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.envelope_curves import Envelopes, curves_of, in_unit, interval_half_width
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, published_estimate
-from imu_emg_estimator.recording import FloatArray, Recording
+from imu_emg_estimator.recording import FloatArray, Recording, trusted_envelope
 from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.evaluation import SubjectScores
 from imu_emg_estimator.training.scorable_subjects import movement_group
@@ -52,7 +52,7 @@ def example_of_median_subject(
     activation, deviation = published_estimate(bundle, stretch.imu)
     known = in_unit(bundle, stretch.envelope_unit)
     envelopes = Envelopes(
-        stretch.trusted_envelope,
+        trusted_envelope([stretch]),
         np.where(known, activation * np.array(bundle.reference.amplitude), np.nan),
         interval_half_width(bundle, deviation),
     )

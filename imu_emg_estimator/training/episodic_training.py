@@ -24,8 +24,7 @@ from torch import Tensor
 from imu_emg_estimator.calibration.closed_form import CORRELATED_SAMPLES
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import estimate_loss, mean_loss
-from imu_emg_estimator.model.causal_network import Estimator, Network
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer
+from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.recording import FloatArray

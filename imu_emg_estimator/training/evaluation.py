@@ -12,8 +12,7 @@ from joblib import Parallel, delayed
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_bundle
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.geglu_transformer import weights_of
+from imu_emg_estimator.model.causal_network import Estimator, weights_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from imu_emg_estimator.model.activation_loss import activation_loss
-from imu_emg_estimator.model.causal_network import Network
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer
+from imu_emg_estimator.model.causal_network import GegluTransformer, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import SubjectData, delayed
 from imu_emg_estimator.rig import Rig

@@ -9,8 +9,7 @@ import numpy as np
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle, Reference
-from imu_emg_estimator.model.causal_network import Estimator, Network
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer, weights_of
+from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer, Network, weights_of
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.subject_data import (

@@ -12,7 +12,7 @@ from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCAL
 from imu_emg_estimator.calibration.cross_fitting import CrossFit
 from imu_emg_estimator.calibration.shrinkage import Amplitude
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu_transformer import weights_of
+from imu_emg_estimator.model.causal_network import weights_of
 from imu_emg_estimator.model.offline_estimate import estimator_of
 
 RATE_HZ = 58.8

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from fixtures.factories import BundleFactory
 
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer, network_of
+from imu_emg_estimator.model.causal_network import GegluTransformer, network_of
 from imu_emg_estimator.model.weight_folding import fold_norms
 
 

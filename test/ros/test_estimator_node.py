@@ -14,7 +14,7 @@ from imu_emg_estimator.msg import MuscleActivation
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.ros.estimator_node import WARNING_PERIOD_S

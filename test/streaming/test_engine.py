@@ -12,7 +12,7 @@ from fixtures.factories import BundleFactory, refusal
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import network_of
 from imu_emg_estimator.streaming import engine as engines
 from imu_emg_estimator.streaming.engine import ENGINES, Engine, available_engines, make_engine
 

@@ -9,8 +9,7 @@ import torch
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.geglu_transformer import network_of, weights_of
+from imu_emg_estimator.model.causal_network import Estimator, network_of, weights_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import prepare
 from imu_emg_estimator.recording import Recording

@@ -12,8 +12,7 @@ from imu_emg_estimator.calibration.adaptation import adapt_estimator
 from imu_emg_estimator.calibration.closed_form import CORRELATED_SAMPLES, Moments
 from imu_emg_estimator.model.activation_loss import estimate_loss, mean_loss
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import Estimator, network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import SubjectData, prepare
 from imu_emg_estimator.rig import Rig

@@ -11,7 +11,7 @@ from fixtures.numbered_day import sample_numbers
 
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_bundle
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimate_recording
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.accuracy_metrics import Scores, score

@@ -9,9 +9,8 @@ from fixtures.factories import RecordingFactory, refusal
 from benchmarks.accuracy import ood_alarm as alarm
 from benchmarks.accuracy.uncertainty_protocol import covered, run_fold
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator
+from imu_emg_estimator.model.causal_network import Estimator, network_of
 from imu_emg_estimator.model.conformal_uncertainty import FLOOR, LEVELS
-from imu_emg_estimator.model.geglu_transformer import network_of
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.fit_conformal_uncertainty import (

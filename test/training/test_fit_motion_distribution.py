@@ -9,8 +9,7 @@ from fixtures.factories import RecordingFactory, refusal
 from benchmarks.accuracy import ood_alarm as alarm_module
 from benchmarks.accuracy.ood_alarm import alarm, area_under_curve, false_alarms, spoilt_mounts
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import Estimator, network_of
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig

@@ -10,7 +10,7 @@ from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.model.activation_loss import activation_loss
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import network_of
 from imu_emg_estimator.model.subject_data import (
     MAX_TARGET,
     by_subject,

@@ -13,8 +13,7 @@ from benchmarks.accuracy.adaptation_methods import METHODS, MethodSettings, adap
 from benchmarks.accuracy.subject_prior import SubjectPrior
 from imu_emg_estimator.calibration.adaptation import adapted_reference
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator, Network
-from imu_emg_estimator.model.geglu_transformer import weights_of
+from imu_emg_estimator.model.causal_network import Estimator, Network, weights_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimator_of
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES

@@ -12,8 +12,7 @@ from benchmarks.accuracy.baseline_networks import (
     MlpNetwork,
     TcnNetwork,
 )
-from imu_emg_estimator.model.causal_network import Network
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer
+from imu_emg_estimator.model.causal_network import GegluTransformer, Network
 from imu_emg_estimator.model.network_config import ModelConfig
 
 BASELINES = (MlpNetwork, LstmNetwork, CnnLstmNetwork, TcnNetwork, GeluTransformer)

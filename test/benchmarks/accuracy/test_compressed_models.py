@@ -11,7 +11,7 @@ from benchmarks.accuracy.adaptation_methods import MethodSettings
 from benchmarks.accuracy.compressed_models import COMPRESSED, SMALL, TEACHERS, fit_teachers
 from benchmarks.accuracy.int8_weights import from_int8, to_int8
 from benchmarks.accuracy.models import Budget, FittedNetwork, load, save
-from imu_emg_estimator.model.geglu_transformer import weights_of
+from imu_emg_estimator.model.causal_network import weights_of
 from imu_emg_estimator.recording import FloatArray, Recording
 
 TINY = Budget(2, 2, 32, {"width": 8, "layers": 1, "heads": 2, "band": 8, "kernel": 3, "feedforward": 8, "dilation": 2})

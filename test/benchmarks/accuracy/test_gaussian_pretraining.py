@@ -5,7 +5,7 @@ from fixtures.factories import RecordingFactory
 
 from benchmarks.accuracy.gaussian_pretraining import gaussian_loss, pretrain_gaussian
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import network_of
 from imu_emg_estimator.model.subject_data import prepare
 from imu_emg_estimator.training.pretraining import TrainingSettings
 

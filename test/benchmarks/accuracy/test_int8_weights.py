@@ -7,7 +7,7 @@ from fixtures.factories import RecordingFactory
 from benchmarks.accuracy.baseline_networks import LstmNetwork
 from benchmarks.accuracy.int8_weights import from_int8, quantised, to_int8
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.geglu_transformer import GegluTransformer, network_of, weights_of
+from imu_emg_estimator.model.causal_network import GegluTransformer, network_of, weights_of
 from imu_emg_estimator.model.network_config import ModelConfig
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 

@@ -9,8 +9,7 @@ from fixtures.factories import RecordingFactory, refusal
 
 from benchmarks.accuracy.meta_stages import KINDS, REPTILE_STEPS, MetaStage, run_stage, usual_stage
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import Estimator, network_of
 from imu_emg_estimator.model.subject_data import SubjectData, prepare
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.episodic_training import EpisodeSettings

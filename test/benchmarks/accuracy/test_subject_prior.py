@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from benchmarks.accuracy.network_adapters import add_film, fold
 from benchmarks.accuracy.subject_prior import FilmSettings, head_precision, learn_film, learn_prior
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import Estimator
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import Estimator, network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import SubjectData, prepare
 from imu_emg_estimator.rig import Rig

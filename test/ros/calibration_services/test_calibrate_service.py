@@ -21,7 +21,7 @@ from imu_emg_estimator.calibration.worker_control import Worker
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration
-from imu_emg_estimator.model.geglu_transformer import network_of
+from imu_emg_estimator.model.causal_network import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.grid_alignment import AlignmentSettings

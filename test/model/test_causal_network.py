@@ -7,10 +7,10 @@ from fixtures.factories import BundleFactory, RecordingFactory, refusal
 from torch import Tensor
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.model.causal_network import CausalConvolution
-from imu_emg_estimator.model.geglu_transformer import (
+from imu_emg_estimator.model.causal_network import (
     GEGLU,
     BandedAttention,
+    CausalConvolution,
     network_of,
     rotary_phases,
     rotate,
