@@ -20,7 +20,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.signal_quality import true_runs
-from imu_emg_estimator.training.calibration_split import split_for_calibration
+from imu_emg_estimator.training.data_splits import split_for_calibration
 
 ROOT = Path(__file__).parents[1]
 BUNDLE = ROOT / "resource" / "hugadb_without_2_8_17.safetensors"

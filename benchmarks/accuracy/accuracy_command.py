@@ -78,7 +78,7 @@ def _run_protocol(arguments: argparse.Namespace, folder: Path) -> None:
     from benchmarks.accuracy import protocols
     from benchmarks.accuracy.protocol_run import Means, Part, run_protocol
     from benchmarks.run_folder import RunFolder
-    from imu_emg_estimator.training.data_fingerprint import fingerprint
+    from imu_emg_estimator.training.checkpoints import fingerprint
     from imu_emg_estimator.utils.progress import ProgressBar
 
     if arguments.data is None:

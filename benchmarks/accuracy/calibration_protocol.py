@@ -31,7 +31,7 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings
 from imu_emg_estimator.signals.masked_imu_features import Normalisation, fit_normalisation
 from imu_emg_estimator.signals.signal_quality import true_runs
-from imu_emg_estimator.training.calibration_split import GUARD_S, MIN_BOUT_S
+from imu_emg_estimator.training.data_splits import GUARD_S, MIN_BOUT_S
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 WALKING, STAIRS, RUNNING = ("walking",), ("stairs_up", "stairs_down"), ("running",)

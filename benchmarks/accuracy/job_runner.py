@@ -14,7 +14,7 @@ from benchmarks.accuracy.jobs import Job
 from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.job_backends import job_backend
+from imu_emg_estimator.training.parallel_trainings import job_backend
 
 SHARED_FROM = "10K"  # bytes; larger arrays are shared with processes of this machine as memory-mapped files
 POLL_S = 1.0  # between updates of the progress

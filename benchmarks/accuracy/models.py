@@ -33,9 +33,9 @@ from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import score
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
+from imu_emg_estimator.training.data_splits import folds_of
 from imu_emg_estimator.training.pretraining import TrainingSettings, model_config
 from imu_emg_estimator.training.recipe import train_network
-from imu_emg_estimator.training.subject_folds import folds_of
 from imu_emg_estimator.utils.atomic_files import write_atomically
 
 FORMAT_VERSION = 1

@@ -29,9 +29,9 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
+from imu_emg_estimator.training.data_splits import folds_of
 from imu_emg_estimator.training.fit_conformal_uncertainty import SECONDS as CALIBRATION
 from imu_emg_estimator.training.pretraining import TrainingSettings
-from imu_emg_estimator.training.subject_folds import folds_of
 
 OWN = "geglu_transformer"  # the model with which the others are compared
 TUNED_FIRST = ("streaming", "adaptation", "uncertainty", "calibration")  # the others tune within each job

@@ -17,8 +17,8 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import score
 from imu_emg_estimator.signals.signal_quality import true_runs
-from imu_emg_estimator.training.calibration_split import CalibrationSplit, split_for_calibration
-from imu_emg_estimator.training.scorable_subjects import MIN_SCORED_S, conditions_of
+from imu_emg_estimator.training.data_splits import CalibrationSplit, split_for_calibration
+from imu_emg_estimator.training.subject_checks import MIN_SCORED_S, conditions_of
 
 SECONDS = (0.0, 30.0, 60.0)
 SHOWN_S = 8.0  # of each kind of locomotion, kept for pictures

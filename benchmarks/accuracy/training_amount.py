@@ -23,8 +23,8 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.signal_quality import true_runs
-from imu_emg_estimator.training.data_fingerprint import fingerprint
-from imu_emg_estimator.training.subject_folds import folds_of
+from imu_emg_estimator.training.checkpoints import fingerprint
+from imu_emg_estimator.training.data_splits import folds_of
 from imu_emg_estimator.utils.progress import ProgressBar
 
 FOLDS = 4

@@ -23,7 +23,7 @@ from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.calibration_split import GUARD_S
+from imu_emg_estimator.training.data_splits import GUARD_S
 
 WITHIN_SUBJECT, WITHIN_SUBJECT_NAME = "within_subject", "within-subject reference"
 LONG = MethodSettings(method="all_weights", steps=600, batch=16, anchor=0.003)

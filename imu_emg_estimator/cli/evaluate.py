@@ -138,7 +138,7 @@ def _evaluate_folds(arguments: argparse.Namespace) -> Evaluation:
     """Retrain the recipe for every fold, and keep the bundles if asked."""
     from imu_emg_estimator.model.subject_data import by_subject
     from imu_emg_estimator.training.evaluation import evaluate_folds
-    from imu_emg_estimator.training.job_backends import job_backend
+    from imu_emg_estimator.training.parallel_trainings import job_backend
     from imu_emg_estimator.training.recipe import RECIPE
 
     recordings = options.load_training_recordings(arguments)
@@ -164,7 +164,7 @@ def _evaluate_folds(arguments: argparse.Namespace) -> Evaluation:
 
 def _evaluate_bundle(arguments: argparse.Namespace) -> Evaluation:
     from imu_emg_estimator.training.evaluation import evaluate_bundle
-    from imu_emg_estimator.training.job_backends import job_backend
+    from imu_emg_estimator.training.parallel_trainings import job_backend
 
     bundle = options.load_bundle(arguments)
     recordings = options.load_recordings(arguments, _unseen_subjects(arguments, bundle))
@@ -182,8 +182,7 @@ def _evaluate_bundle(arguments: argparse.Namespace) -> Evaluation:
 
 def _check_recordings(arguments: argparse.Namespace, recordings: Sequence[Recording]) -> None:
     """Say before the work whom it leaves out, and whose sensors sit otherwise; raise InputError if that is everyone."""
-    from imu_emg_estimator.training.scorable_subjects import check_scorable, unknown_labels
-    from imu_emg_estimator.training.worn_otherwise import worn_otherwise
+    from imu_emg_estimator.training.subject_checks import check_scorable, unknown_labels, worn_otherwise
 
     for subject, reason in check_scorable(recordings, max(arguments.calibration_seconds)).items():
         print(f"subject {subject} will not be scored: {reason}", file=sys.stderr)

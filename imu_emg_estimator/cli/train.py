@@ -136,10 +136,9 @@ def _without(arguments: argparse.Namespace, recordings: list[Recording]) -> list
 
 def _check(recordings: Sequence[Recording], folds: int) -> None:
     """Say before the training what is odd about the data; raise InputError for what would fail after it."""
+    from imu_emg_estimator.training.data_splits import folds_of
     from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, trusted_groups
-    from imu_emg_estimator.training.scorable_subjects import check_muscles, unknown_labels
-    from imu_emg_estimator.training.subject_folds import folds_of
-    from imu_emg_estimator.training.worn_otherwise import worn_otherwise
+    from imu_emg_estimator.training.subject_checks import check_muscles, unknown_labels, worn_otherwise
 
     if folds:
         check_folds(recordings, folds)
@@ -153,8 +152,7 @@ def _begin(
     arguments: argparse.Namespace, recordings: Sequence[Recording], settings: TrainingSettings
 ) -> CheckpointFolder:
     """Begin the checkpoints beside the bundle, or go on from them; say which, and on what is trained."""
-    from imu_emg_estimator.training.checkpoints import CheckpointFolder
-    from imu_emg_estimator.training.data_fingerprint import fingerprint
+    from imu_emg_estimator.training.checkpoints import CheckpointFolder, fingerprint
     from imu_emg_estimator.training.distributed_training import processes
     from imu_emg_estimator.training.pretraining import training_device
 

@@ -12,9 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.model.network_config import ROTARY_BASE, ModelConfig, weight_shapes
+from imu_emg_estimator.model.network_config import ROTARY_BASE, ModelConfig, fold_norms, weight_shapes
 from imu_emg_estimator.model.onnx_file import OnnxGraph
-from imu_emg_estimator.model.weight_folding import fold_norms
 
 Float32 = NDArray[np.float32]
 

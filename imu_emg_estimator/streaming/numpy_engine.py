@@ -22,8 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from imu_emg_estimator.model.network_config import ROTARY_BASE, ModelConfig
-from imu_emg_estimator.model.weight_folding import fold_norms
+from imu_emg_estimator.model.network_config import ROTARY_BASE, ModelConfig, fold_norms
 from imu_emg_estimator.streaming.engine import Engine, Float32
 
 NORM_EPSILON = 1e-5

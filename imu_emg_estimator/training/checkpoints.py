@@ -1,10 +1,12 @@
 """Checkpoints of trainings: after a kill the same command goes on, and ends in the same weights.
 
-Same weights to the bit on a CPU; some operations of a GPU are not reproducible.
+Same weights to the bit on a CPU; some operations of a GPU are not reproducible. A fingerprint of the recordings tells
+whether the data are those that it was begun with.
 """
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import shutil
@@ -17,6 +19,7 @@ import numpy as np
 import torch
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.distributed_training import gathered, rank
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.json_values import json_compatible, to_json
@@ -134,3 +137,16 @@ class CheckpointFolder:
     def remove(self) -> None:
         """Remove all checkpoints: the result is written."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def fingerprint(recordings: Sequence[Recording]) -> str:
+    """Hash everything in the recordings that a result can depend on."""
+    digest = hashlib.blake2b(digest_size=16)
+    for recording in recordings:
+        words = [recording.name, recording.subject, recording.rig.to_dict(), recording.start, recording.envelope_unit]
+        arrays = (recording.imu, recording.envelope, recording.muscle_weight, recording.condition)
+        layout = [[array.dtype.str, array.shape] for array in arrays]
+        digest.update(json.dumps([words, layout]).encode())
+        for array in arrays:
+            digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -15,7 +15,7 @@ from imu_emg_estimator.model.offline_estimate import estimate_envelopes, publish
 from imu_emg_estimator.recording import FloatArray, Recording, trusted_envelope
 from imu_emg_estimator.signals.signal_quality import true_runs
 from imu_emg_estimator.training.evaluation import SubjectScores
-from imu_emg_estimator.training.scorable_subjects import movement_group
+from imu_emg_estimator.training.subject_checks import movement_group
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.json_values import json_compatible
 

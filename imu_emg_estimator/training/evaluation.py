@@ -18,19 +18,18 @@ from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import DEFAULT_MOVEMENTS
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
-from imu_emg_estimator.training.calibration_split import split_for_calibration
+from imu_emg_estimator.training.data_splits import folds_of, split_for_calibration
 from imu_emg_estimator.training.fit_conformal_uncertainty import Networks
-from imu_emg_estimator.training.parallel_progress import StepNote, joined_progress
+from imu_emg_estimator.training.parallel_trainings import StepNote, joined_progress
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import RECIPE, train_bundle
-from imu_emg_estimator.training.scorable_subjects import (
+from imu_emg_estimator.training.subject_checks import (
     MIN_SCORED_S,
     check_muscles,
     conditions_of,
     left_out,
     movement_group,
 )
-from imu_emg_estimator.training.subject_folds import folds_of
 from imu_emg_estimator.utils.progress import CountProgress
 
 SCORED_S = 30.0  # of calibration, after which a new bundle is scored

@@ -24,11 +24,10 @@ from imu_emg_estimator.model.offline_estimate import estimate_recording
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.training.calibration_split import split_for_calibration
 from imu_emg_estimator.training.checkpoints import Checkpoint
+from imu_emg_estimator.training.data_splits import folds_of, split_for_calibration
 from imu_emg_estimator.training.pretraining import TrainingSettings
 from imu_emg_estimator.training.recipe import train_estimator
-from imu_emg_estimator.training.subject_folds import folds_of
 from imu_emg_estimator.utils.progress import StepProgress
 
 ONE_DEVIATION = 0.6827  # what a standard deviation covers

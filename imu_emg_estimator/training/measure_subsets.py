@@ -22,7 +22,7 @@ from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import score
 from imu_emg_estimator.signals.masked_imu_features import feature_blocks, feature_count, features
 from imu_emg_estimator.signals.signal_quality import true_runs
-from imu_emg_estimator.training.calibration_split import split_for_calibration
+from imu_emg_estimator.training.data_splits import split_for_calibration
 from imu_emg_estimator.training.fit_conformal_uncertainty import (
     SAMPLE_PERIOD_S,
     SECONDS,

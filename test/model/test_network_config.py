@@ -1,9 +1,12 @@
 """ModelConfig: sizes within bounds, so that no file makes a reader allocate without end."""
 
+import numpy as np
 import pytest
-from fixtures.factories import refusal
+import torch
+from fixtures.factories import BundleFactory, refusal
 
-from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
+from imu_emg_estimator.model.causal_network import GegluTransformer, network_of
+from imu_emg_estimator.model.network_config import ModelConfig, fold_norms, weight_shapes
 
 GOOD = ModelConfig(inputs=66, muscles=2)
 
@@ -85,3 +88,25 @@ def test_weight_shapes_follow_the_config() -> None:
     assert shapes["layers.0.feedforward.output.weight"] == (8, 16)
     assert shapes["deviation_head.weight"] == (2, 8)
     assert "layers.2.attention.output.weight" not in shapes
+
+
+@torch.no_grad()
+def test_folded_weights_give_same_outputs(make_bundle: BundleFactory) -> None:
+    bundle = make_bundle(layers=3)
+    folded = fold_norms(3, bundle.weights)
+    network = GegluTransformer(bundle.config).eval()
+    rest = network.load_state_dict({name: torch.from_numpy(value) for name, value in folded.items()}, strict=False)
+    assert rest.unexpected_keys == []
+    assert len(rest.missing_keys) == 2 * (2 * 3 + 1)
+    assert all("norm" in name for name in rest.missing_keys), "a fresh norm has weights 1 and biases 0"
+    rows = torch.randn(1, 60, bundle.config.inputs, generator=torch.Generator().manual_seed(1))
+    for ours, theirs in zip(network(rows), network_of(bundle)(rows), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-5)
+
+
+def test_fold_keeps_given_weights(make_bundle: BundleFactory) -> None:
+    bundle = make_bundle()
+    before = {name: value.copy() for name, value in bundle.weights.items()}
+    fold_norms(bundle.config.layers, bundle.weights)
+    for name, value in before.items():
+        np.testing.assert_array_equal(bundle.weights[name], value)

@@ -15,7 +15,7 @@ from imu_emg_estimator.model.causal_network import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimate_recording
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.accuracy_metrics import Scores, score
-from imu_emg_estimator.training.calibration_split import split_for_calibration
+from imu_emg_estimator.training.data_splits import split_for_calibration
 from imu_emg_estimator.training.evaluation import (
     MIN_SCORED_S,
     check_unseen,

@@ -17,7 +17,7 @@ from benchmarks.accuracy.calibration_protocol import (
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.calibration_split import GUARD_S
+from imu_emg_estimator.training.data_splits import GUARD_S
 
 BRIEF = AdaptationSettings(steps=10, batch=2, sequence=64)
 WALKING = Bag("walking", (("walking",),), 30.0)

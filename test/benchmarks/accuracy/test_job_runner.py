@@ -22,7 +22,7 @@ from benchmarks.accuracy.jobs import Job
 from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.data_fingerprint import fingerprint
+from imu_emg_estimator.training.checkpoints import fingerprint
 
 TEST = Path(__file__).parents[2]
 TRAIN = Job("train", "ridge", ("1", "2"), fold=0)
@@ -160,7 +160,7 @@ import sys, time
 from pathlib import Path
 from fixtures.factories import synthetic_recording
 from benchmarks.accuracy.jobs import Job
-from imu_emg_estimator.training.data_fingerprint import fingerprint
+from imu_emg_estimator.training.checkpoints import fingerprint
 from benchmarks.run_folder import RunFolder
 from benchmarks.accuracy.job_runner import run_jobs
 

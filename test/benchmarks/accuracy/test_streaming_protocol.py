@@ -14,7 +14,7 @@ from benchmarks.accuracy import within_subject_reference as reference
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.accuracy_metrics import score
-from imu_emg_estimator.training.calibration_split import GUARD_S, split_for_calibration
+from imu_emg_estimator.training.data_splits import GUARD_S, split_for_calibration
 
 SETTINGS = AdaptationSettings()
 DAY = (

@@ -1,10 +1,11 @@
-"""One subject's recordings, divided into what a model is calibrated on and what it is scored on."""
+"""What is trained on, what is calibrated on and what is scored: folds of subjects, and a subject's time divided."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.signal_quality import true_runs
 
@@ -51,3 +52,10 @@ def split_for_calibration(recordings: Sequence[Recording], seconds: float) -> Ca
         if missing <= 0 and end < len(recording):
             scored.append(recording.slice(end, len(recording)))
     return CalibrationSplit(calibration, scored) if missing <= 0 else None
+
+
+def folds_of(subjects: Sequence[str], folds: int) -> list[list[str]]:
+    """Deal subjects out to disjoint folds, in the given order; raises InputError for too many or fewer than 2."""
+    if not 2 <= folds <= len(subjects):
+        raise InputError(f"{folds} folds cannot be made of {len(subjects)} subjects; give 2 to {len(subjects)}")
+    return [list(subjects[index::folds]) for index in range(folds)]

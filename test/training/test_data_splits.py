@@ -1,12 +1,13 @@
-"""What is calibrated on is never scored."""
+"""What is calibrated on is never scored, and every subject is left out once."""
 
 import numpy as np
 import pytest
+from fixtures.factories import refusal
 from fixtures.numbered_day import sample_numbers
 
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.signal_quality import true_runs
-from imu_emg_estimator.training.calibration_split import GUARD_S, split_for_calibration
+from imu_emg_estimator.training.data_splits import GUARD_S, folds_of, split_for_calibration
 
 
 @pytest.mark.parametrize("seconds", [5.0, 10.0, 20.0, 30.0])
@@ -43,3 +44,18 @@ def test_split_scores_everything_without_calibration(day: list[Recording]) -> No
 def test_split_is_none_with_too_little_locomotion(day: list[Recording]) -> None:
     assert split_for_calibration(day, 1000.0) is None
     assert split_for_calibration([day[0].slice(0, 200)], 5.0) is None
+
+
+@pytest.mark.parametrize("folds", [2, 3, 7])
+def test_folds_of_holds_every_subject_once(folds: int) -> None:
+    subjects = [str(number) for number in range(7)]
+    parts = folds_of(subjects, folds)
+    assert len(parts) == folds
+    assert sorted(name for part in parts for name in part) == subjects
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("folds", [0, 1, 8, -1])
+def test_folds_of_refuses_impossible_numbers(folds: int) -> None:
+    with refusal(str(folds), "7"):
+        folds_of([str(number) for number in range(7)], folds)

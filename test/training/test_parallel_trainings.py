@@ -1,4 +1,4 @@
-"""Folds on a Dask cluster give the scores that they give in this process."""
+"""Trainings on a Dask cluster give the scores that they give in this process; progress of several is shown as one."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ import pytest
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.training.evaluation import evaluate_folds
-from imu_emg_estimator.training.job_backends import job_backend
+from imu_emg_estimator.training.parallel_trainings import job_backend, joined_progress
 from imu_emg_estimator.training.pretraining import TrainingSettings
 
 
@@ -51,3 +51,20 @@ def test_dask_scheduler_that_does_not_answer_is_named() -> None:
 def test_cluster_without_backend_is_refused() -> None:
     with refusal("tcp://somewhere:8786", "--backend"), job_backend("loky", 2, "tcp://somewhere:8786"):
         pass
+
+
+def test_joined_progress_adds_up_the_steps_of_all_trainings() -> None:
+    seen: list[tuple[int, int]] = []
+    with joined_progress(2, 30, lambda done, total: seen.append((done, total))) as notes:
+        first, second = notes
+        assert first is not None
+        assert second is not None
+        first(20, 30, 0.5)
+        second(30, 30, 0.5)
+        second(7, 30, 0.5)  # is not noted: not every step is worth a write
+    assert seen[-1] == (50, 60)
+
+
+def test_joined_progress_without_listener_notes_nothing() -> None:
+    with joined_progress(3, 30, None) as notes:
+        assert list(notes) == [None] * 3
