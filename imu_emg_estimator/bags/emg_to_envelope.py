@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
-from imu_emg_estimator.bags.emg_packets import MAX_RATE_HZ
+from imu_emg_estimator.bags.bag_messages import MAX_RATE_HZ
 from imu_emg_estimator.bags.topic_mapping import Channels
 from imu_emg_estimator.errors import BagTooShort, BagUnreadable, InputError
 from imu_emg_estimator.recording import FloatArray

@@ -12,10 +12,12 @@ from imu_emg_estimator.bags.bag_messages import (
     FLOAT32_TYPE,
     FLOAT64_TYPE,
     IMU_TYPE,
+    JOINT_FIELDS,
     JOINT_TYPE,
+    EmgPacket,
+    decode_packet,
 )
 from imu_emg_estimator.bags.bag_reader import Bag
-from imu_emg_estimator.bags.emg_packets import JOINT_FIELDS, EmgPacket, decode_packet
 from imu_emg_estimator.errors import InputError, TopicMissing
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.imu_decoder import decode_frame_id

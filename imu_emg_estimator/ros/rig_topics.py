@@ -9,7 +9,7 @@ import numpy as np
 import rclpy
 
 from imu_emg_estimator.bags import IMU_TYPE, TopicMapping
-from imu_emg_estimator.bags.emg_packets import EmgPacket, OddPacket, decode_packet
+from imu_emg_estimator.bags.bag_messages import EmgPacket, OddPacket, decode_packet
 from imu_emg_estimator.bags.topic_mapping import names_of_topics
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.topic_search import recordable_topics

@@ -30,9 +30,10 @@ from imu_emg_estimator.bags.bag_messages import (
     FLOAT64_TYPE,
     IMU_TYPE,
     JOINT_TYPE,
+    OddPacket,
+    decode_packet,
     known_digest,
 )
-from imu_emg_estimator.bags.emg_packets import OddPacket, decode_packet
 from imu_emg_estimator.bags.topic_mapping import same_name, topic_of, words
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.recording import Recording
