@@ -20,20 +20,17 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
-def numbers(text: str) -> tuple[float, ...]:
+def numbers(text: str, what: str = "numbers such as 0,0,0,1") -> tuple[float, ...]:
     """Split numbers at commas."""
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a list of numbers such as 0,0,0,1") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of {what}") from None
 
 
 def durations(text: str) -> list[float]:
     """Split durations [s] at commas; in ascending order, each once."""
-    try:
-        seconds = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a list of seconds such as 0,30,60") from None
+    seconds = numbers(text, "seconds such as 0,30,60")
     if not all(0 <= value <= MAX_DURATION_S for value in seconds):
         raise argparse.ArgumentTypeError(f"'{text}' has a value outside 0 to {MAX_DURATION_S:g} s")
     return sorted(set(seconds))

@@ -9,19 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imu_emg_estimator.cli.shared_options import QUIET_S, add_emg_delay_option, add_topic_options, emg_delay
-from imu_emg_estimator.cli.stored_calibrations import (
-    BASE_MODEL,
-    UNKNOWN,
-    add_action,
-    add_model_option,
-    add_subject_option,
-    aligned,
-    figure,
-    find_stored,
-    mean_change,
-    to_dict,
-)
+from imu_emg_estimator.cli import shared_options as options
+from imu_emg_estimator.cli import stored_calibrations as shared
+from imu_emg_estimator.cli.stored_calibrations import BASE_MODEL, UNKNOWN, aligned, figure, mean_change
 from imu_emg_estimator.cli.verdict_table import verdict_table
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.progress import ProgressBar
@@ -36,18 +26,20 @@ if TYPE_CHECKING:
 
 def add_compare(actions: Any) -> None:
     """Add the action that compares calibrations."""
-    parser = add_action(actions, "compare", _compare, "set calibrations side by side, on one bag if you have one")
+    parser = shared.add_action(
+        actions, "compare", _compare, "set calibrations side by side, on one bag if you have one"
+    )
     parser.add_argument("id", nargs="+", metavar="ID", help="calibrations to compare")
-    add_subject_option(parser)
+    shared.add_subject_option(parser)
     parser.add_argument("--bag", type=Path, help="score all of them and their base model on this bag")
-    add_model_option(parser, "with --bag: base model")
-    add_topic_options(parser)
-    add_emg_delay_option(parser, "none; one that is clear is told")
+    shared.add_model_option(parser, "with --bag: base model")
+    options.add_topic_options(parser)
+    options.add_emg_delay_option(parser, "none; one that is clear is told")
 
 
 def _compare(arguments: argparse.Namespace) -> dict[str, Any]:
-    entries = [find_stored(arguments.directory, name, arguments.subject) for name in dict.fromkeys(arguments.id)]
-    result: dict[str, Any] = {"calibrations": [to_dict(entry) for entry in entries]}
+    entries = [shared.find_stored(arguments.directory, name, arguments.subject) for name in dict.fromkeys(arguments.id)]
+    result: dict[str, Any] = {"calibrations": [shared.to_dict(entry) for entry in entries]}
     if arguments.bag:
         return result | {"on_bag": _compare_on_one_bag(arguments, entries)}
     rows = [("", *(entry.calibration.id for entry in entries))]
@@ -105,7 +97,7 @@ def _compare_on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]
 
     recording = bag.recording
 
-    bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=QUIET_S))
+    bag_hash = hash_of(arguments.bag, ProgressBar("hash of the bag [MiB]", patience=options.QUIET_S))
     figures = {BASE_MODEL: judge(base, recording)}
     figures |= {entry.calibration.id: judge(Bundle.load(entry.path), recording) for entry in entries}
     print(f"on all {recording.duration:.0f} s of {arguments.bag}:\n{_format(figures)}")
@@ -166,7 +158,7 @@ def _open(arguments: argparse.Namespace, base: Bundle, base_path: Path) -> Calib
         imu_topics=arguments.imu_topics,
         emg_topic=arguments.emg_topic,
         rotations=arguments.sensor_rotations,
-        **emg_delay(arguments),
+        **options.emg_delay(arguments),
     )
     (bag,) = open_bags(base, request)
     for note in bag.notes:

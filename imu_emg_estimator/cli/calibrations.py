@@ -10,24 +10,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from imu_emg_estimator.cli import stored_calibrations as shared
 from imu_emg_estimator.cli.calibration_comparison import add_compare
 from imu_emg_estimator.cli.shared_options import load_bundle
-from imu_emg_estimator.cli.stored_calibrations import (
-    BASE_MODEL,
-    UNKNOWN,
-    add_action,
-    add_id_argument,
-    add_model_option,
-    add_subject_option,
-    aligned,
-    change,
-    find_stored,
-    id_of,
-    list_stored,
-    mean_change,
-    print_remarks,
-    to_dict,
-)
+from imu_emg_estimator.cli.stored_calibrations import BASE_MODEL, UNKNOWN, aligned, change, mean_change
 from imu_emg_estimator.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,16 +34,16 @@ def add_parser(commands: Any) -> None:
     purpose = "list, show, use, compare or remove stored calibrations"
     parser = commands.add_parser("calibrations", help=purpose, description=f"{purpose.capitalize()}.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = add_action(actions, "list", _list, "list what is stored, and what is in use")
-    add_subject_option(listing, "only this subject's")
-    add_id_argument(add_action(actions, "show", _show, "show all that is known about one calibration"))
+    listing = shared.add_action(actions, "list", _list, "list what is stored, and what is in use")
+    shared.add_subject_option(listing, "only this subject's")
+    shared.add_id_argument(shared.add_action(actions, "show", _show, "show all that is known about one calibration"))
     _add_use(actions)
     _add_remove(actions)
     add_compare(actions)
 
 
 def _list(arguments: argparse.Namespace) -> dict[str, Any]:
-    stored, remarks = list_stored(arguments.directory, arguments.subject)
+    stored, remarks = shared.list_stored(arguments.directory, arguments.subject)
     if not stored:
         whose = f" of subject '{arguments.subject}'" if arguments.subject else ""
         print(f"{arguments.directory} holds no calibration{whose}")
@@ -65,8 +51,12 @@ def _list(arguments: argparse.Namespace) -> dict[str, Any]:
         print(_format(stored))
         if not all(entry.in_use for entry in stored):
             print("\n* in use from the next start of the node on, with the model that it was made from")
-    print_remarks(remarks)
-    return {"directory": str(arguments.directory), "calibrations": [to_dict(e) for e in stored], "remarks": remarks}
+    shared.print_remarks(remarks)
+    return {
+        "directory": str(arguments.directory),
+        "calibrations": [shared.to_dict(e) for e in stored],
+        "remarks": remarks,
+    }
 
 
 def _format(stored: Sequence[Stored]) -> str:
@@ -90,13 +80,13 @@ def _format(stored: Sequence[Stored]) -> str:
 
 
 def _show(arguments: argparse.Namespace) -> dict[str, Any]:
-    entry = find_stored(arguments.directory, id_of(arguments), arguments.subject)
+    entry = shared.find_stored(arguments.directory, shared.id_of(arguments), arguments.subject)
     print(aligned([(f"{name}:", value) for name, value in _facts(entry).items()]))
     if muscles := entry.calibration.figures.get("muscles"):
         rows = [("muscle", "r", "R²", "nRMSE")]
         rows += [(name, *_changes(judged)) for name, judged in muscles.items()]
         print(f"\nbefore → after, on data not used to adapt:\n{aligned(rows)}")
-    return to_dict(entry)
+    return shared.to_dict(entry)
 
 
 def _facts(entry: Stored) -> dict[str, str]:
@@ -138,16 +128,15 @@ def _text(value: object) -> str:
 
 def _add_use(actions: Any) -> None:
     """Add the action that chooses a calibration."""
-    parser = add_action(actions, "use", _use, "choose the calibration that the next start takes")
+    parser = shared.add_action(actions, "use", _use, "choose the calibration that the next start takes")
     parser.add_argument("id", nargs="?", metavar="ID", help="calibration to use")
     parser.add_argument("--none", action="store_true", help="use the base model instead; needs --subject")
     parser.add_argument("--previous", action="store_true", help="go back to what was in use before; needs --subject")
-    add_subject_option(parser)
-    add_model_option(parser, "base model that the node runs with")
+    shared.add_subject_option(parser)
+    shared.add_model_option(parser, "base model that the node runs with")
 
 
 def _use(arguments: argparse.Namespace) -> dict[str, Any]:
-
     if (arguments.id is not None) + arguments.none + arguments.previous != 1:
         raise InputError("an id, --none or --previous says what to use; give exactly one of them")
     if arguments.id is None and arguments.subject is None:
@@ -156,7 +145,7 @@ def _use(arguments: argparse.Namespace) -> dict[str, Any]:
     subject, used, remarks = _choose(arguments, base)
     what = f"calibration {used}" if used else f"the {BASE_MODEL}"
     print(f"subject '{subject}' uses {what} with model {base.model_id} from the next start of the node on")
-    print_remarks(remarks)
+    shared.print_remarks(remarks)
     return {"subject": subject, "model_id": base.model_id, "calibration_id": used, "remarks": remarks}
 
 
@@ -204,15 +193,15 @@ def _choose(arguments: argparse.Namespace, base: Model) -> tuple[str, str | None
 
 def _add_remove(actions: Any) -> None:
     """Add the action that deletes a calibration."""
-    parser = add_action(actions, "remove", _remove, "delete one calibration permanently")
-    add_id_argument(parser)
+    parser = shared.add_action(actions, "remove", _remove, "delete one calibration permanently")
+    shared.add_id_argument(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _remove(arguments: argparse.Namespace) -> dict[str, Any]:
     from imu_emg_estimator.calibration.calibration_store import find_calibration, remove_calibration, used_after_removal
 
-    calibration_id = id_of(arguments)
+    calibration_id = shared.id_of(arguments)
     subject, path = find_calibration(arguments.directory, calibration_id, arguments.subject)
     next_used = used_after_removal(arguments.directory, subject, calibration_id)
     consequence = "; ".join(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +64,8 @@ def _add_node_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _calibrate(arguments: argparse.Namespace) -> int:
-    with options.ros_required("call"):
-        from imu_emg_estimator.ros.node_calls import call_calibrate, running_node
-    with running_node(arguments.node, arguments.wait, arguments.ros_arguments) as node:
-        answer = call_calibrate(
+    with _running_node(arguments) as (calls, node):
+        answer = calls.call_calibrate(
             node,
             [str(bag.absolute()) for bag in arguments.bag],
             arguments.subject,
@@ -82,19 +82,24 @@ def _calibrate(arguments: argparse.Namespace) -> int:
 
 
 def _cancel(arguments: argparse.Namespace) -> int:
-    with options.ros_required("call"):
-        from imu_emg_estimator.ros.node_calls import call_cancel, running_node
-    with running_node(arguments.node, arguments.wait, arguments.ros_arguments) as node:
-        return _finish(arguments, call_cancel(node))
+    with _running_node(arguments) as (calls, node):
+        return _finish(arguments, calls.call_cancel(node))
 
 
 def _reset(arguments: argparse.Namespace) -> int:
     if arguments.id and arguments.previous:
         raise InputError("--id and --previous were given; give one of them")
+    with _running_node(arguments) as (calls, node):
+        return _finish(arguments, calls.call_reset(node, arguments.subject, arguments.id, arguments.previous))
+
+
+@contextmanager
+def _running_node(arguments: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
+    """Find the node that is meant; yield the module that calls its services, and what speaks to it."""
     with options.ros_required("call"):
-        from imu_emg_estimator.ros.node_calls import call_reset, running_node
-    with running_node(arguments.node, arguments.wait, arguments.ros_arguments) as node:
-        return _finish(arguments, call_reset(node, arguments.subject, arguments.id, arguments.previous))
+        from imu_emg_estimator.ros import node_calls
+    with node_calls.running_node(arguments.node, arguments.wait, arguments.ros_arguments) as node:
+        yield node_calls, node
 
 
 def _finish(arguments: argparse.Namespace, answer: dict[str, Any]) -> int:

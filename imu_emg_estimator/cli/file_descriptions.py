@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,11 @@ def description_of(path: Path) -> dict[str, Any] | None:
     Raises:
         InputError: it is a bag, a table or an ONNX file by its name, and cannot be read.
     """
-    describe = _describer(path)
-    return None if describe is None else describe(path)
+    if path.suffix == ".onnx":
+        return _onnx(path)
+    if path.suffix.lower() in (".csv", ".parquet"):
+        return _table(path)
+    return _bag(path) if is_bag(path) else None
 
 
 def is_bag(path: Path) -> bool:
@@ -28,14 +30,6 @@ def is_bag(path: Path) -> bool:
     from imu_emg_estimator.bags.bag_files import is_storage
 
     return path.is_dir() or is_storage(path.name)
-
-
-def _describer(path: Path) -> Callable[[Path], dict[str, Any]] | None:
-    if path.suffix == ".onnx":
-        return _onnx
-    if path.suffix.lower() in (".csv", ".parquet"):
-        return _table
-    return _bag if is_bag(path) else None
 
 
 def _bag(path: Path) -> dict[str, Any]:
@@ -65,8 +59,8 @@ def _bag(path: Path) -> dict[str, Any]:
 def _counted(times: list[int] | None) -> dict[str, Any]:
     if times is None:
         return {}
-    span = (max(times) - min(times)) / NS_PER_S if len(times) > 1 else 0.0
-    return {"messages": len(times), "rate_hz": (len(times) - 1) / span if span > 0 else 0.0}
+    span = max(times, default=0) - min(times, default=0)
+    return {"messages": len(times), "rate_hz": (len(times) - 1) * NS_PER_S / span if span else 0.0}
 
 
 def _table(path: Path) -> dict[str, Any]:

@@ -77,7 +77,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _import(arguments: argparse.Namespace, rig: Rig | None, given: ChannelMapping | None, folder: Path) -> int:
     """Import with a folder for the arrays, as a data set may be larger than the memory."""
     from imu_emg_estimator.imports.import_files import settle_mapping
-    from imu_emg_estimator.imports.mapping_file import MAPPING_FILE, write_mapping
 
     takes, left_out = _read(arguments, folder)
     where = f"mapping {arguments.mapping}" if given else "the proposal"
@@ -85,10 +84,7 @@ def _import(arguments: argparse.Namespace, rig: Rig | None, given: ChannelMappin
         mapping = settle_mapping(takes, rig, given, where)
     except InputError as error:
         raise _with_mapping_file(arguments, takes, rig, error) from None
-    _show_mapping(mapping)
-    arguments.out_folder.mkdir(parents=True, exist_ok=True)
-    path = arguments.out_folder / MAPPING_FILE
-    write_mapping(path, mapping)
+    path = _keep_mapping(arguments, mapping)
     print(f"wrote {path}: edit it and give it back with --mapping to change this")
     written = [] if arguments.dry_run else _write(arguments, takes, mapping, rig)
     figures = _figures(takes, mapping, written) | {"left_out": left_out}
@@ -175,23 +171,24 @@ def _with_mapping_file(
     if arguments.mapping:
         return error
     from imu_emg_estimator.imports.channel_mapping import propose_mapping
-    from imu_emg_estimator.imports.mapping_file import MAPPING_FILE, write_mapping
 
-    mapping = propose_mapping([item.take for item in takes], rig)
-    _show_mapping(mapping)
-    arguments.out_folder.mkdir(parents=True, exist_ok=True)
-    path = arguments.out_folder / MAPPING_FILE
-    write_mapping(path, mapping)
+    path = _keep_mapping(arguments, propose_mapping([item.take for item in takes], rig))
     return InputError(f"{error} (the proposal is in {path}: complete it and give it back with --mapping)")
 
 
-def _show_mapping(mapping: ChannelMapping) -> None:
+def _keep_mapping(arguments: argparse.Namespace, mapping: ChannelMapping) -> Path:
+    """Show a mapping and write it to the folder of the tables; returns the file."""
+    from imu_emg_estimator.imports.mapping_file import MAPPING_FILE, write_mapping
+
     width = max(len(assignment.channel) for assignment in mapping.assignments)
     for assignment in mapping.assignments:
         unit = f" [{assignment.unit}]" if assignment.unit and assignment.is_used else ""
         print(f"  {assignment.channel:{width}}  ->  {assignment.column}{unit}")
     for note in mapping.notes:
         print(f"note: {note}")
+    arguments.out_folder.mkdir(parents=True, exist_ok=True)
+    write_mapping(arguments.out_folder / MAPPING_FILE, mapping)
+    return Path(arguments.out_folder / MAPPING_FILE)
 
 
 def _figures(takes: Sequence[ReadTake], mapping: ChannelMapping, written: Sequence[Path]) -> dict[str, Any]:

@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.cli import argument_types as types
-from imu_emg_estimator.cli.shared_options import (
-    accept_ros_arguments,
-    add_command,
-    add_json_option,
-    ros_required,
-    write_json,
-)
+from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.errors import InputError
 
 DISCOVERY_TIMEOUT_S = 3.0
@@ -23,7 +17,7 @@ DISCOVERY_TIMEOUT_S = 3.0
 
 def add_parser(commands: Any) -> None:
     """Add the command to those of ``imu-emg``."""
-    parser = add_command(
+    parser = options.add_command(
         commands, "record", run, "record Imu and EMG topics to a bag (where `ros2 bag record` is missing)"
     )
     parser.add_argument(
@@ -35,8 +29,8 @@ def add_parser(commands: Any) -> None:
         "--wait", type=float, default=DISCOVERY_TIMEOUT_S, metavar="S",
         help=f"how long to look for topics (default: {DISCOVERY_TIMEOUT_S:g})",
     )  # fmt: skip
-    add_json_option(parser)
-    accept_ros_arguments(parser)
+    options.add_json_option(parser)
+    options.accept_ros_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,11 +38,11 @@ def run(arguments: argparse.Namespace) -> int:
     duration = math.inf if arguments.seconds is None else arguments.seconds
     if not duration > 0:
         raise InputError(f"--seconds {duration:g} is not a positive number of seconds; correct it")
-    with ros_required("record"):
+    with options.ros_required("record"):
         from imu_emg_estimator.ros.bag_recorder import record_on_screen
     recorded = record_on_screen(arguments.topics, arguments.out, duration, arguments.wait, arguments.ros_arguments)
     print(f"wrote {recorded.path}: {recorded.seconds:.1f} s, {sum(recorded.counts.values())} messages")
     if lost := sum(recorded.lost.values()):
         print(f"{lost} messages were lost: this computer or the network is busy", file=sys.stderr)
-    write_json(arguments.json, recorded.to_dict())
+    options.write_json(arguments.json, recorded.to_dict())
     return 0

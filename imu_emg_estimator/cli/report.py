@@ -9,19 +9,12 @@ from typing import TYPE_CHECKING, Any
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli.file_descriptions import is_bag
 from imu_emg_estimator.cli.report_pages import bag_report, calibration_report, evaluation_report, write_report
-from imu_emg_estimator.cli.shared_options import (
-    add_bundle_option,
-    add_command,
-    add_json_option,
-    write_json,
-)
+from imu_emg_estimator.cli.shared_options import add_bundle_option, add_command, add_json_option, write_json
+from imu_emg_estimator.cli.stored_calibrations import add_directory_option, add_subject_option
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.utils.shipped_files import calibration_directory
 
 if TYPE_CHECKING:
     from imu_emg_estimator.report.html_page import Page
-
-SUFFIX = ".html"
 
 
 def add_parser(commands: Any) -> None:
@@ -37,27 +30,23 @@ def add_parser(commands: Any) -> None:
     add_bundle_option(parser, "of a bag: bundle that estimates")
     parser.add_argument("--imu-topics", type=types.names, metavar="A,B", help="of a bag: Imu topics, as in the rig")
     parser.add_argument("--emg-topic", metavar="TOPIC", help="of a bag: EMG topic (default: found)")
-    parser.add_argument("--subject", metavar="NAME", help="subject, where several have a calibration of this id")
-    directory = calibration_directory()
-    parser.add_argument(
-        "--directory", type=Path, default=directory, metavar="DIR", help=f"where they are stored (default: {directory})"
-    )
+    add_subject_option(parser, "subject, where several have a calibration of this id")
+    add_directory_option(parser)
     add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Find out what the thing is, and write its report."""
-    name = Path(arguments.thing).resolve().name
-    out = arguments.out or _default(Path(f"{name.removesuffix('.safetensors').removesuffix('.json')}{SUFFIX}"))
+    out = arguments.out or _default(Path(arguments.thing).resolve().name)
     page, figures = _page_of(arguments)
     write_report(out, page, arguments)
     write_json(arguments.json, figures | {"report": str(out)})
     return 0
 
 
-def _default(path: Path) -> Path:
+def _default(name: str) -> Path:
     try:
-        return types.report_file(str(path))
+        return types.report_file(f"{name.removesuffix('.safetensors').removesuffix('.json')}.html")
     except argparse.ArgumentTypeError as error:
         raise InputError(str(error)) from None
 

@@ -92,20 +92,16 @@ def run_check(arguments: argparse.Namespace) -> int:
     rig = load_rig(arguments.rig)
     remarks = remarks_on_file(rig)
     taken = _takes(arguments, rig)
-    if taken is None:
-        print(_table(rig))
-        _print_remarks(remarks)
-        _write(arguments, rig, [], remarks)
-        return FITS
-    takes, others = taken
-    mountings = [mounting_of(sensor, take) for sensor, take in zip(rig.sensors, takes, strict=True)]
+    takes, others = taken or ([], [])
+    mountings = [mounting_of(sensor, take) for sensor, take in zip(rig.sensors, takes, strict=False)]
     remarks += remarks_on(rig, mountings)
     if others:
         remarks.append(f"Imu topics of no sensor of the rig: {', '.join(others)}")
-    print(_mountings_table(mountings))
+    print(_mountings_table(mountings) if taken else _table(rig))
     _print_remarks(remarks)
     _write(arguments, rig, mountings, remarks)
-    return FITS if not remarks and all(own.verdict == "good" for own in mountings) else DOES_NOT_FIT
+    fits = taken is None or (not remarks and all(own.verdict == "good" for own in mountings))
+    return FITS if fits else DOES_NOT_FIT
 
 
 def run_show(arguments: argparse.Namespace) -> int:

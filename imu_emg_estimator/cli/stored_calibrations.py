@@ -32,12 +32,17 @@ def add_action(
         return 0
 
     parser = add_command(actions, name, run_and_write, purpose)
+    add_directory_option(parser)
+    add_json_option(parser)
+    return parser
+
+
+def add_directory_option(parser: argparse.ArgumentParser) -> None:
+    """Declare where calibrations are."""
     directory = calibration_directory()
     parser.add_argument(
         "--directory", type=Path, default=directory, metavar="DIR", help=f"where they are stored (default: {directory})"
     )
-    add_json_option(parser)
-    return parser
 
 
 def add_id_argument(parser: argparse.ArgumentParser) -> None:
