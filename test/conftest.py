@@ -8,6 +8,7 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from filelock import FileLock
 from fixtures.factories import TINY, BundleFactory, RecordingFactory, random_bundle, synthetic_recording
 
 from imu_emg_estimator.datasets.hugadb import RIG
@@ -88,9 +89,7 @@ def bundle() -> Bundle:
     return random_bundle()
 
 
-@pytest.fixture(scope="session")
-def trained_bundle() -> Bundle:
-    """Train a tiny network on the synthetic subjects 1, 2 and 3."""
+def train_tiny_bundle() -> Bundle:
     from imu_emg_estimator.training.pretraining import TrainingSettings
     from imu_emg_estimator.training.recipe import train_bundle
 
@@ -98,6 +97,18 @@ def trained_bundle() -> Bundle:
     subjects = [synthetic_recording(schedule, subject=str(seed), seed=seed) for seed in (1, 2, 3)]
     settings = TrainingSettings(steps=120, batch=8, sequence=64, learning_rate=1e-2, averaging=0.97)
     return train_bundle(subjects, "trained", "synthetic", settings, overrides=TINY)
+
+
+@pytest.fixture(scope="session")
+def trained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """Train a tiny network on the synthetic subjects 1, 2 and 3, once for all processes of pytest-xdist."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return train_tiny_bundle()
+    path = tmp_path_factory.getbasetemp().parent / "trained.safetensors"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            train_tiny_bundle().save(path)
+    return Bundle.load(path)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 from fixtures.calibration_actions import FIRST
 from fixtures.command_line import refused, run, strict_json
+from fixtures.factories import RecordingFactory
 from fixtures.html_pages import read_page
+
+from imu_emg_estimator.bags import write_bag
 
 
 def test_report_of_a_stored_calibration(two: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,7 +73,9 @@ def test_calibrate_writes_the_same_report_as_the_stored_calibration(bag: Path, t
     assert len(read_page(again.read_text()).named("svg")) == 2
 
 
-def test_report_of_a_bag_equals_that_of_inspect(bag: Path, tmp_path: Path) -> None:
+def test_report_of_a_bag_equals_that_of_inspect(make_recording: RecordingFactory, tmp_path: Path) -> None:
+    bag = tmp_path / "walk"
+    write_bag(make_recording([("walking", 15.0)]), bag)
     out, again, path = tmp_path / "a.html", tmp_path / "b.html", tmp_path / "a.json"
     assert run("report", bag, "--out", out, "--json", path) == 0
     assert run("inspect", bag, "--report", again) == 0

@@ -1,5 +1,6 @@
 """A folder of a lab's bags: subjects by folder, and a bag that cannot be read is named."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,18 +14,24 @@ from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.rig import Sensor
 
 
-@pytest.fixture
-def folder(tmp_path: Path, make_recording: RecordingFactory) -> Path:
-    """anna with two bags, the later one first by name, and bert with one."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory, make_recording: RecordingFactory) -> Path:
+    path = tmp_path_factory.mktemp("lab")
     for place, seed, start, storage in (
         ("anna/again", 1, 500.0, "mcap"),
         ("anna/walking_1", 2, 100.0, "mcap"),
         ("bert/stairs_up", 3, 0.0, "sqlite3"),
     ):
-        (tmp_path / place).parent.mkdir(exist_ok=True)
-        write_bag(replace(make_recording([("walking", 6.0)], seed=seed), start=start), tmp_path / place, storage)
-    (tmp_path / "anna" / "notes.txt").touch()
-    return tmp_path
+        (path / place).parent.mkdir(exist_ok=True)
+        write_bag(replace(make_recording([("walking", 6.0)], seed=seed), start=start), path / place, storage)
+    (path / "anna" / "notes.txt").touch()
+    return path
+
+
+@pytest.fixture
+def folder(written: Path, tmp_path: Path) -> Path:
+    """anna with two bags, the later one first by name, and bert with one."""
+    return Path(shutil.copytree(written, tmp_path / "lab"))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

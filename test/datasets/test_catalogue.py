@@ -32,15 +32,16 @@ def write_csv(recording: Recording, path: Path) -> None:
     np.savetxt(path, values, delimiter=",", header=",".join(columns), comments="")
 
 
-@pytest.fixture
-def lab(tmp_path: Path, make_recording: RecordingFactory) -> Path:
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, make_recording: RecordingFactory) -> Path:
     """One folder for every form of a lab's own data, of anna and bert."""
+    folder = tmp_path_factory.mktemp("lab")
     for seed, subject in enumerate(("anna", "bert")):
         recording = make_recording([("walking", 30.0)], seed=seed)
-        write_csv(recording, tmp_path / "csv" / subject / "walking.csv")
-        (tmp_path / "bags" / subject).mkdir(parents=True)
-        write_bag(recording, tmp_path / "bags" / subject / "walking")
-    return tmp_path
+        write_csv(recording, folder / "csv" / subject / "walking.csv")
+        (folder / "bags" / subject).mkdir(parents=True)
+        write_bag(recording, folder / "bags" / subject / "walking")
+    return folder
 
 
 def refused(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:

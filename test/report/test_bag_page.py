@@ -23,7 +23,7 @@ RIGHT = "vastus_lateralis_right"
 
 @pytest.fixture(scope="module")
 def walk(make_recording: RecordingFactory) -> Recording:
-    return make_recording([("walking", 20.0)])
+    return make_recording([("walking", 15.0)])
 
 
 def findings(bundle: Bundle, recording: Recording, folder: Path, **topics: tuple[str, ...]) -> BagFindings:
