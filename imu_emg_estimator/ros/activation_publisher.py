@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import JointState
 
 from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.signals.imu_decoder import split_timestamp
@@ -42,10 +43,11 @@ class ActivationPublisher:
     Args:
         publisher: of MuscleActivation.
         muscles: names, in order.
+        by_name: publisher of the same estimates as JointState; None = they are not wanted.
     """
 
-    def __init__(self, publisher: Any, muscles: Sequence[str]) -> None:
-        self._publisher = publisher
+    def __init__(self, publisher: Any, muscles: Sequence[str], by_name: Any = None) -> None:
+        self._publisher, self._by_name = publisher, by_name
         self._muscles = list(muscles)
         self._messages: dict[tuple[str, ...], Message] = {}
         self.identify("", "", "")
@@ -77,6 +79,16 @@ class ActivationPublisher:
         message.activation[:] = activation
         message.deviation[:] = deviation
         self._publisher.publish(message.finish(timestamp, status, age))
+        if self._by_name:
+            self._by_name.publish(self._joint_state(timestamp, message))
+
+    def _joint_state(self, timestamp: int, message: Message) -> JointState:
+        state = JointState(
+            name=self._muscles, position=message.activation.tolist(), velocity=message.deviation.tolist()
+        )
+        state.header.stamp.sec, state.header.stamp.nanosec = split_timestamp(timestamp)
+        state.header.frame_id = self._identities[0]
+        return state
 
     def _message(self, missing: tuple[str, ...]) -> Message:
         message = self._messages.get(missing)

@@ -26,6 +26,7 @@ from imu_emg_estimator.ros.node_statistics import NodeStatistics
 from imu_emg_estimator.ros.node_topics import (
     checked_qos_overrides,
     create_estimate_publisher,
+    create_named_publisher,
     imu_qos,
     imu_topic_names,
     rcl_reason,
@@ -104,11 +105,14 @@ class EstimatorNode(ManagedNode):
         with checked_qos_overrides(self):
             self._publisher = create_estimate_publisher(self)
             self._held.callback(self.destroy_publisher, self._publisher)
+            by_name = create_named_publisher(self) if self.settings.plot_by_name else None
+            if by_name:
+                self._held.callback(self.destroy_publisher, by_name)
             receiver = make_receiver(self, is_served=True)
             self._held.callback(self._close_receiver, receiver)
             for topic in names:
                 receiver.subscribe(Imu, topic, imu_qos(self.settings.queue_depth))
-        self._output = ActivationPublisher(self._publisher, rig.muscle_names)
+        self._output = ActivationPublisher(self._publisher, rig.muscle_names, by_name)
         self._log = StatusLog(
             self._say, [f"{name} ({topic})" for name, topic in zip(rig.sensor_names, self.topics, strict=True)]
         )

@@ -11,6 +11,7 @@ from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, LivelinessPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import JointState
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import MuscleActivation
@@ -68,6 +69,11 @@ def create_estimate_publisher(node: Node) -> Any:
         estimate_qos(),
         qos_overriding_options=QoSOverridingOptions(OVERRIDABLE),
     )
+
+
+def create_named_publisher(node: Node) -> Any:
+    """Create the publisher of ``muscle_activation_by_name``."""
+    return node.create_publisher(JointState, "muscle_activation_by_name", ESTIMATE_QUEUE_DEPTH)
 
 
 def estimate_qos() -> QoSProfile:

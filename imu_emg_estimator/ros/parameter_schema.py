@@ -322,7 +322,12 @@ class NodeSettings:
         change=Change.NEVER,
         convert=lambda numbers: tuple(number for number in numbers if number != ANY_PROCESSOR),
     )
-
+    plot_by_name: bool = parameter(
+        False,
+        "Publish the estimates as sensor_msgs/JointState on muscle_activation_by_name, too (name = muscle, position = "
+        "activation, velocity = standard deviation), for tools that plot by name.",
+        change=Change.UNCONFIGURED,
+    )
     autostart: bool = parameter(
         True,
         "Configure and activate at the start; false = a lifecycle manager does it (see interfaces.md).",
