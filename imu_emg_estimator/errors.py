@@ -1,7 +1,5 @@
 """Exceptions whose text is a sentence for the user."""
 
-TORCH_MISSING = "needs torch, which is not installed; pip install 'imu_emg_estimator[calibrate]', or torch alone"
-
 
 class InputError(ValueError):
     """Something that came from outside is wrong.

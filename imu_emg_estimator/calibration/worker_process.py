@@ -46,7 +46,8 @@ def calibrate_in(folder: Path) -> CalibrationReport:
     from imu_emg_estimator.calibration.calibrate_bags import calibrate_bags
     from imu_emg_estimator.calibration.calibration_report import CalibrationReport
     from imu_emg_estimator.calibration.request import CalibrationRequest
-    from imu_emg_estimator.errors import TORCH_MISSING, InputError
+    from imu_emg_estimator.errors import InputError
+    from imu_emg_estimator.utils.optional_packages import unmet
 
     try:
         request = CalibrationRequest.from_json((folder / REQUEST).read_bytes())
@@ -56,10 +57,10 @@ def calibrate_in(folder: Path) -> CalibrationReport:
         return result.report
     except InputError as error:
         return CalibrationReport.failed(error)
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
+    except ImportError as error:
+        if not (reason := unmet(error)):
             raise
-        return CalibrationReport.failed(error, f"calibration {TORCH_MISSING}")
+        return CalibrationReport.failed(error, f"calibration {reason}")
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise

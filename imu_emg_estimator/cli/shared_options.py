@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.datasets.catalogue import DATASETS, DEFAULT_DATASET, WITHOUT_RIG, load_dataset
-from imu_emg_estimator.errors import TORCH_MISSING, InputError
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.optional_packages import unmet
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 if TYPE_CHECKING:
@@ -176,10 +177,10 @@ def run_command(name: str, arguments: argparse.Namespace, folders: Sequence[str]
     except InputError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return BAD_INPUT
-    except ModuleNotFoundError as error:
-        if error.name != "torch":
+    except ImportError as error:
+        if not (reason := unmet(error)):
             raise
-        print(f"{name} {TORCH_MISSING}", file=sys.stderr)
+        print(f"{name} {reason}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -235,5 +236,7 @@ def ros_required(command: str) -> Iterator[None]:
     """Turn a failed import of ``imu_emg_estimator.ros`` into an InputError that tells how to get ROS."""
     try:
         yield
-    except ImportError:
+    except ImportError as error:
+        if unmet(error):
+            raise
         raise InputError(f"{command} needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None

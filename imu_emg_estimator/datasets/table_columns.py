@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.optional_packages import needs
 
 Array = NDArray[np.float64]
 
@@ -140,7 +141,7 @@ def _parquet(path: Path, names: Sequence[str]) -> Any:
     try:
         pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
-        raise InputError(f"{path} is Parquet, which needs pyarrow; pip install pyarrow, or save it as CSV") from None
+        raise InputError(f"{path} is Parquet, which {needs('pyarrow')}; or save it as CSV") from None
     try:
         with parquet.ParquetFile(path) as file:
             return file.read(columns=list(names)) if names else file.schema_arrow.empty_table()

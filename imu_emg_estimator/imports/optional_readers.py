@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from imu_emg_estimator.errors import InputError
-
-INSTALL = "pip install 'imu_emg_estimator[import]'"
+from imu_emg_estimator.utils.optional_packages import needs
 
 
 def optional_reader(module: str, what: str, path: Path) -> Any:
@@ -16,5 +15,4 @@ def optional_reader(module: str, what: str, path: Path) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        package = {"pyarrow.parquet": "pyarrow"}.get(module, module)
-        raise InputError(f"{path}: {what} need {package}, which is not installed; {INSTALL}") from None
+        raise InputError(f"{path}: reading {what} {needs(module.partition('.')[0])}") from None

@@ -20,9 +20,9 @@ from imu_emg_estimator.imports.channel_mapping import ChannelMapping
 from imu_emg_estimator.imports.channel_names import ACC, GYRO
 from imu_emg_estimator.imports.channel_units import usual_name
 from imu_emg_estimator.imports.channels import Array, Channel, Take
-from imu_emg_estimator.imports.optional_readers import INSTALL
 from imu_emg_estimator.imports.unit_decision import check_sizes, emg_unit, in_si_units
 from imu_emg_estimator.utils.atomic_files import write_atomically
+from imu_emg_estimator.utils.optional_packages import needs
 
 TIME_DECIMALS = 8  # of instants in s
 
@@ -138,7 +138,7 @@ def _pyarrow() -> tuple[Any, Any]:
     try:
         return import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
-        raise InputError(f"Parquet needs pyarrow, which is not installed; {INSTALL}, or use --format csv") from None
+        raise InputError(f"Parquet {needs('pyarrow')}; or use --format csv") from None
 
 
 def has_pyarrow() -> bool:

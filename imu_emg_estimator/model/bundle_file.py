@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
-from safetensors.numpy import save as save_tensors
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model import safetensors_form
 
 Document = dict[str, Any]
 Tensors = dict[str, NDArray[Any]]
@@ -52,8 +50,7 @@ def content_hash(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]
 def encode(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> bytes:
     """Return the content of a file that holds a document and tensors, with the document's hash added."""
     hashed = {**document, "content_hash": content_hash(document, tensors)}
-    payload: bytes = save_tensors(dict(tensors), metadata={"bundle": json.dumps(hashed)})
-    return payload
+    return safetensors_form.save(tensors, {"bundle": json.dumps(hashed)})
 
 
 def read_bundle_file(path: Path) -> tuple[Document, Tensors]:
@@ -89,10 +86,9 @@ def _read(path: Path) -> bytes:
 
 def _decode(path: Path, payload: bytes) -> tuple[Document, Tensors]:
     try:
-        tensors = load_tensors(payload)
-        header_size = int.from_bytes(payload[:8], "little")
-        document = json.loads(json.loads(payload[8 : 8 + header_size])["__metadata__"]["bundle"])
-    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
+        tensors, metadata = safetensors_form.load(payload)
+        document = json.loads(metadata["bundle"])
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"bundle {path} is truncated or not a bundle; train or fetch it again") from None
     if not isinstance(document, dict):
         raise InputError(f"bundle {path} holds a document that is no JSON object; train or fetch it again")

@@ -15,6 +15,7 @@ from imu_emg_estimator.model.onnx_streaming_step import NEXT, state_shapes
 from imu_emg_estimator.streaming.engine import LIBRARY, available_engines
 from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle
 from imu_emg_estimator.utils.atomic_files import write_atomically
+from imu_emg_estimator.utils.optional_packages import needs
 
 TOLERANCE = 1e-4
 EXTRA_ROWS = 50  # beyond the receptive field
@@ -45,7 +46,7 @@ def export_bundle(bundle: Bundle, path: Path) -> Export:
             bundle's.
     """
     if "onnx" not in available_engines():
-        raise InputError(f"export needs {LIBRARY['onnx']} to check what it writes; pip install {LIBRARY['onnx']}")
+        raise InputError(f"export, to check what it writes, {needs(LIBRARY['onnx'])}")
     model = bundle_to_onnx(bundle)
     rows = random_rows(bundle)
     # np.max, because max() may lose a NaN.

@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from imu_emg_estimator.model.network_config import ROTARY_BASE, ModelConfig, fold_norms
 from imu_emg_estimator.streaming.engine import Engine, Float32
@@ -34,7 +34,10 @@ ONE = np.float32(1.0)
 
 def make(config: ModelConfig, weights: Mapping[str, Float32], threads: int) -> Engine:
     """See ``engine.make_engine``; NumPy's BLAS has one number of threads for the whole process."""
-    threadpool_limits(threads, user_api="blas")
+    with suppress(ImportError):  # no distribution of ROS has a key for it; the node has set OMP_NUM_THREADS by now
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads, user_api="blas")
     return NumpyEngine(config, weights)
 
 

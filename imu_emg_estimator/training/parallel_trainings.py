@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from joblib import parallel_config
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.optional_packages import needs
 from imu_emg_estimator.utils.progress import CountProgress
 
 NOTED_EVERY = 10  # steps
@@ -54,7 +55,7 @@ def _ray(workers: int, cluster: str | None) -> Iterator[None]:
         import ray
         from ray.util.joblib import register_ray
     except ImportError:
-        raise InputError("--backend ray needs Ray, which is not installed; pip install ray") from None
+        raise InputError(f"--backend ray {needs('ray')}") from None
     try:
         if cluster:
             ray.init(address=cluster, logging_level=logging.ERROR)
@@ -76,7 +77,7 @@ def _dask(workers: int, cluster: str | None) -> Iterator[None]:
     try:
         from distributed import Client, LocalCluster
     except ImportError:
-        raise InputError("--backend dask needs Dask, which is not installed; pip install 'dask[distributed]'") from None
+        raise InputError(f"--backend dask {needs('distributed')}") from None
     place = cluster or LocalCluster(
         n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
     )

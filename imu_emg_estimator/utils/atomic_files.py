@@ -84,10 +84,10 @@ def locked(folder: Path) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout  # brings asyncio, SSL and SQLite: not into a node that only estimates
 
-    lock = FileLock(folder / LOCK, timeout=LOCK_TIMEOUT_S, poll_interval=POLL_S)
+    lock = FileLock(folder / LOCK, timeout=LOCK_TIMEOUT_S)
     try:
         make_folder(folder)
-        lock.acquire()
+        lock.acquire(poll_interval=POLL_S)
     except Timeout:
         raise InputError(
             f"another process has been writing to {folder} for {LOCK_TIMEOUT_S:g} s; end it and try again"

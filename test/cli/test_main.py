@@ -11,6 +11,7 @@ from fixtures.command_line import run
 
 from imu_emg_estimator.cli.main import COMMANDS, build_parser, main
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.utils.optional_packages import needs
 
 # import is a keyword, and rig.py the rig itself
 MODULES = [command.__name__.rsplit(".", 1)[-1] for command in COMMANDS]
@@ -107,7 +108,4 @@ def test_command_without_torch_names_what_to_install(tmp_path: Path) -> None:
     command = [sys.executable, "-c", code, "calibrate", "--bag", str(bag), "--out", str(tmp_path / "new.safetensors")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr == (
-        "imu-emg calibrate needs torch, which is not installed; "
-        "pip install 'imu_emg_estimator[calibrate]', or torch alone\n"
-    )
+    assert done.stderr == f"imu-emg calibrate {needs('torch')}\n"

@@ -4,9 +4,12 @@ import re
 import sys
 from importlib import import_module
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from fixtures.markdown_pages import ROOT
+
+from imu_emg_estimator.utils.optional_packages import REQUIREMENTS
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -26,6 +29,21 @@ def names(requirements: list[str]) -> set[str]:
 def test_setup_installs_the_dependencies_of_the_project_and_torch() -> None:
     lines = (ROOT / "requirements" / "runtime.txt").read_text().splitlines()
     assert names(lines) == names(PROJECT["dependencies"] + PROJECT["optional-dependencies"]["calibrate"])
+
+
+def test_package_xml_names_what_distributions_package_and_the_rest_is_optional() -> None:
+    """The build farm takes no key of pip's; scripts/check_rosdep.py resolves the keys."""
+    depends = {element.text or "" for element in ElementTree.parse(ROOT / "package.xml").getroot()}
+    keys = {key.removeprefix("python3-") for key in depends if key.startswith("python3-")}
+    assert not [key for key in keys if key.endswith("-pip")]
+    modules = {name.partition(".")[0] for name in names(PROJECT["dependencies"])}
+    assert modules - {key.replace("yaml", "pyyaml") for key in keys} <= {*REQUIREMENTS, "threadpoolctl"}
+
+
+def test_commands_that_install_name_the_versions_of_the_project() -> None:
+    extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
+    lines = [line.partition(";")[0].strip() for line in PROJECT["dependencies"] + extras]
+    assert set(REQUIREMENTS.values()) - {"h5py"} <= {line.replace("'", "") for line in lines}
 
 
 def test_torch_is_an_extra() -> None:
