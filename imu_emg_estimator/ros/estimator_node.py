@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
+import warnings
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,7 +43,7 @@ from imu_emg_estimator.signals.grid_alignment import Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu, imu_sample, nanoseconds
 from imu_emg_estimator.signals.sensor_clock import TOLERANCE_S
 from imu_emg_estimator.streaming.activation_status import STALE
-from imu_emg_estimator.streaming.engine import AUTO, available_engines
+from imu_emg_estimator.streaming.engine import EngineWarning, skipped_engines
 from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, Output
 from imu_emg_estimator.streaming.streaming_estimator import PreparedBundle
 from imu_emg_estimator.utils.garbage_collection import exclude_from_collection, return_to_collection
@@ -97,7 +98,9 @@ class EstimatorNode(ManagedNode):
         self.statistics = NodeStatistics([MessageCount() for _ in rig.sensors])
         self._timing = NodeClock(self)
         bundle, self.running_path = self._bundle_of(self.settings)
+        warnings.simplefilter("ignore", EngineWarning)  # the log says it
         self.live = self._make_live(bundle, self.settings)
+        self._warn(skipped_engines())
         self._restarts = 0
         self._last_check = time.monotonic()
         names = imu_topic_names(self.settings.imu_topics, rig)
@@ -156,7 +159,7 @@ class EstimatorNode(ManagedNode):
     @property
     def engine(self) -> str:
         """Name of the engine in use."""
-        return available_engines()[0] if self.settings.engine == AUTO else self.settings.engine
+        return self.live.engine_name
 
     @property
     def output_topic(self) -> str:

@@ -304,7 +304,7 @@ class NodeSettings:
     )
     engine: str = parameter(
         AUTO,
-        f"Library that computes the network: {', '.join(ENGINES)}, or {AUTO} for the first of them that is installed.",
+        f"Library that computes the network: {', '.join(ENGINES)}, or {AUTO} for the first of them that works here.",
     )
     engine_threads: int = parameter(
         1, "Threads of a step; more than one helps only very wide networks, and adds jitter.", minimum=1, maximum=64

@@ -130,6 +130,11 @@ class LiveEstimator:
         return self._estimator.bundle
 
     @property
+    def engine_name(self) -> str:
+        """The engine in use: one of ``engine.ENGINES``."""
+        return self._estimator.engine_name
+
+    @property
     def states(self) -> tuple[SensorState, ...]:
         """Verdict on every sensor, in the order of the rig."""
         return self._watch.states

@@ -49,6 +49,8 @@ class NumpyEngine:
         weights: float32 tensors by name, as in a Bundle.
     """
 
+    name = "numpy"
+
     def __init__(self, config: ModelConfig, weights: Mapping[str, Float32]) -> None:
         self._config = config
         wide = fold_norms(config.layers, weights)

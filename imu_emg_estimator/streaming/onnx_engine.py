@@ -32,6 +32,8 @@ class OnnxEngine:
     ten milliseconds, which would delay a thread that steps another engine meanwhile.
     """
 
+    name = "onnx"
+
     def __init__(self, config: ModelConfig, weights: Mapping[str, Float32], threads: int = 1) -> None:
         self._session = _shared_session(config, threads)
         self._states = {name: np.zeros(shape, dtype=np.float32) for name, shape in state_shapes(config).items()}

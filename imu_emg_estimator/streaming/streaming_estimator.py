@@ -126,6 +126,11 @@ class StreamingEstimator:
         return self._current.bundle
 
     @property
+    def engine_name(self) -> str:
+        """The engine in use: one of ``engine.ENGINES``."""
+        return self._current.engine.name
+
+    @property
     def steps(self) -> int:
         """Rows seen since the start or the last reset."""
         return self._current.engine.steps

@@ -23,6 +23,8 @@ def make(config: ModelConfig, weights: Mapping[str, Float32], threads: int) -> E
 class TorchEngine:
     """Streaming steps of the causal GEGLU-Transformer, eager."""
 
+    name = "torch"
+
     def __init__(self, config: ModelConfig, weights: Mapping[str, Float32]) -> None:
         self._config = config
         self._network = GegluTransformer(config)

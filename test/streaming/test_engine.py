@@ -141,14 +141,14 @@ def test_engine_outlives_its_weights(make_bundle: BundleFactory, start: Start, r
 
 def test_make_engine_auto_takes_fastest_installed(bundle: Bundle) -> None:
     chosen = make_engine(bundle.config, bundle.weights)
-    assert type(chosen) is type(make_engine(bundle.config, bundle.weights, available_engines()[0]))
+    assert chosen.name == available_engines()[0]
     assert [name for name in ENGINES if name in available_engines()] == available_engines()
 
 
 def test_make_engine_auto_without_onnxruntime_and_torch(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "find_spec", lambda name: object() if name == "numpy" else None)
     assert available_engines() == ["numpy"]
-    assert type(make_engine(bundle.config, bundle.weights)).__name__ == "NumpyEngine"
+    assert make_engine(bundle.config, bundle.weights).name == "numpy"
 
 
 def test_make_engine_refuses_missing_library(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,14 +157,34 @@ def test_make_engine_refuses_missing_library(bundle: Bundle, monkeypatch: pytest
         make_engine(bundle.config, bundle.weights, "onnx")
 
 
-def test_make_engine_auto_skips_unloadable_library(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ImportError, OSError, AttributeError, RuntimeError, MemoryError])
+def test_make_engine_auto_skips_unloadable_library(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
     """Such as one that was made for another NumPy: installed, but of no use."""
-    monkeypatch.delitem(sys.modules, "imu_emg_estimator.streaming.onnx_engine", raising=False)
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+
+    def fail(*_: object) -> Engine:
+        raise error("no\nuse")
+
+    monkeypatch.setattr(engines, "_skipped", {})
     monkeypatch.setattr(engines, "find_spec", lambda name: object())
-    assert type(make_engine(bundle.config, bundle.weights)).__name__ == "NumpyEngine"
-    with refusal("onnx", "onnxruntime", "cannot be loaded"):
+    monkeypatch.setattr(engines, "crash_of", lambda *_: "")
+    load = engines.load_maker
+    monkeypatch.setattr(engines, "load_maker", lambda name: fail if name == "onnx" else load(name))
+    with pytest.warns(engines.EngineWarning, match=rf"onnxruntime does not work here \({error.__name__}: no use\)"):
+        assert make_engine(bundle.config, bundle.weights).name == "numpy"
+    assert make_engine(bundle.config, bundle.weights).name == "numpy"  # and is not told again
+    assert len(engines.skipped_engines()) == 1
+    with refusal("onnx", "onnxruntime", "cannot be loaded", "no use"):
         make_engine(bundle.config, bundle.weights, "onnx")
+
+
+def test_make_engine_auto_passes_over_crash(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_skipped", {})
+    monkeypatch.setattr(engines, "find_spec", lambda name: object())
+    monkeypatch.setattr(engines, "crash_of", lambda *_: "SIGILL")
+    with pytest.warns(engines.EngineWarning, match=r"\(SIGILL\).*pip install"):
+        assert make_engine(bundle.config, bundle.weights).name == "numpy"
 
 
 def test_make_engine_refuses_unknown_name(bundle: Bundle) -> None:
