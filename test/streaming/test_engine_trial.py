@@ -82,9 +82,9 @@ def test_verdict_is_of_one_processor(
     trials: Callable[[str | None], list[str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     tried = trials("")
-    for flags in ("fp asimd", "fp asimd", "fp asimd sve"):
-        (tmp_path / "cpuinfo").write_text(f"processor : 0\nBogoMIPS : {len(tried)}\nFeatures : {flags}\n")
-        monkeypatch.setattr(engine_trial, "PROCESSOR", tmp_path / "cpuinfo")
+    monkeypatch.setattr(engine_trial, "PROCESSOR", tmp_path / "modalias")
+    for features in ("0001", "0001", "0001,0002"):
+        (tmp_path / "modalias").write_text(f"cpu:type:aarch64:feature:,{features}")
         crash_of("onnx", LIBRARY)
     assert tried == ["onnx", "onnx"]
 
