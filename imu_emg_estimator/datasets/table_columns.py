@@ -27,6 +27,15 @@ def table_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
+def usual_rate(times: Array) -> float:
+    """Return the rate [Hz] of two or more ascending instants [s] by the median of what a second holds.
+
+    A distance of two alone is longer or shorter where instants are those of arrival, and a gap counts once.
+    """
+    step = min(max(round(1.0 / float(np.median(np.diff(times)))), 1), len(times) - 1)
+    return step / float(np.median(times[step:] - times[:-step]))
+
+
 def column_names(path: Path) -> list[str]:
     """Return the names of a table's columns."""
     if path.suffix.lower() == ".parquet":

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from imu_emg_estimator.datasets.table_columns import usual_rate
 from imu_emg_estimator.errors import InputError
 
 Array = NDArray[np.float64]
@@ -35,8 +36,8 @@ class Channel:
 
     @property
     def rate(self) -> float:
-        """Rate [Hz] by the median distance of the samples."""
-        return float(f"{1.0 / np.median(np.diff(self.times)):.7g}")
+        """Rate [Hz], see ``usual_rate``."""
+        return float(f"{usual_rate(self.times):.7g}")
 
 
 @dataclass(frozen=True)

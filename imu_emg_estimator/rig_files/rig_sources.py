@@ -12,7 +12,7 @@ from imu_emg_estimator.bags.bag_messages import EmgPacket, Message, decode_packe
 from imu_emg_estimator.bags.bag_samples import decode_imu_message, undecodable
 from imu_emg_estimator.bags.topic_mapping import EMG_TYPES, names_of_topics
 from imu_emg_estimator.datasets.csv_folders import CONDITION, EMG_COLUMN, SENSOR_COLUMN, TIME
-from imu_emg_estimator.datasets.table_columns import column_names, read_numbers, read_texts, table_files
+from imu_emg_estimator.datasets.table_columns import column_names, read_numbers, read_texts, table_files, usual_rate
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.rig_files.rig_proposal import FoundParts
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
@@ -87,7 +87,7 @@ def _labels(files: Sequence[Path]) -> tuple[list[str], tuple[str, ...]]:
 def _rate(file: Path, column: str) -> float:
     rows = read_numbers(file, [TIME, column])
     times = rows[np.isfinite(rows).all(axis=1), 0]
-    return float(1.0 / np.median(np.diff(times))) if len(times) > 1 else float("nan")
+    return usual_rate(times) if len(times) > 1 else float("nan")
 
 
 def _rates(bag: Bag, topics: Sequence[str]) -> tuple[dict[str, float], bool]:
