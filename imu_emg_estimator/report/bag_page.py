@@ -68,7 +68,8 @@ def _headline(found: BagFindings) -> tuple[str, str]:
     if warned:
         return f"All can be used, with a warning on {named(warned)}.{_follow(found)}", DOUBTED
     if found.verdicts:
-        return f"All {len(found.verdicts)} sensors and muscles are good.{_follow(found)}", GOOD
+        mood = DOUBTED if mean_score(found.scores, "r2") < 0 else GOOD
+        return f"All {len(found.verdicts)} sensors and muscles are good.{_follow(found)}", mood
     faults = found.view.faults if found.view else {}
     if faults:
         return f"There is no EMG to compare with. Sensors were at fault at times: {', '.join(faults)}.", DOUBTED

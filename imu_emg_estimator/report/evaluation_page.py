@@ -28,6 +28,7 @@ FAIR_R = 0.5  # of an estimate that follows the EMG fairly well
 CHART_CAPTION = "Mean over the muscles of each subject. The further to the right, the better."
 EXAMPLE_CAPTION = "Of the subject in the middle of all, without calibration: a typical stretch of {}."
 FIGURES = (("r", "r"), ("r2", "R²"))
+SCORED = {"all": "everything that was recorded", "movements": "all movements together"}
 NEXT = [
     html.text("Calibrate the model to each new subject, which costs a minute of EMG, and see what it is worth:"),
     html.command("imu-emg calibrate --bag BAG --subject NAME --store --report calibration.html"),
@@ -101,12 +102,13 @@ def _headline(figures: Figures) -> tuple[str, str]:
     r, r2 = ([_known(mean.get(figure)) for mean in means] for figure, _ in FIGURES)
     if not math.isfinite(r[-1]):
         return "No figure could be computed for what the rig is scored on.", DOUBTED
-    later = f", and {number(r[-1])} with {_calibrated(shown[-1])}" * (len(shown) > 1)
+    fell = round(r[-1], 2) < round(r[0], 2)
+    later = f", {'but' if fell else 'and'} {number(r[-1])} with {_calibrated(shown[-1])}" * (len(shown) > 1)
     text = (
         f"On {len(figures['subjects'])} subjects that the model never saw, the estimates follow the muscles "
         f"{goodness(r[-1])}: r is {number(r[0])} with {_calibrated(shown[0])}{later}, of at most 1."
     )
-    return text + level_sentence(*r2), DOUBTED if r[-1] < FAIR_R or r2[-1] < 0 else GOOD
+    return text + level_sentence(*r2), DOUBTED if fell or r[-1] < FAIR_R or r2[-1] < 0 else GOOD
 
 
 def _calibrated(amount: str) -> str:
@@ -133,7 +135,7 @@ def _means(figures: Figures) -> Block:
     rows = [
         (
             _calibrated(amount),
-            display_name(condition),
+            SCORED.get(condition, display_name(condition)),
             number(own.get("subjects"), 0),
             *(number(own[figure]) for figure, _ in FIGURES),
         )
@@ -165,7 +167,7 @@ def _how_sure(figures: Figures) -> list[Block]:
     (low, worst), (high, best) = known[0], known[-1]
     text = (
         f"Subjects differ: r with {_calibrated(amounts[-1])} goes from {number(low)} (subject {worst}) to "
-        f"{number(high)} (subject {best}). A new subject may lie anywhere in that range."
+        f"{number(high)} (subject {best}). A new subject may lie anywhere in that range, or beyond."
     )
     return [html.text(text), *([html.text(_better(figures, amounts))] if len(amounts) > 1 else [])]
 

@@ -23,10 +23,11 @@ def import_page(figures: Mapping[str, Any]) -> Page:
         f"{len(figures['tables'])} files were written" if figures["tables"] else "nothing was written but the mapping"
     )
     without = f"; {len(left_out)} files were left out" if left_out else ""
+    unusual = "; look at what is unusual" if notes else ""
     lost = html.table(("files", "why"), list(left_out.items())) if left_out else html.text("Nothing was left out.")
     return Page(
         title="Import of recordings",
-        headline=f"{how_many}: {written}{without}.",
+        headline=f"{how_many}: {written}{without}{unusual}.",
         mood=DOUBTED if left_out or notes else GOOD,
         facts=[
             ("subjects", ", ".join(subjects)),
@@ -34,10 +35,10 @@ def import_page(figures: Mapping[str, Any]) -> Page:
             ("muscles", ", ".join(map(display_name, figures["muscles"]))),
         ],
         sections={
-            "Recordings": [_takes(takes)],
-            "Which channel became what": [_mapping(figures)],
             "What is unusual": [html.items(notes) if notes else html.text("Nothing of note.")],
             "What was left out, and why": [lost],
+            "Which channel became what": [_mapping(figures)],
+            "Recordings": [_takes(takes)],
             "What to do next": _next(figures),
         },
     )

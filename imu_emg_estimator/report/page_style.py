@@ -19,7 +19,7 @@ pre, code { font: .85rem/1.4 ui-monospace, monospace; white-space: pre-wrap; }
 pre { margin: .5rem 0; padding: .6rem; background: var(--card); border: 1px solid var(--line); border-radius: 4px; }
 table { border-collapse: collapse; width: 100%; font-size: .95rem; margin: .75rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--line); }
-th { color: var(--soft); font-weight: 600; } td:first-child { font-weight: 600; }
+th { color: var(--soft); font-weight: 600; overflow-wrap: normal; } td:first-child { font-weight: 600; }
 figure { margin: 1rem 0; } figcaption { color: var(--soft); font-size: .9rem; max-width: 46rem; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 svg { width: 100%; max-width: 34rem; height: auto; display: block; font: 11px system-ui, sans-serif; }
@@ -42,7 +42,7 @@ footer { margin-top: 2rem; border-top: 1px solid var(--line); color: var(--soft)
   :root { color-scheme: light; --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --card: #fff;
     --before: #a04f00; --estimate: #0a4fae; --good: #0a5020; --doubted: #6b4100; --bad: #99000f; }
   body { font-size: 10.5pt; } main { max-width: none; padding: 0; }
-  section { break-inside: auto; } h2 { break-after: avoid; } figure, tr, svg, .headline { break-inside: avoid; }
+  section { break-inside: auto; } h2 { break-after: avoid; } tr, svg, .headline { break-inside: avoid; }
   .charts { grid-template-columns: 1fr 1fr; }
 }
 """

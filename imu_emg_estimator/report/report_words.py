@@ -11,6 +11,7 @@ from imu_emg_estimator.model.envelope_curves import EnvelopeCurves
 from imu_emg_estimator.report import html_page as html
 from imu_emg_estimator.report.html_page import BAD, DOUBTED, GOOD, Block, Cell, number, percent
 from imu_emg_estimator.report.svg_charts import envelope_chart
+from imu_emg_estimator.signals.signal_quality import LEFT_OUT, TO_CHECK
 
 MAX_CHARTS = 16
 GOOD_VERDICT = "good"
@@ -42,10 +43,15 @@ def verdict_table(verdicts: Mapping[str, str], left_out: Collection[str]) -> lis
 
 def _verdict(verdict: str, is_left_out: bool) -> tuple[Cell, str]:
     if is_left_out:
-        return Cell("left out", BAD), verdict
+        return Cell("left out", BAD), _reasons(verdict)
     if verdict == GOOD_VERDICT:
         return Cell("yes", GOOD), "nothing of note"
-    return Cell("yes, with a warning", DOUBTED), verdict
+    return Cell("yes, with a warning", DOUBTED), _reasons(verdict)
+
+
+def _reasons(verdict: str) -> str:
+    """Return what a verdict says beside that which the cell before it says."""
+    return verdict.removeprefix(f"{LEFT_OUT}: ").removeprefix(f"{TO_CHECK}: ")
 
 
 def envelope_charts(curves: EnvelopeCurves | None, caption: str) -> list[Block]:

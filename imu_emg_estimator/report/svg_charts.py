@@ -55,7 +55,7 @@ def dot_chart(title: str, rows: Sequence[tuple[str, float, float]], axis: str, w
     known = [value for _, *values in rows for value in values if math.isfinite(value)]
     low, high = min([0.0, *known]), max([1.0, *known])
     height, left = TOP + ROW_HEIGHT * len(rows) + BOTTOM, 130
-    across, bottom = _scale(low, high, left, WIDTH - 14), height - BOTTOM
+    across, bottom = _scale(low, high, left + 4, WIDTH - 14), height - BOTTOM
     parts = []
     for tick in _ticks(low, high):
         x = f"{across(tick):.1f}"

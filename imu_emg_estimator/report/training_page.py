@@ -13,6 +13,7 @@ from imu_emg_estimator.report.html_page import BAD, DOUBTED, GOOD, Block, Cell, 
 from imu_emg_estimator.training.evaluation_report import distinct_rows, sensors_left
 from imu_emg_estimator.training.model_card import card_facts, limitations
 
+EVALUATED = ("what was evaluated", "scored in")  # of its facts, what the model's own do not say
 TITLE = "Training of a model"
 SUBSETS = (
     "Means over people whom the networks had not seen, without calibration. With less than what is enough, the node "
@@ -43,14 +44,16 @@ def training_page(bundle: Bundle, figures: Mapping[str, Any] | None) -> Page:
     if figures is None:
         return Page(TITLE, f"{trained} How accurate it is was not measured.", DOUBTED, card_facts(bundle), about)
     page = evaluation_page(figures)
-    headline = f"{trained} {page.headline}".replace("the model never saw", "its networks of the folds never saw")
+    headline = f"{trained} {page.headline}".replace(
+        " that the model never saw", ", each by a network that never saw them"
+    )
     measured = {name: blocks for name, blocks in page.sections.items() if name not in about}
     how_to_read = {name: measured.pop(name) for name in list(measured)[-1:]}
     return replace(
         page,
         title=TITLE,
         headline=headline,
-        facts=[*card_facts(bundle), *page.facts],
+        facts=[*card_facts(bundle), *(fact for fact in page.facts if fact[0] in EVALUATED)],
         sections=measured | about | how_to_read,
     )
 

@@ -25,6 +25,7 @@ MIN_STUCK_SAMPLES = 3  # in a row at the end of the range: only an amplifier at 
 MIN_LEVELS = 16  # values that a channel must take before its highest and lowest count as ends of the range
 MOSTLY_MISSING = 0.9  # share of the time without samples
 DEGREES = np.degrees(1.0)
+LEFT_OUT, TO_CHECK = "left out", "used, but check it"  # beginnings of a verdict in words
 
 
 @dataclass(frozen=True)
@@ -308,7 +309,7 @@ def verdict_in_words(findings: Sequence[Finding]) -> str:
     """Return "good", or whether a channel is left out or only reported, and why."""
     if not findings:
         return "good"
-    state = "left out" if any(finding.bad for finding in findings) else "used, but check it"
+    state = LEFT_OUT if any(finding.bad for finding in findings) else TO_CHECK
     return f"{state}: {'; '.join(finding.text for finding in findings)}"
 
 

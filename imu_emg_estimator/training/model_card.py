@@ -14,7 +14,7 @@ def card_facts(bundle: Bundle) -> list[tuple[str, str]]:
     """List what the model takes and gives, what it is made of, and whom it was trained on."""
     training, config, rate, envelope = bundle.training, bundle.config, bundle.rig.rate, bundle.envelope
     amplitude = ", ".join(
-        f"{name} {value:.1f} {bundle.reference.unit_of(muscle)}"
+        f"{name} {value:.3g} {bundle.reference.unit_of(muscle)}"
         for muscle, (name, value) in enumerate(zip(bundle.rig.muscle_names, bundle.reference.amplitude, strict=True))
     )
     sensors, muscles = ", ".join(bundle.rig.sensor_names), ", ".join(bundle.rig.muscle_names)
