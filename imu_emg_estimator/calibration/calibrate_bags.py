@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.bags import BagReport, check_bag, read_bag_with_report
-from imu_emg_estimator.bags.bag_files import within
+from imu_emg_estimator.bags.bag_files import hash_of, within
 from imu_emg_estimator.calibration.calibration_store import check_subject
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.model.bundle import Bundle
@@ -31,7 +31,6 @@ from imu_emg_estimator.signals.emg_delay import (
 from imu_emg_estimator.signals.emg_envelope import check_one_kind
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
 from imu_emg_estimator.signals.signal_quality import Stream
-from imu_emg_estimator.utils.file_hash import hash_of
 from imu_emg_estimator.utils.json_values import json_compatible
 from imu_emg_estimator.utils.progress import Progress
 

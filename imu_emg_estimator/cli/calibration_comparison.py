@@ -81,8 +81,8 @@ def _differing_settings(entries: Sequence[Stored]) -> list[str]:
 def _compare_on_one_bag(arguments: argparse.Namespace, entries: Sequence[Stored]) -> dict[str, Any]:
     """Score the base model and the calibrations on a whole bag; return the figures by model and muscle."""
     from imu_emg_estimator.bags import open_bag
+    from imu_emg_estimator.bags.bag_files import hash_of
     from imu_emg_estimator.model.bundle import Bundle
-    from imu_emg_estimator.utils.file_hash import hash_of
 
     base_path = arguments.bundle or _model_file(entries[0])
     base = Bundle.load(base_path)

@@ -29,7 +29,7 @@ class Calibration:
         bag: name of the bag it was made from; several are separated by commas.
         seconds: duration of the data that the weights were adapted on [s].
         created: date and time (ISO 8601).
-        bag_hash: SHA-256 of the bag as ``file_hash.hash_of`` returns it, of several in that order; empty = not known.
+        bag_hash: SHA-256 of the bag as ``bag_files.hash_of`` returns it, of several in that order; empty = not known.
         software: version of this package that made it; empty = not known.
         settings: of the adaptation, by name.
         figures: what it was judged by. ``muscles`` holds for every judged muscle ``before`` and ``after``, each

@@ -1,12 +1,16 @@
 """Files of a bag: only those below the allowed directories, and why one cannot be read, in the system's words."""
 
+import os
+import subprocess
+import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import read_bag, write_bag
-from imu_emg_estimator.bags.bag_files import BagFiles, find_files, within
+from imu_emg_estimator.bags.bag_files import CHUNK_BYTES, BagFiles, find_files, hash_of, within
 from imu_emg_estimator.bags.read_limits import BagLimits
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
@@ -130,3 +134,54 @@ def test_find_files_without_metadata_takes_a_file_once(tmp_path: Path) -> None:
 def test_find_files_takes_all_where_metadata_names_no_file(listed: str, tmp_path: Path) -> None:
     files = folder_of(tmp_path / "bag", "a.mcap", "b.mcap", listed=listed)
     assert [path.name for path in files.paths] == ["a.mcap", "b.mcap"]
+
+
+def test_hash_of_file_equals_coreutils(tmp_path: Path) -> None:
+    path = tmp_path / "a.mcap"
+    path.write_bytes(os.urandom(CHUNK_BYTES * 2 + 5))
+    assert hash_of(path) == coreutils(f"sha256sum {path}")
+
+
+def test_hash_of_folder_equals_coreutils_and_changes_with_names(tmp_path: Path) -> None:
+    for name, content in (("b.mcap", b"2"), ("a.mcap", b"1"), ("B", b"3"), (".hidden", b"4")):
+        (tmp_path / name).write_bytes(content)
+    found = hash_of(tmp_path)
+    assert found == coreutils(f"cd {tmp_path}; LC_ALL=C; sha256sum * | sha256sum")
+    (tmp_path / "a.mcap").rename(tmp_path / "c.mcap")
+    assert hash_of(tmp_path) != found
+    (tmp_path / "c.mcap").rename(tmp_path / "a.mcap")
+    assert hash_of(tmp_path) == found
+    (tmp_path / "a.mcap").write_bytes(b"5")
+    assert hash_of(tmp_path) != found
+
+
+def coreutils(command: str) -> str:
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True).stdout.split()[0]
+
+
+def test_hash_of_reports_progress_in_bounded_memory(tmp_path: Path) -> None:
+    path, reported = tmp_path / "a", []
+    with path.open("wb") as file:
+        file.truncate(32 << 20)
+    tracemalloc.start()
+    hash_of(path, lambda done, total: reported.append((done, total)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 << 20
+    assert (reported[0], reported[-1]) == ((1, 32), (32, 32))
+
+
+def test_hash_of_names_missing_file(tmp_path: Path) -> None:
+    with refusal(tmp_path / "none"):
+        hash_of(tmp_path / "none")
+
+
+def test_hash_of_ignores_pipes_in_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    found = hash_of(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    thread = threading.Thread(target=hash_of, args=(tmp_path,), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert hash_of(tmp_path) == found

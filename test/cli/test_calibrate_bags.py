@@ -9,11 +9,11 @@ from fixtures.bag_forms import FORMS, Signal, array_entries, imu_entries, in_ord
 from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.bags import write_bag
+from imu_emg_estimator.bags.bag_files import hash_of
 from imu_emg_estimator.cli.main import main
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.emg_delay import shift_emg
-from imu_emg_estimator.utils.file_hash import hash_of
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from fixtures.calibration_actions import FIRST, SECOND, calibration_in_use, refused_action, result
 
+from imu_emg_estimator.bags.bag_files import hash_of
 from imu_emg_estimator.cli.main import main
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.utils.file_hash import hash_of
 
 
 def test_compare_prints_what_differs(two: Path, capsys: pytest.CaptureFixture[str]) -> None:
