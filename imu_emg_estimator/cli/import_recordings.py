@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from imu_emg_estimator.utils.progress import ProgressBar
 
 if TYPE_CHECKING:
     from imu_emg_estimator.imports.channel_mapping import ChannelMapping
-    from imu_emg_estimator.imports.import_files import ReadTake, Refusal
+    from imu_emg_estimator.imports.import_files import ReadTake
     from imu_emg_estimator.imports.takes import TakeFiles
     from imu_emg_estimator.rig import Rig
 
@@ -135,7 +135,7 @@ def _read(arguments: argparse.Namespace, folder: Path) -> tuple[list[ReadTake], 
         print(_line(take))
     _refuse(arguments, found, read, refused)
     names = {str(file): "its name does not fit --names" for file in unfit}
-    return read, names | {", ".join(map(str, refusal.files.files)): refusal.reason for refusal in refused}
+    return read, names | refused
 
 
 def _line(item: ReadTake) -> str:
@@ -149,18 +149,17 @@ def _line(item: ReadTake) -> str:
 
 
 def _refuse(
-    arguments: argparse.Namespace, found: Sequence[TakeFiles], read: Sequence[ReadTake], refused: Sequence[Refusal]
+    arguments: argparse.Namespace, found: Sequence[TakeFiles], read: Sequence[ReadTake], refused: Mapping[str, str]
 ) -> None:
     if not refused:
         return
+    first, *_ = reasons = list(refused.values())
     if len(found) == 1:
-        raise InputError(refused[0].reason)
-    for refusal in refused:
-        print(f"left out: {refusal.reason}")
+        raise InputError(first)
+    print("\n".join(f"left out: {reason}" for reason in reasons))
     if not read or not arguments.skip_bad:
         raise InputError(
-            f"{len(refused)} of {len(found)} takes cannot be read, first: {refused[0].reason}; or leave them out with "
-            "--skip-bad"
+            f"{len(refused)} of {len(found)} takes cannot be read, first: {first}; or leave them out with --skip-bad"
         )
 
 

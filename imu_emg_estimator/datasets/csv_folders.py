@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -54,15 +53,6 @@ Array = NDArray[np.float64]
 def sensor_columns(sensor: str, *kinds: str) -> list[str]:
     """Return the names of a sensor's columns: x, y and z of each kind, which are ``acc`` and ``gyro``."""
     return [f"{sensor}_{kind}_{axis}" for kind in kinds for axis in AXES]
-
-
-@dataclass(frozen=True)
-class _Emg:
-    """EMG of a recording on the grid: ``envelope`` [samples, muscles], NaN where a muscle was not measured."""
-
-    envelope: Array
-    unit: str
-    raw: RawEmg | None
 
 
 def subjects(folder: Path) -> list[str]:
@@ -134,20 +124,20 @@ def _parse(file: SubjectFile, rig: Rig) -> tuple[Recording, str]:
         len(grid), len(rig.sensors), -1
     )
     _check_units(path, on_grid)
-    measured = _emg(path, times, emg, emg_names, grid, rig)
+    envelope, unit, raw = _emg(path, times, emg, emg_names, grid, rig)
     recording = Recording(
         name=f"{file.subject}/{path.stem}",
         subject=file.subject,
         rig=rig,
         start=float(grid[0]),
         imu=on_grid.astype(np.float32),
-        envelope=measured.envelope,
-        envelope_unit=measured.unit,
+        envelope=envelope,
+        envelope_unit=unit,
         muscle_weight=np.ones(len(rig.muscles)),
         condition=_condition(path, present, times, grid, rig),
-        emg=measured.raw,
+        emg=raw,
     )
-    return recording, "envelope" if measured.raw is None else "raw"
+    return recording, "envelope" if raw is None else "raw"
 
 
 def _kinds(rig: Rig) -> tuple[str, ...]:
@@ -206,8 +196,10 @@ def _emg_columns(path: Path, rig: Rig, present: list[str]) -> dict[int, str]:
     return dict(zip(muscles, ours, strict=True))
 
 
-def _emg(path: Path, times: Array, values: Array, names: dict[int, str], grid: Array, rig: Rig) -> _Emg:
-    """EMG columns [rows, columns] as an envelope on the grid."""
+def _emg(
+    path: Path, times: Array, values: Array, names: dict[int, str], grid: Array, rig: Rig
+) -> tuple[Array, str, RawEmg | None]:
+    """Return the envelope [samples, muscles] on the grid, NaN = not measured, its unit, and the raw EMG if there is."""
     match = EMG_COLUMN.match(next(iter(names.values())))
     assert match is not None
     unit = (match["unit"] or "").strip() or UNKNOWN_UNIT
@@ -225,7 +217,7 @@ def _emg(path: Path, times: Array, values: Array, names: dict[int, str], grid: A
         envelope = envelope_on_grid(path, even, rate, grid, EnvelopeSettings())
         raw = RawEmg(even.astype(np.float32), rate, unit)
     check_overlap(path, envelope, rig.rate)
-    return _Emg(envelope, unit, raw)
+    return envelope, unit, raw
 
 
 def _condition(path: Path, present: list[str], times: Array, grid: Array, rig: Rig) -> NDArray[np.str_]:
@@ -234,8 +226,6 @@ def _condition(path: Path, present: list[str], times: Array, grid: Array, rig: R
         return np.full(len(grid), condition_of(path.stem, rig))
     labels = read_texts(path, CONDITION)
     labelled = labels != ""
-    return (
-        latest_value(times[labelled], labels[labelled], grid, UNLABELLED)
-        if labelled.any()
-        else np.full(len(grid), UNLABELLED)
-    )
+    if not labelled.any():
+        return np.full(len(grid), UNLABELLED)
+    return latest_value(times[labelled], labels[labelled], grid, UNLABELLED)

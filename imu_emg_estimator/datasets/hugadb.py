@@ -12,7 +12,6 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -122,10 +121,12 @@ def load(
     files.sort(key=lambda file: (int(file.subject), file.start, file.name))
     files = list(_without_duplicates(files))
     corrupted = _corrupted_gyroscopes(files, _listed_corruption(folder))
-    convert = partial(
-        _recording, settings=settings or EnvelopeSettings(), exchanged=() if as_published else EXCHANGED_EMG
-    )
-    return [convert(file, corrupted[file.name]) for file in files if len(file.counts) >= MIN_DURATION_S * RATE]
+    settings, exchanged = settings or EnvelopeSettings(), frozenset() if as_published else EXCHANGED_EMG
+    return [
+        _recording(file, corrupted[file.name], settings, exchanged)
+        for file in files
+        if len(file.counts) >= MIN_DURATION_S * RATE
+    ]
 
 
 def _data_files(folder: Path) -> list[tuple[Path, str]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -174,13 +173,8 @@ def _labels(schedule: Schedule, seconds: float, rate: float) -> NDArray[np.str_]
             raise InputError(f"{length:g} s of '{condition}' cannot be simulated; choose from {known}")
     if not schedule:
         raise InputError("an empty schedule cannot be simulated; name at least one activity")
-    samples = round(seconds * rate)
-    labels: list[str] = []
-    for condition, length in cycle(schedule):
-        labels += [condition] * max(1, round(length * rate))
-        if len(labels) >= samples:
-            return np.array(labels[:samples])
-    raise AssertionError("a cycle does not end")
+    lengths = [max(1, round(length * rate)) for _, length in schedule]
+    return np.resize(np.repeat([condition for condition, _ in schedule], lengths), round(seconds * rate))
 
 
 def _weights(labels: NDArray[np.str_], rate: float) -> dict[str, Array]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from imu_emg_estimator.calibration.calibration_report import CalibrationReport
@@ -13,7 +13,7 @@ from imu_emg_estimator.guide.sensor_problems import display_name
 
 GOODNESS = ((0.85, "very well"), (0.7, "well"), (0.5, "fairly well"), (0.3, "weakly"), (-1.0, "poorly"))  # r
 CLEARLY, NOTICEABLY = 0.05, 0.01  # of r or R²
-DECISIONS = {"adapted": "adapted", "scaled": "follows as before, its strength was fitted", "kept": "left as it was"}
+NOT_ADAPTED = {"scaled": "follows as before, its strength was fitted", "kept": "left as it was"}
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,6 @@ class Outcome:
     muscles: Mapping[str, MuscleOutcome] = field(default_factory=dict)
     findings: Sequence[str] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain figures."""
-        return asdict(self)
-
     @classmethod
     def from_report(cls, report: CalibrationReport) -> Outcome:
         """Take from a calibration's report what the guide shows."""
@@ -85,8 +81,8 @@ def picture(outcome: Outcome) -> list[str]:
 def improvement_in_words(muscle: MuscleOutcome) -> str:
     """How much better it got."""
     improvement = muscle.after - muscle.before
-    if muscle.decision in ("scaled", "kept"):
-        return DECISIONS[muscle.decision]
+    if muscle.decision in NOT_ADAPTED:
+        return NOT_ADAPTED[muscle.decision]
     if math.isnan(improvement):
         return "cannot be compared"
     if improvement >= CLEARLY:

@@ -130,8 +130,7 @@ class Guide:
             self._record()
 
     def _welcome(self) -> None:
-        console = self._console
-        rig = self._rig
+        console, rig = self._console, self._rig
         console.say("This guide takes you through a calibration, in about four minutes.")
         console.say(
             f"The subject needs {len(rig.sensors)} motion sensors, EMG electrodes on {len(rig.muscles)} muscles "
@@ -242,11 +241,7 @@ class Guide:
             )
         except InputError as error:
             outcome = Outcome(False, str(error))
-        self.report |= {
-            "success": outcome.success,
-            "outcome": json_compatible(outcome.to_dict()),
-            "kept": outcome.success,
-        }
+        self.report |= {"success": outcome.success, "outcome": json_compatible(outcome), "kept": outcome.success}
         return outcome
 
     def _judge(self, outcome: Outcome) -> None:
@@ -307,24 +302,21 @@ def _success_text(name: str, samples: LiveSamples) -> str:
     )
 
 
-def _live_line(title: str, live: CaptureProgress) -> str:
-    left = max(0.0, live.total - live.elapsed)
-    return f"  {title} [{bar(live.elapsed / live.total)}] {left:3.0f} s left"
-
-
 def _show_check(panel: Panel, live: CaptureProgress) -> None:
-    panel.show([_live_line("checking", live)], live.elapsed >= live.total)
+    _show(panel, live, "checking")
 
 
 def _show_recording(panel: Panel, movements: Sequence[str], live: CaptureProgress) -> None:
-    panel.show(_recording_lines(movements, live), live.elapsed >= live.total)
-
-
-def _recording_lines(movements: Sequence[str], live: CaptureProgress) -> list[str]:
-    emg = {None: "", True: "EMG arrives", False: "NO EMG YET"}[live.emg]
     now = movement_at(movements, live.elapsed, live.total)
-    lines = [f"{_live_line('recording', live)}   {now}", f"    {emg}"]
-    return lines + [f"    {name:<28}{rate:6.0f} Hz{'' if rate else '   SILENT'}" for name, rate in live.rates.items()]
+    rates = [f"    {name:<28}{rate:6.0f} Hz{'' if rate else '   SILENT'}" for name, rate in live.rates.items()]
+    emg = {None: "", True: "EMG arrives", False: "NO EMG YET"}[live.emg]
+    _show(panel, live, "recording", f"   {now}", [f"    {emg}", *rates])
+
+
+def _show(panel: Panel, live: CaptureProgress, title: str, now: str = "", below: Sequence[str] = ()) -> None:
+    left = max(0.0, live.total - live.elapsed)
+    line = f"  {title} [{bar(live.elapsed / live.total)}] {left:3.0f} s left{now}"
+    panel.show([line, *below], live.elapsed >= live.total)
 
 
 def _progress_line(progress: Progress) -> str:

@@ -87,7 +87,7 @@ def check_limb(samples: LiveSamples, rig: Rig, limb: Limb) -> list[Problem]:
 
 
 def _exchanged(rig: Rig, pair: tuple[int, int]) -> Problem:
-    names = (rig.sensor_names[pair[0]], rig.sensor_names[pair[1]])
+    names = tuple(rig.sensor_names[index] for index in pair)
     text = f"The {display_name(names[0])} and {display_name(names[1])} sensors are exchanged. Swap them."
     return Problem("exchanged", names, text)
 
@@ -96,16 +96,10 @@ def _detached_problems(
     rig: Rig, limb: Limb, pairs: Mapping[str, tuple[int, int]], movement: Mapping[int, float], exchanged: set[str]
 ) -> list[Problem]:
     """Find sensors of the moving limb that do not move with it."""
-    own = [pair[0] for segment, pair in pairs.items() if segment not in exchanged]
-    found = []
-    for index in own:
-        if movement[index] < MIN_LIMB_MOVEMENT_MPS2:
-            name = rig.sensor_names[index]
-            text = (
-                f"The {display_name(name)} sensor did not move with its {limb.name}. Is it attached to the {limb.name}?"
-            )
-            found.append(Problem("stays_behind", (name,), text))
-    return found
+    own = (index for segment, (index, _) in pairs.items() if segment not in exchanged)
+    still = [rig.sensor_names[index] for index in own if movement[index] < MIN_LIMB_MOVEMENT_MPS2]
+    text = f"sensor did not move with its {limb.name}. Is it attached to the {limb.name}?"
+    return [Problem("stays_behind", (name,), f"The {display_name(name)} {text}") for name in still]
 
 
 def _pairs(rig: Rig, limb: Limb) -> dict[str, tuple[int, int]]:

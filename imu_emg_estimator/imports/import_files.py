@@ -32,31 +32,23 @@ class ReadTake:
         return float(max(c.times[-1] for c in channels) - min(c.times[0] for c in channels))
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A take that could not be read, and the sentence that says why."""
-
-    files: TakeFiles
-    reason: str
-
-
 def read_takes(
     found: Sequence[TakeFiles],
     folder: Path | None = None,
     how: str = AUTO,
     show: Callable[[int, int], None] | None = None,
-) -> tuple[list[ReadTake], list[Refusal]]:
-    """Read all takes, their files joined by ``how``; returns those that could be read and those that could not.
+) -> tuple[list[ReadTake], dict[str, str]]:
+    """Read all takes, their files joined by ``how``; returns those that could be read, and why others could not.
 
     Args:
         folder: for their arrays, which then stay on the disk until they are used; None = in memory.
     """
-    read, refused = [], []
+    read, refused = [], {}
     for count, files in enumerate(found, start=1):
         try:
             read.append(ReadTake(files, join_takes([read_guarded(path, folder) for path in files.files], how)))
         except InputError as error:
-            refused.append(Refusal(files, str(error)))
+            refused[", ".join(map(str, files.files))] = str(error)
         if show:
             show(count, len(found))
     return read, refused
@@ -65,8 +57,8 @@ def read_takes(
 def read_all_takes(found: Sequence[TakeFiles], folder: Path | None = None) -> list[ReadTake]:
     """Read all takes; raise InputError where one cannot be read: a subject with half of the data is a silent fault."""
     read, refused = read_takes(found, folder)
-    if refused:
-        raise InputError(refused[0].reason)
+    for reason in refused.values():
+        raise InputError(reason)
     return read
 
 

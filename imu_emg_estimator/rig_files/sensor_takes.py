@@ -12,9 +12,9 @@ from imu_emg_estimator.bags.topic_mapping import topic_of
 from imu_emg_estimator.datasets import csv_folders
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.rig_files.rig_sources import imu_of
+from imu_emg_estimator.rig_files.rig_sources import imu_of, mean_rate
 from imu_emg_estimator.rig_files.sensor_mounting import SensorTake
-from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
+from imu_emg_estimator.signals.grid_alignment import Sample
 
 MAX_SAMPLES = 60_000  # of a sensor: a minute at 1000 Hz
 
@@ -60,6 +60,5 @@ def takes_of_tables(path: Path, rig: Rig) -> list[SensorTake | None]:
 
 
 def _take(topic: str, samples: Sequence[tuple[int, Sample]]) -> SensorTake:
-    span = (samples[-1][0] - samples[0][0]) / SECOND if len(samples) > 1 else 0.0
-    rate = (len(samples) - 1) / span if span > 0 else 0.0
+    rate = float(np.nan_to_num(mean_rate([receipt for receipt, _ in samples])))
     return SensorTake(topic, rate, np.array([sample for _, sample in samples], dtype=np.float64).reshape(-1, 6))
