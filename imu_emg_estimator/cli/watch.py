@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from imu_emg_estimator.cli import argument_types as types
 from imu_emg_estimator.cli import shared_options as options
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.utils.storage_file import write_storage
 
 if TYPE_CHECKING:
     from imu_emg_estimator.guide.watch_panel import EstimatorView
@@ -41,6 +42,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--rate", type=types.nonnegative_number, metavar="R",
         help="of a bag: speed; 1 = as recorded, 0 = as fast as can be (default: 1 on a terminal, else 0)",
     )  # fmt: skip
+    parser.add_argument(
+        "--sto", type=Path, metavar="FILE.sto",
+        help="of a bag: also write the estimates that can be trusted, for OpenSim and CEINMS",
+    )  # fmt: skip
     options.add_json_option(parser)
     options.accept_ros_arguments(parser)
 
@@ -66,12 +71,17 @@ def _watch_bag(arguments: argparse.Namespace, show: Callable[[EstimatorView], No
     from imu_emg_estimator.guide.bag_watch import BagWatch
 
     rate = arguments.rate if arguments.rate is not None else float(terminal)
-    return BagWatch(arguments.bag, options.load_bundle(arguments), arguments.imu_topics).play(rate, show)
+    bundle = options.load_bundle(arguments)
+    watch = BagWatch(arguments.bag, bundle, arguments.imu_topics)
+    last = watch.play(rate, show)
+    if arguments.sto:
+        write_storage(arguments.sto, "muscle_activation", bundle.rig.muscle_names, watch.rows)
+    return last
 
 
 def _watch_node(arguments: argparse.Namespace, show: Callable[[EstimatorView], None], terminal: bool) -> EstimatorView:
-    if arguments.bundle or arguments.imu_topics or arguments.rate is not None:
-        raise InputError("--bundle, --imu-topics and --rate are for a bag; name one, or leave them out")
+    if arguments.bundle or arguments.imu_topics or arguments.sto or arguments.rate is not None:
+        raise InputError("--bundle, --imu-topics, --rate and --sto are for a bag; name one, or leave them out")
     with options.ros_required("watch"):
         from imu_emg_estimator.ros.node_watch import watch_node
     seconds = math.inf if arguments.seconds is None else arguments.seconds

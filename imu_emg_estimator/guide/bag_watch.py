@@ -17,7 +17,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.imu_decoder import decode_imu
 from imu_emg_estimator.signals.sensor_verdict import Verdict
-from imu_emg_estimator.streaming.activation_status import NAMES
+from imu_emg_estimator.streaming.activation_status import DEGRADED, NAMES, OK
 from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, LiveSettings, Output
 
 RATE_SPAN_S = 2.0  # over which rates are counted
@@ -32,6 +32,10 @@ class BagWatch:
         path: of the bag.
         imu_topics: in the order of the rig; None = found by their names.
         settings: of the live path.
+
+    Attributes:
+        rows: seconds since the first message and activation of each muscle, of the estimates that can be trusted (OK
+            and DEGRADED).
     """
 
     def __init__(
@@ -39,6 +43,8 @@ class BagWatch:
     ) -> None:
         self._path, self._bundle, self._imu_topics = path, bundle, imu_topics
         self._live = LiveEstimator(bundle, settings or LiveSettings())
+        self.rows: list[list[float]] = []
+        self._began = 0  # when the first message was received [ns]
         self._newest: Output | None = None
         self._arrivals: list[list[int]] = [[] for _ in bundle.rig.sensors]  # ns, of the last seconds
         self._estimates: list[int] = []
@@ -93,11 +99,11 @@ class BagWatch:
         """Feed the estimator; yield the instant of every estimate [ns]."""
         with open_bag(self._path) as bag:
             topics = find_imu_topics(bag, self._bundle.rig, self._imu_topics)
-            sensors, first, checked, start = {topic: i for i, topic in enumerate(topics)}, 0, 0, time.monotonic()
+            sensors, checked, start = {topic: i for i, topic in enumerate(topics)}, 0, time.monotonic()
             for message in bag.messages_in_order(dict.fromkeys(topics, IMU_TYPE)):
                 now = message.receive_time
-                first = first or now
-                if rate and (ahead := (now - first) / SECOND / rate - (time.monotonic() - start)) > SLEEP_S:
+                self._began = self._began or now
+                if rate and (ahead := (now - self._began) / SECOND / rate - (time.monotonic() - start)) > SLEEP_S:
                     time.sleep(ahead)
                 sensor, outputs = sensors[message.topic], []
                 self._arrivals[sensor].append(now)
@@ -111,6 +117,8 @@ class BagWatch:
 
     def _note(self, output: Output, now: int) -> None:
         self._newest = output
+        if output.status in (OK, DEGRADED) and not isinstance(output.activation, float):
+            self.rows.append([(output.timestamp - self._began) / SECOND, *map(float, output.activation)])
         self._seen[NAMES[output.status]] += 1
         self._estimates.append(now)
         for name, state in zip(self._bundle.rig.sensor_names, self._live.states, strict=True):
