@@ -67,7 +67,7 @@ def shrunk_amplitude(
         return None
     product, power = (np.bincount(block, part, blocks) for part in (truth * guess, guess**2))
     products, powers = product.sum() - product, power.sum() - power
-    if not ((products > 0) & (powers > 0)).all():
+    if not (products > 0).all():
         return None
     without, fitted = np.log(products / powers), float(np.log(product.sum() / power.sum()))
     variance = jackknife_deviation(without) ** 2 + MOVEMENTS_DEVIATION**2
@@ -81,7 +81,7 @@ def shrunk_amplitude(
 
 def shrunk_share(improvement: Improvement) -> float:
     """Return which share of an adapted estimate to take, from its improvement in R² over the one that is there."""
-    if not improvement.change > 0.0 or improvement.blocks == 0:
+    if not improvement.change > 0.0:
         return 0.0
     deviation = (improvement.high - improvement.low) / (2 * INTERVAL)
     return max(0.0, 1.0 - (deviation**2 + MOVEMENTS_R2**2) / improvement.change**2)

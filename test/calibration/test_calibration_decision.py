@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fixtures.calibration_actions import calibrated
 from fixtures.factories import random_bundle
 from numpy.typing import NDArray
 
@@ -153,3 +154,49 @@ def test_decide_takes_no_network_whose_estimate_hardly_follows_a_muscle(noise: f
         estimate *= (found.measured * estimate).sum(axis=0) / (estimate**2).sum(axis=0)
     found = replace(found, before=before, kept=before, adapted={HEADS: before, WHOLE: adapted})
     assert (decide(found, base, base, "count")[0] == WHOLE) == is_taken
+
+
+def test_decide_scales_no_muscle_whose_estimate_hardly_follows_it() -> None:
+    base, found = random_bundle(), better_for_first_muscle()
+    generator = np.random.default_rng(10)
+    noise = np.abs(found.measured.mean() + 30.0 * generator.standard_normal(found.measured.shape)) / 3.0
+    followed = found.before / 3.0
+    for before, decision in ((noise, KEPT), (followed, SCALED)):
+        _, outcomes = decide(replace(found, before=before, kept=before, adapted={HEADS: before}), base, base, "count")
+        assert {outcome.decision for outcome in outcomes.values()} == {decision}
+
+
+def test_decide_scales_to_another_unit_where_r2_is_above_zero() -> None:
+    """Nothing is told of R² before, which would be of volts against counts."""
+    base, found = random_bundle(), better_for_first_muscle()
+    _, outcomes = decide(
+        replace(found, measured=found.measured / 1000.0, adapted={HEADS: found.before}), base, base, "V"
+    )
+    noisy, good = outcomes.values()
+    assert (noisy.decision, good.decision) == (KEPT, SCALED)
+    assert good.amplitude is not None
+    assert good.amplitude.factor == pytest.approx(0.001, rel=0.01)
+    assert good.after.r2 > 0.5
+    assert np.isnan(good.before.r2)
+    assert good.improvement_r2 is None
+
+
+@pytest.mark.parametrize(("factor", "is_taken"), [(1.0, True), (1.6, False)], ids=["right amplitude", "too large"])
+def test_decide_takes_no_network_that_costs_r2(factor: float, is_taken: bool) -> None:
+    base, found = random_bundle(), better_for_first_muscle()
+    adapted = factor * (found.measured + 5.0 * np.random.default_rng(11).standard_normal(found.measured.shape))
+    before = found.measured + 30.0 * np.random.default_rng(12).standard_normal(found.measured.shape)
+    uneven = replace(
+        found, before=before, kept=before, factor=factor * found.factor, adapted={HEADS: before, WHOLE: adapted}
+    )
+    assert (decide(uneven, base, base, "count")[0] == WHOLE) == is_taken
+
+
+@pytest.mark.parametrize(("too_large", "decision"), [(0.0405, KEPT), (0.0416, SCALED)])
+def test_decide_scales_for_half_a_hundredth_of_r2_at_least(too_large: float, decision: str) -> None:
+    """The amplitude of a calibrated bundle is the subject's: an exact estimate gains three times the square in R²."""
+    base, measured = random_bundle(), better_for_first_muscle().measured
+    before = (1.0 + too_large) * measured
+    exact = CrossFit(measured, before=before, kept=before, factor=np.ones_like(before), adapted={HEADS: before})
+    _, outcomes = decide(exact, base, calibrated(base, "anna-1"), "count")
+    assert {outcome.decision for outcome in outcomes.values()} == {decision}
