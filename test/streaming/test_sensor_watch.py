@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.signals.grid_alignment import ABSENT
+from imu_emg_estimator.signals.grid_alignment import ABSENT, SECOND
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 from imu_emg_estimator.streaming.sensor_watch import GAPPY, LATE, NOTHING_YET, RETURNING, SensorWatch, graver
 
@@ -132,6 +132,16 @@ def test_watch_follows_the_verdict_of_others_on_a_sensor(subject: Subject, state
 def test_watch_takes_the_graver_state_of_others_at_once(subject: Subject) -> None:
     subject.watch.update(subject.now + MS, (MASKED, TOLD, GOOD, GOOD, GOOD, GOOD))
     assert subject.watch.states == (MASKED, TOLD, GOOD, GOOD, GOOD, GOOD)
+
+
+@pytest.mark.parametrize(("later", "looks"), [(-1, True), (1, False), (25 * MS, False), (25 * MS + 1, True)])
+def test_watch_looks_at_all_sensors_every_25_ms_and_when_time_steps_back(
+    subject: Subject, later: int, looks: bool
+) -> None:
+    subject.watch.update(subject.now + SECOND)
+    states = subject.watch.states
+    subject.watch.update(subject.now + SECOND + later)
+    assert (subject.watch.states is not states) == looks
 
 
 @pytest.mark.parametrize(
