@@ -7,6 +7,7 @@ they are and under every placement error that is considered. Torch-free, and sci
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +17,9 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.out_of_step import OutOfStep
 from imu_emg_estimator.model.placement_evidence import Finding, Motion, PlacementEvidence
 from imu_emg_estimator.model.sensor_drift import MIN_MOVEMENT_G, MotionProfile, profile_of
-from imu_emg_estimator.model.strange_motion import StrangeMotion
+from imu_emg_estimator.model.strange_motion import LEAVE_FACTOR, StrangeMotion
 from imu_emg_estimator.recording import FloatArray
+from imu_emg_estimator.signals.imu_units import GRAVITY_MPS2
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, RunningMotion
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
@@ -27,6 +29,8 @@ STEP_S = 1.4  # ... of a sensor out of step: correlations need a stride
 NAME_AFTER = 3  # judgements of the same sensors, one after the other
 CLEAR_AFTER = 2
 KEPT_AFTER_FAULT = 3  # judgements
+TURN_SHARE = 0.6  # of a turn of gravity that is seen, which a remedy that may undo it takes back
+MIN_DISPROOF = 20.0  # logarithm of the likelihood ratio without any such remedy
 LEARN_EVERY = 2  # judgements
 LEARN_DELAY = 6  # rows that must have been followed by so many good ones
 MEMORY_S = 30.0  # without movement: sensors may have been taken off and put on again, otherwise
@@ -100,18 +104,36 @@ class LivePlacement:
         """Return slow statistics [statistics] of the last seconds and their sensors [sensors]; for any thread."""
         return self._motion.describe()
 
-    def step(self, imu: NDArray[np.floating]) -> bool:
-        """Take a row [sensors, 6] in m/s² and rad/s; return whether a judgement was due, about five times a second."""
+    def step(self, imu: NDArray[np.floating], turned: Collection[int] = ()) -> bool:
+        """Take a row [sensors, 6] in m/s² and rad/s; return whether a judgement was due, about five times a second.
+
+        Args:
+            turned: sensors that someone else masks, as they turned over; see ``disproves_turn``.
+        """
         self._motion.step(imu)
         self._rows += 1
         if self._rows % self._every:
             return False
         self._past.append(self._motion.moments())
         if self._evidence is not None and self._strange is not None and len(self._past) > self._long:
-            self._judge(self._evidence, self._strange)
+            self._judge(self._evidence, self._strange, turned)
         return True
 
-    def _judge(self, evidence: PlacementEvidence, strange: StrangeMotion) -> None:
+    def disproves_turn(self, sensor: int, turn: float) -> bool:
+        """Whether the newest motion shows that a sensor is right whose gravity was seen to turn by so much [m/s²].
+
+        It does where all sensors together move as on the training subjects, and would not if this one had turned.
+        """
+        if self._evidence is None or len(self._past) <= self._short:
+            return False
+        motion = self._last(self._short)
+        squares, known = self._evidence.squares(motion, motion.available)
+        fits = squares.min() < known * self._evidence.distribution.threshold**2
+        if not fits or motion.strength < MIN_MOVEMENT_G or not motion.available[sensor]:
+            return False
+        return self._evidence.of_turn(sensor, motion, TURN_SHARE * turn / GRAVITY_MPS2) < -MIN_DISPROOF
+
+    def _judge(self, evidence: PlacementEvidence, strange: StrangeMotion, turned: Collection[int]) -> None:
         motion, newest = self._last(self._long), self._last(self._short)
         found = evidence.find(motion) if motion.strength > MIN_MOVEMENT_G else ()
         self._found.append(found)
@@ -122,8 +144,11 @@ class LivePlacement:
             self._named, self._cleared = found, 0
         self.states = self._states()
         left = motion.available & ~np.array([state.masked for state in self.states])
+        left[list(turned)] = False
         self.score = strange.judge(motion, left, newest)
-        self._learn(evidence, motion, was_good and not self._named and not any(self._found))
+        is_usual = self.score < LEAVE_FACTOR * evidence.distribution.threshold  # false for NaN
+        is_good = was_good and is_usual and not (self._named or any(self._found) or turned)
+        self._learn(evidence, motion, is_good)
 
     def _persists(self) -> bool:
         """Whether the last judgements found faults of the same sensors."""

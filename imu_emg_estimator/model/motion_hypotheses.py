@@ -73,6 +73,14 @@ class Hypotheses:
         """Return which remedies [remedies] concern available sensors alone."""
         return np.asarray(~(self._concerned & ~available).any(axis=1))
 
+    def turns(self, sensor: int, statistics: FloatArray, least: float) -> NDArray[np.bool_]:
+        """Return which remedies [remedies] turn or invert a sensor alone, and move its gravity by so much [g]."""
+        gravity = statistics[self._channels[sensor]]
+        moved = np.linalg.norm(self._rotations @ gravity - gravity, axis=1) >= least
+        result = np.zeros(len(self.remedies), bool)
+        result[sensor * len(moved) : (sensor + 1) * len(moved)] = moved
+        return result
+
     def whitened(self, statistics: FloatArray, covariance: FloatArray, whitening: Whitening) -> FloatArray:
         """Return the whitened statistics [remedies, known] after every remedy.
 

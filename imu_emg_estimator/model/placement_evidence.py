@@ -124,6 +124,17 @@ class PlacementEvidence:
         own, _ = self._own_known(whitening)
         return float(evidence[0] + _gain(white, own @ whitening.matrix)[0][0] if len(own) else evidence[0])
 
+    def of_turn(self, sensor: int, motion: Motion, least: float) -> float:
+        """Return the most evidence that a sensor is turned or inverted such that its gravity is off by so much [g]."""
+        whitening = self.whitening(motion.available)
+        white = self._whitened(motion, whitening)
+        evidence = _gain(white, whitening.centres)[0]
+        own, _ = self._own_known(whitening)
+        if len(own):
+            evidence = evidence + _gain(white, own @ whitening.matrix)[0]
+        turns = self._hypotheses.turns(sensor, motion.statistics, least)
+        return float(evidence[turns].max()) if turns.any() else math.nan
+
     def squares(self, motion: Motion, available: NDArray[np.bool_]) -> tuple[FloatArray, int]:
         """Return squared distances [conditions] of some sensors to the training subjects, in so many statistics."""
         whitening = self.whitening(available)
@@ -141,9 +152,7 @@ class PlacementEvidence:
     def _best(self, motion: Motion, free: NDArray[np.bool_]) -> Finding | None:
         """Return the remedy of free sensors with the most evidence; None if none is believed."""
         whitening = self.whitening(motion.available)
-        covariance = self._statistics.covariance(motion.moments)
-        mended = self._hypotheses.whitened(motion.statistics, covariance, whitening)
-        white = np.concatenate([mended, (motion.statistics @ whitening.matrix)[None]])
+        white = self._whitened(motion, whitening)
         evidence, after, nearest = _gain(white, whitening.centres)
         fits = (after < MAX_MENDED_SCORE**2 * whitening.known) & self._locomotion[nearest]
         limits = self._limits
@@ -160,6 +169,12 @@ class PlacementEvidence:
             return None
         best = int(np.where(believed, evidence, -np.inf).argmax())
         return Finding(self._hypotheses.remedies[best], float(evidence[best]))
+
+    def _whitened(self, motion: Motion, whitening: Whitening) -> FloatArray:
+        """Return the whitened statistics [remedies + 1, known] after every remedy, and as they are."""
+        covariance = self._statistics.covariance(motion.moments)
+        mended = self._hypotheses.whitened(motion.statistics, covariance, whitening)
+        return np.concatenate([mended, (motion.statistics @ whitening.matrix)[None]])
 
     def _out_of_step(self, motion: Motion) -> Finding | None:
         deviations = self._deviations(motion)

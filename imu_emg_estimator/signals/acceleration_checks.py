@@ -85,6 +85,13 @@ class AccelerationChecks:
         if self._steps:
             self._steps.reset(self._sensor)
 
+    def forget_turn(self) -> None:
+        """Believe that the sensor is right as it is."""
+        if self._turned:
+            self._turned = self._found = None
+            self._usual.reset()
+            self._windows.forget_blocks()
+
     def take(self, instant: int, sample: Vector) -> SensorState | None:
         """Take the finite values [m/s²] of an instant [ns]; return what is wrong, None = nothing."""
         if self._windows.take(instant, sample):
@@ -294,7 +301,8 @@ def _is_usual(short: Window) -> bool:
 def _negated_axes(before: Vector, after: Vector) -> SensorState:
     axes = [name for name, a, b in zip("xyz", before, after, strict=True) if a * b < 0.0 and abs(a - b) > 3.0]
     reason = f"turned over from one message to the next: {' and '.join(axes) or 'an axis'} changed sign"
-    return SensorState(Verdict.IMPLAUSIBLE, reason, "check the signs of its axes in its driver, and restart it", True)
+    remedy = "check the signs of its axes in its driver, and restart it"
+    return SensorState(Verdict.IMPLAUSIBLE, reason, remedy, True, math.dist(before, after))
 
 
 def _mirrored(before: Vector, after: Vector, change: float) -> bool:

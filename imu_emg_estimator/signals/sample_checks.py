@@ -64,6 +64,10 @@ class SampleChecks:
         """
         return self._checkers[sensor].check(instant, sample, sequence)
 
+    def forget_turn(self, sensor: int) -> None:
+        """Believe that a sensor that turned over is right as it is."""
+        self._checkers[sensor].forget_turn()
+
     def reset(self) -> None:
         """Forget all samples: what comes next has nothing to do with what was."""
         for checker in self._checkers:
@@ -114,6 +118,11 @@ class SampleChecker:
             if checker:
                 checker.reset()
 
+    def forget_turn(self) -> None:
+        """Believe that the sensor is right as it is, though it turned over."""
+        if self._acceleration:
+            self._acceleration.forget_turn()
+
     def check(self, instant: int, sample: Sample, sequence: int | None = None) -> Checked:
         """Take the sample of an instant [ns], and the number that its publisher gave the message, if known."""
         if instant < self._last - MAX_BACKWARDS_NS:
@@ -138,6 +147,12 @@ class _PartChecker:
         self._repeated = RepeatedSamples(part, highest if highest == highest else None)
         self._values = values
         self.reset()
+
+    def forget_turn(self) -> None:
+        """Believe that the sensor is right as it is, though it turned over."""
+        if isinstance(self._values, AccelerationChecks):
+            self._values.forget_turn()
+            self._found = None
 
     def reset(self) -> None:
         """Forget all samples."""

@@ -32,12 +32,15 @@ class SensorState:
         reason: what was seen, with figures, to follow the sensor's name: "repeats one sample since 0.3 s".
         remedy: what to do, as an imperative without a full stop: "switch it off and on again".
         masked: whether its samples are kept from the network.
+        turn: by how much gravity turned over in its axes when it was masked [m/s²]; 0 = what is wrong is seen in its
+            samples now. A turn is remembered, so that its motion may prove it right meanwhile.
     """
 
     verdict: Verdict = Verdict.OK
     reason: str = ""
     remedy: str = ""
     masked: bool = False
+    turn: float = 0.0
 
 
 GOOD = SensorState()

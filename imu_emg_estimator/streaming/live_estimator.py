@@ -25,6 +25,7 @@ from imu_emg_estimator.streaming.settled_rows import SettledRows
 from imu_emg_estimator.streaming.streaming_estimator import Estimate, PreparedBundle, StreamingEstimator
 
 CHECK_PERIOD_S = 0.025  # between two calls of ``check``
+PROOF_NS = 1_500_000_000  # after a turn, until all motion that is judged is of later
 HEARTBEAT_NS = 50_000_000  # without an output for so long, STALE is said again
 FRESH_AGAIN = 0.8  # of stale_after, below which input that was too old must be
 WARM_UP_STEPS = 5  # before the first message, as first calls are slow
@@ -239,7 +240,8 @@ class LiveEstimator:
             for sensor in self._watch.accused:
                 self._settled.mask(sensor)
             self._watch.accused.clear()
-        self._placement.step(self._settled.push(imu.copy()))
+        if self._placement.step(self._settled.push(imu.copy()), self._watch.turned):
+            self._put_back(row.timestamp)
         for sensor, state in enumerate(self._placement.states):
             if sensor in self._watch.suspects:
                 imu[sensor] = np.nan
@@ -247,6 +249,12 @@ class LiveEstimator:
                 self._watch.leave_out(sensor, imu)
         estimate = self._estimator.step(imu)
         return None if estimate is None else self._judge(row, imu, estimate, now)
+
+    def _put_back(self, instant: int) -> None:
+        """Believe sensors that turned over where their motion since shows that they are right."""
+        for sensor, (since, turn) in self._watch.turned.items():
+            if instant - since > PROOF_NS and self._placement.disproves_turn(sensor, turn):
+                self._watch.forget_turn(sensor)
 
     def _judge(self, row: GridRow, imu: FloatArray, estimate: Estimate, now: int) -> Output:
         # How far the data of this row reach: of samples that came in a burst, not to the end of the burst.

@@ -62,6 +62,7 @@ class SensorWatch:
         states: verdict on every sensor, in the order of the rig.
         accused: sensors that were found wrong by their samples, for the caller to clear.
         suspects: sensors to be kept from the network, though not from who judges their motion.
+        turned: of those, the ones that turned over: since when [ns], and by how much (``SensorState.turn``).
     """
 
     def __init__(self, bundle: Bundle, policies: Sequence[ClockPolicy], tolerance: float) -> None:
@@ -84,6 +85,7 @@ class SensorWatch:
         self._others: Sequence[SensorState] = ()
         self.accused: list[int] = []
         self.suspects: set[int] = set()
+        self.turned: dict[int, tuple[int, float]] = {}
         self.states: tuple[SensorState, ...] = (NOTHING_YET,) * sensors
 
     def take(
@@ -94,13 +96,19 @@ class SensorWatch:
         instant = self._clocks.instant(sensor, timestamp, arrival, sequence)
         if instant is None:
             return None
-        sample, state = self._checks.check(sensor, instant, sample, sequence)
+        checked, state = self._checks.check(sensor, instant, sample, sequence)
         grown = self._grown.take(sensor, instant, arrival, sequence)
         if grown.masked and not state.masked:
             state = grown  # its motion goes on to be judged: it tells whether the samples are old
             self.suspects.add(sensor)
+        elif state.turn:  # or whether the sensor is right
+            self.suspects.add(sensor)
+            self.turned.setdefault(sensor, (instant, state.turn))
         else:
             self.suspects.discard(sensor)
+            sample = checked
+        if not state.turn:
+            self.turned.pop(sensor, None)
         before = self._sample_states[sensor]
         if state is not before:
             self._sample_states[sensor] = state
@@ -119,6 +127,10 @@ class SensorWatch:
     def jumps(self) -> int:
         """How often all timestamps have jumped together."""
         return self._clocks.jumps
+
+    def forget_turn(self, sensor: int) -> None:
+        """Believe that a sensor that turned over is right as it is."""
+        self._checks.forget_turn(sensor)
 
     def forget_samples(self) -> None:
         """Forget all samples: what comes next has nothing to do with what was."""
