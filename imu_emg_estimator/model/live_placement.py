@@ -128,7 +128,7 @@ class LivePlacement:
             return False
         motion = self._last(self._short)
         squares, known = self._evidence.squares(motion, motion.available)
-        fits = squares.min() < known * self._evidence.distribution.threshold**2
+        fits = squares.min() < known * (LEAVE_FACTOR * self._evidence.distribution.threshold) ** 2
         if not fits or motion.strength < MIN_MOVEMENT_G or not motion.available[sensor]:
             return False
         return self._evidence.of_turn(sensor, motion, TURN_SHARE * turn / GRAVITY_MPS2) < -MIN_DISPROOF

@@ -148,12 +148,6 @@ class _PartChecker:
         self._values = values
         self.reset()
 
-    def forget_turn(self) -> None:
-        """Believe that the sensor is right as it is, though it turned over."""
-        if isinstance(self._values, AccelerationChecks):
-            self._values.forget_turn()
-            self._found = None
-
     def reset(self) -> None:
         """Forget all samples."""
         self._repeated.reset()
@@ -162,6 +156,12 @@ class _PartChecker:
         self._until = NEVER  # instant to which it is held
         self._seen: int | None = None  # instant of the latest sample that had the part
         self._missed = 0  # samples since
+
+    def forget_turn(self) -> None:
+        """Believe that the sensor is right as it is, though it turned over."""
+        if isinstance(self._values, AccelerationChecks):
+            self._values.forget_turn()
+            self._found = None
 
     def check(self, instant: int, sample: Sample) -> SensorState | None:
         """Take three values; return the state that forbids their use, None = none does."""

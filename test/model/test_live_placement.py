@@ -193,6 +193,8 @@ def test_placement_survives_samples_without_numbers(bundle: Bundle, imu: Array) 
 class ScriptedEvidence:
     """Evidence that finds what it is told at every judgement, the last again and again."""
 
+    distribution = SimpleNamespace(threshold=1.0)
+
     def __init__(self, found: Sequence[tuple[Finding, ...]] = ((),), likelihoods: Sequence[float] = ()) -> None:
         self.found, self.likelihoods = list(found), list(likelihoods)
         self.looks = self.forgotten = 0
@@ -215,9 +217,11 @@ class ScriptedEvidence:
 class Judgements:
     """A placement that is judged by scripted evidence, judgement by judgement."""
 
-    def __init__(self, bundle: Bundle, imu: Array, evidence: ScriptedEvidence, patch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, bundle: Bundle, imu: Array, evidence: ScriptedEvidence, patch: pytest.MonkeyPatch, score: float = 1.0
+    ) -> None:
         patch.setattr(live_placement, "PlacementEvidence", lambda *_: evidence)
-        patch.setattr(live_placement, "StrangeMotion", lambda *_: SimpleNamespace(reset=int, judge=lambda *_: 1.0))
+        patch.setattr(live_placement, "StrangeMotion", lambda *_: SimpleNamespace(reset=int, judge=lambda *_: score))
         self.placement, self._imu, self._row = LivePlacement(bundle), imu, 0
         assert not any(self._step() for _ in range(11))
         self._update(9)
@@ -281,6 +285,34 @@ def test_placement_learns_every_other_motion_when_six_more_were_good(
     assert learnt[:17] == [0] * 13 + [1, 1, 2, 2]
     assert learnt[17:33] == [2] * 16  # a fault, and those before it are not good
     assert learnt[33] == 3
+
+
+@pytest.mark.parametrize(("score", "learns"), [(1.09, True), (1.11, False), (float("nan"), False)])
+def test_placement_learns_no_motion_that_is_unlike_the_training(
+    bundle: Bundle, imu: Array, score: float, learns: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evidence = ScriptedEvidence()
+    Judgements(bundle, imu, evidence, monkeypatch, score).next(20)
+    assert bool(evidence.learnt) == learns
+
+
+@pytest.mark.parametrize(
+    ("worn", "disproves"),
+    [
+        (lambda imu: imu, True),
+        (lambda imu: turned(imu, 1, -np.eye(3)), False),
+        (lambda imu: -imu, False),
+        (lambda imu: np.repeat(imu[:1], len(imu), axis=0), False),
+    ],
+    ids=["right", "negated", "all negated", "at rest"],
+)
+def test_motion_disproves_a_turn_of_a_sensor_that_is_right_while_it_moves(
+    bundle: Bundle, imu: Array, worn: Callable[[Array], Array], disproves: bool
+) -> None:
+    placement = LivePlacement(bundle)
+    for row in worn(imu[:300]):
+        placement.step(row, [1])
+    assert placement.disproves_turn(1, 2.0 * 9.81) == disproves
 
 
 @pytest.mark.parametrize(("strength_g", "moves"), [(0.097, False), (0.103, True)])

@@ -243,6 +243,18 @@ def test_checks_accept_axes_that_turn_back_after_a_turn_that_was_not_seen() -> N
     assert not [state.reason for state in states(samples) if state and "turned over" in state.reason]
 
 
+def test_checks_believe_a_sensor_that_turned_over_when_told_to() -> None:
+    checks = AccelerationChecks()
+    samples = turned(angled(0.0), angled(180.0)).tolist()
+    found = [checks.take(index * STEP_NS, (x, y, z)) for index, (x, y, z) in enumerate(samples)]
+    assert found[-1] is not None
+    assert found[-1].turn == pytest.approx(19.6, abs=0.1)
+    checks.forget_turn()
+    assert not any(
+        checks.take((len(samples) + index) * STEP_NS, (x, y, z)) for index, (x, y, z) in enumerate(samples[60:])
+    )
+
+
 @pytest.mark.parametrize(
     ("moving", "noise", "seconds"), [(2.05, 0.095, 1.0), (2.05, 0.105, NEVER), (1.95, 0.095, NEVER)]
 )

@@ -309,9 +309,30 @@ def test_rows_of_a_sensor_that_is_worn_wrongly_are_not_used(
 ) -> None:
     exchanged = SensorState(Verdict.MISPLACED, "looks exchanged", "put it back", masked=True)
     monkeypatch.setattr(live._placement, "states", (GOOD, exchanged, *[GOOD] * 4))
-    monkeypatch.setattr(live._placement, "step", lambda _: False)
+    monkeypatch.setattr(live._placement, "step", lambda *_: False)
     play(live, imu[:100])
     assert [live.report(sensor).used for sensor in range(3)] == [100, 0, 100]
+
+
+@pytest.mark.parametrize("is_disproved", [True, False])
+def test_live_estimator_believes_sensor_again_whose_motion_disproves_that_it_turned_over(
+    live: LiveEstimator, imu: NDArray[np.floating], is_disproved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it was negated from the start, so that what is masked is that it was put right."""
+    asked: list[int] = []
+
+    def disproves(sensor: int, turn: float) -> bool:
+        asked.append(sensor)
+        return is_disproved
+
+    monkeypatch.setattr(live._placement, "disproves_turn", disproves)
+    imu = imu[:400].copy()
+    imu[:200, 1] *= -1.0
+    name, instant = live.bundle.rig.sensor_names[1], instants(281, live.bundle.rig.rate)[-1]
+    assert {output.missing for output in play(live, imu[:280])[-20:]} == {(name,)}
+    assert not asked  # for 1.5 s what is judged holds what was before
+    assert {o.missing for o in play(live, imu[280:], instant)[-20:]} == {() if is_disproved else (name,)}
+    assert (asked[0], len(asked) == 1) == (1, is_disproved)
 
 
 def statuses_at(live: LiveEstimator, imu: NDArray[np.floating], ages: list[float]) -> list[int]:
