@@ -30,7 +30,7 @@ from imu_emg_estimator.model.sensor_drift import (
 from imu_emg_estimator.model.sensor_drift import motion_profile as profile_of_motion
 from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.signals.emg_delay import DelaySettings, shift_emg
+from imu_emg_estimator.signals.emg_delay import shift_emg
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 from imu_emg_estimator.signals.signal_quality import true_runs
@@ -108,10 +108,7 @@ def delays(base: Bundle, recordings: Sequence[Recording]) -> dict[str, Any]:
         return {}
     length, recording, start = max(found, key=lambda entry: entry[0])
     minute = recording.slice(start, start + min(length, round(MINUTE_S * recording.rig.rate)))
-    by_shift = {
-        shift: delay_evidence(base, shift_emg(replace(minute, emg=None), -shift)).delay(DelaySettings())
-        for shift in SHIFTS_S
-    }
+    by_shift = {shift: delay_evidence(base, shift_emg(replace(minute, emg=None), -shift)).delay() for shift in SHIFTS_S}
     return {f"{shift:g}": {"seconds": one.seconds, "corrected": one.corrected} for shift, one in by_shift.items()}
 
 

@@ -21,7 +21,6 @@ from imu_emg_estimator.recording import Recording, trusted_envelope
 from imu_emg_estimator.signals.emg_delay import (
     Delay,
     DelayEvidence,
-    DelaySettings,
     correlate,
     delay_in_words,
     given_delay,
@@ -149,7 +148,7 @@ def _delays(base: Bundle, recordings: Sequence[Recording], request: CalibrationR
     """Decide which delay the EMG has that was asked for; one that is clear, but was not, is left open."""
     if request.emg_delay is not None:
         return [given_delay(request.emg_delay)] * len(recordings)
-    found = share_delay([delay_evidence(base, recording) for recording in recordings], DelaySettings())
+    found = share_delay([delay_evidence(base, recording) for recording in recordings])
     return found if request.find_emg_delay else [delay.left_open() if delay.corrected else delay for delay in found]
 
 
@@ -162,7 +161,7 @@ def delay_evidence(bundle: Bundle, recording: Recording) -> DelayEvidence:
     from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 
     estimated = estimate_envelopes(bundle, [recording])
-    return correlate(estimated, trusted_envelope([recording]), recording.rig.rate, DelaySettings())
+    return correlate(estimated, trusted_envelope([recording]), recording.rig.rate)
 
 
 def stream_of(bags: Sequence[CalibrationBag]) -> Stream:

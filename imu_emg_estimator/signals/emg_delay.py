@@ -19,33 +19,15 @@ from imu_emg_estimator.recording import FloatArray, Recording
 Floats = NDArray[np.float64]
 
 PEAK_S = 0.25  # around the highest correlation that belong to it
-
-
-@dataclass(frozen=True)
-class DelaySettings:
-    """When a delay is clear enough to be corrected.
-
-    Attributes:
-        longest: s; delays up to this are looked for. Beyond half a stride the next one fits as well.
-        least: s; subjects' own timing differs by as much from what is expected, and is not to be taken away.
-        least_r: correlation after the correction.
-        least_gain: of the correlation by the correction.
-        margin: by which every other delay must fit worse.
-        agreement: s within which muscles and stretches of the recording must agree.
-        agreeing: share of the stretches that must.
-        stretch: s, length of a stretch.
-        stretches: at least so many are needed.
-    """
-
-    longest: float = 0.5
-    least: float = 0.08
-    least_r: float = 0.4
-    least_gain: float = 0.05
-    margin: float = 0.05
-    agreement: float = 0.05
-    agreeing: float = 0.7
-    stretch: float = 8.0
-    stretches: int = 3
+LONGEST_S = 0.5  # delays up to this are looked for: beyond half a stride the next one fits as well
+# When a delay is clear enough to be corrected:
+LEAST_S = 0.08  # subjects' own timing differs by as much from what is expected, and is not to be taken away
+LEAST_R, LEAST_GAIN_R = 0.4, 0.05  # correlation after the correction, and what it gains
+MARGIN_R = 0.05  # by which every other delay must fit worse
+AGREEMENT_S = 0.05  # within which muscles and stretches of the recording must agree
+AGREEING_SHARE = 0.7  # of the stretches that must
+STRETCH_S = 8.0  # length of a stretch
+MIN_STRETCHES = 3
 
 
 @dataclass(frozen=True)
@@ -90,7 +72,7 @@ class Delay:
     @property
     def note(self) -> str:
         """What was found and done, in one sentence; empty if the EMG is in time."""
-        if self.stretches == 0 or (abs(self.seconds) < 0.5 * DelaySettings().least and not self.corrected):
+        if self.stretches == 0 or (abs(self.seconds) < 0.5 * LEAST_S and not self.corrected):
             return ""
         found = f"the EMG is {self.in_words}"
         return f"{found}: it was shifted" if self.corrected else f"{found}: it was left as it is, for {self.reason}"
@@ -127,39 +109,39 @@ class DelayEvidence:
     votes: Floats
     samples: int
 
-    def curve(self, settings: DelaySettings) -> Floats | None:
+    def curve(self) -> Floats | None:
         """Return the mean correlation [lags] of the muscles that go with the movement; None = none does."""
-        clear = self._clear(settings)
+        clear = self._clear()
         return np.asarray(np.nanmean(self.curves[clear], axis=0)) if clear.any() else None
 
-    def delay(self, settings: DelaySettings, seconds: float | None = None) -> Delay:
+    def delay(self, seconds: float | None = None) -> Delay:
         """Judge the best delay; a given one [s] is not judged, but given with the figures that it has here."""
-        curve = self.curve(settings)
+        curve = self.curve()
         if curve is None:
             reason = "the EMG does not go with the movement at any delay"
             found = _unclear(reason if self.samples else "the recording is too short", len(self.curves))
             return found if seconds is None else replace(found, seconds=seconds, corrected=True, reason="")
         peak = _peak(curve, self.lags) if seconds is None else seconds
-        best = float(np.nanmax(curve)) if seconds is None else self.r_at(peak, settings)
-        clear = self._clear(settings)
+        best = float(np.nanmax(curve)) if seconds is None else self.r_at(peak)
+        clear = self._clear()
         by_muscle = tuple(
             _peak(one, self.lags) if goes else np.nan for one, goes in zip(self.curves, clear, strict=True)
         )
-        agreeing = int((np.abs(self.votes - peak) <= settings.agreement).sum())
-        delay = Delay(peak, self.r_at(0.0, settings), best, agreeing, len(self.votes), by_muscle, True, "")
-        reason = _doubt(delay, curve, self.lags, settings) if seconds is None else ""
+        agreeing = int((np.abs(self.votes - peak) <= AGREEMENT_S).sum())
+        delay = Delay(peak, self.r_at(0.0), best, agreeing, len(self.votes), by_muscle, True, "")
+        reason = _doubt(delay, curve, self.lags) if seconds is None else ""
         return replace(delay, corrected=not reason, reason=reason)
 
-    def r_at(self, seconds: float, settings: DelaySettings) -> float:
+    def r_at(self, seconds: float) -> float:
         """Return the mean correlation at a delay [s]."""
-        curve = self.curve(settings)
+        curve = self.curve()
         return float("nan") if curve is None else float(np.interp(seconds, self.lags, curve))
 
-    def _clear(self, settings: DelaySettings) -> NDArray[np.bool_]:
-        return np.asarray(np.nan_to_num(self.curves, nan=-1.0).max(axis=1) >= settings.least_r / 2)
+    def _clear(self) -> NDArray[np.bool_]:
+        return np.asarray(np.nan_to_num(self.curves, nan=-1.0).max(axis=1) >= LEAST_R / 2)
 
 
-def correlate(expected: FloatArray, measured: FloatArray, rate: float, settings: DelaySettings) -> DelayEvidence:
+def correlate(expected: FloatArray, measured: FloatArray, rate: float) -> DelayEvidence:
     """Correlate measured envelopes with the expected ones at every delay.
 
     Args:
@@ -167,17 +149,17 @@ def correlate(expected: FloatArray, measured: FloatArray, rate: float, settings:
         measured: [samples, muscles]; NaN = not known.
         rate: samples a second.
     """
-    reach = round(settings.longest * rate)
+    reach = round(LONGEST_S * rate)
     steps = np.arange(-reach, reach + 1)
     lags, muscles = steps / rate, measured.shape[1]
     if len(measured) <= 4 * reach:
         return DelayEvidence(lags, np.full((muscles, len(lags)), np.nan), np.zeros(0), 0)
     curves = np.array([_correlations(*pair, steps) for pair in zip(expected.T, measured.T, strict=True)])
     evidence = DelayEvidence(lags, curves, np.zeros(0), len(measured))
-    clear = evidence._clear(settings)
+    clear = evidence._clear()
     if not clear.any():
         return evidence
-    return replace(evidence, votes=_votes(expected[:, clear], measured[:, clear], steps, rate, settings))
+    return replace(evidence, votes=_votes(expected[:, clear], measured[:, clear], steps, rate))
 
 
 def shift_emg(recording: Recording, seconds: float) -> Recording:
@@ -194,28 +176,26 @@ def _unclear(reason: str, muscles: int) -> Delay:
     return Delay(nan, nan, nan, 0, 0, (nan,) * muscles, False, reason)
 
 
-def _doubt(delay: Delay, curve: Floats, lags: Floats, settings: DelaySettings) -> str:
+def _doubt(delay: Delay, curve: Floats, lags: Floats) -> str:
     """Return why the delay should not be corrected; empty = it is clear."""
     elsewhere = curve[np.abs(lags - delay.seconds) > PEAK_S]
     delays = np.array([value for value in delay.by_muscle if np.isfinite(value)])
     doubts = {
-        "subjects differ by as much": abs(delay.seconds) < settings.least,
-        "it may be longer than what is looked for": abs(delay.seconds) > 0.95 * settings.longest,
-        f"the EMG hardly goes with the movement then (r {delay.r_after:.2f})": delay.r_after < settings.least_r,
-        "little is gained": delay.r_after - delay.r_before < settings.least_gain,
-        "other delays fit as well": len(elsewhere) > 0 and delay.r_after - np.nanmax(elsewhere) < settings.margin,
-        "the muscles do not agree": (np.abs(delays - delay.seconds) > settings.agreement).any(),
-        "there is too little movement": delay.stretches < settings.stretches,
-        "stretches of the recording do not agree": delay.agreeing < settings.agreeing * delay.stretches,
+        "subjects differ by as much": abs(delay.seconds) < LEAST_S,
+        "it may be longer than what is looked for": abs(delay.seconds) > 0.95 * LONGEST_S,
+        f"the EMG hardly goes with the movement then (r {delay.r_after:.2f})": delay.r_after < LEAST_R,
+        "little is gained": delay.r_after - delay.r_before < LEAST_GAIN_R,
+        "other delays fit as well": len(elsewhere) > 0 and delay.r_after - np.nanmax(elsewhere) < MARGIN_R,
+        "the muscles do not agree": (np.abs(delays - delay.seconds) > AGREEMENT_S).any(),
+        "there is too little movement": delay.stretches < MIN_STRETCHES,
+        "stretches of the recording do not agree": delay.agreeing < AGREEING_SHARE * delay.stretches,
     }
     return next((doubt for doubt, holds in doubts.items() if holds), "")
 
 
-def _votes(
-    expected: FloatArray, measured: FloatArray, lags: NDArray[np.int64], rate: float, settings: DelaySettings
-) -> Floats:
+def _votes(expected: FloatArray, measured: FloatArray, lags: NDArray[np.int64], rate: float) -> Floats:
     """Find the delay [s] in every stretch of the recording with movement."""
-    length = round(settings.stretch * rate)
+    length = round(STRETCH_S * rate)
     usual = expected.std(axis=0)
     votes = []
     for begin in range(0, len(expected) - length + 1, length):
@@ -268,7 +248,7 @@ def _earlier(values: FloatArray, samples: float) -> FloatArray:
     return here if share < 1e-9 else (1 - share) * here + share * at(index + 1)
 
 
-def share_delay(evidences: Sequence[DelayEvidence], settings: DelaySettings) -> list[Delay]:
+def share_delay(evidences: Sequence[DelayEvidence]) -> list[Delay]:
     """Judge the delay of several recordings together, so that none is shifted where its neighbour is left.
 
     A recording takes part in the common delay unless its own EMG fits clearly worse there than elsewhere; such a one is
@@ -280,12 +260,12 @@ def share_delay(evidences: Sequence[DelayEvidence], settings: DelaySettings) -> 
     Returns:
         A delay for every recording.
     """
-    alone = [evidence.delay(settings) for evidence in evidences]
-    common = _common(evidences, alone, settings)
+    alone = [evidence.delay() for evidence in evidences]
+    common = _common(evidences, alone)
     if common is None:
         return alone
     return [
-        evidence.delay(settings, common) if _agrees(evidence, common, settings) else own
+        evidence.delay(common) if _agrees(evidence, common) else own
         for evidence, own in zip(evidences, alone, strict=True)
     ]
 
@@ -304,13 +284,13 @@ def _one_in_words(delay: Delay) -> str:
     return f"{delay.seconds:.2f} s (found)" if delay.corrected else "not corrected"
 
 
-def _common(evidences: Sequence[DelayEvidence], alone: Sequence[Delay], settings: DelaySettings) -> float | None:
+def _common(evidences: Sequence[DelayEvidence], alone: Sequence[Delay]) -> float | None:
     """Return the delay [s] that is clear of all together, or else of those where it is clear alone; None = none is."""
-    together = _joined(evidences).delay(settings)
+    together = _joined(evidences).delay()
     if together.corrected:
         return together.seconds
     clear = [delay.seconds for delay in alone if delay.corrected]
-    if clear and np.ptp(clear) <= settings.agreement:
+    if clear and np.ptp(clear) <= AGREEMENT_S:
         return float(np.median(clear))
     return None
 
@@ -326,10 +306,10 @@ def _joined(evidences: Sequence[DelayEvidence]) -> DelayEvidence:
     return DelayEvidence(evidences[0].lags, mean, votes, samples)
 
 
-def _agrees(evidence: DelayEvidence, seconds: float, settings: DelaySettings) -> bool:
+def _agrees(evidence: DelayEvidence, seconds: float) -> bool:
     """Whether the EMG fits best near a delay, or hardly worse there; one that fits nowhere has nothing against it."""
-    curve = evidence.curve(settings)
+    curve = evidence.curve()
     if curve is None:
         return True
-    is_near = abs(evidence.lags[int(np.nanargmax(curve))] - seconds) <= settings.agreement
-    return is_near or float(np.nanmax(curve)) - evidence.r_at(seconds, settings) <= settings.margin
+    is_near = abs(evidence.lags[int(np.nanargmax(curve))] - seconds) <= AGREEMENT_S
+    return is_near or float(np.nanmax(curve)) - evidence.r_at(seconds) <= MARGIN_R

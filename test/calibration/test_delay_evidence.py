@@ -11,13 +11,13 @@ from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.calibration.calibrate_bags import CalibrationBag, delay_evidence, open_bags
 from imu_emg_estimator.calibration.request import CalibrationRequest
 from imu_emg_estimator.model.bundle import Bundle
-from imu_emg_estimator.signals.emg_delay import DelaySettings, shift_emg
+from imu_emg_estimator.signals.emg_delay import shift_emg
 
 
 @pytest.mark.parametrize("delay", [-0.15, 0.0, 0.2])
 def test_emg_delay_is_found_with_bundle(trained_bundle: Bundle, make_recording: RecordingFactory, delay: float) -> None:
     recording = make_recording([("walking", 40.0)], seed=20)
-    found = delay_evidence(trained_bundle, shift_emg(recording, -delay)).delay(DelaySettings())
+    found = delay_evidence(trained_bundle, shift_emg(recording, -delay)).delay()
     assert found.seconds == pytest.approx(delay, abs=0.05)
     assert found.corrected == (delay != 0.0)
     assert found.r_after > 0.7

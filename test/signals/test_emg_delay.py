@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.signals import emg_delay
 from imu_emg_estimator.signals.emg_delay import (
+    LONGEST_S,
     Delay,
     DelayEvidence,
-    DelaySettings,
     _correlations,
     _doubt,
     _peak,
@@ -25,7 +26,6 @@ from imu_emg_estimator.signals.emg_delay import (
 )
 
 RATE = RIG.rate
-SETTINGS = DelaySettings()
 LAGS = np.linspace(-0.5, 0.5, 61)
 
 
@@ -45,15 +45,13 @@ def late(recording: Recording, seconds: float) -> Recording:
     return shift_emg(recording, -seconds)
 
 
-def find_delay(
-    expected: NDArray[np.floating], measured: NDArray[np.floating], rate: float, settings: DelaySettings
-) -> Delay:
-    return correlate(expected, measured, rate, settings).delay(settings)
+def find_delay(expected: NDArray[np.floating], measured: NDArray[np.floating], rate: float) -> Delay:
+    return correlate(expected, measured, rate).delay()
 
 
 def synchronise(recording: Recording, expected: NDArray[np.floating]) -> tuple[Recording, Delay]:
     measured = np.where(recording.muscle_weight > 0, recording.envelope, np.nan)
-    delay = find_delay(expected, measured, RATE, DelaySettings())
+    delay = find_delay(expected, measured, RATE)
     return (shift_emg(recording, delay.seconds) if delay.corrected else recording), delay
 
 
@@ -120,7 +118,7 @@ def test_synchronise_keeps_doubtful_delay(walk: Recording, reason: str) -> None:
 def test_find_delay_refuses_ambiguous_delay() -> None:
     time = np.arange(3000) / RATE
     tone = np.sin(2 * np.pi * 4.0 * time)[:, None] + 1
-    found = find_delay(tone, np.roll(tone, 6, axis=0), RATE, DelaySettings())
+    found = find_delay(tone, np.roll(tone, 6, axis=0), RATE)
     assert not found.corrected
 
 
@@ -179,14 +177,14 @@ CLEAR = Delay(0.2, r_before=0.4, r_after=0.8, agreeing=5, stretches=5, by_muscle
         ("agreeing", 4, 3, "stretches of the recording do not agree"),
     ],
 )
-def test_doubt_begins_at_the_limits_of_the_settings(change: str, clear: object, doubtful: object, reason: str) -> None:
+def test_doubt_begins_at_its_limits(change: str, clear: object, doubtful: object, reason: str) -> None:
     def doubt(value: object) -> str:
         delay = replace(CLEAR, **{change: value})  # type: ignore[arg-type]
         if change == "seconds":
             delay = replace(delay, by_muscle=(delay.seconds,) * 2)
         if change == "stretches":
             delay = replace(delay, agreeing=delay.stretches)
-        return _doubt(delay, np.zeros(3), np.array([-0.5, 0.0, 0.5]), DelaySettings())
+        return _doubt(delay, np.zeros(3), np.array([-0.5, 0.0, 0.5]))
 
     assert doubt(clear) == ""
     assert reason in doubt(doubtful)
@@ -195,34 +193,37 @@ def test_doubt_begins_at_the_limits_of_the_settings(change: str, clear: object, 
 @pytest.mark.parametrize(("r_after", "reason"), [(0.401, ""), (0.399, "hardly goes with")])
 def test_doubt_needs_correlation_after_the_correction(r_after: float, reason: str) -> None:
     delay = replace(CLEAR, r_before=0.0, r_after=r_after)
-    assert reason in (found := _doubt(delay, np.zeros(3), np.array([-0.5, 0.0, 0.5]), DelaySettings()))
+    assert reason in (found := _doubt(delay, np.zeros(3), np.array([-0.5, 0.0, 0.5])))
     assert bool(reason) == bool(found)
 
 
 @pytest.mark.parametrize(("other", "reason"), [(0.749, ""), (0.751, "other delays fit")])
 def test_doubt_needs_a_margin_over_other_delays(other: float, reason: str) -> None:
-    found = _doubt(CLEAR, np.array([other, 0.0, 0.0]), np.array([-0.5, 0.0, 0.5]), DelaySettings())
+    found = _doubt(CLEAR, np.array([other, 0.0, 0.0]), np.array([-0.5, 0.0, 0.5]))
     assert reason in found
     assert bool(reason) == bool(found)
 
 
 @pytest.mark.parametrize(("reach_share", "reason"), [(4.0, "too short"), (4.05, "")])
 def test_find_delay_needs_more_than_four_times_the_longest_delay(reach_share: float, reason: str) -> None:
-    settings, rate = DelaySettings(), 100.0
-    envelope = np.random.default_rng(0).random((round(reach_share * settings.longest * rate), 1))
-    found = find_delay(envelope, envelope, rate, settings)
+    rate = 100.0
+    envelope = np.random.default_rng(0).random((round(reach_share * LONGEST_S * rate), 1))
+    found = find_delay(envelope, envelope, rate)
     assert reason in found.reason
     assert (found.seconds == pytest.approx(0.0, abs=1e-4)) is not bool(reason)
 
 
 @pytest.mark.parametrize(("r", "known"), [(0.21, True), (0.19, False)])
-def test_find_delay_leaves_out_muscles_below_half_of_the_least_correlation(r: float, known: bool) -> None:
+def test_find_delay_leaves_out_muscles_below_half_of_the_least_correlation(
+    monkeypatch: pytest.MonkeyPatch, r: float, known: bool
+) -> None:
+    monkeypatch.setattr(emg_delay, "LONGEST_S", 0.02)
     rng, rate = np.random.default_rng(0), 50.0
     good, noise = (np.convolve(rng.standard_normal(20_020), np.ones(21) / 21, "valid")[:20_000] for _ in range(2))
     good, noise = good / good.std(), (noise - good * (noise @ good) / (good @ good)) / noise.std()
     weak = r * good + np.sqrt(1 - r**2) * noise
     expected = np.stack([good, good], axis=1)
-    found = find_delay(expected, np.stack([good, weak], axis=1), rate, replace(DelaySettings(), longest=0.02))
+    found = find_delay(expected, np.stack([good, weak], axis=1), rate)
     assert np.isfinite(found.by_muscle).tolist() == [True, known]
 
 
@@ -232,7 +233,7 @@ def test_only_stretches_with_three_tenths_of_the_usual_movement_vote(share: floa
     one = np.sin(np.arange(800) * 2 * np.pi * 5 / 400)[:, None]
     scale = np.sqrt(3 * share**2 / (4 - share**2))
     expected = np.concatenate([one, one, scale * one, one])
-    found = _votes(expected, expected, np.arange(-4, 5), 100.0, DelaySettings())
+    found = _votes(expected, expected, np.arange(-4, 5), 100.0)
     np.testing.assert_allclose(found, np.zeros(votes), atol=1e-4)
 
 
@@ -257,7 +258,7 @@ def test_peak_lies_between_samples_and_at_the_edges() -> None:
 
 @pytest.mark.parametrize(("lag", "reason"), [(0.451, "other delays fit"), (0.449, ""), (-0.051, "other delays fit")])
 def test_doubt_leaves_out_delays_that_belong_to_the_peak(lag: float, reason: str) -> None:
-    found = _doubt(CLEAR, np.array([0.8, 0.8]), np.array([0.2, lag]), DelaySettings())
+    found = _doubt(CLEAR, np.array([0.8, 0.8]), np.array([0.2, lag]))
     assert reason in found
     assert bool(reason) == bool(found)
 
@@ -286,7 +287,7 @@ def evidence(seconds: float, votes: int, height: float = 0.8, samples: int = 100
 
 
 def test_clear_delay_of_one_is_shared_by_those_that_agree() -> None:
-    found = share_delay([evidence(0.21, 5), evidence(0.19, 1), evidence(0.2, 2)], SETTINGS)
+    found = share_delay([evidence(0.21, 5), evidence(0.19, 1), evidence(0.2, 2)])
     assert [delay.corrected for delay in found] == [True] * 3
     assert len({delay.seconds for delay in found}) == 1
     assert found[0].seconds == pytest.approx(0.2, abs=0.01)
@@ -294,30 +295,30 @@ def test_clear_delay_of_one_is_shared_by_those_that_agree() -> None:
 
 def test_recordings_that_are_too_short_alone_are_clear_together() -> None:
     parts = [evidence(0.2, 1)] * 3
-    assert not parts[0].delay(SETTINGS).corrected
-    assert all(delay.corrected for delay in share_delay(parts, SETTINGS))
+    assert not parts[0].delay().corrected
+    assert all(delay.corrected for delay in share_delay(parts))
 
 
 def test_recording_that_shows_nothing_shares_the_delay() -> None:
     silent = DelayEvidence(LAGS, np.full((2, len(LAGS)), np.nan), np.zeros(0), 0)
-    found = share_delay([evidence(0.2, 5), silent], SETTINGS)
+    found = share_delay([evidence(0.2, 5), silent])
     assert found[1].corrected
     assert found[1].seconds == found[0].seconds
 
 
 def test_recording_that_contradicts_is_judged_alone() -> None:
-    found = share_delay([evidence(0.3, 5, samples=9000), evidence(0.0, 5)], SETTINGS)
+    found = share_delay([evidence(0.3, 5, samples=9000), evidence(0.0, 5)])
     assert found[0].seconds == pytest.approx(0.3, abs=0.01)
     assert (found[1].corrected, found[1].reason) == (False, "subjects differ by as much")
 
 
 def test_nothing_is_shared_where_nothing_is_clear() -> None:
-    found = share_delay([evidence(0.02, 5), evidence(0.01, 5)], SETTINGS)
+    found = share_delay([evidence(0.02, 5), evidence(0.01, 5)])
     assert not any(delay.corrected for delay in found)
 
 
 def test_delay_in_words_names_bags_only_where_they_differ() -> None:
-    found, left = evidence(0.2, 5).delay(SETTINGS), evidence(0.0, 5).delay(SETTINGS)
+    found, left = evidence(0.2, 5).delay(), evidence(0.0, 5).delay()
     assert delay_in_words([found, found], ["a", "b"]) == "0.20 s (found)"
     assert delay_in_words([found, left], ["a", "b"]) == "0.20 s (found) in a, not corrected in b"
     assert delay_in_words([given_delay(0.125)] * 2, ["a", "b"]) == "0.125 s (given)"
@@ -328,6 +329,6 @@ def test_delay_in_words_names_bags_only_where_they_differ() -> None:
 def test_recording_that_fits_hardly_worse_at_the_common_delay_shares_it(worse: float, agrees: bool) -> None:
     """Best at -0.2 s, and worse by less than the margin of 0.05 at the 0.2 s of the other recording."""
     two = evidence(0.2, 5, 0.6).curves + evidence(-0.2, 5, 0.6 + worse).curves
-    found = share_delay([evidence(0.2, 5, samples=9000), DelayEvidence(LAGS, two, np.full(5, -0.2), 1000)], SETTINGS)
+    found = share_delay([evidence(0.2, 5, samples=9000), DelayEvidence(LAGS, two, np.full(5, -0.2), 1000)])
     assert found[0].seconds == pytest.approx(0.2, abs=0.02)
     assert (found[1].seconds == found[0].seconds) == agrees
