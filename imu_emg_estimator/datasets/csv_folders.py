@@ -112,7 +112,7 @@ def _subject_of(path: Path) -> str:
 def _parse(file: SubjectFile, rig: Rig) -> tuple[Recording, str]:
     """Return the recording of a table, and the kind of its EMG."""
     path, present = file.path, column_names(file.path)
-    names = [name for sensor in rig.sensor_names for kind in _kinds(rig) for name in sensor_columns(sensor, kind)]
+    names = [name for sensor in rig.sensor_names for name in sensor_columns(sensor, *_kinds(rig))]
     _require_sensors(path, present, names)
     emg_names = _emg_columns(path, rig, present)
     rows = read_numbers(path, [TIME, *names, *emg_names.values()])

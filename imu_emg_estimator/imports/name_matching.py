@@ -79,12 +79,16 @@ def _words_of_part(part: Sensor | Muscle) -> Words:
 
 def _known(words: Words) -> tuple[str, frozenset[str]]:
     """Return the side ('' = none told) and the other words, each by its usual name."""
-    text = " ".join(words)
-    for apart, glued in GLUED.items():
-        text = text.replace(apart, glued)
-    split = _without_side_letters(text.split())
-    side, rest = side_of(split)
+    side, rest = side_of(_without_side_letters(glued(words)))
     return side, frozenset(PLACE_OF.get(word, word) for word in rest)
+
+
+def glued(words: Sequence[str]) -> list[str]:
+    """Join words that stand for one place or muscle: ``vastus lateralis``."""
+    text = " ".join(words)
+    for apart, together in GLUED.items():
+        text = text.replace(apart, together)
+    return text.split()
 
 
 def side_of(words: Sequence[str]) -> tuple[str, list[str]]:

@@ -10,7 +10,7 @@ import yaml
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_names import words_of
-from imu_emg_estimator.imports.name_matching import GLUED, PLACE_OF, side_of
+from imu_emg_estimator.imports.name_matching import GLUED, PLACE_OF, glued, side_of
 from imu_emg_estimator.recording import UNLABELLED
 from imu_emg_estimator.rig import DEFAULT_MOVEMENTS, LOCOMOTION, Movement, Muscle, Rig, Sensor
 from imu_emg_estimator.rig_schema import RIG_KEYS, SEGMENTS
@@ -19,7 +19,7 @@ MAX_PROPOSED_RATE_HZ = 100.0
 SEGMENT_OF = {"wrist": "forearm", "upperarm": "upper_arm"}  # of what names say; others are segments themselves
 RESTS = ("rest", "resting", "standing", "sitting", "lying", "pause", "pose", "none", "nothing", UNLABELLED)
 DROPPED = ("imu", "sensor", "emg", "raw", "data")  # words that name no place
-SPELT = {glued: apart.replace(" ", "_") for apart, glued in GLUED.items()}
+SPELT = {together: apart.replace(" ", "_") for apart, together in GLUED.items()}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def propose_rig(parts: FoundParts, name: str) -> tuple[Rig, list[str]]:
             raise InputError(f"no {kind} was found to make a rig of; give another source, or answer questions")
     remarks = list(parts.notes)
     sensors = tuple(_sensor(sensor, remarks) for sensor in parts.rates)
-    muscles = tuple(_muscle(muscle) for muscle in parts.muscles)
+    muscles = tuple(Muscle(muscle, *place_of(muscle)) for muscle in parts.muscles)
     rig = Rig(
         name,
         proposed_rate(list(parts.rates.values())),
@@ -74,12 +74,7 @@ def proposed_rate(rates: Sequence[float]) -> float:
 
 def place_of(name: str) -> tuple[str, str]:
     """Return the place that a name says without its side, and the side: ``right_wrist`` = wrist, right."""
-    words = [word for word in words_of(name) if word not in DROPPED]
-    text = " ".join(words)
-    for apart, glued in GLUED.items():
-        text = text.replace(apart, glued)
-    words = text.split()
-    side, rest = side_of(words)
+    side, rest = side_of(glued([word for word in words_of(name) if word not in DROPPED]))
     place = [PLACE_OF.get(word, word) for word in rest]
     return "_".join(SPELT.get(word, word) for word in place) or name, side or "centre"
 
@@ -90,11 +85,6 @@ def _sensor(name: str, remarks: list[str]) -> Sensor:
     if segment not in SEGMENTS:
         remarks.append(f"where is sensor '{name}'? Write its 'segment': {', '.join(SEGMENTS)}")
     return Sensor(name, segment, side)
-
-
-def _muscle(name: str) -> Muscle:
-    place, side = place_of(name)
-    return Muscle(name, place, side)
 
 
 def _movements(labels: Sequence[str] | None, remarks: list[str]) -> tuple[Movement, ...]:
