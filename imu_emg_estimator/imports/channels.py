@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 
 MAX_RATE_HZ = 100_000.0
 MIN_RATE_HZ = 1.0
+MAX_EXPANSION = 50.0  # of compressed files beyond 64 MiB; measured numbers compress to a fifth
+FREE_EXPANSION_BYTES = 64 << 20
+TOO_DENSE = "expands further than measured numbers do"
 MAX_CHANNELS = 2000
 
 
@@ -111,6 +114,11 @@ def _uniquely_named(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
 def regular_times(samples: int, rate: float) -> Array:
     """Return the instants [samples] in s of a regular rate [Hz], from 0 on."""
     return np.asarray(np.arange(samples) / rate)
+
+
+def largest_expansion(path: Path) -> int:
+    """Return how many bytes a compressed file may hold: more is no measurement, but meant to fill the memory."""
+    return FREE_EXPANSION_BYTES + int(MAX_EXPANSION * path.stat().st_size)
 
 
 def check_rate(source: Path, name: str, rate: float) -> float:

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.imports.channels import MAX_CHANNELS, Take
+from imu_emg_estimator.imports.channels import MAX_CHANNELS, TOO_DENSE, Take, largest_expansion
 from imu_emg_estimator.imports.delimited_text import MISSING, TextTable
 from imu_emg_estimator.imports.optional_readers import optional_reader
 from imu_emg_estimator.imports.table_channels import take_of_table
 
 MAX_HEADER_ROWS = 400
-MAX_EXPANDED_BYTES = 2 << 30
 
 
 def read_excel(path: Path) -> Take:
@@ -46,8 +45,8 @@ def _check_archive(path: Path) -> None:
         raise InputError(f"{path} is cut off or damaged; save it again as .xlsx") from None
     if "xl/workbook.xml" not in entries:
         raise InputError(f"{path} is an archive, not an Excel file; unpack it and give what is in it")
-    if sum(entries.values()) > MAX_EXPANDED_BYTES:
-        raise InputError(f"{path} expands to more than {MAX_EXPANDED_BYTES >> 30} GiB; save it as CSV")
+    if sum(entries.values()) > largest_expansion(path):
+        raise InputError(f"{path} {TOO_DENSE}; save it as CSV")
 
 
 def _table(path: Path, rows: Iterable[tuple[Any, ...]]) -> TextTable | None:

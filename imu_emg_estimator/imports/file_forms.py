@@ -14,7 +14,7 @@ from pathlib import Path
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.bag_channels import read_bag_channels
 from imu_emg_estimator.imports.c3d_channels import read_c3d
-from imu_emg_estimator.imports.channels import Take, checked_take
+from imu_emg_estimator.imports.channels import TOO_DENSE, Take, checked_take, largest_expansion
 from imu_emg_estimator.imports.edf_channels import read_edf
 from imu_emg_estimator.imports.excel_channels import read_excel
 from imu_emg_estimator.imports.mat_channels import read_mat
@@ -26,8 +26,6 @@ from imu_emg_estimator.imports.xdf_channels import read_xdf
 START_BYTES = 4096
 MIB = 1 << 20
 MAX_FILE_BYTES = 4096 * MIB
-MAX_EXPANSION = 50.0  # of compressed files beyond 64 MiB; measured numbers compress to a fifth
-FREE_EXPANSION_BYTES = 64 * MIB
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,8 @@ def read_take(path: Path) -> Take:
         with _uncompressed(path) as plain:
             take = _read_plain(plain, path)
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}); check the file") from None
+        reason = " ".join(str(error.strerror or error).split())
+        raise InputError(f"{path} cannot be read ({reason}); check the file") from None
     return checked_take(replace(take, source=path))
 
 
@@ -99,6 +98,8 @@ def _read_plain(plain: Path, path: Path) -> Take:
         if not form.remedy:
             raise
         reason = " ".join(str(error).replace(f"{plain}: ", "").split())
+        if "bad_alloc" in reason:  # what C++ libraries call it
+            raise MemoryError from None
         raise InputError(f"{path} is not a readable {form.name} file ({reason}); {form.remedy}") from None
 
 
@@ -136,13 +137,13 @@ def _uncompressed(path: Path) -> Iterator[Path]:
 
 
 def _expand(path: Path, plain: Path) -> None:
-    allowed = FREE_EXPANSION_BYTES + int(MAX_EXPANSION * path.stat().st_size)
+    allowed = largest_expansion(path)
     try:
         with gzip.open(path) as source, plain.open("wb") as target:
             while block := source.read(MIB):
                 allowed -= len(block)
                 if allowed < 0:
-                    raise InputError(f"{path} expands further than measured numbers do; compress the export again")
+                    raise InputError(f"{path} {TOO_DENSE}; compress the export again")
                 target.write(block)
     except (EOFError, zlib.error, gzip.BadGzipFile):
         raise InputError(f"{path} is cut off or damaged; copy it again") from None

@@ -3,10 +3,13 @@
 import pickle
 import struct
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fixtures.factories import RecordingFactory, refusal
 from fixtures.foreign_files import emgworks, semicolons
@@ -119,3 +122,22 @@ def test_bag_without_its_end_is_refused_or_told(make_recording: RecordingFactory
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     sentence = refusal_of(tmp_path / "bag")
     assert "bag" in sentence if sentence else read_guarded(tmp_path / "bag").notes
+
+
+def test_tables_that_expand_like_no_measurement_are_refused_unread(tmp_path: Path) -> None:
+    rows = 5_000_000
+    table = pa.table({"time": np.zeros(rows), "wrist_acc_x": np.zeros(rows)})
+    pq.write_table(table, tmp_path / "a.parquet", compression="zstd")
+    with zipfile.ZipFile(tmp_path / "a.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", "")
+        archive.writestr("xl/worksheets/sheet1.xml", b"<row><c><v>1</v></c></row>" * 3_000_000)
+    for name in ("a.parquet", "a.xlsx"):
+        assert "expands further than measured numbers do" in refusal_of(tmp_path / name)
+
+
+def test_parquet_of_many_columns_and_of_a_damaged_end_is_refused_in_one_line(tmp_path: Path) -> None:
+    pq.write_table(pa.table({f"c{index}": [1.0] for index in range(2001)}), tmp_path / "a.parquet")
+    assert "2001 columns, more than 2000" in refusal_of(tmp_path / "a.parquet")
+    (tmp_path / "b.parquet").write_bytes(b"PAR1" + b"\x15" * 2000 + struct.pack("<I", 1990) + b"PAR1")
+    assert refusal_of(tmp_path / "b.parquet").count("\n") == 0
+    assert refusal_of(tmp_path / "b.parquet")

@@ -82,5 +82,5 @@ def test_workbook_that_expands_to_gigabytes_is_refused_unread(tmp_path: Path) ->
         assert archive.testzip() is None
     content = path.read_bytes().replace((16 << 20).to_bytes(4, "little"), (0x7FFFFFF0).to_bytes(4, "little"))
     path.write_bytes(content)
-    with pytest.raises(InputError, match="expands to more than 2 GiB"):
+    with pytest.raises(InputError, match="expands further than measured numbers do"):
         read_take(path)
