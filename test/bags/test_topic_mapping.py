@@ -21,9 +21,11 @@ from imu_emg_estimator.bags import (
     TopicMapping,
     TopicMissing,
     imu_topic,
+    open_bag,
     read_bag,
 )
-from imu_emg_estimator.bags.topic_mapping import names_of_topics
+from imu_emg_estimator.bags.bag_messages import FLOAT32_TYPE, JOINT_TYPE
+from imu_emg_estimator.bags.topic_mapping import find_emg_topic, names_of_topics, same_name
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
@@ -66,6 +68,38 @@ def test_find_topics_refuses_two_for_one_sensor(whole_bag: Path, tmp_path: Path)
         read_bag(compose(tmp_path / "bag", messages), RIG)
 
 
+def test_find_topics_takes_the_only_emg_topic_though_joints_have_the_names_of_muscles(
+    recording: Recording, whole_bag: Path, tmp_path: Path
+) -> None:
+    messages = []
+    for receive_time, topic, kind, message in entries(whole_bag):
+        messages.append((receive_time, "/amplifier" if topic == EMG_TOPIC else topic, kind, message))
+        if topic == EMG_TOPIC:
+            values = {"position": np.zeros(2), "velocity": np.zeros(2), "effort": np.zeros(2)}
+            joints = TYPES.types[JOINT_TYPE](header=message.header, name=list(RIG.muscle_names), **values)
+            messages.append((receive_time, "/joints", JOINT_TYPE, joints))
+    read = read_bag(compose(tmp_path / "bag", messages), RIG)
+    np.testing.assert_allclose(read.envelope, recording.envelope, atol=1e-4)
+
+
+def test_find_emg_topic_takes_channels_without_names_only_of_a_topic_that_says_emg(
+    whole_bag: Path, tmp_path: Path
+) -> None:
+    kinds, messages = TYPES.types, []
+    for receive_time, topic, kind, message in entries(whole_bag):
+        if topic != EMG_TOPIC:
+            messages.append((receive_time, topic, kind, message))
+            continue
+        layout = kinds["std_msgs/msg/MultiArrayLayout"](dim=[], data_offset=0)
+        array = kinds[FLOAT32_TYPE](layout=layout, data=message.data[:2])
+        messages += [(receive_time, name, FLOAT32_TYPE, array) for name in ("/forces", "/raw_emg")]
+    mapping = TopicMapping(emg_channels=RIG.muscle_names)
+    with open_bag(compose(tmp_path / "bag", messages)) as bag:
+        assert find_emg_topic(bag, RIG, mapping) == ("/raw_emg", FLOAT32_TYPE)
+        with pytest.raises(TopicMissing, match=r"topics that could hold EMG are /forces .*, /raw_emg "):
+            find_emg_topic(bag, RIG, TopicMapping())
+
+
 def test_find_topics_names_missing_imu(whole_bag: Path, tmp_path: Path) -> None:
     path = changed(whole_bag, tmp_path / "bag", without(imu_topic("left_shank")))
     with pytest.raises(
@@ -94,6 +128,18 @@ def test_read_bag_ignores_other_topics(recording: Recording, whole_bag: Path, tm
             for other, _, raw in others:
                 writer.write(connections[other], receive_time, raw)
     np.testing.assert_array_equal(read_bag(tmp_path / "bag", RIG).imu, recording.imu)
+
+
+@pytest.mark.parametrize(
+    ("names", "same"),
+    [
+        (["LeftFoot", "left_foot"], ["left_foot"]),
+        (["LeftFoot", "right_foot", "foot_L"], ["LeftFoot", "foot_L"]),
+        (["right_foot"], []),
+    ],
+)
+def test_same_name_is_the_equal_one_or_else_of_the_same_words(names: list[str], same: list[str]) -> None:
+    assert same_name("left_foot", names) == same
 
 
 @pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])

@@ -1,6 +1,7 @@
 """GravityLoss: gravity that one sensor loses from one sample to the next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,3 +123,58 @@ def test_loss_that_lasts_makes_not_wary() -> None:
             loss.returned(round(15.3 * SECOND))
     assert found[0] == 12
     assert found[-1] == 35
+
+
+def still(
+    before: float = GRAVITY_MPS2, after: float = 0.0, ramp: Sequence[float] = (), aside: float = 4.0
+) -> NDArray[np.float64]:
+    """Return accelerations whose part along gravity steps, by ways between, while another swings slowly [m/s²]."""
+    time = np.arange(round(14.0 * RATE)) / RATE
+    begin = round(LOST_S * RATE)
+    z = np.where(time < LOST_S, before, after)
+    z[begin : begin + len(ramp)] = ramp
+    return np.stack([aside * np.cos(2.0 * np.pi * (time - LOST_S - 0.08)), np.zeros(len(time)), z], axis=1)
+
+
+@pytest.mark.parametrize(
+    ("options", "is_loss"),
+    [
+        ({"after": 0.405 * GRAVITY_MPS2}, True),
+        ({"after": 0.435 * GRAVITY_MPS2}, False),  # most of gravity is left
+        ({"before": 2.9, "after": -5.9, "aside": 0.0}, False),
+        ({"before": 3.2, "after": -5.9, "aside": 0.0}, True),
+        ({"before": 12.9, "after": 3.1}, True),
+        ({"before": 13.1, "after": 3.3}, False),
+        ({"before": 4.0, "after": -5.9, "aside": 0.0}, True),
+        ({"before": 4.0, "after": -6.1, "aside": 0.0}, False),  # turned over
+        ({"aside": 2.4}, False),  # as if in g
+        ({"aside": 2.6}, True),
+        ({"ramp": (5.71, 2.8)}, True),
+        ({"ramp": (5.95, 2.8)}, False),  # in no step of 4 m/s²
+    ],
+    ids=str,
+)
+def test_step_is_a_loss_at_and_beside_the_limits(options: dict[str, Any], is_loss: bool) -> None:
+    assert bool(told(still(**options))) is is_loss
+
+
+@pytest.mark.parametrize(("at", "is_told"), [(5.8, False), (6.7, True)])
+def test_loss_is_told_once_movements_of_five_seconds_are_known(at: float, is_told: bool) -> None:
+    assert bool(told(removed(walk(), at))) is is_told
+
+
+@pytest.mark.parametrize(("back_s", "again_s", "is_told"), [(1.9, 59.0, False), (1.9, 61.0, True), (2.1, 30.0, True)])
+def test_gravity_that_returns_within_two_seconds_makes_wary_for_sixty(
+    back_s: float, again_s: float, is_told: bool
+) -> None:
+    samples, loss, windows, found = walk(80.0), GravityLoss(), SampleWindows(), []
+    returned = LOST_S + 0.2 + back_s
+    for at in (LOST_S, returned + again_s - 0.2):
+        samples[round(at * RATE) : round((at + 0.4) * RATE), 2] -= GRAVITY_MPS2
+    for index, (x, y, z) in enumerate(samples.tolist()):
+        instant = round(index / RATE * SECOND)
+        if windows.take(instant, (x, y, z)) and loss.take(instant, windows):
+            found.append(instant / SECOND)
+        if index == round(returned * RATE):
+            loss.returned(round((found[0] + back_s) * SECOND))
+    assert len(found) == 1 + is_told

@@ -54,6 +54,7 @@ def fed(
     gravity: float = 9.81,
     left: float = 0.0,
     aside: float = 3.0,
+    across: float = 0.0,
     back_s: Sequence[float] = (),
     silent_s: Mapping[int, float] | None = None,
     seconds: float = 2.0,
@@ -64,6 +65,7 @@ def fed(
         gravity: before the step [m/s²].
         left: share of it that is left.
         aside: amplitude of a movement across gravity [m/s²].
+        across: acceleration across gravity that stays [m/s²].
         back_s: when gravity is there again, for each sensor.
         silent_s: when some sensors fall silent, by index.
     """
@@ -74,7 +76,7 @@ def fed(
         for sensor, (begin, end) in enumerate(zip(step_s, ends, strict=True)):
             if at < (silent_s or {}).get(sensor, np.inf):
                 z = gravity * (left if begin <= at < end else 1.0)
-                if windows[sensor].take(round(at * SECOND), (aside * (-1) ** index, 0.0, z)):
+                if windows[sensor].take(round(at * SECOND), (across + aside * (-1) ** index, 0.0, z)):
                     steps.take(sensor, round(at * SECOND), windows[sensor])
         if steps.vanished > NEVER:
             told = min(told, at)
@@ -94,6 +96,8 @@ def is_told(*step_s: float, **options: Any) -> bool:
         ({"gravity": 12.1}, False),
         ({"left": 0.48}, True),
         ({"left": 0.52}, False),
+        ({"gravity": 5.5, "left": 0.3, "aside": 0.0, "across": 2.0}, False),  # a step of 3.85 m/s²
+        ({"gravity": 5.9, "left": 0.3, "aside": 0.0, "across": 2.0}, True),
         ({"aside": 2.4}, False),  # as if in g
         ({"aside": 2.6}, True),
     ],
@@ -122,11 +126,13 @@ def test_steps_count_sensors_that_sent_within_a_quarter_of_a_second(silent_for_s
     assert is_told(STEP_S, STEP_S, STEP_S, never, never, never, silent_s=fell_silent) is told
 
 
-@pytest.mark.parametrize(("back", "told"), [(4, False), (5, True)])
-def test_steps_of_five_sixths_of_the_sensors_tell_that_gravity_returned(back: int, told: bool) -> None:
-    ends = [3.2] * back + [np.inf] * (6 - back)
-    steps, _ = fed([STEP_S] * 6, back_s=ends, seconds=4.0)
+@pytest.mark.parametrize(("back", "of", "told"), [(4, 6, False), (5, 6, True), (5, 7, False)])
+def test_steps_of_five_sixths_of_the_sensors_tell_that_gravity_returned(back: int, of: int, told: bool) -> None:
+    ends = [3.2] * back + [np.inf] * (of - back)
+    steps, _ = fed([STEP_S] * of, back_s=ends, seconds=4.0)
     assert (steps.returned > NEVER) is told
+    assert steps.vanished / SECOND == pytest.approx(STEP_S, abs=0.003)
+    assert not told or steps.returned / SECOND == pytest.approx(3.2, abs=0.003)
     assert steps.has_returned(0, round(3.0 * SECOND)) is told
     assert not steps.has_returned(0, round(3.3 * SECOND))
     steps.reset(0)

@@ -90,6 +90,19 @@ def test_delivery_recognises_two_publishers_though_messages_overtake_each_other(
     assert all(state and state.verdict is Verdict.TWO_PUBLISHERS for state in found[60:])
 
 
+@pytest.mark.parametrize("again", [1, 2, 3])
+def test_delivery_recognises_two_publishers_by_numbers_that_come_again_after_a_loss(again: int) -> None:
+    """A number is missing until it comes, and those before and after it are not."""
+    found: list[SensorState | None] = []
+    delivery = SampleDelivery(RIG_RATE)
+    for index in range(40):
+        first = 5 * index
+        for place, number in enumerate([first, first + 1, first + 2, first + 4, first + 4 - again]):
+            found.append(delivery.take(round((5 * index + place) * SECOND / 100), number))
+    told = {state.verdict for state in found[50:] if state}
+    assert told == (set() if again == 1 else {Verdict.TWO_PUBLISHERS})
+
+
 def test_delivery_masks_a_sensor_that_becomes_very_slow_within_300_ms() -> None:
     delivery = SampleDelivery(RIG_RATE)
     deliver(delivery, 5.0, 100.0)
