@@ -53,7 +53,8 @@ def test_page_shows_the_figures_of_the_report(found: CalibrationResult) -> None:
 @pytest.mark.slow
 def test_page_names_what_was_left_out_with_the_reason(found: CalibrationResult) -> None:
     read = page_of(found.report)
-    assert read.row("left foot") == ["left foot", "left out", found.report.verdicts["left_foot"]]
+    assert found.report.verdicts["left_foot"] == "left out: no samples"
+    assert read.row("left foot") == ["left foot", "left out", "no samples"]
     assert read.row("right foot")[1:] == ["yes", "nothing of note"]
     assert "Left out for its whole length: left foot" in read.text
 
