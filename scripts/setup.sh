@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Prepare the checkout: make .venv with ROS 2 and all dependencies, and build the interfaces by colcon.
 # Repeat only what changed since the last run. Use the sourced ROS 2, or else the PyPI wheels named by
-# ROS_WHEELS: jazzy (default) or kilted.
+# ROS_WHEELS: jazzy (default) or kilted. TORCH=no leaves out torch, which only training and calibration need;
+# TORCH_INDEX names the index that it comes from, such as https://download.pytorch.org/whl/cpu.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
 source scripts/ros.sh
 unset _ROS_WHEELS_BOOTSTRAP_COMPLETE PYTHONHOME
-wheels=${ROS_WHEELS:-jazzy}
+wheels=${ROS_WHEELS:-jazzy} torch=${TORCH:-yes} torch_index=${TORCH_INDEX:-}
 
 main() {
     local python ros
@@ -72,7 +73,7 @@ check_build_tools() {
 environment_key() {
     local python=$1 ros=$2
     {
-        echo "$root $python ${ros:-$wheels}"
+        echo "$root $python ${ros:-$wheels}${TORCH:+ torch $torch}${TORCH_INDEX:+ $torch_index}"
         "$python" --version
         cat requirements/*.txt scripts/relocate_wheels.py
     } | cksum
@@ -80,6 +81,7 @@ environment_key() {
 
 make_environment() {
     local python=$1 ros=$2 underlay=requirements/ros-$wheels.txt options=() lock=requirements/lock.txt
+    local runtime=requirements/runtime.txt
     if [[ -n $ros ]]; then
         underlay=requirements/ros-installed.txt
         options=(--system-site-packages)
@@ -88,21 +90,45 @@ make_environment() {
         underlay=/dev/null lock=/dev/null
     fi
     [[ -e $underlay ]] || die "ROS_WHEELS is '$wheels'; set it to jazzy or kilted"
-    echo "setup: .venv with $("$python" --version), ROS 2 ${ros:-$wheels from PyPI} (minutes, the first time)"
+    [[ $torch == yes || $torch == no ]] || die "TORCH is '$torch'; set it to yes or no"
+    announce "$python" "$ros"
     "$python" -m venv --clear "${options[@]}" .venv
     if [[ -z $ros && $wheels != jazzy ]]; then # the lock holds the ROS packages of Jazzy
         lock=.venv/lock.txt
         grep --invert-match --extended-regexp '^(ros-|unique_identifier)' requirements/lock.txt >"$lock"
     fi
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint "$lock" \
-        --requirement "$underlay" --requirement requirements/build.txt \
-        --requirement requirements/runtime.txt --requirement requirements/dev.txt
+    if [[ $torch == yes && -n $torch_index ]]; then
+        install --constraint "$lock" --index-url "$torch_index" torch
+    fi
+    if [[ $torch == no ]]; then
+        runtime=.venv/runtime.txt
+        grep --invert-match --line-regexp torch requirements/runtime.txt >"$runtime"
+    fi
+    install --constraint "$lock" --requirement "$underlay" --requirement requirements/build.txt \
+        --requirement "$runtime" --requirement requirements/dev.txt
     if [[ -z $ros ]]; then
         .venv/bin/python scripts/relocate_wheels.py
         echo "$wheels" >.venv/ros_distro
         touch .venv/local_setup.{sh,bash,zsh} # colcon complains of a prefix without
     fi
     rm -rf build install log # they point at the environment that was replaced
+}
+
+# What is about to be downloaded. Sizes: of the wheels for x86-64 and Python 3.11, 2026-11-30.
+announce() {
+    local python=$1 ros=$2
+    echo "setup: .venv with $("$python" --version), ROS 2 ${ros:-$wheels from PyPI} (minutes, the first time)"
+    echo "setup: downloads about 300 MB for the package, its tests and ROS"
+    case $torch$torch_index in
+    no*) echo "setup: no torch: estimates, but neither trains nor calibrates" ;;
+    yes) echo "setup: and torch, on Linux x86-64 with GPU libraries of some GB; without a GPU stop this, and" \
+        "make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu (200 MB), or TORCH=no" ;;
+    *) echo "setup: and torch from $torch_index" ;;
+    esac
+}
+
+install() {
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "$@"
 }
 
 # Contents of what CMake reads, and the names alone of what it only links to.

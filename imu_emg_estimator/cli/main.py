@@ -7,8 +7,10 @@ Exit status 2 and one line on standard error mean bad input.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from imu_emg_estimator import __version__
 from imu_emg_estimator.cli import (
@@ -41,12 +43,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     own, ros_arguments = split_ros_arguments(words)
     parser = build_parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may follow
+        _complete(parser)
     arguments = parser.parse_args(own, argparse.Namespace(words=words))
     if ros_arguments:
         if not hasattr(arguments, "ros_arguments"):
             parser.error(f"unrecognized arguments: {' '.join(ros_arguments)}")
         arguments.ros_arguments = ros_arguments
     return run_command(f"imu-emg {arguments.command}", arguments)
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    with suppress(ImportError):
+        from argcomplete import autocomplete
+
+        autocomplete(parser)
 
 
 def build_parser() -> argparse.ArgumentParser:

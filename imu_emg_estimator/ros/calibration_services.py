@@ -37,6 +37,7 @@ from imu_emg_estimator.ros.calibration_status import STORING, StatusTopic
 from imu_emg_estimator.ros.spin_thread import SpinThread
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.srv import Calibrate, ResetCalibration
+from imu_emg_estimator.utils.optional_packages import unmet
 from imu_emg_estimator.utils.progress import Progress, Stopped
 
 if TYPE_CHECKING:
@@ -282,9 +283,12 @@ class CalibrationServer:
             response.error_code, response.message = failure.code, str(failure)
         except (InputError, OSError) as error:
             response.error_code, response.message = failed, str(error)
-        except Exception as error:  # not foreseen
-            self._node.get_logger().error(traceback.format_exc())
-            response.error_code, response.message = failed, f"{type(error).__name__}: {error}"
+        except Exception as error:
+            reason = unmet(error) if isinstance(error, ImportError) else ""
+            if not reason:  # not foreseen
+                self._node.get_logger().error(traceback.format_exc())
+            response.error_code = failed
+            response.message = f"the service {reason}" if reason else f"{type(error).__name__}: {error}"
 
     def _log(self, what: str, response: Any) -> None:
         # Two calls: rclpy refuses another severity from the same place.

@@ -1,6 +1,7 @@
 """The whole command line: help at once, and quiet ends."""
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from fixtures.command_line import run
+from fixtures.markdown_pages import ROOT
 
 from imu_emg_estimator.cli.main import COMMANDS, build_parser, main
 from imu_emg_estimator.model.bundle import Bundle
@@ -109,3 +111,15 @@ def test_command_without_torch_names_what_to_install(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == f"imu-emg calibrate {needs('torch')}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [("imu-emg calib", {"calibrate", "calibrations"}), ("imu-emg calibrate --dry", {"--dry-run"})]
+)
+def test_shell_completes_commands_and_options(line: str, expected: set[str], tmp_path: Path) -> None:
+    pytest.importorskip("argcomplete", reason="argcomplete is not installed; pip install argcomplete")
+    asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    answer = {"_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "answer")}
+    program = [sys.executable, str(ROOT / "scripts" / "bin" / "imu-emg")]
+    subprocess.run(program, env={**os.environ, **asked, **answer}, timeout=600, check=False)
+    assert {word.strip() for word in (tmp_path / "answer").read_text().split("\n")} == expected
