@@ -22,6 +22,7 @@ from imu_emg_estimator.cli import (
     export,
     import_recordings,
     inspect,
+    lsl,
     record,
     replay,
     report,
@@ -34,7 +35,7 @@ from imu_emg_estimator.cli.shared_options import run_command, split_ros_argument
 
 COMMANDS = (
     import_recordings, rig_commands, train, evaluate, calibrate, calibrations, report, bag, simulate, replay, record,
-    watch, call, export, inspect,
+    lsl, watch, call, export, inspect,
 )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ REQUIREMENTS = {  # module: what pip installs; versions as in pyproject.toml
     "openpyxl": "openpyxl",
     "pyarrow": "pyarrow",
     "pyedflib": "pyedflib",
+    "pylsl": "pylsl>=1.18",
     "pymatreader": "pymatreader",
     "pyxdf": "pyxdf",
     "ray": "ray",
