@@ -21,6 +21,7 @@ from imu_emg_estimator.calibration.calibration_decision import (
     AMPLITUDES,
     HEADS,
     WHOLE,
+    carries_over,
     compose_bundle,
     decide,
     without_units,
@@ -118,7 +119,7 @@ def calibrate(
     )  # no muscle may change unseen
     found = cross_fit(estimator_of(running), ways, usable, recordings)
     unit = recordings[0].envelope_unit
-    way, muscles = decide(found, base, running, unit)
+    way, muscles = decide(found, base, running, unit, carries_over(base, len(recordings)))
     bundle = None
     if any(outcome.decision != KEPT for outcome in muscles.values()):
         work.begin(ADAPTING)

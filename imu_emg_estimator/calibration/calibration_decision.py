@@ -9,9 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.calibration.adaptation import adapted_reference
-from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, MIN_ESTIMATE_R, SCALED, MuscleOutcome
+from imu_emg_estimator.calibration.calibration_report import (
+    ADAPTED,
+    KEPT,
+    MIN_BAGS,
+    MIN_ESTIMATE_R,
+    SCALED,
+    MuscleOutcome,
+)
 from imu_emg_estimator.calibration.cross_fitting import CrossFit
 from imu_emg_estimator.calibration.improvement import Improvement, improvement_in_r, improvement_in_r2
+from imu_emg_estimator.calibration.recording_quality import MANY_SUBJECTS
 from imu_emg_estimator.calibration.shrinkage import USUAL, Amplitude, shrunk_amplitude, shrunk_share
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, weights_of
@@ -23,22 +31,35 @@ AMPLITUDES = "amplitudes"  # way to leave all weights and sensors as they are, a
 MIN_IMPROVEMENT = 0.005  # in r, or of an amplitude in R²; below, nothing is changed, however surely it is one
 
 
-def decide(found: CrossFit, base: Bundle, running: Bundle, unit: str) -> tuple[str | None, dict[str, MuscleOutcome]]:
+def carries_over(base: Bundle, recordings: int) -> bool:
+    """Whether a better shape in so many recordings is one in others, too: recordings differ more than blocks of one do.
+
+    Cross-fitting tells where its blocks hold whole recordings. From a single one, networks of many training subjects
+    get better in others, those of few do not: that is measured, see docs/calibration.md.
+    """
+    return len(base.training.get("subjects", ())) >= MANY_SUBJECTS or recordings >= MIN_BAGS
+
+
+def decide(
+    found: CrossFit, base: Bundle, running: Bundle, unit: str, any_shape: bool = True
+) -> tuple[str | None, dict[str, MuscleOutcome]]:
     """Decide which way to adapt, if any, and what becomes of every measured muscle.
 
     Args:
         found: estimates by ``HEADS`` and, where every muscle was measured, by ``WHOLE``.
         unit: of the EMG.
+        any_shape: whether the shape of an estimate is adapted that follows the EMG already, see ``carries_over``.
     """
     names, rate = base.rig.muscle_names, base.rig.rate
     usual = 0.0 if running.calibration else USUAL  # the amplitude of a calibrated bundle is the subject's
+    units = [running.reference.unit_of(muscle) for muscle in range(len(names))]
     trials = {
-        int(muscle): _Trial(found, int(muscle), rate, usual if running.reference.unit_of(int(muscle)) == unit else None)
+        int(muscle): _Trial(found, int(muscle), rate, usual if units[muscle] == unit else None, any_shape)
         for muscle in np.flatnonzero(np.isfinite(found.measured).any(axis=0))
     }
     if WHOLE in found.adapted and all(trial.is_better(WHOLE) for trial in trials.values()):
         return WHOLE, {names[muscle]: trial.adapted(WHOLE, 1.0) for muscle, trial in trials.items()}
-    shares = {muscle: trial.share_of(HEADS) for muscle, trial in trials.items()}
+    shares = _shares({muscle: trial.improvement_over_scaled(HEADS) for muscle, trial in trials.items()})
     if not _share_all_but_heads(base, running):  # a head of one network means nothing to another
         all_better = len(trials) == len(names) and all(trial.is_better(HEADS) for trial in trials.values())
         shares = dict.fromkeys(trials, float(all_better))
@@ -49,6 +70,12 @@ def decide(found: CrossFit, base: Bundle, running: Bundle, unit: str) -> tuple[s
     if any(outcome.after.r < outcome.before.r for outcome in outcomes.values() if outcome.decision != ADAPTED):
         return AMPLITUDES, {names[muscle]: trial.unmasked().rest() for muscle, trial in trials.items()}
     return HEADS if any(shares.values()) else None, {names[muscle]: outcome for muscle, outcome in outcomes.items()}
+
+
+def _shares(improvements: Mapping[int, Improvement | None]) -> dict[int, float]:
+    """Give the share of each muscle's adapted estimate: one for all that get better, which tell of one subject."""
+    better = {muscle: found for muscle, found in improvements.items() if found and found.change > 0.0}
+    return dict.fromkeys(improvements, 0.0) | dict.fromkeys(better, shrunk_share(list(better.values())))
 
 
 def without_units(entry: Scores) -> Scores:
@@ -69,12 +96,14 @@ class _Trial:
 
     Attributes:
         usual: logarithm of the amplitude over subjects, in amplitudes of the bundle in use; None = of another unit.
+        any_shape: see ``decide``.
     """
 
     found: CrossFit
     muscle: int
     rate: float
     usual: float | None
+    any_shape: bool
 
     @property
     def comparable(self) -> bool:
@@ -93,20 +122,25 @@ class _Trial:
     def kept(self) -> FloatArray:
         return self.found.kept[:, self.muscle]
 
+    @property
+    def adaptable(self) -> bool:
+        """Whether another shape is taken at all."""
+        return self.any_shape or score(self.measured, self.before).r < MIN_ESTIMATE_R
+
     def is_better(self, way: str) -> bool:
         """Whether the estimate of a way is significantly better in r, follows the EMG, and keeps R²."""
         shape, estimate = self.found.mixed(way, self.muscle, 1.0)
-        improvement = self._improvement(shape)
-        if not improvement.significant or not self._follows_better(shape, improvement):
+        if not self.adaptable or not self._improvement(shape).significant or not self._follows_better(shape):
             return False
         return not self.comparable or self._improvement_r2(estimate).change >= 0.0
 
-    def share_of(self, way: str) -> float:
-        """Return the share of a way's estimate that is taken; 0 where it does not follow the EMG better than before."""
+    def improvement_over_scaled(self, way: str) -> Improvement | None:
+        """Return that in R² over the scaled estimate; None where a way's does not follow the EMG better than before."""
         _, scaled = self.found.mixed(way, self.muscle, 0.0)
         shape, estimate = self.found.mixed(way, self.muscle, 1.0)
-        share = shrunk_share(improvement_in_r2(self.measured, scaled, estimate, self.rate))
-        return share if self._follows_better(shape, self._improvement(shape)) else 0.0
+        if not self.adaptable or not self._follows_better(shape):
+            return None
+        return improvement_in_r2(self.measured, scaled, estimate, self.rate)
 
     def adapted(self, way: str, share: float) -> MuscleOutcome:
         """Give the outcome of taking a share of a way's estimate."""
@@ -117,12 +151,15 @@ class _Trial:
     def rest(self) -> MuscleOutcome:
         """Give the outcome where the shape stays: the amplitude is taken as far as it is known."""
         tried, _ = self.found.mixed(HEADS, self.muscle, 1.0)
+        withheld = not self.adaptable and self._follows_better(tried)
         found = self._amplitude()
         if found and score(self.measured, self.before).r >= MIN_ESTIMATE_R:
             amplitude, estimate = found
             if self._is_closer(estimate):
-                return replace(self._outcome(SCALED, self.kept, estimate), amplitude=amplitude)
-        return replace(self._outcome(KEPT, self.kept, self.kept), improvement=self._improvement(tried))
+                scaled = self._outcome(SCALED, self.kept, estimate)
+                return replace(scaled, amplitude=amplitude, withheld=withheld)
+        kept = self._outcome(KEPT, self.kept, self.kept)
+        return replace(kept, improvement=self._improvement(tried), withheld=withheld)
 
     def unmasked(self) -> _Trial:
         """Judge what the bundle in use makes of all sensors, also of those that were left out."""
@@ -142,8 +179,9 @@ class _Trial:
             improvement_r2=self._improvement_r2(estimate) if self.comparable else None,
         )
 
-    def _follows_better(self, shape: FloatArray, improvement: Improvement) -> bool:
-        return improvement.change >= MIN_IMPROVEMENT and score(self.measured, shape).r >= MIN_ESTIMATE_R
+    def _follows_better(self, shape: FloatArray) -> bool:
+        better = self._improvement(shape).change >= MIN_IMPROVEMENT
+        return better and score(self.measured, shape).r >= MIN_ESTIMATE_R
 
     def _is_closer(self, estimate: FloatArray) -> bool:
         if not self.comparable:

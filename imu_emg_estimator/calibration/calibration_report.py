@@ -14,6 +14,7 @@ from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores
 from imu_emg_estimator.utils.json_values import from_json, json_compatible, to_json
 
 MIN_ESTIMATE_R = 0.2  # of an estimate; below, it does not follow the EMG, and "better" means nothing
+MIN_BAGS = 4  # that show whether a better shape is better in others, too: each block of cross-fitting holds whole ones
 ADAPTED, SCALED, KEPT = "adapted", "scaled", "kept"  # decision on a muscle
 
 
@@ -29,6 +30,7 @@ class MuscleOutcome:
         improvement_r2: the same in R²; None where the units cannot be compared.
         amplitude: of the subject's EMG relative to the estimate of the bundle in use; None = as it was.
         share: of the adapted estimate in the new bundle's.
+        withheld: whether a better shape was not taken, since nothing tells that it is better in other recordings.
     """
 
     decision: str
@@ -38,6 +40,7 @@ class MuscleOutcome:
     improvement_r2: Improvement | None = None
     amplitude: Amplitude | None = None
     share: float = 0.0
+    withheld: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,7 +173,7 @@ def outcome_message(
     """Say in one or two sentences what came of recordings that were not refused."""
     adapted = any(outcome.decision != KEPT for outcome in muscles.values())
     message = _adapted_message(muscles, seconds) if adapted else _kept_message(muscles, seconds)
-    return message + _warning([name for name in exchanged if name not in left_out], left_out)
+    return message + _withheld(muscles) + _warning([name for name in exchanged if name not in left_out], left_out)
 
 
 def joined(names: Sequence[str]) -> str:
@@ -198,11 +201,23 @@ def _adapted_message(muscles: Mapping[str, MuscleOutcome], seconds: float) -> st
 
 def _kept_message(muscles: Mapping[str, MuscleOutcome], seconds: float) -> str:
     before = {name: outcome.before for name, outcome in muscles.items()}
+    if any(outcome.withheld for outcome in muscles.values()):
+        return f"the old model was kept on {seconds:.0f} s (r {mean_score(before, 'r'):.2f})"
     weak = max((entry.r for entry in before.values()), default=0.0) < MIN_ESTIMATE_R
     why = "the EMG hardly follows the movement" if weak else "no muscle improved significantly"
     return (
         f"the old model was kept, {why} on {seconds:.0f} s (r {mean_score(before, 'r'):.2f}): "
         "check the electrodes and record again"
+    )
+
+
+def _withheld(muscles: Mapping[str, MuscleOutcome]) -> str:
+    names = [name for name, outcome in muscles.items() if outcome.withheld]
+    if not names:
+        return ""
+    return (
+        f"; another shape of {joined(names)} fits better, but a model of few training subjects takes one only from "
+        f"{MIN_BAGS} bags or more, which show whether it fits the next one, too"
     )
 
 

@@ -4,14 +4,15 @@ Amplitude: electrodes, skin and strength make the EMG of people differ by a fact
 recording tells that of one subject with an error. The mean of what is usual and of what was measured, each weighted by
 its precision, is the best guess (empirical Bayes: Morris, J. Am. Stat. Assoc. 78:47-55, 1983).
 
-Shape: of what adapting improves, the part is taken that is not explained by chance (positive-part James-Stein: Efron
-and Morris, J. Am. Stat. Assoc. 68:117-130, 1973).
+Shape: of what adapting improves, the part is taken that is not explained by chance. What one muscle shows counts for
+the subject's others (positive-part James-Stein: Efron and Morris, J. Am. Stat. Assoc. 68:117-130, 1973).
 
 In both, the movements of a recording tell of a subject's other movements with an error that no duration removes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,9 +80,8 @@ def shrunk_amplitude(
     return Amplitude(factor, low, high, float(np.exp(fitted)), share), held_out
 
 
-def shrunk_share(improvement: Improvement) -> float:
-    """Return which share of an adapted estimate to take, from its improvement in R² over the one that is there."""
-    if not improvement.change > 0.0:
-        return 0.0
-    deviation = (improvement.high - improvement.low) / (2 * INTERVAL)
-    return max(0.0, 1.0 - (deviation**2 + MOVEMENTS_R2**2) / improvement.change**2)
+def shrunk_share(improvements: Sequence[Improvement]) -> float:
+    """Return which share of adapted estimates to take, from their improvements in R² over those that are there."""
+    chance = sum(((found.high - found.low) / (2 * INTERVAL)) ** 2 + MOVEMENTS_R2**2 for found in improvements)
+    change = sum(found.change**2 for found in improvements)
+    return max(0.0, 1.0 - chance / change) if change else 0.0

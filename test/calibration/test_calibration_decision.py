@@ -8,7 +8,14 @@ from fixtures.calibration_actions import calibrated
 from fixtures.factories import random_bundle
 from numpy.typing import NDArray
 
-from imu_emg_estimator.calibration.calibration_decision import AMPLITUDES, HEADS, WHOLE, compose_bundle, decide
+from imu_emg_estimator.calibration.calibration_decision import (
+    AMPLITUDES,
+    HEADS,
+    WHOLE,
+    carries_over,
+    compose_bundle,
+    decide,
+)
 from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCALED
 from imu_emg_estimator.calibration.cross_fitting import CrossFit
 from imu_emg_estimator.calibration.shrinkage import Amplitude
@@ -110,6 +117,54 @@ def test_decide_takes_less_of_a_shape_the_less_is_known_of_it() -> None:
         _, outcomes = decide(short, base, base, "count")
         shares.append(outcomes[base.rig.muscle_names[0]].share)
     assert 0.3 < shares[0] < shares[1] < 1.0
+
+
+def test_decide_takes_one_share_for_all_muscles_that_get_better_and_none_for_the_others() -> None:
+    base, found = random_bundle(), better_for_first_muscle()
+    generator = np.random.default_rng(5)
+    adapted = found.adapted[HEADS].copy()
+    adapted[:, 1] = found.measured[:, 1] + 16.0 * generator.standard_normal(len(adapted))
+    first, second = base.rig.muscle_names
+    _, both = decide(replace(found, adapted={HEADS: adapted}), base, base, "count")
+    assert both[first].share == both[second].share > 0.9
+    adapted[:, 1] = found.before[:, 1] + 5.0 * generator.standard_normal(len(adapted))
+    _, one = decide(replace(found, adapted={HEADS: adapted}), base, base, "count")
+    assert (one[first].decision, one[second].decision) == (ADAPTED, KEPT)
+
+
+@pytest.mark.parametrize(
+    ("subjects", "recordings", "known"), [(3, 1, False), (7, 3, False), (8, 1, True), (0, 4, True)]
+)
+def test_a_better_shape_carries_over_from_many_subjects_or_recordings(
+    subjects: int, recordings: int, known: bool
+) -> None:
+    base = replace(random_bundle(), training={"subjects": [str(number) for number in range(subjects)]})
+    assert carries_over(base, recordings) == known
+
+
+@pytest.mark.parametrize("way", [HEADS, WHOLE])
+def test_decide_withholds_a_shape_that_may_not_carry_over(way: str) -> None:
+    """Of an estimate that follows the EMG already; its amplitude is taken all the same."""
+    base, found = random_bundle(), better_for_first_muscle()
+    better = {HEADS: found.adapted[HEADS], way: found.measured + np.random.default_rng(6).standard_normal((1, 2))}
+    weak = {"before": found.before / 2.5, "kept": found.kept / 2.5, "adapted": better}
+    assert decide(replace(found, **weak), base, base, "count")[0] == way
+    decided, outcomes = decide(replace(found, **weak), base, base, "count", any_shape=False)
+    assert decided is None
+    assert {outcome.decision for outcome in outcomes.values()} == {SCALED}
+    assert outcomes[base.rig.muscle_names[0]].withheld
+
+
+@pytest.mark.parametrize("way", [HEADS, WHOLE])
+def test_decide_adapts_where_the_shape_is_none(way: str) -> None:
+    """An estimate that does not follow the EMG has nothing to lose."""
+    base, found = random_bundle(), better_for_first_muscle()
+    better = {HEADS: found.before, way: found.measured + np.random.default_rng(7).standard_normal(found.measured.shape)}
+    none = {"before": 80.0 - found.before, "kept": 80.0 - found.kept, "adapted": better}
+    decided, outcomes = decide(replace(found, **none), base, base, "count", any_shape=False)
+    assert decided == way
+    assert {outcome.decision for outcome in outcomes.values()} == {ADAPTED}
+    assert not any(outcome.withheld for outcome in outcomes.values())
 
 
 def test_decide_adapts_a_shape_whose_amplitude_differs_between_blocks() -> None:

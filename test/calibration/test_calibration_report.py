@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import pytest
 from fixtures.factories import refusal
 
 from imu_emg_estimator.calibration.calibration_report import (
@@ -109,6 +110,14 @@ def test_message_says_why_model_was_kept() -> None:
     assert "the old model was kept, no muscle improved significantly on 30 s (r 0.50)" in kept
     assert "the EMG hardly follows the movement" in outcome_message({"a": outcome(KEPT, 0.1)}, 30.0, (), ())
     assert refusal_message("too short") == "the recording was refused, the old model was kept: too short"
+
+
+@pytest.mark.parametrize("decision", [SCALED, KEPT])
+def test_message_asks_for_more_bags_where_a_better_shape_was_withheld(decision: str) -> None:
+    message = outcome_message({"a": replace(outcome(decision), withheld=True), "b": outcome(KEPT)}, 30.0, (), ())
+    assert "another shape of a fits better" in message
+    assert "takes one only from 4 bags or more" in message
+    assert "check the electrodes" not in message
 
 
 def test_message_warns_of_exchanged_and_left_out_channels() -> None:

@@ -109,16 +109,26 @@ def test_usual_is_what_the_reference_of_a_population_lies_below_its_middle() -> 
     assert np.log(population_reference(amplitudes)[0]) == pytest.approx(-USUAL, abs=0.01)
 
 
+def improvement(change: float, half_width: float) -> Improvement:
+    return Improvement(change, change - half_width, change + half_width, change - half_width, blocks=10)
+
+
 @pytest.mark.parametrize(
     ("change", "half_width", "share"),
-    [(-0.1, 0.01, 0.0), (0.05, 0.2, 0.0), (0.01, 0.001, 0.0), (0.1, 0.0, 0.96), (0.1, 0.1, 0.7), (0.5, 0.1, 0.988)],
+    [(0.05, 0.2, 0.0), (0.01, 0.001, 0.0), (0.1, 0.0, 0.96), (0.1, 0.1, 0.7), (0.5, 0.1, 0.988)],
 )
 def test_share_is_what_chance_and_other_movements_do_not_explain(
     change: float, half_width: float, share: float
 ) -> None:
-    found = Improvement(change, change - half_width, change + half_width, change - half_width, blocks=10)
-    assert shrunk_share(found) == pytest.approx(share, abs=0.002)
+    assert shrunk_share([improvement(change, half_width)]) == pytest.approx(share, abs=0.002)
+
+
+def test_share_of_a_muscle_grows_with_what_the_others_of_the_subject_show() -> None:
+    doubtful, clear = improvement(0.1, 0.15), improvement(0.5, 0.1)
+    assert shrunk_share([doubtful]) < 0.4
+    assert shrunk_share([doubtful, clear]) == pytest.approx(0.964, abs=0.002)
 
 
 def test_share_is_nothing_without_evidence() -> None:
-    assert shrunk_share(Improvement(0.0, -np.inf, np.inf, -np.inf, blocks=0)) == 0.0
+    assert shrunk_share([]) == 0.0
+    assert shrunk_share([Improvement(0.0, -np.inf, np.inf, -np.inf, blocks=0)]) == 0.0

@@ -73,12 +73,12 @@ def test_pretrained_network_tolerates_missing_sensor(trained_bundle: Bundle, mak
         assert figures.r > 0.8
 
 
-def test_pretrain_records_training_data_in_bundle(trained_bundle: Bundle) -> None:
-    assert trained_bundle.training["dataset"] == "synthetic"
-    assert trained_bundle.training["subjects"] == ["1", "2", "3"]
-    assert trained_bundle.training["settings"]["steps"] == 120
-    assert trained_bundle.reference.unit == "count"
-    assert trained_bundle.calibration is None
+def test_pretrain_records_training_data_in_bundle(bundle_of_three: Bundle) -> None:
+    assert bundle_of_three.training["dataset"] == "synthetic"
+    assert bundle_of_three.training["subjects"] == ["1", "2", "3"]
+    assert bundle_of_three.training["settings"]["steps"] == 120
+    assert bundle_of_three.reference.unit == "count"
+    assert bundle_of_three.calibration is None
 
 
 def test_pretrain_uses_unlabelled_recordings(subjects: list[Recording]) -> None:
