@@ -127,9 +127,10 @@ def test_decide_takes_one_share_for_all_muscles_that_get_better_and_none_for_the
     first, second = base.rig.muscle_names
     _, both = decide(replace(found, adapted={HEADS: adapted}), base, base, "count")
     assert both[first].share == both[second].share > 0.9
-    adapted[:, 1] = found.before[:, 1] + 5.0 * generator.standard_normal(len(adapted))
-    _, one = decide(replace(found, adapted={HEADS: adapted}), base, base, "count")
-    assert (one[first].decision, one[second].decision) == (ADAPTED, KEPT)
+    for none in (found.before[:, 1] + 5.0 * generator.standard_normal(len(adapted)), 3.0 * adapted[:, 1]):
+        adapted[:, 1] = none  # of lower r, and of higher r but lower R²
+        _, one = decide(replace(found, adapted={HEADS: adapted}), base, base, "count")
+        assert (one[first].decision, one[second].decision) == (ADAPTED, KEPT)
 
 
 @pytest.mark.parametrize(
