@@ -10,7 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from filelock import FileLock
-from fixtures.factories import TINY, BundleFactory, RecordingFactory, random_bundle, synthetic_recording
+from fixtures.factories import TINY, BundleFactory, RecordingFactory, as_of_eight, random_bundle, synthetic_recording
 
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.model.bundle import Bundle
@@ -114,8 +114,8 @@ def bundle_of_three(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
 @pytest.fixture(scope="session")
 def trained_bundle(bundle_of_three: Bundle) -> Bundle:
-    """Give the same, as if eight subjects had taught it: what a single recording shows of a shape is believed then."""
-    subjects = [str(number) for number in range(1, 9)]
+    """Give the same, as if eight subjects had taught it."""
+    subjects = as_of_eight(*bundle_of_three.training["subjects"])
     return replace(bundle_of_three, training={**bundle_of_three.training, "subjects": subjects})
 
 
