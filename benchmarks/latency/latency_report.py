@@ -134,7 +134,7 @@ def _calibration_aims(results: Results) -> Iterator[Aim]:
     missed = gap["missed"]
     yield Aim("estimates missed while /calibrate runs", "0", 0, missed, "" if missed is None else str(missed))
     kind = "simulated subjects" if results["calibration_source"] == "simulated" else "subjects"
-    burners = results["settings"]["burners"]
+    burners = results["settings"].get("burners")  # results of earlier versions lack it
     busy, limit = (f", beside {burners} busy processes", 40.0) if burners else ("", 10.0)
     what = f"{seconds:g} s of calibration data, call to new estimates, p50 over {data['subjects']} {kind}{busy}"
     kept, wall = data["kept_the_old_model"], results["calibration_wall_s_p50"]
