@@ -134,16 +134,17 @@ def _calibration_aims(results: Results) -> Iterator[Aim]:
     missed = gap["missed"]
     yield Aim("estimates missed while /calibrate runs", "0", 0, missed, "" if missed is None else str(missed))
     kind = "simulated subjects" if results["calibration_source"] == "simulated" else "subjects"
-    burners = results["settings"].get("burners")  # results of earlier versions lack it
+    burners = results["settings"].get("burners")  # which results of earlier versions lack, as the refusal below
     busy, limit = (f", beside {burners} busy processes", 40.0) if burners else ("", 10.0)
     what = f"{seconds:g} s of calibration data, call to new estimates, p50 over {data['subjects']} {kind}{busy}"
     kept, wall = data["kept_the_old_model"], results["calibration_wall_s_p50"]
     text = "" if wall is None else f"{_spread(data['wall_s'], 1, 1)} s"
     text += f"; the old model was kept for {len(kept)}" if kept else ""
     yield Aim(what, f"under {limit:g} s", limit, wall, text)
-    refused = data["refusal_s"]["highest"]
-    text = "" if refused is None else _ms(data["refusal_s"])
-    yield Aim(f"answer to a call with a wrong path{busy}", "under 1 s", 1.0, refused, text)
+    if refusal := data.get("refusal_s"):
+        refused = refusal["highest"]
+        text = "" if refused is None else _ms(refusal)
+        yield Aim(f"answer to a call with a wrong path{busy}", "under 1 s", 1.0, refused, text)
 
 
 def _ratio(
