@@ -60,6 +60,7 @@ def shuffled(recording: Recording, seed: int) -> Recording:
     return replace(recording, envelope=recording.envelope[order])
 
 
+@pytest.mark.slow
 def test_calibrate_takes_better_bundle_and_records_subject(
     result: CalibrationResult, trained_bundle: Bundle, subject: Recording
 ) -> None:
@@ -195,6 +196,7 @@ def test_calibrate_refuses_recording_without_movement(trained_bundle: Bundle, ma
     json.dumps(result.report.to_dict(), allow_nan=False)
 
 
+@pytest.mark.slow
 def test_calibrate_must_improve_on_bundle_in_use(
     result: CalibrationResult, trained_bundle: Bundle, subject: Recording
 ) -> None:
@@ -278,6 +280,7 @@ def test_report_holds_figures_for_json(result: CalibrationResult) -> None:
     assert report["decisions"] == {RIGHT: ADAPTED, LEFT: ADAPTED}
 
 
+@pytest.mark.slow
 def test_calibrate_reports_progress_to_the_end(trained_bundle: Bundle, subject: Recording) -> None:
     reported: list[Progress] = []
     calibrate(trained_bundle, subject, "anna", settings=BRIEF, progress=reported.append)

@@ -73,6 +73,7 @@ def test_calibrate_writes_the_same_report_as_the_stored_calibration(bag: Path, t
     assert len(read_page(again.read_text()).named("svg")) == 2
 
 
+@pytest.mark.slow
 def test_report_of_a_bag_equals_that_of_inspect(make_recording: RecordingFactory, tmp_path: Path) -> None:
     bag = tmp_path / "walk"
     write_bag(make_recording([("walking", 15.0)]), bag)

@@ -35,6 +35,7 @@ def page_of(found: BagFindings) -> ReadPage:
     return read_page(bag_page(found, CONTENTS).html())
 
 
+@pytest.mark.slow
 def test_page_compares_estimates_with_the_emg(trained_bundle: Bundle, walk: Recording, tmp_path: Path) -> None:
     found = findings(trained_bundle, walk, tmp_path)
     read, judged = page_of(found), judge(trained_bundle, walk)[RIGHT]
@@ -46,6 +47,7 @@ def test_page_compares_estimates_with_the_emg(trained_bundle: Bundle, walk: Reco
     assert len(read.named("svg")) == 2
 
 
+@pytest.mark.slow
 def test_page_names_bad_sensors_with_the_reason(trained_bundle: Bundle, walk: Recording, tmp_path: Path) -> None:
     imu = walk.imu.copy()
     imu[:, walk.rig.sensor_names.index("left_foot")] *= 0.3
@@ -56,6 +58,7 @@ def test_page_names_bad_sensors_with_the_reason(trained_bundle: Bundle, walk: Re
     assert "left foot must be left out" in read.text
 
 
+@pytest.mark.slow
 def test_page_without_emg_shows_estimates_alone(trained_bundle: Bundle, walk: Recording, tmp_path: Path) -> None:
     silent = replace(walk, emg=None, envelope=np.full_like(walk.envelope, np.nan))
     found = findings(trained_bundle, silent, tmp_path)

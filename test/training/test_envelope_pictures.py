@@ -48,6 +48,7 @@ def test_picture_shows_median_subject_by_bundle_without_it(
     assert drawn[1] is folds[0]
 
 
+@pytest.mark.slow
 def test_picture_is_drawn_of_whatever_there_is(
     bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path
 ) -> None:

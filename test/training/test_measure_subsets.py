@@ -141,6 +141,7 @@ def test_with_subsets_measures_before_and_after_calibration(trained_bundle: Bund
     assert measured.weights is known.weights
 
 
+@pytest.mark.slow
 def test_with_subsets_needs_intervals_and_subjects(trained_bundle: Bundle, walks: list) -> None:
     with refusal("no intervals", "--interval-folds"):
         with_subsets(replace(trained_bundle, uncertainty=None), walks, [], "none")

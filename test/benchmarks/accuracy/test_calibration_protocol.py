@@ -78,6 +78,7 @@ def test_improvement_is_scored_outside_bag(trained_bundle: Bundle, recordings: l
     assert np.isfinite(summary[WITHOUT_EMG]["changes"]["rest"]["all"]["r"])
 
 
+@pytest.mark.slow
 def test_refused_bag_changes_nothing_and_gives_reason(trained_bundle: Bundle, recordings: list[Recording]) -> None:
     imu = [recording.imu.copy() for recording in recordings]
     for samples in imu:
