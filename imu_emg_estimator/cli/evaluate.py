@@ -181,12 +181,13 @@ def _evaluate_bundle(arguments: argparse.Namespace) -> Evaluation:
 
 
 def _check_recordings(arguments: argparse.Namespace, recordings: Sequence[Recording]) -> None:
-    """Say before the work whom it leaves out, and whose sensors sit otherwise; raise InputError if that is everyone."""
-    from imu_emg_estimator.training.subject_checks import check_scorable, unknown_labels, worn_otherwise
+    """Say before the work whom it leaves out and who wears a sensor reversed; raise InputError if nobody is left."""
+    from imu_emg_estimator.datasets.odd_mounting import odd_mountings_of
+    from imu_emg_estimator.training.subject_checks import check_scorable, unknown_labels
 
     for subject, reason in check_scorable(recordings, max(arguments.calibration_seconds)).items():
         print(f"subject {subject} will not be scored: {reason}", file=sys.stderr)
-    for sentence in worn_otherwise(recordings):
+    for sentence in odd_mountings_of(recordings):
         print(f"look: {sentence}", file=sys.stderr)
     if unknown := unknown_labels(recordings):
         print(f"only the whole recordings are scored: {unknown}", file=sys.stderr)

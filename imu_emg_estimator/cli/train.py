@@ -136,14 +136,15 @@ def _without(arguments: argparse.Namespace, recordings: list[Recording]) -> list
 
 def _check(recordings: Sequence[Recording], folds: int) -> None:
     """Say before the training what is odd about the data; raise InputError for what would fail after it."""
+    from imu_emg_estimator.datasets.odd_mounting import odd_mountings_of
     from imu_emg_estimator.training.data_splits import folds_of
     from imu_emg_estimator.training.fit_conformal_uncertainty import check_folds, trusted_groups
-    from imu_emg_estimator.training.subject_checks import check_muscles, unknown_labels, worn_otherwise
+    from imu_emg_estimator.training.subject_checks import check_muscles, unknown_labels
 
     if folds:
         check_folds(recordings, folds)
         check_muscles(recordings, folds_of(list(trusted_groups(recordings)), folds))
-    for sentence in (*worn_otherwise(recordings), unknown_labels(recordings)):
+    for sentence in (*odd_mountings_of(recordings), unknown_labels(recordings)):
         if sentence:
             print(f"look: {sentence}", file=sys.stderr)
 

@@ -6,15 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
+from imu_emg_estimator.datasets.csv_folders import sensor_columns
+from imu_emg_estimator.datasets.odd_mounting import odd_mountings
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_mapping import ChannelMapping, check_mapping, propose_mapping
+from imu_emg_estimator.imports.channel_names import ACC
 from imu_emg_estimator.imports.channels import Take
 from imu_emg_estimator.imports.guarded_reading import read_guarded
-from imu_emg_estimator.imports.odd_mounting import mean_accelerations, odd_mountings
 from imu_emg_estimator.imports.table_writer import columns_of, labels_of, write_table
 from imu_emg_estimator.imports.take_joining import AUTO, join_takes
 from imu_emg_estimator.imports.takes import TakeFiles
 from imu_emg_estimator.imports.unit_decision import decide_units
+from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
 
 
@@ -74,9 +79,18 @@ def settle_mapping(
     mapping = given or propose_mapping(parts, rig)
     check_mapping(mapping, parts, rig, where)
     settled = decide_units(mapping, parts)
-    sensors = settled.sensors
-    means = [(item.files.subject, mean_accelerations(columns_of(item.take, settled), sensors)) for item in takes]
-    return replace(settled, notes=(*settled.notes, *odd_mountings(means, sensors)))
+    means = [(item.files.subject, _mean_accelerations(item.take, settled)) for item in takes]
+    return replace(settled, notes=(*settled.notes, *odd_mountings(means)))
+
+
+def _mean_accelerations(take: Take, mapping: ChannelMapping) -> dict[str, FloatArray]:
+    """Return the mean acceleration [3] of each sensor in m/s²; a sensor that the take lacks is left out."""
+    values = {column.name: column.values for column in columns_of(take, mapping)}
+    return {
+        sensor: np.array([np.nanmean(values[name]) for name in names])
+        for sensor in mapping.sensors
+        if set(names := sensor_columns(sensor, ACC)) <= set(values)
+    }
 
 
 def write_tables(takes: Sequence[ReadTake], mapping: ChannelMapping, out: Path, table_format: str) -> list[Path]:
