@@ -94,7 +94,10 @@ def _check_number(name: str, value: Any, highest: float) -> None:
     allowed = f"more than 0, at most {highest:g}" if name in ABOVE_ZERO else f"0 to {highest:g}"
     if not isinstance(value, kind) or isinstance(value, bool):
         raise ValueError(f"GateSettings: {name} is {value!r}, not {what}; choose {allowed}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        number = math.inf
     if not 0 <= number <= highest or (number == 0 and name in ABOVE_ZERO):
         raise ValueError(f"GateSettings: {name} is {number:g}; choose {allowed}")
 

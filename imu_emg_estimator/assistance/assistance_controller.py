@@ -19,6 +19,7 @@ NOTHING_TO_TRUST: Any = SimpleNamespace(status=STALE, header=SimpleNamespace(sta
 STOPPED = "stopped"
 RELEASED = "dead man's switch released"
 NO_DEADMAN = "nothing from the dead man's switch"
+RIVAL = "two publishers of "
 NO_ANGLE = "no usable angle of joint "
 
 
@@ -31,6 +32,8 @@ class AssistanceController:
     Attributes:
         settings: in use.
         joints: their names, in order.
+        rival: topic on which another node publishes too, where there may be only one; empty = none. Two of them
+            alternate, and keep no limit together.
     """
 
     def __init__(self, settings: AssistanceSettings) -> None:
@@ -40,6 +43,7 @@ class AssistanceController:
         self._torques = [JointTorque(joint, settings.muscles, settings.trust.fade_out) for joint in settings.joints]
         ranges = {joint.name: joint.angle_range for joint in settings.joints if joint.angle_range}
         self._angles = JointAngles(ranges, settings.angle_timeout, settings.trust.max_ahead)
+        self.rival = ""
         self._is_running = False
         self._is_held, self._deadman_silence = False, math.inf
         self._missing_angle = self._angles.advance(0.0)
@@ -49,6 +53,8 @@ class AssistanceController:
         """What is missing beside the estimates; empty = nothing."""
         if not self._is_running:
             return STOPPED
+        if self.rival:
+            return f"{RIVAL}{self.rival}"
         if self.settings.deadman:
             if not self._deadman_silence <= self.settings.deadman_timeout:
                 return NO_DEADMAN

@@ -5,6 +5,7 @@ Run it: ``python -m imu_emg_estimator.ros.assistance_node --ros-args ...``.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -35,11 +36,14 @@ from imu_emg_estimator.ros.spin_thread import SpinThread
 from imu_emg_estimator.ros.startup_checks import unknown_overrides, unread_files
 from imu_emg_estimator.ros.torque_publisher import TorquePublisher, describe
 from imu_emg_estimator.utils.shipped_files import share_directory
+from imu_emg_estimator.utils.unblocked_output import unblocked_output
 
 NODE_NAME = "assistance"
 EXIT_DIED, EXIT_BAD_START = 1, 2
 WAIT_S = 0.05  # between two looks at whether to stop
 REPORT_PERIOD_S = 1.0
+LOOK_PERIOD_S = 0.1  # for other publishers
+ENDING = (signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)  # a lost terminal and Ctrl-Z: the last command would stay
 PARAMETERS = {  # name: default, meaning
     "config": ("", "Path of the assistance file; empty = the example that the package ships, which is a dry run."),
     "dry_run": (False, "true = publish no command, whatever the file says."),
@@ -80,6 +84,7 @@ class AssistanceNode(ManagedNode):
         self._held.callback(self._publisher.close)
         self._subscribe()
         self._repeat(1.0 / settings.rate, self._control)
+        self._repeat(LOOK_PERIOD_S, self._look_for_rival)
         self._repeat(REPORT_PERIOD_S, self._publisher.report)
         self.get_logger().info(
             f"{path}{', a dry run: no commands' if settings.dry_run else ''}; torques of "
@@ -103,6 +108,7 @@ class AssistanceNode(ManagedNode):
         while any(self.controller.torques) and self.context.ok():
             time.sleep(1.0 / self.controller.settings.rate)
             self._control()
+        self._publisher.wait_until_received()
         self._is_active = False
 
     def cleanup(self) -> None:
@@ -141,6 +147,10 @@ class AssistanceNode(ManagedNode):
         stamp = message.header.stamp
         self.controller.receive_angles(message.name, message.position, stamp.sec + stamp.nanosec * 1e-9, self._now())
 
+    def _look_for_rival(self) -> None:
+        estimates = self.resolve_topic_name("muscle_activation")
+        self.controller.rival = self._publisher.rival() or (estimates if self.count_publishers(estimates) > 1 else "")
+
     # output
 
     def _repeat(self, period: float, work: Any) -> None:
@@ -174,8 +184,8 @@ class AssistanceNode(ManagedNode):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the node until Ctrl-C or SIGTERM; the exit status is 2 if it cannot start."""
-    with stop_signals() as stop:
+    """Run the node until Ctrl-C, Ctrl-Z, SIGTERM or the loss of its terminal; exit status 2 if it cannot start."""
+    with unblocked_output(), stop_signals(*ENDING) as stop:
         try:
             initialise_rclpy(arguments)
             node = AssistanceNode()

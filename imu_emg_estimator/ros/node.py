@@ -26,10 +26,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Collect Ctrl-C and SIGTERM in a list: unlike KeyboardInterrupt they are never lost and interrupt nothing."""
+def stop_signals(*others: signal.Signals) -> Iterator[list[int]]:
+    """Collect Ctrl-C and SIGTERM in a list: unlike KeyboardInterrupt they are never lost and interrupt nothing.
+
+    Args:
+        others: signals that are to stop as well; SIGHUP not under ``nohup``, which asks to go on.
+    """
     received: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, *others)}
+    if handlers.get(signal.SIGHUP) == signal.SIG_IGN:
+        del handlers[signal.SIGHUP]
     for number in handlers:
         signal.signal(number, lambda number, _: received.append(number))
     try:

@@ -9,15 +9,19 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from geometry_msgs.msg import WrenchStamped
 from rclpy.duration import Duration
+from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from imu_emg_estimator.assistance.assistance_controller import AssistanceController
-from imu_emg_estimator.assistance.assistance_settings import JointSettings
+from imu_emg_estimator.assistance.assistance_settings import AssistanceSettings, JointSettings
+from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.ros.node_topics import rcl_reason
 
 DEADLINE_STEPS = 5  # without a message, after which a subscriber that asked for it hears so
+RECEIVED_WITHIN = Duration(seconds=0.2)
 
 
 class TorquePublisher:
@@ -29,6 +33,16 @@ class TorquePublisher:
     def __init__(self, node: Node, controller: AssistanceController) -> None:
         settings = controller.settings
         self._node, self._controller, self._held = node, controller, ExitStack()
+        try:
+            self._open(settings)
+        except NameValidationException as error:
+            self.close()
+            raise InputError(
+                f"a topic cannot be named so ({rcl_reason(error).rstrip(':')}); "
+                "rename the joint, or leave out its wrench_frame"
+            ) from None
+
+    def _open(self, settings: AssistanceSettings) -> None:
         period = Duration(seconds=DEADLINE_STEPS / settings.rate)
         qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, deadline=period)
         self._torques = self._make(JointState, "~/joint_torques", qos)
@@ -72,6 +86,18 @@ class TorquePublisher:
         message = DiagnosticArray(status=[status])
         message.header.stamp = self._node.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+    def rival(self) -> str:
+        """Return the topic of the commands where another node publishes on it, too; empty = none does."""
+        if not self._commands or self._node.count_publishers(self._commands.topic_name) < 2:
+            return ""
+        return str(self._commands.topic_name)
+
+    def wait_until_received(self) -> None:
+        """Wait until every reliable subscriber has the newest command, which is lost if the topic is closed before."""
+        for publisher in (self._commands, *(wrench for _, _, wrench in self._wrenches), self._torques):
+            if publisher:
+                publisher.wait_for_all_acked(RECEIVED_WITHIN)
 
     def close(self) -> None:
         """Release the topics."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, asdict, fields, is_dataclass
 from functools import cache
@@ -99,7 +100,7 @@ def _convert(kind: Any, value: Any, name: str) -> Any:
 def _dataclass(kind: Any, value: Mapping[str, Any], name: str) -> Any:
     hints = _types_of(kind)
     known = {field.name for field in fields(kind) if field.init}
-    if unknown := sorted(set(value) - known):
+    if unknown := sorted(str(key) for key in value.keys() - known):
         raise InputError(f"{name} has an unknown field '{unknown[0]}'; its fields are {', '.join(sorted(known))}")
     values = {key: _convert(hints[key], item, f"{name}.{key}") for key, item in value.items()}
     defaults = {
@@ -120,8 +121,12 @@ def _check_complete(name: str, value: Mapping[str, Any], known: Collection[str],
         raise InputError(f"{name} lacks a field: {', '.join(missing)}; its fields are {', '.join(sorted(known))}")
 
 
+def _fits_float(value: int) -> bool:
+    return abs(value) <= sys.float_info.max
+
+
 def _single(kind: Any, value: Any, name: str) -> Any:
-    if kind is float and (value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))):
+    if kind is float and (value is None or isinstance(value, float) or (type(value) is int and _fits_float(value))):
         return math.nan if value is None else value
     if kind is Path and isinstance(value, str):
         return Path(value)

@@ -101,6 +101,9 @@ def test_timeouts_that_nothing_waits_for_are_not_judged() -> None:
         ("", "holds no settings"),
         ("rate: 50\nrate: 60\n", "key 'rate' is given twice in one place; keep one"),
         ("a: &a [*a]\n", "assistance"),
+        ("5: 1\na: 1\n", "unknown field '5'"),
+        (f"rate: {'9' * 400}\n", "not a number"),
+        (f"trust: {{recovery: {'9' * 400}}}\n", "recovery is inf; choose 0 to 60"),
     ],
 )
 def test_file_that_is_none_is_refused(text: str, sentence: str, tmp_path: Path) -> None:

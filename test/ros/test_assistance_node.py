@@ -1,9 +1,11 @@
 """The assistance as a process, on a robot that is made up: torques, their end, dry run, lifecycle, refusals."""
 
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +122,10 @@ def test_torque_ends_without_input_and_returns_with_it(name: str, value: Any, ro
         robot.wait_for_torque()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP]
+
+
+@pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
 def test_node_that_ends_leaves_zero_behind(number: signal.Signals, robot: Robot, config: Path) -> None:
     with process([*NODE, "-p", f"config:={config}"]) as node:
         robot.wait_for_torque()
@@ -130,6 +135,33 @@ def test_node_that_ends_leaves_zero_behind(number: signal.Signals, robot: Robot,
     assert node.returncode == 0, said
     assert "Traceback" not in said
     assert robot.commands[-1] == [0.0, 0.0]
+
+
+def test_torque_ends_though_nobody_reads_what_the_node_says(robot: Robot, config: Path) -> None:
+    with process([*NODE, "-p", f"config:={config}"]) as node:
+        assert node.stdout is not None
+        robot.wait_for_torque()
+        pipe = os.open(f"/proc/self/fd/{node.stdout.fileno()}", os.O_WRONLY | os.O_NONBLOCK)
+        with suppress(BlockingIOError):
+            while os.write(pipe, b"x"):
+                pass
+        os.close(pipe)
+        time.sleep(1.1)  # for the throttle of the log
+        robot.feeds["deadman"] = False
+        robot.wait_for_zero()
+
+
+@pytest.mark.parametrize(
+    ("kind", "topic"), [(MuscleActivation, "/muscle_activation"), (Float64MultiArray, "/assistance/commands")]
+)
+def test_torque_ends_while_another_node_publishes_too(kind: Any, topic: str, robot: Robot, config: Path) -> None:
+    with process([*NODE, "-p", f"config:={config}"]):
+        robot.wait_for_torque()
+        rival = robot.node.create_publisher(kind, topic, 1)
+        robot.wait_for_zero()
+        robot.until(lambda: any(topic in each.message for each in robot.diagnostics))
+        robot.node.destroy_publisher(rival)
+        robot.wait_for_torque()
 
 
 @pytest.mark.parametrize("way", ["parameter", "file"])
@@ -192,6 +224,16 @@ def test_wrong_start_is_refused_in_a_sentence(arguments: list[str], sentence: st
         said = output(node)
     assert node.returncode == 2
     assert sentence in said
+    assert "Traceback" not in said
+
+
+def test_joint_that_no_topic_can_be_named_after_is_refused(tmp_path: Path) -> None:
+    config = write(tmp_path)
+    config.write_text(config.read_text().replace("name: hip", "name: hip-left"))
+    with process([*NODE, "-p", f"config:={config}"]) as node:
+        said = output(node)
+    assert node.returncode == 2
+    assert "rename the joint, or leave out its wrench_frame" in said
     assert "Traceback" not in said
 
 
