@@ -24,6 +24,8 @@ from imu_emg_estimator.training.evaluation_report import DEFAULT_GROUP
 from imu_emg_estimator.utils.json_values import from_decoded
 
 MAX_DRAWN = 60  # subjects
+UNSEEN = " that the model never saw"
+READING = "How to read this"
 FAIR_R = 0.5  # of an estimate that follows the EMG fairly well
 CHART_CAPTION = "Mean over the muscles of each subject. The further to the right, the better."
 EXAMPLE_CAPTION = "Of the subject in the middle of all, without calibration: a typical stretch of {}."
@@ -54,7 +56,7 @@ def _page(figures: Figures) -> Page:
     caption = EXAMPLE_CAPTION.format(display_name(example.get("condition", "")))
     curves = from_decoded(EnvelopeCurves, example["curves"], "curves of the example") if example else None
     return Page(
-        title="Evaluation on subjects that the model never saw",
+        title=f"Evaluation on subjects{UNSEEN}",
         headline=headline,
         mood=mood,
         facts=[
@@ -72,7 +74,7 @@ def _page(figures: Figures) -> Page:
             "Sensors and muscles with a remark": _verdicts(figures),
             "Who was left out, and why": [_left_out(figures)],
             "What to do next": NEXT,
-            "How to read this": HOW_TO_READ,
+            READING: HOW_TO_READ,
         },
     )
 
@@ -105,7 +107,7 @@ def _headline(figures: Figures) -> tuple[str, str]:
     fell = round(r[-1], 2) < round(r[0], 2)
     later = f", {'but' if fell else 'and'} {number(r[-1])} with {_calibrated(shown[-1])}" * (len(shown) > 1)
     text = (
-        f"On {len(figures['subjects'])} subjects that the model never saw, the estimates follow the muscles "
+        f"On {len(figures['subjects'])} subjects{UNSEEN}, the estimates follow the muscles "
         f"{goodness(r[-1])}: r is {number(r[0])} with {_calibrated(shown[0])}{later}, of at most 1."
     )
     return text + level_sentence(*r2), DOUBTED if fell or r[-1] < FAIR_R or r2[-1] < 0 else GOOD

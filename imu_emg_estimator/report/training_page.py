@@ -8,7 +8,7 @@ from typing import Any
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.report import html_page as html
-from imu_emg_estimator.report.evaluation_page import FIGURES, evaluation_page
+from imu_emg_estimator.report.evaluation_page import FIGURES, READING, UNSEEN, evaluation_page
 from imu_emg_estimator.report.html_page import BAD, DOUBTED, GOOD, Block, Cell, Page, number
 from imu_emg_estimator.training.evaluation_report import distinct_rows, sensors_left
 from imu_emg_estimator.training.model_card import card_facts, limitations
@@ -44,17 +44,14 @@ def training_page(bundle: Bundle, figures: Mapping[str, Any] | None) -> Page:
     if figures is None:
         return Page(TITLE, f"{trained} How accurate it is was not measured.", DOUBTED, card_facts(bundle), about)
     page = evaluation_page(figures)
-    headline = f"{trained} {page.headline}".replace(
-        " that the model never saw", ", each by a network that never saw them"
-    )
-    measured = {name: blocks for name, blocks in page.sections.items() if name not in about}
-    how_to_read = {name: measured.pop(name) for name in list(measured)[-1:]}
+    last = {READING: page.sections[READING]}
+    measured = {name: blocks for name, blocks in page.sections.items() if name not in about | last}
     return replace(
         page,
         title=TITLE,
-        headline=headline,
+        headline=f"{trained} {page.headline}".replace(UNSEEN, ", each by a network that never saw them"),
         facts=[*card_facts(bundle), *(fact for fact in page.facts if fact[0] in EVALUATED)],
-        sections=measured | about | how_to_read,
+        sections=measured | about | last,
     )
 
 
