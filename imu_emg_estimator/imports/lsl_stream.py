@@ -20,6 +20,8 @@ MAX_GAP_S = 0.02  # between two samples of one packet; senders stamp with a jitt
 ANSWER_S = 5.0  # for which a stream that was found may be silent about itself
 LOOK_S = 1.0  # of one look for streams, the library's own default
 MAX_CHANNELS = 512
+MAX_RATE_HZ = 100_000.0
+MAX_OFF_S = 86_400.0  # of a sample's time from now; what is farther off, or NaN, is no time
 UNKNOWN_UNIT = "count"
 
 
@@ -91,7 +93,7 @@ class LslStream:
         return float(self._lsl.local_clock())
 
     def pull(self) -> list[LslPacket]:
-        """Return the samples that came since, after at most ``PACKET_S``; none while the sender is silent.
+        """Return the samples that came since, after at most ``PACKET_S``; those without a usable time are left out.
 
         Raises:
             InputError: the sender is gone, and cannot be told from another one that might come.
@@ -101,7 +103,10 @@ class LslStream:
             values, times = self._inlet.pull_chunk(timeout=PACKET_S, max_samples=most, as_numpy=True)
         except RuntimeError:  # LostError, which pylsl does not export
             raise InputError(f"LSL stream '{self.name}' has ended; restart the sender, and this command") from None
-        return list(packets(times, values[:, self._columns].astype(np.float32), self.rate)) if len(times) else []
+        usable = np.abs(times - self.clock()) <= MAX_OFF_S if len(times) else []
+        if not np.any(usable):
+            return []
+        return list(packets(times[usable], values[usable][:, self._columns].astype(np.float32), self.rate))
 
 
 def packets(times: NDArray[np.float64], values: NDArray[np.float32], rate: float) -> Iterator[LslPacket]:
@@ -143,8 +148,8 @@ def _check(lsl: Any, found: Any) -> None:
     who = f"LSL stream '{found.name()}'"
     if found.channel_format() == lsl.cf_string:
         raise InputError(f"{who} holds texts, not samples; name the stream of the EMG")
-    if not 0.0 < found.nominal_srate() < float("inf"):
-        raise InputError(f"{who} states no rate, which EMG needs; let its sender state nominal_srate")
+    if not 0.0 < found.nominal_srate() <= MAX_RATE_HZ:
+        raise InputError(f"{who} states no rate up to {MAX_RATE_HZ:g} Hz; let its sender state nominal_srate")
     if not 0 < found.channel_count() <= MAX_CHANNELS:
         raise InputError(f"{who} has {found.channel_count()} channels; at most {MAX_CHANNELS} can be read")
 

@@ -69,6 +69,19 @@ def test_stream_gives_samples_and_instants_as_sent() -> None:
     np.testing.assert_allclose([packet.start for packet in found], begin + rows / 1000.0, atol=0.05)
 
 
+@pytest.mark.timeout(PATIENCE * 3)
+def test_samples_whose_time_is_none_are_left_out() -> None:
+    sender = outlet("emg")
+    with stream() as source:
+        source.pull()
+        assert sender.wait_for_consumers(PATIENCE)
+        now = source.clock()
+        for value, moment in enumerate([np.nan, 1e12, -np.inf, now]):
+            sender.push_sample([float(value), 0.0], moment)
+        (packet,) = pulled(source, 1)
+    assert packet.data[:, 0].tolist() == [3.0]
+
+
 def test_stream_without_a_name_is_the_only_one_of_type_emg() -> None:
     senders = [outlet("armband"), outlet("markers", kind="Markers")]
     with stream(name=None) as source:
@@ -98,11 +111,12 @@ def test_samples_without_a_unit_are_counts() -> None:
     [
         (lambda: outlet("emg", format="string"), ("texts",)),
         (lambda: outlet("emg", rate=0.0), ("no rate", "nominal_srate")),
+        (lambda: outlet("emg", rate=1e9), ("no rate up to 100000 Hz",)),
         (lambda: outlet("emg", units=("microvolts", "mV")), ("different units", "a in uV", "b in mV")),
         (lambda: outlet("emg", units=("uV", "m/s^2")), ("'b'", "no unit of EMG")),
         (lambda: outlet("emg", labels=("a", "a")), ("more than one channel 'a'",)),
     ],
-    ids=["texts", "no rate", "different units", "accelerations", "one label twice"],
+    ids=["texts", "no rate", "impossible rate", "different units", "accelerations", "one label twice"],
 )
 def test_stream_that_is_no_emg_is_refused(sender: Callable[[], Any], words: tuple[str, ...]) -> None:
     kept = sender()
