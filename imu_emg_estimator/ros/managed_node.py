@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from imu_emg_estimator.errors import InputError
@@ -25,7 +26,10 @@ class ManagedNode(LifecycleNode):
     """
 
     def __init__(self, name: str, **node_options: Any) -> None:
-        super().__init__(name, **node_options)
+        try:
+            super().__init__(name, **node_options)
+        except InvalidParameterTypeException as error:  # of rclpy's own parameters, such as use_sim_time
+            raise InputError(f"{rcl_reason(error)}; correct its value") from None
         self.finalized = False
         self._refusal: Exception | None = None
         self._brings_itself_up = False

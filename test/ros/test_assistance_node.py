@@ -216,6 +216,7 @@ def test_diagnostics_say_what_is_missing(robot: Robot, config: Path) -> None:
         (["-p", "config:=/no/file.yaml"], "parameter 'config': assistance file /no/file.yaml cannot be read"),
         (["-p", "config:=5"], "parameter 'config' has a value of the wrong type; it takes text"),
         (["-p", "dry_run:=maybe"], "parameter 'dry_run' has a value of the wrong type; it takes true or false"),
+        (["-p", "use_sim_time:=5"], "parameter 'use_sim_time' to '5' of type 'INTEGER', expecting type 'BOOL'"),
         (["--no-such-option"], "the ROS arguments cannot be used"),
     ],
 )
