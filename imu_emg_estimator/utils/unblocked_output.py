@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 CHUNK_BYTES = 65536
-FLUSH_S = 1.0  # for what was written to be read, at the end
+FLUSH_S = 10.0  # for what was written to be read, at the end: on a busy computer a thread waits for its turn
 COLOURS = "RCUTILS_COLORIZED_OUTPUT"  # ROS itself looks for a terminal, which it no longer finds
 
 
