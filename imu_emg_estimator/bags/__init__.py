@@ -9,26 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from imu_emg_estimator.bags.bag_messages import EMG_TYPE, IMU_TYPE
     from imu_emg_estimator.bags.bag_reader import Bag, check_bag, open_bag
     from imu_emg_estimator.bags.bag_report import BagReport
     from imu_emg_estimator.bags.bag_to_recording import read_bag, read_bag_with_report
     from imu_emg_estimator.bags.bag_writer import imu_topic, write_bag
     from imu_emg_estimator.bags.emg_to_envelope import MAX_BRIDGED_S
+    from imu_emg_estimator.bags.message_types import EMG_TOPIC, EMG_TYPE, IMU_TYPE
     from imu_emg_estimator.bags.read_limits import MAX_DURATION_S, BagLimits
-    from imu_emg_estimator.bags.topic_mapping import EMG_TOPIC, TopicMapping, present_topics
+    from imu_emg_estimator.bags.topic_mapping import TopicMapping, present_topics
     from imu_emg_estimator.errors import BagTooShort, BagUnreadable, TopicMissing
 
 PACKAGE = "imu_emg_estimator"
 HOMES = {
-    "bags.bag_messages": ("EMG_TYPE", "IMU_TYPE"),
     "bags.bag_reader": ("Bag", "check_bag", "open_bag"),
     "bags.bag_report": ("BagReport",),
     "bags.bag_to_recording": ("read_bag", "read_bag_with_report"),
     "bags.bag_writer": ("imu_topic", "write_bag"),
     "bags.emg_to_envelope": ("MAX_BRIDGED_S",),
+    "bags.message_types": ("EMG_TOPIC", "EMG_TYPE", "IMU_TYPE"),
     "bags.read_limits": ("MAX_DURATION_S", "BagLimits"),
-    "bags.topic_mapping": ("EMG_TOPIC", "TopicMapping", "present_topics"),
+    "bags.topic_mapping": ("TopicMapping", "present_topics"),
     "errors": ("BagTooShort", "BagUnreadable", "TopicMissing"),
 }
 

@@ -16,15 +16,10 @@ from numpy.typing import NDArray
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
+from imu_emg_estimator.bags.message_types import ACTIVATION_TYPE, EMG_TYPE, FLOAT32_TYPE, FLOAT64_TYPE, JOINT_TYPE
 from imu_emg_estimator.signals.imu_decoder import nanoseconds
 from imu_emg_estimator.utils.shipped_files import message_definition
 
-IMU_TYPE = "sensor_msgs/msg/Imu"
-EMG_TYPE = "imu_emg_estimator/msg/Emg"
-ACTIVATION_TYPE = "imu_emg_estimator/msg/MuscleActivation"
-JOINT_TYPE = "sensor_msgs/msg/JointState"
-FLOAT32_TYPE = "std_msgs/msg/Float32MultiArray"
-FLOAT64_TYPE = "std_msgs/msg/Float64MultiArray"
 CDR = "cdr"  # the encoding of ROS 2 messages, as bags name it
 MAX_TIME_NS = (1 << 63) - 1  # what a signed 64-bit integer holds
 MAX_RATE_HZ = 100_000.0

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from imu_emg_estimator.bags.bag_messages import IMU_TYPE, EmgPacket, OddPacket, decode_packet
+from imu_emg_estimator.bags.bag_messages import EmgPacket, OddPacket, decode_packet
 from imu_emg_estimator.bags.bag_reader import Bag, foreign_definition
+from imu_emg_estimator.bags.message_types import IMU_TYPE
 from imu_emg_estimator.bags.read_limits import MIB, Meter
 from imu_emg_estimator.bags.topic_mapping import Channels, TopicMapping, match_channels
 from imu_emg_estimator.errors import BagUnreadable, InputError, TopicMissing

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from imu_emg_estimator.bags.bag_messages import EMG_TYPE, IMU_TYPE, typestore
-from imu_emg_estimator.bags.topic_mapping import EMG_TOPIC
+from imu_emg_estimator.bags.bag_messages import typestore
+from imu_emg_estimator.bags.message_types import EMG_TOPIC, EMG_TYPE, IMU_TYPE
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import RawEmg, Recording
 from imu_emg_estimator.signals.grid_alignment import SECOND

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imu_emg_estimator.bags.bag_messages import (
-    ACTIVATION_TYPE,
-    EMG_TYPE,
-    FLOAT32_TYPE,
-    FLOAT64_TYPE,
-    IMU_TYPE,
-    JOINT_FIELDS,
-    JOINT_TYPE,
-    EmgPacket,
-    decode_packet,
-)
+from imu_emg_estimator.bags.bag_messages import JOINT_FIELDS, EmgPacket, decode_packet
 from imu_emg_estimator.bags.bag_reader import Bag
+from imu_emg_estimator.bags.message_types import EMG_TOPIC, EMG_TYPE, EMG_TYPES, IMU_TYPE
+from imu_emg_estimator.bags.topic_names import listed, same_name, topic_of, words
 from imu_emg_estimator.errors import InputError, TopicMissing
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.imu_decoder import decode_frame_id
 
-EMG_TOPIC = "/emg"
-EMG_TYPES = (EMG_TYPE, ACTIVATION_TYPE, JOINT_TYPE, FLOAT32_TYPE, FLOAT64_TYPE)
 KINDS = ("raw", "envelope")
 NO_MUSCLE = "none"
-NAMELESS = {"imu", "data", "data_raw", "raw"}  # parts of a topic that name no sensor
-SIDES = {"l": "left", "r": "right", "lt": "left", "rt": "right"}
-WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
 @dataclass(frozen=True)
@@ -248,55 +234,3 @@ def _no_emg(bag: Bag, on: str, topics: dict[str, str]) -> str:
         f"bag {bag.path} has no {EMG_TYPE} messages{on}{others}; topics that could hold EMG are {listed(types)}: "
         "record EMG, or name its topic and the muscles of its channels"
     )
-
-
-def words(name: str) -> frozenset[str]:
-    """Words that a name is made of, in lower case, with sides written out."""
-    found = (word.lower() for word in WORDS.findall(name))
-    return frozenset(SIDES.get(word, word) for word in found)
-
-
-def same_name(wanted: str, names: Iterable[str]) -> list[str]:
-    """Names that are equal, else those made of the same words."""
-    names = list(names)
-    return [name for name in names if name == wanted] or [name for name in names if words(name) == words(wanted)]
-
-
-def topic_of(wanted: str, topics: Collection[str]) -> list[str]:
-    """Topics that belong to a sensor, by the clearest sign that any of them gives.
-
-    In this order: the last part of the path is the name; any part is; a part is made of the same words; the path
-    contains them.
-    """
-    signs = (
-        lambda topic: topic.rsplit("/", 1)[-1] == wanted,
-        lambda topic: wanted in topic.split("/"),
-        lambda topic: any(words(part) == words(wanted) for part in topic.split("/")),
-        lambda topic: words(wanted) <= words(topic),
-    )
-    for sign in signs:
-        if found := [topic for topic in topics if sign(topic)]:
-            return found
-    return []
-
-
-def names_of_topics(topics: Sequence[str]) -> dict[str, str]:
-    """Name sensors after what tells their topics apart: ``foot_r`` for ``/xsens/foot_r/imu`` and ``/xsens/imu/foot_r``.
-
-    The last part that does is the name, or where two topics share it all of them.
-    """
-    parts = {topic: [part for part in topic.split("/") if part] for topic in topics}
-    shared = set.intersection(*map(set, parts.values())) if len(parts) > 1 else set()
-    telling = {topic: [part for part in own if part not in shared | NAMELESS] for topic, own in parts.items()}
-    last = [own[-1] for own in telling.values() if own]
-    return {
-        topic: "_".join(own[-1:] if own and last.count(own[-1]) == 1 else own or parts[topic])
-        for topic, own in telling.items()
-    }
-
-
-def listed(names: Iterable[str]) -> str:
-    """Names for a sentence; of many, the first 20."""
-    names = list(names)
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return ", ".join(names[:20]) + more or "none"

@@ -35,7 +35,7 @@ def is_bag(path: Path) -> bool:
 def _bag(path: Path) -> dict[str, Any]:
     """Describe a bag: its topics, and messages, rate and channels of those that hold IMUs or EMG."""
     from imu_emg_estimator.bags import IMU_TYPE, open_bag
-    from imu_emg_estimator.bags.topic_mapping import EMG_TYPES
+    from imu_emg_estimator.bags.message_types import EMG_TYPES
     from imu_emg_estimator.rig_files.rig_sources import parts_of_bag
 
     with open_bag(path) as bag:

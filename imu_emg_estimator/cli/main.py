@@ -18,6 +18,7 @@ from imu_emg_estimator.cli import (
     calibrate,
     calibrations,
     call,
+    doctor,
     evaluate,
     export,
     import_recordings,
@@ -35,7 +36,7 @@ from imu_emg_estimator.cli.shared_options import run_command, split_ros_argument
 
 COMMANDS = (
     import_recordings, rig_commands, train, evaluate, calibrate, calibrations, report, bag, simulate, replay, record,
-    lsl, watch, call, export, inspect,
+    lsl, watch, call, export, inspect, doctor,
 )  # fmt: skip
 
 

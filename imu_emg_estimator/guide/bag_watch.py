@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from imu_emg_estimator.bags.bag_messages import IMU_TYPE
 from imu_emg_estimator.bags.bag_reader import open_bag
+from imu_emg_estimator.bags.message_types import IMU_TYPE
 from imu_emg_estimator.bags.topic_mapping import find_imu_topics
 from imu_emg_estimator.errors import BagTooShort
 from imu_emg_estimator.guide.watch_panel import EstimatorView, SensorView

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imu_emg_estimator.bags import EMG_TOPIC, EMG_TYPE, IMU_TYPE, TopicMissing
-from imu_emg_estimator.bags.bag_messages import ACTIVATION_TYPE
-from imu_emg_estimator.bags.topic_mapping import EMG_TYPES, listed, topic_of, words
+from imu_emg_estimator.bags.message_types import ACTIVATION_TYPE, EMG_TYPES
+from imu_emg_estimator.bags.topic_names import listed, topic_of, words
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.rig import Rig
 

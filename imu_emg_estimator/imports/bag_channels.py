@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.bags import EMG_TYPE, IMU_TYPE, Bag, TopicMapping, open_bag, present_topics
 from imu_emg_estimator.bags.bag_messages import EmgPacket, decode_packet
 from imu_emg_estimator.bags.bag_samples import ImuSamples, decode_imu_message, undecodable
-from imu_emg_estimator.bags.topic_mapping import names_of_topics
+from imu_emg_estimator.bags.topic_names import names_of_topics
 from imu_emg_estimator.imports.channels import Array, Channel, Take
 from imu_emg_estimator.imports.time_columns import without_repeats
 from imu_emg_estimator.signals.grid_alignment import SECOND

@@ -10,7 +10,8 @@ import numpy as np
 from imu_emg_estimator.bags import IMU_TYPE, Bag, TopicMapping, open_bag, present_topics
 from imu_emg_estimator.bags.bag_messages import EmgPacket, Message, decode_packet
 from imu_emg_estimator.bags.bag_samples import decode_imu_message, undecodable
-from imu_emg_estimator.bags.topic_mapping import EMG_TYPES, names_of_topics
+from imu_emg_estimator.bags.message_types import EMG_TYPES
+from imu_emg_estimator.bags.topic_names import names_of_topics
 from imu_emg_estimator.datasets.csv_folders import CONDITION, EMG_COLUMN, SENSOR_COLUMN, TIME
 from imu_emg_estimator.datasets.table_columns import column_names, read_numbers, read_texts, table_files, usual_rate
 from imu_emg_estimator.errors import InputError

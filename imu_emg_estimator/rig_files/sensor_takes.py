@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from imu_emg_estimator.bags import IMU_TYPE, open_bag, present_topics
-from imu_emg_estimator.bags.topic_mapping import topic_of
+from imu_emg_estimator.bags.topic_names import topic_of
 from imu_emg_estimator.datasets import csv_folders
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.rig import Rig

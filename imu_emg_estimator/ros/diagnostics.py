@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSCompatibility, qos_check_compatible
+from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 
 from imu_emg_estimator.model import sensor_drift as drift
 from imu_emg_estimator.ros.raw_subscriptions import MessageCount
@@ -195,9 +196,15 @@ class Diagnostics:
 
 def qos_mismatch(node: Node, topic: str) -> str:
     """Return why the node's subscription cannot receive from the topic's publishers; empty = it can."""
-    for own in (subscription.qos_profile for subscription in node.subscriptions if subscription.topic_name == topic):
+    own = [subscription.qos_profile for subscription in node.subscriptions if subscription.topic_name == topic]
+    return qos_mismatch_of(node, topic, own)
+
+
+def qos_mismatch_of(node: Node, topic: str, subscribed: Sequence[QoSProfile]) -> str:
+    """Return why subscriptions with these QoS cannot receive from the topic's publishers; empty = they can."""
+    for profile in subscribed:
         for publisher in node.get_publishers_info_by_topic(topic):
-            compatibility, why = qos_check_compatible(publisher.qos_profile, own)
+            compatibility, why = qos_check_compatible(publisher.qos_profile, profile)
             if compatibility == QoSCompatibility.ERROR:
                 return f": the QoS of {publisher.node_name} does not match ({why.strip(' ;')}); change qos_overrides"
     return ""

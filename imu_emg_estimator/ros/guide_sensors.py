@@ -15,7 +15,8 @@ from imu_emg_estimator.guide.sensor_problems import display_name
 from imu_emg_estimator.guide.topic_search import SubjectTopics, find_topics
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.ros.bag_recorder import LiveRates, record
+from imu_emg_estimator.ros.bag_recorder import record
+from imu_emg_estimator.ros.live_rates import LiveRates
 from imu_emg_estimator.ros.raw_subscriptions import TopicStream, await_topics
 from imu_emg_estimator.signals.grid_alignment import SECOND, Sample
 from imu_emg_estimator.signals.imu_decoder import decode_imu

@@ -19,8 +19,8 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.console import Console, bar
 from imu_emg_estimator.imports.lsl_stream import LslPacket, LslStream
 from imu_emg_estimator.msg import Emg
-from imu_emg_estimator.ros.bag_recorder import LiveRates
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
+from imu_emg_estimator.ros.live_rates import LiveRates
 from imu_emg_estimator.ros.node_topics import rcl_reason
 
 QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=ReliabilityPolicy.RELIABLE)

@@ -16,9 +16,9 @@ from rclpy.node import Node
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.watch_panel import EstimatorView, SensorView, status_name
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.ros.bag_recorder import LiveRates
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
 from imu_emg_estimator.ros.diagnostics import UNKNOWN_NODE
+from imu_emg_estimator.ros.live_rates import LiveRates
 from imu_emg_estimator.ros.raw_subscriptions import await_topics
 from imu_emg_estimator.streaming.activation_status import STALE
 

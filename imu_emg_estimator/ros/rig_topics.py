@@ -10,7 +10,7 @@ import rclpy
 
 from imu_emg_estimator.bags import IMU_TYPE, TopicMapping
 from imu_emg_estimator.bags.bag_messages import EmgPacket, OddPacket, decode_packet
-from imu_emg_estimator.bags.topic_mapping import names_of_topics
+from imu_emg_estimator.bags.topic_names import names_of_topics
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.topic_search import recordable_topics
 from imu_emg_estimator.rig import Rig

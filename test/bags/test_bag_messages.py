@@ -23,18 +23,16 @@ from fixtures.bag_forms import (
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import TopicMapping, check_bag, read_bag, read_bag_with_report
-from imu_emg_estimator.bags.bag_messages import (
+from imu_emg_estimator.bags.bag_messages import OddPacket, decode_packet, known_digest
+from imu_emg_estimator.bags.message_types import (
     ACTIVATION_TYPE,
     EMG_TYPE,
     FLOAT32_TYPE,
     FLOAT64_TYPE,
     IMU_TYPE,
     JOINT_TYPE,
-    OddPacket,
-    decode_packet,
-    known_digest,
 )
-from imu_emg_estimator.bags.topic_mapping import same_name, topic_of, words
+from imu_emg_estimator.bags.topic_names import same_name, topic_of, words
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.imu_decoder import decode_frame_id, decode_imu

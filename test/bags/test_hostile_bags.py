@@ -19,8 +19,8 @@ from fixtures.bag_forms import FORMS, Entry, Signal, emg_entries, imu_entries, i
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import BagLimits, BagUnreadable, open_bag, read_bag
-from imu_emg_estimator.bags.bag_messages import EMG_TYPE
 from imu_emg_estimator.bags.mcap_storage import CHUNK, CHUNK_HEAD, MAGIC, RECORD_HEAD
+from imu_emg_estimator.bags.message_types import EMG_TYPE
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording

@@ -32,7 +32,7 @@ from imu_emg_estimator.bags import (
     TopicMissing,
     read_bag_with_report,
 )
-from imu_emg_estimator.bags.bag_messages import IMU_TYPE
+from imu_emg_estimator.bags.message_types import IMU_TYPE
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording

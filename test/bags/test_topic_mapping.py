@@ -24,8 +24,9 @@ from imu_emg_estimator.bags import (
     open_bag,
     read_bag,
 )
-from imu_emg_estimator.bags.bag_messages import FLOAT32_TYPE, JOINT_TYPE
-from imu_emg_estimator.bags.topic_mapping import find_emg_topic, names_of_topics, same_name
+from imu_emg_estimator.bags.message_types import FLOAT32_TYPE, JOINT_TYPE
+from imu_emg_estimator.bags.topic_mapping import find_emg_topic
+from imu_emg_estimator.bags.topic_names import names_of_topics, same_name
 from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording

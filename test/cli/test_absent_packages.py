@@ -15,6 +15,7 @@ Command = Callable[..., "subprocess.CompletedProcess[str]"]
 TABLES = ("--dataset", "csv", "--data", "tables", "--rig", "hugadb.yaml")
 WITHOUT_ANY = {  # what each command says with none of them; "" = it works
     ("inspect",): "",
+    ("doctor", "--seconds", "0"): "",
     ("rig", "show"): "",
     ("calibrations", "list", "--directory", "none"): "",
     ("import", "anna.csv", "--subject", "anna", "--out", "imported"): "scipy",

@@ -3,7 +3,7 @@
 from fixtures.factories import refusal
 
 from imu_emg_estimator.bags import EMG_TYPE, IMU_TYPE
-from imu_emg_estimator.bags.bag_messages import ACTIVATION_TYPE, FLOAT32_TYPE
+from imu_emg_estimator.bags.message_types import ACTIVATION_TYPE, FLOAT32_TYPE
 from imu_emg_estimator.guide.topic_search import find_topics, recordable_topics
 from imu_emg_estimator.rig import Rig
 
