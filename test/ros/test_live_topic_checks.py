@@ -64,10 +64,12 @@ def drive(node: Node) -> Drive:
         stop, generator = threading.Event(), np.random.default_rng(0)
 
         def publish() -> None:
-            while not stop.wait(PERIOD_S):
+            due = time.time_ns()  # on a grid, and late where the machine is busy, as a sensor's own clock is
+            while not stop.wait(max(0.0, (due - time.time_ns()) / SECOND)):
                 for driver, behind in drivers.items():
                     sample = generator.normal((0, 9.81, 0, 0, 0, 0), 0.1)
-                    driver.publish(imu_message(time.time_ns() - round(behind * SECOND), sample))
+                    driver.publish(imu_message(due - round(behind * SECOND), sample))
+                due += round(PERIOD_S * SECOND)
 
         thread = threading.Thread(target=publish)
         thread.start()
@@ -95,14 +97,13 @@ def test_doctor_finds_each_topic_and_what_is_wrong_with_it(look: Look, drive: Dr
     with drive(topics):
         found = look(lambda found: found.get("right_foot", found["estimator"]).text.startswith("/examined/imu/right_f")
                      and found["right_foot"].level is Level.OK
-                     and "clock off" in found["right_shank"].text
+                     and "synchronise the clock" in found["right_shank"].text
                      and "/examined/imu/foot_left" in found["left_foot"].text
                      and "lft_shnk" in found["left_shank"].text
                      and "std_msgs" in found["right_thigh"].text)  # fmt: skip
     assert found["Imu topics"].text.startswith("4: ")
     assert "Hz (rig: 58.8 Hz)" in found["right_foot"].text
     assert found["right_shank"].level is Level.WARNING
-    assert "synchronise the clock" in found["right_shank"].text
     assert found["left_foot"].level is Level.WARNING
     assert "listens to /examined/imu/left_foot: set its parameter imu_topics" in found["left_foot"].text
     assert found["left_shank"].level is Level.PROBLEM
