@@ -10,20 +10,17 @@ import rclpy
 from rclpy.signals import SignalHandlerOptions
 from rclpy.utilities import try_shutdown
 
-from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.ros.node_topics import rcl_reason
+from imu_emg_estimator.ros.node_refusals import naming_refusal
 
 
 def initialise_rclpy(arguments: Sequence[str] | None) -> None:
-    """Initialise rclpy without signal handlers of its own; raises InputError for arguments that ROS refuses.
+    """Initialise rclpy without signal handlers of its own; raises InputError for what ROS refuses.
 
     Args:
         arguments: of ROS; None = those of this process.
     """
-    try:
+    with naming_refusal("the ROS arguments cannot be used"):
         rclpy.init(args=None if arguments is None else list(arguments), signal_handler_options=SignalHandlerOptions.NO)
-    except RuntimeError as error:
-        raise InputError(f"the ROS arguments cannot be used: {rcl_reason(error)}") from None
 
 
 @contextmanager
@@ -34,14 +31,15 @@ def rclpy_session(arguments: Sequence[str]) -> Iterator[None]:
         arguments: of ROS, such as ``--ros-args -r ...``.
 
     Raises:
-        InputError: ROS does not know an argument, or cannot read it.
+        InputError: ROS does not know an argument, cannot read it, or lacks the security that the environment asks for.
     """
     # rclpy's own handlers invalidate the context in the middle of things; a shell's `&` leaves SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
         initialise_rclpy(arguments)
-        yield
+        with naming_refusal():
+            yield
     finally:
         try_shutdown()
 

@@ -10,6 +10,7 @@ from rclpy.exceptions import InvalidParameterTypeException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.ros.node_refusals import naming_refusal
 from imu_emg_estimator.ros.node_topics import rcl_reason
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -23,11 +24,15 @@ class ManagedNode(LifecycleNode):
 
     Attributes:
         finalized: the node was shut down by a transition; it can only be destroyed.
+
+    Raises:
+        InputError: ROS creates no node, for instance without the security that the environment asks for.
     """
 
     def __init__(self, name: str, **node_options: Any) -> None:
         try:
-            super().__init__(name, **node_options)
+            with naming_refusal("ROS creates no node"):
+                super().__init__(name, **node_options)
         except InvalidParameterTypeException as error:  # of rclpy's own parameters, such as use_sim_time
             raise InputError(f"{rcl_reason(error)}; correct its value") from None
         self.finalized = False
