@@ -127,7 +127,8 @@ ENDINGS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.
 
 @pytest.mark.parametrize("number", ENDINGS, ids=lambda number: number.name)
 def test_node_that_ends_leaves_zero_behind(number: signal.Signals, robot: Robot, config: Path) -> None:
-    with process([*NODE, "-p", f"config:={config}"]) as node:
+    as_on_a_terminal = ["env", "--default-signal"]  # under nohup the tests ignore SIGHUP, and so would the node
+    with process([*as_on_a_terminal, *NODE, "-p", f"config:={config}"]) as node:
         robot.wait_for_torque()
         node.send_signal(number)
         said = output(node)
