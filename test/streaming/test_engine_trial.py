@@ -124,7 +124,7 @@ def test_loaded_library_is_not_tried(trials: Callable[[str | None], list[str]]) 
         ("raise OSError", ""),
         *((f"import os; os.kill(os.getpid(), {int(number)})", number.name) for number in engine_trial.CRASHES),
         (f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})", None),
-        ("import time; time.sleep(600)", None),
+        pytest.param("import time; time.sleep(600)", None, marks=pytest.mark.slow),
     ],
 )
 def test_trial_tells_crash_from_exception_and_from_other_ends(

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import os
 from imu_emg_estimator.utils.unblocked_output import unblocked_output
@@ -19,6 +21,7 @@ def test_both_outputs_arrive_whole_before_the_end() -> None:
     assert (ended.stdout, ended.stderr) == (b"a" * 30000, b"b" * 30000)
 
 
+@pytest.mark.slow
 def test_writing_goes_on_though_nobody_reads() -> None:
     work = """
     for _ in range(1000):

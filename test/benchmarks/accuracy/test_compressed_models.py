@@ -28,6 +28,7 @@ def fitted(name: str, recordings: Sequence[Recording]) -> FittedNetwork:
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMPRESSED)
 def test_compressed_model_roundtrip_estimates(name: str, recordings: list[Recording], tmp_path: Path) -> None:
     model = fitted(name, recordings)

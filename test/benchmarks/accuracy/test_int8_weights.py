@@ -1,6 +1,7 @@
 """int8 weights are a quarter of the bytes, as near as the grid allows, and estimate nearly the same."""
 
 import numpy as np
+import pytest
 import torch
 from fixtures.factories import RecordingFactory
 
@@ -41,6 +42,7 @@ def test_size_counts_bytes_of_arrays() -> None:
     assert to_int8(weights).nbytes < 0.28 * sum(value.nbytes for value in weights.values())
 
 
+@pytest.mark.slow
 def test_quantised_estimates_are_close(trained_bundle: Bundle, make_recording: RecordingFactory) -> None:
     recording = make_recording([("walking", 10.0), ("standing", 5.0)], seed=11)
     network = network_of(trained_bundle)

@@ -25,6 +25,7 @@ def test_slowed_recording_keeps_slow_movement_and_loses_fast(make_recording: Rec
     assert np.ptp(result[50, :, 1]) > 0.1, "all sensors have one phase"
 
 
+@pytest.mark.slow
 def test_rates_prints_and_writes_a_row_per_rate(
     trained_bundle: Bundle, make_recording: RecordingFactory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
