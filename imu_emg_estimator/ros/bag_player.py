@@ -15,7 +15,6 @@ from typing import Any
 import rclpy
 from rclpy.context import Context
 from rclpy.duration import Duration
-from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rosgraph_msgs.msg import Clock  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -36,7 +35,7 @@ from imu_emg_estimator.faults.fault_file import check_starts, read_faults
 from imu_emg_estimator.msg import Emg
 from imu_emg_estimator.ros.command_session import rclpy_session
 from imu_emg_estimator.ros.faulty_replay import PlayedMessage, with_faults
-from imu_emg_estimator.ros.node_topics import rcl_reason
+from imu_emg_estimator.ros.node_topics import named_publisher
 from imu_emg_estimator.signals.grid_alignment import SECOND
 
 MESSAGES = {IMU_TYPE: Imu, EMG_TYPE: Emg}
@@ -142,13 +141,7 @@ class _Replay:
         return played
 
     def _publisher(self, topic: str, msgtype: str) -> Any:
-        try:
-            return self._node.create_publisher(MESSAGES[msgtype], self._settings.prefix + topic, QOS)
-        except NameValidationException as error:
-            reason = rcl_reason(error).rstrip(":")
-            raise InputError(
-                f"topic '{self._settings.prefix}{topic}' is not a valid name ({reason}); correct it"
-            ) from None
+        return named_publisher(self._node, MESSAGES[msgtype], self._settings.prefix + topic, QOS)
 
     def _await_subscribers(self) -> None:
         deadline = time.monotonic() + self._settings.wait

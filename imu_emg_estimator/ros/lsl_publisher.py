@@ -9,19 +9,16 @@ from dataclasses import asdict, dataclass
 
 import rclpy
 from rclpy.context import Context
-from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
-from rclpy.publisher import Publisher
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 
-from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.console import Console, bar
 from imu_emg_estimator.imports.lsl_stream import LslPacket, LslStream
 from imu_emg_estimator.msg import Emg
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
 from imu_emg_estimator.ros.live_rates import LiveRates
-from imu_emg_estimator.ros.node_topics import rcl_reason
+from imu_emg_estimator.ros.node_topics import named_publisher
 
 QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=200, reliability=ReliabilityPolicy.RELIABLE)
 READINGS = 5  # of both clocks, of which the closest pair counts: this process may be interrupted between two
@@ -79,7 +76,7 @@ def publish_stream(
     """
     node = rclpy.create_node("lsl_emg", context=context, start_parameter_services=False)
     try:
-        publisher = _publisher(node, topic)
+        publisher = named_publisher(node, Emg, topic, QOS)
         rates, samples, began = LiveRates({topic: topic}), 0, time.monotonic()
         while (elapsed := time.monotonic() - began) < seconds and not stop():
             age = math.nan
@@ -92,14 +89,6 @@ def publish_stream(
         return Published(stream.name, publisher.topic_name, stream.channels, stream.unit, stream.rate, samples, elapsed)
     finally:
         node.destroy_node()
-
-
-def _publisher(node: Node, topic: str) -> Publisher:
-    try:
-        return node.create_publisher(Emg, topic, QOS)
-    except NameValidationException as error:
-        reason = rcl_reason(error).rstrip(":")
-        raise InputError(f"topic '{topic}' is not a valid name ({reason}); correct it") from None
 
 
 def _offset(node: Node, stream: LslStream) -> int:

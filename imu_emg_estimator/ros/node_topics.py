@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from rclpy.duration import Duration
-from rclpy.exceptions import ParameterException
+from rclpy.exceptions import NameValidationException, ParameterException
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from rclpy.qos import HistoryPolicy, LivelinessPolicy, QoSPolicyKind, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import JointState
@@ -42,6 +43,15 @@ def imu_topic_names(given: Sequence[str] | None, rig: Rig) -> Sequence[str]:
             f"give one for each of {', '.join(sensors)}, in this order"
         )
     return topics
+
+
+def named_publisher(node: Node, kind: Any, topic: str, qos: QoSProfile) -> Publisher:
+    """Create a publisher; raises InputError where the topic's name is not valid."""
+    try:
+        return node.create_publisher(kind, topic, qos)
+    except NameValidationException as error:
+        reason = rcl_reason(error).rstrip(":")
+        raise InputError(f"topic '{topic}' is not a valid name ({reason}); correct it") from None
 
 
 def resolve_topics(node: Node, topics: Sequence[str]) -> list[str]:
