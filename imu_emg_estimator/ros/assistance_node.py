@@ -18,9 +18,8 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.exceptions import InvalidParameterTypeException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.utilities import try_shutdown
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
@@ -28,18 +27,16 @@ from imu_emg_estimator.assistance.assistance_controller import AssistanceControl
 from imu_emg_estimator.assistance.assistance_file import read_assistance
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import MuscleActivation
-from imu_emg_estimator.ros.command_session import initialise_rclpy
-from imu_emg_estimator.ros.managed_node import ManagedNode
+from imu_emg_estimator.ros.managed_node import EXIT_DIED, ManagedNode, run_managed
 from imu_emg_estimator.ros.node import stop_signals
 from imu_emg_estimator.ros.node_parameters import naming_parameter
 from imu_emg_estimator.ros.spin_thread import SpinThread
-from imu_emg_estimator.ros.startup_checks import unknown_overrides, unread_files
+from imu_emg_estimator.ros.startup_checks import unknown_overrides
 from imu_emg_estimator.ros.torque_publisher import TorquePublisher, describe
 from imu_emg_estimator.utils.shipped_files import share_directory
 from imu_emg_estimator.utils.unblocked_output import unblocked_output
 
 NODE_NAME = "assistance"
-EXIT_DIED, EXIT_BAD_START = 1, 2
 WAIT_S = 0.05  # between two looks at whether to stop
 REPORT_PERIOD_S = 1.0
 LOOK_PERIOD_S = 0.1  # for other publishers
@@ -186,19 +183,7 @@ class AssistanceNode(ManagedNode):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the node until Ctrl-C, Ctrl-Z, SIGTERM or the loss of its terminal; exit status 2 if it cannot start."""
     with unblocked_output(), stop_signals(*ENDING) as stop:
-        try:
-            initialise_rclpy(arguments)
-            node = AssistanceNode()
-            for sentence in unread_files(sys.argv if arguments is None else arguments, node.get_fully_qualified_name()):
-                node.get_logger().warning(sentence)
-            return _work(node, stop)
-        except InputError as error:
-            print(f"{NODE_NAME}: {error}", file=sys.stderr)
-            return EXIT_BAD_START
-        except ExternalShutdownException:
-            return 0
-        finally:
-            try_shutdown()
+        return run_managed(NODE_NAME, AssistanceNode, _work, arguments, stop)
 
 
 def _work(node: AssistanceNode, stop: list[int]) -> int:

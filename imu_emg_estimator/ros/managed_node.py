@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from rclpy.exceptions import InvalidParameterTypeException
+from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.utilities import try_shutdown
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.ros.command_session import initialise_rclpy
 from imu_emg_estimator.ros.node_refusals import naming_refusal
 from imu_emg_estimator.ros.node_topics import rcl_reason
+from imu_emg_estimator.ros.startup_checks import unread_files
 
+EXIT_DIED, EXIT_BAD_START = 1, 2
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -129,3 +135,38 @@ def refused(request: Any, response: Any, reason: str) -> Any:
     elif hasattr(response, "result") and hasattr(response.result, "reason"):  # set_parameters_atomically
         response.result.successful, response.result.reason = False, reason
     return response
+
+
+AnyNode = TypeVar("AnyNode", bound=ManagedNode)
+
+
+def run_managed(
+    name: str,
+    make: Callable[[], AnyNode],
+    work: Callable[[AnyNode, list[int]], int],
+    arguments: Sequence[str] | None,
+    stop: list[int],
+) -> int:
+    """Run a node with an rclpy of its own; return the exit status, 2 if it cannot start.
+
+    Args:
+        name: of the node, for the sentence that says why it cannot start.
+        work: returns the exit status once ``stop`` holds something.
+        arguments: of ROS; None = those of this process.
+        stop: filled by signals.
+    """
+    try:
+        if not stop:
+            initialise_rclpy(arguments)
+            node = make()
+            for sentence in unread_files(sys.argv if arguments is None else arguments, node.get_fully_qualified_name()):
+                node.get_logger().warning(sentence)
+            return work(node, stop)
+    except InputError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return EXIT_BAD_START
+    except ExternalShutdownException:
+        pass
+    finally:
+        try_shutdown()
+    return 0

@@ -6,37 +6,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.utilities import try_shutdown
+from rclpy.executors import SingleThreadedExecutor
 
-from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.ros.command_session import initialise_rclpy
 from imu_emg_estimator.ros.estimator_node import NODE_NAME, EstimatorNode
+from imu_emg_estimator.ros.managed_node import EXIT_DIED, run_managed
 from imu_emg_estimator.ros.spin_thread import SpinThread
-from imu_emg_estimator.ros.startup_checks import unread_files
 from imu_emg_estimator.utils.thread_scheduling import current_threads, schedule
 
-EXIT_DIED, EXIT_BAD_START = 1, 2
 SWITCH_INTERVAL_S = 5e-4  # the data thread waits this long at most for the interpreter
 
 
 def run(arguments: Sequence[str] | None, stop: list[int]) -> int:
     """Run the node until ``stop`` holds something; return the exit status."""
-    try:
-        if not stop:
-            initialise_rclpy(arguments)
-            node = EstimatorNode()
-            for sentence in unread_files(sys.argv if arguments is None else arguments, node.get_fully_qualified_name()):
-                node.get_logger().warning(sentence)
-            return _work(node, stop)
-    except InputError as error:
-        print(f"{NODE_NAME}: {error}", file=sys.stderr)
-        return EXIT_BAD_START
-    except ExternalShutdownException:
-        pass
-    finally:
-        try_shutdown()
-    return 0
+    return run_managed(NODE_NAME, EstimatorNode, _work, arguments, stop)
 
 
 @contextmanager
