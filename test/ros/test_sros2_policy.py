@@ -12,6 +12,7 @@ import pytest
 import rclpy
 import yaml
 from fixtures.node_process import process
+from fixtures.ros_isolation import other_domain
 from fixtures.ros_lab import PATIENCE
 from rclpy.node import Node
 
@@ -69,18 +70,25 @@ def settled(onlooker: Node) -> dict[str, Grants]:
 
 def is_configured(graph: dict[str, Grants]) -> bool:
     """What a configured node has besides its lifecycle is there: the last that each makes."""
-    return ("reply", "/imu_emg_estimator/reset_calibration") in graph[NODES[1]] and (
-        "subscribe", "/joint_states"
-    ) in graph[NODES[2]]  # fmt: skip
+    last = [
+        ("publish", "/muscle_activation_by_name"),
+        ("reply", "/imu_emg_estimator/reset_calibration"),
+        ("subscribe", "/joint_states"),
+    ]
+    return all(each in graph[node] for node, each in zip(NODES, last, strict=True))
 
 
 @pytest.fixture(scope="module")
-def graph(context: rclpy.Context, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Grants]]:
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Grants]]:
     """The graph of the real nodes under their default names, with all that parameters add to it."""
     assistance = yaml.safe_load((CONFIG / "assistance.yaml").read_text()) | {"dry_run": False}
     path = tmp_path_factory.mktemp("policy") / "assistance.yaml"
     path.write_text(yaml.safe_dump(assistance))
+    context = rclpy.Context()
     with ExitStack() as stack:
+        stack.enter_context(pytest.MonkeyPatch.context()).setenv("ROS_DOMAIN_ID", str(other_domain(2)))
+        rclpy.init(context=context)
+        stack.callback(context.try_shutdown)
         for module, options in {
             "node": ["--params-file", str(CONFIG / "estimator.yaml"), "-p", "plot_by_name:=true"],
             "assistance_node": ["-p", f"config:={path}"],

@@ -1,6 +1,5 @@
 """A node whose calibrate service is called, and bags for it, good ones and bad ones."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ import pytest
 import rclpy
 from fixtures.calibration_files import stored
 from fixtures.factories import BundleFactory
+from fixtures.ros_isolation import other_domain
 from fixtures.ros_lab import HOUR, Lab, start
 from rosbags.rosbag2 import StoragePlugin, Writer
 
@@ -68,7 +68,7 @@ def lab(bundle_path: Path, tmp_path_factory: Any) -> Iterator[Lab]:
     """A node for calls that change nothing, in another ROS domain than the nodes of single tests."""
     directory = tmp_path_factory.mktemp("calibrations")
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=int(os.environ["ROS_DOMAIN_ID"]) + 50)
+    rclpy.init(context=context, domain_id=other_domain(1))
     with ExitStack() as stack:
         stack.callback(context.try_shutdown)
         yield start(
