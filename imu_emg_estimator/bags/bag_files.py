@@ -22,6 +22,7 @@ STORAGE = re.compile(r"\.(mcap|db3)(\.(zstd|zst|lz4))?$")
 
 Check = Callable[[Path], Path]
 CHUNK_BYTES = 1 << 20  # read at a time
+DESCRIPTORS = "/proc/self/fd"
 
 
 @dataclass
@@ -68,7 +69,7 @@ def find_files(path: Path, limits: BagLimits, check: Check | None = None) -> Bag
         if check:
             check(path)
         if path.is_dir():
-            found = _in_folder(path, limits)
+            found = _in_folder(path, limits, check)
         elif path.exists():
             found = BagFiles([path])
         else:
@@ -88,14 +89,37 @@ def find_files(path: Path, limits: BagLimits, check: Check | None = None) -> Bag
     return found
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a file for reading; never a pipe or device, which could block, nor a link that was put there meanwhile."""
+def open_regular(path: Path, check: Check | None = None) -> BinaryIO:
+    """Open a file for reading; never a pipe or device, which could block, nor a link that was put there meanwhile.
+
+    Args:
+        check: is asked about the file that was opened, whatever folder was renamed or linked meanwhile.
+    """
     descriptor = os.open(path.resolve(), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     file = os.fdopen(descriptor, "rb")
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(f"{path} is not a regular file")
+        if check:
+            check(Path(os.readlink(f"{DESCRIPTORS}/{descriptor}")))
+    except BaseException:
         file.close()
-        raise OSError(f"{path} is not a regular file")
+        raise
     return file
+
+
+def open_count(file: BinaryIO) -> int:
+    """Count the descriptors that this process holds of a file: whether a library has opened the very same one."""
+    own = os.fstat(file.fileno())
+    with os.scandir(DESCRIPTORS) as entries:
+        return sum(_is_same(entry.path, own) for entry in entries)
+
+
+def _is_same(path: str, own: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), own)
+    except OSError:  # closed meanwhile, as that of the listing itself
+        return False
 
 
 def within(directories: Sequence[Path]) -> Check:
@@ -126,7 +150,7 @@ def within(directories: Sequence[Path]) -> Check:
     return check
 
 
-def _in_folder(path: Path, limits: BagLimits) -> BagFiles:
+def _in_folder(path: Path, limits: BagLimits, check: Check | None) -> BagFiles:
     with os.scandir(path) as entries:
         names = set()
         for entry in entries:
@@ -134,7 +158,7 @@ def _in_folder(path: Path, limits: BagLimits) -> BagFiles:
             if len(names) > limits.files:
                 raise BagUnreadable(f"folder {path} holds more than {limits.files} files; give a bag's own folder")
     notes: list[str] = []
-    listed = _listed_names(path / METADATA, notes) if METADATA in names else None
+    listed = _listed_names(path / METADATA, notes, check) if METADATA in names else None
     if listed is None:
         if METADATA not in names:
             notes.append(f"{METADATA} is missing: the recorder was stopped hard, or the files were copied without it")
@@ -171,10 +195,10 @@ def _storage_names(names: Collection[str]) -> list[str]:
     return sorted(once, key=lambda name: [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)])
 
 
-def _listed_names(path: Path, notes: list[str]) -> list[str] | None:
+def _listed_names(path: Path, notes: list[str], check: Check | None) -> list[str] | None:
     """Files that metadata.yaml names; None, with a note, where it cannot be used."""
     try:
-        with open_regular(path) as file:
+        with open_regular(path, check) as file:
             text = file.read(MAX_METADATA_BYTES + 1)
         if len(text) > MAX_METADATA_BYTES:
             raise ValueError(f"larger than {MAX_METADATA_BYTES >> 20} MiB")
@@ -215,23 +239,25 @@ def _root(directory: Path) -> Path:
     return root
 
 
-def hash_of(path: Path, progress: Callable[[int, int], None] | None = None) -> str:
+def hash_of(path: Path, progress: Callable[[int, int], None] | None = None, check: Check | None = None) -> str:
     """Return the SHA-256 of a file, or of the names and contents of the files in a folder; in bounded memory.
 
     It equals that of coreutils: ``sha256sum FILE``, or in the folder ``LC_ALL=C; sha256sum * | sha256sum``.
 
     Args:
         progress: called with MiB done and MiB in all.
+        check: of which files may be read; those in a folder that it refuses are left out.
 
     Raises:
         InputError: it cannot be read.
     """
     try:
         if not path.is_dir():
-            return _digest(path, _Counter(path.stat().st_size, progress))
-        files = [file for file in sorted(path.iterdir()) if file.is_file() and not file.name.startswith(".")]
+            return _digest(path, _Counter(path.stat().st_size, progress), check)
+        entries = [entry for entry in sorted(path.iterdir()) if not entry.name.startswith(".")]
+        files = [file for file in entries if _is_allowed(file, check) and file.is_file()]
         count = _Counter(sum(file.stat().st_size for file in files), progress)
-        lines = "".join(f"{_digest(file, count)}  {file.name}\n" for file in files)
+        lines = "".join(f"{_digest(file, count, check)}  {file.name}\n" for file in files)
         return hashlib.sha256(os.fsencode(lines)).hexdigest()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); give a file, or a folder of files") from None
@@ -249,9 +275,16 @@ class _Counter:
             self._progress(self._done >> 20, self._total >> 20)
 
 
-def _digest(file: Path, count: _Counter) -> str:
+def _is_allowed(file: Path, check: Check | None) -> bool:
+    try:
+        return check is None or bool(check(file))
+    except InputError:
+        return False
+
+
+def _digest(file: Path, count: _Counter, check: Check | None) -> str:
     digest = hashlib.sha256()
-    with file.open("rb", buffering=0) as stream:
+    with open_regular(file, check) as stream:
         while chunk := stream.read(CHUNK_BYTES):
             digest.update(chunk)
             count.add(len(chunk))

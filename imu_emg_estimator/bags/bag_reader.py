@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from imu_emg_estimator.bags import mcap_storage as mcap
 from imu_emg_estimator.bags import sqlite_storage as sqlite
-from imu_emg_estimator.bags.bag_files import Check, find_files, open_regular, unreadable
+from imu_emg_estimator.bags.bag_files import Check, find_files, open_count, open_regular, unreadable
 from imu_emg_estimator.bags.bag_messages import Message, Storage, TopicInfo, known_digest
 from imu_emg_estimator.bags.decompression import PIECE_BYTES, compression_of, decompressed, decompressing
 from imu_emg_estimator.bags.read_limits import BagLimits, Meter
@@ -107,7 +107,7 @@ def check_bag(path: Path, check: Check | None = None) -> None:
     """Raise as ``open_bag`` does where there is no bag, or none that may be read. Reads only the first bytes."""
     for file in find_files(Path(path), BagLimits(), check).paths:
         with readable(Path(path)):
-            head = _head(file)
+            head = _head(file, check)
             if head and not (compression_of(head) or head.startswith((mcap.MAGIC, sqlite.MAGIC))):
                 raise _not_a_bag(file, head)
 
@@ -134,7 +134,7 @@ def open_bag(path: Path, limits: BagLimits = BagLimits(), check: Check | None = 
                 if file.stat().st_size == 0 and len(files.paths) > 1:
                     files.notes.append(f"{file.name} is empty and was ignored")
                     continue
-                storage = _open_storage(file, meter, stack)
+                storage = _open_storage(file, check, meter, stack)
                 stack.callback(storage.close)
                 storages.append(storage)
         if not storages:
@@ -164,18 +164,18 @@ def foreign_definition(path: Path, topic: str, msgtype: str) -> BagUnreadable:
     )
 
 
-def _open_storage(file: Path, meter: Meter, stack: ExitStack) -> Storage:
-    head, compression = _head(file), None
-    opener: Callable[[], BinaryIO] = partial(open_regular, file)
+def _open_storage(file: Path, check: Check | None, meter: Meter, stack: ExitStack) -> Storage:
+    head, compression = _head(file, check), None
+    opener: Callable[[], BinaryIO] = partial(open_regular, file, check)
     size: int | None = file.stat().st_size
     if compression := compression_of(head):
-        opener, size = partial(_decompressing, file, compression, meter), None
+        opener, size = partial(_decompressing, opener, compression, meter), None
         with opener() as stream:
             head = stream.read(HEAD_BYTES)
     if head.startswith(mcap.MAGIC):
         return mcap.McapFile(opener, size, meter)
     if head.startswith(sqlite.MAGIC):
-        return sqlite.SqliteFile(file, meter) if size is not None else _unpacked_database(file, opener, stack, meter)
+        return _unpacked_database(file, opener, stack, meter) if compression else _database(file, opener, meter)
     raise _not_a_bag(file, head)
 
 
@@ -185,13 +185,24 @@ def _not_a_bag(file: Path, head: bytes) -> Exception:
     return ValueError("it is empty" if not head else f"{file.name} is neither MCAP nor sqlite3")
 
 
-def _head(file: Path) -> bytes:
-    with open_regular(file) as stream:
+def _head(file: Path, check: Check | None) -> bytes:
+    with open_regular(file, check) as stream:
         return stream.read(HEAD_BYTES)
 
 
-def _decompressing(file: Path, kind: str, meter: Meter) -> BinaryIO:
-    return decompressing(open_regular(file), kind, meter)
+def _decompressing(opener: Callable[[], BinaryIO], kind: str, meter: Meter) -> BinaryIO:
+    return decompressing(opener(), kind, meter)
+
+
+def _database(file: Path, opener: Callable[[], BinaryIO], meter: Meter) -> Storage:
+    """Open a database, which SQLite does by its path, and make sure that it is the file that was checked."""
+    with opener() as checked:
+        before = open_count(checked)
+        storage = sqlite.SqliteFile(file, meter)
+        if open_count(checked) == before:
+            storage.close()
+            raise OSError("another file was put in its place while it was opened")
+        return storage
 
 
 def _unpacked_database(file: Path, opener: Callable[[], BinaryIO], stack: ExitStack, meter: Meter) -> Storage:

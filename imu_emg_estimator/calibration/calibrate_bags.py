@@ -212,7 +212,7 @@ def _with_bags(
     if bundle and bundle.calibration:
         calibration = replace(
             bundle.calibration,
-            bag_hash=", ".join(hash_of(path) for path in request.bags),
+            bag_hash=", ".join(hash_of(path, check=_path_check(request)) for path in request.bags),
             figures={
                 **bundle.calibration.figures,
                 MODEL_FILE: str(request.bundle.absolute()),

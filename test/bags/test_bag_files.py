@@ -84,6 +84,51 @@ def test_read_bag_refuses_links_out_of_the_allowed_directories(
     assert len(read_bag(allowed / "walk", RIG)) == len(recording)
 
 
+@pytest.mark.parametrize(
+    ("storage", "answers", "said"), [("mcap", 1, "lies outside"), ("sqlite3", 3, "another file was put in its place")]
+)
+def test_read_bag_refuses_a_folder_that_is_exchanged_after_the_check(
+    storage: str, answers: int, said: str, places: tuple[Path, Path], make_recording: RecordingFactory
+) -> None:
+    """After so many answers that the file lies where it may be read."""
+    allowed, other = places
+    for place in places:
+        write_bag(make_recording([("walking", 5.0)]), place / "walk", storage)
+    check, answered = within([allowed]), []
+
+    def exchanging(path: Path) -> Path:
+        place = check(path)
+        answered.extend([path] if path.suffix in (".mcap", ".db3") else [])
+        if len(answered) == answers and not (allowed / "walk").is_symlink():
+            (allowed / "walk").rename(allowed / "moved")
+            (allowed / "walk").symlink_to(other / "walk")
+        return place
+
+    with refusal(said):
+        read_bag(allowed / "walk", RIG, check=exchanging)
+
+
+def test_find_files_does_not_follow_a_link_to_metadata_elsewhere(places: tuple[Path, Path]) -> None:
+    """Whose names would be told in a sentence."""
+    allowed, other = places
+    (other / "notes.yaml").write_text("relative_file_paths:\n  - secret.mcap\n")
+    (allowed / "walk").mkdir()
+    (allowed / "walk" / "metadata.yaml").symlink_to(other / "notes.yaml")
+    with refusal("neither a readable metadata.yaml nor"):
+        find_files(allowed / "walk", BagLimits(), within([allowed]))
+
+
+def test_hash_leaves_out_links_to_files_elsewhere(places: tuple[Path, Path]) -> None:
+    """Whose content a stored hash would betray."""
+    allowed, other = places
+    (other / "secret").write_text("1234")
+    (allowed / "walk.mcap").touch()
+    alone = hash_of(allowed)
+    (allowed / "notes").symlink_to(other / "secret")
+    assert hash_of(allowed) != alone
+    assert hash_of(allowed, check=within([allowed])) == alone
+
+
 def test_read_bag_ignores_folders_in_metadata(places: tuple[Path, Path], make_recording: RecordingFactory) -> None:
     allowed, other = places
     write_bag(make_recording([("walking", 5.0)]), other / "walk")
