@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from imu_emg_estimator.rig_schema import (
     MIN_RATE_HZ,
     MOVEMENT_KEYS,
     MUSCLE_KEYS,
+    NEITHER,
     RIG_KEYS,
     SENSOR_KEYS,
     SIDES,
@@ -33,11 +34,16 @@ LOCOMOTION = ("walking", "running", "stairs_up", "stairs_down", "ramp_up", "ramp
 
 @dataclass(frozen=True)
 class Sensor:
-    """One IMU: a name, the body segment it sits on, and the side of the body."""
+    """One IMU: a name, the body segment it sits on, and the side of the body.
+
+    Attributes:
+        either_way: its axis about which it is worn half-turned as often as not; ``none`` = it is worn one way.
+    """
 
     name: str
     segment: str
     side: str = "centre"
+    either_way: str = NEITHER
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,12 @@ class Rig:
         self._check_names("sensor", self.sensor_names)
         self._check_names("muscle", self.muscle_names)
         self._check_names("movement", self.movement_names)
+        for sensor in self.sensors:
+            if sensor.either_way not in (NEITHER, *AXES):
+                raise InputError(
+                    f"rig '{self.name}': sensor '{sensor.name}' has either_way '{sensor.either_way}'; write the axis "
+                    f"that points out of the skin, x, y or z, or {NEITHER}"
+                )
         self._check_sides("sensor", [(sensor.name, sensor.side) for sensor in self.sensors])
         self._check_sides("muscle", [(muscle.name, muscle.side) for muscle in self.muscles])
 
@@ -165,7 +177,7 @@ class Rig:
             "name": self.name,
             "rate": self.rate,
             "lateral_axis": self.lateral_axis,
-            "sensors": [{"name": s.name, "segment": s.segment, "side": s.side} for s in self.sensors],
+            "sensors": [_sensor_values(sensor) for sensor in self.sensors],
             "muscles": [{"name": m.name, "muscle": m.muscle, "side": m.side} for m in self.muscles],
         }
         if not self.gyroscopes:
@@ -210,6 +222,13 @@ class Rig:
         if not isinstance(values, dict):
             raise InputError(f"rig file {path} holds no mapping; compare it with config/rigs/hugadb.yaml")
         return cls.from_dict(values, where=f"rig file {path}")
+
+
+def _sensor_values(sensor: Sensor) -> dict[str, str]:
+    values = asdict(sensor)
+    if sensor.either_way == NEITHER:
+        del values["either_way"]
+    return values
 
 
 def _twin_order(parts: Sequence[tuple[str, str]]) -> NDArray[Any] | None:

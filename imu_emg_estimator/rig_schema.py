@@ -10,6 +10,7 @@ from typing import Any
 from imu_emg_estimator.errors import InputError
 
 AXES = ("x", "y", "z")
+NEITHER = "none"
 SIDES = ("left", "right", "centre")
 MIN_RATE_HZ, MAX_RATE_HZ = 1.0, 2000.0
 SEGMENTS = {
@@ -75,7 +76,13 @@ SENSOR_KEYS = (
     Key("name", str, "begins the names of its columns, and ends that of its topic"),
     Key("segment", str, f"part of the body: {', '.join(SEGMENTS)}, or a word of yours"),
     Key("side", str, "side of the body", "centre", SIDES),
-)
+    Key(
+        "either_way", str,
+        "for a sensor that people strap on either way round: its axis that points out of the skin, about which the "
+        "other way is half a turn. Training and estimates tell from the movement which way it is",
+        NEITHER, (NEITHER, *AXES),
+    ),
+)  # fmt: skip
 MUSCLE_KEYS = (
     Key("name", str, "as in EMG columns and channels"),
     Key("muscle", str, "the muscle without its side: muscles of this and the other side are twins"),

@@ -117,7 +117,7 @@ def calibrate(
     ways: dict[str, Adapt] = {HEADS: partial(trials.final, HEADS)} | (
         {WHOLE: trials.whole} if measured.all() else {}
     )  # no muscle may change unseen
-    found = cross_fit(estimator_of(running), ways, usable, recordings)
+    found = cross_fit(estimator_of(running), ways, usable, quality.turned_back(recordings))
     unit = recordings[0].envelope_unit
     way, muscles = decide(found, base, running, unit, carries_over(base, len(recordings)))
     bundle = None

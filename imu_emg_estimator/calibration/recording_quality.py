@@ -18,6 +18,7 @@ from imu_emg_estimator.calibration.electrode_check import MIN_MOVEMENT_R, Electr
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimator_of
 from imu_emg_estimator.model.sensor_placement import Mounting, mounting_of
+from imu_emg_estimator.model.worn_ways import signs_of, turned_sensors
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.grid_alignment import SECOND
@@ -58,6 +59,7 @@ class Quality:
         findings: what is wrong, the sensors first.
         refusal: why nothing should be adapted to these recordings; empty = it may be.
         masked: of every recording [samples, sensors, 6], which samples cannot be vouched for; empty = none.
+        turned: of every recording, indices of the sensors that are worn the other way round; empty = none are.
     """
 
     sensors: Mapping[str, SensorFigures]
@@ -67,6 +69,7 @@ class Quality:
     findings: tuple[Finding, ...]
     refusal: str
     masked: tuple[NDArray[np.bool_], ...] = ()
+    turned: tuple[list[int], ...] = ()
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -89,6 +92,11 @@ class Quality:
         out = np.array([name in self.left_out for name in self.sensors])[:, None]
         return Normalisation(np.where(out, np.nan, given.mean), np.where(out, np.nan, given.std))
 
+    def turned_back(self, recordings: Sequence[Recording]) -> list[Recording]:
+        """Turn back the sensors that are worn the other way round."""
+        turned = self.turned or ([],) * len(recordings)
+        return [_turned(recording, own) for recording, own in zip(recordings, turned, strict=True)]
+
     def usable(self, recordings: Sequence[Recording]) -> list[Recording]:
         """Leave out what is bad: such samples, and all of such sensors, become NaN, such muscles get weight 0."""
         rig = recordings[0].rig
@@ -101,7 +109,7 @@ class Quality:
                 imu=np.where(sensors | own, np.nan, recording.imu),
                 muscle_weight=np.where(muscles, 0.0, recording.muscle_weight),
             )
-            for recording, own in zip(recordings, masked, strict=True)
+            for recording, own in zip(self.turned_back(recordings), masked, strict=True)
         ]
 
     def verdicts(self) -> dict[str, str]:
@@ -148,9 +156,12 @@ def assess(
     rig, unit, limits = bundle.rig, recordings[0].envelope_unit, Limits()
     used = bundle.normalisation.used  # a gyroscope that the network does not use may be missing or damaged
     recordings = [replace(recording, imu=np.where(used, recording.imu, np.nan)) for recording in recordings]
+    turned = _turned_sensors(bundle, recordings)
+    recordings = [_turned(recording, own) for recording, own in zip(recordings, turned, strict=True)]
     sensors = {name: sensor_figures(recordings, index, stream) for index, name in enumerate(rig.sensor_names)}
     checked = [_checked(bundle, recording) for recording in recordings]
     findings = _judge_samples(checked, rig.sensor_names, sum(recording.duration for recording in recordings))
+    findings += _judge_ways(turned, rig)
     usable = [replace(recording, imu=own.imu) for recording, own in zip(recordings, checked, strict=True)]
     bad = set(rig.sensor_names).difference(_left(findings, rig.sensor_names))
     for index, name in enumerate(rig.sensor_names):
@@ -182,12 +193,35 @@ def assess(
     masked = tuple(
         np.isnan(own.imu) & np.isfinite(recording.imu) for recording, own in zip(recordings, checked, strict=True)
     )
-    return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal, masked)
+    return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal, masked, turned)
 
 
 def _checked(bundle: Bundle, recording: Recording) -> CheckedRecording:
     rig, instants = bundle.rig, np.arange(len(recording)) * round(SECOND / bundle.rig.rate)
     return check_recording(recording.imu, instants, rig.rate, bundle.normalisation.used, bundle.ranges)
+
+
+def _turned_sensors(bundle: Bundle, recordings: Sequence[Recording]) -> tuple[list[int], ...]:
+    if bundle.distribution is None:
+        return ([],) * len(recordings)
+    return tuple(turned_sensors(recording.imu, bundle.rig, bundle.distribution) for recording in recordings)
+
+
+def _turned(recording: Recording, sensors: Sequence[int]) -> Recording:
+    return replace(recording, imu=recording.imu * signs_of(sensors, recording.rig)) if sensors else recording
+
+
+def _judge_ways(turned: Sequence[list[int]], rig: Rig) -> list[Finding]:
+    counts = {sensor: sum(sensor in own for own in turned) for own in turned for sensor in own}
+    several = len(turned) > 1
+    return [
+        Finding(
+            (rig.sensor_names[sensor],), "other_way",
+            f"worn the other way round{f' in {count} of {len(turned)} recordings' if several else ''}, and turned back",
+            False,
+        )
+        for sensor, count in counts.items()
+    ]  # fmt: skip
 
 
 def _judge_samples(checked: Sequence[CheckedRecording], names: Sequence[str], seconds: float) -> list[Finding]:

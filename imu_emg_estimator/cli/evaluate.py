@@ -35,7 +35,8 @@ def add_parser(commands: Any) -> None:
     options.add_data_options(parser)
     parser.add_argument(
         "--calibration-seconds", type=types.durations, default=[0.0], metavar="0,30,60",
-        help="calibration durations to compare [s of the rig's movements] (default: 0)",
+        help="calibration durations to compare [s of the rig's movements], each adapted to as the service would, which "
+        "refuses less than 14 s (default: 0)",
     )  # fmt: skip
     parser.add_argument(
         "--folds", type=types.folds, metavar="N",

@@ -83,12 +83,13 @@ def _train(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.evaluation_report import read_scores
     from imu_emg_estimator.training.fit_conformal_uncertainty import retrain_folds
     from imu_emg_estimator.training.recipe import RECIPE, train_bundle
+    from imu_emg_estimator.training.worn_alike import worn_alike
 
     torch.set_num_threads(arguments.threads)
     settings = replace(RECIPE, seed=arguments.seed, steps=arguments.steps or RECIPE.steps)
     scores = read_scores(arguments.scores) if arguments.scores else {}
     _settle_data(arguments)
-    recordings = _without(arguments, options.load_training_recordings(arguments))
+    recordings = worn_alike(_without(arguments, options.load_training_recordings(arguments)))
     folds, dataset = arguments.interval_folds, arguments.dataset
     _check(recordings, folds)
     kept = _begin(arguments, recordings, settings)

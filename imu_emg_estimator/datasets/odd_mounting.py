@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.rig_schema import AXES
+from imu_emg_estimator.rig_schema import AXES, NEITHER
 
 MIN_SUBJECTS = 4
 MIN_LENGTH_MPS2 = 4.9  # of the mean acceleration: else the sensor turns too much to have a direction
@@ -27,7 +27,7 @@ def odd_mountings(takes: Sequence[tuple[str, Mapping[str, FloatArray]]]) -> list
 
 
 def odd_mountings_of(recordings: Sequence[Recording]) -> list[str]:
-    """Return the same sentences on recordings."""
+    """Return the same sentences on recordings; of sensors that are worn either way there is none."""
     return odd_mountings([(recording.subject, _mean_accelerations(recording)) for recording in recordings])
 
 
@@ -35,7 +35,8 @@ def _mean_accelerations(recording: Recording) -> dict[str, FloatArray]:
     """Return the mean acceleration [3] of each sensor in m/s²; a sensor without data is left out."""
     sensors = zip(recording.rig.sensor_names, recording.imu[..., :3].swapaxes(0, 1), strict=True)
     known = {name: values[np.isfinite(values).all(axis=1)] for name, values in sensors}
-    return {name: values.mean(axis=0) for name, values in known.items() if len(values)}
+    one_way = {sensor.name for sensor in recording.rig.sensors if sensor.either_way == NEITHER}
+    return {name: values.mean(axis=0) for name, values in known.items() if len(values) and name in one_way}
 
 
 def _directions(takes: Sequence[tuple[str, Mapping[str, FloatArray]]], sensor: str) -> Iterator[tuple[str, FloatArray]]:
@@ -58,7 +59,8 @@ def _reversed(directions: Mapping[str, FloatArray], sensor: str) -> Iterator[str
             axis = AXES[int(np.argmax(np.abs(centre)))]
             yield (
                 f"subject {subject}: gravity on '{sensor}' is {angle:.0f}° off the others' ({axis} reversed): "
-                "if it is worn the other way round, turn its axes in the data, or leave the subject out"
+                "if it is worn the other way round, turn its axes in the data, leave the subject out, or give the "
+                "sensor 'either_way' in the rig file"
             )
 
 

@@ -91,7 +91,7 @@ class BagWatch:
 
     def _sensor(self, sensor: int, now: int) -> SensorView:
         state = self._live.states[sensor]
-        advice = "; ".join(filter(None, (state.reason, state.remedy))) if state.verdict is not Verdict.OK else ""
+        advice = "; ".join(filter(None, (state.reason, state.remedy)))
         rate = _rate(self._arrivals[sensor], now)
         return SensorView(self._bundle.rig.sensor_names[sensor], rate, state.verdict.value, advice)
 

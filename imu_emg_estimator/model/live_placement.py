@@ -18,6 +18,7 @@ from imu_emg_estimator.model.out_of_step import OutOfStep
 from imu_emg_estimator.model.placement_evidence import Finding, Motion, PlacementEvidence
 from imu_emg_estimator.model.sensor_drift import MIN_MOVEMENT_G, MotionProfile, profile_of
 from imu_emg_estimator.model.strange_motion import LEAVE_FACTOR, StrangeMotion
+from imu_emg_estimator.model.worn_ways import HalfTurns, WornWays
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.signals.imu_units import GRAVITY_MPS2
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, RunningMotion
@@ -33,6 +34,7 @@ TURN_SHARE = 0.6  # of a turn of gravity that is seen, which a remedy that may u
 MIN_DISPROOF = 20.0  # logarithm of the likelihood ratio without any such remedy
 LEARN_EVERY = 2  # judgements
 LEARN_DELAY = 6  # rows that must have been followed by so many good ones
+OTHER_WAY = SensorState(reason="is worn the other way round, and its samples are turned back")
 MEMORY_S = 30.0  # without movement: sensors may have been taken off and put on again, otherwise
 
 
@@ -40,9 +42,11 @@ class LivePlacement:
     """Judges the placement of the sensors, row by row.
 
     Feed it what the sensors truly send: rows in the rig's axes *before* anything is masked for a verdict of this class,
-    or it cannot see that a sensor has been put right; but with NaN for samples that are missing, late or implausible.
+    or it cannot see that a sensor has been put right; but with NaN for samples that are missing, late or implausible,
+    and turned by ``ways``.
 
     Attributes:
+        ways: which way round sensors are worn that the rig says are worn either way; None = it says so of none.
         states: [sensors] GOOD, or a masked MISPLACED or LATE.
         score: root mean square deviation of the sensors that are not masked from the training subjects, about 1 for a
             subject like them; NaN = not known.
@@ -71,20 +75,27 @@ class LivePlacement:
         self._bundle, self._uses = bundle, _uses(bundle)
         self._evidence: PlacementEvidence | None = None
         self._strange: StrangeMotion | None = None
+        self.ways: WornWays | None = None
         if (distribution := bundle.distribution) is not None:
             self._evidence = PlacementEvidence(bundle.rig, distribution, _profile(bundle))
             self._strange = StrangeMotion(bundle.rig, self._evidence)
+            self.ways = WornWays(bundle.rig, self._evidence) if HalfTurns(bundle.rig).sensors else None
         self.reset()
 
     def reset(self) -> None:
         """Forget all rows, as after a jump of the clock; who knows what has happened to the sensors since."""
+        if self.ways is not None:
+            self.ways.forget()
+        self._begin()
+
+    def _begin(self) -> None:
         self._motion.reset()
         self._rows = self._judgements = self._idle = self._cleared = 0
         self._past: deque[FloatArray] = deque([self._motion.moments()], maxlen=self._long + 1)
         self._named: tuple[Finding, ...] = ()
         self._found: deque[tuple[Finding, ...]] = deque(maxlen=NAME_AFTER)
         self._good: deque[Motion] = deque()
-        self.states: tuple[SensorState, ...] = (GOOD,) * len(self._bundle.rig.sensors)
+        self.states = self._states()
         self.score = float("nan")
         if self._evidence is not None and self._strange is not None:
             self._evidence.forget()
@@ -135,6 +146,9 @@ class LivePlacement:
 
     def _judge(self, evidence: PlacementEvidence, strange: StrangeMotion, turned: Collection[int]) -> None:
         motion, newest = self._last(self._long), self._last(self._short)
+        if self.ways is not None and self.ways.judge(motion):
+            self._begin()
+            return
         found = evidence.find(motion) if motion.strength > MIN_MOVEMENT_G else ()
         self._found.append(found)
         was_good = not self._named
@@ -199,7 +213,8 @@ class LivePlacement:
 
     def _states(self) -> tuple[SensorState, ...]:
         names = self._bundle.rig.sensor_names
-        states = [GOOD] * len(names)
+        turned = self.ways.turned if self.ways is not None else []
+        states = [OTHER_WAY if sensor in turned else GOOD for sensor in range(len(names))]
         for finding in self._named:
             remedy = finding.remedy
             fault = remedy.fault()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, Network, network_of
 from imu_emg_estimator.model.network_config import LOG_DEVIATION_RANGE
 from imu_emg_estimator.model.sensor_subsets import RunningFactor
+from imu_emg_estimator.model.worn_ways import turned_back
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.masked_imu_features import PARTS, Normalisation, features
 
@@ -32,7 +34,7 @@ def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatA
 
 def published_estimate(bundle: Bundle, imu: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Estimate activation and the standard deviation that a live node publishes; as ``estimate_recording``."""
-    network = network_of(bundle)
+    network, imu = network_of(bundle), turned_back(imu, bundle.rig, bundle.distribution)
     activation, deviation = estimate_recording(network, bundle.normalisation, imu)
     if scale := bundle.deviation_scale:
         deviation = scale.apply(activation, deviation)
@@ -85,4 +87,5 @@ def estimate_all(estimator: Estimator, recordings: Sequence[Recording]) -> Float
 
 def estimate_envelopes(bundle: Bundle, recordings: Sequence[Recording]) -> FloatArray:
     """Estimate the envelopes [samples, muscles] of all recordings, concatenated, in the unit of the reference."""
-    return estimate_all(estimator_of(bundle), recordings)
+    worn = [replace(own, imu=turned_back(own.imu, bundle.rig, bundle.distribution)) for own in recordings]
+    return estimate_all(estimator_of(bundle), worn)

@@ -158,7 +158,7 @@ class Diagnostics:
         report, publishers = node.live.report(sensor), node.count_publishers(topic)
         node.live.judge(sensor, TWO_PUBLISHERS if publishers > 1 and not count.has_sequence else GOOD)
         state, clock = report.state, report.clock
-        level, text = OK, "OK"
+        level, text = OK, f"OK: {state.reason}" if state.reason else "OK"
         if not received:
             level, text = ERROR, f"no message on {topic}{qos_mismatch(node, topic)}"
         elif malformed:

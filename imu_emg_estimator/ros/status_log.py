@@ -61,6 +61,8 @@ class StatusLog:
         for sensor, (before, state) in enumerate(zip(self._states, states, strict=True)):
             if state.verdict is not before.verdict:
                 self._changed[sensor] = now
+            if state.verdict is Verdict.OK and state.reason and state is not before:
+                self._say(f"{self._sensors[sensor]} {state.reason}", False)
         self._states = states
         new = [s for s, state in enumerate(states) if state.verdict is not self._verdicts[s]]
         self._pending = bool(new)

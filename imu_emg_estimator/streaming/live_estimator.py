@@ -235,6 +235,10 @@ class LiveEstimator:
             self._watch.forget_gaps()
         self._newest_row = row.timestamp
         imu = turn_mounts(row.imu, self._rotations) if self._has_rotations else row.imu
+        ways = self._placement.ways
+        signs = ways.signs if ways is not None else 1.0
+        if ways is not None:
+            imu = imu * signs
         self._watch.mask(row.timestamp, imu)
         if self._watch.accused:
             for sensor in self._watch.accused:
@@ -242,6 +246,10 @@ class LiveEstimator:
             self._watch.accused.clear()
         if self._placement.step(self._settled.push(imu.copy()), self._watch.turned):
             self._put_back(row.timestamp)
+        if ways is not None and ways.signs is not signs:
+            imu = imu * signs * ways.signs
+            self._estimator.reset()
+            self._settled.reset()
         for sensor, state in enumerate(self._placement.states):
             if sensor in self._watch.suspects:
                 imu[sensor] = np.nan
@@ -299,6 +307,8 @@ class LiveEstimator:
         """Return the most serious status that applies, and why it does."""
         if self._placement.out_of_distribution:
             return OUT_OF_DISTRIBUTION, self._placement.text
+        if self._placement.ways is not None and (unknown := self._placement.ways.unknown):
+            return WARMING_UP, f"which way round {' and '.join(unknown)} is worn shows once the subject moves"
         if estimate.warming_up:
             return WARMING_UP, "there is not yet enough input"
         if missing:

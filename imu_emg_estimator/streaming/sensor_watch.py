@@ -215,7 +215,7 @@ class SensorWatch:
 
 
 def graver(one: SensorState, other: SensorState) -> SensorState:
-    """Return the state that masks, else the one that is not good; of equals the first."""
-    if one.masked or (other.verdict is Verdict.OK):
+    """Return the state that masks, else the one that is not good, else the one with a reason; of equals the first."""
+    if one.masked or (other.verdict is Verdict.OK and not other.reason):
         return one
     return other if other.masked or one.verdict is Verdict.OK else one

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_bundle
-from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
+from imu_emg_estimator.calibration.calibrate_recordings import calibrate
+from imu_emg_estimator.errors import BagTooShort, InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, weights_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
@@ -30,6 +31,7 @@ from imu_emg_estimator.training.subject_checks import (
     left_out,
     movement_group,
 )
+from imu_emg_estimator.training.worn_alike import worn_alike
 from imu_emg_estimator.utils.progress import CountProgress
 
 SCORED_S = 30.0  # of calibration, after which a new bundle is scored
@@ -68,6 +70,8 @@ def evaluate_subject(
 ) -> SubjectScores:
     """Score one subject after each amount of calibration, all on the same samples so that they can be compared.
 
+    What is scored is what ``/calibrate`` would put to use, or the bundle as it is where that adapts nothing.
+
     Args:
         seconds: amounts of calibration [s of the rig's movements]; what follows the longest is scored.
 
@@ -83,9 +87,16 @@ def evaluate_subject(
         if amount > 0:
             part = split_for_calibration(recordings, amount)
             assert part is not None  # the longest one exists
-            own = adapt_bundle(bundle, part.calibration, settings)
+            own = _calibrated(bundle, part.calibration, settings)
         result[f"{amount:g}"] = score_recordings(own, whole.scored)
     return result
+
+
+def _calibrated(bundle: Bundle, recordings: Sequence[Recording], settings: AdaptationSettings) -> Bundle:
+    try:
+        return calibrate(bundle, recordings, recordings[0].subject, settings=settings).bundle or bundle
+    except BagTooShort:
+        return bundle
 
 
 def trained_subjects(bundle: Bundle, dataset: str) -> list[str]:
@@ -197,7 +208,7 @@ def _evaluate_fold(
     note: StepNote | None,
 ) -> tuple[dict[str, SubjectScores], Bundle]:
     """Train the recipe without the subjects left out, and score those."""
-    kept = [recording for recording in recordings if recording.subject not in left_out]
+    kept = worn_alike([recording for recording in recordings if recording.subject not in left_out])
     bundle = train_bundle(kept, f"{dataset}_without_{'_'.join(left_out)}", dataset, training, progress=note)
     held_out = [recording for recording in recordings if recording.subject in left_out]
     return evaluate_bundle(bundle, held_out, seconds, adaptation), bundle

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.sensor_subsets import SensorSubsets, Subset, SubsetFigures
+from imu_emg_estimator.model.worn_ways import signs_of
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
@@ -18,6 +19,7 @@ from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 from imu_emg_estimator.streaming.activation_status import DEGRADED, OK, STALE, WARMING_UP
 from imu_emg_estimator.streaming.live_estimator import LiveEstimator, LiveSettings, Output
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
+from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 
 START = 1_700_000_000 * SECOND
 DELAY = 2_000_000  # ns, from a sample to its arrival
@@ -366,3 +368,26 @@ def test_live_estimator_turns_samples_by_its_rotations(bundle: Bundle, imu: NDAr
     straight, mounted = (LiveEstimator(bundle, LiveSettings(rotations=q)) for q in ((0.0, 0, 0, 1), (1.0, 0, 0, 0)))
     expected = [output.activation for output in play(straight, imu[:120])]
     np.testing.assert_allclose([output.activation for output in play(mounted, turned)], expected, atol=1e-5)
+
+
+def test_live_estimator_turns_back_sensor_that_is_worn_the_other_way_round(
+    bundle: Bundle, make_recording: Callable[..., Recording]
+) -> None:
+    people = [make_recording([("walking", 20.0)], subject=str(seed), seed=seed) for seed in range(1, 4)]
+    sensors = tuple(
+        replace(own, either_way="z" if index == 4 else "none") for index, own in enumerate(bundle.rig.sensors)
+    )
+    either = replace(bundle, rig=replace(bundle.rig, sensors=sensors), distribution=fit_distribution(people))
+    imu = make_recording([("walking", 12.0)], seed=9).imu
+    other = imu * signs_of([4], either.rig)
+    (right, live), outputs = [LiveEstimator(either, LiveSettings()) for _ in range(2)], {}
+    for name, estimator, own in (("right", right, imu), ("other", live, other)):
+        outputs[name] = play(estimator, own)
+    assert right.states == (GOOD,) * 6
+    assert "worn the other way round" in live.states[4].reason
+    assert not live.states[4].masked
+    known = [next(i for i, own in enumerate(outputs[name]) if own.status == OK) for name in outputs]
+    assert max(known) < 6.0 * either.rig.rate
+    assert {own.status for own in outputs["other"][: max(known)]} == {WARMING_UP}
+    assert {own.status for own in outputs["other"][max(known) :]} == {OK}
+    np.testing.assert_allclose(outputs["other"][-1].activation, outputs["right"][-1].activation, atol=1e-4)

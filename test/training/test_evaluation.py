@@ -9,7 +9,8 @@ import pytest
 from fixtures.factories import BundleFactory, RecordingFactory, refusal
 from fixtures.numbered_day import sample_numbers
 
-from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_bundle
+from imu_emg_estimator.calibration.adaptation import AdaptationSettings
+from imu_emg_estimator.calibration.calibrate_recordings import calibrate
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import network_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimate_recording
@@ -64,6 +65,7 @@ def test_score_recordings_leaves_out_short_conditions_and_untrusted_muscles(
     assert evaluate_subject(trained_bundle, untrusted, [0.0], BRIEF) == {}
 
 
+@pytest.mark.slow
 def test_evaluate_subject_scores_same_samples_for_all_amounts(trained_bundle: Bundle, day: list[Recording]) -> None:
     result = evaluate_subject(trained_bundle, day, [20.0, 0.0, 5.0], BRIEF)
     assert list(result) == ["0", "5", "20"]
@@ -72,12 +74,16 @@ def test_evaluate_subject_scores_same_samples_for_all_amounts(trained_bundle: Bu
     split = split_for_calibration(day, 20.0)
     assert split is not None
     assert result["0"] == score_recordings(trained_bundle, split.scored)
-    assert result["20"] == score_recordings(adapt_bundle(trained_bundle, split.calibration, BRIEF), split.scored)
+    service = calibrate(trained_bundle, split.calibration, day[0].subject, settings=BRIEF).bundle
+    assert service is not None
+    assert result["20"] == score_recordings(service, split.scored) != result["0"]
+    assert result["5"] == result["0"]  # the service refuses so little
 
 
+@pytest.mark.slow
 def test_evaluate_subject_does_not_calibrate_on_scored_emg(trained_bundle: Bundle, day: list[Recording]) -> None:
     """Poison what is scored: r ignores scale, so a network without access to it scores the same."""
-    split = split_for_calibration(day, 10.0)
+    split = split_for_calibration(day, 20.0)
     assert split is not None
     later = set(sample_numbers(split.scored).tolist())
     poisoned = [
@@ -86,7 +92,7 @@ def test_evaluate_subject_does_not_calibrate_on_scored_emg(trained_bundle: Bundl
         )
         for each in day
     ]
-    honest, other = (evaluate_subject(trained_bundle, each, [10.0], BRIEF)["10"]["all"] for each in (day, poisoned))
+    honest, other = (evaluate_subject(trained_bundle, each, [20.0], BRIEF)["20"]["all"] for each in (day, poisoned))
     for muscle in honest:
         assert other[muscle].r == pytest.approx(honest[muscle].r, abs=1e-9)
         assert other[muscle].r2 != honest[muscle].r2
