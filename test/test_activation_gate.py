@@ -48,7 +48,7 @@ def skip_without_compiler() -> None:
         pytest.skip(f"no C++ compiler: {COMPILER} is not installed; CXX names another")
 
 
-@pytest.fixture(scope="module", params=["python", "c++"])
+@pytest.fixture(scope="module", params=["python", pytest.param("c++", marks=pytest.mark.slow)])
 def run(request: pytest.FixtureRequest) -> GateRun:
     answer: GateRun = run_in_python if request.param == "python" else request.getfixturevalue("run_in_cpp")
     return answer
@@ -194,6 +194,7 @@ def test_gate_is_zero_within_fade_out_of_last_good_message(run: GateRun, seed: i
     assert was_zero
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_implementations_agree_in_random_runs(run_in_cpp: GateRun, seed: int) -> None:
     commands, _ = random_run(100 + seed)
@@ -255,6 +256,7 @@ def test_update_returns_list_of_its_own() -> None:
     assert gate.update(START_S, 0.01) == [0.0, 0.0]
 
 
+@pytest.mark.slow
 def test_header_refuses_fast_math() -> None:
     skip_without_compiler()
     header = ROOT / "include" / "imu_emg_estimator" / "activation_gate.hpp"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ START, END = 2.0, 4.0
 DELAY = SECOND // 1000
 
 
-def clean(seconds: float = 6.0, rate: float = 100.0, sensors: int = 2) -> list[ImuMessage]:
-    """Samples that all differ; every sensor of its own."""
+@cache
+def made(seconds: float, rate: float, sensors: int) -> list[ImuMessage]:
     messages = []
     for number in range(round(seconds * rate)):
         timestamp = 1_000 * SECOND + round(number * SECOND / rate)
@@ -24,6 +25,11 @@ def clean(seconds: float = 6.0, rate: float = 100.0, sensors: int = 2) -> list[I
             sample = tuple(9.0 + sensor + axis + 3 * math.sin(number) for axis in range(6))
             messages.append(ImuMessage(timestamp + DELAY + sensor, sensor, timestamp, sample, number))
     return messages
+
+
+def clean(seconds: float = 6.0, rate: float = 100.0, sensors: int = 2) -> list[ImuMessage]:
+    """Samples that all differ; every sensor of its own."""
+    return list(made(seconds, rate, sensors))
 
 
 def injected(kind: str, magnitude: float | None = None, sensors: Sequence[int] = (0,)) -> list[ImuMessage]:
@@ -127,7 +133,8 @@ def test_second_publisher_and_second_sensor_have_numbers_of_their_own() -> None:
     for kind, sensors in (("two_publishers", (0,)), ("two_sensors", (0, 1))):
         messages = during(injected(kind, sensors=sensors))
         assert {m.sequence >= 1_000_000 for m in messages} == {False, True}
-    assert {m.sample in {c.sample for c in clean() if c.sensor == 1} for m in messages} == {False, True}
+    others = {c.sample for c in clean() if c.sensor == 1}
+    assert {m.sample in others for m in messages} == {False, True}
 
 
 def test_exchanged_sensors_send_each_others_samples() -> None:

@@ -72,8 +72,10 @@ def test_placement_accepts_correct_sensors(judged, imu: Array) -> None:  # type:
     assert 0.5 < mounting.score == mounting.mended < 1.5
 
 
-@pytest.mark.parametrize(("axis", "degrees"), [("x", 90), ("x", 180), ("y", -90), ("y", 180), ("z", 90), ("z", 180)])
-@pytest.mark.parametrize("sensor", [0, 4])
+@pytest.mark.parametrize(
+    ("sensor", "axis", "degrees"),
+    [(0, "x", 90), (4, "x", 180), (4, "y", -90), (0, "y", 180), (0, "z", 90), (4, "z", 180)],
+)
 def test_placement_names_and_corrects_turned_sensor(  # type: ignore[no-untyped-def]
     judged, imu: Array, sensor: int, axis: str, degrees: float
 ) -> None:

@@ -203,7 +203,7 @@ def test_step_flags_rotated_sensor_until_turned_back(knowing: Bundle, turned: Ar
     assert (np.array([estimate.score for estimate in estimates[200:580]]) > 0).all()
 
 
-@pytest.mark.parametrize("value", [1e200, 1e30, 1e6, np.inf, np.nan])
+@pytest.mark.parametrize("value", [1e200, 1e6, np.nan])
 def test_step_flags_rotated_sensor_after_one_absurd_sample(knowing: Bundle, turned: Array, value: float) -> None:
     """What is no acceleration takes no part in the statistics: the alarms are those without it within a window."""
     estimator, undisturbed = StreamingEstimator(knowing), StreamingEstimator(knowing)
