@@ -1,4 +1,4 @@
-"""Accelerations in other units, without gravity, negated, mixed from two sources, or of a sensor that hardly moves.
+"""Accelerations in other units, without gravity, negated, or of a sensor that hardly moves.
 
 All is told by sums over windows. The limits lie beyond what HuGaDB holds (all 13 subjects, 7.5 hours, rest and
 locomotion, those sensors aside that are at fault in it); HuGaDB's most extreme window stands in brackets.
@@ -11,7 +11,8 @@ import math
 from imu_emg_estimator.signals.gravity_loss import GravityLoss
 from imu_emg_estimator.signals.gravity_steps import GravitySteps
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
-from imu_emg_estimator.signals.relative_stillness import STILL_MPS2, RelativeStillness
+from imu_emg_estimator.signals.mixed_sources import MixedSources
+from imu_emg_estimator.signals.relative_stillness import STOPPED_MPS2, RelativeStillness
 from imu_emg_estimator.signals.sample_windows import SampleWindows, Vector, Window, dot
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
 from imu_emg_estimator.signals.usual_gravity import UsualGravity
@@ -29,9 +30,6 @@ QUIET_MPS2 = 0.35  # standard deviation over a second
 QUIET_GRAVITY_MPS2 = (8.2, 11.5)  # then (8.6 to 11.0)
 IN_G = (0.6, 2.0)  # mean length in g
 IN_MILLI_G = 300.0  # and more
-MIN_JUMPS = 0.45  # of the length, a share of the samples of 0.2 s, where nearly all jump (0.42 at 60 and 100 Hz)
-MIN_STEP_MPS2 = 2.0  # root mean square, of samples that go back and forth
-MAX_RETURN = 0.04  # of the squared step, by which every other sample differs (0.02, once)
 MIN_TURN = math.cos(math.radians(100.0))  # of gravity from one half second to the next (86 degrees)
 MIN_TURN_GRAVITY_MPS2 = 4.0  # before and after
 MIN_TURN_STEP = 0.5  # of the change, in one step: limbs turn gradually
@@ -46,7 +44,6 @@ MOVING_MPS2 = 2.0
 
 UNIT_REMEDY = "have its driver send m/s² (REP 103)"
 RESTART_REMEDY = "switch it off and on again, or restart its driver"
-SOURCE_REMEDY = "let one driver alone send on its topic"
 
 
 class AccelerationChecks:
@@ -62,12 +59,14 @@ class AccelerationChecks:
         self, sensor: int = 0, others: RelativeStillness | None = None, steps: GravitySteps | None = None
     ) -> None:
         self._sensor, self._others, self._steps = sensor, others, steps
-        self._windows, self._loss, self._usual = SampleWindows(), GravityLoss(), UsualGravity()
+        self._windows, self._mixed = SampleWindows(), MixedSources()
+        self._loss, self._usual = GravityLoss(), UsualGravity()
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
         self._windows.reset()
+        self._mixed.reset()
         self._loss.reset()
         self._usual.reset()
         self._found: SensorState | None = None
@@ -108,16 +107,16 @@ class AccelerationChecks:
         short = self._windows.window(SHORT)
         if short is None:
             return self._removed or (_negated_axes(*self._turned) if self._turned else self._scaled)
-        found = self._mixed(short) or self._level(short)
+        half, deviation = self._windows.window(HALF), short.deviation
+        found = self._mixed.judge(short, half) or self._level(short)
         if found:
             self._stood = found.verdict is Verdict.FROZEN
             return found
-        half, deviation = self._windows.window(HALF), short.deviation
         if self._is_put_right(short):
             self._windows.forget_blocks()
             self._scaled = half = None
         if self._others:
-            before = self._windows.window(MOMENT, SHORT + 1) if deviation < STILL_MPS2[0] else None
+            before = self._windows.window(MOMENT, SHORT + 1) if deviation < STOPPED_MPS2 else None
             deviations = [window.deviation if window else None for window in (half, before)]
             found = self._others.judge(self._sensor, instant, deviation, *deviations)
             if self._stood and not found:  # where it stood says nothing of gravity
@@ -149,16 +148,6 @@ class AccelerationChecks:
         if self._scaled and short.deviation > QUIET_MPS2:
             return False
         return self._found.verdict is Verdict.IMPLAUSIBLE and _is_usual(short)
-
-    def _mixed(self, short: Window) -> SensorState | None:
-        """Recognise samples that alternate between two sources."""
-        if short.jumps >= MIN_JUMPS * short.samples:
-            reason = f"changes its size from message to message, {short.jumps} times in 0.2 s, as if in two units"
-            return SensorState(Verdict.OTHER_UNITS, reason, SOURCE_REMEDY, True)
-        if short.steps < short.samples * MIN_STEP_MPS2**2 or short.double_steps > MAX_RETURN * short.steps:
-            return None
-        reason = "alternates between two accelerations from message to message"
-        return SensorState(Verdict.TWO_PUBLISHERS, reason, SOURCE_REMEDY, True)
 
     def _level(self, short: Window) -> SensorState | None:
         if short.mean_length < MAX_WEIGHTLESS_MPS2 and self._windows.longest(SHORT) < MAX_WEIGHTLESS_MPS2:

@@ -24,6 +24,7 @@ MIN_RESTING_STUCK = 60  # repeats of an axis that count without movement: the co
 MIN_LOOPED = 5  # samples in a row that came before, each equally long ago
 MIN_LOOPED_TRAVEL = 1.0  # at rest, coarse values come again by chance
 MIN_RESTING_LOOPED = 20
+MIN_REPLAYED, MIN_REPLAYED_TRAVEL = 12, 3.0  # samples in a row that came before, in whatever order
 LOOP_NS = 5 * SECOND  # of samples remembered at least, twice that at most: a recording played again is no loop
 MAX_LOOP_SAMPLES = 4096  # whatever the rate
 NOTHING: Vector = (0.0, 0.0, 0.0)
@@ -56,6 +57,9 @@ class RepeatedSamples:
 
     Args:
         highest: absolute value that an axis reached in training; None = not known.
+
+    Attributes:
+        repeats: samples in a row that equal the one before.
     """
 
     def __init__(self, part: Part, highest: float | None = None) -> None:
@@ -67,15 +71,15 @@ class RepeatedSamples:
         """Forget all samples."""
         self._last: Vector | None = None
         self._since = NEVER  # instant of the first of the equal samples
-        self._repeats = 0
+        self.repeats = 0
         self._travel = 0.0  # sum of all changes
         self._axes = [_Axis(), _Axis(), _Axis()]
         self._repeating = False  # some axis repeats
         self._recent: dict[Vector, int] = {}  # samples, and how many there were before
         self._older: dict[Vector, int] = {}
         self._recent_from = NEVER  # instant
-        self._count = self._lag = self._looped = 0
-        self._looped_from = 0.0  # travel where the loop was entered
+        self._count = self._lag = self._looped = self._replayed = 0
+        self._looped_from = self._replayed_from = 0.0  # travel where the loop was entered
 
     def take(self, instant: int, sample: Vector) -> SensorState | None:
         """Take the finite values of an instant [ns]; return what is wrong, None = nothing."""
@@ -85,22 +89,22 @@ class RepeatedSamples:
             return self._zeros(sample)
         if sample == last:
             return self._repeated(instant, sample)
-        self._repeats, self._since = 0, instant
+        self.repeats, self._since = 0, instant
         dx, dy, dz = sample[0] - last[0], sample[1] - last[1], sample[2] - last[2]
         self._travel += abs(dx) + abs(dy) + abs(dz)
         before = self._remember(instant, sample)
         looped = found = None
         if before:
-            looped = self._looped_since(before)
+            looped = self._looped_since(before) or self._replayed_since()
         else:
-            self._looped = 0
+            self._looped = self._replayed = 0
         if self._repeating or not (dx and dy and dz):
             found = self._axes_repeated(instant, sample, (dx, dy, dz))
         return looped or found or self._zeros(sample)
 
     def _repeated(self, instant: int, sample: Vector) -> SensorState | None:
-        self._repeats += 1
-        if self._repeats < MIN_REPEATS or instant - self._since < MIN_FROZEN_NS:
+        self.repeats += 1
+        if self.repeats < MIN_REPEATS or instant - self._since < MIN_FROZEN_NS:
             return self._zeros(sample)
         reason = f"repeats one {self._part.name} since {(instant - self._since) / SECOND:.1f} s"
         return self._zeros(sample) or SensorState(
@@ -167,6 +171,16 @@ class RepeatedSamples:
         if lag < 2 or self._looped < (MIN_LOOPED if moved else MIN_RESTING_LOOPED):
             return None
         reason = f"sends its last {lag} samples over and over"
+        return SensorState(Verdict.FROZEN, reason, "restart its driver, which repeats old samples", True)
+
+    def _replayed_since(self) -> SensorState | None:
+        """Recognise samples of the last seconds that are sent again in another order, as backwards."""
+        if not self._replayed:
+            self._replayed_from = self._travel
+        self._replayed += 1
+        if self._replayed < MIN_REPLAYED or self._travel - self._replayed_from < MIN_REPLAYED_TRAVEL:
+            return None
+        reason = f"sends {self._replayed} samples in a row that it sent before"
         return SensorState(Verdict.FROZEN, reason, "restart its driver, which repeats old samples", True)
 
 

@@ -26,6 +26,7 @@ DEFAULT_HOLD_S = 0.3
 MIN_MISSING = 3  # messages without a part; REP 145 lets acceleration and rate come in turns
 MIN_MISSING_NS = 60_000_000
 MAX_VALUE = 1e4  # in any unit; in sums with larger ones the others would be lost
+BEYOND_TRAINING = 8.0  # times what an axis reached in training: 16 g for 2; of such a value the network knows nothing
 MAX_BACKWARDS_NS = SECOND  # instants that lie further back are another recording's
 NO_VALUES: Sample = ABSENT[:3]
 
@@ -101,42 +102,44 @@ class SampleChecker:
         steps: GravitySteps | None = None,
     ) -> None:
         self._delivery = SampleDelivery(rate)
-        self._acceleration = self._rate = None
+        self._parts: list[tuple[int, _PartChecker]] = []  # and where they begin in a sample
         if acceleration_used:
-            self._acceleration = _PartChecker(
-                ACCELERATION, highest_acceleration, AccelerationChecks(sensor, others, steps)
-            )
+            accelerations = AccelerationChecks(sensor, others, steps)
+            self._parts.append((0, _PartChecker(ACCELERATION, highest_acceleration, accelerations)))
         if rate_used:
-            self._rate = _PartChecker(RATE, highest_rate, AngularRateChecks())
+            self._parts.append((3, _PartChecker(RATE, highest_rate, AngularRateChecks())))
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
         self.state = GOOD
         self._last = NEVER
-        for checker in (self._delivery, self._acceleration, self._rate):
-            if checker:
-                checker.reset()
+        self._delivery.reset()
+        for _, part in self._parts:
+            part.reset()
 
     def forget_turn(self) -> None:
         """Believe that the sensor is right as it is, though it turned over."""
-        if self._acceleration:
-            self._acceleration.forget_turn()
+        for _, part in self._parts:
+            part.forget_turn()
 
     def check(self, instant: int, sample: Sample, sequence: int | None = None) -> Checked:
         """Take the sample of an instant [ns], and the number that its publisher gave the message, if known."""
         if instant < self._last - MAX_BACKWARDS_NS:
             self.reset()
         self._last = instant
-        delivery = self._delivery.take(instant, sequence)
-        acceleration = self._acceleration and self._acceleration.check(instant, sample[:3])
-        rate = self._rate and self._rate.check(instant, sample[3:])
-        self.state = acceleration or rate or delivery or GOOD
-        if not self.state.masked:
+        found = [part.check(instant, sample[at : at + 3]) for at, part in self._parts]
+        old = sum([not part.is_new for _, part in self._parts])
+        delivery = self._delivery.take(instant, sequence, 1.0 - old / len(self._parts) if old else 1.0)
+        self.state = next(filter(None, found), None) or delivery or GOOD
+        if not (self.state.masked or old):
             return Checked(sample, self.state)
         if delivery and delivery.masked:
             return Checked(ABSENT, self.state)
-        return Checked((NO_VALUES if acceleration else sample[:3]) + (NO_VALUES if rate else sample[3:]), self.state)
+        for (at, part), state in zip(self._parts, found, strict=True):
+            if state or part.is_missing:
+                sample = sample[:at] + NO_VALUES + sample[at + 3 :]
+        return Checked(sample, self.state)
 
 
 class _PartChecker:
@@ -144,6 +147,7 @@ class _PartChecker:
 
     def __init__(self, part: Part, highest: float, values: AccelerationChecks | AngularRateChecks) -> None:
         self._part = part
+        self._limit = BEYOND_TRAINING * highest if highest == highest else MAX_VALUE
         self._repeated = RepeatedSamples(part, highest if highest == highest else None)
         self._values = values
         self.reset()
@@ -157,6 +161,16 @@ class _PartChecker:
         self._seen: int | None = None  # instant of the latest sample that had the part
         self._missed = 0  # samples since
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether the latest sample lacked the part."""
+        return self._missed > 0
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the latest sample had the part, and not that of the sample before, unless something is found."""
+        return self._found is not None or not (self._missed or self._repeated.repeats)
+
     def forget_turn(self) -> None:
         """Believe that the sensor is right as it is, though it turned over."""
         if isinstance(self._values, AccelerationChecks):
@@ -166,12 +180,15 @@ class _PartChecker:
     def check(self, instant: int, sample: Sample) -> SensorState | None:
         """Take three values; return the state that forbids their use, None = none does."""
         x, y, z = sample
-        if abs(x) <= MAX_VALUE and abs(y) <= MAX_VALUE and abs(z) <= MAX_VALUE:  # false for NaN
-            self._seen, self._missed = instant, 0
+        is_number, found = abs(x) <= MAX_VALUE and abs(y) <= MAX_VALUE and abs(z) <= MAX_VALUE, None  # false for NaN
+        is_missing = not is_number or max(abs(x), abs(y), abs(z)) > self._limit
+        if is_number and (self._missed or not is_missing):  # one absurd sample alone poisons no statistic
             values = x, y, z
             found = self._repeated.take(instant, values) or self._values.take(instant, values)
+        if is_missing:
+            found = found or self._missing(instant)
         else:
-            found = self._missing(instant)
+            self._seen, self._missed = instant, 0
         if found:
             self._found = found
             self._until = instant + round(HOLD_S.get(found.verdict, DEFAULT_HOLD_S) * SECOND)

@@ -50,19 +50,16 @@ class SampleDelivery:
         self._slow: SensorState | None = None
         self._restart()
 
-    def take(self, instant: int, sequence: int | None = None) -> SensorState | None:
-        """Take a message's instant [ns] and sequence number; return what is wrong, None = nothing."""
-        interval = instant - self._last
-        if not -MAX_GAP_NS <= interval <= MAX_GAP_NS:
-            self._restart()
-            self._last = self._begin = instant
-        elif interval > self._longest:
-            self._note_long(instant)
-        elif self._intervals:
-            self._intervals.clear()
-        if interval > 0:
-            self._last = instant
+    def take(self, instant: int, sequence: int | None = None, share: float = 1.0) -> SensorState | None:
+        """Take a message's instant [ns] and sequence number; return what is wrong, None = nothing.
+
+        Args:
+            share: of what the network uses that is new in the message; without any it counts in no rate.
+        """
+        if share > 0.0:
+            self._time(instant)
         self._received += 1
+        self._new += share
         if sequence is not None:
             if sequence == self._expected:
                 self._expected, self._numbered = sequence + 1, instant
@@ -75,9 +72,21 @@ class SampleDelivery:
             return SensorState(Verdict.TWO_PUBLISHERS, reason, "stop one of the two drivers on its topic", True)
         return self._slow
 
+    def _time(self, instant: int) -> None:
+        interval = instant - self._last
+        if not -MAX_GAP_NS <= interval <= MAX_GAP_NS:
+            self._restart()
+            self._last = self._begin = instant
+        elif interval > self._longest:
+            self._note_long(instant)
+        elif self._intervals:
+            self._intervals.clear()
+        if interval > 0:
+            self._last = instant
+
     def _restart(self) -> None:
-        self._received = self._lost = 0
-        self._before: tuple[int, int, int] | None = None  # received, lost and ns of the window before
+        self._received, self._new, self._lost = 0, 0.0, 0
+        self._before: tuple[int, float, int, int] | None = None  # received, new, lost and ns of the window before
         self._slow = None
         self._slow_until = NEVER
         self._intervals.clear()
@@ -114,12 +123,12 @@ class SampleDelivery:
         self._returned = instant
 
     def _judge(self, instant: int) -> None:
-        window = (self._received, self._lost, instant - self._begin)
+        window = (self._received, self._new, self._lost, instant - self._begin)
         if self._before and instant >= self._slow_until:
-            received, lost, span = (a + b for a, b in zip(self._before, window, strict=True))
-            self._slow = self._state(received * SECOND / span, lost / (received + lost))
+            received, new, lost, span = (a + b for a, b in zip(self._before, window, strict=True))
+            self._slow = self._state(new * SECOND / span, lost / (received + lost))
         self._before, self._begin = window, instant
-        self._received = self._lost = 0
+        self._received, self._new, self._lost = 0, 0.0, 0
 
     def _state(self, rate: float, lost: float) -> SensorState | None:
         remedy = "set a higher rate, or move it closer to its receiver"

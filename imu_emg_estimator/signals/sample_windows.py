@@ -18,13 +18,16 @@ KEPT_BLOCKS = 5  # whose samples are kept
 MAX_GAP_NS = SECOND // 4  # longer without samples: what was before is forgotten
 JUMP_RATIO = 3.5  # of the lengths of two samples in a row
 JUMP_SQUARES = JUMP_RATIO**2
+MIN_RETURN_SQUARE = 8.0**2  # of a step that counts, in the unit of the part ...
+MAX_LEFT_SQUARE = 0.35**2  # ... and of what is left of it after one that takes it back, as a share
 
 # Since the start: samples; sums of x, y, z, their squares, and lengths; jumps of the length; squared steps from the
-# sample before, and from the one before that.
-_Sums = tuple[int, float, float, float, float, float, float, float, int, float, float]
+# sample before, and from the one before that; returns.
+_Sums = tuple[int, float, float, float, float, float, float, float, int, float, float, int]
 # Of a block: shortest and longest length and largest step, squared, and that step.
 _Extremes = tuple[float, float, float, "Vector"]
-NOTHING: _Sums = (0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0)
+NOTHING: _Sums = (0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0)
+NO_STEP: Vector = (0.0, 0.0, 0.0)
 
 
 class Window:
@@ -38,15 +41,17 @@ class Window:
         mean_length: of the vectors.
         jumps: samples that are much longer or shorter than the one before.
         steps, double_steps: sums of squared changes from the sample before, and from the one before that.
+        returns: large steps that take back the large one before.
     """
 
     __slots__ = (
-        "deviation", "double_steps", "gravity", "jumps", "mean", "mean_length", "samples", "steps", "variances",
+        "deviation", "double_steps", "gravity", "jumps", "mean", "mean_length", "returns", "samples", "steps",
+        "variances",
     )  # fmt: skip
 
     def __init__(self, before: _Sums, after: _Sums) -> None:
-        n0, x0, y0, z0, xx0, yy0, zz0, length0, jumps0, steps0, double0 = before
-        n, x, y, z, xx, yy, zz, length, jumps, steps, double = after
+        n0, x0, y0, z0, xx0, yy0, zz0, length0, jumps0, steps0, double0, returns0 = before
+        n, x, y, z, xx, yy, zz, length, jumps, steps, double, returns = after
         self.samples = count = n - n0
         mx, my, mz = self.mean = (x - x0) / count, (y - y0) / count, (z - z0) / count
         vx, vy, vz = (xx - xx0) / count - mx * mx, (yy - yy0) / count - my * my, (zz - zz0) / count - mz * mz
@@ -55,6 +60,7 @@ class Window:
         self.deviation = math.sqrt(max(vx + vy + vz, 0.0))
         self.mean_length = (length - length0) / count
         self.jumps, self.steps, self.double_steps = jumps - jumps0, steps - steps0, double - double0
+        self.returns = returns - returns0
 
     @property
     def length_variation(self) -> float:
@@ -85,6 +91,7 @@ class SampleWindows:
         self._open: list[Vector] = []
         self._end = self._latest = NEVER
         self._last: tuple[Vector, Vector] | None = None  # last sample but one, and last
+        self._leap = NO_STEP  # the latest step that counts for returns
 
     def forget_blocks(self) -> None:
         """Forget what was before the newest block."""
@@ -141,8 +148,8 @@ class SampleWindows:
     def _close(self) -> None:
         samples, self._open = self._open, []
         self.blocks.append(samples)
-        count, x, y, z, xx, yy, zz, length, jumps, steps, double = self._sums[-1]
-        shortest, longest, largest, leap = math.inf, 0.0, 0.0, (0.0, 0.0, 0.0)
+        count, x, y, z, xx, yy, zz, length, jumps, steps, double, returns = self._sums[-1]
+        shortest, longest, largest, leap = math.inf, 0.0, 0.0, NO_STEP
         (px, py, pz), (lx, ly, lz) = self._last or (samples[0], samples[0])
         before = lx * lx + ly * ly + lz * lz
         for a, b, c in samples:
@@ -160,12 +167,20 @@ class SampleWindows:
             if step > largest:
                 largest, leap = step, (dx, dy, dz)
             steps += step
+            if step > MIN_RETURN_SQUARE:
+                returns += _takes_back((dx, dy, dz), self._leap)
+                self._leap = dx, dy, dz
             dx, dy, dz = a - px, b - py, c - pz
             double += dx * dx + dy * dy + dz * dz
             px, py, pz, lx, ly, lz, before = lx, ly, lz, a, b, c, square
         self._last = (px, py, pz), (lx, ly, lz)
-        self._sums.append((count + len(samples), x, y, z, xx, yy, zz, length, jumps, steps, double))
+        self._sums.append((count + len(samples), x, y, z, xx, yy, zz, length, jumps, steps, double, returns))
         self._extremes.append((shortest, longest, largest, leap))
+
+
+def _takes_back(step: Vector, before: Vector) -> bool:
+    left = step[0] + before[0], step[1] + before[1], step[2] + before[2]
+    return dot(left, left) < MAX_LEFT_SQUARE * min(dot(step, step), dot(before, before))
 
 
 def dot(a: Vector, b: Vector) -> float:

@@ -105,8 +105,8 @@ def swinging(gravity: float, variation: float = 0.4, seconds: float = 1.5) -> Ar
     samples = resting(0.3, 0.3, seconds)
     long, short = (math.sqrt((9.0 * (1.0 + sign * variation)) ** 2 - gravity**2) for sign in (1, -1))
     samples[:, 0] += gravity
-    samples[:, 1] = repeated([long, -long, short, -short], len(samples))
-    samples[:, 2] = repeated([0.3, 0.3, -0.3, -0.3], len(samples))
+    turning = np.exp(0.4j * math.pi * np.arange(len(samples))) * repeated([long] * 5 + [short] * 5, len(samples))
+    samples[:, 1], samples[:, 2] = turning.real, turning.imag  # steps that never take each other back
     return samples
 
 
@@ -135,7 +135,7 @@ def test_checks_hold_that_gravity_is_removed_until_seven_tenths_of_a_second_show
     gravity: float, ends: tuple[float, float]
 ) -> None:
     moving = resting(gravity, seconds=4.0)
-    moving[:, 1] = 4.5 * repeated(PAIRS, len(moving))
+    moving[:, 1] = 3.9 * repeated(PAIRS, len(moving))
     moving[:, [0, 2]] += 0.3 * repeated(PAIRS, len(moving))[:, None]
     found = states(np.concatenate([resting(2.5, seconds=0.99), moving]))
     masked = [index / 100 - 1.0 for index, state in enumerate(found) if state]

@@ -113,6 +113,14 @@ def test_loop_is_told_within_its_first_samples(lag: int) -> None:
     assert f"its last {lag} samples" in last.reason
 
 
+def test_old_samples_in_another_order_are_told_within_their_first_dozen() -> None:
+    samples = swing(600)
+    found = run(np.concatenate([samples, samples[:-60:-1]]))
+    assert [index - 600 for index, state in enumerate(found) if state][:1] == [12]  # the first repeats the last
+    assert found[-1] is not None
+    assert found[-1].reason == "sends 58 samples in a row that it sent before"
+
+
 @pytest.mark.parametrize("length_s", [10, 15])
 @pytest.mark.parametrize("rate", [20.0, HZ, 200.0])
 def test_recording_played_again_is_no_loop(length_s: int, rate: float) -> None:

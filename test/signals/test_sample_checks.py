@@ -167,14 +167,16 @@ def test_checks_tell_sensor_that_only_noise_keeps_alive() -> None:
             assert resting.check(sensor, round(index * SECOND / RATE), tuple(sample)).state is GOOD
 
 
-@pytest.mark.parametrize("is_frozen", [True, False])
-def test_checks_tell_sensors_that_freeze_all_at_once_from_a_person_who_stops(is_frozen: bool) -> None:
+@pytest.mark.parametrize(("is_frozen", "noise_mps2"), [(True, 0.01), (True, 0.05), (False, 0.01)])
+def test_checks_tell_sensors_that_freeze_all_at_once_from_a_person_who_stops(
+    is_frozen: bool, noise_mps2: float
+) -> None:
     sensors = np.stack([movement(12.0, seed=seed) for seed in range(3)], axis=1)
     rest, stop, go = [14.0 if is_frozen else 9.81, 0.0, 0.0, 0.0, 0.0, 0.0], 180, 480
     share = np.clip((np.arange(len(sensors)) - stop) / (1.0 if is_frozen else RATE), 0.0, 1.0)[:, None, None]
-    noise = 0.01 * np.random.default_rng(5).standard_normal(sensors.shape)
+    noise = noise_mps2 * np.random.default_rng(5).standard_normal(sensors.shape)
     sensors[stop:go] = ((1.0 - share) * sensors + share * rest + noise)[stop:go]
-    sensors[go : go + 6] = rest + 10.0 * noise[go : go + 6]  # moves a little first
+    sensors[go : go + 6] = rest + 0.1 / noise_mps2 * noise[go : go + 6]  # moves a little first
     checks, states = SampleChecks(RATE, np.ones((3, 6), dtype=bool)), []
     for index, row in enumerate(sensors.tolist()):
         states.append([checks.check(s, round(index * SECOND / RATE), tuple(row[s])).state for s in range(3)])
@@ -291,6 +293,25 @@ def test_checker_masks_frozen_sensor_within_100_ms(rate: float) -> None:
 def test_checker_accepts_samples_that_a_driver_sends_four_times() -> None:
     held = np.repeat(movement(10.0, 50.0), 4, axis=0)
     assert {one.state for one in run(SampleChecker(RATE), held, 200.0)} == {GOOD}
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_checker_calls_a_sensor_slow_whose_messages_bring_nothing_new(is_held: bool) -> None:
+    """At 100 Hz, one message of five has another acceleration than the one before, or has any."""
+    samples = np.repeat(movement(3.0, 20.0), 5, axis=0)
+    if not is_held:
+        samples[np.arange(len(samples)) % 5 > 0, :3] = NAN
+    state = run(SampleChecker(RATE, rate_used=False), samples, 100.0)[-1].state
+    assert (state.verdict, state.reason) == (Verdict.SLOW, "sends at 20 Hz instead of 60 Hz")
+
+
+def test_checker_leaves_out_one_sample_far_beyond_the_training_alone() -> None:
+    samples = movement(4.0)
+    samples[100::7, 1] = 8.1 * 20.0
+    checked = run(SampleChecker(RATE, highest_acceleration=20.0), samples)
+    assert {one.state for one in checked} == {GOOD}
+    left_out = np.isnan([one.sample[:3] for one in checked])
+    np.testing.assert_array_equal(left_out, np.repeat(samples[:, 1:2] > 100.0, 3, axis=1))
 
 
 def test_checker_judges_used_parts_alone() -> None:
