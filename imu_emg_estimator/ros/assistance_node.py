@@ -27,6 +27,7 @@ from imu_emg_estimator.assistance.assistance_controller import AssistanceControl
 from imu_emg_estimator.assistance.assistance_file import read_assistance
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import MuscleActivation
+from imu_emg_estimator.ros.alive_publishers import AlivePublishers
 from imu_emg_estimator.ros.managed_node import EXIT_DIED, ManagedNode, run_managed
 from imu_emg_estimator.ros.node import stop_signals
 from imu_emg_estimator.ros.node_parameters import naming_parameter
@@ -79,6 +80,8 @@ class AssistanceNode(ManagedNode):
         self._last_step = time.monotonic()
         self._publisher = TorquePublisher(self, self.controller)
         self._held.callback(self._publisher.close)
+        self._estimators = AlivePublishers(self, MuscleActivation, self.resolve_topic_name("muscle_activation"))
+        self._held.callback(self._estimators.close)
         self._subscribe()
         self._repeat(1.0 / settings.rate, self._control)
         self._repeat(LOOK_PERIOD_S, self._look_for_rival)
@@ -146,7 +149,7 @@ class AssistanceNode(ManagedNode):
 
     def _look_for_rival(self) -> None:
         estimates = self.resolve_topic_name("muscle_activation")
-        self.controller.rival = self._publisher.rival() or (estimates if self.count_publishers(estimates) > 1 else "")
+        self.controller.rival = self._publisher.rival() or (estimates if self._estimators.count() > 1 else "")
 
     # output
 

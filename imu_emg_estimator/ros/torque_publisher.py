@@ -11,14 +11,15 @@ from geometry_msgs.msg import WrenchStamped
 from rclpy.duration import Duration
 from rclpy.exceptions import NameValidationException
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import LivelinessPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 
 from imu_emg_estimator.assistance.assistance_controller import AssistanceController
 from imu_emg_estimator.assistance.assistance_settings import AssistanceSettings, JointSettings
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.ros.node_topics import rcl_reason
+from imu_emg_estimator.ros.alive_publishers import AlivePublishers
+from imu_emg_estimator.ros.node_topics import LEASE_S, rcl_reason
 
 DEADLINE_STEPS = 5  # without a message, after which a subscriber that asked for it hears so
 RECEIVED_WITHIN = Duration(seconds=0.2)
@@ -44,13 +45,22 @@ class TorquePublisher:
 
     def _open(self, settings: AssistanceSettings) -> None:
         period = Duration(seconds=DEADLINE_STEPS / settings.rate)
-        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, deadline=period)
+        qos = QoSProfile(
+            depth=1,
+            reliability=ReliabilityPolicy.RELIABLE,
+            deadline=period,
+            liveliness=LivelinessPolicy.AUTOMATIC,
+            liveliness_lease_duration=Duration(seconds=LEASE_S),
+        )
         self._torques = self._make(JointState, "~/joint_torques", qos)
         self._diagnostics = self._make(DiagnosticArray, "/diagnostics", 10)
         self._commands: Any = None
+        self._commanders: AlivePublishers | None = None
         self._wrenches: list[tuple[int, JointSettings, Any]] = []
         if not settings.dry_run:
             self._commands = self._make(Float64MultiArray, "~/commands", qos)
+            self._commanders = AlivePublishers(self._node, Float64MultiArray, self._commands.topic_name)
+            self._held.callback(self._commanders.close)
             self._wrenches = [
                 (at, joint, self._make(WrenchStamped, f"~/wrench/{joint.name}", qos))
                 for at, joint in enumerate(settings.joints)
@@ -89,9 +99,7 @@ class TorquePublisher:
 
     def rival(self) -> str:
         """Return the topic of the commands where another node publishes on it, too; empty = none does."""
-        if not self._commands or self._node.count_publishers(self._commands.topic_name) < 2:
-            return ""
-        return str(self._commands.topic_name)
+        return str(self._commands.topic_name) if self._commanders and self._commanders.count() > 1 else ""
 
     def wait_until_received(self) -> None:
         """Wait until every reliable subscriber has the newest command, which is lost if the topic is closed before."""
