@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.imports.channels import Channel, Take, check_rate, regular_times
+from imu_emg_estimator.imports.channels import Array, Channel, Take, check_rate, regular_times
 from imu_emg_estimator.imports.optional_readers import optional_reader
 
 HEADER_BYTES = 512
+SCALING = ("SCALE", "OFFSET")
+WORD = 1 << 16
+INERTIAL = re.compile(r"acc|gyr", re.IGNORECASE)
 MIPS = 86  # processor by whose order numbers are written; all others put the low byte first
 
 
@@ -27,12 +31,26 @@ def read_c3d(path: Path) -> Take:
         raise InputError(f"{path} has no analog channel; export EMG and IMUs with it")
     rate = check_rate(path, "analog channels", float(np.ravel(analog["RATE"]["value"])[0]))
     labels, units = (_texts(analog, name, len(data)) for name in ("LABELS", "UNITS"))
+    notes = []
+    if "UNSIGNED" in _texts(analog, "FORMAT", 1)[0].upper():
+        data = as_unsigned(analog, data)
+    if set(units) == {"V"} and any(INERTIAL.search(label) for label in labels):
+        units = ["" if INERTIAL.search(label) else "V" for label in labels]
+        notes.append("it states V for all channels, which is no unit of an IMU and was not taken for one")
     times = regular_times(data.shape[1], rate)
     channels = [
         Channel(labels[index] or f"analog {index + 1}", units[index], times, values)
         for index, values in enumerate(data)
     ]
-    return Take(path, "C3D analog", tuple(channels))
+    return Take(path, "C3D analog", tuple(channels), notes=tuple(notes))
+
+
+def as_unsigned(analog: Any, data: Array) -> Array:
+    """Return samples [channels, samples] of a file of unsigned integers, which its reader took for signed ones."""
+    scales, offsets = (np.asarray(analog[name]["value"], dtype=np.float64)[: len(data), None] for name in SCALING)
+    scales = scales * float(np.ravel(analog["GEN_SCALE"]["value"])[0])
+    counts = np.round(data / scales + offsets)
+    return np.asarray((counts % WORD - offsets % WORD) * scales)
 
 
 def _check_length(path: Path, samples: int) -> None:

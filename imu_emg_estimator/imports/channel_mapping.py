@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 
 from imu_emg_estimator.datasets.csv_folders import EMG_COLUMN, sensor_columns
 from imu_emg_estimator.errors import InputError
@@ -181,7 +182,8 @@ def check_mapping(
     channels = distinct_channels(takes)
     for assignment in mapping.used:
         if assignment.channel not in channels:
-            shown = ", ".join(f"'{name}'" for name in list(channels)[:40])
+            near = get_close_matches(assignment.channel, channels, 3) or list(channels)[:40]
+            shown = ", ".join(f"'{name}'" for name in near)
             raise InputError(f"{where} names the channel '{assignment.channel}', which no file has; they have {shown}")
     columns = [assignment.column for assignment in mapping.used]
     if twice := next((column for column in columns if columns.count(column) > 1), None):

@@ -21,12 +21,17 @@ _AXIS_FIRST = re.compile(rf"(?:^|_)(?P<axis>[xyz])_?(?:(?P<acc>{_ACC_WORDS})|(?P
 _APART = re.compile(rf"(?:^|_)(?:(?P<acc>{_ACC_WORDS})|(?P<gyro>{_GYRO_WORDS}))(?=_\w+_[xyz]$)")  # acc_thigh_r_x
 _SHORT = re.compile(r"(?:^|_)(?:(?P<acc>a)|(?P<gyro>[gw]))_?(?P<axis>[xyz])$")
 _EMG_WORD = re.compile(r"(?:^|_)(?:s_?)?(?P<kind>emg|envelope)_?(?P<number>\d*)(?=_|$)")
+TRIGGER = re.compile(r"trig|sync|ttl|digital|pulse|button|event", re.IGNORECASE)
 # Derived by the maker's software, or not an IMU's: gravity removed, magnetic, orientation, impedance.
 _OTHER = re.compile(
-    r"(?:^|_)(?:free_?acc\w*|user_?acc\w*|lin_?acc\w*|mag(?!nus)\w*|quat\w*|q[0-3wxyz]|roll|pitch|yaw|euler|impedance)"
+    r"(?:^|_)(?:free_?acc\w*|user_?acc\w*|lin_?acc\w*|mag(?!nus)\w*|quat\w*|q[0-3wxyz]|roll|pitch|yaw|euler|impedance"
+    r"|battery|(?<!specific_)force|torque|load_?cell|goni\w*|fsr|foot_?switch|ecg|temp(?:erature)?)(?=_|$)"
 )
+AXES = ("x", "y", "z")
+KIND_WORDS = {ACC: ("acc", "accel", "accelerometer", "acceleration"), GYRO: ("gyr", "gyro", "gyroscope")}
 _DROPPED = frozenset(
     {"trigno", "im", "sensor", "sensors", "imu", "imus", "avanti", "mat", "a", "analog", "signal", "raw", "data"}
+    | {word for words in KIND_WORDS.values() for word in words}
 )
 
 
@@ -60,7 +65,7 @@ def meaning_of(channel: Channel) -> Meaning | None:
     device_words = words_of(device) if colon else ()
     plain = "_".join(words_of(name))
     unit = unit_of(channel.unit)
-    if _OTHER.search(plain):
+    if _OTHER.search(plain) or (TRIGGER.search(plain) and not _EMG_WORD.search(plain)):
         return None
     for pattern in (_AXIS_LAST, _AXIS_FIRST, _SHORT):
         if found := pattern.search(plain):
@@ -70,13 +75,24 @@ def meaning_of(channel: Channel) -> Meaning | None:
             return Meaning(kind, _label(device_words, plain, found), found["axis"])
     if found := _APART.search(plain):
         return Meaning(ACC if found["acc"] else GYRO, _label(device_words, plain[:-2], found), plain[-1])
+    if plain in AXES and (kind := _kind_of_device(device_words, channel.unit)):  # of ``shank_acc: X``
+        return Meaning(kind, _shortened(device_words), plain)
     if found := _EMG_WORD.search(plain):
         number = (found["number"],) if found["number"] else ()
         label = _label(device_words, plain, found)
         return Meaning(found["kind"], label or number)
-    if unit and unit.quantity == EMG:
-        return Meaning(RAW_EMG, _shortened((*device_words, *plain.split("_"))))
+    if unit.quantity == EMG if unit else "emg" in device_words:
+        return Meaning(RAW_EMG, _shortened(tuple(word for word in (*device_words, *plain.split("_")) if word != "emg")))
     return None
+
+
+def _kind_of_device(device: tuple[str, ...], unit: str) -> str:
+    """Return ``acc`` or ``gyro`` of a channel that is called by its axis alone, by its unit or device; '' = neither."""
+    stated = unit_of(unit)
+    if stated:
+        return next((kind for kind in (ACC, GYRO) if QUANTITY[kind] == stated.quantity), "")
+    found = [kind for kind in (ACC, GYRO) if any(word in KIND_WORDS[kind] for word in device)]
+    return found[0] if len(found) == 1 else ""
 
 
 def _label(device: tuple[str, ...], plain: str, found: re.Match[str]) -> tuple[str, ...]:

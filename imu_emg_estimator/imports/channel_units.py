@@ -50,6 +50,7 @@ PLAIN_SIGNS = str.maketrans(
 SI_UNITS = {ACCELERATION: "m/s²", RATE: "rad/s"}
 INSTEAD = "instead of"  # in a mapping: the right unit, instead of the one that files state
 BRACKETED = re.compile(r"(?P<name>.*?)\s*[\[(](?P<unit>[^\[\]()]*)[\])]\s*$")
+AFTER_COMMA = re.compile(r"(?P<name>.*),(?P<unit>[^,]+)$")
 
 
 def unit_of(text: str) -> Unit | None:
@@ -64,9 +65,10 @@ def usual_name(text: str) -> str:
 
 
 def split_unit(name: str) -> tuple[str, str]:
-    """Split a column's name into name and unit: ``acc_x [g]``, ``ACC X (G)``, ``time_ms``; '' = no unit stated."""
-    if (bracketed := BRACKETED.match(name)) and bracketed["name"] and unit_of(bracketed["unit"]):
-        return bracketed["name"].strip(), bracketed["unit"].strip()
+    """Split a column's name into name and unit: ``acc_x [g]``, ``VL,uV``, ``time_ms``; '' = no unit stated."""
+    for pattern in (BRACKETED, AFTER_COMMA):
+        if (found := pattern.match(name)) and found["name"] and unit_of(found["unit"]):
+            return found["name"].strip(), found["unit"].strip()
     first, _, last = name.rpartition("_")
     if first and last.lower() in ENDINGS:
         return first, last

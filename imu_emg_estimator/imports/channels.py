@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 MAX_RATE_HZ = 100_000.0
 MIN_RATE_HZ = 1.0
+MAX_DURATIONS_NOTED = 1.5  # ratio of the longest channel to the shortest, beyond which the user should know
 MAX_EXPANSION = 50.0  # of compressed files beyond 64 MiB; measured numbers compress to a fifth
 FREE_EXPANSION_BYTES = 64 << 20
 TOO_DENSE = "expands further than measured numbers do"
@@ -78,7 +79,16 @@ def checked_take(take: Take) -> Take:
         raise InputError(f"{take.source} holds {len(take.channels)} channels, more than {MAX_CHANNELS}; export fewer")
     for channel in take.channels:
         _check_times(take.source, channel)
-    return replace(take, channels=_uniquely_named(take.channels))
+    checked = replace(take, channels=_uniquely_named(take.channels))
+    short, long = (extreme(take.channels, key=duration_of) for extreme in (min, max))
+    if duration_of(long) < MAX_DURATIONS_NOTED * duration_of(short):
+        return checked
+    return checked.noted(f"'{short.name}' lasts {duration_of(short):.3g} s, '{long.name}' {duration_of(long):.3g} s")
+
+
+def duration_of(channel: Channel) -> float:
+    """Return the time from the first to the last sample [s]."""
+    return float(channel.times[-1] - channel.times[0])
 
 
 def _check_times(source: Path, channel: Channel) -> None:

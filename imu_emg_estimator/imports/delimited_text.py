@@ -84,6 +84,7 @@ def read_text_table(path: Path) -> TextTable:
             numeric = _numeric_columns(dialect, head)
             first = _first_row(path, dialect, head, numeric)
             header = tuple(_uncommented(dialect, line) for line in head[:first] if line.strip())
+            _refuse_two_commas(path, header, dialect)
             return _Body(path, dialect, numeric, first).read(_after(head[first:], lines), header)
     except UnicodeDecodeError:
         raise InputError(f"{path} is neither text nor a known form; give an export of IMU or EMG data") from None
@@ -127,10 +128,11 @@ def _dialect(path: Path, head: Sequence[str], encoding: str) -> Dialect:
     lines = [line for line in head if line.strip()]
     if len(lines) > 2:
         lines = lines[:-1]  # the last one may be cut off
+    quoted = any('"' in line for line in lines[-SAMPLE_LINES:])
     found = [
         (share, count, dialect)
         for separator in SEPARATORS
-        for decimal in ((".",) if separator == "," else (".", ","))
+        for decimal in ((".", ",") if separator != "," or quoted else (".",))
         for dialect, share, count in [_rated(lines, Dialect(encoding, separator, decimal, 0))]
         if count > 1
     ]
@@ -191,6 +193,16 @@ def _uncommented(dialect: Dialect, line: str) -> Row:
     return dialect.split(re.sub(r"^\s*(#|%|//)\s*", "", line))
 
 
+def _refuse_two_commas(path: Path, rows: Sequence[Row], dialect: Dialect) -> None:
+    """Raise InputError where commas both separate cells and stand in numbers: twice as many cells as names."""
+    names = dialect.columns // 2
+    if names > 1 and dialect.separator == "," and any(2 * sum(map(bool, row)) == dialect.columns for row in rows):
+        raise InputError(
+            f"{path} has {names} names and {dialect.columns} cells a row: commas separate its cells and stand in its "
+            "numbers; export it with semicolons or decimal points"
+        )
+
+
 class _Body:
     """Reads the rows of numbers, in chunks: fast where they are regular, by the cell where they are not."""
 
@@ -198,6 +210,8 @@ class _Body:
         self._path, self._dialect, self._numeric = path, dialect, list(numeric)
         self._line = header_lines
         self._texts: dict[int, list[str]] = {c: [] for c in range(dialect.columns) if c not in set(numeric)}
+        self._late: dict[int, dict[int, str]] = {}  # texts of columns that were empty up to them, by row
+        self._chunks: list[Array] = []
         self._notes: list[str] = []
         mark = re.escape(dialect.separator)
         words = "|".join(re.escape(word) for word in sorted(MISSING - {"", "nan"}, key=len, reverse=True))
@@ -205,16 +219,19 @@ class _Body:
 
     def read(self, lines: Iterator[str], header: tuple[Row, ...]) -> TextTable:
         """Read to the end."""
-        chunks = []
         chunk, ahead = list(islice(lines, CHUNK_LINES)), list(islice(lines, CHUNK_LINES))
         while chunk:
-            chunks.append(self._numbers(chunk, is_last=not ahead))
+            self._chunks.append(self._numbers(chunk, is_last=not ahead))
             self._line += len(chunk)
             chunk, ahead = ahead, list(islice(lines, CHUNK_LINES))
-        return TextTable(header, np.concatenate(chunks), self._texts, tuple(self._notes))
+        data = np.concatenate(self._chunks)
+        for column, found in self._late.items():
+            self._texts[column] = [found.get(row, "") for row in range(len(data))]
+            data[:, column] = np.nan
+        return TextTable(header, data, self._texts, tuple(self._notes))
 
     def _numbers(self, lines: list[str], is_last: bool) -> Array:
-        if not self._texts and self._dialect.separator != " ":
+        if not self._texts and self._dialect.separator not in (" ", self._dialect.decimal):
             try:
                 return self._fast(lines)
             except ValueError:
@@ -238,20 +255,26 @@ class _Body:
         if is_last and len(rows) > 1 and self._is_cut(lines[-1], rows[-1]):
             self._notes.append(f"the last line ({self._line + len(rows)}) is cut off and was left out")
             rows = rows[:-1]
-        data = [self._row(cells, self._line + number) for number, cells in enumerate(rows, start=1) if cells]
+        data: list[list[float]] = []
+        for number, cells in enumerate(rows, start=1):
+            if cells:
+                data.append(self._row(cells, self._line + number, data))
         return np.array(data, dtype=float).reshape(len(data), self._dialect.columns)
 
     def _is_cut(self, line: str, cells: Row) -> bool:
         return not line.endswith(("\n", "\r")) and 0 < len(cells) < self._dialect.columns
 
-    def _row(self, cells: Row, line: int) -> list[float]:
+    def _row(self, cells: Row, line: int, above: Sequence[Sequence[float]]) -> list[float]:
         columns = self._dialect.columns
         if len(cells) != columns:
             raise InputError(f"{self._path}: line {line} has {len(cells)} cells, the others have {columns}; correct it")
         row = [np.nan] * columns
         for column in self._numeric:
             number = self._dialect.number(cells[column])
-            if number is None:
+            if number is None and self._is_empty_above(column, above):
+                self._late.setdefault(column, {})[sum(map(len, self._chunks)) + len(above)] = cells[column]
+                number = np.nan
+            elif number is None:
                 raise InputError(
                     f"{self._path}: line {line} holds '{cells[column][:40]}' in column {column + 1}, which is not a "
                     "number; correct it, or leave the cell empty"
@@ -260,3 +283,10 @@ class _Body:
         for column, texts in self._texts.items():
             texts.append(cells[column])
         return row
+
+    def _is_empty_above(self, column: int, above: Sequence[Sequence[float]]) -> bool:
+        """Whether no row above holds a number in a column, which is then one of text."""
+        return column in self._late or not (
+            any(np.isfinite(chunk[:, column]).any() for chunk in self._chunks)
+            or any(np.isfinite(row[column]) for row in above)
+        )

@@ -24,4 +24,6 @@ def read_edf(path: Path) -> Take:
             key = (rate, len(values))
             times.setdefault(key, regular_times(len(values), rate))
             channels.append(Channel(name, unit, times[key], values))
-    return Take(path, form, tuple(channels))
+        texts = [text for text in reader.readAnnotations()[2] if text]
+    told = f"annotations such as '{texts[0]}' were left out; --condition tells what was done" if texts else ""
+    return Take(path, form, tuple(channels), notes=(told,) if told else ())

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from imu_emg_estimator.imports.channel_names import ACC, ENVELOPE, RAW_EMG, meaning_of
+from imu_emg_estimator.imports.channel_names import ACC, ENVELOPE, RAW_EMG, TRIGGER, meaning_of
 from imu_emg_estimator.imports.channels import Array, Channel, Take
 
 GRID_HZ = 100.0
 SMOOTHING_S = 0.1
 MIN_SHARE = 0.5  # of the shorter file that must overlap at a lag
 LOBE_S = 1.0  # around the best lag that belongs to it
-TRIGGER = re.compile(r"trig|sync|ttl|digital|pulse|button|event", re.IGNORECASE)
+MAX_DRIFT = 0.01  # of one clock against the other
+MIN_DRIFTING_PULSES = 4
 MAX_PULSES = 1000
 PULSE_TOLERANCE_S = 0.02
 
@@ -40,8 +40,17 @@ class Lag:
         return self.best >= 0.3 and self.best - max(self.next_best, 0.0) >= 0.1
 
 
-def lag_by_pulses(first: Take, second: Take) -> tuple[float, int] | None:
-    """Return the lag [s] by which pulses of a trigger coincide, and how many do.
+@dataclass(frozen=True)
+class PulseFit:
+    """How pulses of a trigger in two files coincide: ``seconds`` + ``rate`` x the second file's instants; how many."""
+
+    seconds: float
+    count: int
+    rate: float = 1.0
+
+
+def lag_by_pulses(first: Take, second: Take) -> PulseFit | None:
+    """Return how pulses of a trigger in both files coincide.
 
     None without pulses that fit, and where they fit at several lags: an even rhythm of which one file has fewer.
     """
@@ -54,13 +63,22 @@ def lag_by_pulses(first: Take, second: Take) -> tuple[float, int] | None:
     counts = [int((np.abs(theirs[:, None] + lag - ours).min(axis=1) < PULSE_TOLERANCE_S).sum()) for lag in candidates]
     best = int(np.argmax(counts))
     if counts[best] < min(len(ours), len(theirs)):
-        return None
+        return _drifting(ours, theirs)
     alike = candidates[np.array(counts) == counts[best]]
     if np.ptp(alike) > 2 * PULSE_TOLERANCE_S:
         return None
     apart = ours - theirs[:, None]
     lags = apart[np.arange(len(theirs)), np.abs(apart - candidates[best]).argmin(axis=1)]
-    return float(np.median(lags[np.abs(lags - candidates[best]) < PULSE_TOLERANCE_S])), counts[best]
+    return PulseFit(float(np.median(lags[np.abs(lags - candidates[best]) < PULSE_TOLERANCE_S])), counts[best])
+
+
+def _drifting(ours: Array, theirs: Array) -> PulseFit | None:
+    """Return how as many pulses of two clocks that drift apart coincide; None where they do not."""
+    if len(ours) != len(theirs) or len(ours) < MIN_DRIFTING_PULSES:
+        return None
+    rate, seconds = np.polyfit(theirs, ours, 1)
+    fits = abs(rate - 1) < MAX_DRIFT and np.abs(rate * theirs + seconds - ours).max() < PULSE_TOLERANCE_S
+    return PulseFit(float(seconds), len(ours), float(rate)) if fits else None
 
 
 def _pulses(take: Take) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_units import split_unit
-from imu_emg_estimator.imports.channels import Array, Channel, Take, check_rate, regular_times
+from imu_emg_estimator.imports.channels import MAX_CHANNELS, Array, Channel, Take, check_rate, regular_times
 from imu_emg_estimator.imports.optional_readers import optional_reader
 from imu_emg_estimator.imports.time_columns import FIRST_EPOCH_S, instants_of, is_time_name
 
@@ -104,10 +104,20 @@ def _of_place(path: Path, place: str, chain: Chain, notes: list[str]) -> Iterato
     ]
     deep = [name for name, value in chain[0].items() if isinstance(value, np.ndarray) and value.ndim > 2]
     notes.extend(f"'{name}' has more than two dimensions and was left out" for name in deep)
-    for name, matrix in _matrices(chain[0]).items():
-        if _is_clock(name, matrix):
+    matrices = _matrices(chain[0])
+    wide = {name: matrix for name, matrix in matrices.items() if is_time_name(name, "") and matrix.shape[1] > 1}
+    for name, matrix in matrices.items():
+        if _is_clock(name, matrix) or name in wide or _is_rates(name, matrix):
             continue
         full = f"{place}_{name}" if place else name
+        if own := next(((clock, each) for clock, each in wide.items() if each.shape == matrix.shape), None):
+            for column, (label, unit, values) in enumerate(_columns(full, matrix, chain)):
+                times = own[1][:, column]
+                length = int(np.argmax(times))  # slower channels end earlier, with zeros up to the end
+                instants, told = instants_of(path, own[0], "", times[: length + 1])
+                notes.extend(told)
+                yield Channel(label, unit, instants, values[: length + 1])
+            continue
         times = _times(path, full, len(matrix), clocks, chain, notes)
         for label, unit, values in _columns(full, matrix, chain):
             yield Channel(label, unit, times, values)
@@ -119,6 +129,11 @@ def _matrices(level: Level) -> dict[str, Array]:
 
 def _is_clock(name: str, matrix: Array) -> bool:
     return matrix.shape[1] == 1 and is_time_name(*split_unit(name))
+
+
+def _is_rates(name: str, matrix: Array) -> bool:
+    """Whether a vector states a rate for each of several channels, which each have their own clock beside."""
+    return bool(RATE_NAME.fullmatch(name)) and matrix.shape[1] == 1 and len(matrix) <= MAX_CHANNELS
 
 
 def _matrix(value: Any) -> Array | None:
@@ -199,8 +214,9 @@ def _labels(name: str, columns: int, level: Level) -> list[str]:
     if columns == 1:
         return [name]
     for key, value in level.items():
-        if NAMES_NAME.search(key) and isinstance(value, list) and len(value) == columns:
-            return [_with_kind(name, str(text)) for text in value]
+        texts = value.tolist() if isinstance(value, np.ndarray) and value.dtype.kind == "U" else value
+        if NAMES_NAME.search(key) and isinstance(texts, list) and len(texts) == columns:
+            return [_with_kind(name, str(text).strip()) for text in texts]
     if columns == 3 and INERTIAL.search(name):
         return [f"{name}_{axis}" for axis in "xyz"]
     if columns == 6 and not EMG_NAME.search(name):

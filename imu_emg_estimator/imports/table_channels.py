@@ -6,8 +6,9 @@ What the lines above the numbers are is found from their cells: names, units, ra
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -18,11 +19,22 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_units import split_unit, unit_of
 from imu_emg_estimator.imports.channels import Array, Channel, Take, check_rate, regular_times
 from imu_emg_estimator.imports.delimited_text import Row, TextTable, read_text_table
-from imu_emg_estimator.imports.time_columns import FIRST_EPOCH_S, instants_of, is_time_name, seconds_of
+from imu_emg_estimator.imports.time_columns import (
+    FIRST_EPOCH_S,
+    instants_of,
+    is_time_name,
+    seconds_of,
+    seconds_of_texts,
+)
 
 DISCOVER, EMGWORKS, CSV = "Trigno Discover", "EMGworks", "CSV"
-HERTZ = re.compile(r"(\d+(?:\.\d+)?)\s*hz$", re.IGNORECASE)
+HERTZ = re.compile(r"(\d+(?:[.,]\d+)?)\s*hz$", re.IGNORECASE)
+PERIOD = re.compile(r"\d+(?:[.,]\d+)?(?:e-?\d+)?\s*s$", re.IGNORECASE)  # Discover 2 writes periods below its rates
 LABEL_NAMES = ("condition", "activity", "label", "labels", "movement", "task")
+RATE_LINE = re.compile(
+    r"(?:sampl\w*[\W_]*(?:rate|freq\w*)|abtastrate|^\W*(?:rate|frequency))\W*(?:hz)?\W*(\d+(?:[.,]\d+)?)\s*(?:hz)?$",
+    re.I,
+)
 SERIAL = re.compile(r"\s*\(\d+\)$")
 APPLICATION = re.compile(r"Trigno Discover\s*\(?([\d.]*)")
 EMGWORKS_LINE = re.compile(
@@ -51,13 +63,45 @@ def take_of_table(path: Path, table: TextTable, form: str = "") -> Take:
     Args:
         form: of the file; '' = by the lines above the numbers.
     """
-    header = _header(path, table.header, table.data.shape[1])
+    header = _header(table.header, table.data.shape[1])
     notes = list(table.notes)
-    labels = _labels(path, table, header, notes)
-    left_out = {*table.texts, *_row_index(table, header, notes)}
+    table = _with_instants(path, table, header)
+    beside = _beside_the_channels(header)
+    labels = () if beside else _labels(path, table, header, notes)
+    left_out = {*table.texts, *beside, *_row_index(table, header, notes)}
+    if beside:
+        notes.append(f"what stands right of column {beside[0]} is of no sensor and was left out")
     channels = _channels(path, table, header, left_out, notes)
     absolute = any(channel.times[0] > FIRST_EPOCH_S for channel in channels)
     return Take(path, form or header.form, tuple(channels), absolute, tuple(dict.fromkeys(notes)), labels)
+
+
+def _with_instants(path: Path, table: TextTable, header: _Header) -> TextTable:
+    """Return the table with numbers [s] in a column of time that holds dates or times of day.
+
+    Raises:
+        InputError: a column of time holds other texts, and there is no other.
+    """
+    clocks = [column for column, name in enumerate(header.names) if is_time_name(name, header.units[column])]
+    for column in set(clocks) & set(table.texts):
+        seconds = seconds_of_texts(table.texts[column])
+        if seconds is None and len(clocks) == 1:
+            text = max(table.texts[column], key=len)[:40]
+            raise InputError(
+                f"{path}: the column of time, '{header.names[column]}', holds texts such as '{text}'; export "
+                "seconds, or date-times such as 2026-03-01T10:00:00.005"
+            )
+        if seconds is not None:
+            header.units[column] = "s"
+            table.data[:, column] = seconds
+            table = replace(table, texts={key: own for key, own in table.texts.items() if key != column})
+    return table
+
+
+def _beside_the_channels(header: _Header) -> list[int]:
+    """Return the columns of a Discover export right of its channels: annotations, whose rows are of other instants."""
+    rated = [column for column, rate in enumerate(header.rates) if rate]
+    return list(range(rated[-1] + 1, len(header.rates))) if rated and header.form.startswith(DISCOVER) else []
 
 
 def _labels(path: Path, table: TextTable, header: _Header, notes: list[str]) -> tuple[tuple[float, str], ...]:
@@ -75,26 +119,34 @@ def _labels(path: Path, table: TextTable, header: _Header, notes: list[str]) -> 
     return tuple(next(rows) for _, rows in groupby(found, key=lambda row: row[1]))
 
 
-def _header(path: Path, rows: Sequence[Row], columns: int) -> _Header:
+def _header(rows: Sequence[Row], columns: int) -> _Header:
     """Tell names, units, rates and sensors apart, from the line above the numbers upwards."""
     application = APPLICATION.search(" ".join(" ".join(row) for row in rows))
     stated = {m["name"]: (m["rate"], m["unit"]) for row in rows if (m := EMGWORKS_LINE.search(" ".join(row)))}
     left = [(*row, *[""] * (columns - len(row))) for row in rows if len(row) <= columns + 1]
+    if left and _all_match(left[-1], lambda cell: bool(PERIOD.match(cell))):
+        left.pop()
     rates_row = left.pop() if left and _all_match(left[-1], lambda cell: bool(HERTZ.match(cell))) else ()
     units_row = left.pop() if left and _all_match(left[-1], lambda cell: unit_of(cell) is not None) else ()
     wide = [index for index, row in enumerate(left) if 2 * sum(map(bool, row[:columns])) >= columns]
-    _refuse_two_commas(path, rows, columns)
     names_row = left[wide[-1]] if wide else [f"column {column + 1}" for column in range(columns)]
     split = [split_unit(name) for name in names_row[:columns]]
     units = [unit or _cell(units_row, column).strip("[]() ") for column, (_, unit) in enumerate(split)]
     names = [name for name, _ in split]
-    rates = [float(m[1]) if (m := HERTZ.match(_cell(rates_row, column))) else None for column in range(columns)]
-    if application and wide:
+    rates = [
+        float(m[1].replace(",", ".")) if (m := HERTZ.match(_cell(rates_row, column))) else None
+        for column in range(columns)
+    ]
+    if wide and (application or _has_doubles(names, units)):
         names = _with_sensors(names, left[: wide[-1]], columns)
     for column, name in enumerate(names):
         rate, unit = stated.get(name, (None, ""))
         units[column] = units[column] or unit
         rates[column] = rates[column] or (float(rate) if rate else None)
+    lines = (RATE_LINE.search(" ".join(filter(None, row))) for row in rows)
+    of_all = {float(m[1].replace(",", ".")) for m in lines if m}
+    if len(of_all) == 1 and not any(rates):
+        rates = [*of_all] * columns
     maker = EMGWORKS if sum(name.strip() == "X" for name in names) > 1 else CSV
     return _Header(names, units, rates, f"{DISCOVER} {application[1]}".strip() if application else maker)
 
@@ -109,25 +161,23 @@ def _all_match(row: Sequence[str], is_one: Callable[[str], bool]) -> bool:
     return bool(filled) and all(is_one(cell) for cell in filled)
 
 
-def _refuse_two_commas(path: Path, rows: Sequence[Row], columns: int) -> None:
-    """Raise InputError where commas both separate cells and stand in numbers: twice as many cells as names."""
-    names = max((sum(map(bool, row)) for row in rows), default=0)
-    if names > 1 and columns == 2 * names:
-        raise InputError(
-            f"{path} has {names} names and {columns} cells a row: commas separate its cells and stand in its numbers; "
-            "export it with semicolons or decimal points"
-        )
+def _has_doubles(names: Sequence[str], units: Sequence[str]) -> bool:
+    channels = [name for name, unit in zip(names, units, strict=True) if name and not is_time_name(name, unit)]
+    return len(set(channels)) < len(channels)
 
 
 def _with_sensors(names: list[str], above: Sequence[Row], columns: int) -> list[str]:
-    """Put the sensor in front of the names of its columns: it stands above the first of them in Discover."""
-    modes = next((place for place, row in enumerate(above) if any("sensor mode" in cell for cell in row)), 0)
+    """Put the sensor in front of the names of its columns: it stands above the first of them, or above its mode."""
+    modes = next((place for place, row in enumerate(above) if any("sensor mode" in cell for cell in row)), len(above))
     sensors = above[modes - 1] if modes else ()
+    plain = Counter(SERIAL.sub("", cell) for cell in sensors)
     current, result = "", []
     for column in range(columns):
         cell = _cell(sensors, column)
         is_index = column == 0 and cell.isdigit()  # of a table that counts its rows
-        current = SERIAL.sub("", cell) if cell and not is_index else current
+        if cell and not is_index:
+            bare = SERIAL.sub("", cell)
+            current = bare if plain[bare] == 1 else cell
         result.append(f"{current}: {names[column]}" if current else names[column])
     return result
 

@@ -19,11 +19,12 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_mapping import ChannelMapping
 from imu_emg_estimator.imports.channel_names import ACC, GYRO
 from imu_emg_estimator.imports.channel_units import usual_name
-from imu_emg_estimator.imports.channels import Array, Channel, Take
+from imu_emg_estimator.imports.channels import Array, Channel, Take, duration_of
 from imu_emg_estimator.imports.unit_decision import check_sizes, emg_unit, in_si_units
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.optional_packages import needs
 
+MAX_DURATIONS = 5.0  # ratio of the longest channel's duration to the shortest's
 TIME_DECIMALS = 8  # of instants in s
 
 
@@ -40,7 +41,8 @@ def columns_of(take: Take, mapping: ChannelMapping) -> list[Channel]:
         if assignment.kind in (ACC, GYRO):
             if channel is None:
                 raise InputError(
-                    f"{take.source} has no channel '{assignment.channel}', which other files have; export it"
+                    f"{take.source} has no channel '{assignment.channel}', which other files have; export it, or give "
+                    "--together if the files are of one take"
                 )
             columns.append(replace(in_si_units(take.source, assignment, channel), name=assignment.column))
         elif channel:
@@ -49,6 +51,7 @@ def columns_of(take: Take, mapping: ChannelMapping) -> list[Channel]:
     if not muscles:
         raise InputError(f"{take.source} has no channel of EMG; export one, or leave the file out")
     _check_sensors(take, mapping, columns)
+    _check_durations(take, mapping)
     start = start_of(take, mapping)
     columns += _on_one_clock(muscles)
     return [replace(column, times=np.round(column.times - start, TIME_DECIMALS)) for column in columns]
@@ -58,6 +61,18 @@ def start_of(take: Take, mapping: ChannelMapping) -> float:
     """Return the instant [s] of the first sample that a mapping uses, which is time 0 of the table."""
     used = {assignment.channel for assignment in mapping.used}
     return min(float(channel.times[0]) for channel in take.channels if channel.name in used)
+
+
+def _check_durations(take: Take, mapping: ChannelMapping) -> None:
+    """Raise InputError where used channels last so differently that the rate of one must be wrong."""
+    used = {assignment.channel for assignment in mapping.used}
+    channels = [channel for channel in take.channels if channel.name in used]
+    short, long = min(channels, key=duration_of), max(channels, key=duration_of)
+    if duration_of(long) > MAX_DURATIONS * duration_of(short):
+        raise InputError(
+            f"{take.source}: '{short.name}' lasts {duration_of(short):.3g} s and '{long.name}' "
+            f"{duration_of(long):.3g} s; correct the rate that the file states for one, or leave it out in the mapping"
+        )
 
 
 def _check_sensors(take: Take, mapping: ChannelMapping, columns: Sequence[Channel]) -> None:

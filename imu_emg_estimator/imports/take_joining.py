@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.imports.channels import Channel, Take
+from imu_emg_estimator.imports.channels import Take
 from imu_emg_estimator.imports.lag_search import lag_by_correlation, lag_by_pulses
 
 MIN_OVERLAP_S = 1.0
@@ -22,28 +23,30 @@ def join_takes(parts: Sequence[Take], how: str = AUTO) -> Take:
     Raises:
         InputError: they do not offer that way, it is not clear, or they do not overlap.
     """
+    parts = _without_clash(parts)
     joined = parts[0]
     for part in parts[1:]:
-        seconds, way = _lag(joined, part, how)
-        moved = part if seconds == 0.0 else _moved(part, seconds)
+        seconds, rate, way = _lag(joined, part, how)
+        moved = part if (seconds, rate) == (0.0, 1.0) else _moved(part, seconds, rate)
         common = _overlap(joined, moved)
         notes = (*joined.notes, *part.notes, f"joined by {way}, {common:.1f} s in common")
         form = f"{joined.form} + {part.form}"
         labels = joined.labels or moved.labels
-        joined = replace(joined, form=form, channels=_without_clash(joined, moved), notes=notes, labels=labels)
+        joined = replace(joined, form=form, channels=joined.channels + moved.channels, notes=notes, labels=labels)
     return joined
 
 
-def _lag(first: Take, second: Take, how: str) -> tuple[float, str]:
-    """Return what to add to the second file's instants [s], and the way by which that was found."""
+def _lag(first: Take, second: Take, how: str) -> tuple[float, float, str]:
+    """Return what to add to the second file's instants [s], their factor, and the way by which these were found."""
     names = f"{first.source} and {second.source}"
     if how in (AUTO, CLOCK) and first.absolute and second.absolute:
-        return 0.0, "clock"
+        return 0.0, 1.0, "clock"
     if how == START:
-        return first.channels[0].times[0] - second.channels[0].times[0], "their start, unverified"
+        return first.channels[0].times[0] - second.channels[0].times[0], 1.0, "their start, unverified"
     if how in (AUTO, EVENT) and (pulses := lag_by_pulses(first, second)):
-        seconds, count = pulses
-        return seconds, f"{count} pulse{'s' * (count > 1)} of a trigger"
+        drift = f", clocks {pulses.rate - 1:+.2%} apart" if pulses.rate != 1.0 else ""
+        way = f"{pulses.count} pulse{'s' * (pulses.count > 1)} of a trigger{drift}"
+        return pulses.seconds, pulses.rate, way
     if how in (CLOCK, EVENT):
         what = "clock since 1970" if how == CLOCK else "trigger whose pulses coincide"
         raise InputError(f"{names} have no common {what}; choose another --join")
@@ -58,13 +61,15 @@ def _lag(first: Take, second: Take, how: str) -> tuple[float, str]:
         )
     return (
         lag.seconds,
+        1.0,
         f"cross-correlation (second {lag.seconds:+.2f} s, r {lag.best:.2f}, elsewhere {lag.next_best:.2f})",
     )
 
 
-def _moved(part: Take, seconds: float) -> Take:
-    channels = tuple(replace(channel, times=channel.times + seconds) for channel in part.channels)
-    return replace(part, channels=channels, labels=tuple((time + seconds, label) for time, label in part.labels))
+def _moved(part: Take, seconds: float, rate: float) -> Take:
+    channels = tuple(replace(channel, times=rate * channel.times + seconds) for channel in part.channels)
+    labels = tuple((rate * time + seconds, label) for time, label in part.labels)
+    return replace(part, channels=channels, labels=labels)
 
 
 def _overlap(first: Take, second: Take) -> float:
@@ -79,13 +84,16 @@ def _overlap(first: Take, second: Take) -> float:
     return float(end - begin)
 
 
-def _without_clash(first: Take, second: Take) -> tuple[Channel, ...]:
-    """Return the channels of both; one of the second whose name the first has gets the name of its file in front."""
-    taken = {channel.name for channel in first.channels}
-    return (
-        *first.channels,
-        *(
-            replace(channel, name=f"{second.source.stem}: {channel.name}") if channel.name in taken else channel
-            for channel in second.channels
-        ),
-    )
+def _without_clash(parts: Sequence[Take]) -> list[Take]:
+    """Put the name of its file in front of a channel where another file has one of that name."""
+    counts = Counter(channel.name for part in parts for channel in part.channels)
+    return [
+        replace(
+            part,
+            channels=tuple(
+                replace(own, name=f"{part.source.stem}: {own.name}") if counts[own.name] > 1 else own
+                for own in part.channels
+            ),
+        )
+        for part in parts
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,14 @@ FIRST_EPOCH_S = 1e8  # an instant beyond, after 1973, counts from 1970
 USUAL_STEP_S = (9e-5, 0.3)  # between samples of IMUs and EMG
 XSENS_TICK_S = 1e-4  # of SampleTimeFine in Xsens MT exports; Movella DOT writes µs
 MIN_DOT_STEP = 2000  # of SampleTimeFine, if it is in µs: DOT samples at 120 Hz at most, MT at 5 Hz at least
-TIME_NAMES = re.compile(r"(time|timestamp|t|zeit|temps|tiempo|tempo|epoch|unix|clock|seconds|sampletimefine)$")
+TIME_NAMES = re.compile(
+    r"((unix|epoch|elapsed|system|local|utc|gps|ros|host|sensor|device|recording|sample|relative|absolute|date)?"
+    r"(time|timestamp)|t|zeit|temps|tiempo|tempo|epoch|unix|clock|seconds|sampletimefine|date|datum)$"
+)
+INSTANT = re.compile(
+    r"(?:(\d{4})[-/.](\d\d)[-/.](\d\d)[T ]\s*)?(\d{1,2}):(\d\d):(\d\d(?:[.,]\d+)?)\s*(?:(Z)|([+-]\d\d):?(\d\d))?$"
+)
+DAY_S = 86_400.0
 BURST_S = 0.5  # rows that came together, of one such stretch, are spread; a clock further back was set
 
 
@@ -27,6 +35,25 @@ def is_time_name(name: str, unit: str) -> bool:
     if stated is not None:
         return stated.quantity == TIME and (len(words) <= 1 or "time" in "".join(words))
     return bool(TIME_NAMES.match("".join(words))) or words[-2:] in (("time", "series"), ("time", "stamp"))
+
+
+def seconds_of_texts(texts: Sequence[str]) -> Array | None:
+    """Return instants [rows] in s of date-times as in ISO 8601, or of times of day; None where a text is neither.
+
+    Dates without a zone are taken to be in UTC; times of day go on beyond midnight.
+    """
+    found = [INSTANT.match(text) for text in texts]
+    if not any(found) or not all(m or not text for m, text in zip(found, texts, strict=True)):
+        return None
+    seconds: Array = np.array([_seconds(m) if m else np.nan for m in found])
+    return seconds + DAY_S * np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -DAY_S / 2)
+
+
+def _seconds(instant: re.Match[str]) -> float:
+    year, month, day, hours, minutes, seconds, _, zone_hours, zone_minutes = instant.groups()
+    days = (np.datetime64(f"{year}-{month}-{day}") - np.datetime64(0, "D")).astype(int) if year else 0
+    zone = 3600 * int(zone_hours or 0) + 60 * int(f"{(zone_hours or '+')[0]}{zone_minutes or 0}")
+    return float(DAY_S * days + 3600 * int(hours) + 60 * int(minutes) + float(seconds.replace(",", ".")) - zone)
 
 
 def seconds_of(path: Path, name: str, unit: str, values: Array) -> tuple[Array, str]:

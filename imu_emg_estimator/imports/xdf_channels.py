@@ -15,6 +15,8 @@ from imu_emg_estimator.imports.channels import Array, Channel, Take
 from imu_emg_estimator.imports.optional_readers import optional_reader
 from imu_emg_estimator.imports.time_columns import without_repeats
 
+GAP_S = 0.2  # between samples, beyond which timestamps are smoothed apart: some were lost
+GAP_SAMPLES = 3
 RATE_TOLERANCE = 0.005  # share by which a stream's rate may differ from the nominal one untold
 MIN_SAMPLES = 8
 # Types of channels in the metadata of the Lab Streaming Layer, by the words that name a channel here.
@@ -44,15 +46,18 @@ def read_xdf(path: Path) -> Take:
     """
     pyxdf = optional_reader("pyxdf", "XDF files", path)
     logging.getLogger("pyxdf").setLevel(logging.CRITICAL)
-    content, _ = pyxdf.load_xdf(str(path), synchronize_clocks=True, dejitter_timestamps=True)
+    content, _ = pyxdf.load_xdf(
+        str(path), jitter_break_threshold_seconds=GAP_S, jitter_break_threshold_samples=GAP_SAMPLES
+    )
     streams: list[_Stream] = []
     notes: list[str] = []
     for raw in content:
         values, info = raw["time_series"], raw["info"]
-        if len(values) < MIN_SAMPLES:
-            if _text(info, "channel_format") != "string":
-                notes.append(f"'{_text(info, 'name')}' holds next to nothing and was left out")
-        elif isinstance(values, np.ndarray) and values.dtype.kind in "fiu":  # else markers
+        if len(values) < MIN_SAMPLES and _text(info, "channel_format") != "string":
+            notes.append(f"'{_text(info, 'name')}' holds next to nothing and was left out")
+        elif isinstance(values, list) and values:
+            notes.append(f"markers such as '{_first(values[0])}' were left out; --condition tells what was done")
+        elif isinstance(values, np.ndarray) and values.dtype.kind in "fiu" and len(values) >= MIN_SAMPLES:
             streams.append(_stream(path, raw))
     streams = _distinct(streams)
     channels = [channel for stream in streams for channel in _channels(stream, streams)]
@@ -70,7 +75,11 @@ def _stream(path: Path, raw: Mapping[str, Any]) -> _Stream:
     if not raw.get("footer"):
         notes.append(f"{who} has no end: the recording was cut off")
     nominal = float(_text(info, "nominal_srate") or 0)
-    measured = (len(times) - 1) / (times[-1] - times[0])
+    steps = np.diff(times)
+    gaps = steps > max(GAP_S, GAP_SAMPLES * float(np.median(steps)))
+    if count := int(gaps.sum()):
+        notes.append(f"{who} has {count} gap{'s' * (count > 1)}, the longest of {steps.max():.3g} s")
+    measured = 1 / float(steps[~gaps].mean())
     if nominal and abs(measured / nominal - 1) > RATE_TOLERANCE:
         notes.append(f"{who} has {measured:.5g} samples a second, not {nominal:.5g} as it says")
     return _Stream(identity, info, times, values.reshape(len(values), -1).astype(np.float64), tuple(notes))
@@ -133,7 +142,7 @@ def _labels(stream: _Stream) -> Iterator[tuple[str, str]]:
     channels = _first(description.get("channels")) if isinstance(description, Mapping) else None
     for number, channel in enumerate((channels or {}).get("channel", []), start=1):
         kind = CHANNEL_TYPES.get(_text(channel, "type").lower(), "")
-        kind = kind or (RAW_EMG if stream.identity[1].lower() == "emg" else "")
+        kind = kind or CHANNEL_TYPES.get(stream.identity[1].lower(), "")
         label = _text(channel, "label") or str(number)
         told = kind and kind not in label.lower()
         yield (f"{kind} {label}" if told else label), _text(channel, "unit")

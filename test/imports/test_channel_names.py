@@ -67,3 +67,8 @@ def test_emg_channels_are_told_by_name_or_by_volts(name: str, unit: str, label: 
 )
 def test_other_channels_mean_nothing(name: str, unit: str) -> None:
     assert meaning(name, unit) is None
+
+
+@pytest.mark.parametrize("name", ["Trigger", "Sync 1", "TTL in", "Foot switch", "Force plate 1", "battery"])
+def test_other_voltages_are_no_emg(name: str) -> None:
+    assert meaning(name, "V") is None

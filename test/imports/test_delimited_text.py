@@ -95,3 +95,17 @@ def test_header_without_end_is_refused_without_reading_it_all(tmp_path: Path) ->
     path.write_text("# comment\n" * (MAX_HEADER_CHARACTERS // 5) + "t,a\n0,1\n1,2\n")
     with pytest.raises(InputError, match="no table of numbers in its first 400 lines"):
         read_text_table(path)
+
+
+def test_decimal_commas_in_quotes_may_stand_between_commas(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("t,a\n" + "".join(f'"0,{row}","{row},5"\n' for row in range(1, 5)))
+    assert np.array_equal(read_text_table(path).data, [[row / 10, row + 0.5] for row in range(1, 5)])
+
+
+def test_column_that_was_empty_up_to_a_text_is_one_of_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("t,a,event\n" + "".join(f"{row},{row},{'jump' if row == 450 else ''}\n" for row in range(500)))
+    table = read_text_table(path)
+    assert table.texts[2][449:452] == ["", "jump", ""]
+    assert np.isfinite(table.data[:, :2]).all()

@@ -84,3 +84,17 @@ def test_workbook_that_expands_to_gigabytes_is_refused_unread(tmp_path: Path) ->
     path.write_bytes(content)
     with pytest.raises(InputError, match="expands further than measured numbers do"):
         read_take(path)
+
+
+def test_sheets_of_one_take_are_read_together_and_like_ones_are_told(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for title, name in (("Settings", "age"), ("Thigh", "acc x"), ("EMG", "soleus"), ("EMG 2", "soleus")):
+        sheet = book.create_sheet(title)
+        sheet.append(["time [s]" if title != "Settings" else "mass", name])
+        for row in range(50):
+            sheet.append([str(row / 100), row])  # numbers stored as text, too
+    book.create_sheet("EMG 2 again")
+    book.save(tmp_path / "a.xlsx")
+    take = read_take(tmp_path / "a.xlsx")
+    assert list(by_name(take)) == ["Thigh: acc x", "EMG: soleus", "EMG 2: soleus"]
+    assert take.notes[-1] == "sheets 'Thigh', 'EMG', 'EMG 2'"

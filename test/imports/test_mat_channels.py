@@ -133,3 +133,16 @@ def test_rate_of_emg_is_not_taken_for_that_of_an_accelerometer(tmp_path: Path) -
     assert {channel.name: channel.rate for channel in take.channels} == {
         "emg": EMG_RATE, "acc_x": IMU_RATE, "acc_y": IMU_RATE, "acc_z": IMU_RATE
     }  # fmt: skip
+
+
+def test_matrix_of_times_gives_each_channel_its_own(tmp_path: Path) -> None:
+    """As EMGworks exports: slower channels end earlier, with zeros up to the end."""
+    times, data = np.zeros((2, 40)), np.zeros((2, 40))
+    times[0], times[1, :10] = np.arange(40) / 1000, np.arange(10) / 100
+    data[1, :10] = 1.0
+    content = {"Channels": np.array(["VL: EMG 1", "VL: ACC.X 1"]), "Data": data, "Time": times, "Fs": [1000.0, 100.0]}
+    take = read_take(write_v5(tmp_path / "a.mat", content))
+    assert [(c.name, c.rate, len(c.values)) for c in take.channels] == [
+        ("VL: EMG 1", 1000.0, 40),
+        ("VL: ACC.X 1", 100.0, 10),
+    ]

@@ -132,3 +132,55 @@ def test_absurd_rate_in_discover_is_refused_by_channel(tmp_path: Path) -> None:
 def test_sample_time_of_xsens_is_in_ticks_of_mt_or_microseconds_of_dot(tmp_path: Path, step: int, rate: float) -> None:
     take = read_text(tmp_path / "a.csv", "SampleTimeFine,Acc_X\n" + rows(20, step, 0.5))
     assert take.channels[0].rate == pytest.approx(rate, rel=1e-3)
+
+
+@pytest.mark.parametrize("separator", [", ", ";"])
+def test_discover_2_has_times_periods_and_annotations_beside(tmp_path: Path, separator: str) -> None:
+    """Decimal commas, too, where Windows has them; of two sensors of one name, serial numbers tell them apart."""
+    lines = [
+        ["Application:", "Trigno Discover (2.1.0.7)"],
+        ["Avanti (81)", "", "Avanti (93)", "", "Annotations"],
+        ["sensor mode: 65", "", "sensor mode: 50", "", ""],
+        ["EMG 1 Time Series (s)", "EMG 1 (mV)", "ACC X Time Series (s)", "ACC X (G)", "Label"],
+        ["", "1000.5 Hz", "", "100.25 Hz", ""],
+        ["", "0.0009995 s", "", "0.009975 s", ""],
+        *(
+            [f"{n / 1000.5:.9f}", f"{n:.1f}", *([f"{n / 100.25:.9f}", f"{n:.1f}"] if n < 50 else ["", ""]), ""]
+            for n in range(500)
+        ),
+    ]
+    lines[20][4], lines[450][4] = "jump", "7.5"
+    text = "\n".join(separator.join(line) for line in lines) + "\n"
+    take = read_text(tmp_path / "a.csv", text.replace(".", ",") if separator == ";" else text)
+    assert take.notes == ("what stands right of column 4 is of no sensor and was left out",)
+    assert [(c.name, c.unit, len(c.values)) for c in take.channels] == [
+        ("Avanti (81): EMG 1", "mV", 500),
+        ("Avanti (93): ACC X", "G", 50),
+    ]
+    assert np.allclose(take.channels[1].times, np.arange(50) / 100.25, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("instants", "first_s"),
+    [
+        (["2026-03-01T10:00:00.5", "2026-03-01 10:00:01.5", "2026/03/01 10:00:02,5"], 1772359200.5),
+        (["2026-03-01T12:00:00.5+02:00", "2026-03-01T10:00:01.5Z", "2026-03-01T09:30:02.5-0030"], 1772359200.5),
+        (["23:59:59.5", "0:00:00.5", "0:00:01.5"], 86399.5),
+    ],
+)
+def test_dates_and_times_of_day_are_instants(tmp_path: Path, instants: list[str], first_s: float) -> None:
+    rows = "".join(f"{instant};{n}\n" for n, instant in enumerate(instants))
+    (channel,) = read_text(tmp_path / "a.csv", "Date/Time;acc x [g]\n" + rows).channels
+    assert np.allclose(channel.times, first_s + np.arange(3), atol=1e-6)
+
+
+def test_rate_in_a_line_above_serves_where_there_is_no_time(tmp_path: Path) -> None:
+    take = read_text(tmp_path / "a.csv", "Heart rate: 70\nSampling rate [Hz]: 250\nacc x,acc y\n" + "1,2\n" * 9)
+    assert [channel.rate for channel in take.channels] == [250.0, 250.0]
+
+
+def test_names_that_repeat_are_told_apart_by_the_line_above(tmp_path: Path) -> None:
+    take = read_text(
+        tmp_path / "a.csv", ",thigh,,shank,\ntime [s],X [g],Y [g],X [g],Y [g]\n" + rows(9, 0.01, 1, 2, 3, 4)
+    )
+    assert list(by_name(take)) == ["thigh: X", "thigh: Y", "shank: X", "shank: Y"]

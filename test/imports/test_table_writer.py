@@ -60,3 +60,10 @@ def test_condition_with_a_comma_or_quote_reads_back(tmp_path: Path) -> None:
     write_table(tmp_path / "t.csv", columns_of(take, propose_mapping([take])), [(0.0, 'curl, 5 kg "slow"')])
     assert set(read_texts(tmp_path / "t.csv", "condition")) == {'curl, 5 kg "slow"', ""}
     assert len(read_numbers(tmp_path / "t.csv", ["time", *AXES])) == 4000
+
+
+def test_channels_that_last_very_differently_state_a_wrong_rate(tmp_path: Path) -> None:
+    take = read_take(discover(tmp_path / "a.csv", rate="1000.0 Hz"))
+    assert take.notes == ("'shank: ACC X' lasts 0.399 s, 'calf: EMG 1' 4 s",)
+    with pytest.raises(InputError, match=r"'shank: ACC X' lasts 0\.399 s and 'calf: EMG 1' 4 s; correct the rate"):
+        columns_of(take, propose_mapping([take]))

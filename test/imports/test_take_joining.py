@@ -88,7 +88,7 @@ def test_way_that_files_do_not_offer_is_refused(how: str, fault: str) -> None:
 def test_channels_of_one_name_are_told_apart_by_their_file() -> None:
     first, second = pair(pulses=True)
     second = replace(second, channels=(*second.channels, replace(second.channels[0], name="acc x", unit="g")))
-    assert "emg: acc x" in [channel.name for channel in join_takes([first, second]).channels]
+    assert {"imu: acc x", "emg: acc x"} <= {channel.name for channel in join_takes([first, second]).channels}
 
 
 @pytest.mark.parametrize("fewer", [0, 2])
@@ -107,3 +107,16 @@ def test_even_pulses_join_only_where_no_other_lag_fits(fewer: int) -> None:
             join_takes(parts, "event")
     else:
         assert emg_start(join_takes(parts, "event")) == pytest.approx(LATER_S, abs=0.011)
+
+
+def test_clocks_that_drift_apart_are_joined_by_pulses() -> None:
+    imu, emg = pair()
+    at = np.array([4.5, 9.2, 15.7, 25.0])
+    parts = []
+    for take, rises in ((imu, at), (emg, (at - LATER_S) / 1.004)):
+        times = take.channels[0].times
+        pulses = (np.abs(times[:, None] - rises).min(axis=1) < 0.02) * 5.0
+        parts.append(replace(take, channels=(*take.channels, Channel("sync", "V", times, pulses))))
+    joined = join_takes(parts)
+    assert emg_start(joined) == pytest.approx(LATER_S, abs=0.01)
+    assert "4 pulses of a trigger, clocks +0.4" in joined.notes[-1]

@@ -63,7 +63,7 @@ def test_stream_that_began_anew_is_put_end_to_end(tmp_path: Path) -> None:
     again = replace(IMU, times=IMU.times + 10.0)
     take = read_take(write_xdf(tmp_path / "a.xdf", [IMU, again, EMG]))
     assert len(take.channels[0].values) == 800
-    assert take.notes == ("'shank' began anew after 6 s",)
+    assert take.notes[0] == "'shank' began anew after 6 s"
 
 
 def test_sensors_of_one_name_are_numbered(tmp_path: Path) -> None:
@@ -87,3 +87,24 @@ def test_damaged_file_is_refused_in_a_sentence(tmp_path: Path, content: bytes) -
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.xdf"):
         read_take(path)
+
+
+def test_lost_samples_shift_no_others(tmp_path: Path) -> None:
+    kept = np.r_[0:100, 250:400]
+    lossy = replace(IMU, times=IMU.times[kept], values=IMU.values[kept])
+    take = read_take(write_xdf(tmp_path / "a.xdf", [lossy, EMG]))
+    assert np.allclose(take.channels[0].times, IMU.times[kept], atol=1e-6)
+    assert take.notes == ("'shank' has 1 gap, the longest of 1.51 s",)
+
+
+def test_accelerometer_and_gyroscope_may_be_streams_of_their_own(tmp_path: Path) -> None:
+    parts = [
+        replace(IMU, name=f"shank_{name}", kind=kind, channels=[(axis, "", "") for axis in "XYZ"], values=values)
+        for name, kind, values in (
+            ("acc", "Accelerometer", IMU.values[:, :3]),
+            ("gyro", "Gyroscope", IMU.values[:, 3:]),
+        )
+    ]
+    mapping = propose_mapping([read_take(write_xdf(tmp_path / "a.xdf", [*parts, EMG]))])
+    assert mapping.sensors == ("shank",)
+    assert len(mapping.used) == 7
