@@ -154,3 +154,11 @@ def test_from_yaml_refuses_huge_file(tmp_path: Path) -> None:
     path.write_text("#" * 1_000_001)
     with refusal(path, "exceeds"):
         Rig.from_yaml(path)
+
+
+def test_rig_keeps_sensor_that_is_worn_either_way_and_refuses_another_axis(rig: Rig) -> None:
+    either = replace(rig, sensors=(replace(rig.sensors[0], either_way="z"), *rig.sensors[1:]))
+    assert Rig.from_dict(either.to_dict()) == either
+    assert "either_way" not in str(rig.to_dict())
+    with refusal("right_foot", "'up'", "x, y or z"):
+        replace(rig, sensors=(replace(rig.sensors[0], either_way="up"),))

@@ -117,6 +117,7 @@ def bundle_of(estimator: Estimator, known: Sequence[Recording], distribution: Di
         normalisation=estimator.normalisation,
         reference=Reference(tuple(map(float, estimator.amplitude)), known[0].envelope_unit, "of the training subjects"),
         weights=weights_of(estimator.network),
+        training={"subjects": list(by_subject(known))},
         distribution=distribution,
     )
 

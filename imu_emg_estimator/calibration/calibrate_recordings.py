@@ -90,7 +90,8 @@ def calibrate(
 
     Args:
         base: the bundle to adapt; a calibration starts from the subject-independent one.
-        recordings: of the subject: one, or several of different days, loads and activities, which then all count.
+        recordings: of the subject: one, or several of different days, loads and activities, which then all count; of
+            one name, parts of one.
         running: the bundle in use, that the result must not be worse than; None = ``base``.
         progress: called at every optimiser step; its phases are ``PHASES``, then ``done``.
         stream: what the reader of the bag knows of its channels.
@@ -119,7 +120,7 @@ def calibrate(
     )  # no muscle may change unseen
     found = cross_fit(estimator_of(running), ways, usable, quality.turned_back(recordings))
     unit = recordings[0].envelope_unit
-    way, muscles = decide(found, base, running, unit, carries_over(base, len(recordings)))
+    way, muscles = decide(found, base, running, unit, carries_over(base, len({own.name for own in recordings})))
     bundle = None
     if any(outcome.decision != KEPT for outcome in muscles.values()):
         work.begin(ADAPTING)

@@ -59,7 +59,7 @@ class Quality:
         findings: what is wrong, the sensors first.
         refusal: why nothing should be adapted to these recordings; empty = it may be.
         masked: of every recording [samples, sensors, 6], which samples cannot be vouched for; empty = none.
-        turned: of every recording, indices of the sensors that are worn the other way round; empty = none are.
+        signs: of every recording, those [sensors, 6] that turn back the sensors worn the other way round; empty = none.
     """
 
     sensors: Mapping[str, SensorFigures]
@@ -69,7 +69,7 @@ class Quality:
     findings: tuple[Finding, ...]
     refusal: str
     masked: tuple[NDArray[np.bool_], ...] = ()
-    turned: tuple[list[int], ...] = ()
+    signs: tuple[FloatArray, ...] = ()
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -94,8 +94,8 @@ class Quality:
 
     def turned_back(self, recordings: Sequence[Recording]) -> list[Recording]:
         """Turn back the sensors that are worn the other way round."""
-        turned = self.turned or ([],) * len(recordings)
-        return [_turned(recording, own) for recording, own in zip(recordings, turned, strict=True)]
+        signs = self.signs or (np.ones(1, np.float32),) * len(recordings)
+        return [replace(recording, imu=recording.imu * own) for recording, own in zip(recordings, signs, strict=True)]
 
     def usable(self, recordings: Sequence[Recording]) -> list[Recording]:
         """Leave out what is bad: such samples, and all of such sensors, become NaN, such muscles get weight 0."""
@@ -156,8 +156,9 @@ def assess(
     rig, unit, limits = bundle.rig, recordings[0].envelope_unit, Limits()
     used = bundle.normalisation.used  # a gyroscope that the network does not use may be missing or damaged
     recordings = [replace(recording, imu=np.where(used, recording.imu, np.nan)) for recording in recordings]
-    turned = _turned_sensors(bundle, recordings)
-    recordings = [_turned(recording, own) for recording, own in zip(recordings, turned, strict=True)]
+    turned = [_turned_sensors(bundle, recording) for recording in recordings]
+    signs = tuple(signs_of(own, rig) for own in turned)
+    recordings = [replace(recording, imu=recording.imu * own) for recording, own in zip(recordings, signs, strict=True)]
     sensors = {name: sensor_figures(recordings, index, stream) for index, name in enumerate(rig.sensor_names)}
     checked = [_checked(bundle, recording) for recording in recordings]
     findings = _judge_samples(checked, rig.sensor_names, sum(recording.duration for recording in recordings))
@@ -193,7 +194,7 @@ def assess(
     masked = tuple(
         np.isnan(own.imu) & np.isfinite(recording.imu) for recording, own in zip(recordings, checked, strict=True)
     )
-    return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal, masked, turned)
+    return Quality(sensors, muscles, mounting, follows, tuple(findings), refusal, masked, signs)
 
 
 def _checked(bundle: Bundle, recording: Recording) -> CheckedRecording:
@@ -201,14 +202,8 @@ def _checked(bundle: Bundle, recording: Recording) -> CheckedRecording:
     return check_recording(recording.imu, instants, rig.rate, bundle.normalisation.used, bundle.ranges)
 
 
-def _turned_sensors(bundle: Bundle, recordings: Sequence[Recording]) -> tuple[list[int], ...]:
-    if bundle.distribution is None:
-        return ([],) * len(recordings)
-    return tuple(turned_sensors(recording.imu, bundle.rig, bundle.distribution) for recording in recordings)
-
-
-def _turned(recording: Recording, sensors: Sequence[int]) -> Recording:
-    return replace(recording, imu=recording.imu * signs_of(sensors, recording.rig)) if sensors else recording
+def _turned_sensors(bundle: Bundle, recording: Recording) -> list[int]:
+    return turned_sensors(recording.imu, bundle.rig, bundle.distribution) if bundle.distribution else []
 
 
 def _judge_ways(turned: Sequence[list[int]], rig: Rig) -> list[Finding]:

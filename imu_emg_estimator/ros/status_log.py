@@ -61,7 +61,8 @@ class StatusLog:
         for sensor, (before, state) in enumerate(zip(self._states, states, strict=True)):
             if state.verdict is not before.verdict:
                 self._changed[sensor] = now
-            if state.verdict is Verdict.OK and state.reason and state is not before:
+            is_noted = state.verdict is Verdict.OK and state.reason and state is not before
+            if is_noted and self._may_say((sensor, state.reason), now):
                 self._say(f"{self._sensors[sensor]} {state.reason}", False)
         self._states = states
         new = [s for s, state in enumerate(states) if state.verdict is not self._verdicts[s]]

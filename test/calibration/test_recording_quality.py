@@ -14,6 +14,7 @@ from imu_emg_estimator.calibration.recording_quality import Quality, _judge_elec
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.placement_remedies import remedies
 from imu_emg_estimator.model.sensor_placement import Found, Mounting
+from imu_emg_estimator.model.worn_ways import signs_of
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
@@ -61,6 +62,20 @@ def test_assess_ignores_gyroscopes_that_network_does_not_use(
     assert assess(without_gyroscopes, [recording]).findings == ()
     with_gyroscopes = assess(trained_bundle, [recording])
     assert ("angular_rate" in kinds(with_gyroscopes)) == (gyroscopes == "wild")
+
+
+def test_assess_turns_back_sensor_that_may_be_worn_either_way(trained_bundle: Bundle, subject: Recording) -> None:
+    sensors = tuple(replace(own, either_way="z" if i == 1 else "none") for i, own in enumerate(subject.rig.sensors))
+    rig = replace(subject.rig, sensors=sensors)
+    turned = replace(subject, imu=subject.imu * signs_of([1], rig))
+    shank = rig.sensor_names[1]
+    assert assess(trained_bundle, [turned]).left_out == (shank,)
+    quality = assess(replace(trained_bundle, rig=rig), [subject, turned])
+    assert quality.left_out == ()
+    assert "worn the other way round in 1 of 2 recordings" in quality.verdicts()[shank]
+    for given in (quality.usable([subject, turned]), quality.turned_back([subject, turned])):
+        for recording in given:
+            np.testing.assert_array_equal(recording.imu, subject.imu)
 
 
 def test_assess_names_exchanged_sensors(trained_bundle: Bundle, without_gyroscopes: Bundle, subject: Recording) -> None:

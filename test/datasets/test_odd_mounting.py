@@ -48,6 +48,12 @@ def test_odd_mountings_names_reversed_sensor(people: list[Recording]) -> None:
     assert "z reversed" in said
 
 
+def test_odd_mountings_passes_over_sensors_that_are_worn_either_way(people: list[Recording]) -> None:
+    sensors = tuple(replace(own, either_way="z") for own in people[0].rig.sensors)
+    either = [replace(own, rig=replace(own.rig, sensors=sensors)) for own in [*people[:4], turned(people[4], 170.0)]]
+    assert odd_mountings_of(either) == []
+
+
 def test_odd_mountings_accepts_those_who_differ_a_little(people: list[Recording]) -> None:
     assert odd_mountings_of([*people[:4], turned(people[4], 60.0)]) == []
 

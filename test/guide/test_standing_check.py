@@ -47,6 +47,14 @@ def test_check_standing_names_turned_sensor(rig: Rig, sensor: int, axis: str, de
     assert name.replace("_", " ") in problems[0].text
 
 
+@pytest.mark.parametrize(("axis", "accepted"), [("y", True), ("z", True), ("x", False)])
+def test_check_standing_accepts_sensor_that_is_worn_either_way(rig: Rig, axis: str, accepted: bool) -> None:
+    """Upside down, a shank is turned about y or z; about x, gravity stays where it is."""
+    sensors = [replace(own, either_way=axis if i == RIGHT_SHANK else "none") for i, own in enumerate(rig.sensors)]
+    upside_down = turned(stands(rig), RIGHT_SHANK, "y", 180)
+    assert (pose(upside_down, replace(rig, sensors=tuple(sensors))) == []) is accepted
+
+
 @pytest.mark.parametrize("angle", [-30, 30])
 def test_check_standing_accepts_small_tilt(rig: Rig, angle: float) -> None:
     assert pose(turned(stands(rig), RIGHT_SHANK, "y", angle), rig) == []

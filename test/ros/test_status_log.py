@@ -74,3 +74,10 @@ def test_log_groups_sensors_with_one_verdict(log: StatusLog, said: Said) -> None
         log.note(STALE, "nothing", (FROZEN, FROZEN), k / 10)
     assert len(said) == 2
     assert said[1][0].startswith("left_foot (/imu/left_foot), right_foot (/imu/right_foot): frozen, masked:")
+
+
+def test_log_says_once_what_is_noted_of_a_good_sensor(log: StatusLog, said: Said) -> None:
+    noted = SensorState(reason="is worn the other way round, and its samples are turned back")
+    for k in range(100):
+        log.note(OK, "", (noted if k % 20 else GOOD, GOOD), k / 100)
+    assert said[1:] == [(f"left_foot (/imu/left_foot) {noted.reason}", False)]
