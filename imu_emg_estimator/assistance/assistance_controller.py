@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,7 +44,7 @@ class AssistanceController:
         self._torques = [JointTorque(joint, settings.muscles, settings.trust.fade_out) for joint in settings.joints]
         ranges = {joint.name: joint.angle_range for joint in settings.joints if joint.angle_range}
         self._angles = JointAngles(ranges, settings.angle_timeout, settings.trust.max_ahead)
-        self.rival = ""
+        self.rival = self._misnamed = ""
         self._is_running = False
         self._is_held, self._deadman_silence = False, math.inf
         self._missing_angle = self._angles.advance(0.0)
@@ -55,6 +56,8 @@ class AssistanceController:
             return STOPPED
         if self.rival:
             return f"{RIVAL}{self.rival}"
+        if self._misnamed:
+            return self._misnamed
         if self.settings.deadman:
             if not self._deadman_silence <= self.settings.deadman_timeout:
                 return NO_DEADMAN
@@ -92,6 +95,15 @@ class AssistanceController:
             now: on the clock that stamps the messages [s].
         """
         self._gate.receive(NOTHING_TO_TRUST if self.obstacle else message, now)
+
+    def receive_sensors(self, names: Collection[str]) -> None:
+        """Take the names of all sensors of the estimator's rig; one that is required and none of them is misspelt."""
+        unknown = next((name for name in self.settings.trust.required_sensors if name not in names), None)
+        self._misnamed = ""
+        if unknown is not None:
+            near = get_close_matches(unknown, names, 1)
+            question = f"did you mean '{near[0]}'?" if near else f"its sensors are {', '.join(names)}"
+            self._misnamed = f"required_sensors names '{unknown}', which is no sensor of the estimator; {question}"
 
     def receive_deadman(self, is_held: bool, now: float) -> None:
         """Take a message of the dead man's switch, at a time on the clock of the messages [s]."""

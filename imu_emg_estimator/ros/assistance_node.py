@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
@@ -130,6 +131,8 @@ class AssistanceNode(ManagedNode):
             self._take(Bool, "deadman", self._receive_deadman, 1)
         if any(joint.angle_range for joint in settings.joints):
             self._take(JointState, "joint_states", self._receive_angles, 10)
+        if settings.trust.required_sensors:
+            self._take(DiagnosticArray, "/diagnostics", self._receive_diagnostics, 10)
 
     def _take(
         self, kind: Any, topic: str, work: Any, depth: int, reliability: Any = ReliabilityPolicy.BEST_EFFORT
@@ -146,6 +149,12 @@ class AssistanceNode(ManagedNode):
     def _receive_angles(self, message: JointState) -> None:
         stamp = message.header.stamp
         self.controller.receive_angles(message.name, message.position, stamp.sec + stamp.nanosec * 1e-9, self._now())
+
+    def _receive_diagnostics(self, message: DiagnosticArray) -> None:
+        """Learn the sensors' names from the estimator: it says all of them at once."""
+        for owner in self.get_publishers_info_by_topic(self.resolve_topic_name("muscle_activation")):
+            if names := _sensors(message, f"{owner.node_namespace.rstrip('/')}/{owner.node_name}"):
+                self.controller.receive_sensors(names)
 
     def _look_for_rival(self) -> None:
         estimates = self.resolve_topic_name("muscle_activation")
@@ -181,6 +190,12 @@ class AssistanceNode(ManagedNode):
         except InvalidParameterTypeException:
             kind = "true or false" if isinstance(default, bool) else "text (quote what looks like a number: '5')"
             raise InputError(f"parameter '{name}' has a value of the wrong type; it takes {kind}") from None
+
+
+def _sensors(message: DiagnosticArray, node: str) -> list[str]:
+    """Return the sensors whose verdicts an estimator of this name reports."""
+    own = [entry for entry in message.status if any(pair.key == "verdict" for pair in entry.values)]
+    return [entry.name.removeprefix(f"{node}: ") for entry in own if entry.name.startswith(f"{node}: ")]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -39,7 +39,7 @@ class MixedSources:
             return _in_two_units(half.jumps, "0.5")
         if half.returns < (RETURNS_LEFT if self._goes_on else RETURNS):
             return None
-        reason = f"leaps between two accelerations, {half.returns} times to and fro in 0.5 s"
+        reason = f"leaps between two accelerations, {half.returns} times back and forth in 0.5 s"
         return SensorState(Verdict.TWO_PUBLISHERS, reason, REMEDY, True)
 
 

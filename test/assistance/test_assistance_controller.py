@@ -170,6 +170,23 @@ def test_reason_says_what_is_missing(loss: dict[str, Any], reason: str) -> None:
     assert fed.controller.share == (0.0 if reason else 1.0)
 
 
+@pytest.mark.parametrize(
+    ("required", "question"),
+    [("left_thigt", "did you mean 'left_thigh'?"), ("imu7", "its sensors are foot, left_thigh")],
+)
+def test_required_sensor_that_the_estimator_has_not_is_named_and_ends_assistance(required: str, question: str) -> None:
+    fed = FedController(trust={"required_sensors": [required]})
+    fed.run(SETTLED)
+    assert any(fed.torques[-1])
+    fed.controller.receive_sensors(["foot", "left_thigh"])
+    assert fed.controller.reason == (
+        f"required_sensors names '{required}', which is no sensor of the estimator; {question}"
+    )
+    assert fed.run(1.0) == [0.0, 0.0]
+    fed.controller.receive_sensors(["foot", required])  # another estimator
+    assert any(fed.run(SETTLED))
+
+
 def test_controller_begins_stopped() -> None:
     fed = FedController()
     fed.controller.stop()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import rclpy
 import yaml
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from fixtures.assistance_inputs import content
 from fixtures.node_process import output, process
 from fixtures.ros_lab import PATIENCE, to_timestamp
@@ -211,14 +211,22 @@ def test_lifecycle_manager_starts_and_ends_assistance(robot: Robot, config: Path
     assert node.returncode == 0, said
 
 
-def test_diagnostics_say_what_is_missing(robot: Robot, config: Path) -> None:
+def test_diagnostics_say_what_is_missing(robot: Robot, tmp_path: Path) -> None:
     def said(text: str) -> bool:
-        return any(each.name == "/assistance: assistance" and each.message == text for each in robot.diagnostics)
+        return any(each.name == "/assistance: assistance" and text in each.message for each in robot.diagnostics)
 
+    config = write(tmp_path, trust=TRUST | {"required_sensors": ["left_thigt"]})
+    estimator = robot.node.create_publisher(DiagnosticArray, "/diagnostics", 1)
+    sensor = DiagnosticStatus(name="/robot: left_thigh", values=[KeyValue(key="verdict", value="ok")])
     with process([*NODE, "-p", f"config:={config}"]):
         robot.until(lambda: said("assists with full trust"))
         robot.feeds["deadman"] = False
         robot.until(lambda: said("no full trust: dead man's switch released"))
+        robot.feeds["deadman"] = True
+        estimator.publish(DiagnosticArray(status=[sensor]))
+        robot.until(lambda: said("no full trust: required_sensors names 'left_thigt', which is no sensor"))
+        robot.wait_for_zero()
+    robot.until(lambda: robot.diagnostics[-1].name == "/assistance: assistance")
     assert {value.key for value in robot.diagnostics[-1].values} >= {"knee [Nm]", "hip [Nm]", "dry run"}
 
 

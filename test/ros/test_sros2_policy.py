@@ -82,6 +82,7 @@ def is_configured(graph: dict[str, Grants]) -> bool:
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Grants]]:
     """The graph of the real nodes under their default names, with all that parameters add to it."""
     assistance = yaml.safe_load((CONFIG / "assistance.yaml").read_text()) | {"dry_run": False}
+    assistance["trust"] = {"required_sensors": ["left_thigh"]}
     path = tmp_path_factory.mktemp("policy") / "assistance.yaml"
     path.write_text(yaml.safe_dump(assistance))
     context = rclpy.Context()
