@@ -15,16 +15,21 @@ from imu_emg_estimator.cli.main import main as imu_emg
 
 PICTURE = Path(__file__).parents[1] / "docs" / "img" / "report.png"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WIDTH, HEIGHT = 820, 720  # CSS pixels
+SIZE = (820, 720)  # CSS pixels
 
 
-def photograph(page: Path, picture: Path) -> None:
-    """Show a page in a browser without a window, and save what it looks like."""
+def photograph(url: str, picture: Path, size: tuple[int, int], profile: Path) -> None:
+    """Show a page in a browser without a window, and save what it looks like after two seconds.
+
+    Args:
+        size: width and height of the window [CSS pixels].
+        profile: folder for the browser's own files.
+    """
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise SystemExit(f"no browser was found; install one of {', '.join(BROWSERS)}")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={page.parent}"]
-    what = [f"--window-size={WIDTH},{HEIGHT}", f"--screenshot={picture}", page.as_uri()]
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"]
+    what = ["--virtual-time-budget=2000", f"--window-size={size[0]},{size[1]}", f"--screenshot={picture}", url]
     subprocess.run([browser, *options, *what], check=True, stderr=subprocess.DEVNULL)
 
 
@@ -34,7 +39,7 @@ def main() -> int:
         bag, page = Path(folder, "today"), Path(folder, "anna.html")
         imu_emg(["simulate", "--out", str(bag), "--seconds", "60"])
         imu_emg(["calibrate", "--bag", str(bag), "--subject", "anna", "--dry-run", "--report", str(page)])
-        photograph(page, PICTURE)
+        photograph(page.as_uri(), PICTURE, SIZE, Path(folder))
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 MAX_DURATION_S = 3600.0
 MAX_SEED = (1 << 32) - 1
+MAX_PORT = 65535
 AUTO = "auto"
 EVERY_SUBJECT = "subjects"  # as many folds as there are subjects
 
@@ -52,6 +53,13 @@ def integer(text: str) -> int:
     """Read a whole number from 0."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0")
+    return int(text)
+
+
+def port(text: str) -> int:
+    """Read the number of a TCP port; 0 = any."""
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port from 0 to {MAX_PORT}")
     return int(text)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -76,8 +75,8 @@ def _calibrate(arguments: argparse.Namespace) -> int:
             ProgressBar("calibration").show,
         )
     print(verdict_table(dict(zip(answer["channel_names"], answer["verdicts"], strict=True))))
-    for row in zip(*(answer[name] for name in ("muscle_names", "decisions", "r_before", "r_after")), strict=True):
-        print(_muscle_line(*row))
+    for line in calls.muscle_lines(answer):
+        print(line)
     return _finish(arguments, answer)
 
 
@@ -107,8 +106,3 @@ def _finish(arguments: argparse.Namespace, answer: dict[str, Any]) -> int:
     print(answer["message"])
     options.write_json(arguments.json, answer)
     return DONE if answer["success"] else NOT_BETTER
-
-
-def _muscle_line(name: str, decision: str, before: float, after: float) -> str:
-    figures = ["n/a" if math.isnan(value) else f"{value:.2f}" for value in (before, after)]
-    return f"{name}: {decision}, r {figures[0]} → {figures[1]}"

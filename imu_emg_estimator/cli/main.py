@@ -30,13 +30,14 @@ from imu_emg_estimator.cli import (
     rig_commands,
     simulate,
     train,
+    view,
     watch,
 )
 from imu_emg_estimator.cli.shared_options import run_command, split_ros_arguments
 
 COMMANDS = (
     import_recordings, rig_commands, train, evaluate, calibrate, calibrations, report, bag, simulate, replay, record,
-    lsl, watch, call, export, inspect, doctor,
+    lsl, watch, view, call, export, inspect, doctor,
 )  # fmt: skip
 
 

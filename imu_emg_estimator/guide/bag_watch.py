@@ -19,10 +19,42 @@ from imu_emg_estimator.signals.imu_decoder import decode_imu
 from imu_emg_estimator.signals.sensor_verdict import Verdict
 from imu_emg_estimator.streaming.activation_status import DEGRADED, NAMES, OK
 from imu_emg_estimator.streaming.live_estimator import CHECK_PERIOD_S, LiveEstimator, LiveSettings, Output
+from imu_emg_estimator.utils.progress import Stopped
 
 RATE_SPAN_S = 2.0  # over which rates are counted
 SHOW_PERIOD_S = 0.1  # of the bag
 SLEEP_S = 0.005  # less is not slept
+NAP_S = 0.1  # at most, so that a pause or the end is noticed
+MAX_LAG_S = 1.0  # behind its time, a bag on a slow computer does not hurry to catch up
+
+
+class Pace:
+    """When the messages of a bag are due; another thread may change it while the bag is played.
+
+    Attributes:
+        rate: speed, 1 = as recorded; 0 = as fast as can be.
+        paused: nothing is due until this ends.
+        stopped: the bag is not played to its end.
+    """
+
+    def __init__(self) -> None:
+        self.rate, self.paused, self.stopped = 1.0, False, False
+        self._last = self._due = 0.0
+
+    def begin(self, rate: float) -> None:
+        """Begin at the start of the bag, at a speed."""
+        self.rate, self._last, self._due = rate, 0.0, time.monotonic()
+
+    def wait(self, instant: float) -> None:
+        """Wait until an instant of the bag is due [s]; raises Stopped."""
+        step, self._last = instant - self._last, instant
+        self._due = max(self._due, time.monotonic() - MAX_LAG_S) + (step / self.rate if self.rate else -math.inf)
+        while not self.stopped and (self.paused or self._due - time.monotonic() > SLEEP_S):
+            if self.paused:
+                self._due += NAP_S
+            time.sleep(NAP_S if self.paused else min(NAP_S, max(self._due - time.monotonic(), 0.0)))
+        if self.stopped:
+            raise Stopped
 
 
 class BagWatch:
@@ -32,15 +64,23 @@ class BagWatch:
         path: of the bag.
         imu_topics: in the order of the rig; None = found by their names.
         settings: of the live path.
+        received: called with every output.
 
     Attributes:
+        pace: of the play.
         rows: seconds since the first message and activation of each muscle, of the estimates that can be trusted (OK
             and DEGRADED).
     """
 
     def __init__(
-        self, path: Path, bundle: Bundle, imu_topics: Sequence[str] | None = None, settings: LiveSettings | None = None
+        self,
+        path: Path,
+        bundle: Bundle,
+        imu_topics: Sequence[str] | None = None,
+        settings: LiveSettings | None = None,
+        received: Callable[[Output], None] = lambda output: None,
     ) -> None:
+        self.pace, self._received = Pace(), received
         self._path, self._bundle, self._imu_topics = path, bundle, imu_topics
         self._live = LiveEstimator(bundle, settings or LiveSettings())
         self.rows: list[list[float]] = []
@@ -60,9 +100,11 @@ class BagWatch:
 
         Raises:
             BagUnreadable, TopicMissing, BagTooShort: the bag cannot be watched.
+            Stopped: the pace was.
         """
         now = shown = 0
-        for now in self._instants(rate):
+        self.pace.begin(rate)
+        for now in self._instants():
             if now - shown >= SHOW_PERIOD_S * SECOND:
                 shown = now
                 show(self.view(now))
@@ -95,16 +137,15 @@ class BagWatch:
         rate = _rate(self._arrivals[sensor], now)
         return SensorView(self._bundle.rig.sensor_names[sensor], rate, state.verdict.value, advice)
 
-    def _instants(self, rate: float) -> Iterator[int]:
+    def _instants(self) -> Iterator[int]:
         """Feed the estimator; yield the instant of every estimate [ns]."""
         with open_bag(self._path) as bag:
             topics = find_imu_topics(bag, self._bundle.rig, self._imu_topics)
-            sensors, checked, start = {topic: i for i, topic in enumerate(topics)}, 0, time.monotonic()
+            sensors, checked = {topic: i for i, topic in enumerate(topics)}, 0
             for message in bag.messages_in_order(dict.fromkeys(topics, IMU_TYPE)):
                 now = message.receive_time
                 self._began = self._began or now
-                if rate and (ahead := (now - self._began) / SECOND / rate - (time.monotonic() - start)) > SLEEP_S:
-                    time.sleep(ahead)
+                self.pace.wait((now - self._began) / SECOND)
                 sensor, outputs = sensors[message.topic], []
                 self._arrivals[sensor].append(now)
                 if decoded := decode_imu(message.data):
@@ -117,6 +158,7 @@ class BagWatch:
 
     def _note(self, output: Output, now: int) -> None:
         self._newest = output
+        self._received(output)
         if output.status in (OK, DEGRADED) and not isinstance(output.activation, float):
             self.rows.append([(output.timestamp - self._began) / SECOND, *map(float, output.activation)])
         self._seen[NAMES[output.status]] += 1

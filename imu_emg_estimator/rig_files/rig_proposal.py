@@ -79,12 +79,17 @@ def place_of(name: str) -> tuple[str, str]:
     return "_".join(SPELT.get(word, word) for word in place) or name, side or "centre"
 
 
-def _sensor(name: str, remarks: list[str]) -> Sensor:
+def sensor_of_name(name: str) -> Sensor:
+    """Return the sensor that a name says; its segment may be none of ``SEGMENTS``."""
     place, side = place_of(name)
-    segment = SEGMENT_OF.get(place, place)
-    if segment not in SEGMENTS:
+    return Sensor(name, SEGMENT_OF.get(place, place), side)
+
+
+def _sensor(name: str, remarks: list[str]) -> Sensor:
+    sensor = sensor_of_name(name)
+    if sensor.segment not in SEGMENTS:
         remarks.append(f"where is sensor '{name}'? Write its 'segment': {', '.join(SEGMENTS)}")
-    return Sensor(name, segment, side)
+    return sensor
 
 
 def _movements(labels: Sequence[str] | None, remarks: list[str]) -> tuple[Movement, ...]:

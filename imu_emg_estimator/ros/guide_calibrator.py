@@ -60,6 +60,7 @@ class NodeCalibrator:
         self._cancel = node.create_client(Trigger, f"{name}/cancel_calibration")
         self._reset = node.create_client(ResetCalibration, f"{name}/reset_calibration")
         self._newest: Progress | None = None
+        self._last_seen = 0.0  # that calibrate was offered [s]
         node.create_subscription(CalibrationStatus, f"{name}/calibration_status", self._receive, LATCHED)
         self.parameters = self._get_parameters()
 
@@ -94,15 +95,23 @@ class NodeCalibrator:
         """Return the answer to a Calibrate request; Ctrl-C cancels the calibration."""
         if not self._calibrate.wait_for_service(ANSWER_TIMEOUT_S):
             raise InputError(f"{self.name} does not offer calibrate any more; start it, and go on with the recording")
-        self._newest = None
+        self._newest, self._last_seen = None, time.monotonic()
         answer = self._calibrate.call_async(request)
         try:
-            self._spin_until(answer.done, lambda: self._pass_newest(on_progress))
+            self._spin_until(lambda: answer.done() or self._is_gone(), lambda: self._pass_newest(on_progress))
         except KeyboardInterrupt:
             self.call_cancel()
             self._undo_late(answer, request.subject_id)
             raise
+        if not answer.done():
+            raise InputError(f"{self.name} ended before it answered; start it, and call again")
         return answer.result()
+
+    def _is_gone(self) -> bool:
+        """Whether nobody has offered the service for some seconds."""
+        if self._calibrate.service_is_ready():
+            self._last_seen = time.monotonic()
+        return time.monotonic() - self._last_seen > ANSWER_TIMEOUT_S
 
     def _undo_late(self, answer: Any, subject: str) -> None:
         """Undo a calibration that ended before it could be cancelled."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -84,6 +85,17 @@ def call_reset(node: NodeCalibrator, subject: str, calibration_id: str, previous
         ResetCalibration.Request(subject_id=subject, calibration_id=calibration_id, previous=previous)
     )
     return _fields(answer, bool(answer and answer.success))
+
+
+def muscle_lines(answer: Mapping[str, Any]) -> list[str]:
+    """Say what the answer of a calibration means for each muscle."""
+    names = ("muscle_names", "decisions", "r_before", "r_after")
+    return [_muscle_line(*row) for row in zip(*(answer[name] for name in names), strict=True)]
+
+
+def _muscle_line(name: str, decision: str, before: float, after: float) -> str:
+    figures = ["n/a" if math.isnan(value) else f"{value:.2f}" for value in (before, after)]
+    return f"{name}: {decision}, r {figures[0]} → {figures[1]}"
 
 
 def _fields(answer: Any, done: bool) -> dict[str, Any]:

@@ -33,10 +33,11 @@ class NodeWatch:
 
     Args:
         topic: of the estimates.
+        received: called with every estimate.
     """
 
-    def __init__(self, node: Node, topic: str) -> None:
-        self._node, self._topic, self._owner = node, topic, ""
+    def __init__(self, node: Node, topic: str, received: Callable[[Any], None] = lambda message: None) -> None:
+        self._node, self._topic, self._owner, self._received = node, topic, "", received
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
         self._rates = LiveRates({topic: topic})
@@ -81,8 +82,17 @@ class NodeWatch:
             sensors=self._sensors(),
             seen=dict(self._seen),
         )
-        silence = time.monotonic() - self._arrival
-        return view if silence < MAX_SILENCE_S else _silent(view, silence)
+        return _silent(view, self.silence) if self.is_silent else view
+
+    @property
+    def silence(self) -> float:
+        """Return for how long no estimate has come [s]."""
+        return time.monotonic() - self._arrival
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no estimate comes any more."""
+        return self.silence > MAX_SILENCE_S
 
     def _sensors(self) -> Sequence[SensorView]:
         own = f"{self.name}: "
@@ -96,6 +106,7 @@ class NodeWatch:
         self._newest, self._arrival = message, time.monotonic()
         self._seen[status_name(message.status)] += 1
         self._rates.note(self._topic)
+        self._received(message)
 
     def _take_diagnostics(self, message: Any) -> None:
         self._diagnostics |= {entry.name: entry for entry in message.status}
