@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from imu_emg_estimator.imports.channels import Array, Channel, Take, check_rate,
 from imu_emg_estimator.imports.optional_readers import optional_reader
 
 HEADER_BYTES = 512
+MAX_PARAMETER_BYTES = 256 * HEADER_BYTES  # the number of blocks is one byte
+MAX_DIMENSIONS = 7
 SCALING = ("SCALE", "OFFSET")
 WORD = 1 << 16
 INERTIAL = re.compile(r"acc|gyr", re.IGNORECASE)
@@ -23,13 +26,14 @@ MIPS = 86  # processor by whose order numbers are written; all others put the lo
 def read_c3d(path: Path) -> Take:
     """Read the analog channels; raises InputError where there is none."""
     ezc3d = optional_reader("ezc3d", "C3D files", path)
+    _check_parameters(path)
     content = ezc3d.c3d(str(path))
     analog = content["parameters"]["ANALOG"]
     data = np.asarray(content["data"]["analogs"], dtype=np.float64)[0]
+    rate = check_rate(path, "analog channels", float(np.ravel(analog["RATE"]["value"])[0]))
     _check_length(path, data.shape[1])
     if not data.size:
         raise InputError(f"{path} has no analog channel; export EMG and IMUs with it")
-    rate = check_rate(path, "analog channels", float(np.ravel(analog["RATE"]["value"])[0]))
     labels, units = (_texts(analog, name, len(data)) for name in ("LABELS", "UNITS"))
     notes = []
     if "UNSIGNED" in _texts(analog, "FORMAT", 1)[0].upper():
@@ -51,6 +55,33 @@ def as_unsigned(analog: Any, data: Array) -> Array:
     scales = scales * float(np.ravel(analog["GEN_SCALE"]["value"])[0])
     counts = np.round(data / scales + offsets)
     return np.asarray((counts % WORD - offsets % WORD) * scales)
+
+
+def _check_parameters(path: Path) -> None:
+    """Raise InputError where a parameter claims to be larger than the file: its reader would take minutes for it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = HEADER_BYTES * (file.read(1)[0] - 1)
+        file.seek(start)
+        block = file.read(MAX_PARAMETER_BYTES)
+    order = ">" if block[3:4] == bytes([MIPS]) else "<"
+    place = 4
+    while len(head := block[place : place + 2]) == 2 and head[0]:
+        length, group = struct.unpack("2b", head)
+        offset_at = place + 2 + abs(length)
+        record = block[offset_at : offset_at + 4 + MAX_DIMENSIONS]
+        if len(record) < 4:
+            return
+        (offset,) = struct.unpack_from(f"{order}h", record)
+        element, dimensions = abs(struct.unpack_from("b", record, 2)[0]), record[4 : 4 + record[3]]
+        if group > 0 and element * prod(dimensions) > size:
+            name = block[place + 2 : offset_at].decode("ascii", "backslashreplace")
+            raise InputError(
+                f"{path} is damaged: its parameter {name!r} claims more than the file holds; copy it again"
+            )
+        if offset <= 0:
+            return
+        place = offset_at + offset
 
 
 def _check_length(path: Path, samples: int) -> None:

@@ -66,3 +66,13 @@ def test_volts_for_every_channel_are_no_unit_of_an_imu(tmp_path: Path) -> None:
     take = read_take(write(tmp_path / "a.c3d", units=["V"] * 7))
     assert [channel.unit for channel in take.channels] == [""] * 6 + ["V"]
     assert len(take.notes) == 1
+
+
+def test_parameter_that_claims_more_than_the_file_is_refused_before_its_reader_makes_room(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.c3d")
+    content = bytearray(path.read_bytes())
+    sizes = content.index(b"LABELS", content.index(b"ANALOG")) + len("LABELS") + 3  # behind offset and type
+    content[sizes : sizes + 5] = bytes([4, 255, 255, 255, 255])
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="its parameter 'LABELS' claims more than the file holds"):
+        read_take(path)
