@@ -85,7 +85,7 @@ def read_text_table(path: Path) -> TextTable:
             first = _first_row(path, dialect, head, numeric)
             header = tuple(_uncommented(dialect, line) for line in head[:first] if line.strip())
             _refuse_two_commas(path, header, dialect)
-            return _Body(path, dialect, numeric, first).read(_after(head[first:], lines), header)
+            return _Body(path, dialect, numeric, first).read(_after(path, head[first:], lines), header)
     except UnicodeDecodeError:
         raise InputError(f"{path} is neither text nor a known form; give an export of IMU or EMG data") from None
 
@@ -117,9 +117,11 @@ def _head(lines: TextIO) -> list[str]:
     return head
 
 
-def _after(head: Sequence[str], lines: TextIO) -> Iterator[str]:
+def _after(path: Path, head: Sequence[str], lines: TextIO) -> Iterator[str]:
     yield from head
     while line := lines.readline(MAX_HEADER_CHARACTERS):
+        if len(line) == MAX_HEADER_CHARACTERS:
+            raise InputError(f"{path} has a line of more than {MAX_HEADER_CHARACTERS >> 20} MiB; export it again")
         yield line
 
 

@@ -76,6 +76,8 @@ def read_take(path: Path) -> Take:
         InputError: one sentence that names the file, what is wrong with it, and what to do.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path} is neither a file nor a folder; give the exported files")
     try:
         with _uncompressed(path) as plain:
             take = _read_plain(plain, path)

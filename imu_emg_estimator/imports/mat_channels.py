@@ -28,6 +28,7 @@ SIX_AXES = ("acc_x", "acc_y", "acc_z", "gyro_x", "gyro_y", "gyro_z")
 INERTIAL = re.compile(r"acc|gyr|ang|omega", re.I)
 EMG_NAME = re.compile(r"emg|envelope", re.I)
 MAX_DEPTH = 8
+MAX_ITEMS = 10_000  # of a v7.3 file, whose reader takes a millisecond for each
 MIN_SAMPLES = 8  # a shorter vector is a setting, not a channel
 
 Level = dict[str, Any]  # fields of a structure
@@ -51,18 +52,26 @@ def read_mat(path: Path) -> Take:
 
 
 def _refuse_links(path: Path) -> None:
-    """Raise InputError where a v7.3 file, which is HDF5, would make its reader open other files."""
+    """Raise InputError where a v7.3 file, which is HDF5, makes its reader open other files, or read for minutes."""
     h5py = optional_reader("h5py", "MATLAB v7.3 files", path)
     if not h5py.is_hdf5(path):
         return
 
+    count = 0
+
     def found(name: str, link: Any) -> str | None:
+        nonlocal count
+        count += 1
+        if count > MAX_ITEMS or name.count("/") > MAX_DEPTH:
+            return name
         item = None if isinstance(link, (h5py.ExternalLink, h5py.SoftLink)) else file[name]
         is_elsewhere = item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual))
         return name if is_elsewhere else None
 
     with h5py.File(path, "r") as file:
         name = file.visititems_links(found)
+    if name is not None and (count > MAX_ITEMS or name.count("/") > MAX_DEPTH):
+        raise InputError(f"{path} holds more than {MAX_ITEMS} variables, or nested deeply; save the trial alone")
     if name is not None:
         raise InputError(f"{path}: '{name}' is a link to other data, which MATLAB does not write; save the file again")
 

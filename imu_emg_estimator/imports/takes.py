@@ -81,7 +81,7 @@ def _files(path: Path) -> list[tuple[Path, Path]]:
     """Return (folder that paths are told from, file) of a file, of a bag's folder, or of all files in a folder."""
     if not path.exists():
         raise InputError(f"{path} does not exist; give the exported files or their folder")
-    if path.is_file() or (path / "metadata.yaml").is_file():
+    if not path.is_dir() or (path / "metadata.yaml").is_file():
         return [(path.parent, path)]
     files = []
     for child in sorted(path.iterdir()):

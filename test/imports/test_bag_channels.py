@@ -1,10 +1,12 @@
 """Bags as one more form."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.bag_forms import FORMS, Entry, Signal, array_entries, imu_entries, in_order, joint_entries, write_form
 from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.bags import write_bag
@@ -51,3 +53,21 @@ def test_sensors_whose_topics_end_alike_keep_their_sides(tmp_path: Path, make_re
     write_bag(replace(recording, rig=replace(recording.rig, sensors=sensors)), tmp_path / "bag")
     mapping = propose_mapping([read_guarded(tmp_path / "bag")])
     assert sorted(mapping.sensors) == sorted(f"{own.side}_{own.segment}" for own in recording.rig.sensors)
+
+
+@pytest.mark.parametrize(
+    ("topic", "entries"),
+    [("/emg/joints", joint_entries), ("/emg/raw", lambda signal: array_entries(signal, 32, named=False))],
+)
+def test_emg_may_be_joint_states_or_arrays(
+    tmp_path: Path, make_recording: RecordingFactory, topic: str, entries: Callable[[Signal], list[Entry]]
+) -> None:
+    recording = make_recording([("walking", 4.0)])
+    signal = Signal(np.random.default_rng(0).normal(size=(800, 2)), 200.0, ("a", "b"), False)
+    path = write_form(tmp_path / "bag", in_order(imu_entries(recording), entries(signal)), FORMS["mcap"])
+    channels = [channel for channel in read_guarded(path).channels if channel.name.startswith("emg_")]
+    assert [channel.name for channel in channels] == (
+        ["emg_a", "emg_b"] if topic == "/emg/joints" else ["emg_1", "emg_2"]
+    )
+    assert np.allclose(channels[1].values, signal.data[:, 1], atol=1e-6)
+    assert np.allclose(np.diff(channels[0].times), 1 / 200, atol=1e-4)
