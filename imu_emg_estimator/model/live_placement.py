@@ -35,6 +35,7 @@ MIN_DISPROOF = 20.0  # logarithm of the likelihood ratio without any such remedy
 LEARN_EVERY = 2  # judgements
 LEARN_DELAY = 6  # rows that must have been followed by so many good ones
 OTHER_WAY = SensorState(reason="is worn the other way round, and its samples are turned back")
+STRANGE_REMEDY = "check how it is worn; if it is worn as always, train with such motion"
 MEMORY_S = 30.0  # without movement: sensors may have been taken off and put on again, otherwise
 
 
@@ -47,7 +48,7 @@ class LivePlacement:
 
     Attributes:
         ways: which way round sensors are worn that the rig says are worn either way; None = it says so of none.
-        states: [sensors] GOOD, or a masked MISPLACED or LATE.
+        states: [sensors] GOOD, a masked MISPLACED or LATE, or UNLIKE_TRAINING, which masks nothing.
         score: root mean square deviation of the sensors that are not masked from the training subjects, about 1 for a
             subject like them; NaN = not known.
     """
@@ -160,6 +161,10 @@ class LivePlacement:
         left = motion.available & ~np.array([state.masked for state in self.states])
         left[list(turned)] = False
         self.score = strange.judge(motion, left, newest)
+        if strange.sensor is not None:
+            states = list(self.states)
+            states[strange.sensor] = SensorState(Verdict.UNLIKE_TRAINING, strange.reason, STRANGE_REMEDY)
+            self.states = tuple(states)
         is_usual = self.score < LEAVE_FACTOR * evidence.distribution.threshold  # false for NaN
         is_good = was_good and is_usual and not (self._named or any(self._found) or turned)
         self._learn(evidence, motion, is_good)

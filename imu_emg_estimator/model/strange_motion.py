@@ -26,7 +26,8 @@ class StrangeMotion:
 
     Attributes:
         is_strange: whether it is unlike it: entered above one limit, left below a lower one.
-        text: what differs then.
+        sensor: that differed most when it began, while it is there; None = the motion is not strange.
+        reason: what differs, to follow the sensor's name.
     """
 
     def __init__(self, rig: Rig, evidence: PlacementEvidence) -> None:
@@ -35,7 +36,14 @@ class StrangeMotion:
 
     def reset(self) -> None:
         """Forget all motion."""
-        self.is_strange, self.text, self._count = False, "", 0
+        self.is_strange, self._count = False, 0
+        self.sensor: int | None = None
+        self.reason = ""
+
+    @property
+    def text(self) -> str:
+        """What differs, as a sentence without a full stop; empty while the motion is not strange."""
+        return "" if self.sensor is None else f"{self._rig.sensor_names[self.sensor]} {self.reason}"
 
     def judge(self, motion: Motion, available: NDArray[np.bool_], newest: Motion | None = None) -> float:
         """Judge a motion by these sensors [sensors]; return its score, NaN without a sensor.
@@ -56,18 +64,22 @@ class StrangeMotion:
         self._count = self._count + 1 if (score > limit) != self.is_strange else 0
         if self._count >= (LEAVE_AFTER if self.is_strange else ENTER_AFTER):
             self.is_strange, self._count = not self.is_strange, 0
-        self.text = self._what_differs(motion, available, int(squares.argmin())) if self.is_strange else ""
+        if not self.is_strange:
+            self.sensor = None
+            return score
+        if self.sensor is None or not available[self.sensor]:
+            self.sensor = self._strangest(motion, available)
+        self.reason = self._what_differs(motion, self.sensor, int(squares.argmin()))
         return score
 
-    def _what_differs(self, motion: Motion, available: NDArray[np.bool_], condition: int) -> str:
-        sensor = self._strangest(motion, available)
-        sensors = len(available)
+    def _what_differs(self, motion: Motion, sensor: int, condition: int) -> str:
+        sensors = len(self._rig.sensors)
         centre = self._evidence.distribution.centres[condition]
         own, usual = (values[: 6 * sensors].reshape(2, sensors, 3)[:, sensor] for values in (motion.statistics, centre))
         turn = _angle_deg(own[0], usual[0])
         ratio = math.exp(float((own[1] - usual[1]).mean()))
         activity = self._evidence.distribution.conditions[condition].replace("_", " ")
-        what = f"{self._rig.sensor_names[sensor]} differs most from the training subjects' {activity}: "
+        what = f"differs most from the training subjects' {activity}: "
         if turn > MIN_TURN_DEG:
             return f"{what}gravity is {turn:.0f}° off in its axes"
         if max(ratio, 1.0 / ratio) > MIN_STRENGTH_RATIO:

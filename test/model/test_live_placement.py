@@ -55,7 +55,7 @@ FAULTS: dict[str, tuple[Callable[[Array], Array], tuple[int, ...], str]] = {
 
 
 def named(placement: LivePlacement) -> tuple[int, ...]:
-    return tuple(index for index, state in enumerate(placement.states) if state != GOOD)
+    return tuple(index for index, state in enumerate(placement.states) if state.masked)
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -174,11 +174,16 @@ def test_placement_tells_what_differs_and_hesitates_to_take_it_back(bundle: Bund
     assert placement.out_of_distribution
     assert placement.text.startswith("right_thigh differs most from the training subjects' ")
     assert "times as much" in placement.text
+    thigh = placement.states[2]
+    assert (thigh.verdict, thigh.masked) == (Verdict.UNLIKE_TRAINING, False)
+    assert placement.text == f"right_thigh {thigh.reason}"
+    assert {state.verdict for sensor, state in enumerate(placement.states) if sensor != 2} == {Verdict.OK}
     walk(placement, imu, 0.1)
     assert placement.out_of_distribution
     walk(placement, imu, 4.0)
     assert not placement.out_of_distribution
     assert placement.text == ""
+    assert placement.states == (GOOD,) * 6
 
 
 def test_placement_survives_samples_without_numbers(bundle: Bundle, imu: Array) -> None:
@@ -221,7 +226,8 @@ class Judgements:
         self, bundle: Bundle, imu: Array, evidence: ScriptedEvidence, patch: pytest.MonkeyPatch, score: float = 1.0
     ) -> None:
         patch.setattr(live_placement, "PlacementEvidence", lambda *_: evidence)
-        patch.setattr(live_placement, "StrangeMotion", lambda *_: SimpleNamespace(reset=int, judge=lambda *_: score))
+        strange = SimpleNamespace(reset=int, sensor=None, judge=lambda *_: score)
+        patch.setattr(live_placement, "StrangeMotion", lambda *_: strange)
         self.placement, self._imu, self._row = LivePlacement(bundle), imu, 0
         assert not any(self._step() for _ in range(11))
         self._update(9)

@@ -135,3 +135,13 @@ def test_strange_motion_names_the_only_sensor(strange: StrangeMotion, evidence: 
     for _ in range(5):
         strange.judge(moving(4, turned_deg=90.0), only)  # type: ignore[arg-type]
     assert strange.text.startswith(f"{RIG.sensor_names[4]} differs most")
+
+
+def test_strange_motion_names_one_sensor_until_that_is_gone(strange: StrangeMotion, evidence: Evidence) -> None:
+    evidence.without[2] = 0.5
+    judge(strange, evidence, [8.0] * 5)
+    evidence.without |= {2: 1.0, 3: 0.5}
+    judge(strange, evidence, [8.0])
+    assert strange.sensor == 2
+    strange.judge(moving(), np.arange(SENSORS) != 2)  # type: ignore[arg-type]
+    assert strange.sensor == 3
