@@ -10,7 +10,7 @@ from imu_emg_estimator.signals.instant_source import Source
 from imu_emg_estimator.signals.lateness import Lateness
 from imu_emg_estimator.signals.returning_timestamps import ReturningTimestamps
 from imu_emg_estimator.signals.sample_counter import SampleCounter
-from imu_emg_estimator.signals.timestamp_leaps import LongSteps, SuspectedLeap
+from imu_emg_estimator.signals.timestamp_leaps import CountedPause, LongSteps, SuspectedLeap
 from imu_emg_estimator.signals.timestamp_regularity import Flaw, TimestampRegularity, flaw_of
 
 MILLISECOND = 1_000_000  # ns
@@ -58,13 +58,6 @@ class ClockModel:
         samples: since the start.
     """
 
-    __slots__ = (
-        "_ahead", "_common", "_counter", "_earliest", "_first", "_good", "_jitter", "_last", "_latest", "_leap",
-        "_long_steps", "_longest", "_on_time", "_reference", "_result", "_returning", "_sequence", "_settled",
-        "_shortest", "_step", "_stepped", "_tolerance", "arrivals_only", "lateness", "leapt_back", "pinned",
-        "regularity", "samples", "source", "tracker",
-    )  # fmt: skip
-
     def __init__(self, common: CommonDelay, tolerance: int, arrivals_only: bool = False) -> None:
         self._common, self._tolerance, self.arrivals_only = common, tolerance, arrivals_only
         self.tracker, self.regularity = DelayTracker(), TimestampRegularity()
@@ -80,7 +73,7 @@ class ClockModel:
         self._sequence: int | None = None
         self._result = -NEVER_NS
         self._ahead = self._settled = self._stepped = self._step = self._jitter = self.samples = 0
-        self._leap, self._long_steps = SuspectedLeap(), LongSteps()
+        self._leap, self._long_steps, self._pause = SuspectedLeap(), LongSteps(), CountedPause()
         self._good: tuple[int, int, int | None] | None = None
         self.pinned = False
         self.lateness = Lateness()
@@ -95,9 +88,14 @@ class ClockModel:
         if self._shortest < timestamp - self._last < self._longest and self._earliest < delay < self._latest:
             self.samples += 1
             return self._take(timestamp, arrival, sequence, delay)
+        beyond = min(timestamp - self._last, arrival - self.arrival) - self._steps(sequence) * self.regularity.period
+        counts_on = (self._sequence or 0) < (sequence or 0)  # else the driver started again
+        is_doubtful = counts_on and self._pause.ends_with(
+            timestamp, arrival, self.samples, beyond, self.regularity.period
+        )
         result = self._examine(timestamp, arrival, sequence)
         self.samples += 1
-        return result
+        return None if is_doubtful and self.source is not Source.ARRIVALS else result
 
     @property
     def reference(self) -> int:
@@ -149,6 +147,8 @@ class ClockModel:
         if self.source is Source.ARRIVALS:
             return self._count(timestamp, arrival, sequence)
         delay, period = arrival - timestamp, self.regularity.period
+        if self._pause.hid_burst(timestamp, arrival, self.samples, period):
+            return self._to_arrivals(timestamp, arrival, sequence)
         if timestamp < self._last and delay >= self._latest and self.lateness.goes_on(arrival):
             return None  # of a delay that is over: later samples come on time
         self._take_back(timestamp)

@@ -22,8 +22,8 @@ SECOND = 1_000_000_000  # ns
 NEVER = -(1 << 80)  # ns, before every timestamp
 ABSENT: Sample = (float("nan"),) * 6
 MAX_SETTING_S = 1e6  # far above every useful value; counts of nanoseconds stay in 64 bits
-MIN_BURSTS = 3  # within BURST_MEMORY_NS make a sensor one that bursts
-BURST_MEMORY_NS = 2 * SECOND
+KEPT_BURSTS = 3
+BURST_MEMORY_NS = 2 * SECOND  # after one, a sensor is waited for
 BURST_MARGIN = 1.2  # of the longest wait for a burst: the next one may be longer
 BURST_SCATTER_NS = 4_000_000  # by which a sensor may be further behind: steps lie after its last sample
 MAX_TRACK_SAMPLES = 1 << 16  # a clock far ahead must not fill the memory
@@ -91,7 +91,7 @@ class _Track:
 
     def __init__(self) -> None:
         self.samples: deque[tuple[int, Sample]] = deque(maxlen=MAX_TRACK_SAMPLES)
-        self.bursts: deque[tuple[int, int]] = deque(maxlen=MIN_BURSTS)
+        self.bursts: deque[tuple[int, int]] = deque(maxlen=KEPT_BURSTS)
         self.clear(0)
 
     def clear(self, deadline: int) -> None:
@@ -214,15 +214,16 @@ class GridAligner:
     def _note_wait(self, track: _Track, waited: int) -> None:
         """Learn how long steps wait for a sensor that comes in bursts, from how long [ns] they waited this time.
 
-        A sensor that is always behind does not burst, and one whose bursts are too long has rows without it anyway:
+        A sensor that stays behind does not burst, and one whose bursts are too long has rows without it anyway:
         waiting for them would help nobody.
         """
         was_behind, track.is_behind = track.is_behind, waited > self._deadline
         if track.is_behind and not was_behind and waited <= self._timeout:
             track.bursts.append((self._elapsed, waited))
-        waits = [waited for _, waited in track.bursts]
-        known = len(waits) == MIN_BURSTS and self._elapsed - track.bursts[0][0] <= BURST_MEMORY_NS
-        helps = known and min(waits) <= self._longest_patience + BURST_SCATTER_NS
+        elif track.is_behind and track.bursts and self._elapsed - track.bursts[-1][0] > self._deadline:
+            track.bursts.clear()
+        waits = [waited for at, waited in track.bursts if self._elapsed - at <= BURST_MEMORY_NS]
+        helps = waits and min(waits) <= self._longest_patience + BURST_SCATTER_NS
         track.patience = min(round(BURST_MARGIN * max(waits)), self._longest_patience) if helps else self._deadline
 
     def _insert(self, track: _Track, timestamp: int, sample: Sequence[float]) -> bool:

@@ -10,6 +10,8 @@ MAX_LEAPS = 3.5  # lately
 KEPT_LEAPS = 0.95  # from block to block
 MAX_DOUBT = 4.0
 TAKEN_BACK, KEPT = 1.25, 0.25  # weights of long steps
+MIN_PAUSE = 2.5  # periods without a sample, though none was lost, that may end in a burst
+MAX_IN_BURST = 0.4  # of a period between its samples
 
 
 class SuspectedLeap:
@@ -81,3 +83,27 @@ class LongSteps:
             return None
         self._doubt = min(self._doubt + TAKEN_BACK, MAX_DOUBT)
         return self._before
+
+
+class CountedPause:
+    """Pause after which the publisher counts on, as if nothing was lost: a burst stamped on arrival may end it.
+
+    Only the sample after its first one tells, so that the first one is left out.
+    """
+
+    __slots__ = ("_arrival", "_index", "_timestamp")
+
+    def __init__(self) -> None:
+        self._index, self._timestamp, self._arrival = -2, 0, 0
+
+    def ends_with(self, timestamp: int, arrival: int, index: int, beyond: int, period: int) -> bool:
+        """Whether to leave out the sample with this index, which is so many ns later than its count says."""
+        if not period or beyond < (MIN_PAUSE - 1.0) * period or self._index == index - 1:
+            return False
+        self._index, self._timestamp, self._arrival = index, timestamp, arrival
+        return True
+
+    def hid_burst(self, timestamp: int, arrival: int, index: int, period: int) -> bool:
+        """Whether the sample with this index came together with one that was left out, and is stamped like it."""
+        apart = max(abs(timestamp - self._timestamp), arrival - self._arrival)
+        return self._index == index - 1 and apart < MAX_IN_BURST * period

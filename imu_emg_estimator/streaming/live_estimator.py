@@ -276,7 +276,7 @@ class LiveEstimator:
             when = "old" if age > 0 else "ahead of this clock"
             return self._stale(timestamp, age, f"the newest input is {abs(age):.2f} s {when}")
         self._pauses.end()
-        missing = self._names(estimate.missing.tobytes())
+        missing = self._names(estimate.missing)
         # A step within a gap of all sensors is an extrapolation, however fresh the sample after it.
         if len(missing) == len(self.states) and self._sees_nothing(imu):
             return self._stale(timestamp, age, "no sensor sends what the network uses")
@@ -333,9 +333,10 @@ class LiveEstimator:
         seen = np.isfinite(imu) & self.bundle.normalisation.used
         return not seen.reshape(-1, 3).all(axis=1).any()
 
-    def _names(self, missing: bytes) -> tuple[str, ...]:
-        """Return the names of the sensors whose byte is not zero."""
-        if not any(missing):
+    def _names(self, missing: NDArray[np.bool_]) -> tuple[str, ...]:
+        """Return the names of the sensors that an estimate lacks, now or of a moment ago."""
+        felt = self._watch.felt
+        if not (felt or any(missing.tobytes())):
             return ()
-        names = self.bundle.rig.sensor_names
-        return tuple(name for name, is_missing in zip(names, missing, strict=True) if is_missing)
+        names = enumerate(self.bundle.rig.sensor_names)
+        return tuple(name for sensor, name in names if missing[sensor] or sensor in felt)

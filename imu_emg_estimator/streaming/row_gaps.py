@@ -8,6 +8,7 @@ RETURN_HOLD_NS = SECOND // 5  # a sensor that was away is left out until it has 
 MIN_OUTAGE_NS = SECOND // 10  # of a sensor that was away; shorter gaps end with the next sample
 RECURRING_NS = SECOND // 2  # from one gap to the next; some in a row are no accident
 MIN_GAPS = 4
+FELT_NS = SECOND // 10  # in which estimates still lack what a gap took away
 
 
 class RowGaps:
@@ -16,15 +17,18 @@ class RowGaps:
     Attributes:
         is_open: the latest row lacks the sensor.
         is_held: the sensor is left out, in a gap or after one.
+        is_felt: estimates still lack what the last gap took away, though the sensor is back.
     """
 
-    __slots__ = ("_began", "_count", "_held_until", "_is_judged", "_latest", "is_held", "is_open")
+    __slots__ = (
+        "_began", "_count", "_ended", "_held_until", "_is_judged", "_latest", "is_felt", "is_held", "is_open",
+    )  # fmt: skip
 
     def __init__(self) -> None:
-        self._began = self._latest = self._held_until = NEVER
+        self._began = self._ended = self._latest = self._held_until = NEVER
         self._count = 0  # of those that follow each other
         self._is_judged = False  # the verdict on its samples makes the gap, and has a hold of its own
-        self.is_open = self.is_held = False
+        self.is_felt = self.is_open = self.is_held = False
 
     @property
     def recur(self) -> bool:
@@ -40,7 +44,8 @@ class RowGaps:
         """
         changes = is_present == self.is_open
         if is_present:
-            self.is_open = self._is_judged = False
+            self.is_felt = not self._is_judged and instant - self._ended < FELT_NS
+            self.is_open = False
             ends = self.is_held and instant >= self._held_until
             self.is_held = self.is_held and not ends
             self._count *= not (ends and self.recur)
@@ -48,6 +53,7 @@ class RowGaps:
         if changes:
             self._begin(instant, is_masked)
         self._is_judged = self._is_judged or is_masked
+        self._ended = instant
         if instant - self._began >= MIN_OUTAGE_NS and not self._is_judged:
             self._hold(instant + RETURN_HOLD_NS)
         if self.recur:
@@ -55,7 +61,7 @@ class RowGaps:
         return changes
 
     def _begin(self, instant: int, is_masked: bool) -> None:
-        self.is_open, self._began = True, instant
+        self.is_open, self._began, self._is_judged = True, instant, False
         if not is_masked:
             self._count = self._count + 1 if instant - self._latest < RECURRING_NS else 1
             self._latest = instant

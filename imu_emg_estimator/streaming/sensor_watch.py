@@ -34,6 +34,7 @@ GAPPY = SensorState(
 )
 LACKING = SensorState(Verdict.ABSENT, "sends values that are absent or out of range", "check its driver", True)
 RETURNING = SensorState(Verdict.LATE, "is only just back", DRIVER_REMEDY, True)
+FELT = SensorState(Verdict.LATE, "came too late a moment ago, which the estimate still lacks", DRIVER_REMEDY, True)
 
 
 class SensorReport(NamedTuple):
@@ -61,6 +62,7 @@ class SensorWatch:
     Attributes:
         states: verdict on every sensor, in the order of the rig.
         accused: sensors that were found wrong by their samples, for the caller to clear.
+        felt: sensors that are back, though estimates still lack what came too late (``RowGaps.is_felt``).
         suspects: sensors to be kept from the network, though not from who judges their motion.
         turned: of those, the ones that turned over: since when [ns], and by how much (``SensorState.turn``).
     """
@@ -84,6 +86,7 @@ class SensorWatch:
         self._due = NEVER  # when the states must be looked at again, though nothing seems to have changed
         self._others: Sequence[SensorState] = ()
         self.accused: list[int] = []
+        self.felt: list[int] = []
         self.suspects: set[int] = set()
         self.turned: dict[int, tuple[int, float]] = {}
         self.states: tuple[SensorState, ...] = (NOTHING_YET,) * sensors
@@ -139,7 +142,7 @@ class SensorWatch:
     def forget_gaps(self) -> None:
         """Forget the gaps of all sensors: the instants of the next rows may lie before them."""
         self._gaps = [RowGaps() for _ in self._gaps]
-        self._away = False
+        self._away, self.felt = False, []
 
     def judge(self, sensor: int, state: SensorState) -> None:
         """Take the verdict of someone else, as on who publishes on its topic; for any thread."""
@@ -193,7 +196,8 @@ class SensorWatch:
             if gaps.note(instant, is_present, self._sample_states[sensor].masked):
                 self._due = NEVER
             self._missed[sensor] += gaps.is_open
-        self._away = any(gaps.is_open or gaps.is_held for gaps in self._gaps)
+        self.felt = [sensor for sensor, gaps in enumerate(self._gaps) if gaps.is_felt]
+        self._away = bool(self.felt) or any(gaps.is_open or gaps.is_held for gaps in self._gaps)
 
     def _state(self, sensor: int, now: int) -> SensorState:
         """Return the gravest verdict on a sensor."""
@@ -205,7 +209,7 @@ class SensorWatch:
             return SensorState(Verdict.SILENT, f"has sent nothing for {quiet / SECOND:.1f} s", DRIVER_REMEDY, True)
         state = graver(self._outer_states[sensor], graver(self._clocks.state(sensor), self._sample_states[sensor]))
         if state.masked or not (gaps.is_open or gaps.is_held):
-            return state
+            return FELT if gaps.is_felt and not state.masked else state
         if gaps.recur:
             return GAPPY
         if not gaps.is_open:

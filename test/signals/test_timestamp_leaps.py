@@ -2,7 +2,7 @@
 
 import pytest
 
-from imu_emg_estimator.signals.timestamp_leaps import LongSteps, SuspectedLeap
+from imu_emg_estimator.signals.timestamp_leaps import CountedPause, LongSteps, SuspectedLeap
 
 MS = 1_000_000  # ns
 PERIOD = 10 * MS
@@ -125,3 +125,24 @@ def test_long_steps_are_believed_from_the_start_and_from_clear() -> None:
     steps.taken_back(1500, 2000, 1)
     steps.clear()
     assert steps.may_take(1000, 40)
+
+
+@pytest.mark.parametrize(("beyond", "is_left_out"), [(14, False), (16, True)])
+def test_counted_pause_leaves_out_the_sample_after_one_and_a_half_periods_too_many(
+    beyond: int, is_left_out: bool
+) -> None:
+    pause = CountedPause()
+    assert pause.ends_with(1000, 1003, 7, beyond, 10) is is_left_out
+    assert pause.ends_with(1010, 1013, 8, 300, 10) is not is_left_out, "one sample is left out, not the next, too"
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "arrival", "index", "is_burst"),
+    [(1001, 1004, 8, True), (1010, 1004, 8, False), (1001, 1013, 8, False), (1001, 1004, 9, False)],
+)
+def test_counted_pause_hid_a_burst_where_the_next_sample_comes_and_is_stamped_with_the_first(
+    timestamp: int, arrival: int, index: int, is_burst: bool
+) -> None:
+    pause = CountedPause()
+    pause.ends_with(1000, 1003, 7, 90, 10)
+    assert pause.hid_burst(timestamp, arrival, index, 10) is is_burst
