@@ -150,6 +150,7 @@ for index in range(4):
 """
 
 
+@pytest.mark.slow
 def test_concurrent_stores_lose_nothing(bundle: Bundle, tmp_path: Path) -> None:
     """Neither a calibration nor a choice."""
     bundle.save(tmp_path / "base.safetensors")

@@ -89,6 +89,7 @@ def test_starvation_at_normal_priority_does_not_advise_a_lower_niceness() -> Non
     assert "calibration_nice" not in worker_control.starvation(ProcessorTime(0.2, 8.0, 9.0), 0)
 
 
+@pytest.mark.slow
 def test_dead_worker_is_reported_with_last_stderr_line(worker: Worker, tmp_path: Path) -> None:
     (tmp_path / "report.json").mkdir()  # so that it cannot write one
     with pytest.raises(InputError, match=r"ended without a report .*report\.json"):

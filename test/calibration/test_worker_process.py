@@ -128,6 +128,7 @@ def test_process_explains_memory_limit(error: Exception, tmp_path: Path, monkeyp
     assert "needs more than 4 GiB of memory; give fewer or shorter bags" in report.message
 
 
+@pytest.mark.slow
 def test_process_is_stopped_by_its_memory_limit(tmp_path: Path) -> None:
     """A request that takes twice the memory that the process may have."""
     (tmp_path / worker_process.REQUEST).write_bytes(CalibrationRequest(tmp_path, (), "anna").to_json())
@@ -138,6 +139,7 @@ def test_process_is_stopped_by_its_memory_limit(tmp_path: Path) -> None:
     assert "needs more than 4 GiB of memory" in report.message
 
 
+@pytest.mark.slow
 def test_process_without_torch_names_what_to_install(
     tmp_path: Path, bundle: Bundle, make_recording: RecordingFactory
 ) -> None:

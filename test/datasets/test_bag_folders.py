@@ -88,7 +88,7 @@ def test_load_refuses_bad_folders(tmp_path: Path, folder: Path) -> None:
         bags.load(tmp_path / "empty", RIG)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_load_names_unreadable_bag(folder: Path, workers: int) -> None:
     bad = folder / "bert" / "broken"
     bad.mkdir()

@@ -28,7 +28,7 @@ def statistics() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def subjects(statistics: dict[str, Any]) -> list[Recording]:
-    return [simulate(statistics, 240.0, seed) for seed in range(6)]
+    return [simulate(statistics, 240.0, seed) for seed in range(4)]
 
 
 def steady(recording: Recording, side: str, condition: str) -> NDArray[np.intp]:

@@ -66,6 +66,7 @@ def test_distil_learns_mean_of_teachers_without_emg(
         np.testing.assert_array_equal(value, before[name])
 
 
+@pytest.mark.slow
 def test_distil_learns_deviation_from_measured_envelope(make_bundle: BundleFactory, subjects: list[Recording]) -> None:
     bundle = make_bundle()
     prepared = [prepare([recording]) for recording in subjects]

@@ -75,6 +75,7 @@ def test_baselines_use_every_sample(architecture: type[Network]) -> None:
         assert 40 in reached(model, changed)
 
 
+@pytest.mark.slow
 @every_baseline
 def test_baselines_dilated_equal_separate_phases(architecture: type[Network]) -> None:
     model, x = tiny(architecture), signals()

@@ -41,6 +41,7 @@ def test_compressed_model_roundtrip_estimates(name: str, recordings: list[Record
     np.testing.assert_array_equal(estimated, kept)
 
 
+@pytest.mark.slow
 def test_int8_weights_stay_int8_when_adapted(recordings: list[Recording], tmp_path: Path) -> None:
     save(fitted("int8", recordings), tmp_path / "model")
     model = load(tmp_path / "model")
@@ -58,6 +59,7 @@ def head_of(model: FittedNetwork) -> FloatArray:
     return weights_of(model.estimator.network)["head.weight"]
 
 
+@pytest.mark.slow
 def test_ensembles_share_no_teacher(recordings: list[Recording]) -> None:
     heads = [
         weights_of(teacher.network)["head.weight"].tobytes()

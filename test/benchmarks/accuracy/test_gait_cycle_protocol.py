@@ -191,6 +191,7 @@ def test_fold_uses_scored_cycles_for_scoring_only(subjects: list[Recording], nam
     assert [entry["r"] for entry in figures[0]] == pytest.approx([entry["r"] for entry in figures[1]], abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODEL_NAMES)
 def test_cycle_model_sees_whole_cycle(name: str) -> None:
     cycles = made_cycles()
@@ -223,6 +224,7 @@ def test_calibration_sets_minimum_and_range() -> None:
     assert (scale.low[1], scale.span[1]) == (1.0, 10.0)  # nothing is known of the other leg
 
 
+@pytest.mark.slow
 def test_candidates_are_chosen_on_training_subjects(subjects: list[Recording]) -> None:
     useless = {"learning_rate": 1e-9, "dropout": 0.0}
     candidates = (useless, {"learning_rate": 1e-2, "dropout": 0.0})

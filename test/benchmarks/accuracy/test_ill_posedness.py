@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from fixtures.factories import RecordingFactory
 
 from benchmarks.accuracy.ill_posedness import draw_ill_posedness, ill_posedness
 
 
+@pytest.mark.slow
 def test_unexplained_share_of_synthetic_subjects(make_recording: RecordingFactory, tmp_path: Path) -> None:
     related = [make_recording([("walking", 120.0)], subject=str(seed), seed=seed) for seed in (1, 2, 3)]
     generator = np.random.default_rng(0)

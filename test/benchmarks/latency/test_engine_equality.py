@@ -21,6 +21,7 @@ def options(bundle: Bundle, tmp_path: Path) -> list[str]:
     return ["engines", "--hours", "0.002", *files]
 
 
+@pytest.mark.slow
 def test_engines_agree_with_forward_pass(options: list[str], tmp_path: Path) -> None:
     assert main(options) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())

@@ -21,6 +21,7 @@ def python(code: str, folder: Path, limits: Limits | None = None) -> Child:
     return Child([sys.executable, "-c", code], folder / "child.log", limits or Limits())
 
 
+@pytest.mark.slow
 def test_processor_time_includes_children(tmp_path: Path) -> None:
     code = (
         f"import subprocess, sys; subprocess.run([sys.executable, '-c', {BUSY.format(seconds=0.3)!r}])\n"

@@ -28,6 +28,7 @@ def test_whole_window_equals_streaming_step(make_bundle: BundleFactory, newest_s
         np.testing.assert_allclose(np.concatenate(whole(index)), streamed[rows - 1 + index], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_job_gives_figures_for_every_case(make_bundle: BundleFactory, tmp_path: Path) -> None:
     """As the benchmark calls it: in a process of its own."""
     cases = []

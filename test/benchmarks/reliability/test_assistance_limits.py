@@ -28,6 +28,7 @@ def test_stories_have_torque_and_losses() -> None:
     assert 0.1 < figures.longest_to_zero <= 0.3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "name", "broken"),
     [
