@@ -1,5 +1,6 @@
 """Fixtures that all tests share, and which tests run when none is named."""
 
+import gc
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ DESELECTED = pytest.StashKey[int]()
 def pytest_configure(config: pytest.Config) -> None:
     """Select the quick tests when neither a test nor a marker is named on the command line."""
     config.stash[DESELECTED] = 0
+    gc.set_threshold(100_000, 20, 20)  # torch and thousands of tests are many objects, looked through in vain
     if config.args_source is not pytest.Config.ArgsSource.ARGS and not config.option.markexpr:
         config.option.markexpr = QUICK_TESTS
 

@@ -1,4 +1,4 @@
-"""What the ROS tests share: a ROS domain of their own, and the node in a laboratory."""
+"""What the ROS tests share: each has a ROS domain of its own, and the node a laboratory."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not sourced; source scripts/env.sh
 
 import rclpy
 from fixtures.node_process import Onlooker
-from fixtures.ros_isolation import isolated_ros
+from fixtures.ros_isolation import isolated_ros, own_domain
 from fixtures.ros_lab import Lab, start
 
 
@@ -22,8 +22,15 @@ def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def context() -> Iterator[rclpy.Context]:
+@pytest.fixture(autouse=True)
+def domain() -> Iterator[None]:
+    """Isolate each test from the one before, which may have killed nodes."""
+    with own_domain():
+        yield
+
+
+@pytest.fixture
+def context(domain: None) -> Iterator[rclpy.Context]:
     """An initialised context."""
     context = rclpy.Context()
     rclpy.init(context=context)

@@ -12,7 +12,7 @@ import pytest
 import rclpy
 import yaml
 from fixtures.node_process import process
-from fixtures.ros_isolation import other_domain
+from fixtures.ros_isolation import own_domain
 from fixtures.ros_lab import PATIENCE
 from rclpy.node import Node
 
@@ -87,7 +87,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Grants
     path.write_text(yaml.safe_dump(assistance))
     context = rclpy.Context()
     with ExitStack() as stack:
-        stack.enter_context(pytest.MonkeyPatch.context()).setenv("ROS_DOMAIN_ID", str(other_domain(2)))
+        stack.enter_context(own_domain())
         rclpy.init(context=context)
         stack.callback(context.try_shutdown)
         for module, options in {

@@ -117,3 +117,23 @@ def test_aligner_waits_for_nothing_that_is_not_used(used: tuple[bool, bool]) -> 
         rows = aligner.push(0, grid_timestamp(k), sample.tolist())
         last[k % 2 == 0] = len(rows)  # k is odd: it has the acceleration
     assert last == ({True: 1, False: 1} if all(used) else {True: 0, False: 2})
+
+
+def in_turns(count: int) -> tuple[AlternatingParts, list[bool]]:
+    """Return parts after so many messages with acceleration and without in turns, and which were passed on at once."""
+    parts = AlternatingParts(GAP, (True, False))
+    at_once = [bool(parts.take(grid_timestamp(k), alone(grid_timestamp(k), k % 2))) for k in range(count)]
+    return parts, at_once
+
+
+def test_parts_are_waited_for_after_three_turns() -> None:
+    assert in_turns(10)[1] == [True] * 7 + [False, True, False]
+
+
+@pytest.mark.parametrize(("whole", "waits"), [(20, True), (21, False)])
+def test_parts_that_came_in_turns_are_waited_for_until_21_messages_had_all(whole: int, waits: bool) -> None:
+    parts, _ = in_turns(41)
+    for k in range(41, 41 + whole):
+        parts.take(grid_timestamp(k), alone(grid_timestamp(k), 0))
+    last = grid_timestamp(41 + whole)
+    assert (parts.take(last, alone(last, 1)) == []) is waits

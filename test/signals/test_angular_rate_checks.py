@@ -45,7 +45,7 @@ def test_checks_tell_two_units_in_turns(larger: float, told: bool) -> None:
         assert "times in 0.2 s, as if in two units" in state.reason
 
 
-@pytest.mark.parametrize(("scale", "told"), [(0.9, False), (1.1, True)])
+@pytest.mark.parametrize(("scale", "told"), [(0.98, False), (1.02, True)])
 def test_checks_take_noise_at_rest_for_no_change_of_units(scale: float, told: bool) -> None:
     assert (take([0.2 * scale, 1.8 * scale] * 50)[-1] is not None) is told
 
@@ -63,3 +63,14 @@ def test_checks_forget_when_reset() -> None:
         checks.take(index * SECOND // 100, (30.0, 0.0, 0.0))
     checks.reset()
     assert checks.take(61 * SECOND // 100, (30.0, 0.0, 0.0)) is None
+
+
+@pytest.mark.parametrize(("burst", "told"), [([8.0, 2.0] * 3 + [8.0], True), ([8.0, 2.0] * 3, False)])
+def test_checks_tell_two_units_from_eight_changes_on_and_not_from_seven(burst: list[float], told: bool) -> None:
+    after = [2.0] * 50 if told else [8.0] * 50
+    assert any(take([2.0] * 51 + burst + after)) is told
+
+
+@pytest.mark.parametrize(("turning", "samples", "told"), [(30.0, 15, False), (27.0, 20, True)])
+def test_checks_average_over_four_blocks_of_50_ms(turning: float, samples: int, told: bool) -> None:
+    assert any(take([5.0] * 51 + [turning] * samples + [5.0] * 30)) is told

@@ -88,3 +88,22 @@ def test_removed_gravity_of_vigorous_wrist_is_told(walk: Recording) -> None:
     found = verdict(walk, 6.0 * added)
     assert found.startswith("left out")
     assert "remove" in found
+
+
+def shaken(lengths: list[float], share: float) -> Array:
+    """Samples of these lengths along one axis, shaken along another by a share of 9.81 m/s²."""
+    sideways = 9.81 * share * (-1.0) ** np.arange(len(lengths))
+    return np.column_stack([sideways, np.zeros(len(lengths)), lengths])
+
+
+@pytest.mark.parametrize(
+    ("samples", "share", "is_quiet"), [(150, 0.0, True), (149, 0.0, False), (150, 0.049, True), (150, 0.051, False)]
+)
+def test_rest_is_three_half_seconds_that_scatter_by_a_twentieth(samples: int, share: float, is_quiet: bool) -> None:
+    assert gravity_of([shaken([9.81] * samples, share)], RATE).quiet is is_quiet
+
+
+def test_gravity_of_a_moving_limb_is_measured_over_two_seconds() -> None:
+    found = gravity_of([shaken([8.0] * 200 + [12.0] * 199, 0.5)], RATE)
+    assert not found.quiet
+    assert found.length == pytest.approx(8.0)

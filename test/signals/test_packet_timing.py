@@ -1,5 +1,7 @@
 """Samples of packets lie where they were taken, whatever jitter, bursts and losses there were."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -127,3 +129,51 @@ def test_rate_is_exact_where_timestamps_are_uneven_within_each_second() -> None:
     steps = np.tile(np.repeat([0.008, 0.44 / 30], [70, 30]), 20)
     timestamps = START + ns(np.cumsum(steps))
     assert measured_rate(timestamps, np.full(2000, 10)) == pytest.approx(1000.0, rel=1e-6)
+
+
+@pytest.mark.parametrize(("apart_ms", "shared"), [(0.95, 0.5), (1.05, 0.0)])
+def test_packets_stamped_within_a_tenth_of_their_distance_share_a_timestamp(apart_ms: float, shared: float) -> None:
+    timestamps, counts = packets(1000.0, 10, 200)
+    timestamps[1::2] = timestamps[::2] + ns(apart_ms / 1000)
+    assert sample_clock(timestamps, timestamps + SECOND, counts, 1000.0).shared == pytest.approx(shared)
+
+
+def late_packets(late: int, pause_s: float) -> Instants:
+    """211 packets of ten samples at 1000 Hz, some 6 ms late; a pause before the last ten of them."""
+    timestamps = packets(1000.0, 10, 211)[0]
+    timestamps[5 : 5 + 6 * late : 6] += ns(0.006)
+    timestamps[-10:] += ns(pause_s)
+    return timestamps
+
+
+@pytest.mark.parametrize(
+    ("late", "pause_s", "lost"), [(10, 0.02, 20), (11, 0.02, 0), (20, 0.095, 0), (20, 0.105, 105)]
+)
+def test_pause_is_a_loss_from_100_ms_on_where_more_than_one_timestamp_in_twenty_steps_back(
+    late: int, pause_s: float, lost: int
+) -> None:
+    timestamps = late_packets(late, pause_s)
+    clock = sample_clock(timestamps, timestamps + SECOND, np.full(211, 10, dtype=np.int64), 1000.0)
+    assert clock.lost == lost
+
+
+@pytest.mark.parametrize(("late", "moved"), [(1, 0), (2, 12)])
+def test_two_of_three_packets_must_agree_on_a_loss(late: int, moved: int) -> None:
+    timestamps, counts = packets(1000.0, 10, 100)
+    timestamps[50 : 50 + late] += ns(0.012)
+    clock = sample_clock(timestamps, timestamps + SECOND, counts, 1000.0)
+    assert (clock.starts[50] - 500, clock.starts[60] - 600) == (moved, 0)
+
+
+@pytest.mark.parametrize(("pause", "is_refused"), [(1895, False), (1905, True)])
+def test_grid_has_at_most_twenty_points_for_a_sample(pause: int, is_refused: bool) -> None:
+    timestamps, counts = packets(1000.0, 1, 100)
+    timestamps[50:] += ns(pause / 1000)
+    with pytest.raises(ValueError, match="imply") if is_refused else nullcontext():
+        assert sample_clock(timestamps, timestamps + SECOND, counts, 1000.0).length == 100 + pause
+
+
+def test_jitter_is_averaged_over_two_seconds() -> None:
+    timestamps, counts = packets(1000.0, 10, 2190)
+    nominal, _ = sample_clock(timestamps, timestamps + SECOND, counts, 1000.0).bends
+    np.testing.assert_allclose(np.diff(nominal[1:-2]), 2.0 * SECOND)

@@ -12,7 +12,6 @@ import pytest
 import rclpy
 from fixtures.calibration_files import stored
 from fixtures.factories import BundleFactory
-from fixtures.ros_isolation import other_domain
 from fixtures.ros_lab import HOUR, Lab, start
 from rosbags.rosbag2 import StoragePlugin, Writer
 
@@ -65,10 +64,10 @@ def bags(walking: Recording, make_recording: Callable[..., Recording], tmp_path_
 
 @pytest.fixture(scope="module")
 def lab(bundle_path: Path, tmp_path_factory: Any) -> Iterator[Lab]:
-    """A node for calls that change nothing, in another ROS domain than the nodes of single tests."""
+    """A node for calls that change nothing, in the ROS domain of the session."""
     directory = tmp_path_factory.mktemp("calibrations")
     context = rclpy.Context()
-    rclpy.init(context=context, domain_id=other_domain(1))
+    rclpy.init(context=context)
     with ExitStack() as stack:
         stack.callback(context.try_shutdown)
         yield start(
