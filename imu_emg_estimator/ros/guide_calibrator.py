@@ -60,6 +60,7 @@ class NodeCalibrator:
         self._cancel = node.create_client(Trigger, f"{name}/cancel_calibration")
         self._reset = node.create_client(ResetCalibration, f"{name}/reset_calibration")
         self._newest: Progress | None = None
+        self._told: Progress | None = None
         self._last_seen = 0.0  # that calibrate was offered [s]
         node.create_subscription(CalibrationStatus, f"{name}/calibration_status", self._receive, LATCHED)
         self.parameters = self._get_parameters()
@@ -95,7 +96,8 @@ class NodeCalibrator:
         """Return the answer to a Calibrate request; Ctrl-C cancels the calibration."""
         if not self._calibrate.wait_for_service(ANSWER_TIMEOUT_S):
             raise InputError(f"{self.name} does not offer calibrate any more; start it, and go on with the recording")
-        self._newest, self._last_seen = None, time.monotonic()
+        self._newest = self._told = None
+        self._last_seen = time.monotonic()
         answer = self._calibrate.call_async(request)
         try:
             self._spin_until(lambda: answer.done() or self._is_gone(), lambda: self._pass_newest(on_progress))
@@ -155,9 +157,9 @@ class NodeCalibrator:
         return f"Estimates are made with it from now on, and {later}."
 
     def _pass_newest(self, on_progress: Callable[[Progress], None]) -> None:
-        newest, self._newest = self._newest, None
-        if newest:
-            on_progress(newest)
+        if self._newest and self._newest != self._told:  # a message may bring a warning alone
+            self._told = self._newest
+            on_progress(self._newest)
 
     def _receive(self, message: CalibrationStatus) -> None:
         if message.state == CalibrationStatus.RUNNING:

@@ -146,9 +146,7 @@ def late_packets(late: int, pause_s: float) -> Instants:
     return timestamps
 
 
-@pytest.mark.parametrize(
-    ("late", "pause_s", "lost"), [(10, 0.02, 20), (11, 0.02, 0), (20, 0.095, 0), (20, 0.105, 105)]
-)
+@pytest.mark.parametrize(("late", "pause_s", "lost"), [(10, 0.02, 20), (11, 0.02, 0), (20, 0.095, 0), (20, 0.105, 105)])
 def test_pause_is_a_loss_from_100_ms_on_where_more_than_one_timestamp_in_twenty_steps_back(
     late: int, pause_s: float, lost: int
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fixtures.calibration_files import stored
 from fixtures.factories import refusal
 from fixtures.ros_lab import PATIENCE, Lab
+from imu_emg_estimator.msg import CalibrationStatus
 from rclpy.node import Node
 
 from imu_emg_estimator.calibration.calibration_store import store_calibration
@@ -48,6 +49,16 @@ def test_call_calibrate_reports_progress_and_outcome(called: NodeCalibrator, bag
     assert answer["decisions"] == ["adapted", "adapted"]
     assert "judging" in {each.phase for each in progress}
     assert all(one != next_one for one, next_one in pairwise(progress))  # each is told once
+
+
+def test_progress_is_told_once_though_a_warning_follows(called: NodeCalibrator) -> None:
+    """As on a busy computer."""
+    progress: list[Progress] = []
+    for warning in ("", "others take the processor"):
+        status = {"phase": "judging", "fraction": 0.5, "seconds_left": 3.0, "loss": 0.25, "message": warning}
+        called._receive(CalibrationStatus(state=CalibrationStatus.RUNNING, **status))
+        called._pass_newest(progress.append)
+    assert progress == [Progress("judging", 0.5, 3.0, 0.25)]
 
 
 @pytest.mark.usefixtures("unchanged")
