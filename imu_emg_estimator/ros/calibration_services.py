@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from imu_emg_estimator.ros.estimator_node import EstimatorNode
 
 RESERVED_SHARE, MAX_RESERVED_S = 0.2, 2.0  # of the budget, for storing and going over
+ANSWER_S = 0.2  # for an answer to arrive: a service that is destroyed takes along what its client has not received
 SWAP_TIMEOUT_S = 10.0  # for the node to go over, where there is no budget
 
 
@@ -105,6 +106,8 @@ class CalibrationServer:
         if worker := self._worker:
             worker.stop()
         self._thread.__exit__(kind, error, trace)
+        if worker:
+            time.sleep(ANSWER_S)
         for service in self._services:
             self._node.destroy_service(service)
         self._status.close()

@@ -261,6 +261,8 @@ class EstimatorNode(ManagedNode):
     def _take_turn(self, receiver: Receiver) -> None:
         arrivals = receiver.receive(CHECK_PERIOD_S)
         obstacle = self._timing.obstacle()
+        if self._timing.was_set():
+            self.live.forget_clocks()
         if arrivals:
             self._process(arrivals, not obstacle)
         now = time.monotonic()

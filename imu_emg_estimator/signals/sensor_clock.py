@@ -93,8 +93,7 @@ class SensorClocks:
         elif arrival <= 0:
             return timestamp
         elif self._newest - arrival > STEPPED_BACK_NS:
-            self.reset()
-            self.jumps += 1
+            self.begin_anew()
             self._newest = arrival
         result = self._models[sensor].instant(timestamp, arrival, sequence)
         return timestamp if self._as_they_are[sensor] else result
@@ -129,6 +128,11 @@ class SensorClocks:
             return ClockReport(0.0, 0.0, ClockPolicy.ARRIVAL)
         offset = (model.floor - self._common.usual) / SECOND
         return ClockReport(offset, model.tracker.drift, ClockPolicy.TIMESTAMP)
+
+    def begin_anew(self) -> None:
+        """Forget all that was learned of the clocks, as that of the node was set: a jump."""
+        self.reset()
+        self.jumps += 1
 
     def reset(self) -> None:
         """Forget all that was learned of the clocks."""

@@ -205,6 +205,10 @@ class LiveEstimator:
         self._watch.update(now)
         return self._stale(now, NAN, cause)
 
+    def forget_clocks(self) -> None:
+        """Forget what was learned of the sensors' clocks, as the node's own was set."""
+        self._watch.forget_clocks()
+
     def judge(self, sensor: int, state: SensorState) -> None:
         """Take the verdict of someone else on a sensor, as on who publishes on its topic; for any thread."""
         self._watch.judge(sensor, state)

@@ -135,6 +135,11 @@ class SensorWatch:
         """Believe that a sensor that turned over is right as it is."""
         self._checks.forget_turn(sensor)
 
+    def forget_clocks(self) -> None:
+        """Forget what was learned of all clocks: that of this node was set."""
+        self._clocks.begin_anew()
+        self._grown = GrownDelays(len(self._arrivals))
+
     def forget_samples(self) -> None:
         """Forget all samples: what comes next has nothing to do with what was."""
         self._checks.reset()

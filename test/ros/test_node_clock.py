@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from rosgraph_msgs.msg import Clock
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.ros.node_clock import NodeClock
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.imu_decoder import LATEST
 
@@ -139,3 +142,17 @@ def test_node_survives_extreme_timestamps(seconds: int, start_lab: StartLab, imu
     lab.clear()
     lab.play(imu[:60], hurry=True)
     lab.wait(lambda: OK in {message.status for message in lab.messages}, "message that is OK")
+
+
+def test_clock_says_once_that_it_was_set_or_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    source: Any = SimpleNamespace(ros_time_is_active=False, now=lambda: SimpleNamespace(nanoseconds=1))
+    node: Any = SimpleNamespace(get_clock=lambda: source, count_publishers=lambda _: 1)
+    real, off = time.time_ns, [0]
+    monkeypatch.setattr(time, "time_ns", lambda: real() + off[0])
+    clock, said = NodeClock(node), []
+    for off[0], source.ros_time_is_active in zip(
+        (0, 20_000_000, SECOND, SECOND, 0, 0, SECOND, 0, 0), [False] * 5 + [True] * 2 + [False] * 2, strict=True
+    ):
+        clock.obstacle()
+        said.append(clock.was_set())
+    assert said == [False, False, True, False, True, True, False, True, False]

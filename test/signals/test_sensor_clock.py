@@ -322,3 +322,16 @@ def test_clocks_recover_from_absurd_input(seed: int) -> None:
     assert np.nanmax(np.abs(errors[0])) < 0.02
     assert np.isfinite(errors[0]).mean() > 0.98
     assert clocks.state(0) == GOOD
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_clock_of_the_node_that_is_set_forward_makes_no_sensor_late(is_told: bool) -> None:
+    """Sensors on the right time for a node that learns it after ten seconds; untold, a delay looks the same."""
+    clocks = SensorClocks(4)
+    for row in range(2000):
+        now = START + row * SECOND // 100
+        if row == 1000 and is_told:
+            clocks.begin_anew()
+        for index in range(4):
+            clocks.instant(index, now, now + 2_000_000 - (SECOND if row < 1000 else 0), row)
+    assert [state is GOOD for state in states(clocks, 4)] == [is_told] * 4
