@@ -3,12 +3,12 @@
 
 const PERIOD_MS = 50, TEXT_PERIOD_MS = 200, RETRY_MS = 1000, TIMEOUT_MS = 5000, KEPT_S = 32, GAP_S = 0.25;
 const TOPS = [0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128]; // of the axis of activation
-const STATUSES = ["OK", "WARMING_UP", "DEGRADED", "STALE", "OUT_OF_DISTRIBUTION"];
-const MEANINGS = {
+const MEANINGS = { // of the statuses, in the order of their values
   OK: ["good", "every sensor contributes"], WARMING_UP: ["doubted", "the first seconds: use with care"],
   DEGRADED: ["doubted", "without some sensors"], STALE: ["bad", "no estimate"],
   OUT_OF_DISTRIBUTION: ["bad", "motion unlike the training data: do not rely on it"],
 };
+const STATUSES = Object.keys(MEANINGS);
 const SHAPES = { // of a mark, around 0, 0
   good: ["circle", { r: 6.2 }], doubted: ["polygon", { points: "0,-8 8,0 0,8 -8,0" }],
   bad: ["rect", { x: -6, y: -6, width: 12, height: 12 }], unknown: ["circle", { r: 6.2 }],
@@ -74,7 +74,7 @@ function showTexts(isLost) {
   document.title = `${word} – imu-emg`;
   if (!view) return;
   const total = Object.values(view.seen).reduce((sum, count) => sum + count, 0);
-  const shares = Object.entries(view.seen).map(([name, count]) => `${name} ${Math.round((100 * count) / total)} %`);
+  const shares = Object.entries(view.seen).map(([name, count]) => `${name} ${Math.round((100 * count) / total)}\u00a0%`);
   const age = view.age === null ? "" : `, age ${fixed(1e3 * view.age, 0)} ms`;
   say("facts", `${view.title}; ${fixed(view.rate, 0)} estimates a second${age}; so far ${shares.join(", ")}`);
   showCharts(view);
@@ -195,8 +195,8 @@ function draw(canvas, now, muscle, muscles) {
   const span = Number(byId("span").value), from = now.edge - span, pen = canvas.getContext("2d");
   const rows = now.estimates.filter((row) => row[0] >= from - GAP_S), emg = now.emg.filter((row) => row[0] >= from - GAP_S);
   const estimate = rows.map((row) => [row[0], row[2 + muscle], row[2 + muscles + muscle]]);
-  const gain = state.rescaled?.[muscle] ? level(estimate) / level(emg.map((row) => [row[0], row[1 + muscle]])) : 1;
-  const measured = emg.map((row) => [row[0], row[1 + muscle] === null ? null : row[1 + muscle] * gain]);
+  const raw = emg.map((row) => [row[0], row[1 + muscle]]), gain = state.rescaled?.[muscle] ? level(estimate) / level(raw) : 1;
+  const measured = raw.map(([t, value]) => [t, value === null ? null : value * gain]);
   const needed = 1.05 * Math.max(0.05, ...measured.map((row) => row[1]), ...estimate.map((row) => row[1] + row[2]));
   if (needed > canvas.top || needed < 0.4 * canvas.top) canvas.top = TOPS.find((top) => top >= needed) || needed;
   const left = 38, right = width - 10, bottom = height - 22, up = (value) => bottom - (value / canvas.top) * (bottom - 8);
@@ -224,7 +224,7 @@ function draw(canvas, now, muscle, muscles) {
 
 function level(rows) { // what a tenth of the values exceed
   const values = rows.map((row) => row[1]).filter((value) => value !== null).sort((one, other) => one - other);
-  return values[Math.floor(0.9 * values.length)] || NaN;
+  return values[Math.floor(0.9 * values.length)] || 1;
 }
 
 function pieces(rows) { // without gaps

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from rclpy.node import Node
 
-from imu_emg_estimator.bags.bag_messages import MAX_RATE_HZ
 from imu_emg_estimator.bags.message_types import EMG_TYPE
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import CalibrationStatus, Emg
@@ -24,7 +23,7 @@ from imu_emg_estimator.ros.raw_subscriptions import alive_topics
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.imu_decoder import nanoseconds
 from imu_emg_estimator.view.body_places import figure_of_names
-from imu_emg_estimator.view.emg_level import EmgLevel
+from imu_emg_estimator.view.emg_level import MAX_RATE_HZ, EmgLevel
 from imu_emg_estimator.view.live_history import LiveHistory
 from imu_emg_estimator.view.page_server import Action, serving
 

@@ -19,6 +19,7 @@ from imu_emg_estimator.model.envelope_curves import in_unit
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.streaming.live_estimator import Output
+from imu_emg_estimator.utils.optional_packages import unmet
 from imu_emg_estimator.utils.progress import Stopped
 from imu_emg_estimator.view.body_places import figure
 from imu_emg_estimator.view.live_history import LiveHistory
@@ -89,8 +90,9 @@ class BagFeed:
         try:
             mapping = TopicMapping(imu_topics=self._imu_topics)
             measured, _ = read_bag_with_report(self._path, self._bundle.rig, mapping)
-        except InputError as error:
-            self._history.show(emg_note=f"no measured EMG: {error}")
+        except (InputError, ImportError) as error:
+            reason = unmet(error) if isinstance(error, ImportError) else error
+            self._history.show(emg_note=f"No measured EMG: {reason}.")
             return
         same_unit = in_unit(self._bundle, measured.envelope_unit)
         self._scale = np.where(same_unit, np.array(self._bundle.reference.amplitude), 1.0)

@@ -27,6 +27,7 @@ WITHOUT_ANY = {  # what each command says with none of them; "" = it works
     ("simulate", "--out", "new", "--seconds", "3"): "rosbags",
     ("report", "bag", "--out", "report.html"): "rosbags",
     ("watch", "bag"): "rosbags",
+    ("view", "bag"): "rosbags",
     ("calibrate", "--bag", "bag", "--out", "new.safetensors"): "rosbags",
     ("train", *TABLES, "--out", "new.safetensors"): "torch",
     ("evaluate", *TABLES): "torch",

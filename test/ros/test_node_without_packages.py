@@ -1,5 +1,8 @@
 """The node where nothing is installed but what ROS distributions package."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +13,11 @@ from imu_emg_estimator.srv import Calibrate
 
 from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.recording import Recording
+
+
+def test_running_node_is_viewed_without_any(tmp_path: Path) -> None:
+    environment = os.environ | without(EVERY, tmp_path / "site")
+    subprocess.run([sys.executable, "-c", "import imu_emg_estimator.ros.node_feed"], env=environment, check=True)
 
 
 def test_node_starts_and_a_calibration_says_what_it_needs(
