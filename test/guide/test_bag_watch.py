@@ -15,7 +15,9 @@ from imu_emg_estimator.guide.bag_watch import BagWatch
 from imu_emg_estimator.guide.watch_panel import EstimatorView
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.streaming.live_estimator import Output
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
+from imu_emg_estimator.utils.progress import Stopped
 
 SENSOR = "left_shank"
 IMPORTED = """
@@ -66,6 +68,20 @@ def test_bag_is_watched_at_its_own_speed(bundle: Bundle, walk: Recording, tmp_pa
     start = time.monotonic()
     watch(bundle, walk.slice(0, 60), tmp_path, rate=2.0)
     assert time.monotonic() - start > 0.4
+
+
+def test_stopped_bag_is_not_played_to_its_end(bundle: Bundle, walk: Recording, tmp_path: Path) -> None:
+    write_bag(walk.slice(0, 60), tmp_path / "bag")
+    outputs: list[Output] = []
+
+    def receive(output: Output) -> None:
+        outputs.append(output)
+        watch.pace.stopped = len(outputs) > 9
+
+    watch = BagWatch(tmp_path / "bag", bundle, received=receive)
+    with pytest.raises(Stopped):
+        watch.play(0.0, lambda view: None)
+    assert len(outputs) == 10
 
 
 def test_bag_without_an_estimate_is_refused(bundle: Bundle, walk: Recording, tmp_path: Path) -> None:
