@@ -42,7 +42,7 @@ architecture: setup  ## which part may import which
 docs: setup  ## the documentation site, into site/; fails on a broken link (Python 3.11 or newer)
 	$(env) zensical build --clean --strict
 
-reference: setup  ## generate docs/parameters.md and docs/command_line.md
+reference: setup  ## generate the reference pages in docs/
 	$(env) python scripts/generate_reference.py
 	$(env) python scripts/reliability_tables.py
 

@@ -1,4 +1,4 @@
-"""Generate the reference pages in docs/: parameters, command line, rig files, assistance files."""
+"""Generate the reference pages in docs/: parameters, command line, rig files, assistance files, Python."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from imu_emg_estimator.cli.main import build_parser
 from imu_emg_estimator.rig_schema import markdown_page as rig_page
 from imu_emg_estimator.ros.parameter_schema import markdown_page as parameters_page
 from imu_emg_estimator.utils.shipped_files import calibration_directory
+from scripts import python_reference
 
 DOCS = Path(__file__).parents[1] / "docs"
 SHARED_BY = 3  # commands
@@ -33,6 +34,7 @@ def pages() -> dict[str, str]:
         "command_line.md": command_line_page(build_parser()),
         "rig_files.md": rig_page() + "\n",
         "assistance_files.md": assistance_page() + "\n",
+        "python_reference.md": python_reference.page(),
     }
 
 

@@ -5,7 +5,7 @@ import argparse
 import pytest
 from fixtures.markdown_pages import ROOT
 
-from scripts import generate_reference, readme_table, reliability_tables
+from scripts import generate_reference, python_reference, readme_table, reliability_tables
 
 PAGES = generate_reference.pages()
 
@@ -53,3 +53,24 @@ def test_command_line_page_describes_shared_options_once() -> None:
     assert page.count("steps a minute") == 1
     assert page.count("- [shared](#shared-options): `--pace`") == 3
     assert "## run\n\nRun.\n\n- `--run`: do it\n- [shared]" in page
+
+
+def test_python_page_makes_lists_of_sections() -> None:
+    def walk(steps: int, pace: object = object()) -> bool:
+        """Walk on ``here``.
+
+        Args:
+            steps: how many,
+                if any.
+            pace, gait: how.
+
+        Returns:
+            Whether it went well.
+        """
+        return bool(steps)
+
+    lines = "\n".join(python_reference._described("walk", walk, "###"))
+    assert lines == (
+        "### walk\n\n```text\nwalk(steps, pace=...)\n```\n\nWalk on `here`.\n\nArgs:\n\n"
+        "- `steps`: how many, if any.\n- `pace`, `gait`: how.\n\nReturns: Whether it went well.\n\n"
+    )
