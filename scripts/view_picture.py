@@ -12,8 +12,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from report_picture import photograph
-
 from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.datasets import simulated_subject, stride_statistics
 from imu_emg_estimator.model.bundle import Bundle
@@ -21,6 +19,7 @@ from imu_emg_estimator.utils.shipped_files import shipped_bundle
 from imu_emg_estimator.view.bag_feed import BagFeed
 from imu_emg_estimator.view.live_history import LiveHistory
 from imu_emg_estimator.view.page_server import serving
+from scripts.report_picture import photograph
 
 PICTURE = Path(__file__).parents[1] / "docs" / "img" / "view.png"
 DURATION_S, FROZEN_FROM_S = 16.0, 12.0
