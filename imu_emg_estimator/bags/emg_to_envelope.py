@@ -20,7 +20,7 @@ from imu_emg_estimator.signals.signal_quality import saturated, true_runs
 from imu_emg_estimator.signals.topic_clocks import Instants
 
 MAX_BRIDGED_S = 0.025  # an envelope does not change in less time, so that it may be interpolated
-MIN_RECEIVED, MAX_RECEIVED = 0.05, 1.1  # samples received per sample that sample_rate and timestamps promise
+MAX_RECEIVED = 1.1  # samples received per sample that sample_rate and timestamps promise
 ROUNDING_NS = 10_000  # by which timestamps may be rounded
 STRETCH_S = 300.0  # of raw EMG that is filtered at once
 MARGIN_S = 5.0  # on either side of a stretch; filters do not reach further
@@ -156,10 +156,7 @@ def _regular(bag: object, stream: EmgStream) -> tuple[SampleClock, NDArray[np.fl
         clock = sample_clock(stream.timestamps, stream.arrivals, counts, rate)
     except ValueError:
         raise _impossible(bag, received, stream) from None
-    if (
-        not MIN_RECEIVED <= received / clock.length <= MAX_RECEIVED
-        or not 1 / MAX_RECEIVED <= clock.rate / rate <= MAX_RECEIVED
-    ):
+    if received / clock.length > MAX_RECEIVED or not 1 / MAX_RECEIVED <= clock.rate / rate <= MAX_RECEIVED:
         raise _impossible(bag, received, stream)
     if clock.rate > MAX_RATE_HZ:
         raise BagUnreadable(

@@ -132,3 +132,12 @@ def test_lost_packets_leave_a_gap() -> None:
     assert clock.length == 10_000
     np.testing.assert_array_equal(np.isnan(data).all(axis=1), ~np.repeat(kept, 10))
     np.testing.assert_array_equal(data[np.repeat(kept, 10)], some.data)
+
+
+@pytest.mark.parametrize(("gap_ms", "is_bridged"), [(24, True), (26, False)])
+def test_envelope_is_interpolated_over_25_ms(gap_ms: int, is_bridged: bool) -> None:
+    clock, data = _regular("bag", stream(packets=300))
+    data[1001 : 1000 + gap_ms] = np.nan
+    middle = np.array([START + (1000 + gap_ms // 2) * MS])
+    found = emg_to_envelope._by_stretches(clock, data, None, [None, None], middle)
+    assert np.isfinite(found).all() == is_bridged

@@ -1,12 +1,16 @@
 """The EMG envelope: amplitude of the muscle signal, in its own unit, in time with it."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from fixtures.factories import refusal
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope, varies
+from imu_emg_estimator.utils.shipped_files import shipped_bundle
 
 SETTINGS = EnvelopeSettings()
 
@@ -94,3 +98,14 @@ def test_settings_refuse_impossible_filters(change: dict[str, float]) -> None:
 def test_settings_accept_corners_below_1_hz() -> None:
     settings = EnvelopeSettings(high_pass=0.5, low_pass=0.5, order=1)
     assert (settings.high_pass, settings.low_pass) == (0.5, 0.5)
+
+
+def test_envelope_is_by_default_that_of_the_shipped_model() -> None:
+    assert EnvelopeSettings() == Bundle.load(shipped_bundle()).envelope == EnvelopeSettings(8.0, 4.0, 2)
+
+
+@pytest.mark.parametrize(("samples", "is_refused"), [(199, True), (200, False)])
+def test_envelope_needs_two_seconds(samples: int, is_refused: bool) -> None:
+    raw = np.random.default_rng(0).standard_normal((samples, 1))
+    with refusal("is too short: at least 2 s") if is_refused else nullcontext():
+        emg_envelope(raw, 100.0, SETTINGS)

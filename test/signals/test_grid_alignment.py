@@ -350,3 +350,20 @@ def test_aligner_equals_plain_interpolation(seed: int) -> None:
                 for column in values.T
             ]
             np.testing.assert_allclose(row.imu[sensor], expected_sample, atol=1e-9)
+
+
+@pytest.mark.parametrize(("apart_ms", "is_bridged"), [(99, True), (101, False)])
+def test_aligner_interpolates_over_100_ms_by_default(apart_ms: int, is_bridged: bool) -> None:
+    aligner = GridAligner(1, RATE)
+    aligner.push(0, START, value(0, START).tolist())
+    rows = aligner.push(0, START + apart_ms * SECOND // 1000, value(0, START).tolist())
+    assert len(rows) == 5
+    assert np.isfinite([row.imu for row in rows]).all() == is_bridged
+
+
+@pytest.mark.parametrize(("later_ms", "restarts"), [(999, False), (1001, True)])
+def test_aligner_begins_anew_after_a_second_by_default(later_ms: int, restarts: bool) -> None:
+    aligner = GridAligner(1, RATE)
+    aligner.push(0, START, value(0, START).tolist())
+    rows = aligner.push(0, START + later_ms * SECOND // 1000, value(0, START).tolist())
+    assert rows[0].restarted is restarts

@@ -110,3 +110,62 @@ def test_delivery_masks_a_sensor_that_becomes_very_slow_within_300_ms() -> None:
     first = next(index for index, state in enumerate(found) if state and state.masked)
     assert first / 20.0 <= 0.3
     assert all(state and state.verdict is Verdict.SLOW and state.masked for state in found[first:])
+
+
+def first_told(found: list[SensorState | None]) -> int | None:
+    return next((index for index, state in enumerate(found) if state), None)
+
+
+def test_delivery_counts_the_rate_over_two_half_seconds() -> None:
+    first = first_told(deliver(SampleDelivery(RIG_RATE), 5.0, 45.0))
+    assert first is not None
+    assert 0.95 <= first / 45.0 <= 1.05
+
+
+@pytest.mark.parametrize(("interval", "told"), [(0.49, True), (0.51, False)])
+def test_delivery_takes_half_a_second_for_a_silence(interval: float, told: bool) -> None:
+    assert any(deliver(SampleDelivery(RIG_RATE), 10.0, 1 / interval)) is told
+
+
+@pytest.mark.parametrize(("ratio", "told"), [(1.0, True), (1.45, True), (1.55, False)])
+def test_delivery_tells_a_very_slow_sensor_by_five_intervals_of_one_and_a_half(ratio: float, told: bool) -> None:
+    delivery, instant, found = SampleDelivery(RIG_RATE), 0.0, []
+    for index in range(6):
+        found.append(delivery.take(round(instant * SECOND)))
+        instant += 0.04 * (ratio if index % 2 else 1.0)
+    assert found[:5] == [None] * 5
+    assert (found[5] is not None) is told
+
+
+@pytest.mark.parametrize(("kept", "told"), [(0.81, False), (0.79, True)])
+def test_delivery_tells_losses_from_a_fifth_on(kept: float, told: bool) -> None:
+    numbers = [int(index / kept) for index in range(500)]
+    assert any(deliver(SampleDelivery(RIG_RATE), 5.0, 100.0, numbers)[200:]) is told
+
+
+@pytest.mark.parametrize(("skipped", "told"), [(999, True), (1000, False)])
+def test_delivery_takes_a_thousand_numbers_for_another_count(skipped: int, told: bool) -> None:
+    numbers = [*range(150), *range(150 + skipped, 400 + skipped)]
+    assert any(deliver(SampleDelivery(RIG_RATE), 4.0, 100.0, numbers)) is told
+
+
+@pytest.mark.parametrize(("numbers", "two"), [([0, 71, 7, 72, 9], False), ([0, 71, 6, 72, 7], True)])
+def test_delivery_waits_for_64_messages_that_were_overtaken(numbers: list[int], two: bool) -> None:
+    delivery, instants_ms = SampleDelivery(RIG_RATE), [0, 10, 5, 20, 6]
+    found = [delivery.take(at * SECOND // 1000, number) for at, number in zip(instants_ms, numbers, strict=True)]
+    assert (found[-1] is not None) is two
+
+
+@pytest.mark.parametrize(("behind", "two"), [(2, False), (1, True)])
+def test_delivery_takes_a_number_four_behind_for_overtaken_whatever_its_instant(behind: int, two: bool) -> None:
+    numbers = [10 * group + number for group in range(10) for number in (0, 6, behind)]
+    states = {state.verdict for state in deliver(SampleDelivery(RIG_RATE), 0.3, 100.0, numbers) if state}
+    assert (Verdict.TWO_PUBLISHERS in states) is two
+
+
+def test_delivery_tells_two_publishers_for_300_ms_after_their_last_turn() -> None:
+    for after_ms, told in ((299, True), (301, False)):
+        delivery = SampleDelivery(RIG_RATE)
+        for index, number in enumerate((100, 50, 101, 51)):
+            delivery.take(index * SECOND // 100, number)
+        assert (delivery.take((30 + after_ms) * SECOND // 1000, 52) is not None) is told

@@ -29,7 +29,7 @@ from fixtures.simulated_arrivals import (
 from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
-from imu_emg_estimator.signals.sensor_clock import ClockPolicy, SensorClocks
+from imu_emg_estimator.signals.sensor_clock import ClockPolicy, ClockReport, SensorClocks
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 
 SETTLED_S = 1.0
@@ -335,3 +335,30 @@ def test_clock_of_the_node_that_is_set_forward_makes_no_sensor_late(is_told: boo
         for index in range(4):
             clocks.instant(index, now, now + 2_000_000 - (SECOND if row < 1000 else 0), row)
     assert [state is GOOD for state in states(clocks, 4)] == [is_told] * 4
+
+
+@pytest.mark.parametrize(
+    ("offset", "drift", "says"),
+    [
+        (0.0, 2.1e-4, "drifts by +0.2 ms/s"),
+        (0.0, 1.9e-4, "leapt"),
+        (0.0029, 0.0, "leapt"),
+        (0.0031, 0.0, "is 3 ms behind"),
+        (-0.95e6, 0.0, "ahead"),
+        (1.05e6, 0.0, "does not tell the time of day"),
+    ],
+)
+def test_clocks_say_what_is_wrong_by_offset_and_drift(
+    offset: float, drift: float, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks = SensorClocks(1)
+    monkeypatch.setattr(clocks, "report", lambda sensor: ClockReport(offset, drift, ClockPolicy.TIMESTAMP))
+    assert says in clocks._offence(0)
+
+
+@pytest.mark.parametrize(("back_ms", "jumps"), [(99, 0), (101, 1)])
+def test_clocks_begin_anew_when_the_nodes_clock_steps_back_by_100_ms(back_ms: int, jumps: int) -> None:
+    clocks = SensorClocks(1)
+    for arrival in (START, START - back_ms * SECOND // 1000):
+        clocks.instant(0, arrival, arrival, None)
+    assert clocks.jumps == jumps

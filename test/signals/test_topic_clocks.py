@@ -17,6 +17,11 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.topic_clocks import (
+    _clock,
+    _is_complete,
+    _keeps_time,
+    _prompt_delays,
+    _windows,
     follow_clock,
     leaps,
     plausible_receipts,
@@ -200,3 +205,74 @@ def test_leaps_are_those_of_timestamps_alone() -> None:
     leapt = shifted(3.0, 5.0)(samples).timestamps
     assert leaps(leapt, ns(samples.arrivals))
     assert not leaps(leapt, ns(samples.arrivals) + (leapt - samples.timestamps))
+
+
+@pytest.mark.parametrize(("seconds", "windows"), [(10.0, 10), (63.5, 63), (100.0, 64)])
+def test_windows_are_seconds_and_at_most_64(seconds: float, windows: int) -> None:
+    assert len(_windows(steady(100.0, seconds + 0.02))) == windows + 1
+
+
+def test_prompt_delay_is_the_tenth_percentile_of_a_window() -> None:
+    delays = np.arange(101.0)
+    assert _prompt_delays(delays, START + np.arange(101), np.array([START, START + 101.0])) == pytest.approx([10.0])
+
+
+@pytest.mark.parametrize(
+    ("offset", "drift", "scatter", "corrected"),
+    [
+        (0.245, 0.0, 0.0, False),
+        (0.255, 0.0, 0.0, True),
+        (0.0, 0.019, 0.0, False),
+        (0.0, 0.021, 0.0, True),
+        (1.0, 0.0, 0.049, True),
+        (1.0, 0.0, 0.051, False),
+        (0.0, 0.058, 0.01, False),
+        (0.0, 0.062, 0.01, True),
+    ],
+)
+def test_clock_is_corrected_at_a_quarter_of_a_second_or_20_ms_of_drift_unless_it_wanders(
+    offset: float, drift: float, scatter: float, corrected: bool
+) -> None:
+    centres = START + SECOND * (np.arange(40) + 0.5)
+    turns = np.where(np.arange(40) // 2 % 2, -scatter, scatter)
+    behind = offset + drift * (np.arange(40) - 19.5) / 40 + turns
+    assert _clock(behind, centres).corrected is corrected
+
+
+@pytest.mark.parametrize(("off_s", "replaced"), [(86_000, False), (86_800, True)])
+def test_receive_time_a_day_off_is_replaced(off_s: int, replaced: bool) -> None:
+    receipts = steady(100.0, 1.0)
+    receipts[50] -= off_s * SECOND
+    assert (plausible_receipts(receipts)[50] != receipts[50]) == replaced
+
+
+@pytest.mark.parametrize(("messages", "is_followed"), [(49, False), (50, True)])
+def test_clock_is_followed_from_50_messages_on(messages: int, is_followed: bool) -> None:
+    arrivals = steady(100.0, messages / 100.0)
+    assert (follow_clock(np.zeros_like(arrivals), arrivals) is not None) is is_followed
+
+
+@pytest.mark.parametrize(
+    ("share", "short_ms", "late_ms", "keeps"),
+    [
+        (0.06, 2.8, 0, False),
+        (0.06, 3.0, 0, True),
+        (0.048, 1.0, 0, True),
+        (0.052, 1.0, 0, False),
+        (0.0, 0.0, 49, True),
+        (0.0, 0.0, 51, False),
+    ],
+)
+def test_timestamps_keep_time_with_few_short_steps_near_their_arrivals(
+    share: float, short_ms: float, late_ms: int, keeps: bool
+) -> None:
+    steps = np.full(1000, 0.01)
+    steps[np.linspace(0, 999, round(1000 * share)).astype(int)] = short_ms / 1000
+    timestamps = START + span_ns(np.cumsum(steps))
+    assert _keeps_time(timestamps, timestamps + late_ms * SECOND // 1000) is keeps
+
+
+@pytest.mark.parametrize(("fewer", "is_complete"), [(78, True), (77, False)])
+def test_messages_are_complete_where_seconds_differ_by_less_than_a_quarter(fewer: int, is_complete: bool) -> None:
+    seconds = [START + second * SECOND + np.arange(n) for second, n in enumerate([100, fewer] * 10 + [100])]
+    assert _is_complete(np.concatenate(seconds)) is is_complete
