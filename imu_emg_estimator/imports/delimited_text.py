@@ -20,7 +20,7 @@ from imu_emg_estimator.imports.channels import MAX_CHANNELS, Array
 MAX_HEADER_CHARACTERS = 1 << 20
 MAX_HEADER_LINES = 400
 SAMPLE_LINES = 30  # that separator and decimal sign are found from
-CHUNK_LINES = 50_000
+CHUNK_LINES = 10_000
 SEPARATORS = ("\t", ";", ",", "|", " ")  # ' ' = any blanks
 MISSING = frozenset({"", "nan", "n/a", "na", "#n/a", "null", "none", "-", "--", "inf", "-inf"})
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
@@ -217,7 +217,7 @@ class _Body:
         self._notes: list[str] = []
         mark = re.escape(dialect.separator)
         words = "|".join(re.escape(word) for word in sorted(MISSING - {"", "nan"}, key=len, reverse=True))
-        self._missing = re.compile(rf"(^|{mark})[ ]*(?:{words})?[ ]*(?={mark}|$)", re.MULTILINE | re.IGNORECASE)
+        self._missing = re.compile(rf"(?<![^\n{mark}])[ ]*(?:{words})?[ ]*(?![^\n{mark}])", re.IGNORECASE)
 
     def read(self, lines: Iterator[str], header: tuple[Row, ...]) -> TextTable:
         """Read to the end."""
@@ -233,7 +233,7 @@ class _Body:
         return TextTable(header, data, self._texts, tuple(self._notes))
 
     def _numbers(self, lines: list[str], is_last: bool) -> Array:
-        if not self._texts and self._dialect.separator not in (" ", self._dialect.decimal):
+        if self._dialect.separator not in (" ", self._dialect.decimal):
             try:
                 return self._fast(lines)
             except ValueError:
@@ -241,16 +241,30 @@ class _Body:
         return self._careful(lines, is_last)
 
     def _fast(self, lines: list[str]) -> Array:
+        """Return numbers [rows, columns], NaN in columns of text; raise ValueError where a row is unlike the others."""
+        columns = self._dialect.columns
+        rows = [self._dialect.split(line) for line in lines] if self._texts else []
+        if any(len(row) != columns for row in rows) or (rows and any('"' in line for line in lines)):
+            raise ValueError("rows to look at one by one")
         text = "".join(lines).replace("\r\n", "\n")
         if self._dialect.decimal == ",":
             text = text.replace(",", ".")
-        text = self._missing.sub(r"\1nan", text.rstrip("\n"))
+        text = self._missing.sub("nan", text.rstrip("\n"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            data = np.loadtxt(io.StringIO(text), delimiter=self._dialect.separator, comments=None, ndmin=2)
-        if data.shape[1] != self._dialect.columns:
+            used = self._numeric if rows else None  # where all are, loadtxt tells rows of other lengths
+            data = np.loadtxt(
+                io.StringIO(text), delimiter=self._dialect.separator, comments=None, ndmin=2, usecols=used
+            )
+        if not rows and data.shape[1] != columns:
             raise ValueError("another number of columns")
-        return data
+        if not rows:
+            return data
+        for column, texts in self._texts.items():
+            texts.extend(row[column] for row in rows)
+        whole: Array = np.full((len(rows), columns), np.nan)
+        whole[:, self._numeric] = data
+        return whole
 
     def _careful(self, lines: list[str], is_last: bool) -> Array:
         rows = [self._dialect.split(line) if line.strip("\r\n ") else () for line in lines]
