@@ -197,8 +197,9 @@ def _uncommented(dialect: Dialect, line: str) -> Row:
 
 def _refuse_two_commas(path: Path, rows: Sequence[Row], dialect: Dialect) -> None:
     """Raise InputError where commas both separate cells and stand in numbers: twice as many cells as names."""
-    names = dialect.columns // 2
-    if names > 1 and dialect.separator == "," and any(2 * sum(map(bool, row)) == dialect.columns for row in rows):
+    texts = (cells for row in reversed(rows) if (cells := [cell for cell in row if cell]))
+    names = next((len(cells) for cells in texts if all(dialect.number(cell) is None for cell in cells)), 0)
+    if names > 1 and dialect.separator == "," and dialect.columns == 2 * names:
         raise InputError(
             f"{path} has {names} names and {dialect.columns} cells a row: commas separate its cells and stand in its "
             "numbers; export it with semicolons or decimal points"

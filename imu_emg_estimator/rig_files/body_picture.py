@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ PLACES = {
     "hand": (-0.39, 0.82),
 }  # fmt: skip
 GOOD, DOUBTED, BAD, UNKNOWN = "tab:green", "tab:orange", "tab:red", "tab:blue"
+MARKER_WIDTH, LABEL_HEIGHT = 0.07, 0.11
+Spot = tuple[float, float]
 ELSEWHERE = (0.0, -0.15)  # for segments that the picture does not know
 
 
@@ -44,8 +46,8 @@ def draw_rig(path: Path, rig: Rig, mountings: Sequence[Mounting] = ()) -> None:
     axis = figure.subplots()
     _draw_body(axis)
     known = {own.sensor.name: own for own in mountings}
-    for index, sensor in enumerate(rig.sensors):
-        _draw_sensor(axis, sensor, known.get(sensor.name), index)
+    for sensor, spot, label_y in spots_of(rig.sensors):
+        _draw_sensor(axis, sensor, known.get(sensor.name), spot, label_y)
     axis.set(aspect="equal", xlim=(-1.5, 1.5), ylim=(-0.3, 1.95), title=f"rig {rig.name}, seen from the front")
     axis.axis("off")
     picture = io.BytesIO()
@@ -69,12 +71,29 @@ def _draw_body(axis: Any) -> None:
     axis.text(0.75, 1.9, "left", color="0.5", ha="center")
 
 
-def _draw_sensor(axis: Any, sensor: Sensor, mounting: Mounting | None, index: int) -> None:
-    x, y = place_of_sensor(sensor)
-    left = x > 0 or (x == 0 and index % 2)
-    axis.plot(x, y, marker="s", markersize=11, color=_colour(mounting), markeredgecolor="black", zorder=3)
+def spots_of(sensors: Sequence[Sensor]) -> Iterator[tuple[Sensor, Spot, float]]:
+    """Yield each sensor, where it is drawn, and the height of its label: neither lies on another."""
+    spots: dict[str, Spot] = {}
+    for index, sensor in enumerate(sensors):
+        x, y = place_of_sensor(sensor)
+        out = 1 if x > 0 or (x == 0 and index % 2) else -1
+        while any(abs(x - other) < MARKER_WIDTH / 2 and y == height for other, height in spots.values()):
+            x += out * MARKER_WIDTH
+        spots[sensor.name] = (x or out * 1e-9, y)
+    for out in (-1, 1):
+        top = float("inf")
+        for sensor in sorted(sensors, key=lambda own: -spots[own.name][1]):
+            x, y = spots[sensor.name]
+            if x * out > 0:
+                top = min(y, top - LABEL_HEIGHT)
+                yield sensor, (x, y), top
+
+
+def _draw_sensor(axis: Any, sensor: Sensor, mounting: Mounting | None, spot: Spot, label_y: float) -> None:
+    left = spot[0] > 0
+    axis.plot(*spot, marker="s", markersize=11, color=_colour(mounting), markeredgecolor="black", zorder=3)
     axis.annotate(
-        _label(sensor, mounting), (x, y), (0.62 if left else -0.62, y), ha="left" if left else "right", va="center",
+        _label(sensor, mounting), spot, (0.62 if left else -0.62, label_y), ha="left" if left else "right", va="center",
         fontsize="small", arrowprops={"arrowstyle": "-", "color": "0.6"},
     )  # fmt: skip
 

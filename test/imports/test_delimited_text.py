@@ -109,3 +109,14 @@ def test_column_that_was_empty_up_to_a_text_is_one_of_text(tmp_path: Path) -> No
     table = read_text_table(path)
     assert table.texts[2][449:452] == ["", "jump", ""]
     assert np.isfinite(table.data[:, :2]).all()
+
+
+def test_commas_that_separate_and_stand_in_numbers_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("t,a\n0,0\n" + "".join(f"0,0{row},{row},5\n" for row in range(1, 9)))
+    with pytest.raises(
+        InputError, match="2 names and 4 cells a row: commas separate its cells and stand in its numbers"
+    ):
+        read_text_table(path)
+    path.write_text("Application:,Trigno\nt,a,b,c\n" + "0.1,1,2,3\n" * 9)  # no such file: a line above has two cells
+    assert read_text_table(path).data.shape == (9, 4)
