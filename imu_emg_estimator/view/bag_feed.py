@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from imu_emg_estimator.bags import TopicMapping, read_bag_with_report
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.guide.bag_watch import BagWatch
 from imu_emg_estimator.guide.watch_panel import EstimatorView
@@ -88,6 +87,8 @@ class BagFeed:
     def _read_emg(self) -> None:
         """Read the whole bag for its EMG, while it is played already."""
         try:
+            from imu_emg_estimator.bags import TopicMapping, read_bag_with_report  # need SciPy
+
             mapping = TopicMapping(imu_topics=self._imu_topics)
             measured, _ = read_bag_with_report(self._path, self._bundle.rig, mapping)
         except (InputError, ImportError) as error:
