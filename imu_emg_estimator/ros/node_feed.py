@@ -99,7 +99,9 @@ class NodeFeed:
 
     def _receive_emg(self, message: Any) -> None:
         channels, rate = tuple(message.channel_names), message.sample_rate
-        if not (channels and 0 < rate <= MAX_RATE_HZ and len(message.data) % len(channels) == 0 and self._newest):
+        if not (channels and 0 < rate <= MAX_RATE_HZ and len(message.data) % len(channels) == 0):
+            return
+        if self._watch is None or self._watch.is_silent:  # nothing to compare with
             return
         if channels not in self._levels:
             self._levels = {channels: EmgLevel(self._muscles, channels)}

@@ -42,7 +42,7 @@ class LiveHistory:
         self._add("estimates", timestamp, [status, *activation, *deviation])
 
     def emg(self, timestamp: int, level: Sequence[float]) -> None:
-        """Add the measured EMG of an instant [ns], by muscle; NaN = not measured."""
+        """Add the measured EMG of an instant [ns], by muscle, once there are estimates; NaN = not measured."""
         self._add("emg", timestamp, list(level))
 
     def begin(self) -> None:
@@ -76,10 +76,11 @@ class LiveHistory:
             instant = (timestamp - self._origin) / 1e9
             track = self._tracks[name]
             step = instant - track[-1][1] if track else 0.0
-            if not self._origin or step < -MAX_BACK_S or step > MAX_LEAP_S:
+            leaps = not self._origin or step < -MAX_BACK_S or step > MAX_LEAP_S
+            if leaps and name == "estimates":
                 self._begin(timestamp)
                 instant, track = 0.0, self._tracks[name]
-            elif track and step < MIN_STEP_S:
+            elif leaps or (track and step < MIN_STEP_S):
                 return
             rounded = [figure if isinstance(figure, int) else round(float(figure), DIGITS) for figure in figures]
             track.append((next(self._numbers), instant, rounded))

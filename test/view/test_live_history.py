@@ -47,6 +47,15 @@ def test_clock_that_leaps_begins_a_new_epoch(leap: int) -> None:
     assert after["epoch"] < 2**53  # JavaScript's whole numbers
 
 
+@pytest.mark.parametrize("leap", [-5 * SECOND, 3600 * SECOND])
+def test_emg_on_another_clock_keeps_the_curves(leap: int) -> None:
+    history = filled(1.0)
+    history.emg(START + SECOND, [1.0, 1.0])
+    history.emg(START + SECOND + leap, [2.0, 2.0])
+    assert [row[0] for row in history.since(0, 0)["emg"]] == [1.0]
+    assert len(history.since(0, 0)["estimates"]) > 20
+
+
 def test_time_goes_on_while_nothing_comes_unless_it_is_halted() -> None:
     history = filled(1.0)
     last = history.since(0, 0)["estimates"][-1][0]
