@@ -61,10 +61,10 @@ class Bag:
 
 MAIN = Bag("walking", (WALKING,), 30.0)  # the recommended calibration
 BAGS = (
-    *(Bag("walking", (WALKING,), seconds) for seconds in (15.0, 30.0, 60.0, 120.0)),
-    Bag("stairs", (STAIRS,), 30.0),
+    MAIN,
+    Bag("walking", (WALKING,), 60.0),
     Bag("running", (RUNNING,), 30.0),
-    *(Bag("walking, stairs and running", (WALKING, STAIRS, RUNNING), seconds) for seconds in (30.0, 60.0)),
+    Bag("walking, stairs and running", (WALKING, STAIRS, RUNNING), 60.0),
 )
 
 

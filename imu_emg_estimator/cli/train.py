@@ -83,13 +83,12 @@ def _train(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.evaluation_report import read_scores
     from imu_emg_estimator.training.fit_conformal_uncertainty import retrain_folds
     from imu_emg_estimator.training.recipe import RECIPE, train_bundle
-    from imu_emg_estimator.training.worn_alike import worn_alike
 
     torch.set_num_threads(arguments.threads)
     settings = replace(RECIPE, seed=arguments.seed, steps=arguments.steps or RECIPE.steps)
     scores = read_scores(arguments.scores) if arguments.scores else {}
     _settle_data(arguments)
-    recordings = worn_alike(_without(arguments, options.load_training_recordings(arguments)))
+    recordings = _worn_alike(_without(arguments, options.load_training_recordings(arguments)))
     folds, dataset = arguments.interval_folds, arguments.dataset
     _check(recordings, folds)
     kept = _begin(arguments, recordings, settings)
@@ -133,6 +132,16 @@ def _without(arguments: argparse.Namespace, recordings: list[Recording]) -> list
     if unknown := sorted(set(arguments.leave_out) - {recording.subject for recording in recordings}):
         raise InputError(f"{arguments.data} has no subject {unknown[0]} to leave out; correct --leave-out")
     return [recording for recording in recordings if recording.subject not in arguments.leave_out]
+
+
+def _worn_alike(recordings: list[Recording]) -> list[Recording]:
+    """Turn back sensors that are worn the other way round, and say of how many recordings."""
+    from imu_emg_estimator.training.worn_alike import worn_alike
+
+    alike = worn_alike(recordings)
+    if turned := sum(own is not given for own, given in zip(alike, recordings, strict=True)):
+        print(f"a sensor worn the other way round is turned back in {turned} recordings", file=sys.stderr)
+    return alike
 
 
 def _check(recordings: Sequence[Recording], folds: int) -> None:

@@ -111,13 +111,12 @@ class WornWays:
     def forget(self) -> None:
         """Forget all motion, and thus which way is known; what was told last stays the guess."""
         self._found = [deque[float](maxlen=MAX_JUDGEMENTS) for _ in self._turns.sensors]
+        self._known: set[int] = set()
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """Names of the sensors of which it has not shown yet which way round they are worn."""
-        names = self._rig.sensor_names
-        pairs = zip(self._turns.sensors, self._found, strict=True)
-        return tuple(names[sensor] for sensor, found in pairs if not _mean(found) < -MIN_EVIDENCE)
+        return tuple(self._rig.sensor_names[sensor] for sensor in self._turns.sensors if sensor not in self._known)
 
     @property
     def turned(self) -> list[int]:
@@ -133,6 +132,7 @@ class WornWays:
                 other = replace(motion, statistics=motion.statistics * self._turns.statistics[turn])
                 self._found[turn].append(0.5 * (self._squares(motion) - self._squares(other)))
         means = [_mean(found) for found in self._found]
+        self._known |= {own for own, mean in zip(self._turns.sensors, means, strict=True) if abs(mean) > MIN_EVIDENCE}
         if not max(means, default=0.0) > MIN_EVIDENCE:
             return False
         turn = int(np.argmax(means))

@@ -25,8 +25,8 @@ TINY = 1e-9
 
 def worn_alike(recordings: Sequence[Recording]) -> list[Recording]:
     """Turn back, in every recording, the sensors that are worn the other way round from most people's."""
-    turns, subjects = HalfTurns(recordings[0].rig), by_subject(recordings)
-    if not turns.sensors or len(subjects) < 2:
+    subjects = by_subject(recordings)
+    if len(subjects) < 2 or not (turns := HalfTurns(recordings[0].rig)).sensors:
         return list(recordings)
     worn = [_turned(own, sensors) for own, sensors in zip(recordings, _minority(recordings, turns), strict=True)]
     motions = {subject: motion_of(own) for subject, own in by_subject(worn).items()}
