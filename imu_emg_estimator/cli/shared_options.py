@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -239,4 +240,8 @@ def ros_required(command: str) -> Iterator[None]:
     except ImportError as error:
         if unmet(error):
             raise
-        raise InputError(f"{command} needs ROS 2; source scripts/env.sh or your ROS 2 workspace first") from None
+        reason = str(error).partition("\n")[0]
+        broken = f" (rclpy is there, but: {reason})" if find_spec("rclpy") else ""
+        raise InputError(
+            f"{command} needs ROS 2; source scripts/env.sh or your ROS 2 workspace first{broken}"
+        ) from None

@@ -86,8 +86,13 @@ def _rest() -> Finding:
     others = sorted(set(REQUIREMENTS) - set(PURPOSES))
     here = [module for module in others if find_spec(module)]
     absent = [module for module in others if module not in here]
-    text = f"{', '.join(here) or 'none'}; not installed: {', '.join(absent) or 'none'}"
+    text = f"{_listed(here)}; not installed: {_listed(absent)}"
     return Finding("for some files", Level.OK, f"{text} (what needs one says so)")
+
+
+def _listed(modules: list[str]) -> str:
+    """Name the distributions that have these modules, as pip does."""
+    return ", ".join(dict.fromkeys(re.split("[<>=]", REQUIREMENTS[module])[0] for module in modules)) or "none"
 
 
 def _fewest(bundle: Bundle) -> str:

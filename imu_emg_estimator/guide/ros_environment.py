@@ -19,6 +19,10 @@ LAST_DOMAIN = 232
 LAST_SAFE_DOMAIN, NEXT_SAFE_DOMAIN = 101, 215  # between them Linux gives the ports to other programs
 OUTWARD = ("", "SUBNET", "SYSTEM_DEFAULT")
 RANGE = "ROS_AUTOMATIC_DISCOVERY_RANGE"
+NOTHING_COMES = (
+    "it is published, but no message comes: either the publisher sends none, or Fast DDS passes nothing through shared "
+    "memory between two users or containers; for one of the two, set FASTDDS_BUILTIN_TRANSPORTS=UDPv4"
+)
 INDEX = "share/ament_index/resource_index/packages"
 
 

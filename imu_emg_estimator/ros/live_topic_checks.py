@@ -12,6 +12,7 @@ from rclpy.node import Node
 from imu_emg_estimator.bags import IMU_TYPE, TopicMissing
 from imu_emg_estimator.bags.topic_names import listed
 from imu_emg_estimator.guide.finding import Finding, Level
+from imu_emg_estimator.guide.ros_environment import NOTHING_COMES
 from imu_emg_estimator.guide.topic_search import find_topics
 from imu_emg_estimator.guide.watch_panel import EstimatorView, status_name
 from imu_emg_estimator.model.bundle import Bundle
@@ -27,8 +28,10 @@ from imu_emg_estimator.signals.sensor_verdict import Verdict
 from imu_emg_estimator.streaming.sensor_watch import SensorWatch
 
 DISCOVERY_TIME_S = 2.0
+LONG_DISCOVERY_TIME_S = 2.0  # more, where nothing was found: this computer may be busy
 POLL_PERIOD_S = 0.05
 SPIN_TIME_S = 0.005
+OF_INTEREST = {IMU_TYPE, ACTIVATION}
 OF_DIAGNOSTICS = {DiagnosticStatus.OK: Level.OK, DiagnosticStatus.WARN: Level.WARNING}
 
 
@@ -62,6 +65,8 @@ class LiveTopics:
         self._node, self._bundle = node, bundle
         self._expected = resolve_topics(node, imu_topic_names(imu_topics, bundle.rig))
         self._alive = await_topics(node, lambda alive: False, DISCOVERY_TIME_S)
+        if not OF_INTEREST & set(self._alive.values()):
+            self._alive = await_topics(node, lambda alive: OF_INTEREST & set(alive.values()), LONG_DISCOVERY_TIME_S)
         self._imus = sorted(topic for topic, kind in self._alive.items() if kind == IMU_TYPE)
         self._estimates = sorted(topic for topic, kind in self._alive.items() if kind == ACTIVATION)
         self._search: list[Finding] = []
@@ -72,7 +77,8 @@ class LiveTopics:
     def findings(self, seconds: float) -> list[Finding]:
         """Listen, and judge."""
         estimator = NodeWatch(self._node, self._estimates[0]) if self._estimates else None
-        self._listen(seconds, estimator)
+        if estimator or any(self._topics):
+            self._listen(seconds, estimator)
         return [*self._sensors(), _estimator(estimator.view() if estimator else None, self._estimates)]
 
     def _find(self, is_given: bool) -> list[str | None]:
@@ -117,7 +123,10 @@ class LiveTopics:
         if topic != expected:
             level = Level.WARNING
             said.append(f"the node listens to {expected}: set its parameter imu_topics, or remap")
-        if state.verdict is not Verdict.OK:
+        if not self._rates[topic]:
+            level = Level.PROBLEM
+            said.append(NOTHING_COMES)
+        elif state.verdict is not Verdict.OK:
             level = Level.PROBLEM if state.masked else Level.WARNING
             said.append(f"{state.verdict.value}: {state.reason}; {state.remedy}")
         if mismatch := _mismatch(self._node, topic):

@@ -14,6 +14,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.guide.ros_environment import NOTHING_COMES
 from imu_emg_estimator.guide.watch_panel import EstimatorView, SensorView, status_name
 from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
@@ -66,7 +67,7 @@ class NodeWatch:
         """Return what is to be seen now."""
         newest = self._newest
         if newest is None:
-            return EstimatorView(self.name, None, "", 0.0, math.nan, (), (), (), self._sensors(), {})
+            return EstimatorView(self.name, None, NOTHING_COMES, 0.0, math.nan, (), (), (), self._sensors(), {})
         calibration = f", calibration {newest.calibration_id}" if newest.calibration_id else ", no calibration"
         text = self._diagnostics.get(f"{self.name}: estimates")
         _, _, cause = text.message.partition(": ") if text else ("", "", "")

@@ -38,6 +38,17 @@ def test_replay_without_ros_says_how_to_get_it(
     assert "replay needs ROS 2; source scripts/env.sh" in refused(capfd, "replay", "walk")
 
 
+def test_replay_says_why_a_ros_that_is_there_cannot_be_imported(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "rclpy.py").write_text("raise ImportError('libtinyxml2.so: cannot open shared object file\\nand more')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in [name for name in sys.modules if name.startswith(("rclpy", "imu_emg_estimator.ros"))]:
+        monkeypatch.delitem(sys.modules, module)
+    said = refused(capfd, "replay", "walk")
+    assert "(rclpy is there, but: libtinyxml2.so: cannot open shared object file)" in said
+
+
 def test_replay_help_lists_its_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         run("replay", "--help")

@@ -117,6 +117,7 @@ def test_doctor_finds_each_topic_and_what_is_wrong_with_it(look: Look, drive: Dr
 def test_doctor_says_who_hears_nothing(look: Look, drive: Drive, context: rclpy.Context) -> None:
     strict = Node("strict", context=context, namespace=NAMESPACE, start_parameter_services=False)
     strict.create_subscription(Imu, "imu/left_foot", lambda message: None, RELIABLE)
+    strict.create_publisher(Imu, "imu/right_foot", 1)
     try:
         with drive({"imu/left_foot": 0.0}):
             found = look(lambda found: "strict hears nothing" in found.get("left_foot", found["estimator"]).text)
@@ -124,6 +125,9 @@ def test_doctor_says_who_hears_nothing(look: Look, drive: Drive, context: rclpy.
         strict.destroy_node()
     assert found["left_foot"].level is Level.PROBLEM
     assert "qos_overrides" in found["left_foot"].text
+    assert found["right_foot"].level is Level.PROBLEM
+    assert "no message comes" in found["right_foot"].text
+    assert "FASTDDS_BUILTIN_TRANSPORTS" in found["right_foot"].text
 
 
 def test_doctor_says_that_two_topics_fit(look: Look, drive: Drive) -> None:

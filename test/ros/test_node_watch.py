@@ -40,7 +40,7 @@ def test_watch_shows_estimates_and_sensors_of_a_node(
     lab = start_lab(namespace="/watched", stale_after=HOUR)
     assert find_estimates(onlooker, None, PATIENCE) == TOPIC
     watch = NodeWatch(onlooker, TOPIC)
-    assert watch.view().lines(200)[0].startswith("no estimate yet")
+    assert watch.view().lines(200)[0].startswith("no estimate yet (it is published, but no message")
     recording = make_recording([("walking", 3.0)])
     lab.play(recording.imu, hurry=True)
     until(watch, lambda view: view.activation == list(lab.messages[-1].activation))
