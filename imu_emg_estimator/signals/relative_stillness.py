@@ -13,6 +13,7 @@ STILL_MPS2, MOVING_MPS2 = (0.035, 0.095), (1.0, 3.0)
 # Over 0.2 s of every sensor when all stop at once, and while they stand still since. In 452 minutes of the 13 subjects
 # they never come below 0.15 together, half of them from movement 0.25 s before.
 STOPPED_MPS2, STILL_STOPPED_MPS2 = 0.15, 0.3
+HELD_NS = 3 * SECOND // 2  # for which a sensor stays frozen that is below the former, though the others pause: a stride
 
 
 class RelativeStillness:
@@ -20,11 +21,12 @@ class RelativeStillness:
 
     def __init__(self, sensors: int) -> None:
         self._known: list[tuple[int, float, float]] = [(NEVER, 0.0, 0.0)] * sensors
+        self._frozen = [NEVER] * sensors  # instants when sensors last stood still while the others moved
         self._stopped = [NEVER] * sensors  # instants when sensors that moved were still at once, and since
 
     def reset(self, sensor: int) -> None:
         """Forget the movement of a sensor."""
-        self._known[sensor], self._stopped[sensor] = (NEVER, 0.0, 0.0), NEVER
+        self._known[sensor], self._stopped[sensor], self._frozen[sensor] = (NEVER, 0.0, 0.0), NEVER, NEVER
 
     def judge(
         self, sensor: int, instant: int, short: float, half: float | None, before: float | None = None
@@ -42,10 +44,12 @@ class RelativeStillness:
             self._stopped[sensor] = NEVER
         elif short < STOPPED_MPS2 and before is not None and before > short_moving and not was_still:
             self._stopped[sensor] = instant
-        if short < short_still and self._move(sensor, 1, short_moving):
+        if (short < short_still and self._move(sensor, 1, short_moving)) or (
+            half is not None and half < half_still and self._move(sensor, 2, half_moving)
+        ):
+            self._frozen[sensor] = instant
+        if short < STOPPED_MPS2 and instant - self._frozen[sensor] < HELD_NS:
             return _still(short)
-        if half is not None and half < half_still and self._move(sensor, 2, half_moving):
-            return _still(half)
         if short < STILL_STOPPED_MPS2 and max(self._stopped) > NEVER and self._all_stopped(instant):
             return _still(short, "since one instant, as all sensors do")
         return None

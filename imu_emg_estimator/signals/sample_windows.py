@@ -9,6 +9,7 @@ import math
 from collections import deque
 
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
+from imu_emg_estimator.signals.imu_units import GRAVITY_MPS2
 
 Vector = tuple[float, float, float]  # of the axes of one part
 
@@ -18,15 +19,16 @@ KEPT_BLOCKS = 5  # whose samples are kept
 MAX_GAP_NS = SECOND // 4  # longer without samples: what was before is forgotten
 JUMP_RATIO = 3.5  # of the lengths of two samples in a row
 JUMP_SQUARES = JUMP_RATIO**2
+MAX_UNLIKE, MIN_IN_MPS2 = 0.3, 4.0  # share by which a sample in g may differ from the one beside it, in m/s²
 MIN_RETURN_SQUARE = 8.0**2  # of a step that counts, in the unit of the part ...
 MAX_LEFT_SQUARE = 0.35**2  # ... and of what is left of it after one that takes it back, as a share
 
 # Since the start: samples; sums of x, y, z, their squares, and lengths; jumps of the length; squared steps from the
-# sample before, and from the one before that; returns.
-_Sums = tuple[int, float, float, float, float, float, float, float, int, float, float, int]
+# sample before, and from the one before that; returns; changes of unit.
+_Sums = tuple[int, float, float, float, float, float, float, float, int, float, float, int, int]
 # Of a block: shortest and longest length and largest step, squared, and that step.
 _Extremes = tuple[float, float, float, "Vector"]
-NOTHING: _Sums = (0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0)
+NOTHING: _Sums = (0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0.0, 0, 0)
 NO_STEP: Vector = (0.0, 0.0, 0.0)
 
 
@@ -42,16 +44,17 @@ class Window:
         jumps: samples that are much longer or shorter than the one before.
         steps, double_steps: sums of squared changes from the sample before, and from the one before that.
         returns: large steps that take back the large one before.
+        unit_changes: from a sample in m/s² to nearly the same in g, or back.
     """
 
     __slots__ = (
         "deviation", "double_steps", "gravity", "jumps", "mean", "mean_length", "returns", "samples", "steps",
-        "variances",
+        "unit_changes", "variances",
     )  # fmt: skip
 
     def __init__(self, before: _Sums, after: _Sums) -> None:
-        n0, x0, y0, z0, xx0, yy0, zz0, length0, jumps0, steps0, double0, returns0 = before
-        n, x, y, z, xx, yy, zz, length, jumps, steps, double, returns = after
+        n0, x0, y0, z0, xx0, yy0, zz0, length0, jumps0, steps0, double0, returns0, units0 = before
+        n, x, y, z, xx, yy, zz, length, jumps, steps, double, returns, units = after
         self.samples = count = n - n0
         mx, my, mz = self.mean = (x - x0) / count, (y - y0) / count, (z - z0) / count
         vx, vy, vz = (xx - xx0) / count - mx * mx, (yy - yy0) / count - my * my, (zz - zz0) / count - mz * mz
@@ -60,7 +63,7 @@ class Window:
         self.deviation = math.sqrt(max(vx + vy + vz, 0.0))
         self.mean_length = (length - length0) / count
         self.jumps, self.steps, self.double_steps = jumps - jumps0, steps - steps0, double - double0
-        self.returns = returns - returns0
+        self.returns, self.unit_changes = returns - returns0, units - units0
 
     @property
     def length_variation(self) -> float:
@@ -148,7 +151,7 @@ class SampleWindows:
     def _close(self) -> None:
         samples, self._open = self._open, []
         self.blocks.append(samples)
-        count, x, y, z, xx, yy, zz, length, jumps, steps, double, returns = self._sums[-1]
+        count, x, y, z, xx, yy, zz, length, jumps, steps, double, returns, units = self._sums[-1]
         shortest, longest, largest, leap = math.inf, 0.0, 0.0, NO_STEP
         (px, py, pz), (lx, ly, lz) = self._last or (samples[0], samples[0])
         before = lx * lx + ly * ly + lz * lz
@@ -162,6 +165,7 @@ class SampleWindows:
                 longest = square
             if square > before * JUMP_SQUARES or before > square * JUMP_SQUARES:
                 jumps += 1
+                units += _changes_unit((a, b, c), (lx, ly, lz)) or _changes_unit((lx, ly, lz), (a, b, c))
             dx, dy, dz = a - lx, b - ly, c - lz
             step = dx * dx + dy * dy + dz * dz
             if step > largest:
@@ -174,13 +178,20 @@ class SampleWindows:
             double += dx * dx + dy * dy + dz * dz
             px, py, pz, lx, ly, lz, before = lx, ly, lz, a, b, c, square
         self._last = (px, py, pz), (lx, ly, lz)
-        self._sums.append((count + len(samples), x, y, z, xx, yy, zz, length, jumps, steps, double, returns))
+        self._sums.append((count + len(samples), x, y, z, xx, yy, zz, length, jumps, steps, double, returns, units))
         self._extremes.append((shortest, longest, largest, leap))
 
 
 def _takes_back(step: Vector, before: Vector) -> bool:
     left = step[0] + before[0], step[1] + before[1], step[2] + before[2]
     return dot(left, left) < MAX_LEFT_SQUARE * min(dot(step, step), dot(before, before))
+
+
+def _changes_unit(in_g: Vector, in_mps2: Vector) -> bool:
+    """Whether one sample is another in g."""
+    square = dot(in_mps2, in_mps2)
+    left = [GRAVITY_MPS2 * a - b for a, b in zip(in_g, in_mps2, strict=True)]
+    return square > MIN_IN_MPS2**2 and math.hypot(*left) < MAX_UNLIKE * math.sqrt(square)
 
 
 def dot(a: Vector, b: Vector) -> float:

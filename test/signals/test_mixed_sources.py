@@ -50,3 +50,14 @@ def test_two_sources_are_told_while_they_mix_at_random(
     assert all(found[first + HALF : last])
     assert verdict in {state.verdict for state in found[first:last] if state}
     assert not any(found[last + HALF + 1 :])
+
+
+def test_unit_that_changes_now_and_then_is_told_though_no_window_has_many_changes() -> None:
+    """In turns 0.17 s in each unit, which no window takes for one in g."""
+    samples, begin = walk(), 3 * RATE
+    in_g = begin + np.flatnonzero(np.arange(len(samples) - begin) // 17 % 2)
+    samples[in_g] /= 9.81
+    first = (begin - RATE // 5) // 5
+    found = judged(samples)
+    assert not any(found[:first])
+    assert all(state and state.verdict is Verdict.OTHER_UNITS for state in found[first + HALF :])

@@ -65,3 +65,13 @@ def test_stillness_forgets_a_sensor_that_is_reset() -> None:
     stillness = rig((1.1, 0.0), (1.1, 0.0))
     stillness.reset(2)
     assert stillness.judge(0, LONG_AGO, 0.0, None) is None
+
+
+@pytest.mark.parametrize(("short", "seconds", "frozen"), [(0.14, 1.4, True), (0.14, 1.6, False), (0.16, 0.1, False)])
+def test_sensor_stays_frozen_for_a_stride_in_which_the_others_pause(short: float, seconds: float, frozen: bool) -> None:
+    stillness = rig((1.1, 0.0), (1.1, 0.0))
+    assert stillness.judge(0, LONG_AGO, 0.03, None) is not None
+    later = LONG_AGO + round(seconds * SECOND)
+    for sensor in (1, 2):
+        stillness.judge(sensor, later, 0.5, 0.5)
+    assert (stillness.judge(0, later, short, None) is not None) is frozen

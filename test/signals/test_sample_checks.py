@@ -100,7 +100,7 @@ def test_checker_masks_accelerations_without_gravity_until_it_is_there_again() -
 def test_checker_does_not_take_impacts_for_two_units() -> None:
     samples = movement(5.0)
     for begin, end in ((120, 122), (124, 126), (128, 134)):
-        samples[begin:end, :3] *= 0.1
+        samples[begin:end, :3] *= -0.1  # in the same direction they would be in g
     assert {one.state for one in run(SampleChecker(RATE), samples)} == {GOOD}
 
 
