@@ -16,7 +16,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.ros.command_session import initialise_rclpy
 from imu_emg_estimator.ros.node_refusals import naming_refusal
 from imu_emg_estimator.ros.node_topics import rcl_reason
-from imu_emg_estimator.ros.startup_checks import unread_files
+from imu_emg_estimator.ros.startup_checks import remapped_parameters, unread_files
 
 EXIT_DIED, EXIT_BAD_START = 1, 2
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -159,7 +159,11 @@ def run_managed(
         if not stop:
             initialise_rclpy(arguments)
             node = make()
-            for sentence in unread_files(sys.argv if arguments is None else arguments, node.get_fully_qualified_name()):
+            given, parameters = sys.argv if arguments is None else arguments, node.get_parameters_by_prefix("")
+            for sentence in (
+                *unread_files(given, node.get_fully_qualified_name()),
+                *remapped_parameters(given, parameters),
+            ):
                 node.get_logger().warning(sentence)
             return work(node, stop)
     except InputError as error:

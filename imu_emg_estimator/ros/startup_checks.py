@@ -37,6 +37,17 @@ def unknown_overrides(node: Node, of_topics: bool) -> list[str]:
     ]
 
 
+def remapped_parameters(arguments: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Return a sentence for every argument that ROS takes for a remapping, though it has the name of a parameter."""
+    names = set(known)
+    remapped = [after for before, after in pairwise(["", *arguments]) if before not in ("-p", "--param")]
+    return [
+        f"'{each}' remaps a topic of that name and sets no parameter; write -p {each}"
+        for each in remapped
+        if ":=" in each and each.partition(":=")[0] in names
+    ]
+
+
 def unread_files(arguments: Sequence[str], node_name: str) -> list[str]:
     """Return a sentence for every parameter file that is not for the node, or for one of nearly its name.
 

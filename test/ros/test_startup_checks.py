@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fixtures.node_process import NODE, Onlooker, output, process
 
-from imu_emg_estimator.ros.startup_checks import section_fits, unread_files
+from imu_emg_estimator.ros.startup_checks import remapped_parameters, section_fits, unread_files
 
 
 @pytest.fixture
@@ -50,6 +50,23 @@ def test_parameter_file_for_another_node_is_named(said: Callable[..., str], tmp_
     text = said("--params-file", str(file))
     assert f"parameter file {file} is for '/imu_emg_estimater', which is not this node" in text
     assert "did you mean '/imu_emg_estimator' or '/**'?" in text
+
+
+def test_parameter_without_its_option_is_named() -> None:
+    arguments = [
+        "--ros-args",
+        "bundle:=a",
+        "-p",
+        "stale_after:=0.1",
+        "-r",
+        "imu/left_foot:=imu/a",
+        "-r",
+        "engine:=numpy",
+    ]
+    assert remapped_parameters(arguments, ["bundle", "stale_after", "engine"]) == [
+        "'bundle:=a' remaps a topic of that name and sets no parameter; write -p bundle:=a",
+        "'engine:=numpy' remaps a topic of that name and sets no parameter; write -p engine:=numpy",
+    ]
 
 
 NAME = "/left/imu_emg_estimator"
