@@ -26,7 +26,7 @@ MIN_GRAVITY_MPS2 = {HALF: 3.5, LONG: 5.0}
 MIN_LENGTH_VARIATION = 0.3
 MIN_SHORT_GRAVITY_MPS2 = 6.5  # in the newest 0.2 s, or gravity is there again
 MIN_GRAVITY_AGAIN_MPS2 = {AGAIN: 7.5, STRIDE: 6.5}  # over 0.3 s beside a step by it, and 0.7 s, where it was removed
-QUIET_MPS2 = 0.35  # standard deviation over a second
+QUIET_MPS2, QUIET_HALF_MPS2 = 0.35, 0.15  # standard deviation over a second, and over half of one
 QUIET_GRAVITY_MPS2 = (8.2, 11.5)  # then (8.6 to 11.0)
 IN_G = (0.6, 2.0)  # mean length in g
 IN_MILLI_G = 300.0  # and more
@@ -116,7 +116,7 @@ class AccelerationChecks:
             self._windows.forget_blocks()
             self._scaled = half = None
         if self._others:
-            before = self._windows.window(MOMENT, SHORT + 1) if deviation < STOPPED_MPS2 else None
+            before = self._windows.window(MOMENT, SHORT + 1) if deviation < STOPPED_MPS2[-1] else None
             deviations = [window.deviation if window else None for window in (half, before)]
             found = self._others.judge(self._sensor, instant, deviation, *deviations)
             if self._stood and not found:  # where it stood says nothing of gravity
@@ -191,10 +191,12 @@ class AccelerationChecks:
     def _slow_level(self, short: Window, half: Window) -> SensorState | None:
         if _lacks_gravity(short, half, HALF):
             return self._without_gravity(half)
-        long = self._windows.window(LONG)
-        if long is None:
-            return self._scaled
-        return self._without_gravity(long) if _lacks_gravity(short, long, LONG) else self._slow_axes(short, long)
+        long, found = self._windows.window(LONG), self._scaled
+        if long is not None:
+            found = self._without_gravity(long) if _lacks_gravity(short, long, LONG) else self._slow_axes(short, long)
+        lowest, highest = QUIET_GRAVITY_MPS2
+        is_usual = lowest <= half.gravity <= highest or half.deviation > QUIET_HALF_MPS2
+        return found or (None if is_usual or self._others_move() else _wrong_gravity(half))
 
     def _slow_axes(self, short: Window, long: Window) -> SensorState | None:
         """Judge what only a second shows: gravity in quiet, and axes that have noise alone."""
@@ -206,8 +208,7 @@ class AccelerationChecks:
         ):  # less than a second of a stride proves nothing
             self._scaled = None
         elif not self._usual_blocks and deviation < QUIET_MPS2 and not self._others_move():
-            reason = f"measures a gravity of {gravity:.1f} instead of 9.81 m/s²"
-            self._scaled = SensorState(Verdict.IMPLAUSIBLE, reason, "calibrate or replace it", True)
+            self._scaled = _wrong_gravity(long)
         if deviation > MOVING_MPS2 and short.deviation > MOVING_MPS2 and min(long.variances) < MIN_AXIS_NOISE_MPS2**2:
             axis = long.variances.index(min(long.variances))
             reason = f"its acceleration in {'xyz'[axis]} stays at {long.mean[axis]:.3g} m/s² while the other axes move"
@@ -266,6 +267,11 @@ class AccelerationChecks:
         self._turned, self._right = None, before if nearer else None
         self._windows.forget_blocks()
         return None
+
+
+def _wrong_gravity(window: Window) -> SensorState:
+    reason = f"measures a gravity of {window.gravity:.1f} instead of 9.81 m/s²"
+    return SensorState(Verdict.IMPLAUSIBLE, reason, "calibrate or replace it", True)
 
 
 def _removed(reason: str) -> SensorState:

@@ -10,9 +10,10 @@ MAX_AGE_NS = SECOND // 4  # of what is known of another sensor
 # Standard deviations over 0.2 and 0.5 s of a sensor, and at least what half of the others have meanwhile [m/s²]. No
 # sensor of HuGaDB's 13 subjects is below 0.039 and 0.10 while the others are above.
 STILL_MPS2, MOVING_MPS2 = (0.035, 0.095), (1.0, 3.0)
-# Over 0.2 s of every sensor when all stop at once, and while they stand still since. In 452 minutes of the 13 subjects
-# they never come below 0.15 together, half of them from movement 0.25 s before.
-STOPPED_MPS2, STILL_STOPPED_MPS2 = 0.15, 0.3
+# Over 0.2 s of one sensor alone, two, or more, when all that there are stop at once; twice that while they stand still
+# since. In 407 minutes of the 13 subjects one that is not on a foot never does (a foot 17 times), and two do once, or
+# all six together 3 times, half of them from movement 0.25 s before.
+STOPPED_MPS2 = (0.06, 0.1, 0.15)
 HELD_NS = 3 * SECOND // 2  # for which a sensor stays frozen that is below the former, though the others pause: a stride
 
 
@@ -35,22 +36,24 @@ class RelativeStillness:
 
         Args:
             short, half: standard deviation of its acceleration over the last 0.2 and 0.5 s [m/s²]; None = not known.
-            before: over the 0.1 s that ended 0.25 s ago; needed while ``short`` is below ``STOPPED_MPS2``.
+            before: over the 0.1 s that ended 0.25 s ago; needed while ``short`` is below the last of ``STOPPED_MPS2``.
         """
-        was_still = self._known[sensor][1] < STOPPED_MPS2
+        last = self._known[sensor][1]
         self._known[sensor] = (instant, short, half or 0.0)
         (short_still, half_still), (short_moving, half_moving) = STILL_MPS2, MOVING_MPS2
-        if short >= STILL_STOPPED_MPS2:
+        recent = self._recent(instant) if short < 2 * STOPPED_MPS2[-1] else []
+        stopped = STOPPED_MPS2[min(len(recent), len(STOPPED_MPS2)) - 1]
+        if not recent or short >= 2 * stopped:
             self._stopped[sensor] = NEVER
-        elif short < STOPPED_MPS2 and before is not None and before > short_moving and not was_still:
+        elif short < stopped <= last and before is not None and before > short_moving:
             self._stopped[sensor] = instant
         if (short < short_still and self._move(sensor, 1, short_moving)) or (
             half is not None and half < half_still and self._move(sensor, 2, half_moving)
         ):
             self._frozen[sensor] = instant
-        if short < STOPPED_MPS2 and instant - self._frozen[sensor] < HELD_NS:
+        if short < STOPPED_MPS2[-1] and instant - self._frozen[sensor] < HELD_NS:
             return _still(short)
-        if short < STILL_STOPPED_MPS2 and max(self._stopped) > NEVER and self._all_stopped(instant):
+        if recent and max(self._stopped) > NEVER and self._all_stopped(recent, 2 * stopped):
             return _still(short, "since one instant, as all sensors do")
         return None
 
@@ -58,13 +61,17 @@ class RelativeStillness:
         """Return whether half of the others moved in the half second before the sensor was last judged."""
         return self._move(sensor, 2, MOVING_MPS2[1])
 
-    def _all_stopped(self, instant: int) -> bool:
+    def _recent(self, instant: int) -> list[int]:
+        """Return the sensors of which something is known."""
+        return [at for at, (known, _, _) in enumerate(self._known) if known > instant - MAX_AGE_NS]
+
+    def _all_stopped(self, recent: list[int], limit: float) -> bool:
         """Return whether all sensors stand still, half of them since they moved a moment before, as no person can."""
-        recent = [at for at, (known, _, _) in enumerate(self._known) if known > instant - MAX_AGE_NS]
         stopped = [self._stopped[at] for at in recent if self._stopped[at] > NEVER]
-        if len(recent) <= MIN_OTHERS or 2 * len(stopped) < len(recent) or max(stopped) - min(stopped) > MAX_AGE_NS:
+        needed = len(recent) if len(recent) < len(STOPPED_MPS2) else len(recent) / 2
+        if not stopped or len(stopped) < needed or max(stopped) - min(stopped) > MAX_AGE_NS:
             return False
-        return all(self._known[at][1] < STILL_STOPPED_MPS2 for at in recent)
+        return all(self._known[at][1] < limit for at in recent)
 
     def _move(self, sensor: int, place: int, limit: float) -> bool:
         oldest = self._known[sensor][0] - MAX_AGE_NS

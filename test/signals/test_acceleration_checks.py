@@ -68,9 +68,16 @@ def repeated(pattern: Iterable[float], count: int) -> Array:
 def test_checks_tell_wrong_gravity_of_a_resting_sensor(
     gravity: float, seconds: float, verdict: Verdict | None, words: str
 ) -> None:
-    when, found, reason = told(resting(gravity))
+    when, found, reason = told(resting(gravity, noise=0.2))
     assert (when, found) == (seconds, verdict)
     assert reason.endswith(words)
+
+
+@pytest.mark.parametrize("gravity", [5.85, 8.15, 8.25, 11.45, 11.55, 44.5])
+@pytest.mark.parametrize("noise", [0.14, 0.16])
+def test_checks_tell_wrong_gravity_of_a_sensor_in_quiet_within_half_a_second(gravity: float, noise: float) -> None:
+    when, _, _ = told(resting(gravity, noise))
+    assert when == (NEVER if 8.2 < gravity < 11.5 else 0.5 if noise == 0.14 else 1.0)
 
 
 @pytest.mark.parametrize(("share", "unit"), [(0.47, False), (0.53, True)])

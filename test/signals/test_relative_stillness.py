@@ -75,3 +75,18 @@ def test_sensor_stays_frozen_for_a_stride_in_which_the_others_pause(short: float
     for sensor in (1, 2):
         stillness.judge(sensor, later, 0.5, 0.5)
     assert (stillness.judge(0, later, short, None) is not None) is frozen
+
+
+@pytest.mark.parametrize(("sensors", "limit"), [(1, 0.06), (2, 0.1), (3, 0.15)])
+@pytest.mark.parametrize(("share", "before", "frozen"), [(0.9, 1.1, True), (1.1, 1.1, False), (0.9, 0.9, False)])
+def test_sensors_that_stop_in_one_instant_are_frozen_the_stiller_the_fewer_there_are(
+    sensors: int, limit: float, share: float, before: float, frozen: bool
+) -> None:
+    stillness = RelativeStillness(sensors)
+    for sensor in range(sensors):
+        stillness.judge(sensor, LONG_AGO, 2.0, 2.0)
+    for instant in (LONG_AGO + QUARTER // 5, LONG_AGO + QUARTER // 2):
+        states = [stillness.judge(sensor, instant, share * limit, 1.0, before) for sensor in range(sensors)]
+    assert [state is not None for state in states] == [frozen] * sensors
+    assert [stillness.judge(sensor, instant, 1.9 * limit, 1.0) is not None for sensor in range(sensors)][-1] is frozen
+    assert stillness.judge(0, instant, 2.1 * limit, 1.0) is None
