@@ -193,8 +193,8 @@ def test_adapt_refuses_another_rig(trained_bundle: Bundle, first: Recording) -> 
 
 
 def test_adapt_refuses_too_little_emg(trained_bundle: Bundle, first: Recording) -> None:
-    with refusal("4.0 s", "5 s"):
-        adapt_bundle(trained_bundle, [first.slice(0, round(4.0 * first.rig.rate))], BRIEF)
+    with refusal("4.9 s", "5 s"):
+        adapt_bundle(trained_bundle, [first.slice(0, round(4.9 * first.rig.rate))], BRIEF)
     mostly_unknown = with_envelope(first, 0, np.nan)
     mostly_unknown.envelope[200:, 1] = np.nan
     with refusal("3.4 s"):

@@ -10,7 +10,7 @@ import pytest
 from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.calibration import recording_quality
-from imu_emg_estimator.calibration.recording_quality import Quality, _judge_electrodes, assess
+from imu_emg_estimator.calibration.recording_quality import Quality, _judge_electrodes, _refusal, assess
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.placement_remedies import remedies
 from imu_emg_estimator.model.sensor_placement import Found, Mounting
@@ -18,7 +18,7 @@ from imu_emg_estimator.model.worn_ways import signs_of
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
-from imu_emg_estimator.signals.signal_quality import Stream
+from imu_emg_estimator.signals.signal_quality import Finding, Stream
 
 RIGHT, LEFT = "vastus_lateralis_right", "vastus_lateralis_left"
 
@@ -251,3 +251,15 @@ def test_assess_does_not_compare_emg_with_movement_at_rest(
     assert quality.refusal.startswith("the subject did not move")
     assert quality.follows == {}
     assert not kinds(quality) & {"not_locked", "exchanged", "same_signal", "same_phase"}
+
+
+@pytest.mark.parametrize(("left_out", "words"), [("sensors", "bad foot"), ("muscles", "bad vastus")])
+def test_refusal_names_what_was_left_out_of_its_kind_alone(rig: Rig, left_out: str, words: str) -> None:
+    findings = [
+        *(Finding((name,), "gaps", "bad foot", left_out == "sensors") for name in rig.sensor_names),
+        *(Finding((name,), "weak", "bad vastus", True) for name in rig.muscle_names),
+        Finding((rig.muscle_names[0],), "powerline", "of note", False),
+    ]
+    refusal = _refusal(findings, rig, rig.muscle_names, True)
+    assert words in refusal
+    assert not any(other in refusal for other in ({"bad foot", "bad vastus", "of note"} - {words}))

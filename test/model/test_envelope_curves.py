@@ -34,7 +34,7 @@ def test_curves_follow_the_recording_at_their_rate() -> None:
     curves = curves_of(envelopes(), NAMES, RATE, "mV")
     right = curves.muscles["right"]
     assert curves.rate == 20.0
-    assert len(right.measured) == SHOWN_S * 20.0
+    assert len(right.measured) == 12 * 20
     instants = curves.start + np.arange(len(right.measured)) / curves.rate
     np.testing.assert_allclose(right.measured, 5.0 + instants + 1 / RATE, atol=0.02)  # the middle of three samples
     np.testing.assert_allclose(np.subtract(right.estimate, right.measured), 1.0, atol=0.02)
@@ -93,3 +93,9 @@ def test_interval_half_width_is_in_the_unit_of_the_reference(bundle: Bundle) -> 
     stated = replace(bundle, uncertainty=Uncertainty("made up", (0.9, 0.95), scale))
     expected = np.tile(0.2 * np.array(bundle.reference.amplitude), (3, 1))
     np.testing.assert_allclose(interval_half_width(stated, deviation), expected)
+
+
+def test_curves_are_rounded_to_four_digits() -> None:
+    given = envelopes()
+    given.measured[:, 0] = 1.23456
+    assert set(curves_of(given, NAMES, RATE, "mV").muscles["right"].measured) == {1.235}

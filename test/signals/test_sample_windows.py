@@ -93,3 +93,14 @@ def test_windows_begin_anew_after_a_gap_and_when_told() -> None:
     assert windows.window(2) is None
     windows.take(2 * SECOND, (0.0, 0.0, 9.81))
     assert windows.window(1) is None
+
+
+@pytest.mark.parametrize("size", [0.05, 100.0])
+def test_windows_know_extremes_of_several_blocks(size: float) -> None:
+    windows = SampleWindows()
+    for index, z in enumerate([5.0] + [1.0] * 10 + [2.0] * 5 + [3.0, 3.0, 4.0, 3.0, 3.0]):
+        windows.take(index * 10_000_000, (0.0, 0.0, size * z))
+    extremes = (windows.shortest(2), windows.longest(2), windows.longest(1), windows.step(1), windows.step(1, 1))
+    assert extremes == pytest.approx(tuple(size * value for value in (2.0, 4.0, 4.0, 1.0, 1.0)))
+    assert windows.step_towards((0.0, 0.0, 2.0), 1) == pytest.approx(size)
+    assert windows.step_towards((0.0, 0.0, -2.0), 1) == pytest.approx(-size)

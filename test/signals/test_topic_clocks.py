@@ -276,3 +276,8 @@ def test_timestamps_keep_time_with_few_short_steps_near_their_arrivals(
 def test_messages_are_complete_where_seconds_differ_by_less_than_a_quarter(fewer: int, is_complete: bool) -> None:
     seconds = [START + second * SECOND + np.arange(n) for second, n in enumerate([100, fewer] * 10 + [100])]
     assert _is_complete(np.concatenate(seconds)) is is_complete
+
+
+def test_drift_is_told_by_two_windows() -> None:
+    clock = _clock(np.array([0.0, 0.5]), START + SECOND * np.array([0.5, 1.5]))
+    assert (clock.offset, clock.drift) == pytest.approx((0.25, 1.0))

@@ -55,3 +55,12 @@ def test_memory_is_empty_after_reset() -> None:
     memory = usual((UP, 5.0), (DOWN, 5.0))
     memory.reset()
     assert not memory.is_turn_back(DOWN, UP)
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_turn_leads_back_along_any_axis(axis: int) -> None:
+    right, wrong = [0.0] * 3, [0.0] * 3
+    right[axis], wrong[axis] = 9.81, -9.81
+    memory = usual((tuple(right), 5.0), (tuple(wrong), 5.0))
+    assert not usual((tuple(wrong), 5.0)).is_turn_back(tuple(wrong), tuple(right))
+    assert memory.is_turn_back(tuple(wrong), tuple(right))

@@ -159,3 +159,14 @@ def test_watch_looks_at_all_sensors_every_25_ms_and_when_time_steps_back(
 )
 def test_graver_state_is_masked_or_not_good(one: SensorState, other: SensorState, gravest: SensorState) -> None:
     assert graver(one, other) == gravest
+
+
+def test_watch_accuses_a_sensor_once_when_it_is_found_wrong(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = iter([GOOD, MASKED, OTHER_MASKED, TOLD, GOOD])
+    monkeypatch.setattr(
+        subject.watch._checks, "check", lambda sensor, instant, sample, sequence: (sample, next(states))
+    )
+    for index in range(5):
+        at = subject.now + (index + 1) * ROW_MS * MS
+        subject.watch.take(0, at, (0.0, 0.0, 9.81, 0.0, 0.0, 0.0), at + MS, None)
+        assert subject.watch.accused == [0] * (index > 0)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.bundle_files import SUBSET_FIGURES
-from fixtures.factories import BundleFactory, RecordingFactory
+from fixtures.factories import BundleFactory, RecordingFactory, random_bundle
 from fixtures.live_estimates import TOLERANCE, Array, live, values
 
 from imu_emg_estimator.datasets import hugadb
@@ -259,3 +259,23 @@ def test_adopt_keeps_score_and_reset_clears_it(knowing: Bundle, other: Bundle, t
     swapped.reset()
     after = [estimate for row in turned[:30] if (estimate := swapped.step(row))]
     assert np.isnan([estimate.score for estimate in after]).all()
+
+
+def test_estimates_of_known_weights_are_these() -> None:
+    """A bundle keeps its meaning: what features, attention and outputs are made of does not change unnoticed."""
+    rows = np.sin(np.arange(60 * 36).reshape(60, 6, 6) * 0.37) * 2.0 + [0, 0, 9.81, 0, 0, 0]
+    rows[40:, 2] = np.nan
+    estimator = StreamingEstimator(random_bundle(), engine="numpy")
+    estimates = [estimate for row in rows if (estimate := estimator.step(row))]
+    assert len(estimates) == 58
+    found = [[*estimates[index].activation, *estimates[index].deviation] for index in (0, 30, 57)]
+    expected = [[0.0, 0.0, 1.73336, 0.43851], [0.0, 0.0, 2.90796, 0.38387], [0.78747, 0.0, 3.0677, 0.24246]]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("logarithm", "bound"), [(50.0, 2.0), (-50.0, -5.0)])
+def test_deviation_is_bounded(bundle: Bundle, logarithm: float, bound: float) -> None:
+    weights = bundle.weights | {"deviation_head.bias": np.full(2, logarithm, np.float32)}
+    estimator = StreamingEstimator(replace(bundle, weights=weights), engine="numpy")
+    (deviation,) = {float(each) for row in np.ones((3, 6, 6)) if (e := estimator.step(row)) for each in e.deviation}
+    assert deviation == pytest.approx(np.exp(bound), rel=1e-5)
