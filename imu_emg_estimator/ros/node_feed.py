@@ -18,6 +18,7 @@ from imu_emg_estimator.ros.calibration_status import LATCHED
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
 from imu_emg_estimator.ros.guide_calibrator import NodeCalibrator, find_estimator
 from imu_emg_estimator.ros.node_calls import call_calibrate, call_cancel, call_reset, muscle_lines
+from imu_emg_estimator.ros.node_topics import full_topic_name
 from imu_emg_estimator.ros.node_watch import NodeWatch, find_estimates
 from imu_emg_estimator.ros.raw_subscriptions import alive_topics
 from imu_emg_estimator.signals.grid_alignment import SECOND
@@ -40,10 +41,14 @@ class NodeFeed:
     Args:
         topic: of the estimates; None = the first in the alphabet, as soon as there is one.
         emg_topic: None = the first of type Emg.
+
+    Raises:
+        InputError: a topic is not a valid name.
     """
 
     def __init__(self, node: Node, topic: str | None, emg_topic: str | None, history: LiveHistory) -> None:
-        self._node, self._topic, self._emg_topic, self._history = node, topic, emg_topic, history
+        self._node, self._history = node, history
+        self._topic, self._emg_topic = (name and full_topic_name(node, name) for name in (topic, emg_topic))
         self._watch: NodeWatch | None = None
         self._muscles: list[str] = []
         self._levels: dict[tuple[str, ...], EmgLevel] = {}  # by channels
@@ -71,8 +76,7 @@ class NodeFeed:
         )
         if "emg" not in self._sources:
             found = sorted(name for name, kind in alive_topics(self._node).items() if kind == EMG_TYPE)
-            wanted = self._node.resolve_topic_name(self._emg_topic) if self._emg_topic else None
-            if topic := next((name for name in found if wanted in (None, name)), None):
+            if topic := next((name for name in found if self._emg_topic in (None, name)), None):
                 self._subscribe("emg", Emg, topic, self._receive_emg)
 
     def _subscribe(self, what: str, kind: Any, topic: str, receive: Callable[[Any], None]) -> None:

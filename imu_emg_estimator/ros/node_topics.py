@@ -50,8 +50,19 @@ def named_publisher(node: Node, kind: Any, topic: str, qos: QoSProfile) -> Publi
     try:
         return node.create_publisher(kind, topic, qos)
     except NameValidationException as error:
-        reason = rcl_reason(error).rstrip(":")
-        raise InputError(f"topic '{topic}' is not a valid name ({reason}); correct it") from None
+        raise _not_a_name(topic, error) from None
+
+
+def full_topic_name(node: Node, topic: str) -> str:
+    """Return the name of a topic after remapping; raises InputError where it is not valid."""
+    try:
+        return str(node.resolve_topic_name(topic))
+    except RuntimeError as error:
+        raise _not_a_name(topic, error) from None
+
+
+def _not_a_name(topic: str, error: Exception) -> InputError:
+    return InputError(f"topic '{topic}' is not a valid name ({rcl_reason(error).rstrip(':')}); correct it")
 
 
 def resolve_topics(node: Node, topics: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ from imu_emg_estimator.msg import MuscleActivation
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
 from imu_emg_estimator.ros.diagnostics import UNKNOWN_NODE
 from imu_emg_estimator.ros.live_rates import LiveRates
+from imu_emg_estimator.ros.node_topics import full_topic_name
 from imu_emg_estimator.ros.raw_subscriptions import await_topics
 from imu_emg_estimator.streaming.activation_status import STALE
 
@@ -161,7 +162,7 @@ def watch_node(
 
 def find_estimates(node: Node, topic: str | None, patience: float) -> str:
     """Return the full name of a topic of estimates that somebody publishes; raises InputError where nobody does."""
-    wanted = node.resolve_topic_name(topic) if topic else None
+    wanted = full_topic_name(node, topic) if topic else None
     alive = await_topics(node, lambda alive: _estimates(alive, wanted), patience)
     if found := _estimates(alive, wanted):
         return found[0]

@@ -67,6 +67,11 @@ def test_watch_shows_no_estimate_of_a_node_that_fell_silent(
     assert "STALE" in view.lines(200)[0]
 
 
+def test_watch_refuses_a_topic_that_is_no_name(onlooker: Node) -> None:
+    with refusal("topic 'a b' is not a valid name", "correct it"):
+        find_estimates(onlooker, "a b", 0.1)
+
+
 def test_watch_says_that_nobody_publishes(onlooker: Node) -> None:
     with refusal("nobody publishes estimates on /nowhere within 0.1 s", "start the node"):
         find_estimates(onlooker, "/nowhere", 0.1)
