@@ -79,11 +79,12 @@ def _run_protocol(arguments: argparse.Namespace, folder: Path) -> None:
     from benchmarks.accuracy.protocol_run import Means, Part, run_protocol
     from benchmarks.run_folder import RunFolder
     from imu_emg_estimator.training.checkpoints import fingerprint
+    from imu_emg_estimator.training.worn_alike import worn_alike
     from imu_emg_estimator.utils.progress import ProgressBar
 
     if arguments.data is None:
         raise InputError("no --data was given; name the folder of the data set, or --report what is done")
-    recordings = load_recordings(arguments)
+    recordings = worn_alike(load_recordings(arguments))
     plan = protocols.make_plan(
         arguments.protocol,
         recordings,

@@ -108,7 +108,7 @@ def _draw(
 
 def _measure_subsets(arguments: argparse.Namespace) -> int:
     """Measure what is left without some sensors; print the table and write the bundle if asked."""
-    from imu_emg_estimator.model.offline_estimate import estimator_of
+    from imu_emg_estimator.model.offline_estimate import estimator_of, worn_as_trained
     from imu_emg_estimator.model.subject_data import by_subject
     from imu_emg_estimator.training.evaluation_report import subsets_table
     from imu_emg_estimator.training.fit_conformal_uncertainty import retrain_folds
@@ -118,12 +118,13 @@ def _measure_subsets(arguments: argparse.Namespace) -> int:
     if arguments.folds:
         recordings = options.load_training_recordings(arguments)
         _check_rig(bundle, recordings[0].rig)
+        recordings = worn_as_trained(bundle, recordings)
         folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
         networks = retrain_folds(recordings, folds, progress=lambda fold: ProgressBar(f"fold {fold}/{folds}"))
         measured_on = f"{folds} networks of the same recipe that had not seen them"
     else:
         unseen = _unseen_subjects(arguments, bundle)
-        recordings = options.load_recordings(arguments, unseen)
+        recordings = worn_as_trained(bundle, options.load_recordings(arguments, unseen))
         networks, measured_on = [(estimator_of(bundle), unseen)], f"bundle {bundle.model_id} that had not seen them"
     bundle = with_subsets(bundle, recordings, networks, measured_on, ProgressBar("missing sensors"))
     assert bundle.subset_figures is not None

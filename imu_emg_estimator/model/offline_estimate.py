@@ -87,5 +87,9 @@ def estimate_all(estimator: Estimator, recordings: Sequence[Recording]) -> Float
 
 def estimate_envelopes(bundle: Bundle, recordings: Sequence[Recording]) -> FloatArray:
     """Estimate the envelopes [samples, muscles] of all recordings, concatenated, in the unit of the reference."""
-    worn = [replace(own, imu=turned_back(own.imu, bundle.rig, bundle.distribution)) for own in recordings]
-    return estimate_all(estimator_of(bundle), worn)
+    return estimate_all(estimator_of(bundle), worn_as_trained(bundle, recordings))
+
+
+def worn_as_trained(bundle: Bundle, recordings: Sequence[Recording]) -> list[Recording]:
+    """Turn back the sensors that are worn the other way round from those of the bundle's subjects."""
+    return [replace(own, imu=turned_back(own.imu, bundle.rig, bundle.distribution)) for own in recordings]
