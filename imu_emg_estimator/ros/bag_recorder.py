@@ -16,7 +16,6 @@ from imu_emg_estimator.guide.live_samples import CaptureProgress, OnProgress, Re
 from imu_emg_estimator.guide.topic_search import recordable_topics
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
 from imu_emg_estimator.ros.live_rates import LiveRates
-from imu_emg_estimator.ros.node_topics import full_topic_name
 from imu_emg_estimator.ros.raw_subscriptions import TopicStream, await_topics
 
 POLL_PERIOD_S = 0.1
@@ -84,7 +83,7 @@ def _chosen(wanted: Sequence[str] | None, patience: float) -> dict[str, str]:
     try:
         if wanted is None:
             return _all_recordable(node, patience)
-        names = [full_topic_name(node, name) for name in wanted]
+        names = [node.resolve_topic_name(name) for name in wanted]
         alive = await_topics(node, lambda alive: set(names) <= set(alive), patience)
     except RuntimeError as error:
         raise InputError(f"--topics holds a name that is not valid: {str(error).splitlines()[0]}") from None
