@@ -34,6 +34,10 @@ class GrownDelays:
     def __init__(self, sensors: int) -> None:
         self._sensors = [_Sensor() for _ in range(sensors)]
 
+    def forget(self, number: int) -> None:
+        """Forget a sensor: what came of it lately is no one stream."""
+        self._sensors[number] = _Sensor()
+
     def take(self, number: int, instant: int, arrival: int, sequence: int | None) -> SensorState:
         """Take a message's instant and arrival [ns] and its publisher's count; return the verdict on its sensor."""
         sensor = self._sensors[number]

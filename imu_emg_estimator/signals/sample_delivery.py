@@ -65,11 +65,13 @@ class SampleDelivery:
                 self._expected, self._numbered = sequence + 1, instant
             else:
                 self._count(instant, sequence)
-        if instant - self._begin >= WINDOW_NS:
-            self._judge(instant)
         if instant < self._two_until:
+            self._restart()  # the numbers of one are gaps in those of the other
+            self._begin = instant
             reason = "has two publishers: the sequence numbers of its messages go back and forth"
             return SensorState(Verdict.TWO_PUBLISHERS, reason, "stop one of the two drivers on its topic", True)
+        if instant - self._begin >= WINDOW_NS:
+            self._judge(instant)
         return self._slow
 
     def _time(self, instant: int) -> None:

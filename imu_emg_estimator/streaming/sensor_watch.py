@@ -100,6 +100,9 @@ class SensorWatch:
         if instant is None:
             return None
         checked, state = self._checks.check(sensor, instant, sample, sequence)
+        before = self._sample_states[sensor]
+        if Verdict.TWO_PUBLISHERS in (before.verdict, state.verdict):
+            self._grown.forget(sensor)
         grown = self._grown.take(sensor, instant, arrival, sequence)
         if grown.masked and not state.masked:
             state = grown  # its motion goes on to be judged: it tells whether the samples are old
@@ -112,7 +115,6 @@ class SensorWatch:
             sample = checked
         if not state.turn:
             self.turned.pop(sensor, None)
-        before = self._sample_states[sensor]
         if state is not before:
             self._sample_states[sensor] = state
             self._due = NEVER

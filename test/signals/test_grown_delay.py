@@ -155,3 +155,17 @@ def test_delays_learn_a_slower_rate_over_eight_samples(pause: float, masked: boo
     slower = [490.0 + 100.0 * number for number in range(1, 9)]
     arrivals = [10.0 * number for number in range(50)] + slower
     assert followed([*arrivals, arrivals[-1] + 100.0 + pause])[-1] == masked
+
+
+@pytest.mark.parametrize("is_forgotten", [True, False])
+def test_pause_of_a_sensor_that_was_forgotten_meanwhile_is_none(is_forgotten: bool) -> None:
+    delays, others = GrownDelays(SENSORS), 0
+    for number, arrival in enumerate(paused(300.0, 10.0, samples=20)):
+        while (at := others * 10 * MS) <= arrival * MS:
+            for sensor in range(1, SENSORS):
+                delays.take(sensor, at, at, others)
+            others += 1
+        if number == 50 and is_forgotten:
+            delays.forget(0)
+        state = delays.take(0, round(arrival * MS), round(arrival * MS), number)
+    assert state.masked is not is_forgotten

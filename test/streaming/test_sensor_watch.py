@@ -170,3 +170,21 @@ def test_watch_accuses_a_sensor_once_when_it_is_found_wrong(subject: Subject, mo
         at = subject.now + (index + 1) * ROW_MS * MS
         subject.watch.take(0, at, (0.0, 0.0, 9.81, 0.0, 0.0, 0.0), at + MS, None)
         assert subject.watch.accused == [0] * (index > 0)
+
+
+def test_sensor_is_right_again_half_a_second_after_its_second_publisher_has_gone(subject: Subject) -> None:
+    noise = np.random.default_rng(1)
+
+    def send(row: int, sequence: int) -> None:
+        sample = noise.standard_normal(6) * 0.1 + [0.0, 0.0, 9.81, 0.0, 0.0, 0.0]
+        now = START + 2 * SECOND + row * ROW_MS * MS
+        subject.watch.take(0, now, tuple(sample.tolist()), now + MS, sequence)
+        subject.watch.update(now + MS)
+
+    for row in range(500):
+        send(row, row)
+        if 100 <= row < 400:
+            send(row, 500 + row)
+        assert row < 120 or row >= 400 or subject.state.verdict is Verdict.TWO_PUBLISHERS
+    assert subject.state.verdict is not Verdict.TWO_PUBLISHERS
+    assert subject.state.verdict not in (Verdict.SLOW, Verdict.LATE)
