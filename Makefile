@@ -1,7 +1,7 @@
 .PHONY: help setup quick test coverage demo lint format types architecture docs reference urls clean
 .DEFAULT_GOAL := help
 env := scripts/run-in-env
-pytest := -m pytest --numprocesses 2 --no-loadscope-reorder
+pytest := -m pytest --no-loadscope-reorder --numprocesses
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /\1: /p' Makefile | awk -F': ' '{ printf "make %-14s%s\n", $$1, $$2 }'
@@ -10,14 +10,15 @@ setup:  ## .venv with ROS 2 and all else, interfaces built; later runs take seco
 	@scripts/setup.sh
 
 quick: setup  ## the tests that are not marked slow, ros or hostile
-	$(env) python $(pytest)
+	$(env) python $(pytest) 2
 
+# Three processes on two cores, as the one with the ROS tests waits for most of its time.
 test: setup  ## all tests, the ROS ones on real rclpy
-	$(env) python $(pytest) test
+	$(env) python $(pytest) 3 test
 
 coverage: setup  ## branch coverage of the package under all tests, of every process that they start
 	rm -rf build/coverage
-	$(env) python -m coverage run $(pytest) test; code=$$?; $(env) coverage combine --quiet; exit $$code
+	$(env) python -m coverage run $(pytest) 3 test; code=$$?; $(env) coverage combine --quiet; exit $$code
 	$(env) coverage report --skip-covered --sort cover
 
 demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real subject instead of a simulated one

@@ -20,12 +20,10 @@ from imu_emg_estimator.rig import Rig
 DATA_VARIABLE = "IMU_EMG_HUGADB"
 ROS_TESTS = Path(__file__).parent / "ros"
 QUICK_TESTS = "not slow and not ros and not hostile"
-DESELECTED = pytest.StashKey[int]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Select the quick tests when neither a test nor a marker is named on the command line."""
-    config.stash[DESELECTED] = 0
     gc.set_threshold(100_000, 20, 20)  # torch and thousands of tests are many objects, looked through in vain
     if config.args_source is not pytest.Config.ArgsSource.ARGS and not config.option.markexpr:
         config.option.markexpr = QUICK_TESTS
@@ -47,31 +45,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
     return FileScheduling(config, log)
 
 
-def pytest_deselected(items: list[pytest.Item]) -> None:
-    """Count the deselected tests; with xdist only the workers see them."""
-    if items:
-        items[0].config.stash[DESELECTED] += len(items)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Pass an xdist worker's count on to the main process."""
-    output = getattr(session.config, "workeroutput", None)
-    if output is not None:
-        output["deselected"] = session.config.stash[DESELECTED]
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: object) -> None:
-    """Take over a worker's count; every worker collects, and deselects, the same tests."""
-    output = getattr(node, "workeroutput", {})
-    node.config.stash[DESELECTED] = output.get("deselected", 0)
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the ROS tests out of a quick run before they import ROS."""
+    return True if collection_path == ROS_TESTS and config.option.markexpr == QUICK_TESTS else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say how many tests were left out of a quick run."""
-    if config.stash[DESELECTED] and config.option.markexpr == QUICK_TESTS:
-        count = config.stash[DESELECTED]
-        terminalreporter.write_line(f"quick tests only: {count} slow, ros or hostile tests left out; all: make test")
+    """Say that tests were left out of a quick run."""
+    if config.option.markexpr == QUICK_TESTS:
+        terminalreporter.write_line("quick tests only, without the slow, ros and hostile ones; all: make test")
 
 
 @pytest.fixture(scope="session")
