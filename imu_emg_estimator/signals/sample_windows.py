@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 from collections import deque
 
+import numpy as np
+from numpy.typing import NDArray
+
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
 from imu_emg_estimator.signals.imu_units import GRAVITY_MPS2
 
 Vector = tuple[float, float, float]  # of the axes of one part
 
 BLOCK_NS = 45_000_000  # 50 ms at 60 and 100 Hz
-MAX_BLOCKS = 21  # a second
-KEPT_BLOCKS = 5  # whose samples are kept
+MAX_BLOCKS = 43  # two seconds
+KEPT_BLOCKS = 6  # whose samples are kept
 MAX_GAP_NS = SECOND // 4  # longer without samples: what was before is forgotten
 JUMP_RATIO = 3.5  # of the lengths of two samples in a row
 JUMP_SQUARES = JUMP_RATIO**2
@@ -130,6 +133,13 @@ class SampleWindows:
         first, last = self._sums[-1 - before - blocks], self._sums[-1 - before]
         count = last[0] - first[0]
         return (last[1] - first[1]) / count, (last[2] - first[2]) / count, (last[3] - first[3]) / count
+
+    def block_means(self, blocks: int) -> NDArray[np.float64] | None:
+        """Return the mean of each of so many blocks [blocks, 3], the newest last; None = there are not enough yet."""
+        if len(self._sums) <= blocks:
+            return None
+        sums = np.diff([self._sums[index][:4] for index in range(-1 - blocks, 0)], axis=0)
+        return np.asarray(sums[:, 1:] / sums[:, :1])
 
     def shortest(self, blocks: int) -> float:
         """Return the length of the shortest sample of so many blocks that are there."""

@@ -11,7 +11,7 @@ from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.sample_windows import SampleWindows
 
 Array = NDArray[np.floating]
-BLOCK_NS, MAX_BLOCKS = 45_000_000, 21  # 50 ms at 60 and 100 Hz, and a second of them
+BLOCK_NS, MAX_BLOCKS = 45_000_000, 43  # 50 ms at 60 and 100 Hz, and two seconds of them
 JUMP_RATIO = 3.5
 
 
@@ -28,7 +28,7 @@ def blocks_of(instants: list[int], samples: Array) -> list[list[int]]:
     return blocks
 
 
-@pytest.mark.parametrize(("rate", "count"), [(25.0, 100), (58.8, 150), (370.0, 400)])
+@pytest.mark.parametrize(("rate", "count"), [(25.0, 100), (58.8, 150), (370.0, 850)])
 @pytest.mark.parametrize("seed", range(2))
 def test_windows_equal_statistics_of_their_samples(rate: float, count: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
@@ -42,6 +42,11 @@ def test_windows_equal_statistics_of_their_samples(rate: float, count: int, seed
         if not windows.take(instant, tuple(sample)):
             continue
         done += 1
+        means = windows.block_means(MAX_BLOCKS - 1)
+        assert (means is None) == (done < MAX_BLOCKS - 1)
+        if means is not None:
+            newest = blocks[done - MAX_BLOCKS + 1 : done]
+            np.testing.assert_allclose(means, [samples[members].mean(axis=0) for members in newest], atol=1e-9)
         for length in (1, 4, 10, MAX_BLOCKS - 1):
             for before in (0, 3):
                 window = windows.window(length, before)
