@@ -1,7 +1,7 @@
 // The page of `imu-emg view`: asks for what is new, twenty times a second, and draws it.
 "use strict";
 
-const PERIOD_MS = 50, TEXT_PERIOD_MS = 200, RETRY_MS = 1000, TIMEOUT_MS = 5000, KEPT_S = 32, GAP_S = 0.25;
+const PERIOD_MS = 50, FRAME_MS = 30, TEXT_PERIOD_MS = 200, RETRY_MS = 1000, TIMEOUT_MS = 5000, KEPT_S = 32, GAP_S = 0.25;
 const TOPS = [0.1, 0.25, 0.5, 1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64, 128]; // of the axis of activation
 const MEANINGS = { // of the statuses, in the order of their values
   OK: ["good", "every sensor contributes"], WARMING_UP: ["doubted", "the first seconds: use with care"],
@@ -16,7 +16,7 @@ const SHAPES = { // of a mark, around 0, 0
 const byId = (id) => document.getElementById(id);
 const shown = {}; // what texts and lists show already
 let curves = { estimates: [], emg: [] }, state = {}, epoch = 0, number = 0;
-let edge = 0, edgeAt = 0, textAt = 0, held = null, colours = {};
+let edge = 0, edgeAt = 0, drawnAt = 0, textAt = 0, held = null, colours = {};
 
 async function poll() {
   let news = null;
@@ -36,7 +36,6 @@ async function poll() {
 function take(news) {
   if (news.epoch !== epoch) curves = { estimates: [], emg: [] };
   ({ epoch, number } = news);
-  number = Math.max(number, 0);
   for (const name of ["estimates", "emg"]) {
     curves[name].push(...news[name]);
     const first = curves[name].findIndex((row) => row[0] >= news.edge - KEPT_S);
@@ -183,6 +182,8 @@ function showCharts(view) {
 
 function frame() {
   requestAnimationFrame(frame);
+  if (performance.now() - drawnAt < FRAME_MS) return;
+  drawnAt = performance.now();
   const passed = Math.min((performance.now() - edgeAt) / 1e3, 0.5) * (state.speed ?? 1);
   const now = held || { edge: edge + passed, ...curves };
   document.querySelectorAll("canvas").forEach((canvas, muscle, all) => draw(canvas, now, muscle, all.length));
