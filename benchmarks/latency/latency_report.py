@@ -177,6 +177,7 @@ def markdown(results: Results) -> str:
         *aims_table(results),
         *_nodes(results),
         *_steps(results),
+        *_rates(results),
         *_sweeps(results),
         *budget_table(results),
         *_equality(results.get("engine_equality")),
@@ -254,18 +255,8 @@ def _steps(results: Results) -> Iterator[str]:
         "motion monitor and scaling. Processor time where nothing else is said, medians; p50 and p99 are of the "
         "time that passed. Memory and start are of a process that holds the engine and nothing of ROS.\n"
     )
-    yield from table_head(
-        [
-            "engine",
-            "main [µs]",
-            "main p50 [µs]",
-            "main p99 [µs]",
-            "estimate [µs]",
-            "large [µs]",
-            "rss [MB]",
-            "start [s]",
-        ]
-    )
+    columns = "engine, main [µs], main p50 [µs], main p99 [µs], estimate [µs], large [µs], rss [MB], start [s]"
+    yield from table_head(columns.split(", "))
     for name, entry in results["step"].items():
         main, large = entry["cases"]["main"], entry["cases"]["large"]
         yield table_row(
@@ -285,12 +276,18 @@ def _steps(results: Results) -> Iterator[str]:
         yield table_row(
             ["*floor: its multiplications*", _spread(floor["gemv_us"], 1, 0), *[""] * 6],
         )
-        yield (
-            f"\nThis machine, one thread: matrix times vector {_spread(floor['gemv_gflops'], 1, 1)} GFLOP/s, "
-            f"matrix times matrix {_spread(floor['gemm_gflops'], 1, 0)} GFLOP/s, the interpreter's yardstick "
-            f"{_spread(floor['interpreter_us'], 1, 0)} µs."
-        )
     yield ""
+
+
+def _rates(results: Results) -> Iterator[str]:
+    """Say how fast this machine is: what other machines are compared by."""
+    floor = results["floor"]
+    if floor["gemv_us"]["median"] is not None:
+        yield (
+            f"This machine, one thread: matrix times vector {_spread(floor['gemv_gflops'], 1, 1)} GFLOP/s, "
+            f"matrix times matrix {_spread(floor['gemm_gflops'], 1, 0)} GFLOP/s, the interpreter's yardstick "
+            f"{_spread(floor['interpreter_us'], 1, 0)} µs.\n"
+        )
 
 
 def _sweeps(results: Results) -> Iterator[str]:

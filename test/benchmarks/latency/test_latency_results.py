@@ -71,3 +71,8 @@ def test_table_names_every_aim_of_the_benchmark() -> None:
         "the old model was kept for 1",
     ):
         assert words in table, words
+
+
+def test_floor_alone_tells_the_machine_s_factor() -> None:
+    table = markdown(results_of({key: outcome for key, outcome in complete().items() if key[0] == "floor"}))
+    assert "the interpreter's yardstick " in table
