@@ -205,7 +205,8 @@ def _calibrate_bags(arguments: argparse.Namespace) -> int:
     if arguments.report:
         from imu_emg_estimator.report.calibration_page import calibration_page
 
-        write_report(arguments.report, calibration_page(result.report, arguments.subject, base.model_id), arguments)
+        page = calibration_page(result.report, arguments.subject, base.model_id, arguments.store)
+        write_report(arguments.report, page, arguments)
     return CALIBRATED if result.bundle else NOT_BETTER
 
 

@@ -57,7 +57,7 @@ def _page_of(arguments: argparse.Namespace) -> tuple[Page, dict[str, Any]]:
         return bag_report(path, arguments.bundle, arguments.imu_topics, arguments.emg_topic)
     if path.suffix == ".json":
         return evaluation_report(path)
-    return calibration_report(_bundle_file(arguments))
+    return calibration_report(_bundle_file(arguments), arguments.directory)
 
 
 def _bundle_file(arguments: argparse.Namespace) -> Path:

@@ -32,8 +32,12 @@ def write_report(path: Path, page: Page, arguments: argparse.Namespace) -> None:
     print(f"wrote {path}")
 
 
-def calibration_report(path: Path) -> tuple[Page, dict[str, Any]]:
-    """Make the report of a calibrated bundle; raises InputError where it is another."""
+def calibration_report(path: Path, directory: Path | None = None) -> tuple[Page, dict[str, Any]]:
+    """Make the report of a calibrated bundle; raises InputError where it is another.
+
+    Args:
+        directory: where calibrations are stored; None = where the node looks.
+    """
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.report.calibration_page import calibration_page, report_of_bundle
 
@@ -41,7 +45,7 @@ def calibration_report(path: Path) -> tuple[Page, dict[str, Any]]:
     if bundle.calibration is None:
         raise InputError(f"bundle {path} is no subject's calibration; describe it with `imu-emg inspect`")
     report = report_of_bundle(bundle)
-    return calibration_page(report, bundle.calibration.subject, bundle.parent_id), report.to_dict()
+    return calibration_page(report, bundle.calibration.subject, bundle.parent_id, directory), report.to_dict()
 
 
 def evaluation_report(path: Path) -> tuple[Page, dict[str, Any]]:

@@ -40,7 +40,8 @@ def bag_page(found: BagFindings, contents: Mapping[str, Any]) -> Page:
     """
     headline, mood = _headline(found)
     activity = "Estimated muscle activity" if found.no_emg else "Measured and estimated muscle activity"
-    notes = [*([found.no_emg] if found.no_emg else []), *found.notes]
+    left_out = [f"{display_name(name)} was left out: {found.verdicts.get(name, '')}" for name in found.left_out]
+    notes = [*([found.no_emg] if found.no_emg else []), *left_out, *found.notes]
     return Page(
         title=f"Recording {found.name}",
         headline=headline,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from imu_emg_estimator.calibration.calibration_report import (
     ADAPTED,
     KEPT,
+    MIN_BAGS,
+    MIN_ESTIMATE_R,
     SCALED,
     CalibrationReport,
     MuscleOutcome,
@@ -29,6 +32,7 @@ from imu_emg_estimator.report.html_page import BAD, DOUBTED, GOOD, Block, Cell, 
 from imu_emg_estimator.report.report_words import HOW_TO_READ, coverage_sentence, envelope_charts, named, verdict_table
 from imu_emg_estimator.signals.accuracy_metrics import Scores
 from imu_emg_estimator.utils.json_values import from_decoded
+from imu_emg_estimator.utils.shipped_files import calibration_directory
 
 DECISIONS = {
     ADAPTED: Cell("adapted to the subject", GOOD),
@@ -77,8 +81,13 @@ def _outcome(entry: Mapping[str, Any]) -> MuscleOutcome:
     )
 
 
-def calibration_page(report: CalibrationReport, subject: str, model_id: str) -> Page:
-    """Write the report for someone who was not there; ``model_id`` is of the model that was to be improved on."""
+def calibration_page(report: CalibrationReport, subject: str, model_id: str, directory: Path | None = None) -> Page:
+    """Write the report for someone who was not there.
+
+    Args:
+        model_id: of the model that was to be improved on.
+        directory: where the calibration is stored; None = where the node looks.
+    """
     headline, mood = _headline(report)
     return Page(
         title=f"Calibration of subject {subject}",
@@ -91,7 +100,7 @@ def calibration_page(report: CalibrationReport, subject: str, model_id: str) -> 
             "How sure this is": _how_sure(report),
             "Sensors and muscles": verdict_table(report.verdicts, report.left_out),
             "What was used, and what was left out": _left_out(report),
-            "What to do next": _next(report, subject),
+            "What to do next": _next(report, subject, directory),
             "How to read this": HOW_TO_READ,
         },
     )
@@ -178,6 +187,8 @@ def _in_words(name: str, outcome: MuscleOutcome) -> str:
     found, who = outcome.improvement, display_name(name)
     amplitude = outcome.amplitude
     strength = f" Its EMG is {amplitude} what was estimated before." if amplitude else ""
+    if outcome.withheld:
+        strength += f" A better shape was not taken, as a model of few people needs {MIN_BAGS} recordings to trust it."
     if not found.blocks:
         return f"{who}: how certain the change is was not recorded.{strength}"
     tried = "the change that was tried" if outcome.decision != ADAPTED else "the change"
@@ -202,7 +213,7 @@ def _left_out(report: CalibrationReport) -> list[Block]:
     return blocks
 
 
-def _next(report: CalibrationReport, subject: str) -> list[Block]:
+def _next(report: CalibrationReport, subject: str, directory: Path | None) -> list[Block]:
     if not report.success:
         return [
             html.text(
@@ -210,14 +221,16 @@ def _next(report: CalibrationReport, subject: str) -> list[Block]:
                 "60 s of walking, and of what else the device is for."
             )
         ]
-    kept = named(name for name, own in report.muscles.items() if own.decision == KEPT)
-    again = f"The calibration made nothing better of {kept}: check the electrode, and record longer."
+    weak = [name for name, own in report.muscles.items() if own.decision == KEPT and own.before.r < MIN_ESTIMATE_R]
+    again = f"The calibration made nothing better of {named(weak)}: check the electrode, and record longer."
+    usual = directory is None or directory.absolute() == calibration_directory().absolute()
+    place = "" if directory is None or usual else f" --directory {shlex.quote(str(directory.absolute()))}"
     return [
-        *([html.text(again)] if kept else []),
+        *([html.text(again)] if weak else []),
         html.text(
             "Wear the sensors as they were. Check on another day with a new recording that the estimates still fit:"
         ),
-        html.command(f"imu-emg calibrations compare {report.calibration_id} --bag BAG"),
+        html.command(f"imu-emg calibrations compare {report.calibration_id} --bag BAG{place}"),
         html.text("Go back to what was in use before:"),
-        html.command(f"imu-emg calibrations use --previous --subject {subject}"),
+        html.command(f"imu-emg calibrations use --previous --subject {shlex.quote(subject)}{place}"),
     ]

@@ -104,10 +104,11 @@ def _headline(figures: Figures) -> tuple[str, str]:
     r, r2 = ([_known(mean.get(figure)) for mean in means] for figure, _ in FIGURES)
     if not math.isfinite(r[-1]):
         return "No figure could be computed for what the rig is scored on.", DOUBTED
+    count = len(figures["subjects"])
     fell = round(r[-1], 2) < round(r[0], 2)
     later = f", {'but' if fell else 'and'} {number(r[-1])} with {_calibrated(shown[-1])}" * (len(shown) > 1)
     text = (
-        f"On {len(figures['subjects'])} subjects{UNSEEN}, the estimates follow the muscles "
+        f"On {count} subject{'s' * (count != 1)}{UNSEEN}, the estimates follow the muscles "
         f"{goodness(r[-1])}: r is {number(r[0])} with {_calibrated(shown[0])}{later}, of at most 1."
     )
     return text + level_sentence(*r2), DOUBTED if fell or r[-1] < FAIR_R or r2[-1] < 0 else GOOD
@@ -171,6 +172,8 @@ def _how_sure(figures: Figures) -> list[Block]:
         f"Subjects differ: r with {_calibrated(amounts[-1])} goes from {number(low)} (subject {worst}) to "
         f"{number(high)} (subject {best}). A new subject may lie anywhere in that range, or beyond."
     )
+    if len(known) == 1:
+        text = "One subject tells little of the next: evaluate more."
     return [html.text(text), *([html.text(_better(figures, amounts))] if len(amounts) > 1 else [])]
 
 

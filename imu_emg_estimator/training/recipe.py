@@ -102,7 +102,7 @@ def train_bundle(
             amplitude=tuple(float(value) for value in estimator.amplitude),
             unit=recordings[0].envelope_unit,
             definition="the amplitude closest, relatively, to the training subjects' own "
-            f"{REFERENCE_PERCENTILE:g}th percentiles of the EMG envelope in locomotion",
+            f"{REFERENCE_PERCENTILE:g}th percentiles of the EMG envelope in the rig's movements",
         ),
         weights=weights_of(estimator.network),
         training={

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,3 +114,10 @@ def test_stored_curves_do_not_change_other_answers(bundle: Bundle) -> None:
     figures: dict[str, Any] = report_of_bundle(calibrated(bundle, NAME)).to_dict()
     assert json.dumps(figures)
     assert "curves" not in figures
+
+
+def test_commands_name_the_folder_where_the_calibration_lies(tmp_path: Path) -> None:
+    report = CalibrationReport(True, "taken")
+    read = read_page(calibration_page(report, "anna", "base-0", tmp_path / "our store").html())
+    assert f"imu-emg calibrations use --previous --subject anna --directory '{tmp_path}/our store'" in read.text
+    assert "--directory" not in page_of(report).text

@@ -24,7 +24,7 @@ def trained(bundle: Bundle) -> Bundle:
 
 def test_page_tells_accuracy_model_and_who_was_left_out(bundle: Bundle) -> None:
     read = read_page(training_page(trained(bundle), FIGURES).html())
-    assert f"Model {trained(bundle).model_id} was trained on 2 subjects. On 1 subjects" in read.text
+    assert f"Model {trained(bundle).model_id} was trained on 2 subjects. On 1 subject," in read.text
     assert "each by a network that never saw them" in read.text
     assert read.row("anna") == ["anna", "0.70", "0.20"]
     assert read.row("eva") == ["eva", "neither trained on nor scored, by --leave-out"]
