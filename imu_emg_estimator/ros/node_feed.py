@@ -53,7 +53,7 @@ class NodeFeed:
         self._muscles: list[str] = []
         self._levels: dict[tuple[str, ...], EmgLevel] = {}  # by channels
         self._newest = 0  # instant of the newest estimate [ns]
-        self._sources: dict[str, Any] = {}  # subscriptions beside those of the watch
+        self._sources: dict[str, tuple[str, Any]] = {}  # topics and subscriptions beside those of the watch
         self._calls: dict[str, threading.Thread] = {}
         calls: dict[str, Call] = {"calibrate": _calibrate, "cancel": _cancel, "reset": _reset}
         self.actions: Mapping[str, Action] = {name: self._action(name, call) for name, call in calls.items()}
@@ -81,12 +81,12 @@ class NodeFeed:
 
     def _subscribe(self, what: str, kind: Any, topic: str, receive: Callable[[Any], None]) -> None:
         """Subscribe to a topic, unless that is done; the node may have got another name."""
-        old = self._sources.get(what)
-        if old is None or old.topic_name != topic:
+        known, old = self._sources.get(what, ("", None))
+        if known != topic:
             if old is not None:
                 self._node.destroy_subscription(old)
             qos = LATCHED if kind is CalibrationStatus else 100
-            self._sources[what] = self._node.create_subscription(kind, topic, receive, qos)
+            self._sources[what] = topic, self._node.create_subscription(kind, topic, receive, qos)
 
     def _receive(self, message: Any) -> None:
         if list(message.muscle_names) != self._muscles:
