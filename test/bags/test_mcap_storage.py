@@ -10,7 +10,17 @@ from fixtures.factories import refusal
 from mcap.writer import Writer as McapWriter
 
 from imu_emg_estimator.bags import read_bag
-from imu_emg_estimator.bags.mcap_storage import CHUNK, CHUNK_HEAD, MAGIC, RECORD_HEAD, SCHEMA, CutShort, _Source
+from imu_emg_estimator.bags.mcap_storage import (
+    CHUNK,
+    CHUNK_HEAD,
+    MAGIC,
+    RECORD_HEAD,
+    SCHEMA,
+    CutShort,
+    McapFile,
+    _Source,
+)
+from imu_emg_estimator.bags.read_limits import BagLimits, Meter
 from imu_emg_estimator.datasets.hugadb import RIG
 
 
@@ -65,3 +75,11 @@ def test_read_bag_refuses_text_longer_than_its_record_or_any_name(letters: int, 
     (tmp_path / "bag.mcap").write_bytes(MAGIC + RECORD_HEAD.pack(SCHEMA, len(body)) + body)
     with refusal("a text is longer than its record, or than any name"):
         read_bag(tmp_path / "bag.mcap", RIG)
+
+
+def test_topics_of_a_whole_file_are_read_from_its_summary(whole_bag: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = whole_bag.glob("*.mcap")
+    size = path.stat().st_size
+    file = McapFile(lambda: path.open("rb"), size, Meter(path, BagLimits(), size))
+    monkeypatch.setattr(file, "_scan", None)
+    assert "/emg" in file.topics()

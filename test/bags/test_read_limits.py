@@ -5,7 +5,10 @@ from pathlib import Path
 
 from fixtures.factories import refusal
 
-from imu_emg_estimator.bags.read_limits import GIB, MIB, BagLimits, Meter
+from imu_emg_estimator.bags.read_limits import BagLimits, Meter
+
+GIB = 1 << 30
+MIB = 1 << 20
 
 
 def meter(**limits: float) -> Meter:

@@ -8,11 +8,14 @@ import pytest
 from fixtures.factories import RecordingFactory
 
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings, adapt_estimator
-from imu_emg_estimator.calibration.cross_fitting import FOLDS, GAP_S, cross_fit, scale_of
+from imu_emg_estimator.calibration.cross_fitting import cross_fit, scale_of
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.offline_estimate import estimate_all, estimator_of
 from imu_emg_estimator.recording import Recording
+
+FOLDS = 4
+GAP_S = 1.0
 
 BRIEF = AdaptationSettings(steps=10, batch=2, sequence=64)
 

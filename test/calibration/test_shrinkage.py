@@ -5,14 +5,11 @@ import pytest
 from numpy.typing import NDArray
 
 from imu_emg_estimator.calibration.improvement import Improvement
-from imu_emg_estimator.calibration.shrinkage import (
-    MOVEMENTS_DEVIATION,
-    SUBJECTS_DEVIATION,
-    USUAL,
-    shrunk_amplitude,
-    shrunk_share,
-)
+from imu_emg_estimator.calibration.shrinkage import USUAL, shrunk_amplitude, shrunk_share
 from imu_emg_estimator.model.subject_data import population_reference
+
+MOVEMENTS_DEVIATION = 0.17
+SUBJECTS_DEVIATION = 0.5
 
 RATE_HZ = 58.8
 

@@ -9,7 +9,6 @@ import pytest
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncertainty, interval_multiples
 from imu_emg_estimator.model.envelope_curves import (
-    SHOWN_S,
     EnvelopeCurves,
     Envelopes,
     curves_of,
@@ -17,6 +16,8 @@ from imu_emg_estimator.model.envelope_curves import (
     typical_stretch,
 )
 from imu_emg_estimator.utils.json_values import from_json, to_json
+
+SHOWN_S = 12.0
 
 RATE = 60.0
 NAMES = ("right", "left")

@@ -12,11 +12,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.calibration_record import Calibration
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.model.sensor_drift import (
-    MAX_CHANGE_STD,
-    MAX_SQUARED_DISTANCE,
-    MAX_TURN_DEG,
     MOTION,
-    ROW_PERIOD_S,
     Drift,
     DriftWatch,
     MotionProfile,
@@ -26,9 +22,15 @@ from imu_emg_estimator.model.sensor_drift import (
     profile_of,
 )
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, RunningMotion
+from imu_emg_estimator.signals.motion_statistics import MotionStatistics, RunningMotion
 from imu_emg_estimator.signals.mounting_rotation import turn_mounts
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
+
+MAX_CHANGE_STD = 1.4
+MAX_SQUARED_DISTANCE = 36.0
+MAX_TURN_DEG = 20.0
+ROW_PERIOD_S = 0.5
+WINDOW_S = 2.0
 
 Array = NDArray[np.floating]
 SCHEDULE = (("standing", 5.0), ("walking", 40.0), ("running", 20.0))

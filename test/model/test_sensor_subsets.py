@@ -8,7 +8,9 @@ from fixtures.bundle_files import SUBSETS
 from fixtures.factories import refusal
 from numpy.typing import NDArray
 
-from imu_emg_estimator.model.sensor_subsets import RELEASE_S, RunningFactor, SensorSubsets, Subset
+from imu_emg_estimator.model.sensor_subsets import RunningFactor, SensorSubsets, Subset
+
+RELEASE_S = 0.5
 
 
 def mask(*missing: int) -> NDArray[np.bool_]:

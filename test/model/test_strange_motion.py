@@ -145,3 +145,9 @@ def test_strange_motion_names_one_sensor_until_that_is_gone(strange: StrangeMoti
     assert strange.sensor == 2
     strange.judge(moving(), np.arange(SENSORS) != 2)  # type: ignore[arg-type]
     assert strange.sensor == 3
+
+
+def test_score_is_that_of_the_most_similar_condition(strange: StrangeMotion, evidence: Evidence) -> None:
+    for scores in ([9.0, 0.05], [0.0, 3.0]):
+        evidence.scores = scores
+        assert strange.judge(moving(), ALL) == pytest.approx(min(scores))

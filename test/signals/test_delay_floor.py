@@ -78,3 +78,28 @@ def test_floor_is_lowered_but_never_raised_by_one_delay() -> None:
     assert floor.at(SECOND) == 5_000_000
     floor.lower(SECOND, 2_000_000)
     assert floor.at(SECOND) == 2_000_000
+
+
+@pytest.mark.parametrize(("apart_ms", "slope"), [(690, 0.0), (710, 0.005)])
+def test_floor_has_a_slope_from_700_ms_on(apart_ms: int, slope: float) -> None:
+    floor = DelayFloor(MAX_SLOPE)
+    floor.add(0, 0)
+    floor.add(apart_ms * 1_000_000, apart_ms * 5_000)
+    assert floor.slope == pytest.approx(slope)
+
+
+def changed(quarters: list[float], blocks: int = 8) -> float:
+    """Return the change [ms] of delays [ms] that are these, quarter by quarter."""
+    floor = DelayFloor(MAX_SLOPE)
+    for block in range(blocks):
+        floor.add(block * BLOCK_NS, round(1e6 * quarters[4 * block // blocks]))
+    return floor.change() / 1e6
+
+
+@pytest.mark.parametrize(("second", "change"), [(1.71, 4.0), (1.69, 0.0)])
+def test_change_is_steady_where_every_quarter_shows_two_fifths_of_its_share(second: float, change: float) -> None:
+    assert changed([0.0, 1.3, second, 3.0]) == pytest.approx(change)
+
+
+def test_change_needs_eight_blocks() -> None:
+    assert (changed([0.0, 1.0, 2.0, 3.0], 7), changed([0.0, 1.0, 2.0, 3.0], 8)) == (0.0, pytest.approx(4.0))

@@ -2,8 +2,9 @@
 
 import pytest
 
-from imu_emg_estimator.signals.delay_floor import BLOCK_NS
 from imu_emg_estimator.signals.delay_tracker import DelayTracker
+
+BLOCK_NS = 250_000_000
 
 MS = 1_000_000  # ns
 PERIOD = 10 * MS

@@ -11,7 +11,6 @@ from imu_emg_estimator.datasets.hugadb import RIG
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals import emg_delay
 from imu_emg_estimator.signals.emg_delay import (
-    LONGEST_S,
     Delay,
     DelayEvidence,
     _correlations,
@@ -24,6 +23,8 @@ from imu_emg_estimator.signals.emg_delay import (
     share_delay,
     shift_emg,
 )
+
+LONGEST_S = 0.5
 
 RATE = RIG.rate
 LAGS = np.linspace(-0.5, 0.5, 61)

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imu_emg_estimator.signals.gravity_loss import MEMORY_NS, WARY_NS, GravityLoss
+from imu_emg_estimator.signals.gravity_loss import GravityLoss
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.sample_windows import SampleWindows
+
+MEMORY_NS = 5 * SECOND
+WARY_NS = 60 * SECOND
 
 RATE, GRAVITY_MPS2, LOST_S = 100.0, 9.81, 12.0
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imu_emg_estimator.signals.imu_units import GRAVITY_MPS2, acceleration_unit, rate_unit
+from imu_emg_estimator.signals.imu_units import acceleration_unit, rate_unit
+
+GRAVITY_MPS2 = 9.80665
 
 
 def imu(acceleration: float = GRAVITY_MPS2, rate: float = 1.0) -> NDArray[np.float64]:

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from imu_emg_estimator.signals.masked_imu_features import (
-    LIMIT,
     Normalisation,
     RowFeatures,
     feature_blocks,
@@ -17,6 +16,8 @@ from imu_emg_estimator.signals.masked_imu_features import (
     fit_normalisation,
 )
 from imu_emg_estimator.signals.mounting_rotation import mount_rotations, turn_mounts
+
+LIMIT = 8.0
 
 SENSORS = 3
 Array = NDArray[np.float64]

@@ -5,13 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from imu_emg_estimator.signals.motion_statistics import (
-    GRAVITY_MPS2,
-    WINDOW_S,
     MotionStatistics,
     RunningMotion,
     motion_moments,
     motion_statistics,
 )
+
+GRAVITY_MPS2 = 9.81
+WINDOW_S = 2.0
 
 RATE, SENSORS = 50.0, 3
 Array = NDArray[np.floating]
@@ -145,3 +146,11 @@ def test_acceleration_beyond_100_g_is_none(gravities: float, known: bool) -> Non
     rows = np.tile([0.0, 0.0, gravities * GRAVITY_MPS2, 0.0, 0.0, 0.0], (500, 1, 1))
     for sign in (1.0, -1.0):
         assert motion_statistics(sign * rows, RATE)[1][-1].all() == known
+
+
+def test_statistics_are_in_standard_gravities() -> None:
+    resting = np.tile([0.0, 0.0, 9.81, 0.0, 0.0, 0.0], (300, SENSORS, 1))
+    statistics, _ = motion_statistics(resting, RATE)
+    np.testing.assert_allclose(
+        statistics[-1, : 3 * SENSORS].reshape(SENSORS, 3), [[0.0, 0.0, 1.0]] * SENSORS, atol=1e-6
+    )

@@ -1,5 +1,7 @@
 """Samples are rotated from the axes of a mounted sensor into those of the rig."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from fixtures.factories import refusal
@@ -58,3 +60,9 @@ def test_turn_mounts_keeps_mask(imu: Array) -> None:
 def test_mount_rotations_refuse_bad_quaternions(quaternions: list[float], parts: list[str]) -> None:
     with refusal(*parts):
         mount_rotations(quaternions, SENSORS)
+
+
+@pytest.mark.parametrize(("length", "is_refused"), [(1.0095, False), (1.0105, True), (0.9905, False), (0.9895, True)])
+def test_quaternion_may_be_off_by_a_hundredth_of_its_length(length: float, is_refused: bool) -> None:
+    with refusal("length is not 1") if is_refused else nullcontext():
+        mount_rotations([0.0, 0.0, 0.0, length], SENSORS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imu_emg_estimator.signals.powerline import find_powerline, powerline_can_be_found, remove_powerline
+from imu_emg_estimator.signals.powerline import _line, find_powerline, powerline_can_be_found, remove_powerline
 
 
 def muscle(rate: float, seconds: float = 20.0, seed: int = 0) -> NDArray[np.float64]:
@@ -92,3 +92,12 @@ def test_find_powerline_compares_with_power_beside_the_line() -> None:
 @pytest.mark.parametrize(("rate", "found"), [(117.8, False), (118.0, True)])
 def test_powerline_can_be_found_where_95_percent_of_half_the_rate_exceed_56_hz(rate: float, found: bool) -> None:
     assert powerline_can_be_found(rate) == found
+
+
+def test_line_is_what_stands_out_of_the_spectrum_within_0_6_hz() -> None:
+    frequencies = np.arange(0.0, 100.0, 0.02)
+    power = np.ones_like(frequencies)
+    power[2500], power[2529], power[2531] = 10.0, 3.0, 3.0  # at 50.00, 50.58 and 50.62 Hz
+    centre, ratio, excess = _line(frequencies, power, 49.5, 1.0)
+    assert (ratio, excess) == pytest.approx((10.0, 9.0 + 2.0))
+    assert centre == pytest.approx(50.0, abs=0.05)

@@ -109,3 +109,13 @@ def test_windows_know_extremes_of_several_blocks(size: float) -> None:
     assert extremes == pytest.approx(tuple(size * value for value in (2.0, 4.0, 4.0, 1.0, 1.0)))
     assert windows.step_towards((0.0, 0.0, 2.0), 1) == pytest.approx(size)
     assert windows.step_towards((0.0, 0.0, -2.0), 1) == pytest.approx(-size)
+
+
+@pytest.mark.parametrize(("ratio", "jumps"), [(3.45, 0), (3.55, 5)])
+def test_length_jumps_by_three_and_a_half(ratio: float, jumps: int) -> None:
+    windows = SampleWindows()
+    for index in range(11):
+        windows.take(index * 10_000_000, (0.0, 0.0, ratio if index % 2 else 1.0))
+    window = windows.window(1)
+    assert window is not None
+    assert (window.samples, window.jumps) == (5, jumps)

@@ -188,3 +188,10 @@ def test_sensor_is_right_again_half_a_second_after_its_second_publisher_has_gone
         assert row < 120 or row >= 400 or subject.state.verdict is Verdict.TWO_PUBLISHERS
     assert subject.state.verdict is not Verdict.TWO_PUBLISHERS
     assert subject.state.verdict not in (Verdict.SLOW, Verdict.LATE)
+
+
+def test_watch_bridges_only_messages_without_any_value_that_is_used(subject: Subject) -> None:
+    at, nan = subject.now + ROW_MS * MS, float("nan")
+    assert subject.watch.take(0, at, ABSENT, at + MS, None) is None
+    half = (0.0, 0.0, 9.81, nan, nan, nan)
+    assert subject.watch.take(1, at, half, at + MS, None) is not None

@@ -14,12 +14,15 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.conformal_uncertainty import DeviationScale, Uncertainty
 from imu_emg_estimator.model.offline_estimate import published_estimate
 from imu_emg_estimator.signals.masked_imu_features import Normalisation
-from imu_emg_estimator.signals.motion_statistics import WINDOW_S, motion_statistics
+from imu_emg_estimator.signals.motion_statistics import motion_statistics
 from imu_emg_estimator.streaming.engine import ENGINES
-from imu_emg_estimator.streaming.motion_monitor import SCORE_PERIOD_S, MotionMonitor
+from imu_emg_estimator.streaming.motion_monitor import MotionMonitor
 from imu_emg_estimator.streaming.streaming_estimator import StreamingEstimator
 from imu_emg_estimator.training.fit_motion_distribution import fit_distribution
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
+
+WINDOW_S = 2.0
+SCORE_PERIOD_S = 0.1
 
 
 def offline(bundle: Bundle, imu: Array) -> Array:

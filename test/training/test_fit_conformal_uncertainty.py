@@ -10,7 +10,7 @@ from benchmarks.accuracy import ood_alarm as alarm
 from benchmarks.accuracy.uncertainty_protocol import covered, run_fold
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, network_of
-from imu_emg_estimator.model.conformal_uncertainty import FLOOR, LEVELS
+from imu_emg_estimator.model.conformal_uncertainty import LEVELS
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.fit_conformal_uncertainty import (
@@ -19,6 +19,8 @@ from imu_emg_estimator.training.fit_conformal_uncertainty import (
     errors_of,
     fit_uncertainty,
 )
+
+FLOOR = 0.03
 
 SAMPLES = 4000
 

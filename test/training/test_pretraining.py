@@ -11,14 +11,7 @@ from fixtures.factories import RecordingFactory, refusal
 from imu_emg_estimator.model.activation_loss import activation_loss
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import network_of
-from imu_emg_estimator.model.subject_data import (
-    MAX_TARGET,
-    by_subject,
-    delayed,
-    population_reference,
-    prepare,
-    reference_amplitude,
-)
+from imu_emg_estimator.model.subject_data import by_subject, delayed, population_reference, prepare, reference_amplitude
 from imu_emg_estimator.recording import UNLABELLED, Recording
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.training.evaluation import score_recordings
@@ -30,6 +23,8 @@ from imu_emg_estimator.training.pretraining import (
     model_config,
 )
 from imu_emg_estimator.training.recipe import train_bundle
+
+MAX_TARGET = 3.0
 
 SHORT = TrainingSettings(steps=3, batch=2, sequence=32)
 TINY: dict[str, Any] = {"width": 8, "layers": 1, "heads": 1, "band": 8, "kernel": 3, "feedforward": 8}
