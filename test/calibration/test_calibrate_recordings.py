@@ -9,6 +9,7 @@ import pytest
 from fixtures.factories import RecordingFactory, refusal
 
 from imu_emg_estimator.bags import BagTooShort
+from imu_emg_estimator.calibration import calibrate_recordings
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.calibration.calibrate_recordings import PHASES, CalibrationResult, calibrate, judge
 from imu_emg_estimator.calibration.calibration_report import ADAPTED, KEPT, SCALED, mean_score
@@ -17,6 +18,7 @@ from imu_emg_estimator.calibration.request import METHOD
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.sensor_drift import profile_of
+from imu_emg_estimator.model.worn_ways import signs_of
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 from imu_emg_estimator.training.evaluation import score_recordings
@@ -323,3 +325,31 @@ def test_calibrate_accepts_fourteen_seconds(trained_bundle: Bundle, subject: Rec
 def test_calibrate_refuses_another_rig(trained_bundle: Bundle, subject: Recording) -> None:
     with refusal("'other'"):
         calibrate(trained_bundle, replace(subject, rig=replace(subject.rig, name="other")), "anna", settings=BRIEF)
+
+
+@pytest.mark.parametrize(("names", "any_shape"), [(["a"] * 4, False), (list("abcd"), True)])
+def test_calibrate_judges_sensors_turned_back_and_counts_recordings_by_name(
+    trained_bundle: Bundle, subject: Recording, monkeypatch: pytest.MonkeyPatch, names: list[str], any_shape: bool
+) -> None:
+    either = tuple(
+        replace(own, either_way="z" if index == 1 else "none") for index, own in enumerate(subject.rig.sensors)
+    )
+    few = {"subjects": ["1", "2", "3"]}
+    base = replace(trained_bundle, rig=replace(trained_bundle.rig, sensors=either), training=few)
+    turned = replace(subject, rig=base.rig, imu=subject.imu * signs_of([1], base.rig)).slice(0, len(subject) // 4)
+    judged: dict[str, Any] = {}
+
+    def cross_fit(running: object, ways: object, usable: list[Recording], given: list[Recording]) -> None:
+        judged["imu"] = [own.imu for own in (*usable, *given)]
+
+    def decide(*arguments: object) -> None:
+        judged["any_shape"] = arguments[-1]
+        raise Stopped
+
+    monkeypatch.setattr(calibrate_recordings, "cross_fit", cross_fit)
+    monkeypatch.setattr(calibrate_recordings, "decide", decide)
+    with pytest.raises(Stopped):
+        calibrate(base, [replace(turned, name=name) for name in names], "anna")
+    for imu in judged["imu"]:
+        np.testing.assert_array_equal(imu, subject.imu[: len(imu)])
+    assert judged["any_shape"] is any_shape
