@@ -128,7 +128,7 @@ def _frozen() -> Iterator[Case]:
     for who in (Who.ONE, Who.ALL):
         yield Case("frozen", "frozen", who, Expected.NAMED, scene=Scene.WALKING_OFF)
     yield from _of("frozen", Expected.NAMED_BY_STATISTICS, [("frozen_noise", 1e-4), ("frozen_noise", 1e-3)])
-    yield from _of("frozen under noise", Expected.NAMED_WALKING, [("frozen_noise", 1e-2)])
+    yield from _of("frozen under noise", Expected.NAMED_WALKING, [("frozen_noise", 1e-2), ("frozen_noise", 5e-2)])
     yield Case(
         "all frozen under noise, from rest", "frozen_noise", Who.ALL, Expected.UNKNOWABLE, 1e-2, Scene.WALKING_OFF
     )
@@ -146,7 +146,8 @@ def _implausible() -> Iterator[Case]:
 
 
 def _units() -> Iterator[Case]:
-    yield from _of("units", Expected.NAMED_BY_STATISTICS, [("in_g", 0.0), ("in_mg", 0.0), ("alternating_units", 0.0)])
+    kinds = [("in_g", 0.0), ("in_mg", 0.0), ("alternating_units", 0.0), ("mixed_units", 0.2)]
+    yield from _of("units", Expected.NAMED_BY_STATISTICS, kinds)
     yield from _of("units that the network does not use", Expected.HARMLESS, [("in_degrees", 0.0)])
     yield from _of("gravity removed", Expected.NAMED_BY_STATISTICS, [("gravity_removed", 0.0)])
     yield from _of("negated", Expected.NAMED_WALKING, [("negated", 0.0)], "one leg all")
@@ -162,7 +163,8 @@ def _absent() -> Iterator[Case]:
 
 def _late() -> Iterator[Case]:
     yield from _of("stale", Expected.NAMED, [("delayed", 0.3), ("delayed", 1.0)], "one leg all")
-    yield from _of("late but restamped", Expected.NAMED_WALKING, [("delayed_and_restamped", 0.3)], "one leg")
+    restamped = [("delayed_and_restamped", 0.3), ("delayed_and_restamped", 0.6)]
+    yield from _of("late but restamped", Expected.NAMED_WALKING, restamped, "one leg")
     yield from _of("all late but restamped", Expected.UNKNOWABLE, [("delayed_and_restamped", 0.3)], "all")
     yield from _of("slow", Expected.TOLD, [("slow", 5), ("lost", 0.5)])
 

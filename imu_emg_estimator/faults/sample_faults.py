@@ -108,6 +108,12 @@ def _looped(fault: Fault, generator: np.random.Generator) -> Change:
     return changed
 
 
+def _mixed(fault: Fault, generator: np.random.Generator) -> SampleChange:
+    """Send some samples in g and degrees a second, as of two drivers that come as they will."""
+    scale = _scaled(1 / GRAVITY_MPS2, math.degrees(1.0))
+    return lambda sample: scale(sample) if generator.random() < fault.magnitude else sample
+
+
 def _alternating(fault: Fault, generator: np.random.Generator) -> Change:
     """Send every other sample in g and degrees a second, as of two drivers on one topic, from the first message on."""
     numbers, scale = count(), _scaled(1 / GRAVITY_MPS2, math.degrees(1.0))
@@ -168,6 +174,9 @@ KINDS = {
         _sampled(lambda fault, _: _scaled(1.0, math.degrees(1.0))), "angular rates are in degrees a second"
     ),
     "alternating_units": FaultKind(_alternating, "every other sample is in g and degrees a second"),
+    "mixed_units": FaultKind(
+        _sampled(_mixed), "a sample is in g and degrees a second with probability M", 0.2, 0.0, 1.0
+    ),
     "negated": FaultKind(_sampled(lambda fault, _: _scaled(-1.0, -1.0)), "every value has the other sign"),
     "gravity_removed": FaultKind(lambda fault, _: _GravityRemoved(), "accelerations are without gravity"),
     "absent": FaultKind(_absent(BOTH), "the covariance says that nothing is measured"),

@@ -128,10 +128,12 @@ class SampleChecker:
         if instant < self._last - MAX_BACKWARDS_NS:
             self.reset()
         self._last = instant
-        found = [part.check(instant, sample[at : at + 3]) for at, part in self._parts]
-        old = sum([not part.is_new for _, part in self._parts])
+        found, old = [], 0
+        for at, part in self._parts:
+            found.append(part.check(instant, sample[at : at + 3]))
+            old += not part.is_new
         delivery = self._delivery.take(instant, sequence, 1.0 - old / len(self._parts) if old else 1.0)
-        self.state = next(filter(None, found), None) or delivery or GOOD
+        self.state = (found and (found[0] or found[-1])) or delivery or GOOD
         if not (self.state.masked or old):
             return Checked(sample, self.state)
         if delivery and delivery.masked:
@@ -143,7 +145,12 @@ class SampleChecker:
 
 
 class _PartChecker:
-    """Checks one part of one sensor's samples."""
+    """Checks one part of one sensor's samples.
+
+    Attributes:
+        is_missing: the latest sample lacked the part.
+        is_new: it had it, and not that of the sample before, unless something is found.
+    """
 
     def __init__(self, part: Part, highest: float, values: AccelerationChecks | AngularRateChecks) -> None:
         self._part = part
@@ -160,16 +167,7 @@ class _PartChecker:
         self._until = NEVER  # instant to which it is held
         self._seen: int | None = None  # instant of the latest sample that had the part
         self._missed = 0  # samples since
-
-    @property
-    def is_missing(self) -> bool:
-        """Whether the latest sample lacked the part."""
-        return self._missed > 0
-
-    @property
-    def is_new(self) -> bool:
-        """Whether the latest sample had the part, and not that of the sample before, unless something is found."""
-        return self._found is not None or not (self._missed or self._repeated.repeats)
+        self.is_missing, self.is_new = False, True
 
     def forget_turn(self) -> None:
         """Believe that the sensor is right as it is, though it turned over."""
@@ -181,7 +179,7 @@ class _PartChecker:
         """Take three values; return the state that forbids their use, None = none does."""
         x, y, z = sample
         is_number, found = abs(x) <= MAX_VALUE and abs(y) <= MAX_VALUE and abs(z) <= MAX_VALUE, None  # false for NaN
-        is_missing = not is_number or max(abs(x), abs(y), abs(z)) > self._limit
+        self.is_missing = is_missing = not is_number or max(abs(x), abs(y), abs(z)) > self._limit
         if is_number and (self._missed or not is_missing):  # one absurd sample alone poisons no statistic
             values = x, y, z
             found = self._repeated.take(instant, values) or self._values.take(instant, values)
@@ -194,6 +192,7 @@ class _PartChecker:
             self._until = instant + round(HOLD_S.get(found.verdict, DEFAULT_HOLD_S) * SECOND)
         elif self._found and instant >= self._until:
             self._found = None
+        self.is_new = self._found is not None or not (is_missing or self._repeated.repeats)
         return self._found
 
     def _missing(self, instant: int) -> SensorState | None:
