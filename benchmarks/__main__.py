@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks.accuracy import accuracy_command, sensor_rates, training_amount
+from benchmarks.accuracy import accuracy_command, sensor_rates, simulation_realism, training_amount
 from benchmarks.command_options import RUN_FOLDER_OPTIONS
 from benchmarks.latency import engine_equality, latency_options
 from benchmarks.reliability import assistance_limits, reliability_options
@@ -35,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, module, purpose in (
         ("accuracy", accuracy_command, "compare models on subjects that they were not trained on; resumable"),
         ("rates", sensor_rates, "compare the estimates of sensors at lower rates with those of all samples"),
+        ("simulation", simulation_realism, "compare simulated subjects with the real ones that they are drawn from"),
         ("amount", training_amount, "compare pre-trainings on few and many people, minutes and movements; resumable"),
         ("latency", latency_options, "time the live node beside a baseline node; resumable"),
         (

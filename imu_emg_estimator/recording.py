@@ -14,6 +14,7 @@ from imu_emg_estimator.rig import Rig
 FloatArray = NDArray[np.floating]
 
 UNLABELLED = "unlabelled"
+SIMULATED = "simulated"  # how the names of subjects begin whom nobody has met
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ class Recording:
     def duration(self) -> float:
         """Length of the recording [s]."""
         return len(self) / self.rig.rate
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the subject is simulated."""
+        return self.subject.startswith(SIMULATED)
 
     @property
     def time(self) -> FloatArray:

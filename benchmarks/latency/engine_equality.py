@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.cli.argument_types import positive_number
 from imu_emg_estimator.cli.shared_options import add_bundle_option, add_json_option, write_json
+from imu_emg_estimator.datasets.movement_statistics import shipped_statistics
 from imu_emg_estimator.datasets.simulated_subject import simulate
-from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.signals.masked_imu_features import features
 from imu_emg_estimator.streaming.engine import Engine, available_engines, make_engine

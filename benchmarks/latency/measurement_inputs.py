@@ -13,12 +13,11 @@ from benchmarks.latency.live_sessions import Load
 from benchmarks.latency.random_bundles import Shape, at_rate, made_up_motion, random_bundle, recording_at_rate
 from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.datasets.catalogue import list_subjects, load_dataset
+from imu_emg_estimator.datasets.movement_statistics import shipped_statistics
 from imu_emg_estimator.datasets.simulated_subject import simulate
-from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import FloatArray, Recording
-from imu_emg_estimator.rig import Rig
 
 MOTION_ROWS = 5000  # of a load, which repeats them: at 400 Hz only after the 10 s in which the node sees a loop
 SIMULATED_SUBJECTS = 5  # calibrated where there is no data set
@@ -120,8 +119,7 @@ class Material:
         return simulate(shipped_statistics(), stretch * self.seconds + 1.0, seed)
 
     def _is_simulated_rig(self) -> bool:
-        rig = shipped_statistics()["rig"]
-        return Rig.from_dict(rig, where="stride statistics").sensor_names == self.bundle.rig.sensor_names
+        return shipped_statistics().rig.sensor_names == self.bundle.rig.sensor_names
 
     def _bundle(self, name: str, bundle: Bundle) -> Path:
         path = self.folder / "bundles" / f"{name}.safetensors"

@@ -24,8 +24,8 @@ from sensor_msgs.msg import Imu
 from benchmarks.reliability.reliability_jobs import Job
 from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.bags import EMG_TOPIC, imu_topic, write_bag
+from imu_emg_estimator.datasets.movement_statistics import shipped_statistics
 from imu_emg_estimator.datasets.simulated_subject import simulate
-from imu_emg_estimator.datasets.stride_statistics import shipped_statistics
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.grid_alignment import SECOND

@@ -10,8 +10,8 @@ import numpy as np
 
 from benchmarks.reliability.fault_cases import FAULT_START_S, STREAM_S, Scene
 from benchmarks.reliability.imu_streams import chained
+from imu_emg_estimator.datasets.movement_statistics import STANDING, shipped_statistics
 from imu_emg_estimator.datasets.simulated_subject import simulate
-from imu_emg_estimator.datasets.stride_statistics import STANDING, shipped_statistics
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording

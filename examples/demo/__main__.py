@@ -19,7 +19,7 @@ from rclpy.utilities import try_shutdown
 from examples.demo.demo_playback import DemoFailed, DemoPlayback, estimator_process
 from examples.demo.demo_report import DemoRun, make_report, report_table
 from examples.demo.demo_screen import say
-from imu_emg_estimator.datasets import hugadb, simulated_subject, stride_statistics
+from imu_emg_estimator.datasets import hugadb, movement_statistics, simulated_subject
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.recording import Recording
@@ -63,7 +63,7 @@ def choose_recorded_subject(data: Path, played_s: float) -> tuple[Recording, Pat
 def simulate_subject(seed: int, played_s: float) -> tuple[Recording, Path]:
     """Return the recording of a simulated subject, and the path of the shipped bundle."""
     duration = CALIBRATION_DURATION_S + played_s + SPARE_DURATION_S
-    recording = simulated_subject.simulate(stride_statistics.shipped_statistics(), duration, seed)
+    recording = simulated_subject.simulate(movement_statistics.shipped_statistics(), duration, seed)
     return recording, shipped_bundle()
 
 
@@ -107,7 +107,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _run(recording: Recording, bundle_path: Path, out: Path, played_s: float) -> dict[str, Any]:
-    kind = "SIMULATED subject" if recording.subject.startswith("simulated") else "recorded subject, unseen in training"
+    kind = "SIMULATED subject" if recording.is_simulated else "recorded subject, unseen in training"
     say(f"{kind}: {recording.name}; model {bundle_path.name}")
     folder = Path(tempfile.mkdtemp(prefix="imu_emg_demo_"))
     rclpy.init()

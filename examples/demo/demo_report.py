@@ -101,7 +101,7 @@ class DemoRun:
     @property
     def is_simulated(self) -> bool:
         """Whether the subject is simulated."""
-        return self.recording.subject.startswith("simulated")
+        return self.recording.is_simulated
 
     def messages_lost(self) -> int:
         """Count the estimates of the played parts that did not arrive."""

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.rosbag2 import StoragePlugin, Writer
 
-from imu_emg_estimator.bags.bag_messages import typestore
+from imu_emg_estimator.bags.bag_messages import Message, typestore
 from imu_emg_estimator.bags.message_types import EMG_TOPIC, EMG_TYPE, IMU_TYPE
 from imu_emg_estimator.errors import InputError
-from imu_emg_estimator.recording import RawEmg, Recording
+from imu_emg_estimator.recording import SIMULATED, RawEmg, Recording
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.utils.progress import CountProgress
 
@@ -64,19 +64,28 @@ def write_bag(recording: Recording, path: Path, storage: str = "mcap", progress:
 
 
 def _write_messages(writer: Writer, recording: Recording, progress: CountProgress | None) -> None:
-    types = {imu_topic(name): IMU_TYPE for name in recording.rig.sensor_names}
-    emg = _emg_to_write(recording)
-    if emg is not None:
-        types[EMG_TOPIC] = EMG_TYPE
     connections = {
-        topic: writer.add_connection(topic, msgtype, typestore=typestore()) for topic, msgtype in types.items()
+        topic: writer.add_connection(topic, msgtype, typestore=typestore())
+        for topic, msgtype in topics_of(recording).items()
     }
-    origin = round(recording.start * SECOND)
+    for message in serialised_messages(recording, progress):
+        writer.write(connections[message.topic], message.receive_time, message.data)
+
+
+def topics_of(recording: Recording) -> dict[str, str]:
+    """Return the type of every topic that a recording is written to."""
+    types = {imu_topic(name): IMU_TYPE for name in recording.rig.sensor_names}
+    return types if _emg_to_write(recording) is None else types | {EMG_TOPIC: EMG_TYPE}
+
+
+def serialised_messages(recording: Recording, progress: CountProgress | None = None) -> Iterator[Message]:
+    """Yield the messages of a recording in the order of receive time."""
+    types, origin = topics_of(recording), round(recording.start * SECOND)
     streams = [_imu_messages(recording, origin, progress)]
-    if emg is not None:
+    if (emg := _emg_to_write(recording)) is not None:
         streams.append(_emg_messages(emg, recording, origin))
     for receive_time, topic, message in heapq.merge(*streams, key=lambda entry: entry[0]):
-        writer.write(connections[topic], receive_time, typestore().serialize_cdr(message, types[topic]))
+        yield Message(topic, receive_time, bytes(typestore().serialize_cdr(message, types[topic])))
 
 
 def _emg_to_write(recording: Recording) -> RawEmg | None:
@@ -89,11 +98,12 @@ def _emg_to_write(recording: Recording) -> RawEmg | None:
 
 def _imu_messages(recording: Recording, origin: int, progress: CountProgress | None) -> Iterator[tuple[int, str, Any]]:
     names = recording.rig.sensor_names
+    frame = f"{SIMULATED}_" if recording.is_simulated else ""
     for index, row in enumerate(recording.imu.astype(np.float64)):
         timestamp = origin + _offset(index, recording.rig.rate)
         for sensor, sample in enumerate(row):
             receive_time = timestamp + DELAY_NS + sensor * SENSOR_DELAY_NS
-            yield receive_time, imu_topic(names[sensor]), _imu_message(names[sensor], timestamp, sample)
+            yield receive_time, imu_topic(names[sensor]), _imu_message(frame + names[sensor], timestamp, sample)
         if progress:
             progress(index + 1, len(recording))
 
@@ -131,7 +141,7 @@ def _emg_messages(emg: RawEmg, recording: Recording, origin: int) -> Iterator[tu
         data = emg.data[start : start + SAMPLES_PER_MESSAGE]
         timestamp = origin + _offset(start, emg.rate)
         message = typestore().types[EMG_TYPE](
-            header=_header("emg", timestamp),
+            header=_header(f"{SIMULATED}_emg" if recording.is_simulated else "emg", timestamp),
             sample_rate=float(emg.rate),
             channel_names=list(recording.rig.muscle_names),
             data=np.ascontiguousarray(data, dtype=np.float32).reshape(-1),

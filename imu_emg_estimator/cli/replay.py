@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Play the bag."""
     with ros_required("replay"):
         from imu_emg_estimator.ros.bag_player import ReplaySettings, play
-    settings = ReplaySettings(**{field.name: getattr(arguments, field.name) for field in fields(ReplaySettings)})
+    given = {field.name: getattr(arguments, field.name) for field in fields(ReplaySettings) if field.name in arguments}
+    settings = ReplaySettings(**given)
     play(arguments.bag, settings, arguments.ros_arguments)
     return 0

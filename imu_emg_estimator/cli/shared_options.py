@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 QUIET_S = 1.0  # work that takes less shows no progress
 DEFAULT_STEPS = 1000  # the recipe's, which --help must not import
 NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
-FILE_OPTIONS = ("out", "json", "picture", "card", "report", "sto")
+FILE_OPTIONS = ("out", "json", "picture", "card", "report", "sto", "save_statistics")
 FOLDER_OPTIONS = ("store", "keep", "out_folder")
 BAD_INPUT, INTERRUPTED = 2, 130  # exit status
 BEGIN_ROS, END_ROS = "--ros-args", "--"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import rclpy
 from rclpy.context import Context
@@ -23,15 +23,16 @@ from sensor_msgs.msg import Imu
 from imu_emg_estimator.bags import (
     EMG_TYPE,
     IMU_TYPE,
-    Bag,
     BagLimits,
     BagUnreadable,
     TopicMissing,
     open_bag,
     present_topics,
 )
+from imu_emg_estimator.bags.bag_messages import Message
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.faults.fault_file import check_starts, read_faults
+from imu_emg_estimator.faults.fault_kind import Fault
 from imu_emg_estimator.msg import Emg
 from imu_emg_estimator.ros.command_session import rclpy_session
 from imu_emg_estimator.ros.faulty_replay import PlayedMessage, with_faults
@@ -60,6 +61,8 @@ class ReplaySettings:
         clock: publish ``/clock`` for nodes with use_sim_time.
         wait: how long to wait until every topic has a subscriber [s].
         faults: file of faults to put into the Imu messages, see ``fault_file``; None = none.
+        more_faults: that come after those of the file; sensors are numbered in the order of the topics.
+        seed: of what is random in the faults.
     """
 
     rate: float = 1.0
@@ -71,6 +74,8 @@ class ReplaySettings:
     clock: bool = False
     wait: float = 0.0
     faults: Path | None = None
+    more_faults: Sequence[Fault] = ()
+    seed: int = 0
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.rate) and self.rate > 0):
@@ -96,23 +101,45 @@ def replay(
     Raises:
         InputError: the bag cannot be read, or has no Imu or Emg messages.
     """
-    stop = stop or threading.Event()
     with open_bag(path, BagLimits(seconds=math.inf)) as bag:
         topics = {topic: msgtype for msgtype in MESSAGES for topic in present_topics(bag, msgtype)}
         if not topics:
             raise TopicMissing(f"bag {path} has no Imu or Emg messages to replay; give a bag that has")
-        node = rclpy.create_node("replay", context=context, start_parameter_services=False)
-        try:
-            return _Replay(node, bag, topics, settings, stop).run()
-        finally:
-            node.destroy_node()
+        return replay_messages("replay", bag, topics, settings, stop, context)
+
+
+class MessageSource(Protocol):
+    """A bag, or what gives messages as one does."""
+
+    @property
+    def path(self) -> object:
+        """What to call it."""
+
+    def messages_in_order(self, wanted: Mapping[str, str], /) -> Iterator[Message]:
+        """Yield the messages of these topics in the order of receive time."""
+
+
+def replay_messages(
+    name: str,
+    source: MessageSource,
+    topics: Mapping[str, str],
+    settings: ReplaySettings,
+    stop: threading.Event | None = None,
+    context: Context | None = None,
+) -> int:
+    """Publish what a source gives from a node of this name; otherwise as ``replay``."""
+    node = rclpy.create_node(name, context=context, start_parameter_services=False)
+    try:
+        return _Replay(node, source, topics, settings, stop or threading.Event()).run()
+    finally:
+        node.destroy_node()
 
 
 class _Replay:
     def __init__(
         self,
         node: Node,
-        bag: Bag,
+        bag: MessageSource,
         topics: Mapping[str, str],
         settings: ReplaySettings,
         stop: threading.Event,
@@ -126,6 +153,7 @@ class _Replay:
         self._faults = read_faults(settings.faults, self._imus) if settings.faults else []
         if settings.faults:
             check_starts(settings.faults, self._faults, self._played_seconds(max(f.start for f in self._faults)))
+        self._faults += settings.more_faults
         doubled = [self._imus[s] for fault in self._faults if fault.kind in SECOND_PUBLISHER for s in fault.sensors]
         self._second_publishers = {topic: self._publisher(topic, IMU_TYPE) for topic in doubled}
 
@@ -157,7 +185,7 @@ class _Replay:
         played, self._shift, self._clock_due = 0, 0, 0
         messages = self._selected()
         if self._faults:
-            messages = with_faults(messages, self._imus, self._faults)
+            messages = with_faults(messages, self._imus, self._faults, self._settings.seed)
         for topic, receive_time, raw, is_second in self._in_time(messages):
             self._tick(receive_time + self._shift)
             (self._second_publishers if is_second else self._publishers)[topic].publish(raw)

@@ -23,7 +23,7 @@ class PlayedMessage(NamedTuple):
 
 
 def with_faults(
-    messages: Iterable[PlayedMessage], imu_topics: Sequence[str], faults: Sequence[Fault]
+    messages: Iterable[PlayedMessage], imu_topics: Sequence[str], faults: Sequence[Fault], seed: int = 0
 ) -> Iterator[PlayedMessage]:
     """Yield the messages of a bag with faults in those of its Imu topics, whose order is that of the faults' sensors.
 
@@ -45,7 +45,7 @@ def with_faults(
             counts[sensor] += 1
             yield ImuMessage(receive_time, sensor, *decoded, counts[sensor], payload=raw)
 
-    for message in inject(stream(), faults):
+    for message in inject(stream(), faults, seed):
         topic = names[message.sensor] if message.sensor >= 0 else list(others)[-1 - message.sensor]
         yield PlayedMessage(topic, message.arrival, _serialised(message), message.sequence >= OTHER_SEQUENCE)
 

@@ -1,33 +1,36 @@
 """The simulated subject: made up from figures of real ones, it moves and contracts as they do."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets.hugadb import RIG
-from imu_emg_estimator.datasets.simulated_subject import SCHEDULE, simulate
-from imu_emg_estimator.datasets.stride_statistics import HARMONICS, fourier_basis, shipped_statistics
+from imu_emg_estimator.datasets.movement_statistics import (
+    FILE_NAME,
+    HARMONICS,
+    MovementStatistics,
+    fourier_basis,
+    shipped_statistics,
+)
+from imu_emg_estimator.datasets.simulated_subject import SCHEDULE, Schedule, SubjectState, simulate, simulate_on
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.emg_envelope import EnvelopeSettings, emg_envelope
 from imu_emg_estimator.signals.stride_detection import stride_starts, strides, time_normalise
 from imu_emg_estimator.utils import shipped_files as resources
 
 SHANKS = {"right": 1, "left": 4}
-HELD_BACK = {"4", "9", "10", "12", "16"}
 
 
 @pytest.fixture(scope="module")
-def statistics() -> dict[str, Any]:
+def statistics() -> MovementStatistics:
     return shipped_statistics()
 
 
 @pytest.fixture(scope="module")
-def subjects(statistics: dict[str, Any]) -> list[Recording]:
+def subjects(statistics: MovementStatistics) -> list[Recording]:
     return [simulate(statistics, 240.0, seed) for seed in range(4)]
 
 
@@ -64,7 +67,7 @@ def test_simulate_envelope_equals_that_of_raw_emg(subjects: list[Recording]) -> 
     np.testing.assert_allclose(subjects[0].envelope, envelope, rtol=1e-5, atol=1e-5)
 
 
-def test_simulate_follows_seed(statistics: dict[str, Any], subjects: list[Recording]) -> None:
+def test_simulate_follows_seed(statistics: MovementStatistics, subjects: list[Recording]) -> None:
     again = simulate(statistics, 240.0, 1)
     np.testing.assert_array_equal(again.imu, subjects[1].imu)
     np.testing.assert_array_equal(again.envelope, subjects[1].envelope)
@@ -78,7 +81,7 @@ def test_simulate_follows_seed(statistics: dict[str, Any], subjects: list[Record
 
 @pytest.mark.parametrize(
     ("condition", "shortest", "longest"),
-    [("walking", 0.75, 1.15), ("running", 0.5, 0.7), ("stairs_up", 0.7, 1.3), ("stairs_down", 0.6, 1.1)],
+    [("walking", 0.75, 1.15), ("running", 0.45, 0.75), ("stairs_up", 0.7, 1.3), ("stairs_down", 0.6, 1.1)],
 )
 def test_simulate_has_plausible_strides(
     subjects: list[Recording], condition: str, shortest: float, longest: float
@@ -119,7 +122,7 @@ def test_simulate_mirrors_left_leg(subjects: list[Recording]) -> None:
     assert right_foot < -1.0 < 1.0 < left_foot  # m/s^2; feet turn outwards
 
 
-def test_simulate_changes_activity_smoothly(statistics: dict[str, Any]) -> None:
+def test_simulate_changes_activity_smoothly(statistics: MovementStatistics) -> None:
     recording = simulate(statistics, 60.0, 0, [("standing", 5.0), ("walking", 5.0)])
     changes = np.flatnonzero(recording.condition[1:] != recording.condition[:-1])
     thigh = np.abs(np.diff(recording.imu[:, 2, 4]))
@@ -143,35 +146,63 @@ def test_simulate_emg_varies_with_stride_as_in_real_subjects(subjects: list[Reco
         (1.0, SCHEDULE, r"1 s cannot be simulated; choose 5 to 3600 s"),
         (float("nan"), SCHEDULE, r"nan s cannot be simulated"),
         (1e6, SCHEDULE, r"1e\+06 s cannot be simulated"),
-        (60.0, (), r"an empty schedule cannot be simulated"),
-        (60.0, (("swimming", 10.0),), r"'swimming' cannot be simulated; choose from standing, walking, running"),
+        (
+            60.0,
+            (("swimming", 10.0),),
+            r"'swimming' cannot be simulated; choose from standing, sitting, walking",
+        ),
         (60.0, (("walking", 0.0),), r"0 s of 'walking' cannot be simulated"),
     ],
 )
 def test_simulate_refuses_bad_durations_and_activities(
-    statistics: dict[str, Any], seconds: float, schedule: Any, fault: str
+    statistics: MovementStatistics, seconds: float, schedule: Schedule, fault: str
 ) -> None:
     with pytest.raises(InputError, match=fault):
         simulate(statistics, seconds, 0, schedule)
 
 
+def test_simulate_on_follows_without_a_jump_and_tires(statistics: MovementStatistics) -> None:
+    days = simulate_on(statistics, 1, [("walking", 20.0)], SubjectState(fatigue=1.0))
+    first, second, third = (next(days) for _ in range(3))
+    assert second.start - first.start == pytest.approx(20.0)
+    joined = np.concatenate([first.imu, second.imu])[:, 2, 4]  # the thigh's swing
+    at = len(first)
+    assert np.abs(np.diff(joined))[at - 3 : at + 3].max() < np.percentile(np.abs(np.diff(joined)), 99.9)
+    assert not np.array_equal(first.imu[60:600], second.imu[60:600])
+    assert third.envelope.mean() == pytest.approx(1.5 * first.envelope.mean(), rel=0.25)
+
+
+def test_load_raises_emg_and_not_movement(statistics: MovementStatistics) -> None:
+    free, loaded = (simulate(statistics, 20.0, 0, state=SubjectState(load=load)) for load in (0.0, 0.5))
+    np.testing.assert_array_equal(free.imu, loaded.imu)
+    assert loaded.envelope.mean() == pytest.approx(1.5 * free.envelope.mean(), rel=0.02)
+
+
+def test_simulate_sits_down_and_rises(statistics: MovementStatistics) -> None:
+    """The thighs are level when the subject sits, upright when it stands."""
+    recording = simulate(statistics, 40.0, 0, [("sit_to_stand", 40.0)])
+    assert set(recording.condition) == {"sitting", "standing", "standing_up", "sitting_down"}
+    upright = {
+        name: recording.imu[recording.condition == name][:, 2, :3].mean(axis=0) for name in ("sitting", "standing")
+    }
+    cosine = upright["sitting"] @ upright["standing"] / np.prod([np.linalg.norm(v) for v in upright.values()])
+    assert cosine < 0.6
+
+
 # the figures
 
 
-def test_shipped_statistics_are_small_and_from_allowed_subjects(statistics: dict[str, Any]) -> None:
-    assert resources.resource_file("stride_statistics.json").stat().st_size < 200_000
-    assert Rig.from_dict(statistics["rig"]) == RIG
-    assert len(statistics["subjects"]) == 13
-    assert not HELD_BACK & set(statistics["subjects"])
+def test_shipped_statistics_are_small_and_from_allowed_subjects(statistics: MovementStatistics) -> None:
+    assert resources.resource_file(FILE_NAME).stat().st_size < 220_000
+    assert statistics.rig == RIG
+    assert statistics.subjects == 13
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format_version": 99}'])
-def test_load_statistics_names_bad_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
-    (tmp_path / "resource").mkdir()
-    (tmp_path / "resource" / "stride_statistics.json").write_text(content)
-    monkeypatch.setattr(resources, "share_directory", lambda: tmp_path)
-    with pytest.raises(InputError, match=r"stride_statistics\.json"):
-        shipped_statistics()
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"[]"])
+def test_load_names_file_without_statistics(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "mine.npz").write_bytes(content)
+    with pytest.raises(InputError, match=r"mine\.npz holds no movement statistics of version 2"):
+        MovementStatistics.load(tmp_path / "mine.npz")
 
 
 def test_fourier_basis_is_periodic_and_exact() -> None:
