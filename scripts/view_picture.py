@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from imu_emg_estimator.bags import write_bag
-from imu_emg_estimator.datasets import simulated_subject, stride_statistics
+from imu_emg_estimator.datasets import movement_statistics, simulated_subject
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.utils.shipped_files import shipped_bundle
 from imu_emg_estimator.view.bag_feed import BagFeed
@@ -30,7 +30,7 @@ SIZE = (1280, 760)  # CSS pixels
 def main() -> int:
     """Simulate, freeze a sensor, play it to its end, and photograph the page."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        recording = simulated_subject.simulate(stride_statistics.shipped_statistics(), DURATION_S, SEED)
+        recording = simulated_subject.simulate(movement_statistics.shipped_statistics(), DURATION_S, SEED)
         imu, sensor = recording.imu.copy(), recording.rig.sensor_names.index(SENSOR)
         first = round(FROZEN_FROM_S * recording.rig.rate)
         imu[first:, sensor] = imu[first, sensor]
