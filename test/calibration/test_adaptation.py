@@ -1,6 +1,7 @@
 """Adaptation teaches a bundle the subject's own muscles, from trusted EMG alone, and leaves the given bundle alone."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from imu_emg_estimator.calibration.adaptation import (
     adapt_estimator,
     adapted_reference,
     adapted_share,
+    rescale_deviation,
 )
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, Network
@@ -290,3 +292,19 @@ def test_adapt_averages_with_given_weights_by_seconds_of_data(trained_bundle: Bu
     for name in ("head.weight", "front_end.convolution.weight"):
         torch.testing.assert_close(own[name], torch.lerp(base[name], whole[name], adapted_share(1764 / usual.rig.rate)))
         assert not torch.equal(whole[name], base[name])
+
+
+def test_rescaled_deviation_agrees_with_the_error() -> None:
+    """A stated deviation of a half becomes one where the mean squared error is one; of trusted samples alone."""
+    head = torch.nn.Linear(1, 2)
+    head.weight.data[:] = 0.0
+    head.bias.data[:] = float(np.log(0.5))
+    tokens, weight = np.array([[0.3, 1.0], [0.3, 1.0], [9.0, 99.0]]), np.array([[1.0, 1.0], [1.0, 1.0], [0.0, 0.0]])
+    network, data = SimpleNamespace(deviation_head=head), SimpleNamespace(tokens=tokens, weight=weight)
+    rescale_deviation(network, data, 0, 1.0)  # type: ignore[arg-type]
+    assert head.bias.tolist() == pytest.approx([0.0, np.log(0.5)], abs=1e-6)
+
+
+def test_adaptation_has_these_settings_unless_others_are_given() -> None:
+    """Those that the figures of the documentation were measured with."""
+    assert AdaptationSettings() == AdaptationSettings(60, 5, 256, 1.5e-3, 0.03, 0.5, 50.0, 0)

@@ -263,3 +263,19 @@ def test_refusal_names_what_was_left_out_of_its_kind_alone(rig: Rig, left_out: s
     refusal = _refusal(findings, rig, rig.muscle_names, True)
     assert words in refusal
     assert not any(other in refusal for other in ({"bad foot", "bad vastus", "of note"} - {words}))
+
+
+@pytest.mark.parametrize(
+    ("sources", "accepted", "bad"),
+    [([1, 0], False, [True, True]), ([1, 0], True, [False, False]), ([1, 1], False, [False]), ([1, 1], True, [False])],
+)
+def test_exchanged_leads_are_a_fault_where_both_muscles_say_so_unless_accepted(
+    rig: Rig, sources: list[int], accepted: bool, bad: list[bool]
+) -> None:
+    electrodes: Any = SimpleNamespace(
+        movement_r={}, sources=sources, unrelated=[], data=SimpleNamespace(amplitude=np.ones(2)),
+        twin_correlations=lambda rig: {},
+    )  # fmt: skip
+    found = _judge_electrodes(electrodes, rig, accepted)
+    assert [finding.bad for finding in found] == bad
+    assert ["--accept-exchanged" in finding.text for finding in found] == bad

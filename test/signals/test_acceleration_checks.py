@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from itertools import cycle, islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -323,3 +324,12 @@ def test_loss_of_gravity_that_was_none_is_told_for_less_than_half_a_second() -> 
     found = [index / 100 for index, state in enumerate(states(samples)) if state]
     assert 12.2 < found[0] < 12.33
     assert found[-1] < found[0] + 0.5
+
+
+def test_checks_take_over_where_gravity_vanished_from_all_sensors_and_returned() -> None:
+    checks, found = AccelerationChecks(), []
+    for vanished, returned in ((0, 0), (5, 0), (9, 0), (9, 12), (9, 15), (20, 15)):
+        steps = SimpleNamespace(vanished=vanished, returned=returned, take=lambda *_: None)
+        checks._follow_steps(steps, 0)  # type: ignore[arg-type]
+        found.append(checks._removed is not None)
+    assert found[1:] == [True, True, False, False, True]
