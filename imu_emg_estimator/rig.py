@@ -121,7 +121,7 @@ class Rig:
     def _check_sides(self, kind: str, sides: Sequence[tuple[str, str]]) -> None:
         for name, side in sides:
             if side not in SIDES:
-                raise InputError(f"rig '{self.name}': {kind} '{name}' has side '{side}', not {SIDES}")
+                raise InputError(f"rig '{self.name}': {kind} '{name}' has side '{side}', not one of {', '.join(SIDES)}")
 
     @property
     def sensor_names(self) -> tuple[str, ...]:

@@ -40,8 +40,8 @@ def check_rate(text: str) -> None:
 def check_names(text: str) -> None:
     """Raise InputError unless the text holds names, each once."""
     names = _names(text)
-    if not names or len(set(names)) < len(names):
-        raise InputError(f"'{text}' does not hold different names; separate them with commas")
+    if not names or len(set(names)) < len(names) or any(len(name.split()) > 1 for name in names):
+        raise InputError(f"'{text}' does not hold different names without blanks; separate them with commas")
 
 
 def _ask_names(console: Console, question: str, default: str) -> Sequence[str]:

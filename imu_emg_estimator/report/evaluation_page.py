@@ -33,7 +33,9 @@ FIGURES = (("r", "r"), ("r2", "R²"))
 SCORED = {"all": "everything that was recorded", "movements": "all movements together"}
 NEXT = [
     html.text("Calibrate the model to each new subject, which costs a minute of EMG, and see what it is worth:"),
-    html.command("imu-emg calibrate --bag BAG --subject NAME --store --report calibration.html"),
+    html.command(
+        "imu-emg calibrate --bundle MODEL.safetensors --bag BAG --subject NAME --store --report calibration.html"
+    ),
 ]
 Figures = Mapping[str, Any]
 

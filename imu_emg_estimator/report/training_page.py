@@ -8,7 +8,7 @@ from typing import Any
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.report import html_page as html
-from imu_emg_estimator.report.evaluation_page import FIGURES, READING, UNSEEN, evaluation_page
+from imu_emg_estimator.report.evaluation_page import FIGURES, NEXT, READING, UNSEEN, evaluation_page
 from imu_emg_estimator.report.html_page import BAD, DOUBTED, GOOD, Block, Cell, Page, number
 from imu_emg_estimator.training.evaluation_report import distinct_rows, sensors_left
 from imu_emg_estimator.training.model_card import card_facts, limitations
@@ -19,12 +19,6 @@ SUBSETS = (
     "Means over people whom the networks had not seen, without calibration. With less than what is enough, the node "
     "gives no estimate."
 )
-NEXT = [
-    html.text("Calibrate the model to each new subject, which costs a minute of EMG, and see what it is worth:"),
-    html.command(
-        "imu-emg calibrate --bundle MODEL.safetensors --bag BAG --subject NAME --store --report calibration.html"
-    ),
-]
 
 
 def training_page(bundle: Bundle, figures: Mapping[str, Any] | None) -> Page:

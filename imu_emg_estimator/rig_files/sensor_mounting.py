@@ -58,7 +58,7 @@ class Mounting:
     def up_in_words(self) -> str:
         """The axis that points up, and how far it is tilted."""
         if self.up is None:
-            return "changes"
+            return "changes" if self.source else "-"
         axis = int(np.argmax(np.abs(self.up)))
         tilt = np.degrees(np.arccos(min(1.0, abs(self.up[axis]))))
         return f"{'+' if self.up[axis] > 0 else '-'}{AXES[axis]}" + (f", {tilt:.0f}° off" if tilt >= 10 else "")
