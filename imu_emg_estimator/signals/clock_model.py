@@ -75,8 +75,7 @@ class ClockModel:
         self._ahead = self._settled = self._stepped = self._step = self._jitter = self.samples = 0
         self._leap, self._long_steps, self._pause = SuspectedLeap(), LongSteps(), CountedPause()
         self._good: tuple[int, int, int | None] | None = None
-        self.pinned = False
-        self.lateness = Lateness()
+        self.pinned, self.lateness = False, Lateness()
         self.regularity.restart()
         self._counter.restart()
         self._first.clear()
@@ -88,14 +87,15 @@ class ClockModel:
         if self._shortest < timestamp - self._last < self._longest and self._earliest < delay < self._latest:
             self.samples += 1
             return self._take(timestamp, arrival, sequence, delay)
-        beyond = min(timestamp - self._last, arrival - self.arrival) - self._steps(sequence) * self.regularity.period
+        period, before = self.regularity.period, self._result
+        beyond = min(timestamp - self._last, arrival - self.arrival) - self._steps(sequence) * period
         counts_on = (self._sequence or 0) < (sequence or 0)  # else the driver started again
-        is_doubtful = counts_on and self._pause.ends_with(
-            timestamp, arrival, self.samples, beyond, self.regularity.period
-        )
+        is_doubtful = counts_on and self._pause.ends_with(timestamp, arrival, self.samples, beyond, period)
         result = self._examine(timestamp, arrival, sequence)
         self.samples += 1
-        return None if is_doubtful and self.source is not Source.ARRIVALS else result
+        if is_doubtful and self.source is not Source.ARRIVALS:
+            self._result, result = before, None
+        return result
 
     @property
     def reference(self) -> int:

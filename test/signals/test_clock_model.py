@@ -173,9 +173,10 @@ STORIES: list[tuple[Fault, dict[str, Any], str]] = [
         "3040 left out; 3050 timestamps 0 0; 1 left out",
     ),
     (shared(4, 0), {}, "100 timestamps -30 0; 3050 arrivals 0 0"),
-    (shared(4, 3), {}, "3000 left out; 3010 arrivals 0 21.25; 1 left out"),
+    (shared(4, 3), {}, "3000 left out; 3010 arrivals 0 0; 1 left out"),
     (burst(2, stamped=True), {}, "3000 left out; 3030 arrivals 0 0.13; 3 left out"),
     (burst(4, stamped=True), {}, "3000 left out; 3010 arrivals 0 0.4; 1 left out"),
+    (then(burst(8, stamped=True), ahead(-3.0)), {}, "3000 left out; 3010 arrivals 0 0.93; 1 left out"),
     (burst(8, stamped=True), {}, "3000 left out; 3010 arrivals 0 0.93; 1 left out"),
     (uncounted(burst(4, stamped=True)), {}, "3000 left out; 3030 arrivals 0 30; 3 left out"),
     (
