@@ -50,7 +50,9 @@ def command_line_page(parser: argparse.ArgumentParser) -> str:
 def shared_options(parser: argparse.ArgumentParser) -> dict[str, str]:
     """Return the lines that describe the same option of at least three commands, by the option's name."""
     lines = Counter(argument_line(action) for command in leaves(parser) for action in shown_actions(command))
-    return {line.split("`")[1].split()[0]: line for line, count in lines.items() if count >= SHARED_BY}
+    rarest_first = reversed(lines.most_common())  # so that the most common description stays
+    shared = {line.split("`")[1].split()[0]: line for line, count in rarest_first if count >= SHARED_BY}
+    return dict(sorted(shared.items()))
 
 
 def leaves(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:

@@ -257,9 +257,9 @@ class _Body:
             data = np.loadtxt(
                 io.StringIO(text), delimiter=self._dialect.separator, comments=None, ndmin=2, usecols=used
             )
-        if not rows and data.shape[1] != columns:
-            raise ValueError("another number of columns")
         if not rows:
+            if data.shape[1] != columns:
+                raise ValueError("another number of columns")
             return data
         for column, texts in self._texts.items():
             texts.extend(row[column] for row in rows)

@@ -25,5 +25,5 @@ def read_edf(path: Path) -> Take:
             times.setdefault(key, regular_times(len(values), rate))
             channels.append(Channel(name, unit, times[key], values))
         texts = [text for text in reader.readAnnotations()[2] if text]
-    told = f"annotations such as '{texts[0]}' were left out; --condition tells what was done" if texts else ""
-    return Take(path, form, tuple(channels), notes=(told,) if told else ())
+    notes = [f"annotations such as '{text}' were left out; --condition tells what was done" for text in texts[:1]]
+    return Take(path, form, tuple(channels), notes=tuple(notes))

@@ -6,6 +6,7 @@ A matrix of three columns (or six) whose name says accelerometer or gyroscope is
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -56,24 +57,20 @@ def _refuse_links(path: Path) -> None:
     h5py = optional_reader("h5py", "MATLAB v7.3 files", path)
     if not h5py.is_hdf5(path):
         return
+    numbers = itertools.count(1)
 
-    count = 0
-
-    def found(name: str, link: Any) -> str | None:
-        nonlocal count
-        count += 1
-        if count > MAX_ITEMS or name.count("/") > MAX_DEPTH:
-            return name
+    def fault(name: str, link: Any) -> str | None:
+        if next(numbers) > MAX_ITEMS or name.count("/") > MAX_DEPTH:
+            return f"{path} holds more than {MAX_ITEMS} variables, or nested deeply; save the trial alone"
         item = None if isinstance(link, (h5py.ExternalLink, h5py.SoftLink)) else file[name]
         is_elsewhere = item is None or (isinstance(item, h5py.Dataset) and (item.external or item.is_virtual))
-        return name if is_elsewhere else None
+        told = f"{path}: '{name}' is a link to other data, which MATLAB does not write; save the file again"
+        return told if is_elsewhere else None
 
     with h5py.File(path, "r") as file:
-        name = file.visititems_links(found)
-    if name is not None and (count > MAX_ITEMS or name.count("/") > MAX_DEPTH):
-        raise InputError(f"{path} holds more than {MAX_ITEMS} variables, or nested deeply; save the trial alone")
-    if name is not None:
-        raise InputError(f"{path}: '{name}' is a link to other data, which MATLAB does not write; save the file again")
+        found = file.visititems_links(fault)
+    if found:
+        raise InputError(found)
 
 
 def _places(content: Mapping[str, Any], place: str = "", above: tuple[Level, ...] = ()) -> Iterator[tuple[str, Chain]]:
