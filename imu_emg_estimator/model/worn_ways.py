@@ -48,10 +48,10 @@ class HalfTurns:
         self.statistics = np.concatenate([means, np.ones_like(means), correlations], axis=1)
 
 
-def turned_sensors(imu: FloatArray, rig: Rig, distribution: Distribution, least: float = MIN_EVIDENCE) -> list[int]:
+def turned_sensors(imu: FloatArray, rig: Rig, distribution: Distribution) -> list[int]:
     """List the sensors that are worn the other way round from the training subjects', in samples [.., sensors, 6].
 
-    None are where the movement is too short, or either way is about as likely: the evidence is less than ``least``.
+    None are where the movement is too short, or either way is about as likely.
     """
     turns, found = HalfTurns(rig), list[int]()
     if not turns.sensors:
@@ -61,7 +61,7 @@ def turned_sensors(imu: FloatArray, rig: Rig, distribution: Distribution, least:
     left = [turn for turn, sensor in enumerate(turns.sensors) if available[sensor] and len(rows) >= MIN_ROWS]
     while left:
         now, *others = (metric.squares(rows * signs).min(axis=0).mean() for signs in (1.0, *turns.statistics[left]))
-        if 0.5 * (now - min(others)) < least:
+        if 0.5 * (now - min(others)) < MIN_EVIDENCE:
             break
         best = left.pop(int(np.argmin(others)))
         found.append(turns.sensors[best])

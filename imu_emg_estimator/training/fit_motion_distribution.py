@@ -100,12 +100,6 @@ def distribution_of(
     return _fitted(list(subjects.values()), threshold=float(np.quantile(quiet, QUIET_SUBJECTS)))
 
 
-def centres_of(motions: Sequence[Motion]) -> Distribution | None:
-    """Fit the distribution of some subjects' motion without a threshold; None where no sensor is there throughout."""
-    balanced = [motion for motion in map(_balanced, motions) if len(motion.statistics)]
-    return _fitted(balanced, threshold=1.0) if balanced else None
-
-
 def _balanced(motion: Motion) -> Motion:
     """Draw rows with all sensors, at most ``MAX_ROWS``, rare activities more often: by the root of their number."""
     whole = np.flatnonzero(motion.available.all(axis=1))
