@@ -8,6 +8,7 @@ from typing import Any
 
 from imu_emg_estimator.errors import InputError
 
+EXPORTED = (".xdf", ".c3d", ".edf", ".bdf", ".mat", ".xlsx", ".txt", ".gz")  # forms that `import` reads
 MAX_NOTE = 200  # characters
 NS_PER_S = 1e9
 
@@ -22,6 +23,11 @@ def description_of(path: Path) -> dict[str, Any] | None:
         return _onnx(path)
     if path.suffix.lower() in (".csv", ".parquet"):
         return _table(path)
+    if path.suffix.lower() in EXPORTED and path.is_file():
+        command = f"imu-emg import {path} --subject NAME --dry-run --out FOLDER"
+        raise InputError(f"{path} is no bundle, bag or table; `{command}` shows what is in it")
+    if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
+        raise InputError(f"{path} is no bundle, bag or table; `imu-emg rig show {path}` shows a rig")
     return _bag(path) if is_bag(path) else None
 
 

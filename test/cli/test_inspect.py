@@ -81,7 +81,15 @@ def test_inspect_describes_an_onnx_file(tiny: Path, tmp_path: Path, capsys: pyte
     assert "inputs: imu tensor(float) [6, 6]" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("name", "says"), [("a.onnx", "not a readable ONNX"), ("a.csv", "no column 'time'")])
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("a.onnx", "not a readable ONNX"),
+        ("a.csv", "no column 'time'"),
+        ("a.xdf", "imu-emg import"),
+        ("a.yaml", "imu-emg rig show"),
+    ],
+)
 def test_inspect_refuses_what_is_something_else(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str, says: str
 ) -> None:
