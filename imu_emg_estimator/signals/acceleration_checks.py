@@ -11,7 +11,7 @@ import math
 from imu_emg_estimator.signals.gravity_loss import GravityLoss
 from imu_emg_estimator.signals.gravity_steps import GravitySteps
 from imu_emg_estimator.signals.grid_alignment import NEVER, SECOND
-from imu_emg_estimator.signals.mixed_sources import MixedSources
+from imu_emg_estimator.signals.mixed_sources import mixed_sources
 from imu_emg_estimator.signals.relative_stillness import STOPPED_MPS2, RelativeStillness
 from imu_emg_estimator.signals.sample_windows import SampleWindows, Vector, Window, dot
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
@@ -59,14 +59,12 @@ class AccelerationChecks:
         self, sensor: int = 0, others: RelativeStillness | None = None, steps: GravitySteps | None = None
     ) -> None:
         self._sensor, self._others, self._steps = sensor, others, steps
-        self._windows, self._mixed = SampleWindows(), MixedSources()
-        self._loss, self._usual = GravityLoss(), UsualGravity()
+        self._windows, self._loss, self._usual = SampleWindows(), GravityLoss(), UsualGravity()
         self.reset()
 
     def reset(self) -> None:
         """Forget all samples."""
         self._windows.reset()
-        self._mixed.reset()
         self._loss.reset()
         self._usual.reset()
         self._found: SensorState | None = None
@@ -108,7 +106,7 @@ class AccelerationChecks:
         if short is None:
             return self._removed or (_negated_axes(*self._turned) if self._turned else self._scaled)
         half, deviation = self._windows.window(HALF), short.deviation
-        found = self._mixed.judge(short, half) or self._level(short)
+        found = mixed_sources(short, half) or self._level(short)
         if found:
             self._stood = found.verdict is Verdict.FROZEN
             return found

@@ -1,24 +1,30 @@
-"""MixedSources: one topic with the samples of two sources, in whatever order they come."""
+"""Mixed sources: one topic with the samples of two sources, in whatever order they come."""
 
 import numpy as np
 import pytest
 
-from imu_emg_estimator.signals.mixed_sources import MixedSources
+from imu_emg_estimator.signals.mixed_sources import mixed_sources
 from imu_emg_estimator.signals.sample_windows import SampleWindows
 from imu_emg_estimator.signals.sensor_verdict import SensorState, Verdict
 
 Array = np.ndarray
 RATE = 100  # Hz
 SHORT, HALF = 4, 10  # blocks
+BRIDGED = 5  # blocks in a row, for which a verdict is held
 
 
 def judged(samples: Array) -> list[SensorState | None]:
     """Return what is wrong at the end of every block of samples [samples, 3]."""
-    windows, mixed, found = SampleWindows(), MixedSources(), []
+    windows, found = SampleWindows(), []
     for index, (x, y, z) in enumerate(samples.tolist()):
         if windows.take(index * 1_000_000_000 // RATE, (x, y, z)) and (short := windows.window(SHORT)):
-            found.append(mixed.judge(short, windows.window(HALF)))
+            found.append(mixed_sources(short, windows.window(HALF)))
     return found
+
+
+def gaps(found: list[SensorState | None]) -> int:
+    """Return the longest stretch of blocks in which nothing is wrong."""
+    return max(len(stretch) for stretch in "".join("x" if state else "." for state in found).split("x"))
 
 
 def walk(seconds: float = 8.0) -> Array:
@@ -47,9 +53,9 @@ def test_two_sources_are_told_while_they_mix_at_random(
     found = judged(samples)
     first, last = ((edge - RATE // 5) // 5 for edge in (begin, end))  # blocks of five, the first after 0.2 s
     assert not any(found[:first])
-    assert all(found[first + HALF : last])
+    assert gaps(found[first + HALF : last]) <= BRIDGED
     assert verdict in {state.verdict for state in found[first:last] if state}
-    assert not any(found[last + HALF + 1 :])
+    assert not any(found[last + 5 :])
 
 
 def test_unit_that_changes_now_and_then_is_told_though_no_window_has_many_changes() -> None:
@@ -60,4 +66,5 @@ def test_unit_that_changes_now_and_then_is_told_though_no_window_has_many_change
     first = (begin - RATE // 5) // 5
     found = judged(samples)
     assert not any(found[:first])
-    assert all(state and state.verdict is Verdict.OTHER_UNITS for state in found[first + HALF :])
+    assert gaps(found[first + HALF :]) <= BRIDGED
+    assert {state.verdict for state in found if state} == {Verdict.OTHER_UNITS}
