@@ -317,6 +317,7 @@ def test_calibrate_refuses_too_short_recording(trained_bundle: Bundle, subject: 
         calibrate(trained_bundle, subject.slice(0, round(seconds * subject.rig.rate)), "anna", settings=BRIEF)
 
 
+@pytest.mark.slow
 def test_calibrate_accepts_fourteen_seconds(trained_bundle: Bundle, subject: Recording) -> None:
     recording = subject.slice(0, round(14.1 * subject.rig.rate))
     assert list(calibrate(trained_bundle, recording, "anna", settings=BRIEF).report.muscles) == [RIGHT, LEFT]

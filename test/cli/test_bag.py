@@ -12,7 +12,7 @@ from imu_emg_estimator.bags import read_bag
 from imu_emg_estimator.datasets.hugadb import RIG
 
 
-@pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
+@pytest.mark.parametrize("storage", ["mcap", pytest.param("sqlite3", marks=pytest.mark.slow)])
 def test_bag_writes_a_subjects_recording(
     data: Path, tmp_path: Path, storage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,7 @@ def test_calibrate_writes_an_improved_bundle_and_its_report(
     assert all(f"{name}  " in said for name, verdict in report["quality"]["verdicts"].items() if verdict != "good")
 
 
+@pytest.mark.slow
 def test_calibrate_ends_with_status_1_without_improvement(
     tiny: Path, tmp_path: Path, make_recording: RecordingFactory
 ) -> None:

@@ -258,6 +258,7 @@ def test_load_names_bad_gyroscope_list(write: Writer, tmp_path: Path, content: b
 # the real data
 
 
+@pytest.mark.slow
 def test_load_real_subjects(hugadb_folder: Path) -> None:
     assert hugadb.subjects(hugadb_folder) == ["1", "2", "3", "5", "6", "7", "8", "11", "13", "14", "15", "17", "18"]
     recordings = hugadb.load(hugadb_folder, ["2", "15"])

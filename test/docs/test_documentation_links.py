@@ -63,6 +63,7 @@ def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= README_WORDS
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("zensical") is None, reason="zensical is not installed (it needs Python 3.11)")
 def test_site_builds_strictly(tmp_path: Path) -> None:
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)

@@ -49,6 +49,7 @@ def trials(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     return ending
 
 
+@pytest.mark.slow
 def test_start_survives_library_that_crashes_and_tries_it_once(cache: Path, tmp_path: Path) -> None:
     library = tmp_path / "onnxruntime" / "__init__.py"
     library.parent.mkdir()
