@@ -29,7 +29,7 @@ from imu_emg_estimator.utils.shipped_files import resource_file, shipped_bundle
 
 DEMO_BUNDLE = "hugadb_without_2_8_17.safetensors"  # not trained on these three subjects
 DEMO_DOMAIN = "87"  # ROS_DOMAIN_ID, apart from other ROS traffic on this machine or network
-DEMO_SEED = 2  # a simulated subject from whom the model differs in shape and level, which is what calibration is for
+DEMO_SEED = 5  # a simulated subject whose r and R² before and after calibration are near the mean of real subjects
 CALIBRATION_DURATION_S = 60.0
 PLAYED_DURATION_S = 40.0
 PLAYED_BOUNDS_S = (10.0, 600.0)
