@@ -91,8 +91,10 @@ class GravityLoss:
 
 def _differs(windows: SampleWindows, least: float) -> bool:
     """Whether a step like the loss of gravity was followed by what is, without it, the same as a stride before."""
+    if not _steps(windows, LATER):
+        return False
     before, after = windows.mean(BEFORE, LATER + 1), windows.mean(LATER)
-    if before is None or after is None or not _steps(windows, LATER):
+    if before is None or after is None:
         return False
     length = math.sqrt(dot(before, before))
     left = dot(after, before) / max(length, 1e-9)
