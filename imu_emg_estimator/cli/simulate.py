@@ -68,10 +68,7 @@ def _add_subject_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     subject.add_argument("--rig", type=Path, metavar="FILE", help="rig YAML of the recordings")
     subject.add_argument(
-        "--save-statistics",
-        type=Path,
-        metavar="FILE",
-        help="keep their statistics, to be quick next time",
+        "--save-statistics", type=Path, metavar="FILE", help="keep their statistics, to be quick next time"
     )
 
 
@@ -96,12 +93,10 @@ def _add_live_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the bag, or publish."""
-    if bool(arguments.out) == arguments.live and not (arguments.save_statistics and not arguments.live):
-        raise InputError(
-            "give either --out DIR, for a bag, or --live; no --out was given"
-            if not arguments.live
-            else "give either --out DIR, for a bag, or --live, not both"
-        )
+    if arguments.out and arguments.live:
+        raise InputError("give either --out DIR, for a bag, or --live, not both")
+    if not (arguments.out or arguments.live or arguments.save_statistics):
+        raise InputError("give either --out DIR, for a bag, or --live; no --out was given")
     statistics = _statistics(arguments)
     if arguments.live:
         return _publish(arguments, statistics)
@@ -123,13 +118,9 @@ def _statistics(arguments: argparse.Namespace) -> MovementStatistics:
     from imu_emg_estimator.datasets.dataset_kind import kind_of
     from imu_emg_estimator.datasets.derive_statistics import derive_statistics
 
-    workers = os.cpu_count() or 1
-    kind = kind_of(arguments.source)
-    recordings = load_dataset(kind, arguments.source, rig_file=arguments.rig, workers=workers)
-    statistics = derive_statistics(recordings)
-    print(
-        f"{statistics.subjects} subjects of {arguments.source} show {', '.join(statistics.activities)}", file=sys.stderr
-    )
+    source, workers = arguments.source, os.cpu_count() or 1
+    statistics = derive_statistics(load_dataset(kind_of(source), source, rig_file=arguments.rig, workers=workers))
+    print(f"{statistics.subjects} subjects of {source} show {', '.join(statistics.activities)}", file=sys.stderr)
     if arguments.save_statistics:
         statistics.save(arguments.save_statistics)
         print(f"wrote {arguments.save_statistics}")

@@ -54,8 +54,11 @@ class _Person:
         """Number of channels that are not of muscles."""
         return next(part[0].shape[-1] for part in self.cycles.values() if part) - len(self.amplitude)
 
+    def count(self, activity: str) -> int:
+        return sum(map(len, self.durations[activity]))
+
     def has(self, activity: str) -> bool:
-        return sum(map(len, self.durations[activity])) >= MIN_CYCLES
+        return self.count(activity) >= MIN_CYCLES
 
 
 def derive_statistics(recordings: Sequence[Recording]) -> MovementStatistics:
@@ -72,7 +75,7 @@ def derive_statistics(recordings: Sequence[Recording]) -> MovementStatistics:
     _align_people(people, known)
     activities = tuple(name for name in known if any(person.has(name) for person in people))
     if not activities:
-        raise InputError(_too_few(recordings, people))
+        raise InputError(_too_few(recordings, people, known))
     postures = tuple(name for name in POSTURES if any(name in person.postures for person in people))
     amplitudes = np.log([person.amplitude for person in people])
     if unknown := np.flatnonzero(~np.isfinite(amplitudes).any(axis=0)).tolist():
@@ -95,9 +98,9 @@ def derive_statistics(recordings: Sequence[Recording]) -> MovementStatistics:
     )
 
 
-def _too_few(recordings: Sequence[Recording], people: Sequence[_Person]) -> str:
+def _too_few(recordings: Sequence[Recording], people: Sequence[_Person], activities: Sequence[str]) -> str:
     labels = sorted({str(label) for recording in recordings for label in np.unique(recording.condition)})
-    most = {name: sum(map(len, lengths)) for person in people for name, lengths in person.durations.items()}
+    most = {name: max(person.count(name) for person in people) for name in activities}
     found = ", ".join(f"{count} of {name}" for name, count in most.items() if count) or "none"
     return (
         f"too few cycles to simulate anyone: {found}; one subject needs {MIN_CYCLES} of a movement that the rig names. "

@@ -24,11 +24,12 @@ from imu_emg_estimator.ros.raw_subscriptions import alive_topics
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.imu_decoder import nanoseconds
 from imu_emg_estimator.view.body_places import figure_of_names
-from imu_emg_estimator.view.emg_level import MAX_RATE_HZ, EmgLevel
+from imu_emg_estimator.view.emg_level import EmgLevel
 from imu_emg_estimator.view.live_history import LiveHistory
 from imu_emg_estimator.view.page_server import Action, serving
 
 SHOW_PERIOD_S = 0.1
+MAX_RATE_HZ = 100_000.0  # as of EMG in bags
 SEARCH_S = 3.0  # for the node's services
 MAX_CLOCK_OFFSET_NS = SECOND  # of the EMG; beyond, it counts as of now
 STATES = ("idle", "running", "succeeded", "failed", "cancelled")  # of CalibrationStatus, by value
@@ -55,7 +56,11 @@ class NodeFeed:
         self._newest = 0  # instant of the newest estimate [ns]
         self._sources: dict[str, tuple[str, Any]] = {}  # topics and subscriptions beside those of the watch
         self._calls: dict[str, threading.Thread] = {}
-        calls: dict[str, Call] = {"calibrate": _calibrate, "cancel": _cancel, "reset": _reset}
+        calls: dict[str, Call] = {
+            "calibrate": _calibrate,
+            "cancel": lambda calibrator, fields: call_cancel(calibrator),
+            "reset": lambda calibrator, fields: call_reset(calibrator, "", "", bool(fields.get("previous"))),
+        }
         self.actions: Mapping[str, Action] = {name: self._action(name, call) for name, call in calls.items()}
         history.show(kind="node", silent=True, rescaled=None)
 
@@ -158,14 +163,6 @@ def _calibrate(node: NodeCalibrator, fields: Mapping[str, Any]) -> dict[str, Any
     path, dry_run = str(Path(bag).expanduser().absolute()), bool(fields.get("dry_run"))
     answer = call_calibrate(node, [path], subject, "", 0.0, dry_run, "", lambda progress: None)
     return answer | {"lines": muscle_lines(answer)}
-
-
-def _cancel(node: NodeCalibrator, fields: Mapping[str, Any]) -> dict[str, Any]:
-    return call_cancel(node)
-
-
-def _reset(node: NodeCalibrator, fields: Mapping[str, Any]) -> dict[str, Any]:
-    return call_reset(node, "", "", bool(fields.get("previous")))
 
 
 def _text(fields: Mapping[str, Any], name: str) -> str:

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.bags.topic_names import same_name
 
-MAX_RATE_HZ = 100_000.0  # as of EMG in bags
 STEP_S = 0.05
 STEPS = 4  # that are averaged: over 0.2 s, as smooth as an envelope of 4 Hz
 BASELINE_SHARE = 0.05  # of a step's mean in the baseline, which forgets in about a second
