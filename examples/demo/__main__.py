@@ -128,7 +128,7 @@ def _run(recording: Recording, bundle_path: Path, out: Path, played_s: float) ->
 
 def _draw(run: DemoRun, path: Path) -> None:
     part = run.part
-    subject = "SIMULATED subject" if run.is_simulated else "Recorded subject"
+    subject = "SIMULATED subject" if run.recording.is_simulated else "Recorded subject"
     draw_before_and_after(
         path,
         f"{subject} {run.recording.name}, live through ROS 2",

@@ -98,11 +98,6 @@ class DemoRun:
     calibrated: PlayedEstimates
     answer: CalibrationAnswer
 
-    @property
-    def is_simulated(self) -> bool:
-        """Whether the subject is simulated."""
-        return self.recording.is_simulated
-
     def messages_lost(self) -> int:
         """Count the estimates of the played parts that did not arrive."""
         expected = 2 * (len(self.part) - self.base.config.look_ahead)
@@ -128,7 +123,7 @@ def make_report(run: DemoRun) -> dict[str, Any]:
     scores, played = run.scores(), (run.before, run.calibrated)
     ages = np.concatenate([estimates.ages for estimates in played])
     return {
-        "source": "simulated" if run.is_simulated else "recorded",
+        "source": "simulated" if run.recording.is_simulated else "recorded",
         "recording": run.recording.name,
         "model_id": run.base.model_id,
         "calibrated": run.answer.success,
