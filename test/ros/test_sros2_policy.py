@@ -4,14 +4,15 @@ import importlib.util
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 import rclpy
 import yaml
-from fixtures.node_process import process
+from fixtures.node_process import output, process
 from fixtures.ros_isolation import own_domain
 from fixtures.ros_lab import PATIENCE
 from rclpy.node import Node
@@ -55,17 +56,25 @@ def seen(onlooker: Node, node: str) -> Grants:
     return {(action, name) for action, ask in asked.items() for name, _ in ask(node, "/")}
 
 
-def settled(onlooker: Node) -> dict[str, Grants]:
+def settled(onlooker: Node, processes: Sequence[Popen[str]]) -> dict[str, Grants]:
     """What each node has in the graph, once all are there and nothing changes any more."""
     deadline, graph, since = time.monotonic() + PATIENCE, dict[str, Grants](), time.monotonic()
     while not (len(graph) == len(NODES) and time.monotonic() - since > SETTLED_S and is_configured(graph)):
-        assert time.monotonic() < deadline, f"the nodes did not come up: {graph}"
+        assert time.monotonic() < deadline, f"the nodes did not come up: {graph}; {ended(processes)}"
         time.sleep(0.05)
         there = {name for name, _ in onlooker.get_node_names_and_namespaces()}
         now = {node: seen(onlooker, node) for node in NODES if node in there}
         if now != graph:
             graph, since = now, time.monotonic()
     return graph
+
+
+def ended(processes: Sequence[Popen[str]]) -> list[tuple[int | None, str]]:
+    """What processes that came to nothing had ended with, and said."""
+    statuses = [each.poll() for each in processes]
+    for each in processes:
+        each.kill()
+    return [(status, output(each)) for status, each in zip(statuses, processes, strict=True)]
 
 
 def is_configured(graph: dict[str, Grants]) -> bool:
@@ -90,15 +99,16 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Grants
         stack.enter_context(own_domain())
         rclpy.init(context=context)
         stack.callback(context.try_shutdown)
+        processes = []
         for module, options in {
             "node": ["--params-file", str(CONFIG / "estimator.yaml"), "-p", "plot_by_name:=true"],
             "assistance_node": ["-p", f"config:={path}"],
         }.items():
             command = [sys.executable, "-m", f"imu_emg_estimator.ros.{module}", "--ros-args", *options]
-            stack.enter_context(process([*command, "-p", "use_sim_time:=true"]))
+            processes.append(stack.enter_context(process([*command, "-p", "use_sim_time:=true"])))
         onlooker = Node("onlooker", context=context)
         stack.callback(onlooker.destroy_node)
-        yield settled(onlooker)
+        yield settled(onlooker, processes)
 
 
 @pytest.mark.parametrize("node", NODES)
