@@ -1,5 +1,6 @@
 """What the ROS tests share: each has a ROS domain of its own, and the node a laboratory."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,7 @@ from fixtures.ros_lab import Lab, start
 @pytest.fixture(scope="session", autouse=True)
 def apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Isolate ROS for the whole session."""
+    gc.freeze()  # what is loaded stays: the passes below need not look through it
     with isolated_ros(tmp_path_factory):
         yield
 
@@ -36,6 +38,7 @@ def context(domain: None) -> Iterator[rclpy.Context]:
     rclpy.init(context=context)
     yield context
     context.try_shutdown()
+    gc.collect()  # rclpy's nodes are in reference cycles: until they go, what is left of them stays in the graph
 
 
 @pytest.fixture
