@@ -166,14 +166,13 @@ def test_torque_ends_while_another_node_publishes_too(kind: Any, topic: str, rob
 
 
 @pytest.mark.slow
-def test_torque_returns_when_the_other_node_is_killed_though_it_stays_in_the_graph(robot: Robot, config: Path) -> None:
+def test_torque_returns_when_the_other_node_is_killed(robot: Robot, config: Path) -> None:
     start = [*NODE, "-p", f"config:={config}"]
     with process(start):
         robot.wait_for_torque()
         with process([*start, "-r", "__node:=twin", "-r", "~/commands:=/assistance/commands"]):
             robot.wait_for_zero()
         robot.wait_for_torque()
-        assert robot.node.count_publishers("/assistance/commands") == 2
 
 
 @pytest.mark.parametrize("way", ["parameter", "file"])

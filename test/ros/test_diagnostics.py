@@ -159,8 +159,7 @@ def test_diagnostics_report_verdict_though_messages_flow(
     assert value(sensor, "masked") == "true"
     assert "repeats one" in sensor.message
     assert value(sensor, "remedy") in sensor.message
-    assert int(value(sensor, "samples used [%]")) < 50
-    assert int(value(found["left_foot"], "samples used [%]")) > 50
+    assert int(value(sensor, "samples used [%]")) < int(value(found["left_foot"], "samples used [%]"))
     assert value(found["left_foot"], "clock policy") == "timestamp"
     assert abs(float(value(found["left_foot"], "clock offset [ms]"))) < 250
     assert "right_thigh repeats one" in found["estimates"].message
