@@ -14,6 +14,7 @@ from imu_emg_estimator.rig import Rig
 FloatArray = NDArray[np.floating]
 
 UNLABELLED = "unlabelled"
+MAX_SIGNAL_RATE_HZ = 100_000.0  # of any channel of EMG or of a sensor
 SIMULATED = "simulated"  # how the names of subjects begin whom nobody has met
 
 

@@ -45,6 +45,11 @@ class Sensor:
     side: str = "centre"
     either_way: str = NEITHER
 
+    @property
+    def half_turn(self) -> NDArray[np.float32]:
+        """Signs [3] of its axes when it is worn the other way round; all 1 if it is worn one way."""
+        return np.array([1 if self.either_way in (axis, NEITHER) else -1 for axis in AXES], np.float32)
+
 
 @dataclass(frozen=True)
 class Muscle:

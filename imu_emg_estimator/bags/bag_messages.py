@@ -17,12 +17,12 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
 from imu_emg_estimator.bags.message_types import ACTIVATION_TYPE, EMG_TYPE, FLOAT32_TYPE, FLOAT64_TYPE, JOINT_TYPE
+from imu_emg_estimator.recording import MAX_SIGNAL_RATE_HZ
 from imu_emg_estimator.signals.imu_decoder import nanoseconds
 from imu_emg_estimator.utils.shipped_files import message_definition
 
 CDR = "cdr"  # the encoding of ROS 2 messages, as bags name it
 MAX_TIME_NS = (1 << 63) - 1  # what a signed 64-bit integer holds
-MAX_RATE_HZ = 100_000.0
 MAX_CHANNELS = 1024
 SAMPLE_WORDS = ("sample", "samples", "time")
 JOINT_FIELDS = ("effort", "position", "velocity")
@@ -165,8 +165,8 @@ def decode_packet(msgtype: str, data: bytes, hints: Hints) -> EmgPacket:
 
 def _emg(message: Any, hints: Hints) -> EmgPacket:
     rate, names = message.sample_rate, tuple(message.channel_names)
-    if not 0 < rate <= MAX_RATE_HZ:
-        raise OddPacket(f"sample_rate {rate:g} is not between 0 and {MAX_RATE_HZ:g} Hz")
+    if not 0 < rate <= MAX_SIGNAL_RATE_HZ:
+        raise OddPacket(f"sample_rate {rate:g} is not between 0 and {MAX_SIGNAL_RATE_HZ:g} Hz")
     rows = _rows(message.data, len(names))
     return EmgPacket(nanoseconds(message.header.stamp), rate, names, rows, message.unit, message.is_envelope)
 

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
-from imu_emg_estimator.bags.bag_messages import MAX_RATE_HZ
 from imu_emg_estimator.bags.topic_mapping import Channels
 from imu_emg_estimator.errors import BagTooShort, BagUnreadable, InputError
-from imu_emg_estimator.recording import FloatArray
+from imu_emg_estimator.recording import MAX_SIGNAL_RATE_HZ, FloatArray
 from imu_emg_estimator.signals.emg_envelope import MIN_DURATION_S, EnvelopeSettings, bridge_gaps, emg_envelope
 from imu_emg_estimator.signals.grid_alignment import SECOND
 from imu_emg_estimator.signals.packet_timing import SampleClock, measured_rate, sample_clock
@@ -158,7 +157,7 @@ def _regular(bag: object, stream: EmgStream) -> tuple[SampleClock, NDArray[np.fl
         raise _impossible(bag, received, stream) from None
     if received / clock.length > MAX_RECEIVED or not 1 / MAX_RECEIVED <= clock.rate / rate <= MAX_RECEIVED:
         raise _impossible(bag, received, stream)
-    if clock.rate > MAX_RATE_HZ:
+    if clock.rate > MAX_SIGNAL_RATE_HZ:
         raise BagUnreadable(
             f"bag {bag} has EMG at {clock.rate:g} Hz, which no amplifier provides; correct its timestamps"
         )

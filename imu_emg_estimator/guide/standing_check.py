@@ -15,8 +15,7 @@ from imu_emg_estimator.guide.live_samples import LiveSamples
 from imu_emg_estimator.guide.sensor_problems import LIMITS, Problem, connection_problems, display_name, working
 from imu_emg_estimator.model.motion_distribution import Distribution
 from imu_emg_estimator.recording import FloatArray
-from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.rig_schema import AXES
+from imu_emg_estimator.rig import Rig, Sensor
 
 STANDING, POSE = "standing", "pose"  # labels of recordings of the pose: of ours, and of one that the rig describes
 # Four seconds of standing of HuGaDB's development subjects: 8° from the others' mean (median), 14 to 47° (99 % of a
@@ -94,7 +93,7 @@ def _direction_problems(still: dict[int, FloatArray], standing: FloatArray, rig:
     turned = {
         index: angle
         for index, gravity in still.items()
-        if (angle := min(_angles(gravity, standing[index], rig.sensors[index].either_way))) > MAX_TILT_DEG
+        if (angle := _angle_either_way(gravity, standing[index], rig.sensors[index])) > MAX_TILT_DEG
     }
     problems = []
     for a, b in combinations(sorted(turned), 2):
@@ -118,11 +117,9 @@ def _direction_problems(still: dict[int, FloatArray], standing: FloatArray, rig:
     return problems
 
 
-def _angles(gravity: FloatArray, standing: FloatArray, either_way: str) -> list[float]:
-    """Return the angle from the training subjects' gravity, and that of a sensor worn the other way round [degrees]."""
-    kept = np.array([axis == either_way for axis in AXES])
-    ways = [standing, np.where(kept, standing, -standing)] if kept.any() else [standing]
-    return [angle_between(gravity, way) for way in ways]
+def _angle_either_way(gravity: FloatArray, standing: FloatArray, sensor: Sensor) -> float:
+    """Return the angle from the training subjects' gravity [degrees], the smaller one where both ways are right."""
+    return min(angle_between(gravity, standing), angle_between(gravity, standing * sensor.half_turn))
 
 
 def _are_exchanged(first: FloatArray, second: FloatArray, standing: FloatArray) -> bool:

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.datasets.table_columns import usual_rate
 from imu_emg_estimator.errors import InputError
+from imu_emg_estimator.recording import MAX_SIGNAL_RATE_HZ
 
 Array = NDArray[np.float64]
 
-MAX_RATE_HZ = 100_000.0
 MIN_RATE_HZ = 1.0
 MAX_DURATIONS_NOTED = 1.5  # ratio of the longest channel to the shortest, beyond which the user should know
 MAX_EXPANSION = 50.0  # of compressed files beyond 64 MiB; measured numbers compress to a fifth
@@ -104,9 +104,9 @@ def _check_times(source: Path, channel: Channel) -> None:
             f"{where}: time does not increase from {channel.times[row - 1]:.10g} to {channel.times[row]:.10g} s "
             f"(sample {row + 1}); split the file where its clock restarts"
         )
-    if not MIN_RATE_HZ <= channel.rate <= MAX_RATE_HZ:
+    if not MIN_RATE_HZ <= channel.rate <= MAX_SIGNAL_RATE_HZ:
         raise InputError(
-            f"{where} has {channel.rate:.4g} samples a second, not between {MIN_RATE_HZ:g} and {MAX_RATE_HZ:g}; "
+            f"{where} has {channel.rate:.4g} samples a second, not between {MIN_RATE_HZ:g} and {MAX_SIGNAL_RATE_HZ:g}; "
             "correct the rate, or the unit of time"
         )
 
@@ -133,9 +133,9 @@ def largest_expansion(path: Path) -> int:
 
 def check_rate(source: Path, name: str, rate: float) -> float:
     """Return a rate [Hz] that a file states; raise InputError where no sensor has such a rate."""
-    if not MIN_RATE_HZ <= rate <= MAX_RATE_HZ:
+    if not MIN_RATE_HZ <= rate <= MAX_SIGNAL_RATE_HZ:
         raise InputError(
-            f"{source} states a rate of {rate:g} Hz for '{name}', not between {MIN_RATE_HZ:g} and {MAX_RATE_HZ:g}; "
-            "correct it in the file"
+            f"{source} states a rate of {rate:g} Hz for '{name}', not between {MIN_RATE_HZ:g} and "
+            f"{MAX_SIGNAL_RATE_HZ:g}; correct it in the file"
         )
     return rate

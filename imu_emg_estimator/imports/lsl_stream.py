@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.imports.channel_units import EMG, known_units, unit_of
+from imu_emg_estimator.recording import MAX_SIGNAL_RATE_HZ
 from imu_emg_estimator.utils.optional_packages import needs
 
 PACKET_S = 0.05  # of samples in a packet at most
@@ -20,7 +21,6 @@ MAX_GAP_S = 0.02  # between two samples of one packet; senders stamp with a jitt
 ANSWER_S = 5.0  # for which a stream that was found may be silent about itself
 LOOK_S = 1.0  # of one look for streams, the library's own default
 MAX_CHANNELS = 512
-MAX_RATE_HZ = 100_000.0
 MAX_OFF_S = 86_400.0  # of a sample's time from now; what is farther off, or NaN, is no time
 UNKNOWN_UNIT = "count"
 
@@ -148,8 +148,8 @@ def _check(lsl: Any, found: Any) -> None:
     who = f"LSL stream '{found.name()}'"
     if found.channel_format() == lsl.cf_string:
         raise InputError(f"{who} holds texts, not samples; name the stream of the EMG")
-    if not 0.0 < found.nominal_srate() <= MAX_RATE_HZ:
-        raise InputError(f"{who} states no rate up to {MAX_RATE_HZ:g} Hz; let its sender state nominal_srate")
+    if not 0.0 < found.nominal_srate() <= MAX_SIGNAL_RATE_HZ:
+        raise InputError(f"{who} states no rate up to {MAX_SIGNAL_RATE_HZ:g} Hz; let its sender state nominal_srate")
     if not 0 < found.channel_count() <= MAX_CHANNELS:
         raise InputError(f"{who} has {found.channel_count()} channels; at most {MAX_CHANNELS} can be read")
 

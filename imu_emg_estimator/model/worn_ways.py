@@ -18,7 +18,7 @@ from imu_emg_estimator.model.placement_evidence import Motion, PlacementEvidence
 from imu_emg_estimator.model.sensor_drift import MIN_MOVEMENT_G
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.rig_schema import AXES, NEITHER
+from imu_emg_estimator.rig_schema import NEITHER
 from imu_emg_estimator.signals.motion_statistics import WINDOW_S, MotionStatistics, motion_statistics
 
 # Natural logarithm of the likelihood ratio of the two ways, mean over the motion: as of any other turn in a recording.
@@ -39,10 +39,7 @@ class HalfTurns:
 
     def __init__(self, rig: Rig) -> None:
         self.sensors = [index for index, sensor in enumerate(rig.sensors) if sensor.either_way != NEITHER]
-        self.samples = np.ones((len(self.sensors), len(rig.sensors), 6), np.float32)
-        for turn, sensor in enumerate(self.sensors):
-            kept = np.array([axis == rig.sensors[sensor].either_way for axis in (*AXES, *AXES)])
-            self.samples[turn, sensor, ~kept] = -1.0
+        self.samples = np.array([signs_of([sensor], rig) for sensor in self.sensors]).reshape(-1, len(rig.sensors), 6)
         means, definition = self.samples[..., :3].reshape(-1, 3 * len(rig.sensors)), MotionStatistics(len(rig.sensors))
         correlations = means[:, definition.first_channels] * means[:, definition.second_channels]
         self.statistics = np.concatenate([means, np.ones_like(means), correlations], axis=1)
@@ -77,10 +74,9 @@ def turned_back(imu: FloatArray, rig: Rig, distribution: Distribution | None) ->
 
 def signs_of(sensors: Sequence[int], rig: Rig) -> FloatArray:
     """Return the signs [sensors, 6] of samples that turn some sensors round."""
-    turns = HalfTurns(rig)
     signs = np.ones((len(rig.sensors), 6), np.float32)
     for sensor in sensors:
-        signs *= turns.samples[turns.sensors.index(sensor)]
+        signs[sensor] = np.tile(rig.sensors[sensor].half_turn, 2)
     return signs
 
 

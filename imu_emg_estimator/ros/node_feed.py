@@ -14,6 +14,7 @@ from rclpy.node import Node
 from imu_emg_estimator.bags.message_types import EMG_TYPE
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.msg import CalibrationStatus, Emg
+from imu_emg_estimator.recording import MAX_SIGNAL_RATE_HZ
 from imu_emg_estimator.ros.calibration_status import LATCHED
 from imu_emg_estimator.ros.command_session import rclpy_session, stop_on_interrupt
 from imu_emg_estimator.ros.guide_calibrator import NodeCalibrator, find_estimator
@@ -29,7 +30,6 @@ from imu_emg_estimator.view.live_history import LiveHistory
 from imu_emg_estimator.view.page_server import Action, serving
 
 SHOW_PERIOD_S = 0.1
-MAX_RATE_HZ = 100_000.0  # as of EMG in bags
 SEARCH_S = 3.0  # for the node's services
 MAX_CLOCK_OFFSET_NS = SECOND  # of the EMG; beyond, it counts as of now
 STATES = ("idle", "running", "succeeded", "failed", "cancelled")  # of CalibrationStatus, by value
@@ -108,7 +108,7 @@ class NodeFeed:
 
     def _receive_emg(self, message: Any) -> None:
         channels, rate = tuple(message.channel_names), message.sample_rate
-        if not (channels and 0 < rate <= MAX_RATE_HZ and len(message.data) % len(channels) == 0):
+        if not (channels and 0 < rate <= MAX_SIGNAL_RATE_HZ and len(message.data) % len(channels) == 0):
             return
         if self._watch is None or self._watch.is_silent:  # nothing to compare with
             return
