@@ -13,7 +13,6 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from benchmarks.accuracy import streaming_protocol as streaming
-from benchmarks.accuracy.compressed_models import fit_distilled
 from benchmarks.accuracy.gaussian_pretraining import pretrain_gaussian
 from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.masked_pretraining import pretrain_masked
@@ -50,7 +49,6 @@ class Variant:
         gyroscopes: whether the network uses them; None = as in the recipe.
         gaussian: trained by the Gaussian likelihood of mean and deviation together, without episodes.
         masked: start from weights that were pre-trained on masked IMU data, without EMG.
-        distilled: from an ensemble instead of trained on EMG alone.
     """
 
     group: str
@@ -64,7 +62,6 @@ class Variant:
     gyroscopes: bool | None = None
     gaussian: bool = False
     masked: bool = False
-    distilled: bool = False
 
 
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
@@ -92,8 +89,6 @@ def fit(
     subjects = list(trusted_subjects(recordings).values())
     settings = varied(recipe, variant, seed)
     config = budget.config(rig, **variant.shape)
-    if variant.distilled:
-        return fit_distilled(recordings, budget, seed)
     if variant.masked:
         imu = [recording.imu for recording in recordings]
         network, normalisation = _pretrain_masked_then_in_episodes(imu, subjects, rig, config, settings)
@@ -267,5 +262,4 @@ ABLATIONS: dict[str, Variant] = {
     "plain_mse": Variant("episodes", "none, squared error", {"correlation_share": 0.0, "huber": 20.0}, episodic=False),
     "plain_gaussian": Variant("episodes", "none, Gaussian likelihood", gaussian=True, episodic=False),
     "masked_pretraining": Variant("pre-training", "self-supervised on masked IMU data first", masked=True),
-    "distilled_ensemble": Variant("pre-training", "distilled from three networks", distilled=True),
 }

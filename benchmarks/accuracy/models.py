@@ -22,7 +22,6 @@ from safetensors.numpy import save as save_tensors
 from benchmarks.accuracy import simple_baselines as references
 from benchmarks.accuracy.adaptation_methods import adapt_estimator
 from benchmarks.accuracy.baseline_networks import CnnLstmNetwork, GeluTransformer, LstmNetwork, MlpNetwork, TcnNetwork
-from benchmarks.accuracy.int8_weights import quantised
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer, Network, weights_of
@@ -127,14 +126,9 @@ class BenchmarkModel:
 
 @dataclass(frozen=True)
 class FittedNetwork:
-    """A trained network of any architecture.
-
-    Attributes:
-        int8: whether its weights lie on the int8 grid, and are brought back to it when it is adapted.
-    """
+    """A trained network of any architecture."""
 
     estimator: Estimator
-    int8: bool = False
 
     def estimate(self, recordings: Sequence[Recording]) -> FloatArray:
         network, normalisation = self.estimator.network, self.estimator.normalisation
@@ -143,10 +137,7 @@ class FittedNetwork:
         return envelopes
 
     def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> FittedNetwork:
-        adapted = adapt_estimator(self.estimator, calibration, settings)
-        if self.int8:
-            adapted = replace(adapted, network=quantised(adapted.network))
-        return FittedNetwork(adapted, self.int8)
+        return FittedNetwork(adapt_estimator(self.estimator, calibration, settings))
 
 
 def recipe_of(
@@ -286,7 +277,6 @@ def _parts(fitted: Fitted) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             "kind": "network",
             "architecture": names[0],
             "config": network.config.to_dict(),
-            "int8": fitted.int8,
         }
         tensors: dict[str, NDArray[Any]] = {f"network.{name}": value for name, value in weights_of(network).items()}
         normalisation = fitted.estimator.normalisation
@@ -306,4 +296,4 @@ def _from_parts(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
         {name.removeprefix(prefix): torch.from_numpy(v) for name, v in tensors.items() if name.startswith(prefix)}
     )
     normalisation = Normalisation(tensors["mean"], tensors["std"])
-    return FittedNetwork(Estimator(network.eval(), normalisation, tensors["amplitude"]), document["int8"])
+    return FittedNetwork(Estimator(network.eval(), normalisation, tensors["amplitude"]))

@@ -12,8 +12,9 @@ from benchmarks.accuracy.ablations import ABLATIONS
 from benchmarks.accuracy.ill_posedness import LIKENESS
 from benchmarks.accuracy.job_runner import Bar, run_jobs, with_sources
 from benchmarks.accuracy.jobs import Job
-from benchmarks.accuracy.protocols import JOBS, Plan, tuned_as, tuned_plan, tuning_jobs
-from benchmarks.accuracy.tasks import CATALOGUE, TASKS
+from benchmarks.accuracy.models import MODELS
+from benchmarks.accuracy.protocols import JOBS, Plan, tuned_plan, tuning_jobs
+from benchmarks.accuracy.tasks import TASKS
 from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT
 from benchmarks.run_folder import RunFolder, read_json
 from imu_emg_estimator.recording import Recording
@@ -21,7 +22,7 @@ from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.json_values import json_compatible, to_json
 
 DESCRIPTIONS = {
-    **{name: model.description for name, model in CATALOGUE.items()},
+    **{name: model.description for name, model in MODELS.items()},
     **{name: variant.description for name, variant in ABLATIONS.items()},
     LIKENESS: "moments whose last second of accelerations is most alike",
 }
@@ -130,7 +131,7 @@ def _write_manifest(part: Part, plan: Plan, jobs: Sequence[Job], tuning: Sequenc
             "description": DESCRIPTIONS[model],
             "training": [folder.key(job) for job in training],
             "tuning": [folder.key(job) for job in tuning if job.model == model],
-            "chosen": plan.tuned.get(tuned_as(model)),
+            "chosen": plan.tuned.get(model),
         }
     everything = [*(before["jobs"] if same else []), *map(folder.key, with_sources([*tuning, *jobs]))]
     manifest = {

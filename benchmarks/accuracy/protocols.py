@@ -15,14 +15,12 @@ from benchmarks.accuracy import verdict_protocol as verdicts
 from benchmarks.accuracy import within_subject_reference as within_subject
 from benchmarks.accuracy.ablations import ABLATIONS
 from benchmarks.accuracy.adaptation_methods import METHODS, MethodSettings, recommended
-from benchmarks.accuracy.compressed_models import COMPRESSED
 from benchmarks.accuracy.cycle_models import MODEL_NAMES, CycleSettings
 from benchmarks.accuracy.ill_posedness import LIKENESS
 from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.meta_stages import MetaStage, usual_stage
 from benchmarks.accuracy.models import ARCHITECTURES, GRID, MODELS, Budget, Settings
 from benchmarks.accuracy.subject_prior import FilmSettings
-from benchmarks.accuracy.tasks import CATALOGUE
 from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
 from imu_emg_estimator.errors import InputError
@@ -42,7 +40,7 @@ TUNING_SHARE = 0.2  # of a training's steps: candidates differ early
 INTERVAL_FOLDS = 3  # inner folds on which intervals are fitted
 ALL_SUBJECTS = "subjects"  # as many folds as subjects
 KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or their equivalents
-    "streaming": tuple(CATALOGUE),
+    "streaming": tuple(MODELS),
     "gait-cycle": MODEL_NAMES,
     "adaptation": tuple(ARCHITECTURES),
     "ablation": tuple(ABLATIONS),
@@ -50,7 +48,7 @@ KNOWN: dict[str, tuple[str, ...]] = {  # models of a protocol, or their equivale
     "ill-posedness": (LIKENESS,),
     "calibration": (OWN,),
 }
-DEFAULTS = KNOWN | {"streaming": tuple(MODELS), "adaptation": (OWN,), "uncertainty": (OWN,)}
+DEFAULTS = KNOWN | {"adaptation": (OWN,), "uncertainty": (OWN,)}
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,6 @@ class Plan:
 
     def chosen_for(self, model: str, left_out: Sequence[str]) -> Settings | None:
         """Return the hyperparameters chosen without the subjects left out; None = the default ones."""
-        model = tuned_as(model)
         if model not in self.tuned:
             return None
         place = next(index for index, part in enumerate(self.tuning_folds) if set(left_out) <= set(part))
@@ -172,7 +169,7 @@ def tuning_jobs(plan: Plan, protocol: str) -> list[Job]:
             "tune", model, left_out, fold, 0,
             {"candidate": candidate, "inner_folds": INNER_FOLDS, **_recipe(plan)},
         )
-        for model in dict.fromkeys(map(tuned_as, plan.models))
+        for model in dict.fromkeys(plan.models)
         for candidate in MODELS[model].grid
         for fold, left_out in enumerate(plan.tuning_folds)
     ]  # fmt: skip
@@ -334,11 +331,6 @@ def _recipe(plan: Plan) -> dict[str, Any]:
 
 
 # checks
-
-
-def tuned_as(model: str) -> str:
-    """Return the model whose hyperparameters a model uses: that of which it is a compressed form, or itself."""
-    return OWN if model in COMPRESSED else model
 
 
 def check_models(protocol: str, names: Sequence[str]) -> tuple[str, ...]:

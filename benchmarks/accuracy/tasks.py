@@ -15,14 +15,12 @@ from benchmarks.accuracy import uncertainty_protocol as uncertainty
 from benchmarks.accuracy import verdict_protocol as verdicts
 from benchmarks.accuracy import within_subject_reference as within_subject
 from benchmarks.accuracy.adaptation_methods import adapt_estimator
-from benchmarks.accuracy.compressed_models import COMPRESSED
 from benchmarks.accuracy.ill_posedness import ill_posedness
 from benchmarks.accuracy.job_runner import Task
 from benchmarks.accuracy.jobs import Job
 from benchmarks.accuracy.meta_stages import MetaStage, run_stage
 from benchmarks.accuracy.models import (
     MODELS,
-    BenchmarkModel,
     Budget,
     Fitted,
     FittedNetwork,
@@ -35,12 +33,10 @@ from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.subject_data import trusted_subjects
 from imu_emg_estimator.recording import Recording
 
-CATALOGUE: dict[str, BenchmarkModel] = {**MODELS, **COMPRESSED}
-
 
 def tune(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
     """Score one candidate of a model's grid on inner folds of the subjects that are not left out."""
-    model = replace(CATALOGUE[job.model], grid=(job.settings["candidate"],))
+    model = replace(MODELS[job.model], grid=(job.settings["candidate"],))
     kept = training_set(recordings, job)
     (r,) = tuning_scores(model, kept, job.settings["budget"], job.settings["inner_folds"], job.seed)
     return {"r": r}
@@ -48,7 +44,7 @@ def tune(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[s
 
 def train(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
     """Train a model on all subjects but those left out."""
-    fit, settings = CATALOGUE[job.model].fit, job.settings
+    fit, settings = MODELS[job.model].fit, job.settings
     fitted = fit(training_set(recordings, job), settings["budget"], job.seed, settings["chosen"])
     return _kept(fitted, job, folder)
 
@@ -85,7 +81,7 @@ def score_uncertainty(recordings: Sequence[Recording], job: Job, folder: RunFold
 
     def train_inner(kept: Sequence[Recording]) -> Estimator:
         budget: Budget = settings["budget"]
-        fitted = CATALOGUE[job.model].fit(budget.training_set(kept), budget, job.seed, settings["chosen"])
+        fitted = MODELS[job.model].fit(budget.training_set(kept), budget, job.seed, settings["chosen"])
         assert isinstance(fitted, FittedNetwork)
         return fitted.estimator
 

@@ -117,7 +117,7 @@ def _measure_subsets(arguments: argparse.Namespace) -> int:
     bundle = options.load_bundle(arguments)
     if arguments.folds:
         recordings = options.load_training_recordings(arguments)
-        _check_rig(bundle, recordings[0].rig)
+        check_rig(bundle, recordings[0].rig)
         recordings = worn_as_trained(bundle, recordings)
         folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
         networks = retrain_folds(recordings, folds, progress=lambda fold: ProgressBar(f"fold {fold}/{folds}"))
@@ -210,11 +210,11 @@ def _unseen_subjects(arguments: argparse.Namespace, bundle: Bundle) -> list[str]
     check_unseen(bundle, arguments.dataset, names)
     if not arguments.subjects and (seen := sorted(set(present) & set(trained))):
         print(f"not scored, as the bundle was trained on them: {', '.join(seen)}", file=sys.stderr)
-    _check_rig(bundle, dataset_rig(arguments.dataset, arguments.rig))
+    check_rig(bundle, dataset_rig(arguments.dataset, arguments.rig))
     return names
 
 
-def _check_rig(bundle: Bundle, rig: Rig) -> None:
+def check_rig(bundle: Bundle, rig: Rig) -> None:
     """Check that the data have the bundle's sensors and muscles, in their order and at their rate."""
     for what in ("sensor_names", "muscle_names", "rate"):
         ours, theirs = getattr(bundle.rig, what), getattr(rig, what)

@@ -18,6 +18,7 @@ from imu_emg_estimator.cli import (
     calibrate,
     calibrations,
     call,
+    compress,
     doctor,
     evaluate,
     export,
@@ -36,8 +37,8 @@ from imu_emg_estimator.cli import (
 from imu_emg_estimator.cli.shared_options import run_command, split_ros_arguments
 
 COMMANDS = (
-    import_recordings, rig_commands, train, evaluate, calibrate, calibrations, report, bag, simulate, replay, record,
-    lsl, watch, view, call, export, inspect, doctor,
+    import_recordings, rig_commands, train, compress, evaluate, calibrate, calibrations, report, bag, simulate, replay,
+    record, lsl, watch, view, call, export, inspect, doctor,
 )  # fmt: skip
 
 

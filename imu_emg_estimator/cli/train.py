@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,10 +88,11 @@ def _train(arguments: argparse.Namespace) -> int:
     settings = replace(RECIPE, seed=arguments.seed, steps=arguments.steps or RECIPE.steps)
     scores = read_scores(arguments.scores) if arguments.scores else {}
     _settle_data(arguments)
-    recordings = _worn_alike(_without(arguments, options.load_training_recordings(arguments)))
+    recordings = turned_alike(_without(arguments, options.load_training_recordings(arguments)))
     folds, dataset = arguments.interval_folds, arguments.dataset
-    _check(recordings, folds)
-    kept = _begin(arguments, recordings, settings)
+    check_recordings(recordings, folds)
+    given = {"--interval-folds": folds, "--threads": arguments.threads}
+    kept = begin_checkpoints(arguments.out.with_suffix(".training"), recordings, settings, given)
     name = arguments.name or dataset
     progress = ProgressBar("training")
     bundle = train_bundle(recordings, name, dataset, settings, progress=progress, checkpoint=kept.of("model"))
@@ -106,8 +107,8 @@ def _train(arguments: argparse.Namespace) -> int:
         )
     if rank() > 0:  # the first process measures and writes
         return 0
-    bundle, figures = _measured(replace(bundle, scores=scores), recordings, networks)
-    _write(bundle, arguments)
+    bundle, figures = measured(replace(bundle, scores=scores), recordings, networks)
+    write_bundle(bundle, arguments.out, arguments.json)
     kept.remove()
     if arguments.report:
         from imu_emg_estimator.report.training_page import training_page
@@ -134,7 +135,7 @@ def _without(arguments: argparse.Namespace, recordings: list[Recording]) -> list
     return [recording for recording in recordings if recording.subject not in arguments.leave_out]
 
 
-def _worn_alike(recordings: list[Recording]) -> list[Recording]:
+def turned_alike(recordings: list[Recording]) -> list[Recording]:
     """Turn back sensors that are worn the other way round, and say of how many recordings."""
     from imu_emg_estimator.training.worn_alike import worn_alike
 
@@ -144,7 +145,7 @@ def _worn_alike(recordings: list[Recording]) -> list[Recording]:
     return alike
 
 
-def _check(recordings: Sequence[Recording], folds: int) -> None:
+def check_recordings(recordings: Sequence[Recording], folds: int) -> None:
     """Say before the training what is odd about the data; raise InputError for what would fail after it."""
     from imu_emg_estimator.datasets.odd_mounting import odd_mountings_of
     from imu_emg_estimator.training.data_splits import folds_of
@@ -159,21 +160,23 @@ def _check(recordings: Sequence[Recording], folds: int) -> None:
             print(f"look: {sentence}", file=sys.stderr)
 
 
-def _begin(
-    arguments: argparse.Namespace, recordings: Sequence[Recording], settings: TrainingSettings
+def begin_checkpoints(
+    path: Path, recordings: Sequence[Recording], settings: TrainingSettings, given: Mapping[str, Any]
 ) -> CheckpointFolder:
-    """Begin the checkpoints beside the bundle, or go on from them; say which, and on what is trained."""
+    """Begin the checkpoints beside a bundle, or go on from them; say which, and on what is trained.
+
+    Args:
+        given: what else the weights depend on, by the words that an error names it with.
+    """
     from imu_emg_estimator.training.checkpoints import CheckpointFolder, fingerprint
     from imu_emg_estimator.training.distributed_training import processes
     from imu_emg_estimator.training.pretraining import training_device
 
-    path = arguments.out.with_suffix(".training")
     goes_on = path.is_dir()
     conditions = {
         "version": __version__,
         "data": fingerprint(recordings),
-        "--interval-folds": arguments.interval_folds,
-        "--threads": arguments.threads,
+        **given,
         "processes": processes(),
         **{f"--{name}" if name in ("steps", "seed") else name: value for name, value in settings.to_dict().items()},
     }
@@ -183,7 +186,7 @@ def _begin(
     return kept
 
 
-def _measured(
+def measured(
     bundle: Bundle, recordings: Sequence[Recording], networks: Networks
 ) -> tuple[Bundle, dict[str, Any] | None]:
     """Add intervals, what is left without some sensors and, unless the bundle has them, scores.
@@ -204,7 +207,8 @@ def _measured(
     if bundle.scores:
         return bundle, None
     scores, bundles = evaluate_networks(bundle, recordings, networks, ProgressBar("scores"))
-    protocol = f"{len(networks)} leave-subjects-out folds of {bundle.training['dataset']}, recipe retrained for each"
+    how = "retrained and distilled" if "distilled_from" in bundle.training else "retrained"
+    protocol = f"{len(networks)} leave-subjects-out folds of {bundle.training['dataset']}, recipe {how} for each"
     seconds = max((float(amount) for own in scores.values() for amount in own), default=0.0)
     figures = figures_of(protocol, bundle, recordings, scores, seconds)
     bundle = replace(bundle, scores={key: figures[key] for key in SCORES})
@@ -222,16 +226,16 @@ def _with_left_out(figures: dict[str, Any] | None, arguments: argparse.Namespace
     return decoded
 
 
-def _write(bundle: Bundle, arguments: argparse.Namespace) -> None:
-    """Write the bundle and its model card; print the scores."""
+def write_bundle(bundle: Bundle, path: Path, json: Path | None) -> None:
+    """Write the bundle, its model card and its description as JSON; print the scores."""
     from imu_emg_estimator.training.evaluation_report import scores_table
     from imu_emg_estimator.training.model_card import model_card
 
-    card = arguments.out.with_suffix(".md")
-    bundle.save(arguments.out)
+    card = path.with_suffix(".md")
+    bundle.save(path)
     write_atomically(card, model_card(bundle).encode())
     if bundle.scores:
         print(scores_table(bundle.scores))
     count = len(bundle.training["subjects"])
-    print(f"wrote {arguments.out}: {bundle.model_id}, trained on {count} subjects, and its model card {card}")
-    options.write_json(arguments.json, bundle.describe())
+    print(f"wrote {path}: {bundle.model_id}, trained on {count} subjects, and its model card {card}")
+    options.write_json(json, bundle.describe())

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model import safetensors_form
+from imu_emg_estimator.model.int8_weights import packed, unpacked
 
 Document = dict[str, Any]
 Tensors = dict[str, NDArray[Any]]
@@ -50,7 +51,7 @@ def content_hash(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]
 def encode(document: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> bytes:
     """Return the content of a file that holds a document and tensors, with the document's hash added."""
     hashed = {**document, "content_hash": content_hash(document, tensors)}
-    return safetensors_form.save(tensors, {"bundle": json.dumps(hashed)})
+    return safetensors_form.save(packed(tensors), {"bundle": json.dumps(hashed)})
 
 
 def read_bundle_file(path: Path) -> tuple[Document, Tensors]:
@@ -87,7 +88,7 @@ def _read(path: Path) -> bytes:
 def _decode(path: Path, payload: bytes) -> tuple[Document, Tensors]:
     try:
         tensors, metadata = safetensors_form.load(payload)
-        document = json.loads(metadata["bundle"])
+        tensors, document = unpacked(tensors), json.loads(metadata["bundle"])
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"bundle {path} is truncated or not a bundle; train or fetch it again") from None
     if not isinstance(document, dict):

@@ -1,13 +1,15 @@
-"""Distillation of several networks into a single one of any size.
+"""Distillation of a network into a smaller one.
 
-The student learns from the teachers' mean activation beside the measured envelope: the teachers are smooth where
-EMG is not, and give a target where none was measured. Source: Hinton et al. 2015, arXiv:1503.02531.
+The student is trained as its teacher was, in episodes where locomotion is labelled, and learns the teacher's estimate
+beside the measured envelope: the teacher is smooth where EMG is not. Source: Hinton et al. 2015, arXiv:1503.02531.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
 
 import numpy as np
 import torch
@@ -16,12 +18,14 @@ from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import estimate_loss
-from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer, Network
-from imu_emg_estimator.model.network_config import ModelConfig
+from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer
+from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
 from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.rig import Rig
-from imu_emg_estimator.signals.masked_imu_features import Normalisation
+from imu_emg_estimator.training.checkpoints import Checkpoint
+from imu_emg_estimator.training.episodic_training import EpisodeSettings, train_in_episodes
 from imu_emg_estimator.training.pretraining import (
+    BatchParts,
     TrainingSettings,
     optimise,
     training_batches,
@@ -29,72 +33,72 @@ from imu_emg_estimator.training.pretraining import (
 )
 from imu_emg_estimator.utils.progress import StepProgress
 
+SHARE = 0.25  # of the weights that a student has by default
+DROPOUT = 0.1  # of a student: it has too few weights to learn its subjects by heart
+
+
+def student_config(config: ModelConfig, width: int | None = None, layers: int | None = None) -> ModelConfig:
+    """Return the shape of a student.
+
+    Args:
+        config: of the teacher.
+        width, layers: as asked; None = one layer, as wide as ``SHARE`` of the teacher's weights allow.
+
+    Raises:
+        InputError: no network can have this shape, or it would not be smaller.
+    """
+    # A layer costs more of a step than its width. The front end need only reach from one token to the next.
+    slim = replace(config, layers=layers or 1, kernel=min(config.kernel, config.dilation), dropout=DROPOUT)
+    smallest = 2 * config.heads  # even heads
+    widths = [width] if width else range(config.width // smallest * smallest, 0, -smallest)
+    for own in widths:
+        found = replace(slim, width=own, feedforward=max(1, own * config.feedforward // config.width))
+        if width or _weights(found) <= SHARE * _weights(config):
+            break
+    if _weights(ModelConfig.from_dict(found.to_dict())) >= _weights(config):
+        raise InputError(f"width {found.width} and {found.layers} layers give no smaller network; ask for less")
+    return found
+
 
 def distil(
-    teachers: Sequence[Estimator],
+    teacher: Estimator,
     subjects: Sequence[SubjectData],
     rig: Rig,
     config: ModelConfig,
     settings: TrainingSettings,
     progress: StepProgress | None = None,
-    measured: float = 0.5,
-) -> tuple[Network, Normalisation]:
-    """Train a student on the mean activation of its teachers, who see the same varied sequences.
-
-    A step costs one of ``pretrain`` and a forward pass of each teacher.
+    checkpoint: Checkpoint | None = None,
+) -> Estimator:
+    """Train a student of this shape, with the references and the normalisation of its teacher.
 
     Args:
-        teachers: trained on these subjects, and so of one normalisation, which the student takes over.
-        subjects: those without trusted EMG are learned from as well, through the teachers alone.
-        config: of the student: any size, the teachers' inputs, muscles, look-ahead and dilation.
-        measured: share of the loss that is about the measured envelope; it alone teaches the standard deviation.
-
-    Raises:
-        InputError: no teacher, teachers that do not fit together or to the student, or a share that is none.
+        subjects: whom the teacher was trained on.
     """
-    _check(teachers, config, measured)
     torch.manual_seed(settings.seed)
-    normalisation = teachers[0].normalisation
-    student = GegluTransformer(config)
-    networks = [copy.deepcopy(teacher.network).to(training_device()).eval() for teacher in teachers]
+    student = replace(teacher, network=GegluTransformer(config))
+    network = copy.deepcopy(teacher.network).to(training_device()).eval()
+
+    def lesson(mean: Tensor, inputs: Tensor, phase: int) -> Tensor:
+        with torch.no_grad():
+            taught = network(inputs, phase)[0].clamp_min(0.0)
+        return smooth_l1_loss(mean, taught, beta=settings.huber) / settings.huber
+
+    if any(subject.locomotion.any() for subject in subjects):
+        episodes = EpisodeSettings(training=settings)
+        return train_in_episodes(student, subjects, rig, episodes, progress, checkpoint, lesson)
 
     def loss(inputs: Tensor, target: Tensor, weight: Tensor, phase: int) -> Tensor:
         target, weight = (part[:, phase :: config.dilation] for part in (target, weight))
-        mean, log_deviation = student(inputs, phase)
+        mean, log_deviation = student.network(inputs, phase)
         error = estimate_loss(mean, log_deviation, target, weight, settings.huber, settings.correlation_share)
-        taught = smooth_l1_loss(mean, mean_activation(networks, inputs, phase), beta=settings.huber) / settings.huber
-        return measured * error + (1.0 - measured) * taught
+        return error + lesson(mean, inputs, phase)
 
-    batches = training_batches(subjects, rig, settings, config.look_ahead, normalisation)
-    optimise(student, config.dilation, batches, loss, settings, progress)
-    return student, normalisation
-
-
-@torch.no_grad()
-def mean_activation(networks: Sequence[Network], inputs: Tensor, phase: int | None = None) -> Tensor:
-    """Return the networks' mean estimate, in references: [batch, samples, inputs] -> [batch, samples, muscles]."""
-    return torch.stack([network(inputs, phase)[0].clamp_min(0.0) for network in networks]).mean(dim=0)
+    generator = np.random.default_rng(settings.seed)
+    batches = training_batches(subjects, rig, settings, config.look_ahead, teacher.normalisation, generator)
+    parts = BatchParts(settings.batch, (generator,))
+    optimise(student.network, config.dilation, batches, loss, settings, progress, parts, checkpoint)
+    return student
 
 
-def _check(teachers: Sequence[Estimator], config: ModelConfig, measured: float) -> None:
-    if not teachers:
-        raise InputError("there is no teacher to distil; give at least one trained network")
-    if not 0.0 < measured <= 1.0:
-        raise InputError(f"the measured envelope's share of the loss is {measured:g}; choose one above 0, up to 1")
-    first = teachers[0].normalisation
-    for number, teacher in enumerate(teachers, start=1):
-        own = teacher.network.config
-        for name in ("inputs", "muscles", "look_ahead", "dilation"):
-            if getattr(own, name) != getattr(config, name):
-                raise InputError(
-                    f"teacher {number} has {name} {getattr(own, name)}, the student {getattr(config, name)}; "
-                    "give both the same"
-                )
-        normalisation = teacher.normalisation
-        if not all(
-            np.array_equal(getattr(normalisation, part), getattr(first, part), equal_nan=True)
-            for part in ("mean", "std")
-        ):
-            raise InputError(
-                f"teachers 1 and {number} normalise their inputs differently; train them on the same subjects"
-            )
+def _weights(config: ModelConfig) -> int:
+    return sum(map(prod, weight_shapes(config).values()))

@@ -42,6 +42,7 @@ from imu_emg_estimator.training.pretraining import (
 from imu_emg_estimator.utils.progress import StepProgress
 
 Float32 = NDArray[np.float32]
+Lesson = Callable[[Tensor, Tensor, int], Tensor]  # of unadapted means, inputs and phase: a term of the loss
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,12 @@ def train_in_episodes(
     settings: EpisodeSettings | None = None,
     progress: StepProgress | None = None,
     checkpoint: Checkpoint | None = None,
+    lesson: Lesson | None = None,
 ) -> Estimator:
     """Train a network further in episodes of these subjects.
+
+    Args:
+        lesson: is learned beside the measured envelope.
 
     Returns:
         A new estimator of the same architecture; the given one is unchanged.
@@ -133,7 +138,7 @@ def train_in_episodes(
             yield [np.concatenate([getattr(episode, part.name) for episode in drawn]) for part in fields(Episode)]
 
     def loss(*arguments: Any) -> Tensor:
-        return _episode_loss(network, settings, *arguments)
+        return _episode_loss(network, settings, lesson, *arguments)
 
     parts = BatchParts(settings.episodes, (sampler.generator,))
     optimise(network, network.config.dilation, batches(), loss, settings.training, progress, parts, checkpoint)
@@ -197,6 +202,7 @@ class EpisodeSampler:
 def _episode_loss(
     network: Network,
     settings: EpisodeSettings,
+    lesson: Lesson | None,
     inputs: Tensor,
     target: Tensor,
     weight: Tensor,
@@ -204,7 +210,7 @@ def _episode_loss(
     varied_weight: Tensor,
     phase: int,
 ) -> Tensor:
-    """Return the loss on the query with the head that fits the support, plus that without adaptation on everything."""
+    """Return the loss on the query with the head that fits the support, and the unadapted one and the lesson on all."""
     recipe, stride = settings.training, network.config.dilation
     target, weight, varied, varied_weight = (part[:, phase::stride] for part in (target, weight, varied, varied_weight))
     tokens = network.tokens(inputs, phase)
@@ -224,7 +230,8 @@ def _episode_loss(
         )
         judged = tokens[query] @ heads.T, varied[query], varied_weight[query]
         adapted.append(mean_loss(*judged, recipe.huber, recipe.correlation_share))
-    return torch.stack(adapted).mean() + settings.unadapted_weight * unadapted
+    loss = torch.stack(adapted).mean() + settings.unadapted_weight * unadapted
+    return loss + lesson(outputs[0], inputs, phase) if lesson else loss
 
 
 def ridge_heads(tokens: Tensor, target: Tensor, weight: Tensor, centre: Tensor, pull: float) -> Tensor:

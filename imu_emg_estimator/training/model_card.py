@@ -38,6 +38,7 @@ def card_facts(bundle: Bundle) -> list[tuple[str, str]]:
         ),
         ("weights", str(sum(value.size for value in bundle.weights.values()))),
         ("trained on", f"{training.get('dataset')}, subjects {subjects}"),
+        *([("distilled from", str(training["distilled_from"]))] if "distilled_from" in training else []),
     ]
 
 

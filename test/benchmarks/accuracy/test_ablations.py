@@ -32,7 +32,6 @@ def test_variants_are_distinct_valid_recipes(name: str, recording: Recording) ->
         (recipe, shape) != plain
         or variant.transform
         or variant.masked
-        or variant.distilled
         or not variant.episodic
         or variant.gyroscopes is not None
         or variant.hidden

@@ -74,7 +74,7 @@ def test_training_leaves_the_fold_out(
     def fit(kept: list[Recording], *_: Any) -> None:
         seen.append({recording.subject for recording in kept})
 
-    monkeypatch.setitem(tasks.CATALOGUE, "ridge", replace(MODELS["ridge"], fit=fit))
+    monkeypatch.setitem(MODELS, "ridge", replace(MODELS["ridge"], fit=fit))
     monkeypatch.setattr(tasks, "save", lambda fitted, path: None)
     plan = make_plan("streaming", recordings, "3", ["ridge"])
     for fold, left_out in enumerate(plan.folds):
@@ -160,17 +160,6 @@ def test_tuning_ignores_trial_without_score(recordings: list[Recording], tmp_pat
     for job in jobs:
         folder.write(job, 1.0, {"r": -0.5 if job.settings["candidate"] == GRID[2] else float("nan")})
     assert tuned_plan(plan, jobs, folder).tuned == {"mlp": [GRID[2], GRID[2]]}
-
-
-def test_compressed_models_use_hyperparameters_of_their_model(recordings: list[Recording], tmp_path: Path) -> None:
-    plan = make_plan("streaming", recordings, "2", ["int8", "geglu_transformer"], tune=True)
-    jobs = tuning_jobs(plan, "streaming")
-    assert {job.model for job in jobs} == {"geglu_transformer"}
-    folder = RunFolder(tmp_path, "data")
-    for job in jobs:
-        folder.write(job, 1.0, {"r": float(job.settings["candidate"] == GRID[2])})
-    tuned = tuned_plan(plan, jobs, folder)
-    assert training_job(tuned, "int8", 1, 0).settings["chosen"] == GRID[2]
 
 
 def test_untuned_networks_use_default_hyperparameters(recordings: list[Recording]) -> None:
