@@ -159,7 +159,7 @@ def _legs(mountings: Sequence[Mounting]) -> list[str]:
                 ratio = leg[lower].movement / leg[upper].movement
                 if ratio < MIN_LEG_RATIO:
                     names = f"{leg[lower].sensor.name} and {leg[upper].sensor.name}"
-                    found.append(f"{names} look exchanged: the {lower} moves less than the {upper}")
+                    found.append(f"{names} look exchanged if this is walking: the {lower} moves less than the {upper}")
     return found
 
 
