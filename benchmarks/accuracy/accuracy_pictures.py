@@ -13,14 +13,13 @@ from benchmarks.accuracy.accuracy_summary import record
 from benchmarks.accuracy.ill_posedness import draw_ill_posedness
 from benchmarks.accuracy.protocol_run import manifest_path
 from benchmarks.accuracy.protocols import OWN
-from benchmarks.accuracy.subject_scores import kept_values
+from benchmarks.accuracy.subject_scores import kept_values, moving
 from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT, WITHIN_SUBJECT_NAME
 from benchmarks.report_writer import subplots
 from benchmarks.run_folder import read_json
 from imu_emg_estimator.recording import FloatArray
 from imu_emg_estimator.training.envelope_pictures import AFTER_COLOUR, BEFORE_COLOUR, MEASURED_COLOUR, save_figure
 
-SHOWN_CONDITION = "locomotion"
 LOOK_AHEAD = "look-ahead"  # group of ablations
 EMPHASISED = "tab:blue"
 OTHERS = ("tab:orange", "tab:green", "tab:red", "tab:purple", "tab:brown", "tab:pink", "tab:gray", "tab:olive",
@@ -47,14 +46,15 @@ def draw(results: Mapping[str, Any], run: Path, out: Path) -> None:
 
 def r_per_subject(summary: Mapping[str, Any], path: Path) -> None:
     """Mark r of every model and subject without calibration, subjects ordered by this package's model."""
-    rows = {name: kept_values(row["subjects"], "r", "0", SHOWN_CONDITION) for name, row in summary["rows"].items()}
+    group = moving(summary["setup"])
+    rows = {name: kept_values(row["subjects"], "r", "0", group) for name, row in summary["rows"].items()}
     rows = {name: values for name, values in rows.items() if values}
     if not rows:
         return
     leading = rows.get(OWN) or next(iter(rows.values()))
     order = sorted(leading, key=lambda subject: leading[subject])
     figure, (axis,) = subplots(1, 1, 9.0, 4.2)
-    attainable = kept_values(summary[WITHIN_SUBJECT]["subjects"], "r", WITHIN_SUBJECT, SHOWN_CONDITION)
+    attainable = kept_values(summary[WITHIN_SUBJECT]["subjects"], "r", WITHIN_SUBJECT, group)
     if attainable:
         heights = [attainable.get(subject, np.nan) for subject in order]
         axis[0].plot(heights, "_", color="black", markersize=22, label=WITHIN_SUBJECT_NAME)
@@ -69,7 +69,7 @@ def r_per_subject(summary: Mapping[str, Any], path: Path) -> None:
         )
     axis[0].set_xticks(range(len(order)), order)
     axis[0].set_xlabel("subject")
-    axis[0].set_ylabel("r in locomotion")
+    axis[0].set_ylabel(f"r in {group}")
     axis[0].grid(axis="y", alpha=0.3)
     figure.legend(loc="outside right", fontsize="small")
     save_figure(figure, path, f"Subjects that were left out, no calibration ({summary['setup']['dataset']})")
@@ -78,8 +78,9 @@ def r_per_subject(summary: Mapping[str, Any], path: Path) -> None:
 def r_over_calibration(summary: Mapping[str, Any], path: Path) -> None:
     """Draw a line per method over the seconds of calibration; bars are the standard deviation over subjects."""
     figure, (axis,) = subplots(1, 1, 9.0, 4.8)
+    group = moving(summary["setup"])
     for index, (name, row) in enumerate(summary["rows"].items()):
-        entries = {float(s): by[SHOWN_CONDITION]["r"] for s, by in row["mean"].items() if SHOWN_CONDITION in by}
+        entries = {float(s): by[group]["r"] for s, by in row["mean"].items() if group in by}
         amounts = sorted(entries)
         if not amounts:
             continue
@@ -100,8 +101,8 @@ def r_over_calibration(summary: Mapping[str, Any], path: Path) -> None:
     axis[0].set_xscale("log")
     axis[0].set_xticks([_place(amount) for amount in amounts], [f"{amount:g}" for amount in amounts])
     axis[0].minorticks_off()
-    axis[0].set_xlabel("calibration [s of locomotion]")
-    axis[0].set_ylabel("r in locomotion")
+    axis[0].set_xlabel(f"calibration [s of {group}]")
+    axis[0].set_ylabel(f"r in {group}")
     axis[0].grid(axis="y", alpha=0.3)
     figure.legend(loc="outside right", fontsize="small")
     save_figure(
@@ -116,15 +117,16 @@ def r_over_look_ahead(summary: Mapping[str, Any], path: Path) -> None:
     if len(rows) < 2:
         return
     figure, (axis,) = subplots(1, 1, 6.5, 4.2)
+    group = moving(summary["setup"])
     for seconds in summary["setup"]["seconds"]:
-        entries = [row["mean"].get(f"{seconds:g}", {}).get(SHOWN_CONDITION, {}).get("r") for row in rows]
+        entries = [row["mean"].get(f"{seconds:g}", {}).get(group, {}).get("r") for row in rows]
         known = [(1000 * row["look_ahead_s"], e) for row, e in zip(rows, entries, strict=True) if e]
         times, figures = [time for time, _ in known], [entry for _, entry in known]
         spread = [entry["spread"] for entry in figures]
         label = f"{seconds:g} s of calibration" if seconds else "no calibration"
         axis[0].errorbar(times, [entry["mean"] for entry in figures], spread, marker="o", elinewidth=0.6, label=label)
     axis[0].set_xlabel("look-ahead [ms]")
-    axis[0].set_ylabel("r in locomotion")
+    axis[0].set_ylabel(f"r in {group}")
     axis[0].grid(axis="y", alpha=0.3)
     axis[0].legend(fontsize="small")
     save_figure(figure, path, "Accuracy over look-ahead, mean ± standard deviation over subjects")
@@ -132,7 +134,7 @@ def r_over_look_ahead(summary: Mapping[str, Any], path: Path) -> None:
 
 def best_median_worst(summary: Mapping[str, Any], run: Path, path: Path) -> None:
     """Draw estimated and measured envelopes of three subjects, before and after the longest calibration."""
-    r = kept_values(summary["rows"][OWN]["subjects"], "r", "0", SHOWN_CONDITION)
+    r = kept_values(summary["rows"][OWN]["subjects"], "r", "0", moving(summary["setup"]))
     if not r:
         return
     order = sorted(r, key=lambda subject: r[subject], reverse=True)
@@ -159,7 +161,7 @@ def best_median_worst(summary: Mapping[str, Any], run: Path, path: Path) -> None
         axes[len(stretch["muscles"]) - 1][column].set_xlabel("time [s]")
     figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize="small")
     save_figure(
-        figure, path, "Best, median and worst of the subjects that were left out (by r in locomotion, uncalibrated)"
+        figure, path, "Best, median and worst of the subjects that were left out (by r in movement, uncalibrated)"
     )
 
 

@@ -9,18 +9,16 @@ from typing import Any
 
 from benchmarks.accuracy import accuracy_pictures as pictures
 from benchmarks.accuracy.accuracy_summary import gather
-from benchmarks.accuracy.subject_scores import COMPARED_FIGURES
+from benchmarks.accuracy.subject_scores import COMPARED_FIGURES, conditions, moving
 from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT, WITHIN_SUBJECT_NAME
 from benchmarks.report_writer import table_head, table_row
 from benchmarks.report_writer import write_report as write_files
-from imu_emg_estimator.rig import LOCOMOTION
 from imu_emg_estimator.training.episodic_training import EpisodeSettings
 
 # Aims on HuGaDB: r walking, r locomotion, r all, R² locomotion by seconds of calibration.
 AIMS = {"0": (0.56, 0.64, 0.78, 0.38), "30": (0.64, 0.70, 0.81, 0.48), "60": (0.68, 0.73, 0.83, 0.52)}
 AIMED_SHARES = {"0": 0.80, "30": 0.92, "60": 0.95}
 AIMED_AT = (("walking", "r"), ("locomotion", "r"), ("all", "r"), ("locomotion", "r2"))
-TESTED_CONDITION = "locomotion"
 MAX_NAMED_SUBJECTS = 3  # more are only counted
 SYMBOLS = {"r": "r", "r2": "R²", "r2_scaled": "R² scaled", "nrmse": "nRMSE"}
 TITLES = {
@@ -90,16 +88,15 @@ def _streaming(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
     yield f"{title}\n"
     yield _setup(summary)
     yield (
-        "Mean ± standard deviation over subjects. Calibration is the subject's first seconds of locomotion; all is "
+        "Mean ± standard deviation over subjects. Calibration is the subject's first seconds of movement; all is "
         "scored on what was recorded after the longest one. R² is in the EMG's own unit; *R² scaled* is an oracle's: "
         "R² if the subject's amplitude and offset were known.\n"
     )
-    conditions = [
-        name
-        for name in ("all", "locomotion", *LOCOMOTION)
-        if any(name in by for row in rows.values() for by in row["mean"].values())
+    shown = [
+        name for name in conditions(setup) if any(name in by for row in rows.values() for by in row["mean"].values())
     ]
-    columns = [(name, "r") for name in conditions] + [("locomotion", "r2"), ("locomotion", "r2_scaled")]
+    group = moving(setup)
+    columns = [(name, "r") for name in shown] + [(group, "r2"), (group, "r2_scaled")]
     for seconds in _amounts(rows):
         yield f"### {_calibration(seconds)}\n"
         head = [f"{SYMBOLS[figure]} {name.replace('_', ' ')}" for name, figure in columns]
@@ -108,7 +105,7 @@ def _streaming(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
         for name, row in rows.items():
             means = row["mean"].get(seconds, {})
             cells = [_spread(means.get(condition, {}).get(figure)) for condition, figure in columns]
-            share = [_percent(means.get("locomotion", {}).get("r", {}).get("share"))] if shares else []
+            share = [_percent(means.get(group, {}).get("r", {}).get("share"))] if shares else []
             yield table_row([name, *cells, *share, row["weights"] or "", f"{row['training_s']:.0f}"])
         if reference:
             cells = [_spread(reference.get(condition, {}).get(figure)) for condition, figure in columns]
@@ -118,60 +115,61 @@ def _streaming(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
             cells = [f"{aims[column]:.2f}" if column in aims else "" for column in columns]
             yield table_row(["*aim*", *cells, *([_percent(AIMED_SHARES[seconds])] if shares else []), "", ""])
         yield ""
-    yield from _tests(summary["tests"], "model")
-    yield from _made_worse(rows)
+    yield from _tests(summary["tests"], "model", group)
+    yield from _made_worse(rows, group)
     yield from _tuning(rows)
 
 
 def _adaptation(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
-    rows = summary["rows"]
+    rows, group = summary["rows"], moving(summary["setup"])
     amounts = _amounts(rows)
     yield f"{title}\n"
     yield _setup(summary)
     for figure in ("r", "r2"):
-        yield f"{SYMBOLS[figure]} in locomotion, mean ± standard deviation over subjects, by seconds of calibration.\n"
+        yield f"{SYMBOLS[figure]} in {group}, mean ± standard deviation over subjects, by seconds of calibration.\n"
         yield from _table(["method", *(f"{seconds} s" for seconds in amounts), f"time for {amounts[-1]} s [s]"])
         for name, row in rows.items():
-            cells = [_spread(row["mean"].get(seconds, {}).get(TESTED_CONDITION, {}).get(figure)) for seconds in amounts]
+            cells = [_spread(row["mean"].get(seconds, {}).get(group, {}).get(figure)) for seconds in amounts]
             mark = " (default)" if name == summary["default"] else ""
             yield table_row([name + mark, *cells, f"{row['adapting_s'].get(amounts[-1], 0):.1f}"])
         yield ""
-    yield from _tests(summary["tests"], "method")
-    yield from _made_worse(rows)
+    yield from _tests(summary["tests"], "method", group)
+    yield from _made_worse(rows, group)
 
 
 def _gait_cycle(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
     yield f"{title}\n"
     yield _setup(summary)
     yield "Mean ± standard deviation over subjects, locomotion. Calibration in gait cycles of each leg.\n"
+    group = moving(summary["setup"])
     for variant in dict.fromkeys(row["variant"] for row in summary["rows"]):
         yield f"### Envelopes {variant}\n"
         yield from _table(["model", "calibration", "method", *CYCLE_SYMBOLS.values(), "subjects"])
         for row in summary["rows"]:
-            if row["variant"] == variant and row["condition"] == TESTED_CONDITION:
+            if row["variant"] == variant and row["condition"] == group:
                 cells = [_plus_minus(row[figure], row[f"{figure}_std"]) for figure in CYCLE_SYMBOLS]
                 yield table_row([row["model"], row["calibration"], row["method"], *cells, row["subjects"]])
         yield ""
-    yield from _tests(summary["tests"], "model", "cycles")
+    yield from _tests(summary["tests"], "model", group, "cycles")
 
 
 def _ablation(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
-    rows = summary["rows"]
+    rows, group = summary["rows"], moving(summary["setup"])
     amounts = _amounts(rows)
     yield f"{title}\n"
     yield _setup(summary)
-    yield "r in locomotion, mean ± standard deviation over subjects; difference to the recipe, paired over subjects.\n"
+    yield f"r in {group}, mean ± standard deviation over subjects; difference to the recipe, paired over subjects.\n"
     differences = {
         (test["second"], test["seconds"]): -test["r"]["difference"]
         for test in summary["tests"]
-        if test["condition"] == TESTED_CONDITION
+        if test["condition"] == group
     }
     columns = [text for seconds in amounts for text in (f"{seconds} s", "difference")]
     yield from _table(["variant", "group", "what", *columns, "time [s]"])
     for name, row in sorted(rows.items(), key=lambda item: item[1]["group"]):
         cells = []
         for seconds in amounts:
-            cells.append(_spread(row["mean"].get(seconds, {}).get(TESTED_CONDITION, {}).get("r")))
+            cells.append(_spread(row["mean"].get(seconds, {}).get(group, {}).get("r")))
             difference = differences.get((name, seconds))
             cells.append("" if difference is None else f"{difference:+.3f}")
         yield table_row([name, row["group"], row["description"], *cells, f"{row['seconds']:.0f}"])
@@ -309,12 +307,12 @@ def _made(made: Mapping[str, Any]) -> str:
     return f"Made on {made['date'][:10]}{by}."
 
 
-def _tests(tests: Sequence[Mapping[str, Any]], kind: str, unit: str = "s") -> Iterator[str]:
-    chosen = [test for test in tests if test["condition"] == TESTED_CONDITION]
+def _tests(tests: Sequence[Mapping[str, Any]], kind: str, group: str, unit: str = "s") -> Iterator[str]:
+    chosen = [test for test in tests if test["condition"] == group]
     if not chosen:
         return
     yield f"### {chosen[0]['first']} against every other {kind}\n"
-    yield "Difference in locomotion, paired over subjects; 95 % bootstrap interval; p of Wilcoxon's rank test.\n"
+    yield f"Difference in {group}, paired over subjects; 95 % bootstrap interval; p of Wilcoxon's rank test.\n"
     columns = [
         f"{what} {SYMBOLS[figure]}" for figure in COMPARED_FIGURES for what in ("difference of", "interval of", "p,")
     ]
@@ -335,12 +333,12 @@ def _difference(test: Mapping[str, Any] | None) -> list[str]:
     return [f"{test['difference']:+.3f}", f"{low:+.3f} to {high:+.3f}", p]
 
 
-def _made_worse(rows: Mapping[str, Any]) -> Iterator[str]:
-    yield "### Subjects made worse by more than 0.01 r in locomotion by a calibration\n"
+def _made_worse(rows: Mapping[str, Any], group: str) -> Iterator[str]:
+    yield f"### Subjects made worse by more than 0.01 r in {group} by a calibration\n"
     amounts = list(dict.fromkeys(seconds for row in rows.values() for seconds in row["made_worse"]))
     yield from _table(["subjects (change of r)", *(f"{seconds} s" for seconds in amounts)])
     for name, row in rows.items():
-        losses = [row["made_worse"].get(seconds, {}).get(TESTED_CONDITION, {}) for seconds in amounts]
+        losses = [row["made_worse"].get(seconds, {}).get(group, {}) for seconds in amounts]
         yield table_row([name, *map(_lost, losses)])
     yield ""
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imu_emg_estimator.model.subject_data import by_subject, reference_amplitude
-from imu_emg_estimator.recording import LOCOMOTION, FloatArray, Recording
+from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.training.envelope_pictures import save_figure
 
 LIKENESS = "nearest_motion"  # name of the benchmark's row: moments are compared by their motion
-CONDITIONS = (*LOCOMOTION, "sitting", "standing")
+RESTING = ("sitting", "standing")
 LAGS = 8  # samples of the last second that describe a motion
 COMPONENTS = 16  # principal components of the motion
 POINTS = 1000  # per subject and condition
@@ -37,7 +37,7 @@ def ill_posedness(recordings: Sequence[Recording]) -> dict[str, Any]:
     groups = {s: group for s, group in by_subject(recordings).items() if (group[0].muscle_weight > 0).any()}
     moments = {subject: _moments(group) for subject, group in groups.items()}
     result: dict[str, Any] = {}
-    for condition in CONDITIONS:
+    for condition in (*recordings[0].rig.movement_names, *RESTING):
         chosen = {
             s: m
             for s, m in ((s, _of_condition(m, condition)) for s, m in moments.items())

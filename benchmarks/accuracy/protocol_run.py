@@ -18,6 +18,7 @@ from benchmarks.accuracy.tasks import TASKS
 from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT
 from benchmarks.run_folder import RunFolder, read_json
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.training.subject_checks import conditions_of
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.json_values import json_compatible, to_json
 
@@ -105,6 +106,7 @@ def _write_manifest(part: Part, plan: Plan, jobs: Sequence[Job], tuning: Sequenc
             "data": folder.data,
             "rig": plan.rig.name,
             "rate_hz": plan.rig.rate,
+            "conditions": list(conditions_of(plan.rig)),
             "look_ahead_s": plan.budget.config(plan.rig).look_ahead / plan.rig.rate,
             "folds": plan.folds,
             "seeds": plan.seeds,

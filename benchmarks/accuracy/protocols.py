@@ -64,7 +64,8 @@ class Plan:
         budget: of every training.
         seconds: amounts of calibration [s].
         adaptation: how the models are calibrated in the streaming protocol.
-        long: how the within-subject reference is trained on the subject's own recordings.
+        long: how the within-subject reference is trained on the subject's own recordings, if not as the models are
+            calibrated.
         methods: of the adaptation protocol.
         meta: meta-learning stages after plain pre-training, whose networks the sweep adapts as well.
         film: how the embedding of subjects is learned, for the methods that use it.
@@ -150,7 +151,7 @@ def make_plan(
         cycles=replace(cycles, steps=steps or cycles.steps),
         tune=tune,
         seconds=tuple(seconds or (adaptation.SECONDS if protocol == "adaptation" else streaming.SECONDS)),
-        long=within_subject.LONG,
+        long=replace(within_subject.LONG, steps=min(within_subject.LONG.steps, steps or within_subject.LONG.steps)),
         meta=tuple(usual_stage(kind) for kind in (("reptile",) if meta is None else meta)),
         methods=check_methods(methods or tuple(METHODS)),
     )
@@ -212,7 +213,7 @@ def streaming_jobs(plan: Plan) -> list[Job]:
         for fold, left_out in enumerate(plan.folds)
         for seed in plan.seeds
     ]  # fmt: skip
-    settings = {"seconds": plan.seconds, "adaptation": plan.long}
+    settings = {"seconds": plan.seconds, "ways": (plan.long, plan.adaptation)}
     own = [job for job in jobs if job.model == OWN]
     return jobs + [
         replace(job, task=within_subject.WITHIN_SUBJECT, model=within_subject.WITHIN_SUBJECT, settings=settings)

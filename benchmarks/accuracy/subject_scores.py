@@ -10,12 +10,15 @@ import numpy as np
 
 from benchmarks.accuracy.paired_test import compare
 from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT
+from imu_emg_estimator.recording import LOCOMOTION
 
 FIGURES = ("r", "r2", "r2_scaled", "nrmse")
 HIGHER_IS_BETTER = ("r", "r2", "r2_scaled")
 TOLERATED_LOSS = 0.01  # of r, by a calibration
 COMPARED_FIGURES = ("r", "r2")
-COMPARED_CONDITIONS = ("walking", "locomotion", "all")
+COMPARED_CONDITIONS = ("walking", "locomotion", "movements", "all")
+
+OF_HUGADB = ("all", "locomotion", *LOCOMOTION)  # the conditions of results that do not state theirs
 
 Record = Mapping[str, Any]
 Figures = dict[str, float]
@@ -39,6 +42,16 @@ def subject_figures(records: Sequence[Record]) -> SubjectFigures:
 
 def _numbers_first(name: str) -> tuple[bool, int, str]:
     return not name.isdecimal(), int(name) if name.isdecimal() else 0, name
+
+
+def conditions(setup: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what was scored: everything, all movements together, and each."""
+    return tuple(setup.get("conditions", OF_HUGADB))
+
+
+def moving(setup: Mapping[str, Any]) -> str:
+    """Return the name under which all movements together were scored."""
+    return conditions(setup)[1]
 
 
 def mean_figures(entries: Sequence[Mapping[str, float | None]]) -> Figures:

@@ -1,9 +1,12 @@
 """Within-subject reference: the accuracy of such a model with the subject's own other recordings in training.
 
 No calibration can be expected to exceed it on this EMG, so scores are also given as shares of it.
-The network of the subject's fold, trained on all other subjects, is trained further in all weights, for long, on
-half of the subject's data, and scored on the other half; then vice versa. The halves are
-alternate recordings of each activity; of an activity with one recording only, that one is cut in the middle.
+The network of the subject's fold, trained on all other subjects, is adapted to half of the subject's data, and scored
+on the other half; then vice versa. The halves are alternate recordings of each activity; of an activity with one
+recording only, that one is cut in the middle.
+
+It is adapted by whichever does better between halves of the half that it may see: long training of all weights, or
+the few-shot adaptation. Where motion tells little, the former learns what does not recur, and would lie below few-shot.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from numpy.typing import NDArray
 
 from benchmarks.accuracy.adaptation_methods import MethodSettings
 from benchmarks.accuracy.jobs import Job
-from benchmarks.accuracy.models import Fitted
+from benchmarks.accuracy.models import Fitted, locomotion_r
 from benchmarks.accuracy.streaming_protocol import comparable_split, score_estimate, trained
 from benchmarks.run_folder import RunFolder
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
+from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.subject_data import by_subject
 from imu_emg_estimator.recording import Recording
 from imu_emg_estimator.training.data_splits import GUARD_S
@@ -32,36 +36,55 @@ LONG = MethodSettings(method="all_weights", steps=600, batch=16, anchor=0.003)
 def run_fold(recordings: Sequence[Recording], job: Job, folder: RunFolder) -> dict[str, Any]:
     """Score the within-subject reference of the subjects who were not trained on by the source job's network.
 
-    Settings of the job: ``seconds`` as in the streaming protocol, whose samples are scored; ``adaptation``.
+    Settings of the job: ``seconds`` as in the streaming protocol, whose samples are scored; ``ways`` to adapt, of which
+    one is chosen.
     """
     assert job.source is not None
     fitted = trained(job.source, folder)
     left_out = by_subject([recording for recording in recordings if recording.subject in job.left_out])
     scored = {
-        subject: score_subject(fitted, group, job.settings["seconds"], job.settings["adaptation"])
+        subject: score_subject(fitted, group, job.settings["seconds"], job.settings["ways"])
         for subject, group in left_out.items()
     }
     return {"subjects": {subject: outcome for subject, outcome in scored.items() if outcome}}
 
 
 def score_subject(
-    fitted: Fitted, recordings: Sequence[Recording], seconds: Collection[float], settings: AdaptationSettings
+    fitted: Fitted, recordings: Sequence[Recording], seconds: Collection[float], ways: Sequence[AdaptationSettings]
 ) -> dict[str, Any] | None:
     """Score one subject, both halves pooled, on the samples of the streaming protocol.
 
     That protocol's calibration is in the training data of either half: it is never scored.
+
+    Returns:
+        ``scores``, and ``ways``: the index of the way that each half chose.
     """
     split = comparable_split(recordings, seconds)
     if split is None:
         return None
     half = halves(split.scored)
     estimated = np.full((len(half), len(recordings[0].rig.muscles)), np.nan)
+    taken = []
     for scored_half in (0, 1):
-        own = _pieces(split.scored, half == 1 - scored_half)
-        trained = fitted.adapted([*split.calibration, *own], settings)
+        own = [*split.calibration, *_pieces(split.scored, half == 1 - scored_half)]
+        taken.append(_better_way(fitted, own, ways))
         chosen = half == scored_half
-        estimated[chosen] = trained.estimate(split.scored)[chosen]
-    return {"scores": {WITHIN_SUBJECT: score_estimate(split.scored, estimated)}}
+        estimated[chosen] = fitted.adapted(own, ways[taken[-1]]).estimate(split.scored)[chosen]
+    return {"scores": {WITHIN_SUBJECT: score_estimate(split.scored, estimated)}, "ways": taken}
+
+
+def _better_way(fitted: Fitted, own: Sequence[Recording], ways: Sequence[AdaptationSettings]) -> int:
+    """Return the index of the way that, adapted to one half of these recordings, has the higher r on the other.
+
+    The first one where a half is too short to adapt to.
+    """
+    half = halves(own)
+    first, second = (_pieces(own, half == number) for number in (0, 1))
+    try:
+        r = [locomotion_r(fitted.adapted(first, way), second) for way in ways]
+    except InputError:
+        return 0
+    return int(np.argmax(np.nan_to_num(r, nan=-1.0)))
 
 
 def halves(recordings: Sequence[Recording]) -> NDArray[np.int_]:

@@ -150,7 +150,7 @@ def test_halves_are_alternate_recordings_of_each_activity(day: list[Recording]) 
 
 def test_within_subject_reference_scores_other_half(day: list[Recording]) -> None:
     fitted = Remembering()
-    outcome = reference.score_subject(fitted, day, [0.0, 5.0], SETTINGS)
+    outcome = reference.score_subject(fitted, day, [0.0, 5.0], [SETTINGS, SETTINGS])
     assert outcome is not None
     split = split_for_calibration(day, 5.0)
     assert split is not None
@@ -158,8 +158,11 @@ def test_within_subject_reference_scores_other_half(day: list[Recording]) -> Non
     order = np.concatenate([recording.imu[:, 0, 1] for recording in split.scored]).astype(int)
     calibration = numbers(split.calibration)
     guard = round(GUARD_S * day[0].rig.rate)
-    for scored_half, shown in enumerate(map(numbers, fitted.calibrations)):
+    assert len(fitted.calibrations) == 2 * 3
+    for scored_half, shown in enumerate(map(numbers, fitted.calibrations[2::3])):
         scored = set(order[half == scored_half].tolist())
+        for trial in map(numbers, fitted.calibrations[3 * scored_half : 3 * scored_half + 2]):
+            assert trial < shown
         assert calibration < shown
         assert shown - calibration < set(order[half == 1 - scored_half].tolist())
         # Where a recording was cut, the envelope's filter does not reach across.
@@ -168,3 +171,27 @@ def test_within_subject_reference_scores_other_half(day: list[Recording]) -> Non
     measured = np.concatenate([recording.envelope for recording in split.scored])
     figures = outcome["scores"][reference.WITHIN_SUBJECT]["all"]["vastus_lateralis_right"]
     assert figures["samples"] == len(measured)
+
+
+def test_within_subject_reference_is_adapted_in_the_way_that_does_better_on_what_it_may_see(
+    day: list[Recording],
+) -> None:
+    @dataclass
+    class Wavering(Remembering):
+        """Estimates the measured envelopes, but noise where it was adapted in the wrong way."""
+
+        way: AdaptationSettings | None = None
+
+        def adapted(self, calibration: Sequence[Recording], settings: AdaptationSettings) -> Wavering:
+            return replace(self, way=settings)
+
+        def estimate(self, recordings: Sequence[Recording]) -> FloatArray:
+            measured = np.concatenate([recording.envelope for recording in recordings])
+            return measured if self.way == right else np.random.default_rng(0).normal(size=measured.shape)
+
+    wrong, right = SETTINGS, replace(SETTINGS, steps=100)
+    for ways, index in (([wrong, right], 1), ([right, wrong], 0)):
+        outcome = reference.score_subject(Wavering(), day, [0.0, 5.0], ways)
+        assert outcome is not None
+        assert outcome["ways"] == [index, index]
+        assert outcome["scores"][reference.WITHIN_SUBJECT]["all"]["vastus_lateralis_right"]["r"] == pytest.approx(1.0)
