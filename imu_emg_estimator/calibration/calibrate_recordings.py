@@ -45,6 +45,7 @@ from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.envelope_curves import EnvelopeCurves, Envelopes, curves_of, in_unit, interval_half_width
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes, estimator_of, published_estimate
 from imu_emg_estimator.model.sensor_drift import MOTION, motion_profile
+from imu_emg_estimator.model.told_by_motion import little_told
 from imu_emg_estimator.recording import FloatArray, Recording, trusted_envelope
 from imu_emg_estimator.signals.accuracy_metrics import Scores, score
 from imu_emg_estimator.signals.signal_quality import Stream
@@ -110,7 +111,7 @@ def calibrate(
     quality = assess(base, recordings, stream, accept_exchanged)
     if quality.refusal:
         work.done()
-        return CalibrationResult(None, _refused(quality, seconds), quality)
+        return CalibrationResult(None, _with_worth(base, _refused(quality, seconds)), quality)
     usable = quality.usable(recordings)
     trials = _Trials(base, settings, adapted_share(seconds), work)
     work.begin(JUDGING)
@@ -145,7 +146,14 @@ def calibrate(
             calibration=Calibration.made_now(subject, METHOD, bag, seconds, asdict(settings), figures),
         )
     work.done()
-    return CalibrationResult(bundle, _report(bundle, muscles, seconds, quality, curves), quality)
+    report = _report(bundle, muscles, seconds, quality, curves)
+    return CalibrationResult(bundle, _with_worth(base, report), quality)
+
+
+def _with_worth(base: Bundle, report: CalibrationReport) -> CalibrationReport:
+    """Say, too, of which muscles motion tells little: no calibration changes that much."""
+    sentence = little_told(base.scores)
+    return replace(report, message=f"{report.message}; {sentence}") if sentence else report
 
 
 def _refused(quality: Quality, seconds: float) -> CalibrationReport:

@@ -240,9 +240,12 @@ def _verdicts(bundles: Sequence[Bundle], recordings: Sequence[Recording], datase
 
 
 def _print_tables(summary: Mapping[str, Any]) -> None:
+    from imu_emg_estimator.model.told_by_motion import little_told
     from imu_emg_estimator.training.evaluation_report import scores_table, subjects_table
 
     print(f"{scores_table(summary)}\n\n{subjects_table(summary)}")
+    if sentence := little_told(summary):
+        print(f"\nlook: {sentence}")
     for subject, verdicts in summary["verdicts"].items():
         print(f"\nsubject {subject}, {verdict_table(verdicts)}")
     for subject, reason in summary["left_out"].items():

@@ -18,8 +18,6 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.utils.atomic_files import write_atomically
 from imu_emg_estimator.utils.progress import ProgressBar
 
-SCORES = ("protocol", "look_ahead_s", "mean")  # of the figures, what a bundle carries
-
 if TYPE_CHECKING:
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.recording import Recording
@@ -194,8 +192,10 @@ def measured(
     Returns:
         The bundle, and all figures behind its scores; None where they were not measured.
     """
+    from imu_emg_estimator.model.told_by_motion import MUSCLE_R
     from imu_emg_estimator.training.envelope_pictures import example_of_median_subject
     from imu_emg_estimator.training.evaluation import evaluate_networks, figures_of
+    from imu_emg_estimator.training.evaluation_report import SCORES
     from imu_emg_estimator.training.fit_conformal_uncertainty import with_uncertainty
     from imu_emg_estimator.training.measure_subsets import with_subsets
 
@@ -211,7 +211,7 @@ def measured(
     protocol = f"{len(networks)} leave-subjects-out folds of {bundle.training['dataset']}, recipe {how} for each"
     seconds = max((float(amount) for own in scores.values() for amount in own), default=0.0)
     figures = figures_of(protocol, bundle, recordings, scores, seconds)
-    bundle = replace(bundle, scores={key: figures[key] for key in SCORES})
+    bundle = replace(bundle, scores={key: figures[key] for key in (*SCORES, MUSCLE_R)})
     return bundle, figures | {"example": example_of_median_subject(bundles, recordings, scores)}
 
 
@@ -228,6 +228,7 @@ def _with_left_out(figures: dict[str, Any] | None, arguments: argparse.Namespace
 
 def write_bundle(bundle: Bundle, path: Path, json: Path | None) -> None:
     """Write the bundle, its model card and its description as JSON; print the scores."""
+    from imu_emg_estimator.model.told_by_motion import little_told
     from imu_emg_estimator.training.evaluation_report import scores_table
     from imu_emg_estimator.training.model_card import model_card
 
@@ -236,6 +237,8 @@ def write_bundle(bundle: Bundle, path: Path, json: Path | None) -> None:
     write_atomically(card, model_card(bundle).encode())
     if bundle.scores:
         print(scores_table(bundle.scores))
+    if sentence := little_told(bundle.scores):
+        print(f"look: {sentence}")
     count = len(bundle.training["subjects"])
     print(f"wrote {path}: {bundle.model_id}, trained on {count} subjects, and its model card {card}")
     options.write_json(json, bundle.describe())

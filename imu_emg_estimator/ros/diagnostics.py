@@ -15,6 +15,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, QoSProfile, qos_check_compatible
 
 from imu_emg_estimator.model import sensor_drift as drift
+from imu_emg_estimator.model.told_by_motion import little_told
 from imu_emg_estimator.ros.raw_subscriptions import MessageCount
 from imu_emg_estimator.signals.sensor_verdict import GOOD, SensorState, Verdict
 from imu_emg_estimator.streaming import activation_status as status
@@ -83,6 +84,8 @@ class Diagnostics:
         statistics.durations.clear()
         published, self._estimates = statistics.estimates - self._estimates, statistics.estimates
         level, text = LEVELS[statistics.status], self._estimates_text()
+        if sentence := little_told(node.base.scores):
+            level, text = max(level, WARN), f"{text}; {sentence}"
         if others := self._other_estimators():
             level, text = ERROR, f"{others} on {node.output_topic}, too: stop one, or give it a namespace; {text}"
         values = {

@@ -16,6 +16,7 @@ from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, weights_of
 from imu_emg_estimator.model.offline_estimate import estimate_envelopes
 from imu_emg_estimator.model.subject_data import by_subject
+from imu_emg_estimator.model.told_by_motion import MUSCLE_R
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import DEFAULT_MOVEMENTS
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES, Scores, score
@@ -250,10 +251,19 @@ def figures_of(
     """
     rig, reasons = recordings[0].rig, left_out(recordings, seconds)
     figures = {"protocol": protocol, "look_ahead_s": bundle.config.look_ahead / bundle.rig.rate, **summarise(scores)}
-    figures |= {"movement_group": movement_group(rig)}
+    figures |= {"movement_group": movement_group(rig), MUSCLE_R: muscle_r(scores, movement_group(rig))}
     if rig.movements != DEFAULT_MOVEMENTS:
         figures["movements"] = list(rig.movement_names)
     return figures | {"left_out": reasons, "not_scored": sorted(reasons)}
+
+
+def muscle_r(scores: Mapping[str, SubjectScores], group: str) -> dict[str, float]:
+    """Average each muscle's r in a group of conditions over the subjects, after the longest calibration of each."""
+    found: dict[str, list[float]] = {}
+    for by_seconds in scores.values():
+        for muscle, entry in by_seconds[max(by_seconds, key=float)].get(group, {}).items():
+            found.setdefault(muscle, []).append(entry.r)
+    return {muscle: float(np.nanmean(r)) for muscle, r in found.items() if np.isfinite(r).any()}
 
 
 def summarise(scores: Mapping[str, SubjectScores]) -> dict[str, Any]:

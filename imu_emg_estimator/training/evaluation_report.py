@@ -11,6 +11,7 @@ import numpy as np
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.sensor_subsets import LEVEL, SensorSubsets, Subset, SubsetFigures
+from imu_emg_estimator.model.told_by_motion import MUSCLE_R
 from imu_emg_estimator.rig import Rig
 from imu_emg_estimator.signals.accuracy_metrics import FIGURES
 
@@ -70,7 +71,7 @@ def read_scores(path: Path) -> dict[str, Any]:
     try:
         if "streaming" in content:
             return _benchmark_scores(content["streaming"])
-        return {key: content[key] for key in SCORES}
+        return {key: content[key] for key in SCORES} | {key: content[key] for key in (MUSCLE_R,) if key in content}
     except (ValueError, KeyError, TypeError, AttributeError, StopIteration):
         raise InputError(
             f"scores {path} is not JSON of `imu-emg evaluate --folds` or of the accuracy benchmark; make it first"

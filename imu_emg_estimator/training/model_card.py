@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from imu_emg_estimator.model.bundle import Bundle
+from imu_emg_estimator.model.told_by_motion import little_told
 from imu_emg_estimator.training.evaluation_report import scores_table, subsets_table
 
 HUGADB = "hugadb"
@@ -45,6 +46,7 @@ def card_facts(bundle: Bundle) -> list[tuple[str, str]]:
 def limitations(bundle: Bundle) -> list[str]:
     """List what a user must not expect of the model."""
     return [
+        *_about_worth(bundle),
         _about_subjects(bundle),
         "The same motion can come with different activation (co-contraction, load, fatigue), which IMUs cannot "
         "measure.",
@@ -93,6 +95,11 @@ def _channels(bundle: Bundle) -> str:
     if accelerometers and gyroscopes:
         return "m/s² and rad/s"
     return "accelerometers only, m/s²" if accelerometers else "gyroscopes only, rad/s"
+
+
+def _about_worth(bundle: Bundle) -> list[str]:
+    sentence = little_told(bundle.scores)
+    return [f"{sentence[0].upper()}{sentence[1:]}."] if sentence else []
 
 
 def _about_subjects(bundle: Bundle) -> str:

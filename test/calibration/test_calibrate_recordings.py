@@ -168,9 +168,11 @@ def test_calibrated_bundle_can_be_stored(result: CalibrationResult, trained_bund
 
 @pytest.mark.parametrize("seed", [30, 31])
 def test_calibrate_rejects_emg_unrelated_to_movement(trained_bundle: Bundle, subject: Recording, seed: int) -> None:
-    outcome = calibrate(trained_bundle, shuffled(subject, seed), "anna", settings=SETTINGS)
+    told = replace(trained_bundle, scores={"muscle_r": {RIGHT: 0.7, LEFT: 0.7 if seed == 30 else 0.3}})
+    outcome = calibrate(told, shuffled(subject, seed), "anna", settings=SETTINGS)
     assert outcome.bundle is None
     assert "old model was kept" in outcome.report.message
+    assert ("; motion tells little of vastus_lateralis_left: " in outcome.report.message) == (seed == 31)
     assert outcome.report.to_dict()["calibration"] is None
 
 

@@ -58,6 +58,7 @@ def test_train_measures_uncertainty_and_missing_sensors_by_folds(
     assert bundle.ranges is not None
     assert (bundle.ranges > 1).all()
     assert bundle.scores["mean"]["0"]["walking"]["subjects"] == 3
+    assert list(bundle.scores["muscle_r"]) == list(bundle.rig.muscle_names)
     card = out.with_suffix(".md").read_text()
     assert card.startswith(f"# Model card: {bundle.model_id}")
     assert "3 leave-subjects-out folds of hugadb" in card

@@ -122,6 +122,16 @@ def test_diagnostics_report_rates_ages_and_model(start_lab: StartLab, report: An
         assert int(value(found[sensor], "received")) > 0
 
 
+def test_diagnostics_warn_where_motion_tells_little(
+    start_lab: StartLab, report: Any, imu: NDArray[np.floating]
+) -> None:
+    lab = start_lab(stale_after=HOUR)
+    lab.estimator.base = replace(lab.estimator.base, scores={"muscle_r": {"vastus_lateralis_left": 0.3}})
+    found = report(lab, lambda named: "OK" in named["estimates"].message, lambda: lab.play(imu[:300], hurry=True))
+    assert found["estimates"].level == WARN
+    assert found["estimates"].message.startswith("OK; motion tells little of vastus_lateralis_left: ")
+
+
 def test_diagnostics_report_faults_of_single_sensors(
     start_lab: StartLab, report: Any, imu: NDArray[np.floating]
 ) -> None:

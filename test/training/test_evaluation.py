@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fixtures.factories import BundleFactory, RecordingFactory, refusal
+from fixtures.factories import BundleFactory, RecordingFactory, refusal, subject_scores
 from fixtures.numbered_day import sample_numbers
 
 from imu_emg_estimator.calibration.adaptation import AdaptationSettings
@@ -23,6 +23,7 @@ from imu_emg_estimator.training.evaluation import (
     evaluate_bundle,
     evaluate_folds,
     evaluate_subject,
+    muscle_r,
     score_recordings,
     summarise,
 )
@@ -164,6 +165,12 @@ def test_summarise_averages_over_muscles_then_subjects() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_muscle_r_is_the_mean_over_subjects_after_the_longest_calibration_of_each() -> None:
+    before, after, other = (subject_scores(r)["0"] for r in (0.2, 0.4, 0.6))
+    scores = {"1": {"0": before, "30": after}, "2": {"0": other}, "3": subject_scores(0.9, "sitting")}
+    assert muscle_r(scores, "locomotion") == {"vastus": pytest.approx(0.5)}
+
+
 def test_summarise_ignores_undefined_figures() -> None:
     unknown, known = Scores(np.nan, np.nan, np.nan, 5), Scores(0.5, 0.5, 0.5, 5)
     scores = {"1": {"0": {"all": {"a": unknown, "b": known}}}, "2": {"0": {"all": {"a": unknown, "b": unknown}}}}

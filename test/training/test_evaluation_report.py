@@ -35,7 +35,11 @@ def test_subjects_table_shows_na_without_locomotion() -> None:
 def test_read_scores_of_an_evaluation(summary: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "scores.json"
     path.write_text(json.dumps(summary))
-    assert read_scores(path) == {key: summary[key] for key in ("protocol", "look_ahead_s", "mean")}
+    expected = {key: summary[key] for key in ("protocol", "look_ahead_s", "mean")}
+    assert read_scores(path) == expected
+    told = {"muscle_r": {"vastus": 0.7}}
+    path.write_text(json.dumps(summary | told))
+    assert read_scores(path) == expected | told
 
 
 def test_read_scores_of_the_accuracy_benchmark(tmp_path: Path) -> None:
