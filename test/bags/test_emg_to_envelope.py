@@ -95,7 +95,8 @@ def test_packets_must_go_with_the_sample_rate(period: float, possible: bool) -> 
         clock, data = _regular("bag", stream(period=period))
         assert len(data) == clock.length
     else:
-        with refusal("EMG samples stamped within", "do not go with a sample_rate of 1000 Hz", "correct sample_rate"):
+        told = f"10000 EMG samples stamped within {999 * period:.4g} s, which do not go with a sample_rate of 1000 Hz"
+        with refusal(told, "correct sample_rate"):
             _regular("bag", stream(period=period))
 
 
