@@ -18,7 +18,7 @@ from torch.nn.functional import smooth_l1_loss
 
 from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.activation_loss import estimate_loss
-from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer
+from imu_emg_estimator.model.causal_network import Estimator, GegluTransformer, Network
 from imu_emg_estimator.model.network_config import ModelConfig, weight_shapes
 from imu_emg_estimator.model.subject_data import SubjectData
 from imu_emg_estimator.rig import Rig
@@ -38,25 +38,28 @@ DROPOUT = 0.1  # of a student: it has too few weights to learn its subjects by h
 
 
 def student_config(config: ModelConfig, width: int | None = None, layers: int | None = None) -> ModelConfig:
-    """Return the shape of a student.
+    """Return the shape of a student: its feed-forward is what ``SHARE`` of the weights leaves, within the teacher's.
 
     Args:
         config: of the teacher.
-        width, layers: as asked; None = one layer, as wide as ``SHARE`` of the teacher's weights allow.
+        width, layers: as asked; None = one layer, as wide as the teacher's where the weights suffice.
 
     Raises:
         InputError: no network can have this shape, or it would not be smaller.
     """
-    # A layer costs more of a step than its width. The front end need only reach from one token to the next.
-    slim = replace(config, layers=layers or 1, kernel=min(config.kernel, config.dilation), dropout=DROPOUT)
-    smallest = 2 * config.heads  # even heads
-    widths = [width] if width else range(config.width // smallest * smallest, 0, -smallest)
-    for own in widths:
-        found = replace(slim, width=own, feedforward=max(1, own * config.feedforward // config.width))
-        if width or _weights(found) <= SHARE * _weights(config):
+    count = layers or 1  # a layer costs more of a step than its width
+    # The front end need only reach from one token to the next; a single layer looks back further.
+    slim = replace(config, layers=count, kernel=min(config.kernel, config.dilation + 1), dropout=DROPOUT)
+    slim = replace(slim, band=config.band * max(1, (config.layers // count + 1) // 2))
+    smallest = 2 * config.heads  # for heads of even width
+    for own in [width] if width else range(config.width // smallest * smallest, 0, -smallest):
+        bare = _weights(replace(slim, width=own, feedforward=0))
+        units = int(SHARE * _weights(config) - bare) // (count * (3 * own + 2))
+        if units >= own // 2:
             break
+    found = replace(slim, width=own, feedforward=max(own // 2, min(units, own * config.feedforward // config.width)))
     if _weights(ModelConfig.from_dict(found.to_dict())) >= _weights(config):
-        raise InputError(f"width {found.width} and {found.layers} layers give no smaller network; ask for less")
+        raise InputError(f"width {own} and {count} layers give no smaller network; ask for less")
     return found
 
 
@@ -71,11 +74,13 @@ def distil(
 ) -> Estimator:
     """Train a student of this shape, with the references and the normalisation of its teacher.
 
+    It starts as ``cut_down`` says.
+
     Args:
         subjects: whom the teacher was trained on.
     """
     torch.manual_seed(settings.seed)
-    student = replace(teacher, network=GegluTransformer(config))
+    student = replace(teacher, network=cut_down(teacher.network, config))
     network = copy.deepcopy(teacher.network).to(training_device()).eval()
 
     def lesson(mean: Tensor, inputs: Tensor, phase: int) -> Tensor:
@@ -97,6 +102,29 @@ def distil(
     batches = training_batches(subjects, rig, settings, config.look_ahead, teacher.normalisation, generator)
     parts = BatchParts(settings.batch, (generator,))
     optimise(student.network, config.dilation, batches, loss, settings, progress, parts, checkpoint)
+    return student
+
+
+def cut_down(teacher: Network, config: ModelConfig) -> GegluTransformer:
+    """Return a network with the first layers of its teacher, of random weights where it has another width.
+
+    Of the front end it has the newest samples, of each feed-forward the units with the largest weights.
+    """
+    student, own = GegluTransformer(config), teacher.config
+    if config.width != own.width or config.layers > own.layers or config.feedforward > own.feedforward:
+        return student
+    given = teacher.state_dict()
+    given["front_end.convolution.weight"] = given["front_end.convolution.weight"][:, :, -config.kernel :]
+    for layer in range(config.layers):
+        part = f"layers.{layer}.feedforward."
+        inner, outer = given[f"{part}gate_and_value.weight"], given[f"{part}output.weight"]
+        size = inner.norm(dim=1).unflatten(0, (2, -1)).prod(dim=0) * outer.norm(dim=0)
+        units = size.topk(config.feedforward).indices.sort().values
+        given[f"{part}output.weight"] = outer[:, units]
+        for name in ("weight", "bias"):
+            both = given[f"{part}gate_and_value.{name}"].unflatten(0, (2, -1))
+            given[f"{part}gate_and_value.{name}"] = both[:, units].flatten(0, 1)
+    student.load_state_dict({name: given[name] for name in student.state_dict()})
     return student
 
 

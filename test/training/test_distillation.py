@@ -6,7 +6,7 @@ from math import prod
 import numpy as np
 import pytest
 import torch
-from fixtures.factories import RecordingFactory, refusal
+from fixtures.factories import BundleFactory, RecordingFactory, refusal
 
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import weights_of
@@ -15,7 +15,7 @@ from imu_emg_estimator.model.offline_estimate import estimate_recording, estimat
 from imu_emg_estimator.model.subject_data import prepare
 from imu_emg_estimator.recording import UNLABELLED
 from imu_emg_estimator.training.augmentation import AugmentationSettings
-from imu_emg_estimator.training.distillation import distil, student_config
+from imu_emg_estimator.training.distillation import cut_down, distil, student_config
 from imu_emg_estimator.training.pretraining import TrainingSettings
 
 SETTINGS = TrainingSettings(
@@ -53,13 +53,34 @@ def test_distil_learns_estimate_of_teacher_without_emg(
         np.testing.assert_array_equal(value, before[name])
 
 
-def test_student_is_as_wide_as_a_quarter_of_the_weights_allows() -> None:
+def test_student_has_a_quarter_of_the_weights_and_one_layer() -> None:
     def count(config: ModelConfig) -> int:
         return sum(map(prod, weight_shapes(config).values()))
 
     found = student_config(FULL)
     assert (found.layers, found.look_ahead, found.dilation) == (1, FULL.look_ahead, FULL.dilation)
-    assert count(found) <= 0.25 * count(FULL) < count(student_config(FULL, found.width + 8))
+    assert 0.24 * count(FULL) < count(found) <= 0.25 * count(FULL)
+    assert found.width == FULL.width
+    two = student_config(FULL, layers=2)
+    assert 0.22 * count(FULL) < count(two) <= 0.25 * count(FULL)
+    assert two.width < FULL.width
     assert student_config(FULL, 16, 2).layers == 2
-    with refusal("width 64 and 5 layers", "no smaller"):
-        student_config(FULL, 64, 5)
+    with refusal("width 64 and 9 layers", "no smaller"):
+        student_config(FULL, 64, 9)
+
+
+def test_student_starts_with_the_units_of_its_teacher_that_count(make_bundle: BundleFactory) -> None:
+    """Units without weights and samples that the front end ignores can go without any change of the estimate."""
+    bundle = make_bundle(layers=2, kernel=5, feedforward=12)
+    teacher = estimator_of(bundle).network
+    with torch.no_grad():
+        teacher.front_end.convolution.weight[:, :, :2] = 0
+        for weights in teacher.layers[1].state_dict().values():
+            weights.zero_()
+        feedforward = teacher.layers[0].feedforward
+        feedforward.output.weight[:, ::2] = 0
+        config = replace(bundle.config, layers=1, kernel=3, feedforward=6)
+        inputs = torch.randn(1, 40, config.inputs)
+        torch.testing.assert_close(cut_down(teacher, config).eval()(inputs), teacher(inputs))
+    narrow = cut_down(teacher, replace(config, width=4))
+    assert narrow.config.width == 4
