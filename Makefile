@@ -12,13 +12,13 @@ setup:  ## .venv with ROS 2 and all else, interfaces built; later runs take seco
 quick: setup  ## the tests that are not marked slow, ros or hostile
 	$(env) python $(pytest) 2
 
-# Three processes on two cores, as the one with the ROS tests waits for most of its time.
+# Four processes on two cores, as those with ROS tests wait for most of their time.
 test: setup  ## all tests, the ROS ones on real rclpy
-	$(env) python $(pytest) 3 test
+	$(env) python $(pytest) 4 test
 
 coverage: setup  ## branch coverage of the package under all tests, of every process that they start
 	rm -rf build/coverage
-	$(env) python -m coverage run $(pytest) 3 test; code=$$?; $(env) coverage combine --quiet; exit $$code
+	$(env) python -m coverage run $(pytest) 4 test; code=$$?; $(env) coverage combine --quiet; exit $$code
 	$(env) coverage report --skip-covered --sort cover
 
 demo: setup  ## live demo; DATA=<HuGaDB folder> plays a real subject instead of a simulated one

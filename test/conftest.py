@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the ROS tests, which come first because they take longest."""
+    """Mark the ROS tests; the files with most of them come first, then those with most of the other long tests."""
+    long: dict[str, Counter[Path]] = {marker: Counter() for marker in ("ros", "slow", "hostile")}
     for item in items:
         if ROS_TESTS in item.path.parents:
             item.add_marker("ros")
-    items.sort(key=lambda item: item.get_closest_marker("ros") is None)
+        for marker, files in long.items():
+            files[item.path] += item.get_closest_marker(marker) is not None
+    items.sort(key=lambda item: [-files[item.path] for files in long.values()])
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Choose what one process of several runs: a file, or all ROS tests, as two in real time would delay each other."""
+    """Choose what one process of several runs: a file."""
     from fixtures.file_scheduling import FileScheduling
 
     return FileScheduling(config, log)
