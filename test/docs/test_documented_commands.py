@@ -21,7 +21,6 @@ RUNNABLE = {"bash", "python", "cpp"}
 COMPILER = os.environ.get("CXX", "c++")
 MAX_S = 1500  # a hang, not a busy machine
 TESTED = [page for page in pages() if any(block.mark == "test" for block in code_blocks(page))]
-SLOW = [page for page in TESTED if any(block.slow for block in code_blocks(page))]
 
 
 @pytest.mark.parametrize("page", pages(), ids=page_name)
@@ -37,15 +36,9 @@ def is_marked(block: CodeBlock) -> bool:
     return block.mark == "not run" and len(block.note.split()) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", TESTED, ids=page_name)
-@pytest.mark.slow
 def test_commands_of_page_run(page: Path, tmp_path: Path) -> None:
-    run_blocks([block for block in code_blocks(page) if block.mark == "test" and not block.slow], tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", SLOW, ids=page_name)
-def test_slow_commands_of_page_run(page: Path, tmp_path: Path) -> None:
     run_blocks([block for block in code_blocks(page) if block.mark == "test"], tmp_path)
 
 
