@@ -24,6 +24,7 @@ from benchmarks.accuracy.subject_scores import kept_values, made_worse, mean_ove
 from benchmarks.accuracy.within_subject_reference import WITHIN_SUBJECT
 from imu_emg_estimator.cli.shared_options import BAD_INPUT
 from imu_emg_estimator.recording import Recording
+from imu_emg_estimator.rig import Movement
 from imu_emg_estimator.training.evaluation_report import read_scores, scores_table
 
 pytestmark = pytest.mark.slow
@@ -223,6 +224,15 @@ def test_report_adds_section_for_named_part(tmp_path: Path, report: Path, subjec
     assert results["profile"]["made"]["command"].endswith("--part profile --run PATH --out PATH --json PATH")
     assert "## Profile, streaming: causal" in (tmp_path / "accuracy" / "table.md").read_text()
     assert (tmp_path / "accuracy" / "profile_r_per_subject.png").is_file()
+
+
+def test_report_of_another_rig_is_by_its_own_movements(tmp_path: Path, subjects: list[Recording]) -> None:
+    rig = replace(subjects[0].rig, movements=(Movement("running"), Movement("walking")))
+    lab = [replace(recording, rig=rig) for recording in subjects]
+    assert command(tmp_path, lab, [*COMMON, "--models", "mean_profile", "--calibration-seconds", "0"]) == 0
+    table = (tmp_path / "accuracy" / "table.md").read_text()
+    assert "| model | r all | r movements | r running | r walking | R² movements | R² scaled movements |" in table
+    assert "locomotion" not in table
 
 
 # figures by hand
