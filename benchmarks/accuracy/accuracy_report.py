@@ -203,7 +203,7 @@ def _uncertainty(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
 def _ill_posedness(title: str, summary: Mapping[str, Any]) -> Iterator[str]:
     yield f"{title}\n"
     yield f"{_data(summary)}\n"
-    yield "Share of the envelope's variance that differs between moments of like motion; see docs/limits_of_motion.md.\n"
+    yield "Share of the envelope's variance between moments of like motion; see docs/limits_of_motion.md.\n"
     yield from _table(["condition", "the same subject, at another time", "another subject", "moments"])
     for condition, entry in summary["conditions"].items():
         shares = [f"{entry[kind]['share']:.2f}" for kind in ("within", "across")]
