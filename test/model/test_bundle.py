@@ -99,7 +99,21 @@ def test_shipped_bundles_keep_their_identity(name: str, model_id: str, earlier_i
     assert replace(bundle, subset_figures=None, ranges=None).model_id == earlier_id
 
 
-@pytest.mark.parametrize(("name", "highest"), [("hugadb", 0.85), ("hugadb_without_2_8_17", 0.86)])
+def test_small_bundle_is_a_quarter_of_the_shipped_one_and_fits_the_same_rig() -> None:
+    large, small = (Bundle.load(resource_file(f"{name}.safetensors")) for name in ("hugadb", "hugadb_small"))
+    assert small.model_id == "hugadb_small-977e31d6ff6d"
+    assert small.training["distilled_from"] == large.model_id
+    assert small.training["subjects"] == large.training["subjects"]
+    assert 4 * small.describe()["weights"] <= large.describe()["weights"]
+    assert small.config.layers == 1
+    assert (small.rig, small.reference) == (large.rig, large.reference)
+    assert small.uncertainty is not None
+    assert small.uncertainty != large.uncertainty
+
+
+@pytest.mark.parametrize(
+    ("name", "highest"), [("hugadb", 0.85), ("hugadb_without_2_8_17", 0.86), ("hugadb_small", 0.86)]
+)
 def test_shipped_bundle_covers_its_interval_without_sensors(name: str, highest: float) -> None:
     """What the documentation promises, on subjects that neither network nor factor has seen.
 

@@ -3,10 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.told_by_motion import MUSCLE_R
 from imu_emg_estimator.training.model_card import model_card
-from imu_emg_estimator.utils.shipped_files import resource_file, shipped_bundle
+from imu_emg_estimator.utils.shipped_files import resource_file
 
 
 def test_model_card_holds_data_scores_and_limitations(bundle: Bundle, summary: dict[str, Any]) -> None:
@@ -20,6 +22,8 @@ def test_model_card_holds_data_scores_and_limitations(bundle: Bundle, summary: d
     assert "- Motion tells little of vastus: " in weak
 
 
-def test_shipped_model_card_equals_generated_card() -> None:
-    """``imu-emg inspect --card resource/hugadb.md`` writes it."""
-    assert resource_file("hugadb.md").read_text(encoding="utf-8") == model_card(Bundle.load(shipped_bundle()))
+@pytest.mark.parametrize("name", ["hugadb", "hugadb_small"])
+def test_shipped_model_card_equals_generated_card(name: str) -> None:
+    """``imu-emg inspect resource/NAME.safetensors --card resource/NAME.md`` writes it."""
+    card = model_card(Bundle.load(resource_file(f"{name}.safetensors")))
+    assert resource_file(f"{name}.md").read_text(encoding="utf-8") == card
