@@ -8,7 +8,7 @@ from fixtures.fuzz_bags import GOOD, run_cases, summary
 
 pytestmark = pytest.mark.hostile
 
-CASES = int(os.environ.get("IMU_EMG_FUZZ", "240"))
+CASES = int(os.environ.get("IMU_EMG_FUZZ", "120"))
 PERIOD = 1009  # so that a few cases are of all sorts, and other ones than the first of a full run
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from fixtures.made_up_lab import SENSORS
 from fixtures.page_runs import PageRun
 
 from imu_emg_estimator.model.bundle import Bundle
@@ -11,5 +12,9 @@ from imu_emg_estimator.model.bundle import Bundle
 @pytest.mark.slow
 def test_page_leads_to_a_calibrated_live_estimate_of_the_node(tmp_path: Path) -> None:
     said = PageRun(tmp_path, "mat").follow(live=True)
-    assert Bundle.load(tmp_path / "eva.safetensors").model_id in said[-1]
+    calibrated = Bundle.load(tmp_path / "eva.safetensors")
+    assert (calibrated.rig.sensor_names, calibrated.rig.movement_names) == (SENSORS, ("squat",))
+    assert calibrated.calibration is not None
+    assert calibrated.calibration.mean("r2", "after") > calibrated.calibration.mean("r2", "before")
+    assert calibrated.model_id in said[-1]
     assert "100.0 estimates a second" in said[-1] or " estimates: " in said[-1]

@@ -42,9 +42,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_sample_depends_on_the_seed_alone() -> None:
-    assert sample(1, 8) == sample(1, 8)
-    assert sample(1, 8) != sample(2, 8)
-    assert [mutation.kind for mutation in sample(1, 8)] == list(KINDS) * 2
+    first = sample(1, 8)
+    assert sample(1, 8) == first
+    assert sample(2, 8) != first
+    assert [mutation.kind for mutation in first] == list(KINDS) * 2
 
 
 def test_mutations_cover_conditions_logic_arithmetic_and_constants(project: Path) -> None:

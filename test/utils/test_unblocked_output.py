@@ -4,8 +4,6 @@ import os
 import subprocess
 import sys
 
-import pytest
-
 CODE = """
 import os
 from imu_emg_estimator.utils.unblocked_output import unblocked_output
@@ -21,7 +19,6 @@ def test_both_outputs_arrive_whole_before_the_end() -> None:
     assert (ended.stdout, ended.stderr) == (b"a" * 30000, b"b" * 30000)
 
 
-@pytest.mark.slow
 def test_writing_goes_on_though_nobody_reads() -> None:
     work = """
     for _ in range(1000):
@@ -32,7 +29,8 @@ def test_writing_goes_on_though_nobody_reads() -> None:
     os.write(done, b'done')"""
     source, unread = os.pipe()
     told, done = os.pipe()
-    command = [sys.executable, "-c", f"done = {done}" + CODE.format(work=work)]
+    brief = "from imu_emg_estimator.utils import unblocked_output as output\noutput.FLUSH_S = 0.2"
+    command = [sys.executable, "-c", f"done = {done}\n{brief}" + CODE.format(work=work)]
     with subprocess.Popen(command, stdout=unread, pass_fds=[done]) as process:
         os.close(done)
         assert os.read(told, 10) == b"done"

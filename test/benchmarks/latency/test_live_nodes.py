@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rclpy
+from fixtures.factories import BundleFactory
 from fixtures.ros_lab import grid, imu_message
 
 from benchmarks.__main__ import main
@@ -122,8 +123,11 @@ def test_lost_messages_are_found(slow_load: live.Load, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    """Function that runs sections of the benchmark with tiny durations; returns the results."""
+def quick(
+    make_bundle: BundleFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Any:
+    """Function that runs sections of the benchmark on a tiny bundle with tiny durations; returns the results."""
+    make_bundle(seed=3).save(tiny := tmp_path / "tiny.safetensors")  # weights that a simulated subject improves
     monkeypatch.setattr(command, "code_fingerprint", lambda: "code")
     monkeypatch.setattr(plan, "CANDIDATES", (live.OURS, live.BASELINE, "wait_set"))
     slow = replace(QUICK, rate=SLOW, loss_rate=SLOW)  # a machine that is busy with other tests has to keep up
@@ -132,7 +136,8 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setattr(live, "node_command", lambda *given: [*command_of(*given), "-p", "calibration_nice:=0"])
 
     def run(sections: str) -> dict[str, Any]:
-        status = main(["latency", "--quick", "--engine", "numpy", "--only", sections, "--out", str(tmp_path)])
+        options = ["--engine", "numpy", "--bundle", str(tiny), "--out", str(tmp_path)]
+        status = main(["latency", "--quick", "--only", sections, *options])
         assert status == 0, capsys.readouterr().err
         results: dict[str, Any] = json.loads((tmp_path / "results.json").read_text())
         return results

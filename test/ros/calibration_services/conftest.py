@@ -13,7 +13,6 @@ import rclpy
 from fixtures.calibration_files import stored
 from fixtures.factories import BundleFactory
 from fixtures.ros_lab import HOUR, Lab, start
-from rosbags.rosbag2 import StoragePlugin, Writer
 
 from imu_emg_estimator.bags import write_bag
 from imu_emg_estimator.calibration.calibrate_recordings import calibrate
@@ -47,15 +46,12 @@ def bags(walking: Recording, make_recording: Callable[..., Recording], tmp_path_
         "raw": walking,
         "envelope": replace(walking, emg=None),
         "misleading": replace(walking, emg=replace(walking.emg, data=misleading)),
-        "without_emg": replace(walking, emg=None, envelope=np.full_like(walking.envelope, np.nan)),
         "without_an_imu": replace(walking, rig=five, imu=walking.imu[:, :5]),
         "short": walking.slice(0, round(6 * rig.rate)),
         "standing": make_recording([("standing", 20.0)]),
     }
     for name, recording in recordings.items():
         write_bag(recording, folder / name)
-    with Writer(folder / "empty", version=9, storage_plugin=StoragePlugin.MCAP):
-        pass
     shutil.copytree(folder / "raw", folder / "corrupt")
     data = folder / "corrupt" / "raw.mcap"
     data.rename(folder / "corrupt" / "raw.mcap").write_bytes(data.read_bytes().replace(b"imu", b"\xff"))

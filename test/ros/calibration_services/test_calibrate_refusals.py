@@ -21,9 +21,7 @@ StartLab = Callable[..., Lab]
     ("bag", "code", "said"),
     [
         ("missing", Answer.BAG_UNREADABLE, "does not exist"),
-        ("empty", Answer.BAG_UNREADABLE, "holds no message"),
         ("corrupt", Answer.BAG_UNREADABLE, "cannot be read"),
-        ("without_emg", Answer.MISSING_TOPIC, "no imu_emg_estimator/msg/Emg messages"),
         ("without_an_imu", Answer.MISSING_TOPIC, "no Imu messages on /imu/left_thigh"),
         ("short", Answer.TOO_SHORT, "at least"),
     ],
