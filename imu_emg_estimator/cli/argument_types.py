@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 MAX_DURATION_S = 3600.0
+LONGEST_FORECAST_MS, LONGEST_LOOK_AHEAD_MS = 100.0, 200.0
 MAX_SEED = (1 << 32) - 1
 MAX_PORT = 65535
 AUTO = "auto"
@@ -87,6 +88,15 @@ def number_or_auto(text: str) -> float | str:
         return text if text == AUTO else number(text)
     except argparse.ArgumentTypeError as error:
         raise argparse.ArgumentTypeError(f"{error}; give one such as 0.1, or {AUTO}") from None
+
+
+def look_ahead(text: str) -> float:
+    """Read a look-ahead [ms]; negative = a forecast."""
+    if not -LONGEST_FORECAST_MS <= (value := number(text)) <= LONGEST_LOOK_AHEAD_MS:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' ms is outside -{LONGEST_FORECAST_MS:g} (a forecast) to {LONGEST_LOOK_AHEAD_MS:g} ms"
+        )
+    return value
 
 
 def nonnegative_number(text: str) -> float:

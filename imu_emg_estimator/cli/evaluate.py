@@ -44,6 +44,7 @@ def add_parser(commands: Any) -> None:
         f"'{types.EVERY_SUBJECT}' leaves out one subject at a time",
     )  # fmt: skip
     options.add_steps_option(parser, "with --folds: optimiser steps")
+    options.add_look_ahead_option(parser, "with --folds: ")
     options.add_gyroscopes_option(parser)
     parser.add_argument("--keep", type=Path, metavar="DIR", help="with --folds: keep the bundle of every fold here")
     options.add_workers_option(parser)
@@ -68,6 +69,8 @@ def run(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.envelope_pictures import example_of_median_subject
     from imu_emg_estimator.training.evaluation import figures_of
 
+    if arguments.look_ahead is not None and (arguments.sensor_subsets or not arguments.folds):
+        raise InputError("a bundle has a look-ahead of its own; give --look-ahead with --folds, which trains others")
     if arguments.sensor_subsets:
         if arguments.report:
             raise InputError("--sensor-subsets has no report; remove --report")
@@ -113,6 +116,7 @@ def _measure_subsets(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.evaluation_report import subsets_table
     from imu_emg_estimator.training.fit_conformal_uncertainty import retrain_folds
     from imu_emg_estimator.training.measure_subsets import with_subsets
+    from imu_emg_estimator.training.recipe import RECIPE
 
     bundle = options.load_bundle(arguments)
     if arguments.folds:
@@ -120,7 +124,8 @@ def _measure_subsets(arguments: argparse.Namespace) -> int:
         check_rig(bundle, recordings[0].rig)
         recordings = worn_as_trained(bundle, recordings)
         folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
-        networks = retrain_folds(recordings, folds, progress=lambda fold: ProgressBar(f"fold {fold}/{folds}"))
+        settings = replace(RECIPE, look_ahead_s=bundle.config.look_ahead / bundle.rig.rate)
+        networks = retrain_folds(recordings, folds, settings, lambda fold: ProgressBar(f"fold {fold}/{folds}"))
         measured_on = f"{folds} networks of the same recipe that had not seen them"
     else:
         unseen = _unseen_subjects(arguments, bundle)
@@ -141,11 +146,10 @@ def _evaluate_folds(arguments: argparse.Namespace) -> Evaluation:
     from imu_emg_estimator.model.subject_data import by_subject
     from imu_emg_estimator.training.evaluation import evaluate_folds
     from imu_emg_estimator.training.parallel_trainings import job_backend
-    from imu_emg_estimator.training.recipe import RECIPE
 
     recordings = options.load_training_recordings(arguments)
     _check_recordings(arguments, recordings)
-    settings = replace(RECIPE, steps=arguments.steps or RECIPE.steps)
+    settings = options.training_settings(arguments)
     folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
     with job_backend(arguments.backend, arguments.workers, arguments.cluster):
         scores, bundles = evaluate_folds(

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,10 @@ from imu_emg_estimator.utils.shipped_files import shipped_bundle
 if TYPE_CHECKING:
     from imu_emg_estimator.model.bundle import Bundle
     from imu_emg_estimator.recording import Recording
+    from imu_emg_estimator.training.pretraining import TrainingSettings
 
 QUIET_S = 1.0  # work that takes less shows no progress
-DEFAULT_STEPS = 1000  # the recipe's, which --help must not import
+DEFAULT_STEPS, DEFAULT_LOOK_AHEAD_MS = 1000, 51  # the recipe's, which --help must not import
 NO_ROTATION = (0.0, 0.0, 0.0, 1.0)
 FILE_OPTIONS = ("out", "json", "picture", "card", "report", "sto", "save_statistics")
 FOLDER_OPTIONS = ("store", "keep", "out_folder")
@@ -119,6 +121,24 @@ def add_steps_option(parser: argparse.ArgumentParser, purpose: str = "optimiser 
     parser.add_argument(
         "--steps", type=types.positive_integer, metavar="N", help=f"{purpose} (default: {DEFAULT_STEPS})"
     )
+
+
+def add_look_ahead_option(parser: argparse.ArgumentParser, purpose: str = "") -> None:
+    """Declare the instant that estimates are for."""
+    parser.add_argument(
+        "--look-ahead", type=types.look_ahead, metavar="MS",
+        help=f"{purpose}how long before the newest IMU sample the instant lies that an estimate is for: -100 to 200 "
+        "ms; more is more accurate and later, negative is a forecast, which the node refuses "
+        f"(default: {DEFAULT_LOOK_AHEAD_MS})",
+    )  # fmt: skip
+
+
+def training_settings(arguments: argparse.Namespace) -> TrainingSettings:
+    """Return the recipe with ``--steps`` and ``--look-ahead``, where they are given."""
+    from imu_emg_estimator.training.recipe import RECIPE
+
+    ahead = RECIPE.look_ahead_s if arguments.look_ahead is None else arguments.look_ahead / 1000
+    return replace(RECIPE, steps=arguments.steps or RECIPE.steps, look_ahead_s=ahead)
 
 
 def add_workers_option(parser: argparse.ArgumentParser) -> None:

@@ -46,6 +46,7 @@ def add_parser(commands: Any) -> None:
         "--leave-out", type=types.names, default=[], metavar="A,B", help="subjects to leave out of the training"
     )
     options.add_steps_option(parser)
+    options.add_look_ahead_option(parser)
     parser.add_argument(
         "--seed", type=types.seed, default=0, metavar="N", help="seed of all random choices (default: 0)"
     )
@@ -80,10 +81,10 @@ def _train(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.distributed_training import rank
     from imu_emg_estimator.training.evaluation_report import read_scores
     from imu_emg_estimator.training.fit_conformal_uncertainty import retrain_folds
-    from imu_emg_estimator.training.recipe import RECIPE, train_bundle
+    from imu_emg_estimator.training.recipe import train_bundle
 
     torch.set_num_threads(arguments.threads)
-    settings = replace(RECIPE, seed=arguments.seed, steps=arguments.steps or RECIPE.steps)
+    settings = replace(options.training_settings(arguments), seed=arguments.seed)
     scores = read_scores(arguments.scores) if arguments.scores else {}
     _settle_data(arguments)
     recordings = turned_alike(_without(arguments, options.load_training_recordings(arguments)))

@@ -30,7 +30,7 @@ class ModelConfig:
         dilation: samples between those tokens: 4 lets it attend to itself, the fourth sample before, the eighth ...
         kernel: samples that the convolutional front end sees, the newest included.
         feedforward: hidden size of the GEGLU feed-forward.
-        look_ahead: samples by which an estimate lags its newest input.
+        look_ahead: samples by which an estimate lags its newest input; negative = a forecast.
         dropout: share of activations dropped while training.
     """
 
@@ -83,7 +83,7 @@ class ModelConfig:
         for name, largest in bounds.items():
             if not 1 <= (value := getattr(config, name)) <= largest:
                 raise InputError(f"model configuration: {name} is {value}, not within 1 to {largest}")
-        if not 0 <= config.look_ahead <= 1000 or not 0.0 <= config.dropout < 1.0:
+        if not -1000 <= config.look_ahead <= 1000 or not 0.0 <= config.dropout < 1.0:
             raise InputError("model configuration: look_ahead or dropout is out of bounds")
         if config.width % config.heads or config.head_width % 2:
             raise InputError(f"model configuration: width {config.width} does not split into {config.heads} even heads")

@@ -26,7 +26,7 @@ def estimate_recording(model: Network, normalisation: Normalisation, imu: FloatA
 
     Returns:
         Two arrays [samples, muscles] in references; row i is the estimate *for* sample i.
-        The last ``look_ahead`` rows are NaN: the recording ends before their input.
+        The last ``look_ahead`` rows are NaN, as the recording ends before their input; of a forecast the first.
     """
     activation, deviation = estimate_features(model, features(imu, normalisation)[None])
     return in_place(activation[0], model), in_place(deviation[0], model)
@@ -64,8 +64,10 @@ def estimate_features(model: Network, inputs: FloatArray) -> tuple[FloatArray, F
 def in_place(outputs: FloatArray, model: Network) -> FloatArray:
     """Shift outputs [samples, ...] from the newest sample of their input to the sample that they estimate."""
     look_ahead = model.config.look_ahead
-    tail = np.full((min(look_ahead, len(outputs)), *outputs.shape[1:]), np.nan, outputs.dtype)
-    return np.concatenate([outputs[look_ahead:], tail])
+    unknown = np.full((min(abs(look_ahead), len(outputs)), *outputs.shape[1:]), np.nan, outputs.dtype)
+    if look_ahead < 0:
+        return np.concatenate([unknown, outputs[:look_ahead]])
+    return np.concatenate([outputs[look_ahead:], unknown])
 
 
 def estimator_of(bundle: Bundle) -> Estimator:

@@ -116,9 +116,9 @@ def trusted_subjects(recordings: Sequence[Recording]) -> dict[str, SubjectData]:
 
 
 def delayed(values: FloatArray, samples: int) -> FloatArray:
-    """Shift [samples, ...] later by so many samples, zeros in front: outputs lag their inputs by the look-ahead."""
-    if samples == 0:
-        return values
+    """Shift [samples, ...] later by so many samples, filled with zeros: outputs lag their inputs by the look-ahead."""
+    if samples <= 0:
+        return np.concatenate([values[-samples:], np.zeros_like(values[:-samples])])
     return np.concatenate([np.zeros_like(values[:samples]), values[:-samples]])
 
 

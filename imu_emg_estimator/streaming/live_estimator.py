@@ -95,10 +95,16 @@ class LiveEstimator:
         restarts: how often the buffers were emptied because all timestamps jumped.
 
     Raises:
-        InputError: the engine cannot be loaded, or the rotations or clock policies do not fit the rig.
+        InputError: the bundle forecasts, the engine cannot be loaded, or the rotations or clock policies do not fit the
+            rig.
     """
 
     def __init__(self, bundle: Bundle, settings: LiveSettings, engine: str = AUTO, threads: int = 1) -> None:
+        if bundle.config.look_ahead < 0:
+            raise InputError(
+                f"bundle {bundle.model_id} forecasts; live, nothing from the future is published, for no controller "
+                "may take it for measured: train with --look-ahead 0 or more"
+            )
         self._settings = settings
         self._estimator = StreamingEstimator(bundle, engine, threads, scores_motion=False)
         sensors = len(bundle.rig.sensors)

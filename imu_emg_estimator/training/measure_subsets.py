@@ -15,7 +15,7 @@ from imu_emg_estimator.errors import InputError
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator
 from imu_emg_estimator.model.conformal_uncertainty import LEVELS, DeviationScale
-from imu_emg_estimator.model.offline_estimate import estimate_features
+from imu_emg_estimator.model.offline_estimate import estimate_features, in_place
 from imu_emg_estimator.model.sensor_subsets import LEVEL, SensorSubsets, Subset, SubsetFigures
 from imu_emg_estimator.recording import FloatArray, Recording
 from imu_emg_estimator.rig import Rig
@@ -120,11 +120,12 @@ def subset_errors(
     parts: dict[Missing, list[list[NDArray[Any]]]] = {case: [] for case in cases}
     for stretch in locomotion_stretches(recordings):
         inputs = features(stretch.imu, estimator.normalisation)
-        rows = slice(0, len(stretch) - behind, every)
+        rows = slice(max(0, -behind), len(stretch) - max(0, behind), every)
         measured = np.where(trusted, stretch.envelope / estimator.amplitude, np.nan)[rows]
         for case, mask in zip(cases, masks, strict=True):
             estimates = estimate_features(estimator.network, (inputs * mask)[None])
-            parts[case].append([measured, *(part[0, behind::every] for part in estimates), stretch.condition[rows]])
+            placed = (in_place(part[0], estimator.network)[rows] for part in estimates)
+            parts[case].append([measured, *placed, stretch.condition[rows]])
     return {case: Errors(*map(np.concatenate, zip(*own, strict=True))) for case, own in parts.items()}
 
 

@@ -31,7 +31,8 @@ def card_facts(bundle: Bundle) -> list[tuple[str, str]]:
         ),
         (
             "look-ahead",
-            f"{look_ahead_ms:.0f} ms: estimates are for the instant this long before the newest input",
+            f"{look_ahead_ms:.0f} ms: estimates are for the instant this long before the newest input"
+            + (", a forecast" if look_ahead_ms < 0 else ""),
         ),
         (
             "context",

@@ -48,6 +48,7 @@ class TrainingSettings:
         huber: error [references] where the loss turns from square to linear; a large one makes it the square.
         correlation_share: weight in the loss of one minus the correlation within each sequence.
         averaging: decay of the running mean of the weights, which is what is kept.
+        look_ahead_s: by which an estimate lags its newest input; negative = a forecast.
         seed: of every random choice.
     """
 
@@ -60,6 +61,7 @@ class TrainingSettings:
     huber: float = 0.5
     correlation_share: float = 0.2
     averaging: float = 0.995
+    look_ahead_s: float = LOOK_AHEAD_S
     seed: int = 0
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
 
@@ -241,9 +243,9 @@ def cut_sequence(
     return imu, delayed(target, look_ahead), delayed(weight, look_ahead)
 
 
-def model_config(rig: Rig, **overrides: Any) -> ModelConfig:
+def model_config(rig: Rig, look_ahead_s: float = LOOK_AHEAD_S, **overrides: Any) -> ModelConfig:
     """Return the network shape for a rig, of the same durations at any rate; keywords override defaults."""
-    durations = {"dilation": TOKEN_PERIOD_S, "kernel": FRONT_END_S, "look_ahead": LOOK_AHEAD_S}
+    durations = {"dilation": TOKEN_PERIOD_S, "kernel": FRONT_END_S}
     shape = {name: max(1, round(duration * rig.rate)) for name, duration in durations.items()}
-    given = {"dropout": DROPOUT} | shape | overrides
+    given = {"dropout": DROPOUT, "look_ahead": round(look_ahead_s * rig.rate)} | shape | overrides
     return ModelConfig(inputs=feature_count(len(rig.sensors)), muscles=len(rig.muscles), **given)

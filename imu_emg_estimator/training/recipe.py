@@ -73,7 +73,7 @@ def train_estimator(
     """
     settings = settings or RECIPE
     subjects, rig = list(trusted_subjects(recordings).values()), recordings[0].rig
-    config = model_config(rig, **(overrides or {}))
+    config = model_config(rig, settings.look_ahead_s, **(overrides or {}))
     network, normalisation = train_network(subjects, rig, config, settings, progress, checkpoint=checkpoint)
     amplitude = population_reference(np.array([subject.reference for subject in subjects]), rig)
     return Estimator(network, normalisation, amplitude)

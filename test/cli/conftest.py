@@ -47,8 +47,9 @@ def tiny(trained_bundle: Bundle, tmp_path: Path) -> Path:
 def small_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands train with the recipe, only smaller and shorter."""
 
-    def config(rig: Any, **_: Any) -> ModelConfig:
-        return ModelConfig(72, 2, width=8, layers=1, heads=1, band=8, kernel=3, feedforward=8)
+    def config(rig: Any, look_ahead_s: float, **_: Any) -> ModelConfig:
+        ahead = round(look_ahead_s * rig.rate)
+        return ModelConfig(72, 2, width=8, layers=1, heads=1, band=8, kernel=3, feedforward=8, look_ahead=ahead)
 
     monkeypatch.setattr(recipe, "model_config", config)
     monkeypatch.setattr(recipe, "RECIPE", replace(recipe.RECIPE, steps=2))

@@ -28,6 +28,28 @@ def test_train_leaves_subjects_out(data: Path, tmp_path: Path, small_recipe: Non
     assert strict_json(path)["model_id"] == bundle.model_id
 
 
+@pytest.mark.parametrize("milliseconds", [-100, 0, 200])
+def test_train_looks_ahead_as_asked(data: Path, tmp_path: Path, small_recipe: None, milliseconds: int) -> None:
+    out = tmp_path / "a.safetensors"
+    assert (
+        run("train", "--data", data, "--out", out, "--look-ahead", milliseconds, "--steps", 2, "--interval-folds", 0)
+        == 0
+    )
+    bundle = Bundle.load(out)
+    assert bundle.config.look_ahead == round(milliseconds / 1000 * bundle.rig.rate)
+    assert (
+        f"{1000 * bundle.config.look_ahead / bundle.rig.rate:.0f} ms: estimates are for"
+        in out.with_suffix(".md").read_text()
+    )
+
+
+def test_look_ahead_has_bounds(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for given in ("-101", "201", "soon"):
+        refused(capfd, "train", "--data", data, "--out", tmp_path / "a.safetensors", "--look-ahead", given)
+    said = refused(capfd, "evaluate", "--data", data, "--look-ahead", 0)
+    assert "a bundle has a look-ahead of its own; give --look-ahead with --folds" in said
+
+
 @pytest.mark.slow
 def test_train_ignores_gyroscopes_when_asked(data: Path, tmp_path: Path, small_recipe: None) -> None:
     out = tmp_path / "blind.safetensors"

@@ -57,8 +57,8 @@ def test_config_has_at_most_64_heads_of_an_even_width() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "good"),
     [
-        ("look_ahead", -1, False),
-        ("look_ahead", 0, True),
+        ("look_ahead", -1001, False),
+        ("look_ahead", -1000, True),
         ("look_ahead", 1000, True),
         ("look_ahead", 1001, False),
         ("dropout", -0.01, False),

@@ -79,6 +79,7 @@ def test_delayed_shifts_later() -> None:
     values = np.arange(1.0, 5.0)
     np.testing.assert_array_equal(delayed(values, 0), values)
     np.testing.assert_array_equal(delayed(values, 1), [0.0, 1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(delayed(values, -1), [2.0, 3.0, 4.0, 0.0])
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from fixtures.factories import refusal
 from numpy.typing import NDArray
 
 from imu_emg_estimator.errors import InputError
@@ -34,6 +35,12 @@ def imu(make_recording: Callable[..., Recording]) -> NDArray[np.floating]:
 @pytest.fixture
 def live(bundle: Bundle) -> LiveEstimator:
     return LiveEstimator(bundle, LiveSettings())
+
+
+def test_live_estimator_refuses_forecasts(make_bundle: Callable[..., Bundle]) -> None:
+    with refusal("forecasts", "nothing from the future is published", "train with --look-ahead 0 or more"):
+        LiveEstimator(make_bundle(look_ahead=-1), LiveSettings())
+    assert LiveEstimator(make_bundle(look_ahead=0), LiveSettings()).cause
 
 
 def instants(rows: int, rate: float, start: int = START) -> list[int]:
