@@ -88,7 +88,7 @@ def fit(
     rig = recordings[0].rig
     subjects = list(trusted_subjects(recordings).values())
     settings = varied(recipe, variant, seed)
-    config = budget.config(rig, **variant.shape)
+    config = budget.config(rig, look_ahead_s=settings.look_ahead_s, **variant.shape)
     if variant.masked:
         imu = [recording.imu for recording in recordings]
         network, normalisation = _pretrain_masked_then_in_episodes(imu, subjects, rig, config, settings)
@@ -244,10 +244,11 @@ ABLATIONS: dict[str, Variant] = {
     "running_normalisation": Variant(
         "inputs", "normalised by the subject's running statistics", transform=running_normalisation
     ),
-    "look_ahead_0": Variant("look-ahead", "0 ms", shape={"look_ahead": 0}),
-    "look_ahead_1": Variant("look-ahead", "1 sample", shape={"look_ahead": 1}),
-    "look_ahead_6": Variant("look-ahead", "6 samples", shape={"look_ahead": 6}),
-    "look_ahead_12": Variant("look-ahead", "12 samples", shape={"look_ahead": 12}),
+    "forecast_100": Variant("look-ahead", "forecast of 100 ms", {"look_ahead_s": -0.1}),
+    "forecast_51": Variant("look-ahead", "forecast of 51 ms", {"look_ahead_s": -0.051}),
+    "look_ahead_0": Variant("look-ahead", "0 ms", {"look_ahead_s": 0.0}),
+    "look_ahead_100": Variant("look-ahead", "100 ms", {"look_ahead_s": 0.1}),
+    "look_ahead_200": Variant("look-ahead", "200 ms", {"look_ahead_s": 0.2}),
     "band_8": Variant("window", "8 tokens", shape={"band": 8}),
     "band_32": Variant("window", "32 tokens", shape={"band": 32}, training={"sequence": 512, "batch": 16}),
     "band_64": Variant("window", "64 tokens", shape={"band": 64}, training={"sequence": 512, "batch": 16}),

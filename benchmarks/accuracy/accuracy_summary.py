@@ -119,11 +119,11 @@ def _scores(figures: SubjectFigures, reference: SubjectFigures | None = None) ->
 def _variant(records: Sequence[Record], setup: Mapping[str, Any]) -> dict[str, Any]:
     """Describe a variant of the recipe and the time [s] that one of its jobs took."""
     settings = records[0]["job"]["settings"]
-    samples = settings["variant"]["shape"].get("look_ahead", settings["shape"]["look_ahead"])
+    usual = float(settings["shape"]["look_ahead"]) / float(setup["rate_hz"])
     return {
         "group": settings["variant"]["group"],
         "description": settings["variant"]["description"],
-        "look_ahead_s": float(samples) / float(setup["rate_hz"]),
+        "look_ahead_s": float(settings["variant"]["training"].get("look_ahead_s", usual)),
         "seconds": float(np.mean([entry["seconds"] for entry in records])),
     }
 

@@ -111,8 +111,21 @@ def test_small_bundle_is_a_quarter_of_the_shipped_one_and_fits_the_same_rig() ->
     assert small.uncertainty != large.uncertainty
 
 
+def test_zero_delay_bundle_is_of_the_shipped_recipe_rig_and_subjects() -> None:
+    shipped, zero = (Bundle.load(resource_file(f"{name}.safetensors")) for name in ("hugadb", "hugadb_zero_delay"))
+    assert zero.model_id == "hugadb_zero_delay-d0b14309f8f5"
+    assert zero.config == replace(shipped.config, look_ahead=0)
+    assert (zero.rig, zero.reference.amplitude) == (shipped.rig, shipped.reference.amplitude)
+    assert zero.training["subjects"] == shipped.training["subjects"]
+    assert zero.training["settings"]["steps"] == shipped.training["settings"]["steps"]
+    for seconds in ("0", "30"):  # the bound that it is shipped for
+        after, before = (bundle.scores["mean"][seconds]["locomotion"]["r"] for bundle in (zero, shipped))
+        assert after > before - 0.01
+
+
 @pytest.mark.parametrize(
-    ("name", "highest"), [("hugadb", 0.85), ("hugadb_without_2_8_17", 0.86), ("hugadb_small", 0.86)]
+    ("name", "highest"),
+    [("hugadb", 0.85), ("hugadb_without_2_8_17", 0.86), ("hugadb_small", 0.86), ("hugadb_zero_delay", 0.85)],
 )
 def test_shipped_bundle_covers_its_interval_without_sensors(name: str, highest: float) -> None:
     """What the documentation promises, on subjects that neither network nor factor has seen.

@@ -31,13 +31,15 @@ def offline(bundle: Bundle, imu: Array) -> Array:
 
 
 def assert_live_is_offline(estimates: Array, expected: Array, look_ahead: int) -> None:
-    """Live, the estimate for an instant comes look_ahead rows after it."""
+    """Live, the estimate for an instant comes look_ahead rows after it; a forecast before it."""
+    if look_ahead < 0:
+        estimates, expected, look_ahead = expected, estimates, -look_ahead
     assert np.isnan(estimates[:look_ahead]).all()
     end = len(expected) - look_ahead
     np.testing.assert_allclose(estimates[look_ahead:], expected[:end], rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("look_ahead", [0, 1, 3])
+@pytest.mark.parametrize("look_ahead", [-3, 0, 1, 3])
 def test_estimator_equals_offline(make_bundle: BundleFactory, imu: Array, look_ahead: int) -> None:
     bundle = make_bundle(look_ahead=look_ahead)
     estimator = StreamingEstimator(bundle)

@@ -22,7 +22,7 @@ def test_model_card_holds_data_scores_and_limitations(bundle: Bundle, summary: d
     assert "- Motion tells little of vastus: " in weak
 
 
-@pytest.mark.parametrize("name", ["hugadb", "hugadb_small"])
+@pytest.mark.parametrize("name", ["hugadb", "hugadb_small", "hugadb_zero_delay"])
 def test_shipped_model_card_equals_generated_card(name: str) -> None:
     """``imu-emg inspect resource/NAME.safetensors --card resource/NAME.md`` writes it."""
     card = model_card(Bundle.load(resource_file(f"{name}.safetensors")))
