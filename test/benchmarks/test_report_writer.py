@@ -47,7 +47,12 @@ def test_stored_results_are_small() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "markdown"), [("accuracy", accuracy_report.markdown), ("latency", latency_report.markdown)]
+    ("name", "markdown"),
+    [
+        ("accuracy", accuracy_report.markdown),
+        ("accuracy_curls", accuracy_report.markdown),
+        ("latency", latency_report.markdown),
+    ],
 )
 def test_stored_tables_match_stored_results(name: str, markdown: Callable[[Any], str]) -> None:
     results = json.loads((STORED / name / "results.json").read_text())

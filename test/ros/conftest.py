@@ -1,7 +1,7 @@
 """What the ROS tests share: each has a ROS domain of its own, and the node a laboratory."""
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,14 @@ import rclpy
 from fixtures.node_process import Onlooker
 from fixtures.ros_isolation import isolated_ros, own_domain
 from fixtures.ros_lab import Lab, start
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, object, object]:
+    """Free the nodes of a test once pytest holds none: in reference cycles, they would stay in the graph."""
+    result = yield
+    gc.collect()
+    return result
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -38,7 +46,6 @@ def context(domain: None) -> Iterator[rclpy.Context]:
     rclpy.init(context=context)
     yield context
     context.try_shutdown()
-    gc.collect()  # rclpy's nodes are in reference cycles: until they go, what is left of them stays in the graph
 
 
 @pytest.fixture
