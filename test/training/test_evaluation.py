@@ -164,13 +164,13 @@ def test_summarise_averages_over_muscles_then_subjects() -> None:
     assert own["muscles"]["muscle_1"] == {"r": 0.4, "r2": -0.6, "nrmse": 0.8, "samples": 100}
 
 
-@pytest.mark.filterwarnings("error")
 def test_muscle_r_is_the_mean_over_subjects_after_the_longest_calibration_of_each() -> None:
     before, after, other = (subject_scores(r)["0"] for r in (0.2, 0.4, 0.6))
     scores = {"1": {"0": before, "30": after}, "2": {"0": other}, "3": subject_scores(0.9, "sitting")}
     assert muscle_r(scores, "locomotion") == {"vastus": pytest.approx(0.5)}
 
 
+@pytest.mark.filterwarnings("error")
 def test_summarise_ignores_undefined_figures() -> None:
     unknown, known = Scores(np.nan, np.nan, np.nan, 5), Scores(0.5, 0.5, 0.5, 5)
     scores = {"1": {"0": {"all": {"a": unknown, "b": known}}}, "2": {"0": {"all": {"a": unknown, "b": unknown}}}}
