@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import textwrap
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -90,7 +91,7 @@ def markdown(docstring: str) -> str:
 
 
 def _section(found: re.Match[str]) -> str:
-    title, text = found[1], inspect.cleandoc(found[2])
+    title, text = found[1], textwrap.dedent(found[2]).strip()
     if title in ("Returns", "Yields"):
         return f"{title}: {text}\n\n"
     items = re.sub(r"\n {4,}", " ", text).splitlines()

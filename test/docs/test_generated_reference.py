@@ -66,6 +66,10 @@ def test_python_page_makes_lists_of_sections() -> None:
 
         Returns:
             Whether it went well.
+
+        Raises:
+            InputError: if
+                not.
         """
         return bool(steps)
 
@@ -73,4 +77,5 @@ def test_python_page_makes_lists_of_sections() -> None:
     assert lines == (
         "### walk\n\n```text\nwalk(steps, pace=...)\n```\n\nWalk on `here`.\n\nArgs:\n\n"
         "- `steps`: how many, if any.\n- `pace`, `gait`: how.\n\nReturns: Whether it went well.\n\n"
+        "Raises:\n\n- `InputError`: if not.\n\n"
     )
