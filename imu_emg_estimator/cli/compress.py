@@ -68,7 +68,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = student_config(bundle.config, arguments.width, arguments.layers)
     recordings = _recordings(arguments, bundle)
     check_recordings(recordings, folds)
-    settings = replace(RECIPE, steps=arguments.steps or RECIPE.steps)
+    look_ahead_s = config.look_ahead / bundle.rig.rate
+    settings = replace(RECIPE, steps=arguments.steps or RECIPE.steps, look_ahead_s=look_ahead_s)
     given = {"--bundle": bundle.model_id, "--interval-folds": folds, "--threads": arguments.threads, **asdict(config)}
     kept = begin_checkpoints(arguments.out.with_suffix(".training"), recordings, settings, given)
 

@@ -106,7 +106,7 @@ def distil(
 
 
 def cut_down(teacher: Network, config: ModelConfig) -> GegluTransformer:
-    """Return a network with the first layers of its teacher, of random weights where it has another width.
+    """Return a network with the first layers of its teacher, random where it is wider, narrower or larger.
 
     Of the front end it has the newest samples, of each feed-forward the units with the largest weights.
     """

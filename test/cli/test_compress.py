@@ -17,7 +17,7 @@ SMALL = ("--width", 4, "--steps", 2)
 
 
 @pytest.fixture
-def large(trained_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def large(trained_bundle: Bundle, tmp_path: Path) -> Path:
     """A bundle as trained on the folder of data, in two steps of the recipe."""
     training = {"dataset": "hugadb", "subjects": ["1", "2", "9"], "settings": {"steps": 2, "seed": 5}}
     replace(trained_bundle, training=training).save(tmp_path / "large.safetensors")
@@ -34,6 +34,7 @@ def test_compress_writes_smaller_bundle_of_same_rig_and_tells_of_what(data: Path
     assert small.distribution is not None
     assert small.training["subjects"] == before.training["subjects"]
     assert small.training["distilled_from"] == before.model_id
+    assert small.training["distillation"]["look_ahead_s"] == small.config.look_ahead / small.rig.rate
     assert f"| distilled from | {before.model_id} |" in out.with_suffix(".md").read_text()
     for name, value in rounded(small.weights).items():
         np.testing.assert_array_equal(value, small.weights[name])
