@@ -70,7 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
     from imu_emg_estimator.training.evaluation import figures_of
 
     if arguments.look_ahead is not None and (arguments.sensor_subsets or not arguments.folds):
-        raise InputError("a bundle has a look-ahead of its own; give --look-ahead with --folds, which trains others")
+        raise InputError(
+            "a bundle has a look-ahead of its own; give --look-ahead with --folds, without --sensor-subsets"
+        )
     if arguments.sensor_subsets:
         if arguments.report:
             raise InputError("--sensor-subsets has no report; remove --report")

@@ -9,7 +9,7 @@ from fixtures.command_line import refused, run, strict_json
 from fixtures.html_pages import read_page
 
 from imu_emg_estimator.cli import train
-from imu_emg_estimator.cli.shared_options import DEFAULT_STEPS
+from imu_emg_estimator.cli.shared_options import DEFAULT_LOOK_AHEAD_MS, DEFAULT_STEPS
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.training import recipe
 from imu_emg_estimator.training.episodic_training import EpisodeSampler
@@ -46,8 +46,9 @@ def test_train_looks_ahead_as_asked(data: Path, tmp_path: Path, small_recipe: No
 def test_look_ahead_has_bounds(data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     for given in ("-101", "201", "soon"):
         refused(capfd, "train", "--data", data, "--out", tmp_path / "a.safetensors", "--look-ahead", given)
-    said = refused(capfd, "evaluate", "--data", data, "--look-ahead", 0)
-    assert "a bundle has a look-ahead of its own; give --look-ahead with --folds" in said
+    for clash in ((), ("--folds", 3, "--sensor-subsets")):
+        said = refused(capfd, "evaluate", "--data", data, "--look-ahead", 0, *clash)
+        assert "a bundle has a look-ahead of its own; give --look-ahead with --folds, without --sensor-subsets" in said
 
 
 @pytest.mark.slow
@@ -160,5 +161,6 @@ def test_train_wants_one_folder_before_it_reads(data: Path, tmp_path: Path, capf
     assert "csv needs a rig" in refused(capfd, "train", tmp_path / "empty", "--dataset", "csv", *out)
 
 
-def test_help_shows_the_steps_of_the_recipe() -> None:
+def test_help_shows_the_steps_and_look_ahead_of_the_recipe() -> None:
     assert recipe.RECIPE.steps == DEFAULT_STEPS
+    assert recipe.RECIPE.look_ahead_s == DEFAULT_LOOK_AHEAD_MS / 1000
