@@ -84,3 +84,9 @@ def test_check_all_names_the_test_that_notices_and_what_none_notices(project: Pa
     noticed, unnoticed = Mutation(file, 1, "constant", "10", "9", 8), Mutation(file, 2, "constant", "10", "9", 19)
     results = list(check_all([noticed, unnoticed], jobs=1))
     assert [result.noticed_by for result in results] == ["test/test_rig.py::test_limit", ""]
+
+
+def test_check_all_ends_where_no_test_can_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutation_check, "first_failure", lambda copy, tests, markers, unreliable: tests)
+    with pytest.raises(SystemExit, match="fails without the mutation, too"):
+        list(check_all([Mutation("imu_emg_estimator/rig.py", 1, "constant", "10", "9", 8)], jobs=1))
