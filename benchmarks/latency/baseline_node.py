@@ -49,7 +49,7 @@ class BaselineNode(Node):
         torch.set_num_threads(self.get_parameter("threads").value)
         self.bundle = Bundle.load(self.get_parameter("bundle").value)
         self.model_id = self.bundle.model_id
-        self.delay = Duration(seconds=self.bundle.config.look_ahead / self.bundle.rig.rate)
+        self.delay = Duration(seconds=self.bundle.look_ahead_s)
         self.network = network_of(self.bundle)
         self.features = RowFeatures(self.bundle.normalisation)
         self.window: deque[Float32] = deque(maxlen=self.get_parameter("window").value)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imu_emg_estimator.cli import argument_types as types
@@ -46,10 +45,7 @@ def add_parser(commands: Any) -> None:
         help="folds in which original and small network are trained anew, to compare them on unseen subjects, and for "
         "intervals and missing sensors (default: 3; 0 = do not measure)",
     )  # fmt: skip
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE",
-        help="bundle to write (.safetensors); its model card is written beside it (.md)",
-    )  # fmt: skip
+    options.add_new_bundle_option(parser)
     options.add_json_option(parser)
 
 
@@ -59,8 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     from imu_emg_estimator.model.offline_estimate import estimator_of
     from imu_emg_estimator.model.subject_data import trusted_subjects
-    from imu_emg_estimator.training.compression import retrained_teachers, small_bundle, with_int8_weights
+    from imu_emg_estimator.training.compression import recipe_of, small_bundle, with_int8_weights
     from imu_emg_estimator.training.distillation import distil, student_config
+    from imu_emg_estimator.training.fit_conformal_uncertainty import retrain_folds
     from imu_emg_estimator.training.recipe import RECIPE
 
     torch.set_num_threads(arguments.threads)
@@ -68,8 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = student_config(bundle.config, arguments.width, arguments.layers)
     recordings = _recordings(arguments, bundle)
     check_recordings(recordings, folds)
-    look_ahead_s = config.look_ahead / bundle.rig.rate
-    settings = replace(RECIPE, steps=arguments.steps or RECIPE.steps, look_ahead_s=look_ahead_s)
+    settings = replace(RECIPE, steps=arguments.steps or RECIPE.steps, look_ahead_s=bundle.look_ahead_s)
     given = {"--bundle": bundle.model_id, "--interval-folds": folds, "--threads": arguments.threads, **asdict(config)}
     kept = begin_checkpoints(arguments.out.with_suffix(".training"), recordings, settings, given)
 
@@ -81,16 +77,23 @@ def run(arguments: argparse.Namespace) -> int:
         return with_int8_weights(student) if arguments.int8 else student
 
     small = small_bundle(bundle, student_of(estimator_of(bundle), (), "student"), settings)
-    titles = [f"fold {fold}/{folds}" for fold in range(1, folds + 1)]
-    teachers = retrained_teachers(
-        bundle, recordings, folds, lambda fold: (ProgressBar(titles[fold - 1]), kept.of(f"teacher_{fold}"))
-    )
+    teachers: Networks = []
+    if folds:
+        recipe, shape = recipe_of(bundle)
+        teachers = retrain_folds(
+            recordings,
+            folds,
+            recipe,
+            lambda fold: ProgressBar(f"fold {fold}/{folds}"),
+            lambda fold: kept.of(f"teacher_{fold}"),
+            shape,
+        )
     students: Networks = [
         (student_of(teacher, unseen, f"student_{fold}"), unseen)
         for fold, (teacher, unseen) in enumerate(teachers, start=1)
     ]
     small, figures = measured(small, recordings, students)
-    write_bundle(small, arguments.out, None)
+    write_bundle(small, arguments.out)
     comparison = _compared(bundle, recordings, teachers, figures)
     options.write_json(arguments.json, small.describe() | {"comparison": comparison})
     kept.remove()

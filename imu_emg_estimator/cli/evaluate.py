@@ -126,7 +126,7 @@ def _measure_subsets(arguments: argparse.Namespace) -> int:
         check_rig(bundle, recordings[0].rig)
         recordings = worn_as_trained(bundle, recordings)
         folds = len(by_subject(recordings)) if arguments.folds == types.EVERY_SUBJECT else arguments.folds
-        settings = replace(RECIPE, look_ahead_s=bundle.config.look_ahead / bundle.rig.rate)
+        settings = replace(RECIPE, look_ahead_s=bundle.look_ahead_s)
         networks = retrain_folds(recordings, folds, settings, lambda fold: ProgressBar(f"fold {fold}/{folds}"))
         measured_on = f"{folds} networks of the same recipe that had not seen them"
     else:

@@ -123,13 +123,21 @@ def add_steps_option(parser: argparse.ArgumentParser, purpose: str = "optimiser 
     )
 
 
+def add_new_bundle_option(parser: argparse.ArgumentParser) -> None:
+    """Declare the bundle that a training writes."""
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE",
+        help="bundle to write (.safetensors); its model card is written beside it (.md)",
+    )  # fmt: skip
+
+
 def add_look_ahead_option(parser: argparse.ArgumentParser, purpose: str = "") -> None:
     """Declare the instant that estimates are for."""
     parser.add_argument(
         "--look-ahead", type=types.look_ahead, metavar="MS",
-        help=f"{purpose}how long before the newest IMU sample the instant lies that an estimate is for: -100 to 200 "
-        "ms; more is more accurate and later, negative is a forecast, which the node refuses "
-        f"(default: {DEFAULT_LOOK_AHEAD_MS})",
+        help=f"{purpose}how long before the newest IMU sample the instant lies that an estimate is for: "
+        f"{-types.LONGEST_FORECAST_MS:g} to {types.LONGEST_LOOK_AHEAD_MS:g} ms; more is more accurate and later, "
+        f"negative is a forecast, which the node refuses (default: {DEFAULT_LOOK_AHEAD_MS})",
     )  # fmt: skip
 
 

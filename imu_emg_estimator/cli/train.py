@@ -37,10 +37,7 @@ def add_parser(commands: Any) -> None:
     )  # fmt: skip
     options.add_data_options(parser, required=False)
     parser.set_defaults(dataset=None)
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FILE",
-        help="bundle to write (.safetensors); its model card is written beside it (.md)",
-    )  # fmt: skip
+    options.add_new_bundle_option(parser)
     parser.add_argument("--name", help="name of the model (default: that of the data set)")
     parser.add_argument(
         "--leave-out", type=types.names, default=[], metavar="A,B", help="subjects to leave out of the training"
@@ -107,7 +104,8 @@ def _train(arguments: argparse.Namespace) -> int:
     if rank() > 0:  # the first process measures and writes
         return 0
     bundle, figures = measured(replace(bundle, scores=scores), recordings, networks)
-    write_bundle(bundle, arguments.out, arguments.json)
+    write_bundle(bundle, arguments.out)
+    options.write_json(arguments.json, bundle.describe())
     kept.remove()
     if arguments.report:
         from imu_emg_estimator.report.training_page import training_page
@@ -227,8 +225,8 @@ def _with_left_out(figures: dict[str, Any] | None, arguments: argparse.Namespace
     return decoded
 
 
-def write_bundle(bundle: Bundle, path: Path, json: Path | None) -> None:
-    """Write the bundle, its model card and its description as JSON; print the scores."""
+def write_bundle(bundle: Bundle, path: Path) -> None:
+    """Write the bundle and its model card; print the scores."""
     from imu_emg_estimator.model.told_by_motion import little_told
     from imu_emg_estimator.training.evaluation_report import scores_table
     from imu_emg_estimator.training.model_card import model_card
@@ -242,4 +240,3 @@ def write_bundle(bundle: Bundle, path: Path, json: Path | None) -> None:
         print(f"look: {sentence}")
     count = len(bundle.training["subjects"])
     print(f"wrote {path}: {bundle.model_id}, trained on {count} subjects, and its model card {card}")
-    options.write_json(json, bundle.describe())

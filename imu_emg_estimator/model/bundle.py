@@ -120,6 +120,11 @@ class Bundle:
         """SHA-256 of the content."""
         return content_hash(self._document(), self._tensors())
 
+    @property
+    def look_ahead_s(self) -> float:
+        """The time by which an estimate lags its newest input [s]; negative = a forecast."""
+        return self.config.look_ahead / self.rig.rate
+
     def describe(self) -> dict[str, Any]:
         """Return what is in it, in values for JSON."""
         return {
@@ -130,7 +135,7 @@ class Bundle:
             "rate_hz": self.rig.rate,
             "sensors": list(self.rig.sensor_names),
             "muscles": list(self.rig.muscle_names),
-            "look_ahead_s": self.config.look_ahead / self.rig.rate,
+            "look_ahead_s": self.look_ahead_s,
             "context_s": self.config.context / self.rig.rate,
             "weights": int(sum(value.size for value in self.weights.values())),
             "reference": _without_empty(self.reference, "reference"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,35 +13,16 @@ import torch
 from imu_emg_estimator.model.bundle import Bundle
 from imu_emg_estimator.model.causal_network import Estimator, weights_of
 from imu_emg_estimator.model.int8_weights import rounded
-from imu_emg_estimator.recording import Recording
-from imu_emg_estimator.training.checkpoints import Checkpoint
-from imu_emg_estimator.training.fit_conformal_uncertainty import Networks, train_folds
 from imu_emg_estimator.training.pretraining import TrainingSettings
-from imu_emg_estimator.training.recipe import RECIPE, train_estimator
-from imu_emg_estimator.utils.progress import StepProgress
-
-Training = tuple[StepProgress | None, Checkpoint | None]
+from imu_emg_estimator.training.recipe import RECIPE
 
 
-def retrained_teachers(
-    bundle: Bundle, recordings: Sequence[Recording], folds: int, training: Callable[[int], Training]
-) -> Networks:
-    """Train the bundle's recipe and shape without the subjects of each fold.
-
-    Args:
-        training: progress and checkpoint of a fold, by its number from 1.
-    """
+def recipe_of(bundle: Bundle) -> tuple[TrainingSettings, dict[str, Any]]:
+    """Return the settings and the shape with which ``recipe.train_estimator`` trains such a network anew."""
     own = bundle.training.get("settings", {})
     settings = replace(RECIPE, **{name: own[name] for name in ("steps", "seed") if name in own})
     shape = bundle.config.to_dict()
-    overrides = {name: value for name, value in shape.items() if name not in ("inputs", "muscles")}
-    numbers = iter(range(1, folds + 1))
-
-    def train(kept: Sequence[Recording]) -> Estimator:
-        progress, checkpoint = training(next(numbers))
-        return train_estimator(kept, settings, overrides, progress, checkpoint)
-
-    return train_folds(recordings, folds, train) if folds else []
+    return settings, {name: value for name, value in shape.items() if name not in ("inputs", "muscles")}
 
 
 def with_int8_weights(estimator: Estimator) -> Estimator:

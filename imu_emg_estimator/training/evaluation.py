@@ -250,7 +250,7 @@ def figures_of(
         seconds: the longest calibration.
     """
     rig, reasons = recordings[0].rig, left_out(recordings, seconds)
-    figures = {"protocol": protocol, "look_ahead_s": bundle.config.look_ahead / bundle.rig.rate, **summarise(scores)}
+    figures = {"protocol": protocol, "look_ahead_s": bundle.look_ahead_s, **summarise(scores)}
     figures |= {"movement_group": movement_group(rig), MUSCLE_R: muscle_r(scores, movement_group(rig))}
     if rig.movements != DEFAULT_MOVEMENTS:
         figures["movements"] = list(rig.movement_names)

@@ -7,9 +7,10 @@ new samples of the same subjects; for a new subject it holds on average over sub
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,17 +96,19 @@ def retrain_folds(
     settings: TrainingSettings | None = None,
     progress: Callable[[int], StepProgress | None] = lambda fold: None,
     checkpoint: Callable[[int], Checkpoint | None] = lambda fold: None,
+    shape: Mapping[str, Any] | None = None,
 ) -> Networks:
     """Train the recipe without the subjects of each fold.
 
     Args:
         progress, checkpoint: of the training of a fold, by its number from 1.
+        shape: of the network, where it is not the recipe's.
     """
     numbers = count(1)
 
     def train(kept: Sequence[Recording]) -> Estimator:
         fold = next(numbers)
-        return train_estimator(kept, settings, progress=progress(fold), checkpoint=checkpoint(fold))
+        return train_estimator(kept, settings, shape, progress(fold), checkpoint(fold))
 
     return train_folds(recordings, folds, train)
 

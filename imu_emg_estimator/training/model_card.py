@@ -19,7 +19,7 @@ def card_facts(bundle: Bundle) -> list[tuple[str, str]]:
         for muscle, (name, value) in enumerate(zip(bundle.rig.muscle_names, bundle.reference.amplitude, strict=True))
     )
     sensors, muscles = ", ".join(bundle.rig.sensor_names), ", ".join(bundle.rig.muscle_names)
-    look_ahead_ms = 1000 * config.look_ahead / rate
+    look_ahead_ms = 1000 * bundle.look_ahead_s
     subjects = ", ".join(sorted(training.get("subjects", []), key=_number_first))
     return [
         ("input", f"{len(bundle.rig.sensors)} IMUs ({sensors}), {_channels(bundle)}, on a grid of {rate:g} Hz"),

@@ -56,7 +56,7 @@ def test_compress_compares_both_on_unseen_subjects_and_refits_intervals(
         return original(kept, settings, *_, **__)
 
     original = recipe.train_estimator
-    monkeypatch.setattr("imu_emg_estimator.training.compression.train_estimator", trained)
+    monkeypatch.setattr("imu_emg_estimator.training.fit_conformal_uncertainty.train_estimator", trained)
     assert run(*arguments) == 0
     assert seen == [{"2", "9"}, {"1", "9"}, {"1", "2"}]
     small = Bundle.load(out)
